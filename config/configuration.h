@@ -1,0 +1,40 @@
+#pragma once
+// The server's configuration: files (HCL or JSON, or directories of them) merged in order into
+// stanzas and a few scalars. Vault's names throughout. A key that Vault knows and we do not need is a
+// warning; any other unknown key is an error with file and line.
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "vault/base/stanza.h"
+
+namespace leasehold::config {
+
+struct Configuration {
+  std::optional<Stanza> storage;  // `storage "lmdb"` or its alias `backend`
+  std::vector<Stanza> listeners;
+  std::vector<Stanza> seals;   // none: shamir
+  std::vector<Stanza> audits;  // `audit "file" "main" { options { … } }`
+  bool audit_required = true;
+  std::string api_addr;
+  std::string cluster_name;  // empty: generated at init
+  Seconds default_lease_ttl{768 * 3600};
+  Seconds max_lease_ttl{768 * 3600};
+  std::string log_level = "info";
+  std::string log_format = "standard";
+  std::string log_file;
+  std::string pid_file;
+  bool disable_mlock = false;
+  bool allow_core_dumps = false;  // ours: start although dumps cannot be forbidden
+  std::vector<std::string> warnings;
+};
+
+// Paths in order; a directory contributes its *.hcl and *.json in alphabetical order. Refuses a
+// file that others can write. Scalars: the last wins; stanzas append; a second storage is an error.
+Result<Configuration> load(const std::vector<std::string>& paths);
+// One text, for tests and `-dev`; `name` is used in messages.
+Result<Configuration> parse(const std::string& name, std::string_view text);
+
+}  // namespace leasehold::config
