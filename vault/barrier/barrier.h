@@ -1,0 +1,58 @@
+#pragma once
+// The only place where plaintext becomes ciphertext, and names become keys. Made at unseal from the
+// store's id and key ring, destroyed at seal.
+//
+// Hidden tree: `space | H(directory) | H(directory, name)`; nobody reads a path or a name out of a
+// stolen disk. Ordered: `table | be48 ms | hash`, for what machines make in great number. A sealed
+// value repeats its full name, so that a record moved to another place is refused even under equal
+// keys. Thread-safe; no state after construction.
+
+#include <memory>
+
+#include "vault/barrier/format.h"
+#include "vault/barrier/keyring.h"
+#include "vault/base/clock.h"
+#include "vault/crypto/hash.h"
+
+namespace leasehold::barrier {
+
+class Barrier {
+ public:
+  Barrier(StoreId store, KeyRing keys, Random& random);
+
+  const StoreId& store() const { return store_; }
+  const KeyRing& keys() const { return keys_; }
+
+  // "a/b/c" stands in directory "a/b/" under the leaf "c"; a directory's own leaf ends in '/'.
+  PhysicalKey value_key(const Space& space, std::string_view name) const;
+  PhysicalKey name_key(const Space& space, std::string_view name) const;
+  // All name records of one directory ("" or ending in '/') begin with this.
+  PhysicalKey directory_prefix(const Space& space, std::string_view directory) const;
+  PhysicalKey counter_key(const Space& space, std::string_view name) const;
+  // Keyed hash of an id for ordered keys.
+  std::array<std::uint8_t, kHashSize> id_hash(std::string_view purpose, ByteView id) const;
+  PhysicalKey ordered_key(Table table, const OrderedId& id) const;
+
+  // Appends the sealed form of (name, plain) under `key` to `out`. `name` may be empty for keys that
+  // are a name by themselves.
+  void seal(const PhysicalKey& key, std::string_view name, ByteView plain, Bytes& out) const;
+  // Code::internal "storage is damaged …" when the bytes are not what this key sealed under this name.
+  Result<SecretBytes> open(const PhysicalKey& key, std::string_view name, ByteView sealed) const;
+  // For records found by scanning: returns the name that was sealed with the value.
+  struct Opened {
+    std::string name;
+    SecretBytes value;
+  };
+  Result<Opened> open_named(const PhysicalKey& key, ByteView sealed) const;
+
+  // What a record contributes to the multiset hash: HMAC over key, mod, nonce and tag.
+  crypto::Digest contribution(ByteView key, ByteView value, std::uint64_t mod) const;
+
+ private:
+  const StoreId store_;
+  const KeyRing keys_;
+  Random& random_;
+  const crypto::HmacKey multiset_;
+};
+
+}  // namespace leasehold::barrier

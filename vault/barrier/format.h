@@ -1,0 +1,91 @@
+#pragma once
+// The layout of every key and value on disk; drawn in FORMAT.md. Reader and writer both use this.
+// DO NOT CHANGE A VALUE HERE: it is on users' disks. Add a version.
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "vault/base/bytes.h"
+#include "vault/crypto/aead.h"
+
+namespace leasehold::barrier {
+
+// The first byte of a key. A table is either hidden tree (H), ordered by time (O) or fixed names (F).
+enum class Table : std::uint8_t {
+  head = 0x01,          // F  the head record
+  seal = 0x02,          // F  slot records, the wrapped key registry, the store's description
+  value = 0x10,         // H  space | H(space, directory) | H(space, directory, name)
+  name = 0x11,          // H  the sealed name of each entry, for LIST
+  counter = 0x12,       // H  folded counters
+  generation = 0x13,    // F  whose `mod` is the generation of mounts, of policies
+  token = 0x20,         // O  ms of creation | id of the token
+  child = 0x21,         //    parent token key | child token key; empty value
+  lease = 0x22,         // O  ms of creation | id of the lease
+  lease_owner = 0x23,   //    owner token key | lease key; empty value
+  lease_path = 0x24,    //    H(path) | ms of creation | id of the lease; empty value
+  expiry = 0x25,        //    ms of expiry | table | the key's own ms and id; empty value
+  due = 0x26,           //    target | ms | lease key; empty value
+  receipt = 0x27,       // O  ms of revocation | id of the lease
+  job = 0x28,           // O  background work that must survive a restart (revocation of a tree, a mount)
+  outbox = 0x30,        //    be64 group | be16 part; audit bodies not yet synced
+};
+
+// format:u8  suite:u8  term:u32be  nonce[24]  ciphertext[n]  tag[16]
+inline constexpr std::uint8_t kFormat = 1;
+inline constexpr std::uint8_t kSuiteXChaCha20Poly1305 = 1;
+inline constexpr std::size_t kHeaderSize = 6;
+inline constexpr std::size_t kOverhead = kHeaderSize + crypto::kNonceSize + crypto::kTagSize;
+static_assert(kOverhead == 46, "the size of every stored value depends on it");
+
+inline constexpr std::size_t kSpaceSize = 8;
+inline constexpr std::size_t kHashSize = 16;
+inline constexpr std::size_t kMillisSize = 6;
+inline constexpr std::size_t kOrderedIdSize = kMillisSize + kHashSize;  // ms | hash: names a token, a lease
+
+using StoreId = std::array<std::uint8_t, 16>;
+using Space = std::array<std::uint8_t, kSpaceSize>;  // a mount instance; all zero is the core's own
+inline constexpr Space kCoreSpace{};
+
+// A key of storage, without allocation.
+class PhysicalKey {
+ public:
+  static constexpr std::size_t kMax = 64;
+  PhysicalKey() = default;
+  explicit PhysicalKey(Table table) { push(static_cast<std::uint8_t>(table)); }
+  static PhysicalKey from(ByteView bytes) {
+    PhysicalKey key;
+    key.push(bytes);
+    return key;
+  }
+  void push(std::uint8_t byte) { bytes_[size_++] = byte; }
+  void push(ByteView more) {
+    VAULT_ASSERT(size_ + more.size() <= kMax);
+    if (!more.empty()) std::memcpy(bytes_.data() + size_, more.data(), more.size());
+    size_ += more.size();
+  }
+  void push_be(std::uint64_t value, unsigned size) {
+    put_be(bytes_.data() + size_, value, size);
+    size_ += size;
+  }
+  ByteView view() const { return {bytes_.data(), size_}; }
+  std::size_t size() const { return size_; }
+  Table table() const { return static_cast<Table>(bytes_[0]); }
+  bool operator==(const PhysicalKey& other) const {
+    return compare(view(), other.view()) == 0;
+  }
+  // The first key after all that begin with this one.
+  PhysicalKey end_of_prefix() const;
+
+ private:
+  std::array<std::uint8_t, kMax> bytes_{};
+  std::size_t size_ = 0;
+};
+
+// be48 milliseconds | hash: the part of a token's or lease's key after the table byte.
+using OrderedId = std::array<std::uint8_t, kOrderedIdSize>;
+
+// AAD of a sealed value: store id | header | physical key. Binds a value to its place.
+Bytes aad_for(const StoreId& store, ByteView header, ByteView key);
+
+}  // namespace leasehold::barrier

@@ -1,0 +1,81 @@
+#pragma once
+// The Committer owns the only commit thread. It takes batches from a bounded queue, groups up to 256
+// operations or 4 MiB, evaluates guards and counters inside one write transaction, adds the head
+// record and one outbox record per group, and completes every batch exactly once, also at shutdown.
+//
+// The group's audit bodies go to the `Drain` right after the commit; once the drain says they are
+// synced, their outbox records are erased with a later group. start() replays what an earlier process
+// left in the outbox. Thread safety: submit() and commit() from any thread.
+
+#include <memory>
+#include <thread>
+
+#include "vault/barrier/barrier.h"
+#include "vault/base/log.h"
+#include "vault/base/loop.h"
+#include "vault/base/mutex.h"
+#include "vault/commit/batch.h"
+#include "vault/commit/head.h"
+
+namespace leasehold::commit {
+
+inline constexpr std::size_t kQueueMax = 4096;
+inline constexpr std::size_t kGroupOperationsMax = 256;
+inline constexpr std::size_t kGroupBytesMax = 4u << 20;
+
+// A batch in flight. Belongs to its submitter, who must not touch it after submit() said true until
+// it is resumed.
+struct Operation : Waiter {
+  const Batch* batch = nullptr;
+  storage::CommitResult result;
+  // Set when the batch is durable but no audit device could take its lines.
+  Status audit;
+  // The status a request reports: conflict, Code::unavailable, no_space ...
+  Status status() const;
+};
+
+// Where audit bodies go: the sequencer. Called on the commit thread, in commit order.
+class Drain {
+ public:
+  virtual ~Drain() = default;
+  // An error: no device could record. `group` names the outbox record; the drain reports it to
+  // synced_group() once its lines are on disk.
+  virtual Status append(std::uint64_t group, std::span<const std::string> bodies) = 0;
+  virtual std::uint64_t synced_group() = 0;
+};
+
+class Committer {
+ public:
+  Committer(storage::Storage& storage, const barrier::Barrier& barrier, Clock& clock, LogSink& log);
+  Committer(const Committer&) = delete;
+  Committer& operator=(const Committer&) = delete;
+  ~Committer();
+
+  // Reads (or, for an empty store, makes) the head record, gives this process a new incarnation,
+  // replays the outbox into `drain`, and starts the thread.
+  Status start(Drain& drain, Random& random);
+  // False: refused at once, `operation->result` and status() say why (queue full, shutting down).
+  bool submit(Operation* operation);
+  // Submits and waits; for background threads and tests.
+  Operation commit(const Batch& batch);
+  // Completes everything taken in, then ends the thread. Safe to call twice.
+  void stop();
+
+  Head head() const;  // as of the last group
+  const Incarnation& incarnation() const { return incarnation_; }
+
+ private:
+  class Group;
+  void run();
+
+  storage::Storage& storage_;
+  const barrier::Barrier& barrier_;
+  Clock& clock_;
+  LogSink& log_;
+  Drain* drain_ = nullptr;
+  Incarnation incarnation_{};
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace leasehold::commit

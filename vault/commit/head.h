@@ -1,0 +1,45 @@
+#pragma once
+// The head record: one put per group. It orders commits, tells one run of the vault from another
+// (incarnation), remembers the last time seen, and holds an additive multiset hash over every record's
+// key, version, nonce and tag, so that a deleted, replayed or rolled-back record is found.
+
+#include <array>
+
+#include "vault/barrier/barrier.h"
+#include "vault/base/clock.h"
+#include "vault/storage/storage.h"
+
+namespace leasehold::commit {
+
+using Incarnation = std::array<std::uint8_t, 16>;
+using Multiset = std::array<std::uint8_t, 32>;  // a sum modulo 2^256, big-endian
+
+void add_to(Multiset& sum, const crypto::Digest& contribution);
+void subtract_from(Multiset& sum, const crypto::Digest& contribution);
+
+struct Head {
+  std::uint64_t term = 1;         // of leadership; 1 on a single machine
+  Incarnation incarnation{};      // random, new at every unseal
+  std::uint64_t index = 0;        // the last commit index
+  std::uint64_t group = 0;        // groups since the store was made
+  WallTime time_seen;             // the clock at the last group
+  std::uint64_t audit_synced = 0; // the last outbox group whose lines are on disk
+  Multiset multiset{};
+
+  Bytes serialize() const;
+  static Result<Head> deserialize(ByteView bytes);
+};
+
+barrier::PhysicalKey head_key();
+Result<std::optional<Head>> read_head(storage::Snapshot& snapshot, const barrier::Barrier& barrier);
+
+// Recomputes the multiset over the whole store (all but head and the seal table) and compares it with the head's.
+struct Verified {
+  std::uint64_t records = 0;
+  bool matches = false;
+};
+// `progress` is called every 10,000 records with the count so far; false stops with Code::deadline.
+Result<Verified> verify_store(storage::Snapshot& snapshot, const barrier::Barrier& barrier,
+                              FunctionRef<bool(std::uint64_t)> progress);
+
+}  // namespace leasehold::commit
