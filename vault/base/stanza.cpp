@@ -1,0 +1,170 @@
+#include "vault/base/stanza.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace leasehold {
+namespace {
+
+// The text of a scalar; nothing for a list, a map or null.
+std::optional<std::string> scalar(const Json& value) {
+  if (value.is_string() || value.is_number()) return value.text();
+  if (value.is_bool()) return value.boolean() ? "true" : "false";
+  return std::nullopt;
+}
+
+// The spellings Go's strconv.ParseBool takes.
+std::optional<bool> parse_flag(std::string_view text) {
+  for (const char* yes : {"1", "t", "T", "true", "TRUE", "True"})
+    if (text == yes) return true;
+  for (const char* no : {"0", "f", "F", "false", "FALSE", "False"})
+    if (text == no) return false;
+  return std::nullopt;
+}
+
+std::string trimmed(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t");
+  if (first == std::string_view::npos) return {};
+  return std::string(text.substr(first, text.find_last_not_of(" \t") - first + 1));
+}
+
+std::vector<std::string> split_commas(std::string_view text) {
+  std::vector<std::string> parts;
+  while (!text.empty()) {
+    const auto comma = std::min(text.find(','), text.size());
+    if (auto part = trimmed(text.substr(0, comma)); !part.empty()) parts.push_back(std::move(part));
+    text.remove_prefix(std::min(comma + 1, text.size()));
+  }
+  return parts;
+}
+
+// `options = { … }` and JSON's `"options": { … }` mean what the block `options { … }` means.
+HclBlock block_of(const Json& map, std::string_view type, int line) {
+  HclBlock block;
+  block.type = type;
+  block.line = line;
+  for (const auto& member : map.members())
+    block.body.attributes.push_back({member.first, member.second, line});
+  return block;
+}
+
+}  // namespace
+
+std::string Stanza::where(std::string_view key) const {
+  int line = block_.line;
+  if (const HclAttribute* attribute = block_.body.find(key)) line = attribute->line;
+  return file_ + ":" + std::to_string(line);
+}
+
+Result<std::string> Stanza::text(std::string_view key, std::string_view fallback) {
+  taken_.emplace(key);
+  const HclAttribute* attribute = block_.body.find(key);
+  if (attribute == nullptr) return std::string(fallback);
+  if (auto text = scalar(attribute->value)) return *std::move(text);
+  return failure(Code::invalid, where(key) + ": \"" + std::string(key) + "\" must be a string");
+}
+
+Result<std::string> Stanza::require_text(std::string_view key) {
+  VAULT_TRY_ASSIGN(std::string value, text(key));
+  if (!value.empty()) return value;
+  const std::string title = kind() + (label(0).empty() ? "" : " \"" + label(0) + "\"");
+  return failure(Code::invalid, where(key) + ": " + title + " needs \"" + std::string(key) + "\"");
+}
+
+Result<bool> Stanza::flag(std::string_view key, bool fallback) {
+  VAULT_TRY_ASSIGN(const std::string value, text(key));
+  if (!has(key)) return fallback;
+  if (const auto parsed = parse_flag(value)) return *parsed;
+  return failure(Code::invalid,
+                 where(key) + ": \"" + std::string(key) + "\" must be true or false");
+}
+
+Result<std::int64_t> Stanza::number(std::string_view key, std::int64_t fallback) {
+  VAULT_TRY_ASSIGN(const std::string value, text(key));
+  if (!has(key)) return fallback;
+  std::int64_t parsed = 0;
+  const auto end = value.data() + value.size();
+  const auto outcome = std::from_chars(value.data(), end, parsed);
+  if (outcome.ec == std::errc() && outcome.ptr == end && !value.empty()) return parsed;
+  return failure(Code::invalid,
+                 where(key) + ": \"" + std::string(key) + "\" must be a whole number");
+}
+
+Result<Seconds> Stanza::duration(std::string_view key, Seconds fallback) {
+  VAULT_TRY_ASSIGN(const std::string value, text(key));
+  if (!has(key)) return fallback;
+  const auto parsed = parse_duration(value);
+  if (parsed.ok() && *parsed >= Seconds{0}) return *parsed;
+  return failure(Code::invalid, where(key) + ": \"" + std::string(key) +
+                                    "\" must be a duration such as 30s, 1h30m or 7d");
+}
+
+Result<std::vector<std::string>> Stanza::texts(std::string_view key) {
+  taken_.emplace(key);
+  const HclAttribute* attribute = block_.body.find(key);
+  if (attribute == nullptr) return std::vector<std::string>{};
+  if (const auto text = scalar(attribute->value)) return split_commas(*text);
+  std::vector<std::string> values;
+  for (const Json& item : attribute->value.items()) {
+    const auto text = scalar(item);
+    if (!text) break;
+    values.push_back(*text);
+  }
+  if (attribute->value.is_array() && values.size() == attribute->value.size()) return values;
+  return failure(Code::invalid,
+                 where(key) + ": \"" + std::string(key) + "\" must be a list of strings");
+}
+
+std::vector<Stanza> Stanza::nested_all(std::string_view type) {
+  taken_.emplace(type);
+  std::vector<Stanza> found;
+  for (const HclBlock& block : block_.body.blocks)
+    if (block.type == type) found.emplace_back(file_, block);
+  for (const HclAttribute& attribute : block_.body.attributes) {
+    if (attribute.name != type) continue;
+    if (attribute.value.is_object())
+      found.emplace_back(file_, block_of(attribute.value, type, attribute.line));
+    for (const Json& item : attribute.value.items())
+      if (item.is_object()) found.emplace_back(file_, block_of(item, type, attribute.line));
+  }
+  return found;
+}
+
+Stanza Stanza::nested(std::string_view type) {
+  auto found = nested_all(type);
+  if (!found.empty()) return std::move(found.back());
+  HclBlock empty;
+  empty.type = type;
+  empty.line = block_.line;
+  return Stanza(file_, std::move(empty));
+}
+
+std::vector<std::string> Stanza::ignore(std::initializer_list<std::string_view> keys) {
+  std::vector<std::string> warnings;
+  const auto warn = [&](const std::string& key, int line) {
+    if (std::find(keys.begin(), keys.end(), key) == keys.end()) return;
+    taken_.emplace(key);
+    warnings.push_back(file_ + ":" + std::to_string(line) + ": \"" + key +
+                       "\" is accepted and has no effect");
+  };
+  for (const HclAttribute& attribute : block_.body.attributes) warn(attribute.name, attribute.line);
+  for (const HclBlock& block : block_.body.blocks) warn(block.type, block.line);
+  return warnings;
+}
+
+Status Stanza::finish() const {
+  const auto unknown = [&](const std::string& key, int line) {
+    const std::string title = kind().empty()     ? std::string()
+                              : label(0).empty() ? " in " + kind()
+                                                 : " in " + kind() + " \"" + label(0) + "\"";
+    return failure(Code::invalid, file_ + ":" + std::to_string(line) + ": unknown key \"" + key +
+                                      "\"" + title + "; remove it or correct its name");
+  };
+  for (const HclAttribute& attribute : block_.body.attributes)
+    if (taken_.count(attribute.name) == 0) return unknown(attribute.name, attribute.line);
+  for (const HclBlock& block : block_.body.blocks)
+    if (taken_.count(block.type) == 0) return unknown(block.type, block.line);
+  return {};
+}
+
+}  // namespace leasehold
