@@ -1,0 +1,38 @@
+#pragma once
+// The line format, shared by the sequencer and the verifier; drawn in FORMAT.md.
+//
+//   {"seq":42,"prev":"<64 hex>",BODY
+//
+// where BODY is the record's own text without its leading '{'. Hash of a line:
+//   h = SHA256(prev | be64 seq | SHA256(0x00 | '{' BODY))      over the exact bytes, without newline
+// `prev` is the hash of the line before; the very first line of a log has 32 zero bytes.
+// Kinds of body by "type": request, response, event; and the log's own: epoch (each start: store id,
+// incarnation, public key, last surviving hash), checkpoint (seq, hash, Ed25519 signature), torn (a
+// half-written last line was found and cut), continued (first line of a file after rotation: names its
+// predecessor), closed.
+// DO NOT CHANGE A VALUE HERE: logs are kept for years. Add a type.
+
+#include <string>
+#include <string_view>
+
+#include "vault/crypto/ed25519.h"
+#include "vault/crypto/hash.h"
+
+namespace leasehold::audit {
+
+crypto::Digest line_hash(const crypto::Digest& previous, std::uint64_t seq, std::string_view body);
+// Appends the complete line with its newline; `body` begins with '{'.
+void append_line(std::string& out, std::uint64_t seq, const crypto::Digest& previous,
+                 std::string_view body);
+
+struct ParsedLine {
+  std::uint64_t seq = 0;
+  crypto::Digest previous{};
+  std::string body;  // with its '{'
+};
+Result<ParsedLine> parse_line(std::string_view line);  // without newline
+
+// What an Ed25519 checkpoint signs: a context string, the store id, seq and hash.
+Bytes checkpoint_message(ByteView store_id, std::uint64_t seq, const crypto::Digest& hash);
+
+}  // namespace leasehold::audit

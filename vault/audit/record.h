@@ -1,0 +1,78 @@
+#pragma once
+// One audit record, flat: what happened, by whom, allowed by what. It knows no Request; the core maps.
+// body() writes it as one line of JSON with Vault's field names; the sequencer puts `seq` and `prev`
+// in front of it and never changes a byte behind them. Every string in `request.data` and
+// `response.data` is replaced by its HMAC in one streaming pass, unless its top-level key is in
+// `clear_keys`; tokens always are. Views: valid during the call only. Thread-safe functions.
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "vault/base/clock.h"
+#include "vault/crypto/hash.h"
+
+namespace leasehold::audit {
+
+enum class Type { request, response };
+
+struct Record {
+  Type type = Type::request;
+  WallTime time;
+  std::string_view error;  // already fit for the client; empty: none
+
+  struct Auth {
+    std::string_view client_token;  // HMACed
+    std::string_view accessor;      // HMACed
+    std::string_view display_name;
+    std::span<const std::string> policies, token_policies, identity_policies;
+    bool allowed = false;
+    std::span<const std::string> granting_policies;
+    std::string_view metadata_json;  // an object, HMACed leaf by leaf; empty: none
+    std::string_view entity_id, token_type;
+    std::int64_t token_ttl = 0;  // seconds
+    WallTime token_issue_time;
+    std::int64_t num_uses = 0, remaining_uses = 0;
+  } auth;
+  bool has_auth = false;
+
+  struct Request {
+    std::string_view id, operation, path;
+    std::string_view mount_point, mount_type, mount_accessor, mount_class;
+    std::string_view client_token, client_token_accessor;  // HMACed
+    std::string_view data_json;                            // HMACed leaf by leaf
+    std::string_view remote_address;
+    int remote_port = 0;
+    std::int64_t wrap_ttl = 0;
+    std::string_view purpose;  // why, when the caller said so
+  } request;
+
+  struct Response {
+    std::string_view data_json;  // HMACed leaf by leaf
+    std::string_view lease_id;
+    std::span<const std::string> warnings;
+    // A token or login this response hands out.
+    std::string_view auth_client_token, auth_accessor;  // HMACed
+    std::span<const std::string> auth_policies;
+    std::int64_t auth_ttl = 0;
+    int status = 0;
+  } response;
+
+  std::span<const std::string> clear_keys;  // of this mount: audit_non_hmac_request/response_keys
+};
+
+std::string body(const Record& record, const crypto::HmacKey& key);
+// What the vault does by itself: `event` says what ("lease-revoked"), `fields_json` is an object that
+// holds no secret.
+std::string event_body(std::string_view event, WallTime time, std::string_view fields_json);
+
+// "hmac-sha256:<hex>" of one value, as `sys/audit-hash` answers.
+std::string hmac_text(std::string_view value, const crypto::HmacKey& key);
+// Copies JSON text to `out` with every string value replaced by its HMAC; keys, numbers, booleans stay.
+// `json` was written by us; anything unreadable is HMACed whole.
+void hmac_json(std::string& out, std::string_view json, const crypto::HmacKey& key,
+               std::span<const std::string> clear_keys);
+
+}  // namespace leasehold::audit

@@ -1,0 +1,38 @@
+#pragma once
+// Offline verification of audit files with nothing but the files (and, if the caller has them, a
+// public key and a head noted elsewhere). Says up to which signed checkpoint the log is whole, how many
+// records follow, and what it cannot prove. Links only base and crypto: the CLI uses it.
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "vault/audit/format.h"
+
+namespace leasehold::audit {
+
+struct VerifyOptions {
+  std::optional<crypto::PublicKey> public_key;  // else the one in the first epoch record, and it says so
+  std::optional<crypto::Digest> head;           // a hash that must occur in the log
+  std::function<void(std::uint64_t bytes, std::uint64_t of)> progress;
+};
+
+struct Verdict {
+  bool whole = false;  // no break anywhere
+  std::uint64_t records = 0, epochs = 0, checkpoints = 0;
+  std::uint64_t first_seq = 0, last_seq = 0;
+  std::uint64_t signed_seq = 0;  // the last line covered by a good signature
+  std::uint64_t after_signed = 0;
+  crypto::Digest last_hash{};
+  std::string public_key_hex;
+  bool key_was_given = false, head_found = false;
+  // Where and how it breaks: "audit.log:17: hash does not follow line 16"; empty when whole.
+  std::string broken;
+  std::vector<std::string> notes;  // torn tails, epochs, what cannot be proven
+};
+
+// Files in the order they were written (rotated first). Code::not_found when a file cannot be read.
+Result<Verdict> verify_files(const std::vector<std::string>& files, const VerifyOptions& options);
+
+}  // namespace leasehold::audit

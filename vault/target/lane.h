@@ -1,0 +1,79 @@
+#pragma once
+// The lane of one target: its own threads, its own connections, its own breaker, so that a database
+// that is down holds up nothing but its own work. One connection is kept for issuing and one for
+// revoking; more are opened on demand up to the target's limit, and idle ones are closed.
+//
+// A job is a function on a Connection. `issue` jobs wait at most 10 s for a connection and are refused
+// at once while the breaker is open. `revoke` jobs are drawn from a source (the due queue), oldest
+// first: after an outage one probe, then doubling up to a rate cap. Waiting for a connection is never
+// an attempt. A thread hung in its driver is left behind at shutdown, never waited for without bound.
+// Thread safety: every method from any thread.
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "vault/base/log.h"
+#include "vault/base/loop.h"
+#include "vault/target/target.h"
+
+namespace leasehold::target {
+
+// Shared by the lane and whoever waits: a job may outlive its waiter (deadline passed) and then ends
+// in `abandoned`, which must own all it needs.
+struct Job {
+  // Runs on a lane thread. `connection` is healthy when handed over.
+  std::function<Status(Connection&, Instant deadline)> work;
+  // Runs on the lane thread afterwards, exactly once: with the result of work(), or with why it never ran.
+  // `started` says whether work() began: an error with started == false means nothing happened.
+  std::function<void(Status, bool started)> done;
+  Instant deadline;
+};
+
+struct LaneStatus {
+  bool breaker_open = false;
+  std::string last_error;      // for operators; no secret
+  std::uint64_t failures = 0;  // in a row
+  WallTime last_success;
+  Instant retry_at;            // while the breaker is open
+};
+
+// Where revocations come from. next() is called on a lane thread, done() after each attempt.
+class RevocationSource {
+ public:
+  virtual ~RevocationSource() = default;
+  struct Item {
+    std::string id;  // the source's own
+    RevokeOrder order;
+  };
+  // Up to `limit` due items that are not in work, oldest first.
+  virtual std::vector<Item> next(std::size_t limit) = 0;
+  virtual void done(const Item& item, const Result<Revoked>& result) = 0;
+};
+
+class Lane {
+ public:
+  // `fence`: end other incarnations' sessions before the first job of each kind.
+  Lane(std::string name, std::unique_ptr<Target> target, Tag tag, RevocationSource& revocations,
+       Clock& clock, LogSink& log);
+  ~Lane();
+  Lane(const Lane&) = delete;
+  Lane& operator=(const Lane&) = delete;
+
+  // Code::unavailable at once when the breaker is open, the queue (256) is full, or stopping.
+  Status submit(std::shared_ptr<Job> job);
+  void wake_revocations();  // something fell due
+  // A changed configuration: new connections use it, old ones are closed when idle.
+  void replace(std::unique_ptr<Target> target);
+  LaneStatus status() const;
+  const Target& target() const;
+  // Bounded: threads that do not end within `limit` are detached and own what they use.
+  void stop(Nanos limit);
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace leasehold::target

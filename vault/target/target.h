@@ -1,0 +1,89 @@
+#pragma once
+// The contract of a target: a machine that holds accounts for us (PostgreSQL, MariaDB, Redis ...).
+// A Connection is one server session of our own, tagged with this vault's incarnation so that a later
+// process can end what an earlier one left running. All calls block, take a deadline, and run on the
+// target's own threads (vault/target/lane.h), never on an io thread.
+//
+// Every call says what is known afterwards:
+//   Code::denied       the target refused it (rights, syntax); nothing happened
+//   Code::unavailable  it could not be reached, or asked later; nothing happened
+//   Code::deadline     no answer in time: it may or may not have happened
+// Error messages may reach an operator and never hold a password.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "vault/base/bytes.h"
+#include "vault/base/clock.h"
+#include "vault/base/random.h"
+#include "vault/base/result.h"
+
+namespace leasehold::target {
+
+struct CreateOrder {
+  std::string account;
+  SecretBytes password;
+  std::vector<std::string> statements;           // templates: {{name}} {{username}} {{password}} {{expiration}}
+  std::vector<std::string> rollback_statements;  // run when a statement failed half-way
+  WallTime not_after;                            // lease expiry; the target adds its own grace
+};
+struct RenewOrder {
+  std::string account;
+  std::vector<std::string> statements;  // empty: the target's own way
+  WallTime not_after;
+};
+struct RevokeOrder {
+  std::string account;
+  std::vector<std::string> statements;  // custom; run between our disabling and our looking
+};
+
+// What revocation found and did, for the receipt.
+struct Revoked {
+  bool was_absent = false;         // nothing was there any more
+  std::uint32_t sessions_ended = 0;
+  WallTime verified_at;            // seen absent, with no session
+};
+
+struct Tag {
+  std::string cluster;      // 6 characters of [0-9a-z]: tells our accounts from another cluster's
+  std::string incarnation;  // 16 characters; new at every unseal
+};
+
+class Connection {
+ public:
+  virtual ~Connection() = default;
+  virtual Status create(const CreateOrder& order, Instant deadline) = 0;
+  virtual Status renew(const RenewOrder& order, Instant deadline) = 0;
+  // Disable login, end sessions, (custom statements,) drop what it owns in every database with
+  // grants, drop, then look: success means it was seen absent with no session left.
+  virtual Result<Revoked> revoke(const RevokeOrder& order, Instant deadline) = 0;
+  // Ends server sessions tagged by another incarnation of this cluster and waits until none is left.
+  virtual Status end_other_incarnations(Instant deadline) = 0;
+  virtual Result<std::vector<std::string>> list(const std::string& prefix, Instant deadline) = 0;
+  // A new password for an existing account (root and static rotation).
+  virtual Status set_password(const std::string& account, const SecretBytes& password,
+                              const std::vector<std::string>& statements, Instant deadline) = 0;
+  // Really asks the server.
+  virtual Status ping(Instant deadline) = 0;
+};
+
+class Target {
+ public:
+  virtual ~Target() = default;
+  virtual Result<std::unique_ptr<Connection>> connect(const Tag& tag, Instant deadline) = 0;
+  // Whether these credentials can log in; Code::denied when they are refused.
+  virtual Status try_login(const std::string& account, const SecretBytes& password,
+                           Instant deadline) = 0;
+  // `v-<cluster6>-<role8>-<id>` cut so that cluster and id survive the target's length limit.
+  virtual std::string account_name(const Tag& tag, std::string_view role, std::string_view id) const = 0;
+  virtual std::string_view kind() const = 0;
+  virtual unsigned connections_max() const = 0;
+};
+
+// The common prefix of all accounts of a cluster, for the sweeper: "v-<cluster6>-".
+std::string account_prefix(const Tag& tag);
+// 20 characters with at least one lower, upper, digit and dash.
+SecretBytes generate_password(Random& random);
+
+}  // namespace leasehold::target
