@@ -7,7 +7,8 @@
 //   if (const Json* ttl = body.find("ttl")) ...
 //   std::string out; body.write(out);
 //
-// Values, not thread-shared. Parsing runs nlohmann's SAX reader behind a depth and size pre-scan.
+// Values, not thread-shared. Parsing runs nlohmann's SAX reader and stops at the first limit
+// passed.
 
 #include <cstdint>
 #include <optional>
@@ -25,6 +26,7 @@ struct JsonLimits {
   std::size_t depth = 64;
   std::size_t bytes = 32u << 20;
   std::size_t strings = 65536;  // keys and values; Vault's max_request_json_strings
+  std::size_t values = 262144;  // of any kind: bounds the memory that a body of `[0,0,...]` takes
 };
 
 class Json {
@@ -45,7 +47,7 @@ class Json {
   Json(Json&& other) noexcept;
   Json& operator=(Json&& other) noexcept;
   Json(const Json&) = default;
-  Json& operator=(const Json&) = default;
+  Json& operator=(const Json& other);
   ~Json();
 
   static Json object() { return Json(Kind::object); }
@@ -96,10 +98,12 @@ class Json {
 };
 
 // The error message is fixed per kind of failure and quotes none of the input:
-// "failed to decode JSON input: unexpected EOF", "... invalid character", "... nested too deeply" ...
+// "failed to decode JSON input: unexpected EOF", "... invalid character", "... nested too deeply",
+// "... too large", "refused JSON input due to high complexity: exceeded maximum number of strings".
 Result<Json> parse_json(std::string_view text, const JsonLimits& limits = {});
 
-// Appends `text` as a JSON string with quotes, escaped as Json::write does; invalid UTF-8 becomes U+FFFD.
+// Appends `text` as a JSON string with quotes, escaped as Json::write does; invalid UTF-8 becomes
+// U+FFFD.
 void write_json_string(std::string& out, std::string_view text);
 
 }  // namespace leasehold

@@ -1,0 +1,169 @@
+#include "vault/base/json.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace leasehold {
+namespace {
+
+// The reader keeps a copy of the token it stands on; this wipes it. `long double`, because nlohmann
+// refuses a number that its float type cannot hold, and we keep the text of 1e400.
+using TokenText = std::basic_string<char, std::char_traits<char>, WipingAllocator<char>>;
+using Reader = nlohmann::basic_json<std::map, std::vector, TokenText, bool, std::int64_t,
+                                    std::uint64_t, long double>;
+
+constexpr std::string_view kPrefix = "failed to decode JSON input: ";
+constexpr std::string_view kRefused = "refused JSON input due to high complexity: ";
+
+Error decode_error(std::string_view what) {
+  return failure(Code::invalid, std::string(kPrefix).append(what));
+}
+Error complexity_error(std::string_view what) {
+  return failure(Code::invalid, std::string(kRefused).append(what));
+}
+
+// The reader hands over integers as values, which loses "-0" and the like. This walks the text a
+// second time, from number to number, in step with the reader: all it passes is valid by then.
+class NumberTexts {
+ public:
+  explicit NumberTexts(std::string_view text) : text_(text) {}
+
+  std::string next() {
+    while (!at_number()) skip();
+    const std::size_t start = at_;
+    at_ = std::min(text_.find_first_not_of("+-.0123456789eE", at_), text_.size());
+    return std::string(text_.substr(start, at_ - start));
+  }
+
+ private:
+  bool at_number() const {
+    VAULT_ASSERT(at_ < text_.size());
+    return text_[at_] == '-' || (text_[at_] >= '0' && text_[at_] <= '9');
+  }
+  void skip() {
+    if (text_[at_++] != '"') return;
+    while (text_[at_] != '"') at_ += text_[at_] == '\\' ? 2 : 1;
+    ++at_;
+  }
+
+  std::string_view text_;
+  std::size_t at_ = 0;
+};
+
+// Receives the reader's events and builds the value, as deep as `limits` let it.
+class Builder {
+ public:
+  Builder(std::string_view text, const JsonLimits& limits)
+      : size_(text.size()), limits_(limits), numbers_(text) {}
+
+  bool null() { return add(Json()); }
+  bool boolean(bool value) { return add(Json(value)); }
+  bool number_integer(Reader::number_integer_t) { return number(); }
+  bool number_unsigned(Reader::number_unsigned_t) { return number(); }
+  bool number_float(Reader::number_float_t, std::string_view) { return number(); }
+  bool string(Reader::string_t& text) {
+    return count_string() && add(Json(std::string_view(text)));
+  }
+  bool binary(Reader::binary_t&) { return false; }  // not in JSON text
+
+  bool start_object(std::size_t) { return open(); }
+  bool key(Reader::string_t& text) {
+    if (!count_string()) return false;
+    open_.back().keys.emplace_back(std::string_view(text));
+    return true;
+  }
+  bool end_object() {
+    Open done = take_open();
+    // Built in one go: sorted once, and of two equal keys the later one stays.
+    Json object = Json::object();
+    std::vector<std::size_t> order(done.keys.size());
+    for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+    std::stable_sort(order.begin(), order.end(),
+                     [&done](std::size_t a, std::size_t b) { return done.keys[a] < done.keys[b]; });
+    for (const std::size_t i : order) object.set(done.keys[i], std::move(done.values[i]));
+    return add_counted(std::move(object));
+  }
+  bool start_array(std::size_t) { return open(); }
+  bool end_array() {
+    Open done = take_open();
+    Json array = Json::array();
+    for (Json& value : done.values) array.push(std::move(value));
+    return add_counted(std::move(array));
+  }
+
+  bool parse_error(std::size_t position, const std::string&, const Reader::exception&) {
+    return fail(decode_error(position > size_ ? "unexpected EOF" : "invalid character"));
+  }
+
+  Error take_error() { return std::move(error_); }
+  Json take_root() { return std::move(root_); }
+
+ private:
+  struct Open {
+    std::vector<std::string> keys;  // of an object
+    std::vector<Json> values;
+  };
+
+  bool fail(Error error) {
+    error_ = std::move(error);
+    return false;
+  }
+  bool count_string() {
+    return ++strings_ <= limits_.strings ||
+           fail(complexity_error("exceeded maximum number of strings"));
+  }
+  bool count_value() {
+    return ++values_ <= limits_.values ||
+           fail(complexity_error("exceeded maximum number of values"));
+  }
+  bool number() { return add(Json::number(numbers_.next())); }
+  bool add(Json value) { return count_value() && add_counted(std::move(value)); }
+  bool add_counted(Json value) {
+    if (open_.empty())
+      root_ = std::move(value);
+    else
+      open_.back().values.push_back(std::move(value));
+    return true;
+  }
+  bool open() {
+    if (open_.size() == limits_.depth) return fail(decode_error("nested too deeply"));
+    if (!count_value()) return false;
+    open_.emplace_back();
+    return true;
+  }
+  Open take_open() {
+    Open done = std::move(open_.back());
+    open_.pop_back();
+    return done;
+  }
+
+  std::size_t size_;
+  const JsonLimits& limits_;
+  NumberTexts numbers_;
+  std::size_t strings_ = 0;
+  std::size_t values_ = 0;
+  std::vector<Open> open_;
+  Json root_;
+  Error error_;
+};
+
+// What the reader would let pass: it takes a NUL for the end and skips a byte order mark.
+bool has_foreign_bytes(std::string_view text) {
+  return text.find('\0') != std::string_view::npos || text.substr(0, 3) == "\xEF\xBB\xBF";
+}
+
+}  // namespace
+
+Result<Json> parse_json(std::string_view text, const JsonLimits& limits) {
+  if (text.size() > limits.bytes) return decode_error("too large");
+  if (has_foreign_bytes(text)) return decode_error("invalid character");
+  Builder builder(text, limits);
+  try {
+    if (!Reader::sax_parse(text.begin(), text.end(), &builder)) return builder.take_error();
+  } catch (const Reader::exception&) {
+    return decode_error("invalid character");
+  }
+  return builder.take_root();
+}
+
+}  // namespace leasehold

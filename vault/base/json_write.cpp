@@ -1,0 +1,165 @@
+#include "vault/base/json.h"
+
+namespace leasehold {
+namespace {
+
+constexpr char kHex[] = "0123456789abcdef";
+
+// The length of the UTF-8 character at the front of `text` (RFC 3629), 0 when it is none.
+std::size_t utf8_length(std::string_view text) {
+  const auto at = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned first = at(0);
+  if (first < 0x80) return 1;
+  const std::size_t size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  if (first < 0xc2 || first > 0xf4 || text.size() < size) return 0;
+  for (std::size_t i = 1; i < size; ++i) {
+    if ((at(i) & 0xc0) != 0x80) return 0;
+  }
+  const bool too_long = (first == 0xe0 && at(1) < 0xa0) || (first == 0xf0 && at(1) < 0x90);
+  const bool surrogate = first == 0xed && at(1) > 0x9f;
+  const bool too_high = first == 0xf4 && at(1) > 0x8f;
+  return too_long || surrogate || too_high ? 0 : size;
+}
+
+char short_escape(char c) {
+  switch (c) {
+    case '"':
+    case '\\':
+      return c;
+    case '\b':
+      return 'b';
+    case '\f':
+      return 'f';
+    case '\n':
+      return 'n';
+    case '\r':
+      return 'r';
+    case '\t':
+      return 't';
+    default:
+      return 0;
+  }
+}
+
+void write_ascii(std::string& out, char c) {
+  if (const char letter = short_escape(c); letter != 0) {
+    out += '\\';
+    out += letter;
+  } else if (static_cast<unsigned char>(c) < 0x20 || c == '<' || c == '>' || c == '&') {
+    out += "\\u00";
+    out += {kHex[c >> 4], kHex[c & 15]};
+  } else {
+    out += c;
+  }
+}
+
+// One value, on one line or over several.
+class Writer {
+ public:
+  Writer(std::string& out, unsigned indent) : out_(out), indent_(indent) {}
+
+  void value(const Json& json) {
+    switch (json.kind()) {
+      case Json::Kind::null:
+        out_ += "null";
+        break;
+      case Json::Kind::boolean:
+        out_ += json.boolean() ? "true" : "false";
+        break;
+      case Json::Kind::number:
+        out_ += json.text();
+        break;
+      case Json::Kind::string:
+        write_json_string(out_, json.text());
+        break;
+      case Json::Kind::array:
+        array(json);
+        break;
+      case Json::Kind::object:
+        object(json);
+        break;
+    }
+  }
+
+ private:
+  void array(const Json& json) {
+    open('[');
+    bool first = true;
+    for (const Json& item : json.items()) {
+      separate(first);
+      value(item);
+    }
+    close(']', first);
+  }
+  void object(const Json& json) {
+    open('{');
+    bool first = true;
+    for (const Json::Member& member : json.members()) {
+      separate(first);
+      write_json_string(out_, member.first);
+      out_ += indent_ == 0 ? ":" : ": ";
+      value(member.second);
+    }
+    close('}', first);
+  }
+
+  void open(char bracket) {
+    out_ += bracket;
+    ++depth_;
+  }
+  void separate(bool& first) {
+    if (!first) out_ += ',';
+    first = false;
+    new_line();
+  }
+  void close(char bracket, bool empty) {
+    --depth_;
+    if (!empty) new_line();
+    out_ += bracket;
+  }
+  void new_line() {
+    if (indent_ == 0) return;
+    out_ += '\n';
+    out_.append(std::size_t{indent_} * depth_, ' ');
+  }
+
+  std::string& out_;
+  unsigned indent_;
+  unsigned depth_ = 0;
+};
+
+}  // namespace
+
+void write_json_string(std::string& out, std::string_view text) {
+  out += '"';
+  while (!text.empty()) {
+    const std::size_t size = utf8_length(text);
+    const std::string_view character = text.substr(0, size == 0 ? 1 : size);
+    if (size == 0)
+      out += "\\ufffd";
+    else if (size == 1)
+      write_ascii(out, text[0]);
+    else if (character == "\xE2\x80\xA8" || character == "\xE2\x80\xA9")
+      out += character.back() == '\xA8' ? "\\u2028" : "\\u2029";
+    else
+      out += character;
+    text.remove_prefix(character.size());
+  }
+  out += '"';
+}
+
+void Json::write(std::string& out) const { Writer(out, 0).value(*this); }
+
+std::string Json::dump() const {
+  std::string out;
+  write(out);
+  return out;
+}
+
+std::string Json::pretty(unsigned indent) const {
+  std::string out;
+  Writer(out, indent).value(*this);
+  return out;
+}
+
+}  // namespace leasehold
