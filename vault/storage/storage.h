@@ -102,10 +102,11 @@ struct CommitResult {
   std::uint64_t index = 0;  // of `committed`
 };
 
-// What the Committer does inside the write transaction of a group. Called on the commit thread, in
-// this order: per batch whose guards held admit(i), then changed() for each of its writes; after the
-// last batch finish(), whose `tail` is written without guards in the same transaction (changed() is
-// not called for it).
+// What the Committer does inside the write transaction of a group. Called on the commit thread: per
+// batch whose guards held admit(i), in order; changed() for each write of the admitted ones, at any
+// time after their admit() and for one key in the order of the batches; last, if any batch was
+// admitted, finish(), whose `tail` is written without guards in the same transaction under the index
+// of the group (changed() is not called for it).
 class GroupObserver {
  public:
   virtual ~GroupObserver() = default;

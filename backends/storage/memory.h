@@ -1,0 +1,15 @@
+#pragma once
+// Storage in memory, for development mode and tests: nothing survives the process. Every key keeps
+// the versions that a live snapshot may still see; older ones go with later commits.
+//
+//   auto storage = storage::make_memory_storage();
+//
+// It never fails and never runs out of space. Thread safety: as vault/storage/storage.h asks.
+
+#include "vault/storage/storage.h"
+
+namespace leasehold::storage {
+
+std::unique_ptr<Storage> make_memory_storage();
+
+}  // namespace leasehold::storage
