@@ -1,0 +1,149 @@
+#pragma once
+// The vault's lock: makes the root key, keeps it in slots, and opens the store through any one of
+// them. Lifecycle (vault/core) calls it; it decides nothing about HTTP.
+//
+//   Seal seal(storage, random, clock, log, std::move(protectors));
+//   VAULT_TRY(seal.load());
+//   if (auto opened = seal.open_with_devices()) { seal.enroll_missing(*opened); unseal(*opened); }
+//   VAULT_TRY_ASSIGN(auto step, seal.add_share(std::move(share)));   // sys/unseal
+//
+// Nothing else may write to the storage during initialize() and enroll_missing(): call them before
+// the Committer starts. Thread safety: all methods from any thread. A device that hangs delays its
+// own caller only; status() and add_share() never wait for one.
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "vault/base/log.h"
+#include "vault/base/mutex.h"
+#include "vault/seal/protector.h"
+#include "vault/seal/quorum.h"
+#include "vault/seal/slot.h"
+
+namespace leasehold::seal {
+
+inline constexpr Millis kDeviceTimeout{60'000};
+
+// What the printed shares may do while a device slot exists.
+enum class RecoveryMode { unseal, authorize, none };
+Result<RecoveryMode> parse_recovery_mode(std::string_view text);
+
+struct InitOptions {
+  // Of the unseal shares, or of the recovery shares when a device is configured. 0 of 0 makes none,
+  // which needs a device.
+  unsigned shares = 0;
+  unsigned threshold = 0;
+  RecoveryMode recovery_mode = RecoveryMode::unseal;
+  std::string cluster_name;  // empty: "vault-cluster-" and eight random digits
+};
+
+// An open store. The keys are the caller's; the root key lives until enroll_missing() or
+// destruction.
+struct Opened {
+  StoreDescription store;
+  barrier::KeyRing keys;
+  crypto::Key registry_key;  // to wrap a rotated registry (add_registry)
+  std::string by;            // "tpm slot 1f2e…", "3 of 5 shares", for the audit record
+  bool degraded = false;     // opened by shares although a device slot exists
+  crypto::Key root;
+};
+
+struct Initialized {
+  std::vector<SecretBytes> shares;
+  bool shares_are_recovery = false;  // a device is enrolled
+  Opened opened;
+};
+
+// One step of sys/unseal.
+struct Step {
+  std::optional<Opened> opened;  // set by the share that completed the quorum
+};
+
+struct SlotStatus {
+  std::string id;    // hex
+  std::string kind;  // "tpm"
+  std::string identity;
+  DeviceState state = DeviceState::unknown;
+  std::string message;
+  std::uint32_t generation = 1;
+  bool may_unseal = true;
+  bool hardware = false;
+};
+
+struct SealStatus {
+  std::string type = "shamir";  // kind of the first device slot, else "shamir"
+  bool initialized = false;
+  bool recovery_seal = false;  // a device seal with recovery shares
+  unsigned t = 0, n = 0, progress = 0;
+  std::string nonce;  // empty without progress
+  std::string cluster_name, cluster_id;
+  std::string access;  // "tpm OR 3 of 5 shares"
+  bool degraded = false;
+  std::vector<SlotStatus> slots;
+  std::vector<std::string> warnings;
+};
+
+class Seal {
+ public:
+  using Protectors = std::vector<std::unique_ptr<Protector>>;
+  Seal(storage::Storage& storage, Random& random, Clock& clock, LogSink& log,
+       Protectors protectors);
+  ~Seal();
+  Seal(const Seal&) = delete;
+  Seal& operator=(const Seal&) = delete;
+
+  // Reads the records. Call at start, and again when another node may have written them.
+  Status load();
+  bool initialized() const;
+  bool has_device_slot() const;  // try open_with_devices() at start and while sealed
+
+  // Code::invalid "Vault is already initialized", or why the share counts are refused.
+  Result<Initialized> initialize(const InitOptions& options);
+
+  // Tries every device slot once, in order. Absent when none opened; status() says why for each.
+  std::optional<Opened> open_with_devices(Millis timeout = kDeviceTimeout);
+
+  // A share of the quorum that unseals. A repeated share changes nothing; a wrong or foreign one is
+  // Code::invalid naming it, and the others stay.
+  Result<Step> add_share(SecretBytes share);
+  void reset_shares();
+
+  // Gives every configured device that has no slot one, and wipes `opened.root`. A device that
+  // cannot is reported in status() and the log; the store stays open.
+  void enroll_missing(Opened& opened, Millis timeout = kDeviceTimeout);
+
+  // A quorum of the share holders for something other than unsealing (generate-root, rekey). Absent
+  // when the store has no shamir slot.
+  std::optional<Quorum> new_quorum() const;
+  struct Rekeyed {
+    std::vector<SecretBytes> shares;
+    SlotRecord slot;  // replaces the one of the same id; add_slot() to a batch, then installed()
+  };
+  // New shares for the same shamir slot, approved by `quorum`, which must be complete. `authorize`
+  // mode slots have no way to the root key and do not need one.
+  Result<Rekeyed> rekey(Quorum& quorum, unsigned shares, unsigned threshold);
+  void installed(const SlotRecord& slot);
+
+  SealStatus status() const;
+  // Asks every device slot for its health; may take as long as the timeouts. For a background job.
+  void check_health(Millis timeout = kDeviceTimeout);
+
+ private:
+  struct State;
+  struct Slot;
+  Result<Opened> open_store(const Records& records, const crypto::Key& root, std::string by);
+  Result<SlotRecord> enroll(Protector& protector, const StoreId& store, const crypto::Key& root,
+                            Millis timeout);
+  Protector* protector_for(const SlotRecord& slot) const;
+  void remember(const SlotId& id, DeviceAnswer answer);
+
+  storage::Storage& storage_;
+  Random& random_;
+  Clock& clock_;
+  LogSink& log_;
+  const Protectors protectors_;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace leasehold::seal
