@@ -91,12 +91,16 @@ class Builder {
     return add_counted(std::move(array));
   }
 
-  bool parse_error(std::size_t position, const std::string&, const Reader::exception&) {
+  bool parse_error(std::size_t position, const std::string&, const Reader::exception& why) {
+    constexpr int kNumberTooLarge = 406;  // nlohmann's number for it; 1e5000 and beyond
+    failed_at_ = std::min(position, size_);
+    if (why.id == kNumberTooLarge) return fail(decode_error("number out of range"));
     return fail(decode_error(position > size_ ? "unexpected EOF" : "invalid character"));
   }
 
   Error take_error() { return std::move(error_); }
   Json take_root() { return std::move(root_); }
+  std::size_t failed_at() const { return failed_at_; }
 
  private:
   struct Open {
@@ -145,6 +149,7 @@ class Builder {
   std::vector<Open> open_;
   Json root_;
   Error error_;
+  std::size_t failed_at_ = 0;
 };
 
 // What the reader would let pass: it takes a NUL for the end and skips a byte order mark.
@@ -154,16 +159,18 @@ bool has_foreign_bytes(std::string_view text) {
 
 }  // namespace
 
-Result<Json> parse_json(std::string_view text, const JsonLimits& limits) {
+Result<Json> parse_json(std::string_view text, const JsonLimits& limits, std::size_t* failed_at) {
+  if (failed_at != nullptr) *failed_at = 0;
   if (text.size() > limits.bytes) return decode_error("too large");
   if (has_foreign_bytes(text)) return decode_error("invalid character");
   Builder builder(text, limits);
   try {
-    if (!Reader::sax_parse(text.begin(), text.end(), &builder)) return builder.take_error();
+    if (Reader::sax_parse(text.begin(), text.end(), &builder)) return builder.take_root();
   } catch (const Reader::exception&) {
     return decode_error("invalid character");
   }
-  return builder.take_root();
+  if (failed_at != nullptr) *failed_at = builder.failed_at();
+  return builder.take_error();
 }
 
 }  // namespace leasehold

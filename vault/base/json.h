@@ -100,7 +100,9 @@ class Json {
 // The error message is fixed per kind of failure and quotes none of the input:
 // "failed to decode JSON input: unexpected EOF", "... invalid character", "... nested too deeply",
 // "... too large", "refused JSON input due to high complexity: exceeded maximum number of strings".
-Result<Json> parse_json(std::string_view text, const JsonLimits& limits = {});
+// `failed_at`, when given, receives the place of a syntax error, in bytes from the start.
+Result<Json> parse_json(std::string_view text, const JsonLimits& limits = {},
+                        std::size_t* failed_at = nullptr);
 
 // Appends `text` as a JSON string with quotes, escaped as Json::write does; invalid UTF-8 becomes
 // U+FFFD.
