@@ -38,6 +38,14 @@ inline constexpr std::size_t kHeaderSize = 6;
 inline constexpr std::size_t kOverhead = kHeaderSize + crypto::kNonceSize + crypto::kTagSize;
 static_assert(kOverhead == 46, "the size of every stored value depends on it");
 
+// The plaintext: length:u16be  name[length]  payload.
+inline constexpr std::size_t kNameLengthSize = 2;
+
+// The serialized key registry (keyring.h): format:u8 | term:u32be | count:u16be |
+// count * (term:u32be | key[32]) | index | multiset | token | batch token | audit HMAC | audit seed,
+// the last six 32 bytes each.
+inline constexpr std::uint8_t kRegistryFormat = 1;
+
 inline constexpr std::size_t kSpaceSize = 8;
 inline constexpr std::size_t kHashSize = 16;
 inline constexpr std::size_t kMillisSize = 6;

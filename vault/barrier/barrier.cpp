@@ -1,0 +1,154 @@
+#include "vault/barrier/barrier.h"
+
+#include "vault/storage/storage.h"
+
+namespace leasehold::barrier {
+
+namespace {
+
+// What is hashed with the index key begins with its purpose, so that no two uses share a hash.
+enum class Purpose : std::uint8_t { directory = 'd', entry = 'e', id = 'i' };
+constexpr std::size_t kPurposeMax = 32;
+
+struct Split {
+  std::string_view directory, leaf;
+};
+
+// The leaf is what follows the last '/', not counting one at the very end.
+Split split(std::string_view name) {
+  VAULT_ASSERT(!name.empty());
+  const auto slash = name.size() == 1 ? std::string_view::npos : name.rfind('/', name.size() - 2);
+  const std::size_t at = slash == std::string_view::npos ? 0 : slash + 1;
+  return {name.substr(0, at), name.substr(at)};
+}
+
+std::array<std::uint8_t, 1 + kSpaceSize> scope(Purpose purpose, const Space& space) {
+  std::array<std::uint8_t, 1 + kSpaceSize> bytes;
+  bytes[0] = static_cast<std::uint8_t>(purpose);
+  std::memcpy(bytes.data() + 1, space.data(), kSpaceSize);
+  return bytes;
+}
+
+PhysicalKey directory_key(const crypto::Key& index, Table table, const Space& space,
+                          std::string_view directory) {
+  std::array<std::uint8_t, kHashSize> hash;
+  crypto::blake2b(index.reveal(), hash, scope(Purpose::directory, space), as_bytes(directory));
+  PhysicalKey key(table);
+  key.push(space);
+  key.push(hash);
+  return key;
+}
+
+PhysicalKey tree_key(const crypto::Key& index, Table table, const Space& space,
+                     std::string_view name) {
+  PhysicalKey key = directory_key(index, table, space, split(name).directory);
+  std::array<std::uint8_t, kHashSize> hash;
+  crypto::blake2b(index.reveal(), hash, scope(Purpose::entry, space), as_bytes(name));
+  key.push(hash);
+  return key;
+}
+
+Error damaged(std::string_view detail) {
+  return failure(Code::internal,
+                 "storage is damaged: run `leasehold operator verify` and restore a backup",
+                 std::string(detail));
+}
+
+}  // namespace
+
+Barrier::Barrier(StoreId store, KeyRing keys, Random& random)
+    : store_(store), keys_(std::move(keys)), random_(random), multiset_(keys_.multiset.reveal()) {
+  VAULT_ASSERT(keys_.data.count(keys_.term) == 1);
+}
+
+PhysicalKey Barrier::value_key(const Space& space, std::string_view name) const {
+  return tree_key(keys_.index, Table::value, space, name);
+}
+
+PhysicalKey Barrier::name_key(const Space& space, std::string_view name) const {
+  return tree_key(keys_.index, Table::name, space, name);
+}
+
+PhysicalKey Barrier::counter_key(const Space& space, std::string_view name) const {
+  return tree_key(keys_.index, Table::counter, space, name);
+}
+
+PhysicalKey Barrier::directory_prefix(const Space& space, std::string_view directory) const {
+  VAULT_ASSERT(directory.empty() || directory.back() == '/');
+  return directory_key(keys_.index, Table::name, space, directory);
+}
+
+std::array<std::uint8_t, kHashSize> Barrier::id_hash(std::string_view purpose, ByteView id) const {
+  VAULT_ASSERT(purpose.size() <= kPurposeMax);
+  const std::uint8_t prefix[] = {static_cast<std::uint8_t>(Purpose::id),
+                                 static_cast<std::uint8_t>(purpose.size())};
+  std::array<std::uint8_t, kHashSize> hash;
+  crypto::blake2b(keys_.index.reveal(), hash, prefix, as_bytes(purpose), id);
+  return hash;
+}
+
+PhysicalKey Barrier::ordered_key(Table table, const OrderedId& id) const {
+  PhysicalKey key(table);
+  key.push(id);
+  return key;
+}
+
+void Barrier::seal(const PhysicalKey& key, std::string_view name, ByteView plain,
+                   Bytes& out) const {
+  VAULT_ASSERT(name.size() <= 0xffff);
+  std::uint8_t header[kHeaderSize] = {kFormat, kSuiteXChaCha20Poly1305};
+  put_be(header + 2, keys_.term, 4);
+  std::uint8_t length[kNameLengthSize];
+  put_be(length, name.size(), kNameLengthSize);
+
+  SecretBytes all;
+  all.reserve(kNameLengthSize + name.size() + plain.size());
+  all.append(length);
+  all.append(as_bytes(name));
+  all.append(plain);
+  out.reserve(out.size() + kOverhead + all.size());
+  append(out, header);
+  crypto::seal(keys_.data.at(keys_.term).reveal(), all.reveal(),
+               aad_for(store_, header, key.view()), random_, out);
+}
+
+Result<Barrier::Opened> Barrier::open_named(const PhysicalKey& key, ByteView sealed) const {
+  if (sealed.size() < kOverhead + kNameLengthSize) return damaged("a sealed value is too short");
+  if (sealed[0] > kFormat || sealed[1] != kSuiteXChaCha20Poly1305)
+    return damaged("a sealed value has a format or suite this version does not know");
+  if (sealed[0] != kFormat) return damaged("a sealed value has no format");
+  const auto term = keys_.data.find(static_cast<std::uint32_t>(get_be(&sealed[2], 4)));
+  if (term == keys_.data.end()) return damaged("a sealed value names a key term that is not here");
+
+  const ByteView header = sealed.first(kHeaderSize);
+  auto opened = crypto::open(term->second.reveal(), sealed.subspan(kHeaderSize),
+                             aad_for(store_, header, key.view()));
+  if (!opened.ok()) return damaged("a sealed value does not belong to its key");
+  const ByteView all = opened->reveal();
+  const std::size_t length = get_be(all.data(), kNameLengthSize);
+  if (all.size() < kNameLengthSize + length) return damaged("the name in a sealed value is cut");
+  return Opened{std::string(as_text(all.subspan(kNameLengthSize, length))),
+                SecretBytes(all.subspan(kNameLengthSize + length))};
+}
+
+Result<SecretBytes> Barrier::open(const PhysicalKey& key, std::string_view name,
+                                  ByteView sealed) const {
+  VAULT_TRY_ASSIGN(Opened opened, open_named(key, sealed));
+  if (opened.name != name) return damaged("a sealed value bears another name");
+  return std::move(opened.value);
+}
+
+crypto::Digest Barrier::contribution(ByteView key, ByteView value, std::uint64_t mod) const {
+  VAULT_ASSERT(!key.empty() && key.size() <= storage::kKeyMax);
+  std::array<std::uint8_t, 1 + storage::kKeyMax + 8> place;  // length | key | mod
+  place[0] = static_cast<std::uint8_t>(key.size());
+  std::memcpy(place.data() + 1, key.data(), key.size());
+  put_be(place.data() + 1 + key.size(), mod, 8);
+  const ByteView where = ByteView(place).first(1 + key.size() + 8);
+  if (value.size() < kOverhead) return multiset_.mac(where, value);
+  // The tag binds the ciphertext: reading the value itself would cost twice as much.
+  return multiset_.mac(where, value.first(kHeaderSize + crypto::kNonceSize),
+                       value.last(crypto::kTagSize));
+}
+
+}  // namespace leasehold::barrier
