@@ -43,7 +43,8 @@ struct SlotRecord {
   std::uint8_t capabilities = kMayUnseal;
   std::string identity;  // of the device, in words and fingerprints: "TPM IBM SW TPM, SRK 000b…"
   Bytes policy;          // how to get the key from the device; its kind's own format
-  // AEAD(key-encryption key, root key); of a slot that only authorizes, AEAD(root key, nothing).
+  // AEAD(key-encryption key, root key); of a slot that only authorizes, AEAD(registry key,
+  // nothing).
   Bytes box;
 
   bool may_unseal() const { return (capabilities & kMayUnseal) != 0; }
@@ -54,9 +55,9 @@ struct SlotRecord {
   void close(ByteView kek, const crypto::Key& root, Random& random);
   // Code::invalid when the key is not this slot's, or the record was changed.
   Result<crypto::Key> open(ByteView kek) const;
-  // For a slot that only authorizes: proves to later readers that the root key's holder wrote it.
-  void attest(const crypto::Key& root, Random& random);
-  Status verify(const crypto::Key& root) const;
+  // For a slot that only authorizes: proves to later readers that an open vault wrote it.
+  void attest(const crypto::Key& registry_key, Random& random);
+  Status verify(const crypto::Key& registry_key) const;
 };
 
 // The policy of a "shamir" slot. Shares are named by salted hashes, so that a wrong or foreign
