@@ -60,6 +60,8 @@ class ReadTxn {
  protected:
   // The raw record: of the batch when it was written there, else of the snapshot (and guarded).
   virtual Result<std::optional<storage::Found>> find(const barrier::PhysicalKey& key);
+  // What this transaction wrote, so that list() shows it; null when it only reads.
+  virtual const storage::Batch* written() const { return nullptr; }
 
   storage::Snapshot& snapshot_;
   const barrier::Barrier& barrier_;
@@ -95,8 +97,10 @@ class WriteTxn : public ReadTxn {
 
  protected:
   Result<std::optional<storage::Found>> find(const barrier::PhysicalKey& key) override;
+  const storage::Batch* written() const override { return &batch_.storage; }
 
  private:
+  Result<bool> emptied_by_this(std::string_view directory);
   Status room_for(std::size_t operations, std::size_t bytes) const;
   Batch& batch_;
 };

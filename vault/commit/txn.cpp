@@ -1,0 +1,276 @@
+#include "vault/commit/txn.h"
+
+#include <algorithm>
+#include <queue>
+
+namespace leasehold::commit {
+
+namespace {
+
+using barrier::PhysicalKey;
+using storage::Scan;
+
+constexpr std::size_t kCounterSize = 8;
+
+Status check_name(std::string_view name) {
+  if (name.empty() || name.back() == '/')
+    return failure(Code::invalid, "a name may not be empty or end in '/'");
+  if (name.size() > kNameMax) return failure(Code::invalid, "a name may have at most 4096 bytes");
+  return {};
+}
+
+// "a/b/" and "a/b/c" stand in "a/" and "a/b/"; what stands at the root stands in "".
+std::string_view directory_of(std::string_view name) {
+  const auto slash = name.size() < 2 ? std::string_view::npos : name.rfind('/', name.size() - 2);
+  return slash == std::string_view::npos ? std::string_view() : name.substr(0, slash + 1);
+}
+
+// The `limit` smallest names after `after`, whatever the order they come in.
+class Smallest {
+ public:
+  Smallest(std::string_view after, std::size_t limit) : after_(after), limit_(limit) {}
+
+  void offer(std::string_view name) {
+    if (!after_.empty() && name <= after_) return;
+    if (limit_ != 0 && heap_.size() == limit_) {
+      if (name >= heap_.top()) return;
+      heap_.pop();
+    }
+    heap_.emplace(name);
+  }
+  std::vector<std::string> sorted() {
+    std::vector<std::string> names(heap_.size());
+    for (auto to = names.rbegin(); to != names.rend(); ++to, heap_.pop()) *to = heap_.top();
+    return names;
+  }
+
+ private:
+  const std::string_view after_;
+  const std::size_t limit_;
+  std::priority_queue<std::string> heap_;  // the largest on top
+};
+
+bool begins_with(ByteView key, ByteView prefix) {
+  return key.size() >= prefix.size() && compare(key.first(prefix.size()), prefix) == 0;
+}
+
+Bytes after_key(ByteView key) {
+  Bytes next = to_bytes(key);
+  next.push_back(0);
+  return next;
+}
+
+}  // namespace
+
+Result<std::optional<storage::Found>> ReadTxn::find(const PhysicalKey& key) {
+  return snapshot_.get(key.view());
+}
+
+Result<std::optional<Record>> ReadTxn::get(const PhysicalKey& key, std::string_view name) {
+  VAULT_TRY_ASSIGN(const auto found, find(key));
+  if (!found) return std::optional<Record>();
+  VAULT_TRY_ASSIGN(SecretBytes value, barrier_.open(key, name, found->value));
+  return std::optional<Record>(Record{std::move(value), found->mod});
+}
+
+Result<std::optional<Record>> ReadTxn::get(std::string_view name) {
+  if (!check_name(name).ok()) return std::optional<Record>();
+  return get(barrier_.value_key(space_, name), name);
+}
+
+Result<std::uint64_t> ReadTxn::version(const PhysicalKey& key) {
+  VAULT_TRY_ASSIGN(const auto found, find(key));
+  return found ? found->mod : 0;
+}
+
+Result<std::uint64_t> ReadTxn::version(std::string_view name) {
+  if (!check_name(name).ok()) return std::uint64_t{0};
+  return version(barrier_.value_key(space_, name));
+}
+
+Result<std::vector<std::string>> ReadTxn::list(std::string_view directory, std::string_view after,
+                                               std::size_t limit) {
+  if (!directory.empty() && directory.back() != '/')
+    return failure(Code::invalid, "a directory ends in '/'");
+  const PhysicalKey prefix = barrier_.directory_prefix(space_, directory);
+  Smallest names(after, limit);
+  Status opened;
+  const auto take = [&](ByteView key, ByteView sealed) {
+    auto record = barrier_.open_named(PhysicalKey::from(key), sealed);
+    if (record.ok()) {
+      names.offer(std::string_view(record->name).substr(directory.size()));
+    } else {
+      opened = std::move(record).error();
+    }
+    return opened.ok();
+  };
+  const storage::Batch* own = written();
+  const auto each = [&](const storage::Entry& entry) {
+    return (own != nullptr && own->written(entry.key)) || take(entry.key, entry.value);
+  };
+  VAULT_TRY(
+      snapshot_.scan(prefix.view(), prefix.end_of_prefix().view(), SIZE_MAX, Scan::values, each));
+  for (std::size_t i = 0; own != nullptr && i < own->size() && opened.ok(); ++i) {
+    const auto operation = (*own)[i];
+    if (operation.kind == storage::Batch::Kind::put && begins_with(operation.key, prefix.view()))
+      take(operation.key, operation.value);
+  }
+  VAULT_TRY(std::move(opened));
+  return names.sorted();
+}
+
+Result<std::int64_t> ReadTxn::counter(const PhysicalKey& key) {
+  // Not by find(): a counter is folded by the Committer, and a guard on it would bring the
+  // conflicts back that folding avoids.
+  VAULT_TRY_ASSIGN(const auto found, snapshot_.get(key.view()));
+  if (!found) return std::int64_t{0};
+  VAULT_TRY_ASSIGN(const SecretBytes value, barrier_.open(key, {}, found->value));
+  if (value.size() != kCounterSize)
+    return failure(Code::internal, "storage is damaged: a counter has a wrong size");
+  return static_cast<std::int64_t>(get_be(value.reveal().data(), kCounterSize));
+}
+
+Result<std::int64_t> ReadTxn::counter(std::string_view name) {
+  return counter(barrier_.counter_key(space_, name));
+}
+
+Result<std::optional<storage::Found>> WriteTxn::find(const PhysicalKey& key) {
+  if (const auto own = batch_.storage.written(key.view())) {
+    if (own->kind == storage::Batch::Kind::erase) return std::optional<storage::Found>();
+    return std::optional<storage::Found>({own->value, 0});
+  }
+  VAULT_TRY(room_for(1, key.size()));
+  VAULT_TRY_ASSIGN(const auto found, snapshot_.get(key.view()));
+  guard(key, found ? found->mod : 0);
+  return found;
+}
+
+void WriteTxn::guard(const PhysicalKey& key, std::uint64_t mod) {
+  for (std::size_t i = 0; i < batch_.storage.size(); ++i) {
+    const auto operation = batch_.storage[i];
+    if (operation.kind == storage::Batch::Kind::version && operation.mod == mod &&
+        compare(operation.key, key.view()) == 0)
+      return;
+  }
+  batch_.storage.guard(key.view(), mod);
+}
+
+Status WriteTxn::room_for(std::size_t operations, std::size_t bytes) const {
+  if (batch_.storage.size() + batch_.additions.size() + operations > storage::kBatchOperationsMax)
+    return failure(Code::invalid, "this changes too many records at once: do it in smaller parts");
+  if (batch_.storage.bytes() + bytes > storage::kBatchBytesMax)
+    return failure(Code::invalid, "this writes more than 1 MiB at once: do it in smaller parts");
+  return {};
+}
+
+Status WriteTxn::put(const PhysicalKey& key, std::string_view name, ByteView value) {
+  VAULT_TRY(room_for(1, key.size() + barrier::kOverhead + name.size() + value.size()));
+  Bytes sealed;
+  barrier_.seal(key, name, value, sealed);
+  batch_.storage.put(key.view(), sealed);
+  return {};
+}
+
+Status WriteTxn::mark(const PhysicalKey& key) {
+  VAULT_TRY(room_for(1, key.size()));
+  batch_.storage.put(key.view(), {});
+  return {};
+}
+
+Status WriteTxn::erase(const PhysicalKey& key) {
+  VAULT_TRY(room_for(1, key.size()));
+  batch_.storage.erase(key.view());
+  return {};
+}
+
+// The guard that find() leaves on the value, and on every directory on the way up to the first that
+// stands already, is what keeps a name record from outliving, or missing, its value.
+Status WriteTxn::put(std::string_view name, ByteView value) {
+  VAULT_TRY(check_name(name));
+  const PhysicalKey key = barrier_.value_key(space_, name);
+  VAULT_TRY_ASSIGN(const auto before, find(key));
+  const bool existed = before.has_value();
+  VAULT_TRY(put(key, name, value));
+  if (existed) return {};
+
+  VAULT_TRY(put(barrier_.name_key(space_, name), name, {}));
+  for (auto directory = directory_of(name); !directory.empty();
+       directory = directory_of(directory)) {
+    const PhysicalKey record = barrier_.name_key(space_, directory);
+    VAULT_TRY_ASSIGN(const auto found, find(record));
+    if (found) break;
+    VAULT_TRY(put(record, directory, {}));
+  }
+  return {};
+}
+
+Status WriteTxn::erase(std::string_view name) {
+  if (!check_name(name).ok()) return {};
+  const PhysicalKey key = barrier_.value_key(space_, name);
+  VAULT_TRY_ASSIGN(const auto before, find(key));
+  if (!before) return {};
+  VAULT_TRY(erase(key));
+  VAULT_TRY(erase(barrier_.name_key(space_, name)));
+
+  for (auto directory = directory_of(name); !directory.empty();
+       directory = directory_of(directory)) {
+    VAULT_TRY_ASSIGN(const bool emptied, emptied_by_this(directory));
+    if (!emptied) break;
+    const PhysicalKey record = barrier_.name_key(space_, directory);
+    VAULT_TRY_ASSIGN(const auto found, find(record));
+    if (found) VAULT_TRY(erase(record));
+  }
+  return {};
+}
+
+// True when this batch erases all that stands in `directory`; guards that nothing else comes to
+// stand there, by the ranges between the erased children.
+Result<bool> WriteTxn::emptied_by_this(std::string_view directory) {
+  const PhysicalKey prefix = barrier_.directory_prefix(space_, directory);
+  std::vector<Bytes> erased;
+  for (std::size_t i = 0; i < batch_.storage.size(); ++i) {
+    const auto operation = batch_.storage[i];
+    if (!begins_with(operation.key, prefix.view())) continue;
+    if (operation.kind == storage::Batch::Kind::put) return false;
+    if (operation.kind == storage::Batch::Kind::erase) erased.push_back(to_bytes(operation.key));
+  }
+  std::sort(erased.begin(), erased.end());
+
+  bool others = false;
+  const auto each = [&](const storage::Entry& entry) {
+    others = !std::binary_search(erased.begin(), erased.end(), to_bytes(entry.key));
+    return !others;
+  };
+  const PhysicalKey end = prefix.end_of_prefix();
+  VAULT_TRY(snapshot_.scan(prefix.view(), end.view(), erased.size() + 1, Scan::keys, each));
+  if (others) return false;
+
+  VAULT_TRY(room_for(erased.size() + 1, (erased.size() + 1) * 2 * PhysicalKey::kMax));
+  Bytes from = to_bytes(prefix.view());
+  for (const Bytes& child : erased) {
+    batch_.storage.guard_empty(from, child);
+    from = after_key(child);
+  }
+  batch_.storage.guard_empty(from, end.view());
+  return true;
+}
+
+void WriteTxn::add(const PhysicalKey& counter, std::int64_t delta, std::int64_t min,
+                   std::int64_t max) {
+  batch_.additions.push_back({counter, delta, min, max, false});
+}
+
+void WriteTxn::erase_counter(const PhysicalKey& counter) {
+  batch_.additions.push_back({counter, 0, 0, 0, true});
+}
+
+void WriteTxn::add(std::string_view counter, std::int64_t delta, std::int64_t min,
+                   std::int64_t max) {
+  add(barrier_.counter_key(space_, counter), delta, min, max);
+}
+
+void WriteTxn::erase_counter(std::string_view counter) {
+  erase_counter(barrier_.counter_key(space_, counter));
+}
+
+}  // namespace leasehold::commit
