@@ -111,11 +111,13 @@ struct Intent {
     issue,  // creates `create.account`, under a lease
     probe,  // creates, logs in, revokes, looks; its lease is only for the case of a crash
     check,  // looks at the target, changes nothing
+    none,   // nothing to do outside after all (force, verify_connection=false): settle at once
   };
   Kind kind = Kind::issue;
   TargetId target{};
   std::string role;
-  std::string renewal_json;          // what renewing needs (statements), kept in the lease
+  // The statements that renew, a JSON array of strings, kept in the lease; empty: the target's way.
+  std::string renewal_json;
   target::CreateOrder create;        // account and not_after are set by the core
   std::vector<std::string> revocation_statements;  // snapshot, kept in the lease
   LeaseTerms terms;
@@ -126,6 +128,7 @@ using WriteHandler = std::function<Result<Response>(Call&, WriteTxn&)>;
 struct Effect {
   std::function<Result<Intent>(Call&, ReadTxn&)> plan;
   // A target that is not configured yet (a config write being tried); null: the one Intent names.
+  // Where it is set, the lane of Intent::target takes Engine::target() anew once settle is committed.
   std::function<Result<std::unique_ptr<target::Target>>(Call&, ReadTxn&)> candidate;
   // After apply went well. The lease is made ACTIVE in the same batch.
   std::function<Result<Response>(Call&, WriteTxn&, const Intent&)> settle;
