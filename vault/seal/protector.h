@@ -63,6 +63,9 @@ class Protector {
   virtual std::string_view kind() const = 0;  // of the slot records it makes and reads
   virtual std::string describe() const = 0;   // "TPM /dev/tpmrm0"
   virtual bool is_hardware() const = 0;
+  // The stanza says `reenroll = true`: once the vault was opened another way, this device gets a
+  // new slot in place of one it can no longer open.
+  virtual bool reenrolls() const { return false; }
   virtual Enrolled enroll(const SlotContext& context, Millis timeout) = 0;
   virtual Recovered recover(const SlotRecord& slot, Millis timeout) = 0;
   // A real operation with the slot's key object.

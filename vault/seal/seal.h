@@ -11,7 +11,6 @@
 // the Committer starts. Thread safety: all methods from any thread. A device that hangs delays its
 // own caller only; status() and add_share() never wait for one.
 
-#include <functional>
 #include <memory>
 #include <optional>
 
@@ -120,9 +119,10 @@ class Seal {
     std::vector<SecretBytes> shares;
     SlotRecord slot;  // replaces the one of the same id; add_slot() to a batch, then installed()
   };
-  // New shares for the same shamir slot, approved by `quorum`, which must be complete. `authorize`
-  // mode slots have no way to the root key and do not need one.
-  Result<Rekeyed> rekey(Quorum& quorum, unsigned shares, unsigned threshold);
+  // New shares for the same shamir slot, approved by `quorum`, which must be complete.
+  // `registry_key` is Opened::registry_key; it attests a slot that only authorizes.
+  Result<Rekeyed> rekey(const Quorum& quorum, unsigned shares, unsigned threshold,
+                        const crypto::Key& registry_key);
   void installed(const SlotRecord& slot);
 
   SealStatus status() const;
@@ -131,12 +131,16 @@ class Seal {
 
  private:
   struct State;
-  struct Slot;
-  Result<Opened> open_store(const Records& records, const crypto::Key& root, std::string by);
-  Result<SlotRecord> enroll(Protector& protector, const StoreId& store, const crypto::Key& root,
+  std::optional<Opened> try_slot(const Records& records, const SlotRecord& slot, Millis timeout);
+  Result<SlotRecord> enroll(Protector& protector, SlotRecord slot, const crypto::Key& root,
                             Millis timeout);
-  Protector* protector_for(const SlotRecord& slot) const;
+  Result<std::vector<SlotRecord>> make_slots(const InitOptions& options, const StoreId& store,
+                                             const crypto::Key& root, Initialized& out);
+  std::optional<SlotRecord> wanted_slot(const Protector& protector, const StoreId& store) const;
+  void verify_authorizing(const Records& records, const crypto::Key& registry_key);
   void remember(const SlotId& id, DeviceAnswer answer);
+  void keep(const SlotRecord& slot);
+  SlotStatus status_of(const SlotRecord& slot, const DeviceAnswer& answer) const;
 
   storage::Storage& storage_;
   Random& random_;

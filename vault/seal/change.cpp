@@ -1,0 +1,120 @@
+// Slots that come or change after init.
+
+#include <algorithm>
+
+#include "vault/base/encoding.h"
+#include "vault/seal/seal.h"
+#include "vault/seal/state.h"
+
+namespace leasehold::seal {
+
+Result<SlotRecord> Seal::enroll(Protector& protector, SlotRecord slot, const crypto::Key& root,
+                                Millis timeout) {
+  Enrolled enrolled = protector.enroll(context_of(slot), timeout);
+  if (!enrolled.answer.ok())
+    return failure(
+        Code::unavailable,
+        protector.describe() + " cannot keep a key of this vault: " + enrolled.answer.message,
+        enrolled.answer.detail);
+  if (enrolled.kek.size() != crypto::kKeySize)
+    return failure(Code::internal, protector.describe() + " made a key of the wrong size");
+  slot.identity = std::move(enrolled.identity);
+  slot.policy = std::move(enrolled.policy);
+  slot.close(enrolled.kek.reveal(), root, random_);
+  remember(slot.id, std::move(enrolled.answer));
+  return slot;
+}
+
+// The record to enroll `protector` into: a new one, or the next generation of a slot whose device
+// is no longer the one it was made for. Absent when nothing is to do.
+std::optional<SlotRecord> Seal::wanted_slot(const Protector& protector,
+                                            const StoreId& store) const {
+  MutexLock lock(state_->mutex);
+  const auto& slots = state_->records->slots;
+  const auto same_kind = [&](const SlotRecord& slot) { return slot.kind == protector.kind(); };
+  const auto slot = std::find_if(slots.begin(), slots.end(), same_kind);
+  if (slot == slots.end()) {
+    if (slots.size() >= kSlotsMax) return std::nullopt;
+    return new_slot(store, protector.kind(), random_);
+  }
+  const auto answer = state_->answers.find(slot->id);
+  if (answer == state_->answers.end()) return std::nullopt;
+  const DeviceState state = answer->second.state;
+  const bool outdated = state == DeviceState::policy || state == DeviceState::tampered;
+  if (state != DeviceState::replaced && !(outdated && protector.reenrolls())) return std::nullopt;
+  SlotRecord next = *slot;
+  ++next.generation;
+  return next;
+}
+
+void Seal::keep(const SlotRecord& slot) {
+  MutexLock lock(state_->mutex);
+  auto& slots = state_->records->slots;
+  const auto same = [&](const SlotRecord& other) { return other.id == slot.id; };
+  const auto at = std::find_if(slots.begin(), slots.end(), same);
+  if (at == slots.end())
+    slots.push_back(slot);
+  else
+    *at = slot;
+}
+
+void Seal::enroll_missing(Opened& opened, Millis timeout) {
+  MutexLock changing(state_->changing);
+  for (const auto& protector : protectors_) {
+    auto wanted = wanted_slot(*protector, opened.store.id);
+    if (!wanted) continue;
+    auto slot = enroll(*protector, std::move(*wanted), opened.root, timeout);
+    Status written = slot.ok() ? Status() : Status(slot.error());
+    if (slot.ok()) {
+      storage::Batch batch;
+      add_slot(batch, *slot);
+      written = commit_alone(storage_, batch);
+    }
+    if (written.ok()) {
+      log_.info("seal: {} now opens this vault (slot {}, generation {})", protector->describe(),
+                short_id(slot->id), slot->generation);
+      keep(*slot);
+    } else {
+      log_.warn("seal: {} ({})", written.error().message, written.error().detail);
+    }
+    MutexLock lock(state_->mutex);
+    state_->not_enrolled.erase(protector->describe());
+    if (!written.ok()) state_->not_enrolled[protector->describe()] = written.error().message;
+  }
+  wipe(opened.root.writable().data(), crypto::kKeySize);
+}
+
+std::optional<Quorum> Seal::new_quorum() const {
+  MutexLock lock(state_->mutex);
+  const SlotRecord* const slot = state_->records ? find_shamir(state_->records->slots) : nullptr;
+  if (slot == nullptr) return std::nullopt;
+  auto quorum = Quorum::from(*slot, uuid(random_));
+  if (!quorum.ok()) return std::nullopt;
+  return std::move(*quorum);
+}
+
+Result<Seal::Rekeyed> Seal::rekey(const Quorum& quorum, unsigned shares, unsigned threshold,
+                                  const crypto::Key& registry_key) {
+  VAULT_TRY(check_share_counts(shares, threshold));
+  VAULT_TRY_ASSIGN(const SecretBytes old, quorum.secret());
+  SecretBytes kek(crypto::kKeySize);
+  random_.fill(kek.writable());
+  VAULT_TRY_ASSIGN(Split parts, split(kek.reveal(), shares, threshold, random_));
+  Rekeyed out{std::move(parts.shares), quorum.slot()};
+  ++out.slot.generation;
+  out.slot.policy = parts.policy.serialize();
+  if (!quorum.slot().may_unseal()) {
+    out.slot.attest(registry_key, random_);
+    return out;
+  }
+  VAULT_TRY_ASSIGN(const crypto::Key root, quorum.slot().open(old.reveal()));
+  out.slot.close(kek.reveal(), root, random_);
+  return out;
+}
+
+void Seal::installed(const SlotRecord& slot) {
+  keep(slot);
+  MutexLock lock(state_->mutex);
+  state_->unseal = unseal_quorum(*state_->records);
+}
+}  // namespace leasehold::seal

@@ -1,0 +1,115 @@
+// Opening through devices, and their health.
+
+#include "vault/seal/seal.h"
+#include "vault/seal/state.h"
+
+namespace leasehold::seal {
+
+void Seal::remember(const SlotId& id, DeviceAnswer answer) {
+  MutexLock lock(state_->mutex);
+  state_->answers[id] = std::move(answer);
+}
+
+namespace {
+
+DeviceAnswer not_configured(const SlotRecord& slot) {
+  return {DeviceState::absent,
+          "the configuration has no seal \"" + slot.kind + "\" stanza for this slot",
+          {}};
+}
+
+DeviceAnswer does_not_fit(const SlotRecord& slot) {
+  return {DeviceState::tampered,
+          "the " + slot.kind +
+              " answered, but its key does not open the slot: the stored slot was "
+              "changed, or belongs to another key",
+          {}};
+}
+
+// Several devices of one kind may be configured; the first that can answers for the slot.
+Recovered recover_from_any(const Seal::Protectors& protectors, const SlotRecord& slot,
+                           Millis timeout) {
+  Recovered last{not_configured(slot), {}};
+  for (const auto& protector : protectors) {
+    if (protector->kind() != slot.kind) continue;
+    last = protector->recover(slot, timeout);
+    if (last.answer.ok()) break;
+  }
+  return last;
+}
+
+}  // namespace
+
+std::optional<Opened> Seal::try_slot(const Records& records, const SlotRecord& slot,
+                                     Millis timeout) {
+  Recovered recovered = recover_from_any(protectors_, slot, timeout);
+  if (!recovered.answer.ok()) {
+    log_.warn("seal slot {} ({}) cannot open the vault: {} ({})", short_id(slot.id), slot.kind,
+              recovered.answer.message, recovered.answer.detail);
+    remember(slot.id, std::move(recovered.answer));
+    return std::nullopt;
+  }
+  const auto root = slot.open(recovered.kek.reveal());
+  if (!root.ok()) {
+    log_.error("seal slot {} ({}): its device's key does not open it", short_id(slot.id),
+               slot.kind);
+    remember(slot.id, does_not_fit(slot));
+    return std::nullopt;
+  }
+  remember(slot.id, std::move(recovered.answer));
+  auto opened = open_store(records, *root, slot.kind + " slot " + short_id(slot.id));
+  if (!opened.ok()) {
+    log_.error("seal slot {} ({}): {}", short_id(slot.id), slot.kind, opened.error().message);
+    return std::nullopt;
+  }
+  return std::move(*opened);
+}
+
+std::optional<Opened> Seal::open_with_devices(Millis timeout) {
+  std::optional<Records> records;
+  {
+    MutexLock lock(state_->mutex);
+    records = state_->records;
+  }
+  if (!records) return std::nullopt;
+  for (const SlotRecord& slot : records->slots) {
+    if (!is_device(slot) || !slot.may_unseal()) continue;
+    auto opened = try_slot(*records, slot, timeout);
+    if (!opened) continue;
+    verify_authorizing(*records, opened->registry_key);
+    MutexLock lock(state_->mutex);
+    state_->opened_by_shares = false;
+    return opened;
+  }
+  return std::nullopt;
+}
+
+void Seal::verify_authorizing(const Records& records, const crypto::Key& registry_key) {
+  for (const SlotRecord& slot : records.slots) {
+    if (slot.may_unseal()) continue;
+    DeviceAnswer answer{DeviceState::ok, {}, {}};
+    if (!slot.verify(registry_key).ok())
+      answer = {DeviceState::tampered, "the stored slot was changed; do not trust its shares", {}};
+    remember(slot.id, std::move(answer));
+  }
+}
+
+void Seal::check_health(Millis timeout) {
+  std::vector<SlotRecord> slots;
+  {
+    MutexLock lock(state_->mutex);
+    if (state_->records) slots = state_->records->slots;
+  }
+  for (const SlotRecord& slot : slots) {
+    if (!is_device(slot)) continue;
+    DeviceAnswer answer = not_configured(slot);
+    for (const auto& protector : protectors_) {
+      if (protector->kind() != slot.kind) continue;
+      answer = protector->health(slot, timeout);
+      if (answer.ok()) break;
+    }
+    remember(slot.id, std::move(answer));
+  }
+}
+
+}  // namespace leasehold::seal

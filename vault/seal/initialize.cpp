@@ -1,0 +1,105 @@
+// sys/init: a root key, its slots, the key registry.
+
+#include <algorithm>
+
+#include "vault/base/encoding.h"
+#include "vault/seal/seal.h"
+#include "vault/seal/state.h"
+
+namespace leasehold::seal {
+
+Result<RecoveryMode> parse_recovery_mode(std::string_view text) {
+  if (text == "unseal") return RecoveryMode::unseal;
+  if (text == "authorize") return RecoveryMode::authorize;
+  if (text == "none") return RecoveryMode::none;
+  return failure(Code::invalid, "recovery_mode must be \"unseal\", \"authorize\" or \"none\"");
+}
+
+namespace {
+
+StoreDescription describe_store(const InitOptions& options, Random& random, Clock& clock) {
+  StoreDescription store;
+  store.id = random.take<16>();
+  store.created = clock.now();
+  store.cluster_id = uuid(random);
+  store.cluster_name = options.cluster_name.empty() ? "vault-cluster-" + hex(random.take<4>())
+                                                    : options.cluster_name;
+  return store;
+}
+
+Status check_init(const InitOptions& options, bool has_devices) {
+  if (!has_devices && options.recovery_mode != RecoveryMode::unseal)
+    return failure(Code::invalid,
+                   "without a seal device the shares are the only way in; leave "
+                   "recovery_mode at \"unseal\"");
+  if (has_devices && (options.recovery_mode == RecoveryMode::none ||
+                      (options.shares == 0 && options.threshold == 0)))
+    return {};
+  return check_share_counts(options.shares, options.threshold);
+}
+
+bool wants_shares(const InitOptions& options) {
+  return options.recovery_mode != RecoveryMode::none && options.shares > 0;
+}
+
+// The slot of the shares. Its key is made here, split, and gone.
+Result<SlotRecord> make_shamir(const InitOptions& options, bool may_unseal, const StoreId& store,
+                               const crypto::Key& root, Random& random,
+                               std::vector<SecretBytes>& shares) {
+  SlotRecord slot = new_slot(store, "shamir", random);
+  SecretBytes kek(crypto::kKeySize);
+  random.fill(kek.writable());
+  VAULT_TRY_ASSIGN(Split parts, split(kek.reveal(), options.shares, options.threshold, random));
+  slot.policy = parts.policy.serialize();
+  slot.capabilities = may_unseal ? std::uint8_t{kMayUnseal | kMayAuthorize} : kMayAuthorize;
+  if (may_unseal)
+    slot.close(kek.reveal(), root, random);
+  else
+    slot.attest(registry_key(root), random);
+  shares = std::move(parts.shares);
+  return slot;
+}
+
+}  // namespace
+
+Result<std::vector<SlotRecord>> Seal::make_slots(const InitOptions& options, const StoreId& store,
+                                                 const crypto::Key& root, Initialized& out) {
+  std::vector<SlotRecord> slots;
+  for (const auto& protector : protectors_) {
+    VAULT_TRY_ASSIGN(auto slot, enroll(*protector, new_slot(store, protector->kind(), random_),
+                                       root, kDeviceTimeout));
+    slots.push_back(std::move(slot));
+  }
+  out.shares_are_recovery = !slots.empty();
+  if (!wants_shares(options)) return slots;
+  const bool may_unseal = slots.empty() || options.recovery_mode == RecoveryMode::unseal;
+  VAULT_TRY_ASSIGN(auto slot, make_shamir(options, may_unseal, store, root, random_, out.shares));
+  slots.push_back(std::move(slot));
+  return slots;
+}
+
+Result<Initialized> Seal::initialize(const InitOptions& options) {
+  MutexLock changing(state_->changing);
+  if (initialized()) return failure(Code::invalid, "Vault is already initialized");
+  VAULT_TRY(check_init(options, !protectors_.empty()));
+  crypto::Key root;
+  random_.fill(root.writable());
+  Records records;
+  records.store = describe_store(options, random_, clock_);
+  Initialized out;
+  VAULT_TRY_ASSIGN(records.slots, make_slots(options, records.store.id, root, out));
+  const auto keys = barrier::KeyRing::generate(random_);
+  records.registry = close_registry(records.store, keys, registry_key(root), random_);
+  // Opens what it is about to write: a store nobody can open must not come to be.
+  VAULT_TRY_ASSIGN(out.opened, open_store(records, root, "initialization"));
+  storage::Batch batch;
+  add_initial(batch, records);
+  const Status written = commit_alone(storage_, batch);
+  if (written.is(Code::conflict)) return failure(Code::invalid, "Vault is already initialized");
+  VAULT_TRY(written);
+  MutexLock lock(state_->mutex);
+  state_->unseal = unseal_quorum(records);
+  state_->records = std::move(records);
+  return out;
+}
+}  // namespace leasehold::seal

@@ -1,0 +1,128 @@
+#include "vault/seal/seal.h"
+
+#include <algorithm>
+
+#include "vault/base/encoding.h"
+#include "vault/seal/state.h"
+
+namespace leasehold::seal {
+
+const SlotRecord* find_shamir(const std::vector<SlotRecord>& slots) {
+  for (const SlotRecord& slot : slots)
+    if (!is_device(slot)) return &slot;
+  return nullptr;
+}
+
+std::string short_id(const SlotId& id) { return hex(ByteView(id).first(4)); }
+
+std::optional<Quorum> unseal_quorum(const Records& records) {
+  const SlotRecord* const slot = find_shamir(records.slots);
+  if (slot == nullptr || !slot->may_unseal()) return std::nullopt;
+  auto quorum = Quorum::from(*slot, {});
+  if (!quorum.ok()) return std::nullopt;
+  return std::move(*quorum);
+}
+
+SlotRecord new_slot(const StoreId& store, std::string_view kind, Random& random) {
+  SlotRecord slot;
+  slot.store = store;
+  slot.id = random.take<16>();
+  slot.kind = kind;
+  return slot;
+}
+
+Result<Opened> open_store(const Records& records, const crypto::Key& root, std::string by) {
+  Opened opened;
+  opened.registry_key = registry_key(root);
+  VAULT_TRY_ASSIGN(opened.keys,
+                   open_registry(records.store, records.registry, opened.registry_key));
+  opened.store = records.store;
+  opened.by = std::move(by);
+  opened.root = root.clone();
+  return opened;
+}
+
+namespace {
+
+Error no_shares_open(const Records& records) {
+  if (find_shamir(records.slots) != nullptr)
+    return failure(Code::invalid,
+                   "the shares of this vault approve operations and cannot open it (recovery mode "
+                   "\"authorize\"): bring the seal device back");
+  return failure(Code::invalid, "this vault has no shares: bring the seal device back");
+}
+
+}  // namespace
+
+Seal::Seal(storage::Storage& storage, Random& random, Clock& clock, LogSink& log,
+           Protectors protectors)
+    : storage_(storage),
+      random_(random),
+      clock_(clock),
+      log_(log),
+      protectors_(std::move(protectors)),
+      state_(std::make_unique<State>()) {}
+
+Seal::~Seal() = default;
+
+Status Seal::load() {
+  VAULT_TRY_ASSIGN(auto snapshot, storage_.snapshot());
+  VAULT_TRY_ASSIGN(auto records, read_records(*snapshot));
+  MutexLock lock(state_->mutex);
+  state_->records = std::move(records);
+  state_->unseal = state_->records ? unseal_quorum(*state_->records) : std::nullopt;
+  return {};
+}
+
+bool Seal::initialized() const {
+  MutexLock lock(state_->mutex);
+  return state_->records.has_value();
+}
+
+bool Seal::has_device_slot() const {
+  MutexLock lock(state_->mutex);
+  return state_->records &&
+         std::any_of(state_->records->slots.begin(), state_->records->slots.end(), is_device);
+}
+
+namespace {
+
+Result<Opened> opened_by_shares(const Records& records, const Quorum& quorum) {
+  VAULT_TRY_ASSIGN(const SecretBytes kek, quorum.secret());
+  const auto root = quorum.slot().open(kek.reveal());
+  if (!root.ok())
+    return failure(Code::internal,
+                   "the shares are right and do not open the vault: the stored slot was changed",
+                   root.error().message);
+  VAULT_TRY_ASSIGN(auto opened, open_store(records, *root,
+                                           std::to_string(quorum.required()) + " of " +
+                                               std::to_string(quorum.shares()) + " shares"));
+  opened.degraded = std::any_of(records.slots.begin(), records.slots.end(), is_device);
+  return opened;
+}
+
+}  // namespace
+
+Result<Step> Seal::add_share(SecretBytes share) {
+  MutexLock lock(state_->mutex);
+  if (!state_->records) return failure(Code::invalid, "Vault is not initialized");
+  if (!state_->unseal) return no_shares_open(*state_->records);
+  Quorum& quorum = *state_->unseal;
+  if (quorum.progress() == 0) quorum.reset(uuid(random_));
+  VAULT_TRY(quorum.add(std::move(share)));
+  Step step;
+  if (!quorum.complete()) return step;
+  auto opened = opened_by_shares(*state_->records, quorum);
+  quorum.reset({});
+  if (!opened.ok()) return opened.error();
+  state_->opened_by_shares = opened->degraded;
+  step.opened = std::move(*opened);
+  return step;
+}
+
+void Seal::reset_shares() {
+  MutexLock lock(state_->mutex);
+  if (state_->unseal) state_->unseal->reset({});
+}
+
+}  // namespace leasehold::seal

@@ -1,0 +1,32 @@
+#pragma once
+// What a `Seal` remembers between calls; for the files that implement it only.
+
+#include <map>
+
+#include "vault/seal/seal.h"
+
+namespace leasehold::seal {
+
+struct Seal::State {
+  Mutex
+      changing;  // one initialize() or enroll_missing() at a time; may be held while a device works
+  mutable Mutex mutex;  // never held while a device works
+  std::optional<Records> records GUARDED_BY(mutex);
+  std::optional<Quorum> unseal GUARDED_BY(mutex);
+  std::map<SlotId, DeviceAnswer> answers GUARDED_BY(mutex);
+  std::map<std::string, std::string> not_enrolled
+      GUARDED_BY(mutex);  // by description of the device
+  bool opened_by_shares GUARDED_BY(mutex) = false;
+};
+
+inline bool is_device(const SlotRecord& slot) { return slot.kind != "shamir"; }
+const SlotRecord* find_shamir(const std::vector<SlotRecord>& slots);
+// The quorum that unseals, when there is a slot that can.
+std::optional<Quorum> unseal_quorum(const Records& records);
+// First eight digits of a slot's id, for messages.
+std::string short_id(const SlotId& id);
+SlotRecord new_slot(const StoreId& store, std::string_view kind, Random& random);
+// An open store from its records and root key, whoever brought the key.
+Result<Opened> open_store(const Records& records, const crypto::Key& root, std::string by);
+
+}  // namespace leasehold::seal
