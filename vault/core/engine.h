@@ -17,9 +17,10 @@
 #include <variant>
 #include <vector>
 
+#include "vault/base/log.h"
+#include "vault/base/random.h"
 #include "vault/commit/txn.h"
 #include "vault/core/request.h"
-#include "vault/base/random.h"
 #include "vault/target/target.h"
 
 namespace leasehold::core {

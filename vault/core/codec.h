@@ -1,0 +1,95 @@
+#pragma once
+// A small binary form for the core's own records (tokens, leases, receipts): fixed order, big-endian,
+// texts with a 32-bit length, a version byte first. Reading past the end is an error, never a crash.
+// Values; not thread-shared.
+
+#include <string>
+#include <vector>
+
+#include "vault/base/bytes.h"
+
+namespace leasehold::core {
+
+class Encoder {
+ public:
+  explicit Encoder(std::uint8_t version) { out_.append(ByteView(&version, 1)); }
+  Encoder& number(std::uint64_t value) {
+    std::uint8_t bytes[8];
+    put_be(bytes, value, 8);
+    out_.append(bytes);
+    return *this;
+  }
+  Encoder& number(std::int64_t value) { return number(static_cast<std::uint64_t>(value)); }
+  Encoder& flag(bool value) {
+    const std::uint8_t byte = value ? 1 : 0;
+    out_.append(ByteView(&byte, 1));
+    return *this;
+  }
+  Encoder& fixed(ByteView bytes) {
+    out_.append(bytes);
+    return *this;
+  }
+  Encoder& text(std::string_view value) {
+    std::uint8_t size[4];
+    put_be(size, value.size(), 4);
+    out_.append(size);
+    out_.append(as_bytes(value));
+    return *this;
+  }
+  Encoder& texts(const std::vector<std::string>& values) {
+    number(static_cast<std::uint64_t>(values.size()));
+    for (const std::string& value : values) text(value);
+    return *this;
+  }
+  ByteView bytes() const { return out_.reveal(); }
+
+ private:
+  SecretBytes out_;
+};
+
+class Decoder {
+ public:
+  Decoder(ByteView bytes, std::uint8_t version) : rest_(bytes) {
+    ok_ = !rest_.empty() && rest_[0] == version;
+    if (ok_) rest_ = rest_.subspan(1);
+  }
+  std::uint64_t number() {
+    const ByteView bytes = take(8);
+    return ok_ ? get_be(bytes.data(), 8) : 0;
+  }
+  std::int64_t integer() { return static_cast<std::int64_t>(number()); }
+  bool flag() {
+    const ByteView bytes = take(1);
+    return ok_ && bytes[0] != 0;
+  }
+  void fixed(std::span<std::uint8_t> out) {
+    const ByteView bytes = take(out.size());
+    if (ok_) std::memcpy(out.data(), bytes.data(), out.size());
+  }
+  std::string text() {
+    const ByteView size = take(4);
+    const ByteView bytes = ok_ ? take(get_be(size.data(), 4)) : ByteView();
+    return ok_ ? std::string(as_text(bytes)) : std::string();
+  }
+  std::vector<std::string> texts() {
+    std::vector<std::string> out;
+    const std::uint64_t count = number();
+    for (std::uint64_t i = 0; ok_ && i < count; ++i) out.push_back(text());
+    return out;
+  }
+  // Everything was read and nothing is left.
+  bool whole() const { return ok_ && rest_.empty(); }
+
+ private:
+  ByteView take(std::size_t size) {
+    ok_ = ok_ && size <= rest_.size();
+    if (!ok_) return {};
+    const ByteView taken = rest_.first(size);
+    rest_ = rest_.subspan(size);
+    return taken;
+  }
+  ByteView rest_;
+  bool ok_ = true;
+};
+
+}  // namespace leasehold::core

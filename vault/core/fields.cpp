@@ -1,0 +1,207 @@
+// The typed values of a request, converted once by the route's table: Vault's weak typing, exactly.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "vault/base/duration.h"
+#include "vault/core/fields.h"
+
+namespace leasehold::core {
+
+namespace {
+
+const Json kNull;
+
+Error mismatch(std::string_view field, std::string_view want) {
+  return failure(Code::invalid, fmt::format("Field validation failed: error converting input for "
+                                            "field \"{}\": expected {}",
+                                            field, want));
+}
+
+Result<Json> to_text(const Field& field, const Json& value) {
+  if (value.is_string()) return value;
+  if (value.is_number()) return Json(value.text());
+  if (value.is_bool()) return Json(value.boolean() ? "1" : "0");
+  return mismatch(field.name, "a string");
+}
+
+Result<Json> to_integer(const Field& field, const Json& value) {
+  if (value.is_bool()) return Json(value.boolean() ? 1 : 0);
+  if (value.is_number()) {
+    if (const auto number = value.integer()) return Json(*number);
+  } else if (value.is_string()) {
+    const std::string& text = value.text();
+    std::int64_t number = 0;
+    const auto end = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (end.ec == std::errc() && end.ptr == text.data() + text.size() && !text.empty())
+      return Json(number);
+  }
+  return mismatch(field.name, "a whole number");
+}
+
+Result<Json> to_boolean(const Field& field, const Json& value) {
+  if (value.is_bool()) return value;
+  if (value.is_number() || value.is_string()) {
+    std::string text = value.text();
+    std::transform(text.begin(), text.end(), text.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    if (text == "1" || text == "t" || text == "true") return Json(true);
+    if (text == "0" || text == "f" || text == "false" || text.empty()) return Json(false);
+  }
+  return mismatch(field.name, "true or false");
+}
+
+Result<Json> to_duration(const Field& field, const Json& value) {
+  if (!value.is_string() && !value.is_number()) return mismatch(field.name, "a duration");
+  if (value.is_string() && value.text().empty()) return Json(0);
+  const auto parsed = parse_duration(value.text());
+  if (!parsed.ok())
+    return failure(Code::invalid, "Field validation failed: error converting input for field \"" +
+                                      field.name + "\": " + parsed.error().message);
+  if (parsed->count() < 0)
+    return failure(Code::invalid, "Field validation failed: field \"" + field.name +
+                                      "\" cannot be a negative duration");
+  return Json(static_cast<std::int64_t>(parsed->count()));
+}
+
+std::string trimmed(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return std::string(text);
+}
+
+Result<Json> to_list(const Field& field, const Json& value, bool split_commas) {
+  Json list = Json::array();
+  const auto add = [&list](std::string_view item) {
+    std::string text = trimmed(item);
+    if (!text.empty()) list.push(Json(std::move(text)));
+  };
+  if (value.is_array()) {
+    for (const Json& item : value.items()) {
+      VAULT_TRY_ASSIGN(const Json text, to_text(field, item));
+      if (split_commas)
+        add(text.text());
+      else
+        list.push(text);
+    }
+    return list;
+  }
+  VAULT_TRY_ASSIGN(const Json text, to_text(field, value));
+  if (!split_commas) {
+    if (!text.text().empty()) list.push(text);
+    return list;
+  }
+  std::string_view rest = text.text();
+  for (std::size_t comma; (comma = rest.find(',')) != rest.npos; rest.remove_prefix(comma + 1))
+    add(rest.substr(0, comma));
+  add(rest);
+  return list;
+}
+
+Result<Json> to_text_map(const Field& field, const Json& value) {
+  Json map = Json::object();
+  if (value.is_object()) {
+    for (const auto& member : value.members()) {
+      VAULT_TRY_ASSIGN(Json text, to_text(field, member.second));
+      map.set(member.first, std::move(text));
+    }
+    return map;
+  }
+  VAULT_TRY_ASSIGN(const Json list, to_list(field, value, false));
+  for (const Json& item : list.items()) {
+    const std::size_t equals = item.text().find('=');
+    if (equals == std::string::npos) return mismatch(field.name, "pairs of key=value");
+    map.set(item.text().substr(0, equals), Json(item.text().substr(equals + 1)));
+  }
+  return map;
+}
+
+Result<Json> convert(const Field& field, const Json& value) {
+  if (value.is_null()) return value;
+  switch (field.type) {
+    case FieldType::text: return to_text(field, value);
+    case FieldType::integer: return to_integer(field, value);
+    case FieldType::boolean: return to_boolean(field, value);
+    case FieldType::duration: return to_duration(field, value);
+    case FieldType::comma_list: return to_list(field, value, true);
+    case FieldType::text_list: return to_list(field, value, false);
+    case FieldType::text_map: return to_text_map(field, value);
+    case FieldType::map:
+      if (!value.is_object()) return mismatch(field.name, "an object");
+      return value;
+    case FieldType::any: return value;
+  }
+  return value;
+}
+
+}  // namespace
+
+bool Fields::given(std::string_view name) const {
+  return std::any_of(values_.begin(), values_.end(),
+                     [&](const Value& value) { return value.name == name && value.given; });
+}
+const Json& Fields::json(std::string_view name) const {
+  for (const Value& value : values_)
+    if (value.name == name) return value.value;
+  return kNull;
+}
+std::string Fields::text(std::string_view name) const { return json(name).text(); }
+std::int64_t Fields::integer(std::string_view name) const {
+  return json(name).is_number() ? json(name).integer().value_or(0) : 0;
+}
+bool Fields::boolean(std::string_view name) const { return json(name).boolean(); }
+Seconds Fields::duration(std::string_view name) const { return Seconds{integer(name)}; }
+std::vector<std::string> Fields::list(std::string_view name) const {
+  std::vector<std::string> out;
+  for (const Json& item : json(name).items()) out.push_back(item.text());
+  return out;
+}
+void Fields::set(std::string name, Json value, bool given) {
+  for (Value& known : values_)
+    if (known.name == name) {
+      known.value = std::move(value);
+      known.given = given;
+      return;
+    }
+  values_.push_back({std::move(name), std::move(value), given});
+}
+
+Result<Fields> fields_of(const Route& route, const Captures& captures, const Json& body,
+                         std::vector<std::string>& warnings) {
+  Fields fields;
+  for (const Field& field : route.fields) {
+    const Json* found = body.is_object() ? body.find(field.name) : nullptr;
+    if (found == nullptr) {
+      fields.set(field.name, field.fallback, false);
+      continue;
+    }
+    VAULT_TRY_ASSIGN(Json value, convert(field, *found));
+    fields.set(field.name, std::move(value), !found->is_null());
+  }
+  std::string replaced, ignored;
+  for (std::size_t i = 0; i < captures.size; ++i) {
+    const auto& capture = captures.items[i];
+    if (body.is_object() && body.find(capture.name) != nullptr)
+      replaced += (replaced.empty() ? "" : " ") + std::string(capture.name);
+    fields.set(std::string(capture.name), Json(capture.value), true);
+  }
+  if (body.is_object() && !route.whole_body)
+    for (const auto& member : body.members()) {
+      const auto known = [&](const Field& field) { return field.name == member.first; };
+      const bool captured = fields.given(member.first);
+      if (!captured && std::none_of(route.fields.begin(), route.fields.end(), known))
+        ignored += (ignored.empty() ? "" : " ") + member.first;
+    }
+  if (!ignored.empty())
+    warnings.push_back("Endpoint ignored these unrecognized parameters: [" + ignored + "]");
+  if (!replaced.empty())
+    warnings.push_back(
+        "Endpoint replaced the value of these parameters with the values captured from the "
+        "endpoint's path: [" +
+        replaced + "]");
+  return fields;
+}
+
+}  // namespace leasehold::core
