@@ -28,6 +28,8 @@ inline constexpr std::size_t kGroupBytesMax = 4u << 20;
 struct Operation : Waiter {
   const Batch* batch = nullptr;
   storage::CommitResult result;
+  // Why submit() said false, or why the batch could not be tried at all.
+  Status refused;
   // Set when the batch is durable but no audit device could take its lines.
   Status audit;
   // The status a request reports: conflict, Code::unavailable, no_space ...
@@ -65,16 +67,12 @@ class Committer {
   const Incarnation& incarnation() const { return incarnation_; }
 
  private:
-  class Group;
+  struct State;
+  Status open_store();
+  Status replay();
   void run();
 
-  storage::Storage& storage_;
-  const barrier::Barrier& barrier_;
-  Clock& clock_;
-  LogSink& log_;
-  Drain* drain_ = nullptr;
   Incarnation incarnation_{};
-  struct State;
   std::unique_ptr<State> state_;
 };
 

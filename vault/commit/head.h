@@ -33,6 +33,9 @@ struct Head {
 barrier::PhysicalKey head_key();
 Result<std::optional<Head>> read_head(storage::Snapshot& snapshot, const barrier::Barrier& barrier);
 
+// All records but the head itself and the seal table, which is written while the barrier is shut.
+bool counts_in_multiset(ByteView key);
+
 // Recomputes the multiset over the whole store (all but head and the seal table) and compares it with the head's.
 struct Verified {
   std::uint64_t records = 0;

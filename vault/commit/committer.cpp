@@ -1,0 +1,315 @@
+#include "vault/commit/committer.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+
+#include "vault/base/encoding.h"
+#include "vault/commit/group.h"
+#include "vault/commit/queue.h"
+
+namespace leasehold::commit {
+
+namespace {
+
+using storage::Outcome;
+
+// Posts what a group completed with one wake-up per loop; whoever has no loop is resumed here.
+class Completions {
+ public:
+  ~Completions() {
+    for (const Chain& chain : chains_) chain.home->post(chain.newest, chain.oldest);
+    for (Waiter* waiter : homeless_) complete(waiter);
+  }
+  void add(Waiter* waiter) {
+    if (waiter->home == nullptr) {
+      homeless_.push_back(waiter);
+      return;
+    }
+    for (Chain& chain : chains_) {
+      if (chain.home != waiter->home) continue;
+      waiter->next = chain.newest;
+      chain.newest = waiter;
+      return;
+    }
+    waiter->next = nullptr;
+    chains_.push_back({waiter->home, waiter, waiter});
+  }
+
+ private:
+  struct Chain {
+    Loop* home;
+    Waiter *newest, *oldest;
+  };
+  std::vector<Chain> chains_;
+  std::vector<Waiter*> homeless_;
+};
+
+// A thread that waits for its own operation.
+struct Blocking : Operation {
+  Mutex mutex;
+  Condition done_changed;
+  bool done GUARDED_BY(mutex) = false;
+
+  static void wake(Waiter* waiter) {
+    auto* self = static_cast<Blocking*>(static_cast<Operation*>(waiter));
+    MutexLock lock(self->mutex);
+    self->done = true;
+    self->done_changed.notify_all();
+  }
+  void wait() {
+    MutexLock lock(mutex);
+    while (!done) done_changed.wait(mutex);
+  }
+};
+
+bool is_empty(storage::Snapshot& snapshot, Status& status) {
+  bool found = false;
+  const auto each = [&](const storage::Entry& entry) {
+    found = counts_in_multiset(entry.key);
+    return !found;
+  };
+  const std::uint8_t first[] = {0x00}, end[] = {0xff};
+  status = snapshot.scan(first, end, SIZE_MAX, storage::Scan::keys, each);
+  return !found;
+}
+
+}  // namespace
+
+struct Committer::State {
+  State(storage::Storage& store, const barrier::Barrier& seal, Clock& time, LogSink& sink)
+      : storage(store), barrier(seal), clock(time), log(sink) {}
+
+  void commit(std::vector<Operation*>& operations);
+  void attempt(std::span<Operation* const> operations);
+  void retry_alone(std::span<Operation* const> operations);
+  void settle(std::span<Operation* const> operations, Group& group);
+  Status load_counters(const Batch& batch);
+  bool refuse(Operation& operation);
+
+  storage::Storage& storage;
+  const barrier::Barrier& barrier;
+  Clock& clock;
+  LogSink& log;
+
+  Queue queue;
+  std::thread thread;
+
+  // The commit thread's own (before it starts, start()'s).
+  Drain* drain = nullptr;
+  Head head;
+  CounterCache counters;
+  Outbox outbox;
+  std::unique_ptr<storage::Snapshot> snapshot;  // for counters; released between groups
+  bool broken = false;  // storage and what stands here may disagree: no more commits
+
+  Mutex mutex;
+  Head published GUARDED_BY(mutex);
+};
+
+Committer::Committer(storage::Storage& storage, const barrier::Barrier& barrier, Clock& clock,
+                     LogSink& log)
+    : state_(std::make_unique<State>(storage, barrier, clock, log)) {}
+
+Committer::~Committer() { stop(); }
+
+Status Committer::start(Drain& drain, Random& random) {
+  VAULT_ASSERT(!state_->thread.joinable());
+  incarnation_ = random.take<16>();
+  state_->drain = &drain;
+  VAULT_TRY(open_store());
+
+  // The first group writes the new incarnation.
+  const Batch nothing;
+  Operation first;
+  first.batch = &nothing;
+  Operation* const group[] = {&first};
+  state_->attempt(group);
+  VAULT_TRY(first.status());
+
+  state_->queue.open();
+  state_->thread = std::thread([this] { run(); });
+  return {};
+}
+
+// Reads what an earlier process left: the head, and the audit bodies it may not have drained.
+Status Committer::open_store() {
+  State& state = *state_;
+  VAULT_TRY_ASSIGN(state.snapshot, state.storage.snapshot());
+  VAULT_TRY_ASSIGN(const auto head, read_head(*state.snapshot, state.barrier));
+  VAULT_TRY_ASSIGN(const auto last_index, state.storage.last_index());
+  if (!head) {
+    Status scanned;
+    const bool empty = is_empty(*state.snapshot, scanned);
+    VAULT_TRY(std::move(scanned));
+    if (!empty)
+      return failure(
+          Code::internal,
+          "storage has records but no head record: somebody changed it; restore a backup");
+  } else {
+    if (head->index > last_index)
+      return failure(Code::internal,
+                     "storage is older than its own head record: restore a newer copy");
+    state.head = *head;
+    if (state.clock.now() < head->time_seen)
+      state.log.warn("the clock is behind the last time this storage saw, {}: check the clock",
+                     rfc3339(head->time_seen));
+    VAULT_TRY(replay());
+  }
+  state.head.incarnation = incarnation_;
+  state.snapshot->release();
+  return {};
+}
+
+Status Committer::replay() {
+  State& state = *state_;
+  std::size_t lines = 0;
+  const auto each = [&](OutboxGroup&& group, std::span<const std::string> bodies) -> Status {
+    if (group.group > state.head.audit_synced) {
+      VAULT_TRY(state.drain->append(group.group, bodies));
+      lines += bodies.size();
+    }
+    state.outbox.add(std::move(group));
+    return {};
+  };
+  VAULT_TRY(read_outbox(*state.snapshot, state.barrier, each));
+  if (lines > 0) state.log.info("{} audit records of the last run were taken from storage", lines);
+  return {};
+}
+
+bool Committer::submit(Operation* operation) {
+  VAULT_ASSERT(operation->batch != nullptr);
+  operation->result = {};
+  operation->audit = {};
+  operation->refused = {};
+  // Only a refused operation may be touched after this: a taken one may be gone already.
+  Status pushed = state_->queue.push(operation);
+  if (pushed.ok()) return true;
+  operation->refused = std::move(pushed);
+  return false;
+}
+
+Operation Committer::commit(const Batch& batch) {
+  Blocking operation;
+  operation.batch = &batch;
+  operation.resume = &Blocking::wake;
+  if (submit(&operation)) operation.wait();
+  return operation;
+}
+
+void Committer::stop() {
+  state_->queue.close();
+  if (state_->thread.joinable()) state_->thread.join();
+}
+
+Head Committer::head() const {
+  MutexLock lock(state_->mutex);
+  return state_->published;
+}
+
+void Committer::run() {
+  pthread_setname_np(pthread_self(), "committer");
+  std::vector<Operation*> operations;
+  while (state_->queue.take(operations)) {
+    Completions completions;
+    for (Operation* operation : operations) completions.add(operation);
+    state_->commit(operations);
+    operations.clear();
+  }
+}
+
+void Committer::State::commit(std::vector<Operation*>& operations) {
+  std::vector<Operation*> group;
+  group.reserve(operations.size());
+  for (Operation* operation : operations)
+    if (!refuse(*operation)) group.push_back(operation);
+  if (group.empty()) return;
+  attempt(group);
+  if (snapshot) snapshot->release();
+  counters.age();
+  retry_alone(group);
+}
+
+// What can be said without asking storage.
+bool Committer::State::refuse(Operation& operation) {
+  if (broken) {
+    operation.refused =
+        failure(Code::unavailable, "storage failed: restart the vault after reading the log");
+  } else if (!operation.batch->background && storage.low_on_space()) {
+    operation.result.outcome = Outcome::no_space;
+    return true;
+  } else {
+    operation.refused = load_counters(*operation.batch);
+  }
+  return !operation.refused.ok();
+}
+
+Status Committer::State::load_counters(const Batch& batch) {
+  for (const Addition& addition : batch.additions) {
+    if (counters.find(addition.counter.view()) != nullptr) continue;
+    VAULT_TRY(snapshot->renew());
+    VAULT_TRY_ASSIGN(const Counter counter, read_counter(*snapshot, barrier, addition.counter));
+    counters.put(addition.counter.view(), counter);
+  }
+  return {};
+}
+
+void Committer::State::attempt(std::span<Operation* const> operations) {
+  std::vector<const Batch*> batches;
+  std::vector<const storage::Batch*> writes;
+  for (const Operation* operation : operations) {
+    batches.push_back(operation->batch);
+    writes.push_back(&operation->batch->storage);
+  }
+  Head next = head;
+  next.time_seen = std::max(head.time_seen, clock.now());
+  next.audit_synced = std::max(head.audit_synced, drain->synced_group());
+
+  Group group(barrier, counters, outbox, next, batches);
+  std::vector<storage::CommitResult> results(operations.size());
+  storage.commit(writes, group, results);
+  for (std::size_t i = 0; i < operations.size(); ++i) operations[i]->result = results[i];
+  settle(operations, group);
+}
+
+void Committer::State::settle(std::span<Operation* const> operations, Group& group) {
+  const auto any = [&](Outcome outcome) {
+    return std::any_of(operations.begin(), operations.end(),
+                       [&](const Operation* o) { return o->result.outcome == outcome; });
+  };
+  if (any(Outcome::unknown) || any(Outcome::deposed)) {
+    broken = true;
+    log.error("storage cannot say whether the last write happened: no more writes are accepted");
+  }
+  if (!any(Outcome::committed)) return;
+
+  group.publish();
+  head = group.head();
+  {
+    MutexLock lock(mutex);
+    published = head;
+  }
+  if (group.bodies().empty()) return;
+  const Status drained = drain->append(head.group, group.bodies());
+  if (drained.ok()) return;
+  for (Operation* operation : operations)
+    if (operation->result.outcome == Outcome::committed && !operation->batch->audit.empty())
+      operation->audit = drained;
+}
+
+// A group fails for space as a whole. Alone, the small ones still fit; and what runs in the
+// background may use the reserve that storage has given up meanwhile.
+void Committer::State::retry_alone(std::span<Operation* const> operations) {
+  for (Operation* operation : operations) {
+    if (operation->result.outcome != Outcome::no_space || broken) continue;
+    const bool reserve_only = storage.low_on_space();
+    if (operation->batch->background ? operations.size() == 1 && !reserve_only
+                                     : operations.size() == 1 || reserve_only)
+      continue;
+    Operation* const alone[] = {operation};
+    if (load_counters(*operation->batch).ok()) attempt(alone);
+    snapshot->release();
+  }
+}
+
+}  // namespace leasehold::commit

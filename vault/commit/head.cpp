@@ -1,0 +1,114 @@
+#include "vault/commit/head.h"
+
+namespace leasehold::commit {
+
+namespace {
+
+using barrier::Table;
+
+// format:u8 | term:u64 | incarnation[16] | index:u64 | group:u64 | time:i64 | synced:u64 | sum[32]
+constexpr std::uint8_t kHeadFormat = 1;
+constexpr std::size_t kHeadSize = 1 + 8 + 16 + 8 + 8 + 8 + 8 + 32;
+constexpr std::uint64_t kProgressEvery = 10'000;
+
+void add_bytes(Multiset& sum, const crypto::Digest& bytes, std::uint8_t flip, unsigned carry) {
+  static_assert(std::tuple_size_v<Multiset> == std::tuple_size_v<crypto::Digest>);
+  for (std::size_t i = sum.size(); i-- > 0;) {
+    carry += sum[i] + static_cast<std::uint8_t>(bytes[i] ^ flip);
+    sum[i] = static_cast<std::uint8_t>(carry);
+    carry >>= 8;
+  }
+}
+
+Error damaged(const char* detail) {
+  return failure(Code::internal, "the head record of storage is damaged: restore a backup", detail);
+}
+
+}  // namespace
+
+void add_to(Multiset& sum, const crypto::Digest& contribution) {
+  add_bytes(sum, contribution, 0x00, 0);
+}
+
+// Two's complement: all bits flipped, and one.
+void subtract_from(Multiset& sum, const crypto::Digest& contribution) {
+  add_bytes(sum, contribution, 0xff, 1);
+}
+
+Bytes Head::serialize() const {
+  Bytes out;
+  out.reserve(kHeadSize);
+  append_be(out, kHeadFormat, 1);
+  append_be(out, term, 8);
+  append(out, incarnation);
+  append_be(out, index, 8);
+  append_be(out, group, 8);
+  append_be(out, static_cast<std::uint64_t>(time_seen.ns), 8);
+  append_be(out, audit_synced, 8);
+  append(out, multiset);
+  return out;
+}
+
+Result<Head> Head::deserialize(ByteView bytes) {
+  if (bytes.empty()) return damaged("empty");
+  if (bytes[0] > kHeadFormat)
+    return failure(Code::internal, "storage was written by a newer version: upgrade Leasehold");
+  if (bytes[0] != kHeadFormat || bytes.size() != kHeadSize) return damaged("format or size");
+  const std::uint8_t* at = bytes.data() + 1;
+  const auto number = [&at] {
+    at += 8;
+    return get_be(at - 8, 8);
+  };
+  Head head;
+  head.term = number();
+  std::memcpy(head.incarnation.data(), at, head.incarnation.size());
+  at += head.incarnation.size();
+  head.index = number();
+  head.group = number();
+  head.time_seen.ns = static_cast<std::int64_t>(number());
+  head.audit_synced = number();
+  std::memcpy(head.multiset.data(), at, head.multiset.size());
+  return head;
+}
+
+barrier::PhysicalKey head_key() { return barrier::PhysicalKey(Table::head); }
+
+Result<std::optional<Head>> read_head(storage::Snapshot& snapshot,
+                                      const barrier::Barrier& barrier) {
+  const auto key = head_key();
+  VAULT_TRY_ASSIGN(const auto found, snapshot.get(key.view()));
+  if (!found) return std::optional<Head>();
+  VAULT_TRY_ASSIGN(const SecretBytes plain, barrier.open(key, {}, found->value));
+  VAULT_TRY_ASSIGN(Head head, Head::deserialize(plain.reveal()));
+  // The head is written with the group it describes; another version was put back by hand.
+  if (found->mod != head.index) return damaged("its version is not its index");
+  return std::optional<Head>(std::move(head));
+}
+
+bool counts_in_multiset(ByteView key) {
+  const auto table = static_cast<Table>(key[0]);
+  return table != Table::head && table != Table::seal;
+}
+
+Result<Verified> verify_store(storage::Snapshot& snapshot, const barrier::Barrier& barrier,
+                              FunctionRef<bool(std::uint64_t)> progress) {
+  VAULT_TRY_ASSIGN(const auto head, read_head(snapshot, barrier));
+  if (!head) return damaged("missing");
+  Verified verified;
+  Multiset sum{};
+  bool stopped = false;
+  const auto each = [&](const storage::Entry& entry) {
+    if (!counts_in_multiset(entry.key)) return true;
+    add_to(sum, barrier.contribution(entry.key, entry.value, entry.mod));
+    if (++verified.records % kProgressEvery == 0) stopped = !progress(verified.records);
+    return !stopped;
+  };
+  // One snapshot for all of it: the sum is true of one state only.
+  const std::uint8_t first[] = {0x00}, end[] = {0xff};
+  VAULT_TRY(snapshot.scan(first, end, SIZE_MAX, storage::Scan::values, each));
+  if (stopped) return failure(Code::deadline, "verification was stopped before its end");
+  verified.matches = sum == head->multiset;
+  return verified;
+}
+
+}  // namespace leasehold::commit

@@ -1,0 +1,28 @@
+#include "vault/commit/committer.h"
+
+namespace leasehold::commit {
+
+Status Operation::status() const {
+  if (!refused.ok()) return refused;
+  switch (result.outcome) {
+    case storage::Outcome::committed:
+      return {};
+    case storage::Outcome::conflict:
+      return failure(Code::conflict, "the record was changed meanwhile: try again");
+    case storage::Outcome::bound:
+      return failure(Code::denied, "limit reached");
+    case storage::Outcome::deposed:
+      return failure(Code::unavailable, "this node is no longer the leader: try again");
+    case storage::Outcome::no_space:
+      return failure(Code::no_space,
+                     "storage is full: free space on the disk of the data directory");
+    case storage::Outcome::unknown:
+      return failure(Code::unavailable,
+                     "storage failed, and it is not known whether the write happened: see the log");
+    case storage::Outcome::failed:
+      break;
+  }
+  return failure(Code::internal, "storage failed, nothing was written: see the log");
+}
+
+}  // namespace leasehold::commit

@@ -1,0 +1,122 @@
+#include "vault/commit/outbox.h"
+
+namespace leasehold::commit {
+
+namespace {
+
+using barrier::PhysicalKey;
+using barrier::Table;
+
+constexpr std::size_t kLengthSize = 4;
+constexpr std::size_t kGroupAt = 1, kGroupSize = 8, kPartSize = 2;
+constexpr std::size_t kKeySize = kGroupAt + kGroupSize + kPartSize;
+
+Error damaged(const char* detail) {
+  return failure(Code::internal,
+                 "the audit outbox in storage is damaged: run `leasehold operator verify`", detail);
+}
+
+Result<std::vector<std::string>> parse(ByteView text) {
+  std::vector<std::string> bodies;
+  while (!text.empty()) {
+    if (text.size() < kLengthSize) return damaged("a length is cut");
+    const std::size_t length = get_be(text.data(), kLengthSize);
+    text = text.subspan(kLengthSize);
+    if (text.size() < length) return damaged("a body is cut");
+    bodies.emplace_back(as_text(text.first(length)));
+    text = text.subspan(length);
+  }
+  return bodies;
+}
+
+// Puts the parts of each group together again.
+class Reader {
+ public:
+  using Each = FunctionRef<Status(OutboxGroup&&, std::span<const std::string>)>;
+  Reader(const barrier::Barrier& barrier, Each each) : barrier_(barrier), each_(each) {}
+
+  Status take(const storage::Entry& entry) {
+    if (entry.key.size() != kKeySize) return damaged("a key has a wrong size");
+    const PhysicalKey key = PhysicalKey::from(entry.key);
+    const std::uint64_t group = get_be(&entry.key[kGroupAt], kGroupSize);
+    if (!group_.parts.empty() && group != group_.group) VAULT_TRY(finish());
+    if (get_be(&entry.key[kGroupAt + kGroupSize], kPartSize) != group_.parts.size())
+      return damaged("a part is missing");
+    VAULT_TRY_ASSIGN(const SecretBytes plain, barrier_.open(key, {}, entry.value));
+    append(text_, plain.reveal());
+    group_.group = group;
+    group_.parts.push_back({key, barrier_.contribution(entry.key, entry.value, entry.mod)});
+    return {};
+  }
+
+  Status finish() {
+    if (group_.parts.empty()) return {};
+    VAULT_TRY_ASSIGN(const auto bodies, parse(text_));
+    text_.clear();
+    return each_(std::exchange(group_, {}), bodies);
+  }
+
+ private:
+  const barrier::Barrier& barrier_;
+  const Each each_;
+  OutboxGroup group_;
+  Bytes text_;
+};
+
+}  // namespace
+
+PhysicalKey outbox_key(std::uint64_t group, std::size_t part) {
+  PhysicalKey key(Table::outbox);
+  key.push_be(group, kGroupSize);
+  key.push_be(part, kPartSize);
+  return key;
+}
+
+std::size_t Outbox::erasable(std::uint64_t synced) const {
+  std::size_t count = 0;
+  while (count < pending_.size() && count < kOutboxEraseMax && pending_[count].group <= synced)
+    ++count;
+  return count < kOutboxEraseMin ? 0 : count;
+}
+
+OutboxGroup write_outbox(const barrier::Barrier& barrier, std::uint64_t group, std::uint64_t mod,
+                         std::span<const std::string> bodies, storage::Batch& tail) {
+  Bytes text;
+  std::size_t size = 0;
+  for (const std::string& body : bodies) size += kLengthSize + body.size();
+  text.reserve(size);
+  for (const std::string& body : bodies) {
+    append_be(text, body.size(), kLengthSize);
+    append(text, as_bytes(body));
+  }
+
+  OutboxGroup written{group, {}};
+  Bytes sealed;
+  for (std::size_t at = 0; at < text.size(); at += kOutboxPartMax) {
+    const PhysicalKey key = outbox_key(group, written.parts.size());
+    sealed.clear();
+    barrier.seal(key, {}, ByteView(text).subspan(at, std::min(kOutboxPartMax, text.size() - at)),
+                 sealed);
+    tail.put(key.view(), sealed);
+    written.parts.push_back({key, barrier.contribution(key.view(), sealed, mod)});
+  }
+  return written;
+}
+
+Status read_outbox(
+    storage::Snapshot& snapshot, const barrier::Barrier& barrier,
+    FunctionRef<Status(OutboxGroup&& group, std::span<const std::string> bodies)> each) {
+  Reader reader(barrier, each);
+  Status status;
+  const auto take = [&](const storage::Entry& entry) {
+    status = reader.take(entry);
+    return status.ok();
+  };
+  const PhysicalKey table(Table::outbox);
+  VAULT_TRY(snapshot.scan(table.view(), table.end_of_prefix().view(), SIZE_MAX,
+                          storage::Scan::values, take));
+  VAULT_TRY(std::move(status));
+  return reader.finish();
+}
+
+}  // namespace leasehold::commit

@@ -1,0 +1,74 @@
+#include "vault/commit/queue.h"
+
+namespace leasehold::commit {
+
+namespace {
+
+struct Size {
+  std::size_t operations = 0;
+  std::size_t bytes = 0;
+};
+
+Size size_of(const Batch& batch) {
+  Size size{batch.storage.size() + batch.additions.size(), batch.storage.bytes()};
+  for (const std::string& body : batch.audit) size.bytes += body.size();
+  size.operations = std::max<std::size_t>(size.operations, 1);
+  return size;
+}
+
+// Moves from the front of `line` to `group` while `used` stays within `limit`; one at least when
+// `used` is nothing yet.
+void move_front(std::deque<Operation*>& line, Size limit, Size& used,
+                std::vector<Operation*>& group) {
+  while (!line.empty()) {
+    const Size size = size_of(*line.front()->batch);
+    const bool fits = used.operations + size.operations <= limit.operations &&
+                      used.bytes + size.bytes <= limit.bytes;
+    if (!fits && used.operations > 0) return;
+    used.operations += size.operations;
+    used.bytes += size.bytes;
+    group.push_back(line.front());
+    line.pop_front();
+  }
+}
+
+}  // namespace
+
+Status Queue::push(Operation* operation) {
+  const Batch& batch = *operation->batch;
+  if (batch.storage.size() + batch.additions.size() > storage::kBatchOperationsMax ||
+      batch.storage.bytes() > storage::kBatchBytesMax)
+    return failure(Code::invalid, "this changes too much at once: do it in smaller parts");
+  MutexLock lock(mutex_);
+  if (!open_) return failure(Code::unavailable, "the vault is sealed or shutting down");
+  auto& line = batch.background ? background_ : user_;
+  if (line.size() >= kQueueMax)
+    return failure(Code::unavailable, "busy: too many writes are waiting, try again");
+  line.push_back(operation);
+  if (user_.size() + background_.size() == 1) wake_.notify_one();
+  return {};
+}
+
+bool Queue::take(std::vector<Operation*>& group) {
+  MutexLock lock(mutex_);
+  while (open_ && user_.empty() && background_.empty()) wake_.wait(mutex_);
+  constexpr Size kAll{kGroupOperationsMax, kGroupBytesMax};
+  constexpr Size kHalf{kGroupOperationsMax / 2, kGroupBytesMax / 2};
+  Size used;
+  move_front(background_, kHalf, used, group);
+  move_front(user_, kAll, used, group);
+  return !group.empty();
+}
+
+void Queue::open() {
+  MutexLock lock(mutex_);
+  open_ = true;
+}
+
+void Queue::close() {
+  MutexLock lock(mutex_);
+  open_ = false;
+  wake_.notify_all();
+}
+
+}  // namespace leasehold::commit
