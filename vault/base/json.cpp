@@ -24,6 +24,8 @@ Error complexity_error(std::string_view what) {
 
 // The reader hands over integers as values, which loses "-0" and the like. This walks the text a
 // second time, from number to number, in step with the reader: all it passes is valid by then.
+// It takes all the characters that may stand in a number, which is the number when the text is
+// valid.
 class NumberTexts {
  public:
   explicit NumberTexts(std::string_view text) : text_(text) {}
@@ -120,7 +122,12 @@ class Builder {
     return ++values_ <= limits_.values ||
            fail(complexity_error("exceeded maximum number of values"));
   }
-  bool number() { return add(Json::number(numbers_.next())); }
+  // The reader sees "0" and then "1" in "01"; we see what stands there, and that it is no number.
+  bool number() {
+    std::string text = numbers_.next();
+    if (!is_json_number(text)) return fail(decode_error("invalid character"));
+    return add(Json::number(std::move(text)));
+  }
   bool add(Json value) { return count_value() && add_counted(std::move(value)); }
   bool add_counted(Json value) {
     if (open_.empty())

@@ -52,7 +52,7 @@ class Json {
 
   static Json object() { return Json(Kind::object); }
   static Json array() { return Json(Kind::array); }
-  // A number by its text, which must be a JSON number.
+  // A number by its text, for which is_json_number must hold.
   static Json number(std::string text);
 
   Kind kind() const { return kind_; }
@@ -96,6 +96,9 @@ class Json {
   std::vector<Json> items_;
   std::vector<Member> members_;
 };
+
+// Whether the whole of `text` is a number as RFC 8259 writes it.
+bool is_json_number(std::string_view text);
 
 // The error message is fixed per kind of failure and quotes none of the input:
 // "failed to decode JSON input: unexpected EOF", "... invalid character", "... nested too deeply",

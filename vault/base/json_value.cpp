@@ -13,6 +13,8 @@ std::size_t digits_from(std::string_view text, std::size_t at) {
   return end - std::min(at, end);
 }
 
+}  // namespace
+
 // RFC 8259, section 6.
 bool is_json_number(std::string_view text) {
   std::size_t at = text.substr(0, 1) == "-" ? 1 : 0;
@@ -34,8 +36,6 @@ bool is_json_number(std::string_view text) {
   return at == text.size();
 }
 
-}  // namespace
-
 Json::Json(const std::vector<std::string>& strings) : kind_(Kind::array) {
   items_.assign(strings.begin(), strings.end());
 }
@@ -53,6 +53,7 @@ Json::Json(Json&& other) noexcept
 }
 
 Json& Json::operator=(Json&& other) noexcept {
+  if (this == &other) return *this;
   // By way of a third value, so that `value = std::move(value.items_[0])` is safe and the old
   // strings are wiped.
   Json old(std::move(*this));
