@@ -8,8 +8,9 @@
 // `prev` is the hash of the line before; the very first line of a log has 32 zero bytes.
 // Kinds of body by "type": request, response, event; and the log's own: epoch (each start: store id,
 // incarnation, public key, last surviving hash), checkpoint (seq, hash, Ed25519 signature), torn (a
-// half-written last line was found and cut), continued (first line of a file after rotation: names its
-// predecessor), closed.
+// half-written last line was found and cut), gap (a device missed lines and is back; names the last
+// one it holds), continued (first line of a file after rotation: names its predecessor), closed. The
+// log's own kinds have "type" as their first member, the others have "time".
 // DO NOT CHANGE A VALUE HERE: logs are kept for years. Add a type.
 
 #include <string>
@@ -21,6 +22,10 @@
 namespace leasehold::audit {
 
 crypto::Digest line_hash(const crypto::Digest& previous, std::uint64_t seq, std::string_view body);
+// The same in two halves: the costly one needs no place in the chain yet.
+crypto::Digest body_hash(std::string_view body);
+crypto::Digest line_hash(const crypto::Digest& previous, std::uint64_t seq,
+                         const crypto::Digest& body);
 // Appends the complete line with its newline; `body` begins with '{'.
 void append_line(std::string& out, std::uint64_t seq, const crypto::Digest& previous,
                  std::string_view body);

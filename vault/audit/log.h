@@ -3,7 +3,9 @@
 // writes to. A line has reached the kernel when append() returns, and the disk within 100 ms (its own
 // thread calls fdatasync), or before append() returns with `sync = "always"`.
 // Bodies are built and hashed outside the lock. At least one device must take a line, else append()
-// is an error and the caller must not let the answer leave.
+// is an error and the caller must not let the answer leave. A device that failed is tried again, each
+// time when no other works, else once a second; if it missed lines, a gap record says which.
+// Without any device every append succeeds and nothing is written.
 // Thread safety: every method from any thread.
 
 #include <functional>
@@ -18,32 +20,52 @@
 
 namespace leasehold::audit {
 
+// A place in the chain: a line and its hash. Zero: before the first line.
+struct Position {
+  std::uint64_t seq = 0;
+  crypto::Digest hash{};
+  bool operator==(const Position&) const = default;
+};
+
 // The last line a device holds, read back at start.
 struct Tail {
   std::uint64_t seq = 0;
   crypto::Digest hash{};  // zero: the device holds nothing
   bool torn = false;      // its last line was incomplete and has been cut off
+  // Bytes of half a line that could not be cut off (an append-only file), with the newline that the
+  // next write puts behind them.
+  std::uint64_t remnant = 0;
 };
 
 class Device {
  public:
   virtual ~Device() = default;
+  // Again after a failure: closes what is open and reads the tail anew.
   virtual Result<Tail> open() = 0;
-  virtual Status write(std::string_view lines) = 0;  // whole lines
+  // Whole lines, all or none: what a failure leaves behind, open() removes or reports.
+  virtual Status write(std::string_view lines) = 0;
+  // Runs beside write(), never beside open() or reopen().
   virtual Status sync() = 0;
   // After rotation by someone else (SIGHUP): true when a new file was begun.
+  // On failure the old file stays in use.
   virtual Result<bool> reopen() = 0;
+  // True when the path no longer leads to the open file: removed, or renamed without a signal.
+  virtual bool moved() { return false; }
   virtual std::string where() const = 0;  // for the log: "file /var/log/…"
 
   // What `sys/audit` shows.
   std::string type, path, description;
   std::vector<std::pair<std::string, std::string>> options;
+  bool sync_always = false;  // its stanza asked for it; one such device makes the whole log so
 };
 
 struct Identity {
   Bytes store_id;
   Bytes incarnation;
   ByteView sign_seed;  // must outlive the log
+  // What the store remembers, if it does: a log that ends before this line was cut or rotated while
+  // the server was down; the chain then goes on from here and the server log says so.
+  Position remembered = {};
 };
 
 class AuditLog {
@@ -62,13 +84,10 @@ class AuditLog {
   Status append_group(std::uint64_t group, std::span<const std::string> bodies);
   std::uint64_t synced_group() const;
   Status reopen();  // SIGHUP
-  // Checkpoint, close record, fdatasync. Safe to call twice; append() refuses afterwards.
+  // Close record, checkpoint, fdatasync. Safe to call twice; append() refuses afterwards.
   void close();
 
-  struct Position {
-    std::uint64_t seq = 0;
-    crypto::Digest hash{};
-  };
+  using Position = audit::Position;
   Position position() const;
   const std::vector<std::unique_ptr<Device>>& devices() const;
 

@@ -1,0 +1,242 @@
+#include "backends/audit/log_file.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+
+namespace leasehold::audit {
+namespace {
+
+// The last line of a file is sought this far back; a request body is at most 32 MiB.
+constexpr std::uint64_t kLastLineMax = 80u << 20;
+constexpr std::size_t kReadSize = 64 * 1024;
+
+std::string reason(int error) { return std::generic_category().message(error); }
+
+// Writes all of `text`; how far it came is in `written`, the error in errno.
+bool write_all(int fd, std::string_view text, std::size_t& written) {
+  written = 0;
+  while (written < text.size()) {
+    const ssize_t count = ::write(fd, text.data() + written, text.size() - written);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return false;
+    written += static_cast<std::size_t>(count);
+  }
+  return true;
+}
+
+bool read_at(int fd, std::uint64_t at, char* to, std::size_t size) {
+  while (size > 0) {
+    const ssize_t count = ::pread(fd, to, size, static_cast<off_t>(at));
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return false;
+    to += count;
+    at += static_cast<std::uint64_t>(count);
+    size -= static_cast<std::size_t>(count);
+  }
+  return true;
+}
+
+// The end of the file from the newline before its last whole line on (or from its beginning): grown
+// backwards until it holds two newlines.
+bool read_end(int fd, std::uint64_t size, std::string& end) {
+  std::string block;
+  std::ptrdiff_t newlines = 0;
+  while (end.size() < size && newlines < 2) {
+    if (end.size() > kLastLineMax) return false;
+    const std::size_t step =
+        std::min<std::uint64_t>(std::max(kReadSize, end.size()), size - end.size());
+    block.resize(step);
+    if (!read_at(fd, size - end.size() - step, block.data(), step)) return false;
+    newlines += std::count(block.begin(), block.end(), '\n');
+    end.insert(0, block);
+  }
+  return true;
+}
+
+// A new file is not on disk before the name is.
+bool sync_directory(const std::string& file_path) {
+  const std::string directory = file_path.substr(0, file_path.rfind('/') + 1);
+  const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return errno == EACCES;  // may enter, may not list: nothing to be done
+  const bool synced = ::fsync(fd) == 0 || errno == EINVAL;
+  ::close(fd);
+  return synced;
+}
+
+class StandardOutput final : public Device {
+ public:
+  Result<Tail> open() override { return Tail{}; }
+  Status write(std::string_view lines) override {
+    std::size_t written = 0;
+    if (write_all(STDOUT_FILENO, lines, written)) return {};
+    return failure(Code::internal, "stdout: cannot write", reason(errno));
+  }
+  Status sync() override { return {}; }
+  Result<bool> reopen() override { return false; }
+  std::string where() const override { return "stdout"; }
+};
+
+class Discard final : public Device {
+ public:
+  Result<Tail> open() override { return Tail{}; }
+  Status write(std::string_view) override { return {}; }
+  Status sync() override { return {}; }
+  Result<bool> reopen() override { return false; }
+  std::string where() const override { return "discard"; }
+};
+
+}  // namespace
+
+std::unique_ptr<Device> make_stdout_device() { return std::make_unique<StandardOutput>(); }
+std::unique_ptr<Device> make_discard_device() { return std::make_unique<Discard>(); }
+
+LogFile::~LogFile() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+Error LogFile::fault(std::string_view what, int error) const {
+  return failure(error == ENOSPC || error == EDQUOT ? Code::no_space : Code::internal,
+                 where() + ": " + std::string(what), reason(error));
+}
+
+Result<int> LogFile::open_file() const {
+  // O_NONBLOCK: a FIFO in the file's place is refused below instead of waited for.
+  const int flags = O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK;
+  const int fd = ::open(file_path_.c_str(), flags, mode_);
+  if (fd < 0 && errno == ELOOP)
+    return failure(Code::internal, where() + ": cannot open",
+                   "it is a symbolic link; name the file itself");
+  if (fd < 0 && errno == ENOENT)
+    return failure(Code::internal, where() + ": cannot open",
+                   "its directory does not exist; create it for the server's user");
+  if (fd < 0) return fault("cannot open", errno);
+  struct stat status {};
+  std::string refusal;
+  if (::fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))
+    refusal = "it is not a regular file; \"discard\" drops the lines, \"stdout\" prints them";
+  else if (::flock(fd, LOCK_EX | LOCK_NB) != 0)
+    refusal = "another process writes to it; give each server its own file";
+  if (refusal.empty() && status.st_size == 0 && !sync_directory(file_path_))
+    refusal = "its directory cannot be flushed to disk: " + reason(errno);
+  if (refusal.empty()) return fd;
+  ::close(fd);
+  return failure(Code::internal, where() + ": cannot use", std::move(refusal));
+}
+
+Result<Tail> LogFile::open() {
+  if (fd_ >= 0) ::close(fd_);
+  fd_ = -1;
+  VAULT_TRY_ASSIGN(const int fd, open_file());
+  auto tail = read_tail(fd);
+  if (!tail.ok()) {
+    ::close(fd);
+    return tail;
+  }
+  fd_ = fd;
+  end_remnant_ = tail->remnant != 0;
+  return tail;
+}
+
+Result<Tail> LogFile::read_tail(int fd) const {
+  struct stat status {};
+  if (::fstat(fd, &status) != 0) return fault("cannot read its size", errno);
+  const auto size = static_cast<std::uint64_t>(status.st_size);
+  std::string end;
+  if (!read_end(fd, size, end))
+    return failure(Code::internal, where() + ": cannot read its last line",
+                   "move the file away; the log goes on in a new one");
+  Tail tail;
+  const std::size_t stop = end.rfind('\n') == std::string::npos ? 0 : end.rfind('\n') + 1;
+  const std::string torn = end.substr(stop);
+  if (stop > 0) {
+    const std::size_t before = stop < 2 ? std::string::npos : end.rfind('\n', stop - 2);
+    const std::size_t begin = before == std::string::npos ? 0 : before + 1;
+    const auto line = parse_line(std::string_view(end).substr(begin, stop - 1 - begin));
+    if (!line.ok())
+      return failure(Code::internal, where() + ": cannot use",
+                     "its last line is not of this log; move the file away");
+    tail.seq = line->seq;
+    tail.hash = line_hash(line->previous, line->seq, line->body);
+  }
+  if (!torn.empty()) VAULT_TRY(end_torn_line(fd, size - torn.size(), torn, tail));
+  return tail;
+}
+
+Status LogFile::end_torn_line(int fd, std::uint64_t whole, std::string_view torn,
+                              Tail& tail) const {
+  tail.torn = true;
+  if (::ftruncate(fd, static_cast<off_t>(whole)) == 0) return {};
+  if (errno != EPERM && errno != EACCES) return fault("cannot cut off a half-written line", errno);
+  // Append-only. Text that lacks nothing but its newline gets it; other text stays as a remnant.
+  const auto line = parse_line(torn);
+  if (!line.ok()) {
+    tail.remnant = torn.size() + 1;
+    return {};
+  }
+  std::size_t written = 0;
+  if (!write_all(fd, "\n", written)) return fault("cannot write", errno);
+  tail.seq = line->seq;
+  tail.hash = line_hash(line->previous, line->seq, line->body);
+  return {};
+}
+
+Status LogFile::write(std::string_view lines) {
+  if (fd_ < 0) return failure(Code::internal, where() + ": cannot write", "it is not open");
+  std::size_t written = 0;
+  if (end_remnant_) {
+    if (!write_all(fd_, "\n", written)) return fault("cannot write", errno);
+    end_remnant_ = false;
+  }
+  if (write_all(fd_, lines, written)) return {};
+  const Error error = fault("cannot write", errno);
+  // What cannot be undone here, open() finds: it reads the tail again.
+  undo(written);
+  return error;
+}
+
+bool LogFile::undo(std::size_t written) {
+  if (written == 0) return true;
+  struct stat status {};
+  if (::fstat(fd_, &status) != 0) return false;
+  return ::ftruncate(fd_, status.st_size - static_cast<off_t>(written)) == 0;
+}
+
+Status LogFile::sync() {
+  if (fd_ < 0 || ::fdatasync(fd_) == 0) return {};
+  return fault("cannot flush to disk", errno);
+}
+
+bool LogFile::moved() {
+  struct stat opened {
+  }, named{};
+  if (fd_ < 0 || ::fstat(fd_, &opened) != 0) return false;
+  if (::lstat(file_path_.c_str(), &named) != 0) return errno == ENOENT;
+  return opened.st_dev != named.st_dev || opened.st_ino != named.st_ino;
+}
+
+Result<bool> LogFile::reopen() {
+  if (!moved()) return false;
+  VAULT_TRY_ASSIGN(const int fd, open_file());
+  struct stat status {};
+  if (::fstat(fd, &status) != 0 || status.st_size != 0) {
+    ::close(fd);
+    return failure(Code::internal, where() + ": cannot begin a new file",
+                   "the file at that path is not empty; move it away and send SIGHUP again");
+  }
+  const Status flushed = sync();
+  if (!flushed.ok()) {
+    ::close(fd);
+    return flushed.error();
+  }
+  ::close(fd_);
+  fd_ = fd;
+  return true;
+}
+
+}  // namespace leasehold::audit

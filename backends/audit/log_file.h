@@ -1,0 +1,44 @@
+#pragma once
+// The three devices behind `file_path`: a regular file, standard output, and nothing. The file's
+// rules are in file.h.
+
+#include <sys/types.h>
+
+#include <memory>
+#include <string>
+
+#include "vault/audit/log.h"
+
+namespace leasehold::audit {
+
+class LogFile final : public Device {
+ public:
+  LogFile(std::string file_path, mode_t mode) : file_path_(std::move(file_path)), mode_(mode) {}
+  ~LogFile() override;
+
+  Result<Tail> open() override;
+  Status write(std::string_view lines) override;
+  Status sync() override;
+  Result<bool> reopen() override;
+  bool moved() override;
+  std::string where() const override { return "file " + file_path_; }
+
+ private:
+  Result<int> open_file() const;
+  Result<Tail> read_tail(int fd) const;
+  Status end_torn_line(int fd, std::uint64_t whole, std::string_view torn, Tail& tail) const;
+  bool undo(std::size_t written);
+  Error fault(std::string_view what, int error) const;
+
+  const std::string file_path_;
+  const mode_t mode_;
+  int fd_ = -1;
+  bool end_remnant_ = false;  // the next write begins with a newline
+};
+
+// Lines to standard output; the chain begins anew with each process.
+std::unique_ptr<Device> make_stdout_device();
+// Takes every line and keeps none, for tests and measurements.
+std::unique_ptr<Device> make_discard_device();
+
+}  // namespace leasehold::audit

@@ -1,0 +1,124 @@
+#include "vault/audit/chain_records.h"
+
+#include "vault/audit/json_text.h"
+#include "vault/base/encoding.h"
+#include "vault/crypto/ed25519.h"
+
+namespace leasehold::audit {
+namespace {
+
+constexpr std::int64_t kFormatVersion = 1;
+constexpr std::string_view kOwnKind = "{\"type\":\"";
+
+Members begin(std::string& out, std::string_view type, WallTime time) {
+  Members record(out);
+  record.text("type", type);
+  record.text("time", rfc3339(time));
+  return record;
+}
+
+void add_seq(Members& record, std::string_view name, std::uint64_t seq) {
+  record.member(name) += std::to_string(seq);
+}
+
+void add_last(Members& record, const Position& last) {
+  add_seq(record, "last_seq", last.seq);
+  record.hex("last_hash", last.hash);
+}
+
+void add_identity(Members& record, const Identity& identity) {
+  record.hex("store_id", identity.store_id);
+  record.hex("incarnation", identity.incarnation);
+  record.hex("public_key", crypto::ed25519_public(identity.sign_seed));
+}
+
+}  // namespace
+
+std::string epoch_body(const Identity& identity, WallTime time, const Position& last) {
+  std::string out;
+  Members record = begin(out, "epoch", time);
+  record.number("version", kFormatVersion);
+  add_identity(record, identity);
+  add_last(record, last);
+  record.close();
+  return out;
+}
+
+std::string checkpoint_body(const Identity& identity, WallTime time, const Position& covered) {
+  const Bytes message = checkpoint_message(identity.store_id, covered.seq, covered.hash);
+  std::string out;
+  Members record = begin(out, "checkpoint", time);
+  record.hex("store_id", identity.store_id);
+  add_seq(record, "signed_seq", covered.seq);
+  record.hex("signed_hash", covered.hash);
+  record.hex("signature", crypto::ed25519_sign(identity.sign_seed, message));
+  record.close();
+  return out;
+}
+
+std::string torn_body(WallTime time, const std::string& device) {
+  std::string out;
+  Members record = begin(out, "torn", time);
+  record.text("device", device);
+  record.close();
+  return out;
+}
+
+std::string gap_body(WallTime time, std::span<const Gap> gaps) {
+  std::string out;
+  Members record = begin(out, "gap", time);
+  record.member("devices") += '[';
+  for (const Gap& gap : gaps) {
+    if (&gap != gaps.data()) out += ',';
+    Members device(out);
+    device.text("device", gap.device);
+    add_last(device, gap.last);
+    add_seq(device, "remnant", gap.remnant);
+    device.close();
+  }
+  out += ']';
+  record.close();
+  return out;
+}
+
+std::string continued_body(const Identity& identity, WallTime time, const Position& last,
+                           std::span<const std::string> devices) {
+  std::string out;
+  Members record = begin(out, "continued", time);
+  record.texts("devices", devices);
+  add_identity(record, identity);
+  add_last(record, last);
+  record.close();
+  return out;
+}
+
+std::string closed_body(WallTime time) {
+  std::string out;
+  begin(out, "closed", time).close();
+  return out;
+}
+
+std::optional<Json> chain_record(std::string_view body) {
+  if (!body.starts_with(kOwnKind)) return std::nullopt;
+  auto parsed = parse_json(body);
+  if (!parsed.ok()) return Json::object();
+  return std::move(parsed).value();
+}
+
+std::optional<crypto::Digest> digest_from_hex(std::string_view text) {
+  const auto bytes = from_hex(text);
+  crypto::Digest digest;
+  if (!bytes || bytes->size() != digest.size()) return std::nullopt;
+  std::copy(bytes->begin(), bytes->end(), digest.begin());
+  return digest;
+}
+
+std::optional<Position> position_at(const Json& record, std::string_view seq_key,
+                                    std::string_view hash_key) {
+  const auto hash = digest_from_hex(record.string_at(hash_key));
+  const Json* seq = record.find(seq_key);
+  if (!hash || seq == nullptr || !seq->integer()) return std::nullopt;
+  return Position{static_cast<std::uint64_t>(*seq->integer()), *hash};
+}
+
+}  // namespace leasehold::audit

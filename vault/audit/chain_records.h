@@ -1,0 +1,39 @@
+#pragma once
+// The records by which the log speaks of itself: what each says, and how the verifier reads them
+// back. All have "type" as their first member, which no record about the vault has. Drawn in
+// FORMAT.md. Thread-safe functions.
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "vault/audit/log.h"
+#include "vault/base/json.h"
+
+namespace leasehold::audit {
+
+// A device that is back after lines it did not get, by the last line it holds. `remnant` counts the
+// bytes of half a line that could not be removed, with the newline that now ends it.
+struct Gap {
+  std::string device;
+  Position last;
+  std::uint64_t remnant = 0;
+};
+
+std::string epoch_body(const Identity& identity, WallTime time, const Position& last);
+std::string checkpoint_body(const Identity& identity, WallTime time, const Position& covered);
+std::string torn_body(WallTime time, const std::string& device);
+std::string gap_body(WallTime time, std::span<const Gap> gaps);
+std::string continued_body(const Identity& identity, WallTime time, const Position& last,
+                           std::span<const std::string> devices);
+std::string closed_body(WallTime time);
+
+// The record as a tree when it is one of the log's own; nothing when it is about the vault.
+std::optional<Json> chain_record(std::string_view body);
+std::optional<Position> position_at(const Json& record, std::string_view seq_key,
+                                    std::string_view hash_key);
+std::optional<crypto::Digest> digest_from_hex(std::string_view text);
+
+}  // namespace leasehold::audit

@@ -1,0 +1,94 @@
+#include "vault/audit/format.h"
+
+#include <charconv>
+
+#include "vault/audit/json_text.h"
+#include "vault/base/encoding.h"
+
+namespace leasehold::audit {
+namespace {
+
+constexpr std::string_view kBeforeSeq = "{\"seq\":";
+constexpr std::string_view kBeforePrevious = ",\"prev\":\"";
+constexpr std::string_view kBeforeBody = "\",";
+constexpr std::string_view kCheckpointContext = "leasehold audit checkpoint v1";
+
+bool take(std::string_view& text, std::string_view expected) {
+  if (!text.starts_with(expected)) return false;
+  text.remove_prefix(expected.size());
+  return true;
+}
+
+// Digits as we write them: no sign, no leading zero.
+bool take_seq(std::string_view& text, std::uint64_t& seq) {
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), seq);
+  if (parsed.ec != std::errc() || text.front() == '0') return false;
+  text.remove_prefix(static_cast<std::size_t>(parsed.ptr - text.data()));
+  return true;
+}
+
+bool take_digest(std::string_view& text, crypto::Digest& digest) {
+  constexpr std::size_t kSize = 2 * sizeof(crypto::Digest);
+  if (text.size() < kSize) return false;
+  const std::string_view digits = text.substr(0, kSize);
+  const auto bytes = from_hex(digits);
+  if (!bytes || hex(*bytes) != digits) return false;
+  std::copy(bytes->begin(), bytes->end(), digest.begin());
+  text.remove_prefix(kSize);
+  return true;
+}
+
+}  // namespace
+
+crypto::Digest body_hash(std::string_view body) {
+  static constexpr std::uint8_t kBodyTag = 0x00;
+  return crypto::sha256({&kBodyTag, 1}, as_bytes(body));
+}
+
+crypto::Digest line_hash(const crypto::Digest& previous, std::uint64_t seq,
+                         const crypto::Digest& body) {
+  std::array<std::uint8_t, 8> number;
+  put_be(number.data(), seq, 8);
+  return crypto::sha256(previous, number, body);
+}
+
+crypto::Digest line_hash(const crypto::Digest& previous, std::uint64_t seq, std::string_view body) {
+  return line_hash(previous, seq, body_hash(body));
+}
+
+void append_line(std::string& out, std::uint64_t seq, const crypto::Digest& previous,
+                 std::string_view body) {
+  VAULT_ASSERT(body.size() > 2 && body.front() == '{' && body.back() == '}');
+  out += kBeforeSeq;
+  char digits[24];
+  out.append(digits, std::to_chars(digits, digits + sizeof digits, seq).ptr);
+  out += kBeforePrevious;
+  append_hex(out, previous);
+  out += kBeforeBody;
+  out += body.substr(1);
+  out += '\n';
+}
+
+Result<ParsedLine> parse_line(std::string_view line) {
+  ParsedLine parsed;
+  const bool good = take(line, kBeforeSeq) && !line.empty() && take_seq(line, parsed.seq) &&
+                    take(line, kBeforePrevious) && take_digest(line, parsed.previous) &&
+                    take(line, kBeforeBody) && line.size() > 1 && line.back() == '}';
+  if (!good) return failure(Code::invalid, "not a line of this log");
+  parsed.body.reserve(line.size() + 1);
+  parsed.body = '{';
+  parsed.body += line;
+  return parsed;
+}
+
+Bytes checkpoint_message(ByteView store_id, std::uint64_t seq, const crypto::Digest& hash) {
+  Bytes message = to_bytes(as_bytes(kCheckpointContext));
+  message.push_back(0);
+  append_be(message, store_id.size(), 2);
+  append(message, store_id);
+  append_be(message, seq, 8);
+  append(message, hash);
+  return message;
+}
+
+}  // namespace leasehold::audit

@@ -1,0 +1,279 @@
+// Two locks. `mutex` guards the chain and is held for one write() per device. `busy` is held while
+// devices sync, open or reopen, so that a file is never exchanged under a running fdatasync; it is
+// taken after `mutex`, or alone.
+#include "vault/audit/log.h"
+
+#include <deque>
+#include <thread>
+
+#include "vault/audit/chain_records.h"
+#include "vault/audit/sequencer.h"
+#include "vault/base/mutex.h"
+
+namespace leasehold::audit {
+namespace {
+
+using std::chrono::milliseconds;
+
+// Lines wait for the disk at most this long plus one fdatasync; 100 ms is promised.
+constexpr milliseconds kSyncEvery{20};
+constexpr Nanos kCheckpointEvery = std::chrono::seconds(1);
+// How often an unsigned tail is looked at; also how soon a removed file is noticed.
+constexpr milliseconds kLookEvery{100};
+
+Error not_running() {
+  return failure(Code::unavailable, "the audit log is not running",
+                 "append before start or after close");
+}
+
+// Outside the lock: the one pass over the bytes of each body.
+Result<std::vector<HashedBody>> hash_all(std::span<const std::string> bodies) {
+  std::vector<HashedBody> hashed;
+  hashed.reserve(bodies.size());
+  for (const std::string& body : bodies) {
+    if (body.size() <= 2 || body.find('\n') != std::string::npos)
+      return failure(Code::internal, "the audit log could not record this request",
+                     "an audit body is empty or holds a newline");
+    hashed.push_back({body, body_hash(body)});
+  }
+  return hashed;
+}
+
+}  // namespace
+
+struct AuditLog::State {
+  State(std::vector<std::unique_ptr<Device>> given, bool always, Clock& machine_clock,
+        LogSink& server_log)
+      : devices(std::move(given)),
+        sync_always(always),
+        clock(machine_clock),
+        log(server_log),
+        chain(devices, busy, machine_clock, server_log) {
+    for (const auto& device : devices) sync_always = sync_always || device->sync_always;
+  }
+
+  const std::vector<std::unique_ptr<Device>> devices;
+  bool sync_always;
+  Clock& clock;
+  LogSink& log;
+  Identity identity;
+
+  Mutex busy;
+  mutable Mutex mutex;
+  Sequencer chain GUARDED_BY(mutex);
+  bool running GUARDED_BY(mutex) = false;
+  bool stopping GUARDED_BY(mutex) = false;
+  bool unsynced GUARDED_BY(mutex) = false;
+  std::uint64_t signed_seq GUARDED_BY(mutex) = 0;  // of the last checkpoint's own line
+  Instant looked_at GUARDED_BY(mutex);             // when a checkpoint or a moved file was sought
+  std::uint64_t synced_seq GUARDED_BY(mutex) = 0;  // every line up to here is on a disk
+  std::uint64_t round_seq GUARDED_BY(mutex) = 0;   // the last sync round went up to here
+  std::uint64_t failed_seq GUARDED_BY(mutex) = 0;  // the last round that failed went up to here
+  std::uint64_t synced_group GUARDED_BY(mutex) = 0;
+  std::deque<std::pair<std::uint64_t, std::uint64_t>> groups GUARDED_BY(mutex);  // group, last line
+  Condition work;    // for the sync thread: lines to sync, or stop
+  Condition stop;    // for the sync thread between rounds
+  Condition synced;  // for append() with sync_always
+  std::thread thread;
+
+  Status write(std::span<const HashedBody> bodies) REQUIRES(mutex);
+  Status write(const std::string& body) REQUIRES(mutex);
+  Status append(std::span<const std::string> bodies, const std::uint64_t* group);
+  Status wait_synced(std::uint64_t seq) REQUIRES(mutex);
+  void note_written() REQUIRES(mutex);
+  void checkpoint() REQUIRES(mutex);
+  Status begin_new_files() REQUIRES(mutex);
+  void look_around() REQUIRES(mutex);
+  void sync_round() REQUIRES(mutex);
+  void advance_groups() REQUIRES(mutex);
+  void run();
+};
+
+Status AuditLog::State::write(std::span<const HashedBody> bodies) {
+  VAULT_TRY(chain.append(bodies));
+  note_written();
+  return {};
+}
+
+Status AuditLog::State::write(const std::string& body) {
+  VAULT_TRY(chain.append(body));
+  note_written();
+  return {};
+}
+
+void AuditLog::State::note_written() {
+  if (!unsynced && chain.has_devices()) {
+    unsynced = true;
+    work.notify_one();
+  }
+}
+
+Status AuditLog::State::append(std::span<const std::string> bodies, const std::uint64_t* group) {
+  VAULT_TRY_ASSIGN(const auto hashed, hash_all(bodies));
+  MutexLock lock(mutex);
+  if (!running) return not_running();
+  VAULT_TRY(write(hashed));
+  const std::uint64_t seq = chain.position().seq;
+  if (group != nullptr) {
+    groups.emplace_back(*group, seq);
+    advance_groups();
+  }
+  return sync_always && !bodies.empty() ? wait_synced(seq) : Status();
+}
+
+Status AuditLog::State::wait_synced(std::uint64_t seq) {
+  if (!chain.has_devices()) return {};
+  while (round_seq < seq) synced.wait(mutex);
+  if (failed_seq < seq) return {};
+  return failure(Code::internal, "the audit log could not record this request",
+                 "no audit device could flush the lines to disk; the server log names each device");
+}
+
+// Signs the line before it; the signature of one second costs as much as fifty lines.
+void AuditLog::State::checkpoint() {
+  if (chain.position().seq <= signed_seq) return;
+  const std::string body = checkpoint_body(identity, clock.now(), chain.position());
+  if (write(body).ok()) signed_seq = chain.position().seq;
+}
+
+// Each file ends with a checkpoint and the next one begins with a record that names it.
+Status AuditLog::State::begin_new_files() {
+  checkpoint();
+  const Position last = chain.position();
+  Status failed;
+  const auto begun = chain.reopen(failed);
+  if (!begun.empty()) VAULT_TRY(write(continued_body(identity, clock.now(), last, begun)));
+  return failed;
+}
+
+// Once a second while lines come in.
+void AuditLog::State::look_around() {
+  const Instant now = clock.instant();
+  if (now < add(looked_at, kCheckpointEvery)) return;
+  looked_at = now;
+  if (chain.any_moved()) {
+    log.warn("audit: a log file was removed or renamed without SIGHUP; beginning a new one");
+    begin_new_files().ignore();
+  }
+  checkpoint();
+}
+
+void AuditLog::State::sync_round() {
+  unsynced = false;
+  const std::uint64_t through = chain.position().seq;
+  const auto targets = chain.sync_targets();
+  std::vector<Status> results;
+  mutex.unlock();
+  {
+    MutexLock lock(busy);
+    for (const auto& target : targets) results.push_back(target.device->sync());
+  }
+  mutex.lock();
+  bool flushed = false, whole = false;
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    if (results[i].ok()) {
+      flushed = true;
+      whole = whole || chain.synced(targets[i], synced_seq);
+    } else {
+      chain.sync_failed(targets[i], results[i].error());
+    }
+  }
+  round_seq = through;
+  if (!flushed) failed_seq = through;
+  if (whole) synced_seq = through;
+  advance_groups();
+  synced.notify_all();
+}
+
+void AuditLog::State::advance_groups() {
+  while (!groups.empty() && groups.front().second <= synced_seq) {
+    synced_group = std::max(synced_group, groups.front().first);
+    groups.pop_front();
+  }
+}
+
+void AuditLog::State::run() {
+  MutexLock lock(mutex);
+  while (!stopping) {
+    if (!unsynced) {
+      if (chain.position().seq > signed_seq)
+        work.wait_for(mutex, kLookEvery);
+      else
+        work.wait(mutex);
+    }
+    look_around();
+    if (!unsynced) continue;
+    sync_round();
+    if (!sync_always && !stopping) stop.wait_for(mutex, kSyncEvery);
+  }
+}
+
+AuditLog::AuditLog(std::vector<std::unique_ptr<Device>> devices, bool sync_always, Clock& clock,
+                   LogSink& log)
+    : state_(std::make_unique<State>(std::move(devices), sync_always, clock, log)) {}
+
+AuditLog::~AuditLog() { close(); }
+
+Status AuditLog::start(const Identity& identity) {
+  State& state = *state_;
+  MutexLock lock(state.mutex);
+  VAULT_ASSERT(!state.running && !state.stopping);
+  state.identity = identity;
+  VAULT_TRY_ASSIGN(const auto torn, state.chain.open(identity.remembered));
+  const Position last = state.chain.position();
+  state.signed_seq = state.synced_seq = state.round_seq = last.seq;
+  state.looked_at = state.clock.instant();
+  VAULT_TRY(state.write(epoch_body(identity, state.clock.now(), last)));
+  for (const std::string& device : torn) {
+    state.log.warn("audit: {}: the last line was half written and has been cut off", device);
+    VAULT_TRY(state.write(torn_body(state.clock.now(), device)));
+  }
+  state.checkpoint();
+  state.running = true;
+  state.thread = std::thread([&state] { state.run(); });
+  return {};
+}
+
+Status AuditLog::append(std::span<const std::string> bodies) {
+  return state_->append(bodies, nullptr);
+}
+
+Status AuditLog::append_group(std::uint64_t group, std::span<const std::string> bodies) {
+  return state_->append(bodies, &group);
+}
+
+std::uint64_t AuditLog::synced_group() const {
+  MutexLock lock(state_->mutex);
+  return state_->synced_group;
+}
+
+Status AuditLog::reopen() {
+  MutexLock lock(state_->mutex);
+  if (!state_->running) return not_running();
+  return state_->begin_new_files();
+}
+
+void AuditLog::close() {
+  State& state = *state_;
+  {
+    MutexLock lock(state.mutex);
+    if (!state.running) return;
+    state.running = false;
+    if (state.write(closed_body(state.clock.now())).ok()) state.checkpoint();
+    state.stopping = true;
+    state.work.notify_all();
+    state.stop.notify_all();
+  }
+  state.thread.join();
+  MutexLock lock(state.mutex);
+  state.sync_round();
+}
+
+AuditLog::Position AuditLog::position() const {
+  MutexLock lock(state_->mutex);
+  return state_->chain.position();
+}
+
+const std::vector<std::unique_ptr<Device>>& AuditLog::devices() const { return state_->devices; }
+
+}  // namespace leasehold::audit

@@ -1,0 +1,160 @@
+#include "vault/audit/record.h"
+
+#include "vault/audit/json_text.h"
+
+namespace leasehold::audit {
+namespace {
+
+// What a line needs around its data; more only means one more allocation.
+constexpr std::size_t kLineRoom = 1536;
+
+// Writes one record's parts; holds what each of them needs.
+class Line {
+ public:
+  Line(std::string& out, const Record& record, const crypto::HmacKey& key)
+      : out_(out), record_(record), key_(key) {}
+
+  void write() {
+    Members line(out_);
+    line.text("time", rfc3339(record_.time));
+    line.text("type", record_.type == Type::request ? "request" : "response");
+    if (record_.has_auth) auth(line);
+    request(line);
+    if (record_.type == Type::response) response(line);
+    line.text("error", record_.error);
+    line.close();
+  }
+
+ private:
+  void hidden(Members& to, std::string_view name, std::string_view value) {
+    if (value.empty()) return;
+    to.member(name) += "\"hmac-sha256:";
+    append_hex(out_, key_.mac(as_bytes(value)));
+    out_ += '"';
+  }
+  void hidden_json(Members& to, std::string_view name, std::string_view json,
+                   std::span<const std::string> clear_keys) {
+    if (!json.empty()) hmac_json(to.member(name), json, key_, clear_keys);
+  }
+
+  void auth(Members& line) {
+    const Record::Auth& auth = record_.auth;
+    line.member("auth");
+    Members to(out_);
+    hidden(to, "client_token", auth.client_token);
+    hidden(to, "accessor", auth.accessor);
+    to.text("display_name", auth.display_name);
+    to.texts("policies", auth.policies);
+    to.texts("token_policies", auth.token_policies);
+    to.texts("identity_policies", auth.identity_policies);
+    policy_results(to);
+    hidden_json(to, "metadata", auth.metadata_json, {});
+    to.text("entity_id", auth.entity_id);
+    to.text("token_type", auth.token_type);
+    to.number("token_ttl", auth.token_ttl);
+    if (auth.token_issue_time.ns != 0) to.text("token_issue_time", rfc3339(auth.token_issue_time));
+    to.number("num_uses", auth.num_uses);
+    to.number("remaining_uses", auth.remaining_uses);
+    to.close();
+  }
+
+  void policy_results(Members& auth) {
+    auth.member("policy_results");
+    Members to(out_);
+    to.boolean("allowed", record_.auth.allowed);
+    if (!record_.auth.granting_policies.empty()) {
+      char separator = '[';
+      to.member("granting_policies");
+      for (const std::string& name : record_.auth.granting_policies) {
+        out_ += separator;
+        separator = ',';
+        Members policy(out_);
+        policy.text("name", name);
+        policy.text("type", "acl");
+        policy.close();
+      }
+      out_ += ']';
+    }
+    to.close();
+  }
+
+  void request(Members& line) {
+    const Record::Request& request = record_.request;
+    line.member("request");
+    Members to(out_);
+    to.text("id", request.id);
+    to.text("operation", request.operation);
+    to.text("mount_point", request.mount_point);
+    to.text("mount_type", request.mount_type);
+    to.text("mount_accessor", request.mount_accessor);
+    to.text("mount_class", request.mount_class);
+    hidden(to, "client_token", request.client_token);
+    hidden(to, "client_token_accessor", request.client_token_accessor);
+    to.text("path", request.path);
+    hidden_json(to, "data", request.data_json, record_.clear_keys);
+    to.text("purpose", request.purpose);
+    to.text("remote_address", request.remote_address);
+    to.number("remote_port", request.remote_port);
+    to.number("wrap_ttl", request.wrap_ttl);
+    to.close();
+  }
+
+  void response(Members& line) {
+    const Record::Response& response = record_.response;
+    line.member("response");
+    Members to(out_);
+    response_auth(to);
+    to.text("mount_point", record_.request.mount_point);
+    to.text("mount_type", record_.request.mount_type);
+    to.text("mount_accessor", record_.request.mount_accessor);
+    to.text("mount_class", record_.request.mount_class);
+    if (!response.lease_id.empty()) {
+      to.member("secret");
+      Members secret(out_);
+      secret.text("lease_id", response.lease_id);
+      secret.close();
+    }
+    hidden_json(to, "data", response.data_json, record_.clear_keys);
+    to.texts("warnings", response.warnings);
+    to.number("status", response.status);
+    to.close();
+  }
+
+  void response_auth(Members& response) {
+    const Record::Response& given = record_.response;
+    if (given.auth_client_token.empty() && given.auth_accessor.empty()) return;
+    response.member("auth");
+    Members to(out_);
+    hidden(to, "client_token", given.auth_client_token);
+    hidden(to, "accessor", given.auth_accessor);
+    to.texts("policies", given.auth_policies);
+    to.number("token_ttl", given.auth_ttl);
+    to.close();
+  }
+
+  std::string& out_;
+  const Record& record_;
+  const crypto::HmacKey& key_;
+};
+
+}  // namespace
+
+std::string body(const Record& record, const crypto::HmacKey& key) {
+  std::string out;
+  out.reserve(kLineRoom + record.request.data_json.size() + record.response.data_json.size());
+  Line(out, record, key).write();
+  return out;
+}
+
+std::string event_body(std::string_view event, WallTime time, std::string_view fields_json) {
+  std::string out;
+  Members line(out);
+  line.text("time", rfc3339(time));
+  line.text("type", "event");
+  line.text("event", event);
+  if (!fields_json.empty()) line.member("data") += fields_json;
+  line.close();
+  return out;
+}
+
+}  // namespace leasehold::audit

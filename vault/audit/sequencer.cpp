@@ -1,0 +1,187 @@
+#include "vault/audit/sequencer.h"
+
+#include <algorithm>
+
+namespace leasehold::audit {
+
+Sequencer::Sequencer(const std::vector<std::unique_ptr<Device>>& devices, Mutex& busy, Clock& clock,
+                     LogSink& log)
+    : busy_(busy), clock_(clock), log_(log) {
+  for (const auto& device : devices) {
+    slots_.emplace_back();
+    slots_.back().device = device.get();
+  }
+}
+
+Result<std::vector<std::string>> Sequencer::open(const Position& remembered) {
+  std::vector<std::string> torn;
+  for (Slot& slot : slots_) {
+    auto tail = slot.device->open();
+    if (!tail.ok()) {
+      fail(slot, tail.error());
+      continue;
+    }
+    slot.health = Health::returning;
+    slot.last = {tail->seq, tail->hash};
+    slot.remnant = tail->remnant;
+    if (tail->torn) torn.push_back(slot.device->where());
+    if (slot.last.seq > position_.seq) position_ = slot.last;
+  }
+  const bool opened = std::any_of(slots_.begin(), slots_.end(),
+                                  [](const Slot& slot) { return slot.health != Health::failed; });
+  if (!opened && has_devices())
+    return failure(Code::internal, "no audit device could be opened; the server log names each");
+  if (has_devices() && remembered.seq > position_.seq) {
+    log_.warn(
+        "audit: the log ends at line {} but the store remembers line {}: it was cut, or "
+        "rotated while the server was down; the chain goes on from line {}",
+        position_.seq, remembered.seq, remembered.seq);
+    position_ = remembered;
+  }
+  return torn;
+}
+
+bool Sequencer::any_works() const {
+  return std::any_of(slots_.begin(), slots_.end(),
+                     [](const Slot& slot) { return slot.health == Health::works; });
+}
+
+// While another device works, a failed one is not allowed to slow every request.
+void Sequencer::retry_failed() {
+  if (std::none_of(slots_.begin(), slots_.end(),
+                   [](const Slot& slot) { return slot.health == Health::failed; }))
+    return;
+  const bool patient = any_works();
+  const Instant now = clock_.instant();
+  for (Slot& slot : slots_) {
+    if (slot.health != Health::failed || (patient && now < slot.retry_at)) continue;
+    retry(slot);
+  }
+}
+
+void Sequencer::retry(Slot& slot) {
+  MutexLock lock(busy_);
+  ++slot.generation;
+  auto tail = slot.device->open();
+  if (!tail.ok()) return fail(slot, tail.error());
+  slot.health = Health::returning;
+  slot.remnant = tail->remnant;
+  if (tail->seq != 0) slot.last = {tail->seq, tail->hash};
+  // Whole lines of a write that failed half-way and could not be undone: no one else has them.
+  if (!any_works() && slot.last.seq > position_.seq) position_ = slot.last;
+}
+
+std::vector<Gap> Sequencer::gaps() const {
+  std::vector<Gap> gaps;
+  for (const Slot& slot : slots_) {
+    if (slot.health != Health::returning) continue;
+    const bool missed = slot.last.seq != 0 && !(slot.last == position_);
+    if (missed || slot.remnant != 0)
+      gaps.push_back({slot.device->where(), slot.last, slot.remnant});
+  }
+  return gaps;
+}
+
+void Sequencer::chain(Position& at, std::string_view body, const crypto::Digest& hash) {
+  ++at.seq;
+  append_line(lines_, at.seq, at.hash, body);
+  at.hash = line_hash(at.hash, at.seq, hash);
+}
+
+Status Sequencer::append(const std::string& body) {
+  const HashedBody hashed{body, body_hash(body)};
+  return append({&hashed, 1});
+}
+
+Status Sequencer::append(std::span<const HashedBody> bodies) {
+  if (!has_devices() || bodies.empty()) return {};
+  retry_failed();
+  lines_.clear();
+  Position after = position_;
+  if (const auto missed = gaps(); !missed.empty()) {
+    const std::string body = gap_body(clock_.now(), missed);
+    chain(after, body, body_hash(body));
+  }
+  for (const HashedBody& one : bodies) chain(after, one.body, one.hash);
+  bool taken = false;
+  for (Slot& slot : slots_) {
+    if (slot.health != Health::failed && write_to(slot, after)) taken = true;
+  }
+  if (!taken)
+    return failure(Code::internal, "the audit log could not record this request",
+                   "no audit device took the lines; the server log names each device");
+  position_ = after;
+  return {};
+}
+
+bool Sequencer::write_to(Slot& slot, const Position& after) {
+  const Status written = slot.device->write(lines_);
+  if (!written.ok()) {
+    fail(slot, written.error());
+    return false;
+  }
+  if (slot.health == Health::returning) {
+    if (!(slot.last == position_) || slot.holds_since == 0) slot.holds_since = position_.seq + 1;
+    if (slot.reported) log_.info("audit: {} works again", slot.device->where());
+    slot.reported = false;
+    slot.remnant = 0;
+    slot.health = Health::works;
+  }
+  slot.last = after;
+  return true;
+}
+
+void Sequencer::fail(Slot& slot, const Error& error) {
+  slot.health = Health::failed;
+  slot.retry_at = add(clock_.instant(), kRetryFailedDevice);
+  if (slot.reported) return;
+  slot.reported = true;
+  log_.error("audit: {}: {}; it is tried again until it works", error.message, error.detail);
+}
+
+std::vector<std::string> Sequencer::reopen(Status& first_failure) {
+  MutexLock lock(busy_);
+  std::vector<std::string> begun;
+  for (Slot& slot : slots_) {
+    if (slot.health != Health::works) continue;
+    const auto fresh = slot.device->reopen();
+    if (!fresh.ok()) {
+      log_.error("audit: {}: {}; the file that is open stays in use", fresh.error().message,
+                 fresh.error().detail);
+      if (first_failure.ok()) first_failure = fresh.error();
+    } else if (*fresh) {
+      begun.push_back(slot.device->where());
+    }
+  }
+  return begun;
+}
+
+bool Sequencer::any_moved() const {
+  return std::any_of(slots_.begin(), slots_.end(), [](const Slot& slot) {
+    return slot.health == Health::works && slot.device->moved();
+  });
+}
+
+std::vector<Sequencer::SyncTarget> Sequencer::sync_targets() const {
+  std::vector<SyncTarget> targets;
+  for (std::size_t i = 0; i < slots_.size(); ++i)
+    if (slots_[i].health == Health::works)
+      targets.push_back({i, slots_[i].device, slots_[i].generation});
+  return targets;
+}
+
+bool Sequencer::synced(const SyncTarget& target, std::uint64_t synced_seq) const {
+  const Slot& slot = slots_[target.slot];
+  return slot.generation == target.generation && slot.holds_since <= synced_seq + 1;
+}
+
+void Sequencer::sync_failed(const SyncTarget& target, const Error& error) {
+  Slot& slot = slots_[target.slot];
+  if (slot.generation != target.generation) return;
+  // After a failed fdatasync the kernel may have dropped the pages: a later success proves nothing
+  // about the lines before it.
+  slot.holds_since = slot.last.seq + 1;
+  fail(slot, error);
+}
+
+}  // namespace leasehold::audit

@@ -1,0 +1,84 @@
+#pragma once
+// Gives each body its place in the chain and writes it to every device that works. Keeps for each
+// device whether it works, what it holds, and since which line it holds everything; so it can say
+// which lines are on disk somewhere and what a returning device missed (a gap record).
+// Thread safety: none; AuditLog's mutex guards it.
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "vault/audit/chain_records.h"
+#include "vault/audit/log.h"
+#include "vault/base/mutex.h"
+
+namespace leasehold::audit {
+
+inline constexpr Nanos kRetryFailedDevice = std::chrono::seconds(1);
+
+struct HashedBody {
+  std::string_view body;
+  crypto::Digest hash;
+};
+
+class Sequencer {
+ public:
+  // `busy` is held around open() and reopen(): a sync may be running on another thread.
+  Sequencer(const std::vector<std::unique_ptr<Device>>& devices, Mutex& busy, Clock& clock,
+            LogSink& log);
+
+  // Opens every device and goes on from the last line any of them (or the store) knows; returns the
+  // devices whose last line was torn.
+  Result<std::vector<std::string>> open(const Position& remembered);
+  // All bodies or none. An error when no device took them.
+  Status append(std::span<const HashedBody> bodies);
+  Status append(const std::string& body);
+  // The devices that began a new file.
+  std::vector<std::string> reopen(Status& first_failure);
+
+  const Position& position() const { return position_; }
+  bool has_devices() const { return !slots_.empty(); }
+  bool any_moved() const;
+
+  // A sync of every working device: begin, sync() each without the log's lock, then report.
+  struct SyncTarget {
+    std::size_t slot;
+    Device* device;
+    std::uint64_t generation;
+  };
+  std::vector<SyncTarget> sync_targets() const;
+  // Whether lines after `synced_seq` up to `through` are now on this device's disk, all of them.
+  bool synced(const SyncTarget& target, std::uint64_t synced_seq) const;
+  void sync_failed(const SyncTarget& target, const Error& error);
+
+ private:
+  enum class Health { works, returning, failed };
+  struct Slot {
+    Device* device = nullptr;
+    Health health = Health::failed;
+    Position last;  // the last line it took
+    std::uint64_t remnant = 0;
+    std::uint64_t holds_since = 0;  // every line from here on went to it and may be synced
+    std::uint64_t generation = 0;   // of its open file
+    Instant retry_at;
+    bool reported = false;
+  };
+
+  bool any_works() const;
+  void retry_failed();
+  void retry(Slot& slot);
+  std::vector<Gap> gaps() const;
+  void chain(Position& at, std::string_view body, const crypto::Digest& hash);
+  bool write_to(Slot& slot, const Position& after);
+  void fail(Slot& slot, const Error& error);
+
+  std::vector<Slot> slots_;
+  Mutex& busy_;
+  Clock& clock_;
+  LogSink& log_;
+  Position position_;
+  std::string lines_;  // reused
+};
+
+}  // namespace leasehold::audit
