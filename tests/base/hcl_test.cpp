@@ -145,6 +145,8 @@ TEST_CASE("hcl: an error names the line") {
   CHECK(error("a = yes") == "line 1: a text must stand in quotes");
   CHECK(error("a = 30s") ==
         "line 1: this is not a number; put quotes around a text such as \"30s\"");
+  for (const char* text : {"a = -", "a = --1", "a = 1.2.3", "a = 0xg", "a = 09", "a = 1-2"})
+    CHECK(error(text).find("line 1: this is not a number") == 0);
   CHECK(error("a") == "line 1: expected `=` or `{` after a name");
   CHECK(error("a b = 1") == "line 1: expected `=` or `{` after a name");
   CHECK(error("a = ") == "line 1: expected a value here");

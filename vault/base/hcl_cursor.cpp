@@ -58,11 +58,11 @@ std::optional<std::string> decimal(std::string_view digits, int base) {
 
 // The magnitude of a number in JSON's notation, if it is one.
 std::optional<std::string> plain_number(std::string_view text) {
+  if (text.empty()) return std::nullopt;
   const bool zero = text.size() > 1 && text[0] == '0';
   if (zero && (text[1] == 'x' || text[1] == 'X')) return decimal(text.substr(2), 16);
   if (zero && is_digit(text[1])) return decimal(text.substr(1), 8);
-  const auto parsed = parse_json(text);
-  if (!parsed.ok() || !parsed->is_number()) return std::nullopt;
+  if (!is_digit(text.front()) || !is_json_number(text)) return std::nullopt;
   return std::string(text);
 }
 
@@ -189,13 +189,11 @@ Result<std::string> HclCursor::heredoc() {
 }
 
 Result<Json> HclCursor::number() {
-  const std::size_t start = at_;
   const bool negative = accept('-');
   const std::size_t digits = at_;
   while (is_name_part(peek()) || (peek() == '+' && (text_[at_ - 1] | 0x20) == 'e')) take();
   auto magnitude = plain_number(since(digits));
-  if (at_ == start || !magnitude)
-    return error("this is not a number; put quotes around a text such as \"30s\"");
+  if (!magnitude) return error("this is not a number; put quotes around a text such as \"30s\"");
   return Json::number((negative ? "-" : "") + *magnitude);
 }
 
