@@ -79,6 +79,7 @@ const Route* RouteTrie::find_from(const Node& node, std::string_view rest, Captu
 }
 
 void MountTable::add(std::shared_ptr<const Mount> mount) {
+  if (mount->tainted) return removing_.push_back(std::move(mount));
   index_[mount->info.path] = mount.get();
   by_path_[mount->info.path] = std::move(mount);
 }
@@ -100,6 +101,8 @@ const Mount* MountTable::at(std::string_view mount_path) const {
 const Mount* MountTable::by_space(const barrier::Space& space) const {
   for (const auto& entry : by_path_)
     if (entry.second->info.space == space) return entry.second.get();
+  for (const auto& mount : removing_)
+    if (mount->info.space == space) return mount.get();
   return nullptr;
 }
 

@@ -59,6 +59,7 @@ struct Mount {
 
 class MountTable {
  public:
+  // A tainted mount is kept for revocation only: no path leads to it.
   void add(std::shared_ptr<const Mount> mount);
   // The mount whose path is the longest prefix of `path`; null when there is none.
   const Mount* find(std::string_view path) const;
@@ -67,8 +68,10 @@ class MountTable {
     return by_path_;
   }
   const Mount* by_space(const barrier::Space& space) const;
+  const std::vector<std::shared_ptr<const Mount>>& removing() const { return removing_; }
 
  private:
+  std::vector<std::shared_ptr<const Mount>> removing_;
   std::map<std::string, std::shared_ptr<const Mount>, std::less<>> by_path_;
   struct Hash {
     using is_transparent = void;

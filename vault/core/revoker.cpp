@@ -1,0 +1,429 @@
+#include "vault/core/revoker.h"
+
+#include <algorithm>
+
+#include "vault/base/encoding.h"
+#include "vault/core/due_queue.h"
+
+namespace leasehold::core {
+
+using barrier::OrderedId;
+using barrier::PhysicalKey;
+using barrier::Table;
+
+namespace {
+
+constexpr Millis kTick{200};
+constexpr std::size_t kAtOnce = 64;       // expired entries or jobs a pass takes
+constexpr std::size_t kErasedAtOnce = 90;  // keys of a removed mount in one batch
+constexpr Nanos kStopLimit{Seconds{5}};
+
+OrderedId id_at_end(ByteView key) {
+  OrderedId id{};
+  std::copy(key.end() - static_cast<std::ptrdiff_t>(id.size()), key.end(), id.begin());
+  return id;
+}
+
+// Resumed by the commit thread; the last of a pass wakes the waiting thread.
+struct Countdown {
+  Mutex mutex;
+  Condition done;
+  std::size_t left GUARDED_BY(mutex) = 0;
+};
+struct Counted : commit::Operation {
+  Countdown* countdown = nullptr;
+};
+void count_down(Waiter* waiter) {
+  Countdown* countdown = static_cast<Counted*>(static_cast<commit::Operation*>(waiter))->countdown;
+  MutexLock lock(countdown->mutex);
+  if (--countdown->left == 0) countdown->done.notify_all();
+}
+
+}  // namespace
+
+Revoker::Revoker(Parts parts) : parts_(std::move(parts)) {}
+Revoker::~Revoker() { stop(); }
+
+void Revoker::start() {
+  thread_ = std::thread([this] { run(); });
+}
+
+void Revoker::stop() {
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  if (thread_.joinable()) thread_.join();
+  std::map<TargetId, LaneEntry> lanes;
+  {
+    MutexLock lock(lanes_mutex_);
+    lanes.swap(lanes_);
+  }
+  for (auto& entry : lanes) entry.second.lane->stop(kStopLimit);
+  std::set<RevocationWait*> waits;
+  {
+    MutexLock lock(mutex_);
+    waits.swap(waits_);
+  }
+  for (RevocationWait* one : waits) {
+    one->result = failure(Code::unavailable, "shutting down; revocation goes on after the restart");
+    complete(one);
+  }
+}
+
+void Revoker::wake() {
+  {
+    MutexLock lock(mutex_);
+    woken_ = true;
+  }
+  wake_.notify_one();
+}
+
+void Revoker::run() {
+  for (;;) {
+    const bool more = tick(parts_.clock.now());
+    MutexLock lock(mutex_);
+    if (stopping_) return;
+    if (!more && !woken_) wake_.wait_for(mutex_, kTick);
+    woken_ = false;
+    if (stopping_) return;
+  }
+}
+
+bool Revoker::tick(WallTime now) {
+  bool more = move_expired(now);
+  more = run_jobs(now) || more;
+  more = empty_removed_mounts(now) || more;
+  wake_lanes();
+  return more;
+}
+
+std::size_t Revoker::commit_all(const std::vector<Fill>& fills) {
+  std::vector<commit::Batch> batches(fills.size());
+  std::vector<Counted> operations(fills.size());
+  Countdown countdown;
+  std::size_t committed = 0;
+  {
+    auto held = parts_.snapshots.take();
+    if (!held.ok()) return 0;
+    for (std::size_t i = 0; i < fills.size(); ++i) {
+      batches[i].background = true;
+      WriteTxn txn(**held, parts_.barrier, barrier::kCoreSpace, batches[i]);
+      const Status filled = fills[i](txn);
+      if (!filled.ok()) {
+        parts_.log.error("background work failed: {} {}", filled.error().message,
+                         filled.error().detail);
+        batches[i].clear();
+      }
+    }
+  }
+  for (std::size_t i = 0; i < fills.size(); ++i) {
+    if (batches[i].empty()) continue;
+    operations[i].batch = &batches[i];
+    operations[i].countdown = &countdown;
+    operations[i].resume = count_down;
+    {
+      MutexLock lock(countdown.mutex);
+      ++countdown.left;
+    }
+    if (!parts_.committer.submit(&operations[i])) count_down(&operations[i]);
+  }
+  MutexLock lock(countdown.mutex);
+  while (countdown.left > 0) countdown.done.wait(countdown.mutex);
+  for (std::size_t i = 0; i < fills.size(); ++i)
+    if (operations[i].batch != nullptr && operations[i].status().ok()) ++committed;
+  return committed;
+}
+
+Status Revoker::expire_one(WriteTxn& txn, Table table, const OrderedId& id,
+                           const PhysicalKey& entry, WallTime now) {
+  if (table == Table::token) {
+    VAULT_TRY_ASSIGN(const auto token, parts_.tokens.load(txn, id));
+    if (token && token->expires && *token->expires <= now)
+      return parts_.tokens.revoke(txn, *token, now);
+    return token && token->expires && expiry_key(*token->expires, table, id) == entry
+               ? Status()
+               : txn.erase(entry);
+  }
+  VAULT_TRY_ASSIGN(auto lease, parts_.leases.load(txn, id));
+  if (lease && lease->state != Lease::State::revoking) {
+    if (lease->expires <= now) return parts_.leases.start_revoking(txn, *lease, now);
+    if (expiry_key(lease->expires, table, id) == entry) return {};
+  }
+  return txn.erase(entry);  // a left-over nobody needs
+}
+
+bool Revoker::move_expired(WallTime now) {
+  std::vector<PhysicalKey> entries;
+  std::vector<OrderedId> asked, asked_tokens;
+  {
+    MutexLock lock(mutex_);
+    asked.swap(asked_);
+    asked_tokens.swap(asked_tokens_);
+  }
+  {
+    auto held = parts_.snapshots.take();
+    if (!held.ok()) return false;
+    ReadTxn txn(**held, parts_.barrier, barrier::kCoreSpace);
+    PhysicalKey to(Table::expiry);
+    to.push_be(static_cast<std::uint64_t>(now.millis()), barrier::kMillisSize);
+    txn.scan(PhysicalKey(Table::expiry), to, kAtOnce, storage::Scan::keys,
+             [&](const storage::Entry& entry) {
+               entries.push_back(PhysicalKey::from(entry.key));
+               return true;
+             })
+        .ignore();  // tried again with the next tick
+  }
+  std::vector<Fill> fills;
+  for (const PhysicalKey& entry : entries)
+    fills.push_back([this, &entry, now](WriteTxn& txn) {
+      const auto table = static_cast<Table>(entry.view()[1 + barrier::kMillisSize]);
+      return expire_one(txn, table, id_at_end(entry.view()), entry, now);
+    });
+  for (const OrderedId& id : asked)
+    fills.push_back([this, &id, now](WriteTxn& txn) -> Status {
+      VAULT_TRY_ASSIGN(auto lease, parts_.leases.load(txn, id));
+      return lease ? parts_.leases.start_revoking(txn, *lease, now) : Status();
+    });
+  for (const OrderedId& id : asked_tokens)
+    fills.push_back([this, &id, now](WriteTxn& txn) -> Status {
+      VAULT_TRY_ASSIGN(const auto token, parts_.tokens.load(txn, id));
+      return token && !token->stub ? parts_.tokens.revoke(txn, *token, now) : Status();
+    });
+  if (fills.empty()) return false;
+  return commit_all(fills) > 0 && entries.size() == kAtOnce;
+}
+
+bool Revoker::run_jobs(WallTime now) {
+  std::vector<PhysicalKey> jobs;
+  {
+    auto held = parts_.snapshots.take();
+    if (!held.ok()) return false;
+    ReadTxn txn(**held, parts_.barrier, barrier::kCoreSpace);
+    const PhysicalKey from(Table::job);
+    txn.scan(from, from.end_of_prefix(), kAtOnce, storage::Scan::keys,
+             [&](const storage::Entry& entry) {
+               jobs.push_back(PhysicalKey::from(entry.key));
+               return true;
+             })
+        .ignore();  // tried again with the next tick
+  }
+  if (jobs.empty()) return false;
+  std::vector<Fill> fills;
+  for (const PhysicalKey& job : jobs)
+    fills.push_back([this, &job, now](WriteTxn& txn) -> Status {
+      const auto swept = parts_.tokens.sweep(
+          txn, job, now, [&](WriteTxn& inner, const OrderedId& id) -> Status {
+            VAULT_TRY_ASSIGN(auto lease, parts_.leases.load(inner, id));
+            return lease ? parts_.leases.start_revoking(inner, *lease, now) : Status();
+          });
+      return swept.ok() ? Status() : Status(swept.error());
+    });
+  return commit_all(fills) > 0;
+}
+
+bool Revoker::empty_removed_mounts(WallTime now) {
+  std::vector<std::shared_ptr<const Mount>> removing;
+  {
+    auto held = parts_.snapshots.take();
+    if (!held.ok()) return false;
+    ReadTxn txn(**held, parts_.barrier, barrier::kCoreSpace);
+    const auto compiled = parts_.registry.at(txn);
+    if (!compiled.ok()) return false;
+    removing = (*compiled)->mounts.removing();
+  }
+  bool more = false;
+  for (const auto& mount : removing) more = empty_mount(*mount, now) || more;
+  return more;
+}
+
+// Leases first, then every record of its space, then the mount itself.
+bool Revoker::empty_mount(const Mount& mount, WallTime now) {
+  std::vector<Fill> fills;
+  {
+    auto held = parts_.snapshots.take();
+    if (!held.ok()) return false;
+    ReadTxn txn(**held, parts_.barrier, barrier::kCoreSpace);
+    bool any_lease = false;
+    const PhysicalKey leases_from(Table::lease);
+    std::vector<OrderedId> ours;
+    txn.scan(leases_from, leases_from.end_of_prefix(), SIZE_MAX, storage::Scan::keys,
+             [&](const storage::Entry& entry) {
+               ours.push_back(id_at_end(entry.key));
+               return true;
+             })
+        .ignore();
+    for (const OrderedId& id : ours) {
+      const auto lease = parts_.leases.load(txn, id);
+      if (!lease.ok() || !*lease || (*lease)->space != mount.info.space) continue;
+      any_lease = true;
+      if ((*lease)->state == Lease::State::revoking || fills.size() >= kAtOnce) continue;
+      fills.push_back([this, id, now](WriteTxn& write) -> Status {
+        VAULT_TRY_ASSIGN(auto found, parts_.leases.load(write, id));
+        return found ? parts_.leases.start_revoking(write, *found, now) : Status();
+      });
+    }
+    if (!any_lease) {
+      std::vector<PhysicalKey> keys;
+      for (const Table table : {Table::value, Table::name, Table::counter}) {
+        PhysicalKey from(table);
+        from.push(mount.info.space);
+        txn.scan(from, from.end_of_prefix(), kErasedAtOnce - std::min(keys.size(), kErasedAtOnce),
+                 storage::Scan::keys, [&](const storage::Entry& entry) {
+                   keys.push_back(PhysicalKey::from(entry.key));
+                   return true;
+                 })
+            .ignore();
+      }
+      fills.push_back([keys, &mount](WriteTxn& write) -> Status {
+        for (const PhysicalKey& key : keys) VAULT_TRY(write.erase(key));
+        return keys.empty() ? Registry::erase_mount(write, mount) : Status();
+      });
+    }
+  }
+  return !fills.empty() && commit_all(fills) > 0;
+}
+
+void Revoker::wake_lanes() {
+  std::vector<TargetId> targets;
+  auto held = parts_.snapshots.take();
+  if (!held.ok()) return;
+  ReadTxn txn(**held, parts_.barrier, barrier::kCoreSpace);
+  PhysicalKey from(Table::due);
+  const PhysicalKey end = PhysicalKey(Table::due).end_of_prefix();
+  for (bool found = true; found;) {  // one seek per target
+    found = false;
+    OrderedId lease_id{};
+    TargetId target{};
+    txn.scan(from, end, 1, storage::Scan::keys,
+             [&](const storage::Entry& entry) {
+               std::copy_n(entry.key.begin() + 1, target.size(), target.begin());
+               lease_id = id_at_end(entry.key);
+               found = true;
+               return false;
+             })
+        .ignore();
+    if (!found) return;
+    from = due_prefix(target).end_of_prefix();
+    const auto lease = parts_.leases.load(txn, lease_id);
+    if (!lease.ok() || !*lease) continue;
+    const auto its_lane = lane(txn, (*lease)->space, target);
+    if (its_lane.ok())
+      (*its_lane)->wake_revocations();
+    else
+      parts_.log.error("leases of target {} wait: {}", hex(target), its_lane.error().message);
+  }
+}
+
+Result<std::shared_ptr<target::Lane>> Revoker::lane(ReadTxn& txn, const barrier::Space& space,
+                                                    const TargetId& id) {
+  ReadTxn scoped = txn.in(space);
+  VAULT_TRY_ASSIGN(const std::uint64_t mod, scoped.version("targets/" + hex(id)));
+  {
+    MutexLock lock(lanes_mutex_);
+    const auto known = lanes_.find(id);
+    if (known != lanes_.end() && (known->second.mod == mod || mod == 0)) return known->second.lane;
+  }
+  VAULT_TRY_ASSIGN(const auto compiled, parts_.registry.at(txn));
+  const Mount* mount = compiled->mounts.by_space(space);
+  if (mount == nullptr || mount->kind == nullptr)
+    return failure(Code::unavailable, "the engine of this target is gone");
+  VAULT_TRY_ASSIGN(auto target, mount->kind->engine->target(id, scoped));
+  MutexLock lock(lanes_mutex_);
+  LaneEntry& entry = lanes_[id];
+  if (entry.lane) {
+    entry.lane->replace(std::move(target));
+  } else {
+    entry.queue = std::make_unique<DueQueue>(*this, id);
+    entry.lane = std::make_shared<target::Lane>(mount->info.path + hex(id), std::move(target),
+                                                parts_.tag, *entry.queue, parts_.clock, parts_.log);
+  }
+  entry.mod = mod;
+  return entry.lane;
+}
+
+std::vector<Revoker::TargetStatus> Revoker::targets() const {
+  std::vector<TargetStatus> out;
+  MutexLock lock(lanes_mutex_);
+  for (const auto& entry : lanes_)
+    out.push_back({hex(entry.first), {}, entry.second.lane->status()});
+  return out;
+}
+
+void Revoker::claim(const OrderedId& id) {
+  MutexLock lock(mutex_);
+  claimed_.insert(id);
+}
+void Revoker::release(const OrderedId& id) {
+  {
+    MutexLock lock(mutex_);
+    claimed_.erase(id);
+  }
+  wake();
+}
+bool Revoker::claimed(const OrderedId& id) const {
+  MutexLock lock(mutex_);
+  return claimed_.count(id) != 0;
+}
+void Revoker::revoke_soon(const OrderedId& id) {
+  {
+    MutexLock lock(mutex_);
+    asked_.push_back(id);
+  }
+  wake();
+}
+void Revoker::revoke_token_soon(const OrderedId& id) {
+  {
+    MutexLock lock(mutex_);
+    asked_tokens_.push_back(id);
+  }
+  wake();
+}
+
+bool Revoker::wait(RevocationWait* wait) {
+  {
+    // What is gone already will not be reported again.
+    auto held = parts_.snapshots.take();
+    if (!held.ok()) {
+      wait->result = held.error();
+      return false;
+    }
+    MutexLock lock(mutex_);
+    ReadTxn txn(**held, parts_.barrier, barrier::kCoreSpace);
+    for (auto at = wait->left.begin(); at != wait->left.end();) {
+      const auto mod = txn.version(lease_key(*at));
+      at = mod.ok() && *mod == 0 ? wait->left.erase(at) : std::next(at);
+    }
+    if (wait->left.empty()) return false;
+    waits_.insert(wait);
+  }
+  wake();
+  return true;
+}
+
+void Revoker::give_up(RevocationWait* wait) {
+  MutexLock lock(mutex_);
+  waits_.erase(wait);
+}
+
+void Revoker::finished(const OrderedId& id, const Status& result) {
+  std::vector<RevocationWait*> done;
+  {
+    MutexLock lock(mutex_);
+    for (auto at = waits_.begin(); at != waits_.end();) {
+      RevocationWait* one = *at;
+      const bool concerned = one->left.erase(id) > 0;
+      if (concerned && !result.ok()) one->result = result.error();
+      if (concerned && (!result.ok() || one->left.empty())) {
+        done.push_back(one);
+        at = waits_.erase(at);
+      } else {
+        ++at;
+      }
+    }
+  }
+  for (RevocationWait* one : done) complete(one);
+}
+
+}  // namespace leasehold::core

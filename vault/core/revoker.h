@@ -1,0 +1,112 @@
+#pragma once
+// Ends things. One thread moves what expired into the due queues, sweeps what hung below revoked
+// tokens and empties removed mounts; each target's own lane then revokes its accounts, sees them
+// absent and writes the receipts. Failed attempts write nothing; it never gives up. A target that is
+// down delays nothing but its own.
+// Thread safety: every method from any thread; tick() from one at a time.
+
+#include <map>
+#include <set>
+#include <thread>
+#include <unordered_map>
+
+#include "vault/base/mutex.h"
+#include "vault/commit/committer.h"
+#include "vault/core/leases.h"
+#include "vault/core/registry.h"
+#include "vault/core/snapshots.h"
+#include "vault/target/lane.h"
+
+namespace leasehold::core {
+
+// Waits until every lease in `left` is gone, or the first attempt on one failed.
+struct RevocationWait : Waiter {
+  std::set<barrier::OrderedId> left;
+  Status result;
+};
+
+class Revoker {
+ public:
+  struct Parts {
+    storage::Storage& storage;
+    const barrier::Barrier& barrier;
+    commit::Committer& committer;
+    Snapshots& snapshots;
+    Registry& registry;
+    const Tokens& tokens;
+    const Leases& leases;
+    Clock& clock;
+    LogSink& log;
+    target::Tag tag;
+  };
+  explicit Revoker(Parts parts);
+  ~Revoker();
+  Revoker(const Revoker&) = delete;
+  Revoker& operator=(const Revoker&) = delete;
+
+  void start();
+  void stop();  // bounded; hung lanes are left behind
+  void wake();  // something fell due
+  // One pass over what is due at `now`. True: there is more right now.
+  bool tick(WallTime now);
+
+  // The lane of a target, with its newest settings. Code::unavailable when its engine or settings are gone.
+  Result<std::shared_ptr<target::Lane>> lane(ReadTxn& txn, const barrier::Space& space,
+                                             const TargetId& id);
+  const target::Tag& tag() const { return parts_.tag; }
+
+  // While a lease is claimed its issuing worker owns it: no revocation begins.
+  void claim(const barrier::OrderedId& id);
+  void release(const barrier::OrderedId& id);
+  // REVOKING, durably, from any thread: for what was issued and could not be delivered.
+  void revoke_soon(const barrier::OrderedId& id);
+  // Revokes a token (and so all below it) from any thread.
+  void revoke_token_soon(const barrier::OrderedId& id);
+
+  // False: nothing to wait for. Else `wait` is completed exactly once.
+  bool wait(RevocationWait* wait);
+  void give_up(RevocationWait* wait);  // its deadline passed; true removal before completion
+
+  struct TargetStatus {
+    std::string name, space_hex;
+    target::LaneStatus lane;
+  };
+  std::vector<TargetStatus> targets() const;
+
+ private:
+  class DueQueue;
+  struct LaneEntry {
+    std::shared_ptr<target::Lane> lane;
+    std::unique_ptr<DueQueue> queue;
+    std::uint64_t mod = 0;
+  };
+
+  void run();
+  bool move_expired(WallTime now);
+  bool run_jobs(WallTime now);
+  bool empty_removed_mounts(WallTime now);
+  bool empty_mount(const Mount& mount, WallTime now);
+  void wake_lanes();
+  // Each function fills one batch; all are committed together. Returns how many were committed.
+  using Fill = std::function<Status(WriteTxn&)>;
+  std::size_t commit_all(const std::vector<Fill>& fills);
+  Status expire_one(WriteTxn& txn, barrier::Table table, const barrier::OrderedId& id,
+                    const barrier::PhysicalKey& entry, WallTime now);
+  void finished(const barrier::OrderedId& id, const Status& result);
+  bool claimed(const barrier::OrderedId& id) const;
+
+  Parts parts_;
+  std::thread thread_;
+  mutable Mutex mutex_;
+  Condition wake_ ;
+  bool stopping_ GUARDED_BY(mutex_) = false;
+  bool woken_ GUARDED_BY(mutex_) = false;
+  std::set<barrier::OrderedId> claimed_ GUARDED_BY(mutex_);
+  std::vector<barrier::OrderedId> asked_ GUARDED_BY(mutex_);
+  std::vector<barrier::OrderedId> asked_tokens_ GUARDED_BY(mutex_);
+  std::set<RevocationWait*> waits_ GUARDED_BY(mutex_);
+  mutable Mutex lanes_mutex_;
+  std::map<TargetId, LaneEntry> lanes_ GUARDED_BY(lanes_mutex_);
+};
+
+}  // namespace leasehold::core
