@@ -1,0 +1,35 @@
+#pragma once
+// A file that takes space on the disk so that it can be given back: when the disk is full,
+// release() frees what revocations need. missing() is true until the disk has room for a new one.
+//
+// Thread-safe.
+
+#include <atomic>
+#include <string>
+
+#include "vault/base/log.h"
+#include "vault/base/mutex.h"
+
+namespace leasehold::storage {
+
+class Ballast {
+ public:
+  // Makes the file unless `size` is 0; failing is logged and shows in missing().
+  Ballast(std::string path, std::size_t size, LogSink& log);
+
+  // True when there was one.
+  bool release() EXCLUDES(mutex_);
+  bool missing() EXCLUDES(mutex_);
+
+ private:
+  bool make() REQUIRES(mutex_);
+  bool room() const;
+
+  const std::string path_;
+  const std::size_t size_;
+  LogSink& log_;
+  Mutex mutex_;
+  std::atomic<bool> present_{true};  // changed under the mutex
+};
+
+}  // namespace leasehold::storage

@@ -1,0 +1,31 @@
+#pragma once
+// Storage in an LMDB environment on a local disk: the default. Every commit is on disk when it
+// returns (full sync, two flushes); reads are from the memory map, without a copy, and never wait.
+//
+//   VAULT_TRY_ASSIGN(auto storage, storage::open_lmdb("/var/lib/leasehold", {}, log));
+//
+// The directory holds data.mdb and lock.mdb (LMDB's), owner.lock (one process at a time) and
+// ballast (given up when the disk is full, so that leases can still be revoked). Errors of
+// open_lmdb() name the path and what to do: it refuses directories that others may read, network
+// file systems, a second process, and data of a newer version. The map is sparse: its size is a
+// limit, not a cost.
+//
+// Source: LMDB 0.9.24, lmdb.h. Thread safety: as vault/storage/storage.h asks.
+
+#include <string>
+
+#include "vault/base/log.h"
+#include "vault/storage/storage.h"
+
+namespace leasehold::storage {
+
+struct LmdbOptions {
+  std::size_t map_bytes = std::size_t{64} << 30;
+  std::size_t ballast_bytes = std::size_t{64} << 20;  // 0: none
+  unsigned readers_max = 1024;
+};
+
+Result<std::unique_ptr<Storage>> open_lmdb(const std::string& path, const LmdbOptions& options,
+                                           LogSink& log);
+
+}  // namespace leasehold::storage

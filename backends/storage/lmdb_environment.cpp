@@ -1,0 +1,151 @@
+#include "backends/storage/lmdb_environment.h"
+
+#include <sys/stat.h>
+
+#include "backends/storage/lmdb_group.h"
+
+namespace leasehold::storage {
+
+namespace {
+
+constexpr std::string_view kFormatKey = "format", kIndexKey = "index";
+constexpr const char* kRecords = "records";
+constexpr std::size_t kFormatSize = 4, kIndexSize = 8;
+constexpr MDB_dbi kFreePages = 0;  // LMDB's own list
+
+class Txn {
+ public:
+  Txn(MDB_env* env, unsigned flags) { begun_ = mdb_txn_begin(env, nullptr, flags, &txn_); }
+  Txn(const Txn&) = delete;
+  Txn& operator=(const Txn&) = delete;
+  ~Txn() {
+    if (txn_ != nullptr) mdb_txn_abort(txn_);
+  }
+  int begun() const { return begun_; }
+  MDB_txn* get() const { return txn_; }
+  int commit() { return mdb_txn_commit(std::exchange(txn_, nullptr)); }
+
+ private:
+  MDB_txn* txn_ = nullptr;
+  int begun_ = 0;
+};
+
+int put(MDB_txn* txn, MDB_dbi main, std::string_view name, ByteView bytes) {
+  MDB_val key = to_val(as_bytes(name)), value = to_val(bytes);
+  return mdb_put(txn, main, &key, &value, 0);
+}
+
+// Pages on the free list: each entry is the transaction that freed them and a counted list.
+std::size_t free_pages(MDB_env* env) {
+  Txn txn(env, MDB_RDONLY);
+  MDB_cursor* cursor = nullptr;
+  if (txn.begun() != 0 || mdb_cursor_open(txn.get(), kFreePages, &cursor) != 0) return 0;
+  std::size_t pages = 0;
+  MDB_val key, value;
+  while (mdb_cursor_get(cursor, &key, &value, MDB_NEXT) == 0) {
+    std::size_t count = 0;
+    if (value.mv_size >= sizeof count) std::memcpy(&count, value.mv_data, sizeof count);
+    pages += count;
+  }
+  mdb_cursor_close(cursor);
+  return pages;
+}
+
+}  // namespace
+
+Error lmdb_error(const char* what, int rc) {
+  return failure(Code::internal, "storage failed: see the log of the vault",
+                 fmt::format("LMDB cannot {}: {}", what, mdb_strerror(rc)));
+}
+
+Result<std::unique_ptr<LmdbEnvironment>> LmdbEnvironment::open(const std::string& path,
+                                                               const LmdbOptions& options) {
+  std::unique_ptr<LmdbEnvironment> environment(new LmdbEnvironment);
+  MDB_env*& env = environment->env_;
+  if (const int rc = mdb_env_create(&env)) return lmdb_error("start", rc);
+  mdb_env_set_mapsize(env, options.map_bytes);
+  mdb_env_set_maxreaders(env, options.readers_max);
+  mdb_env_set_maxdbs(env, 4);
+  if (const int rc = mdb_env_open(env, path.c_str(), MDB_NOTLS, 0600)) {
+    return failure(Code::internal,
+                   fmt::format("cannot open {}/data.mdb: {}; restore a backup if it is damaged",
+                               path, mdb_strerror(rc)));
+  }
+  int dead = 0;
+  mdb_reader_check(env, &dead);  // what a killed process left would keep old pages for ever
+  VAULT_TRY(environment->open_databases());
+  return environment;
+}
+
+LmdbEnvironment::~LmdbEnvironment() {
+  if (env_ != nullptr) mdb_env_close(env_);
+}
+
+Status LmdbEnvironment::open_databases() {
+  VAULT_TRY(check_format());
+  Txn txn(env_, 0);
+  if (txn.begun() != 0) return lmdb_error("begin", txn.begun());
+  std::uint8_t format[kFormatSize];
+  put_be(format, kLmdbFormat, kFormatSize);
+  int rc = mdb_dbi_open(txn.get(), nullptr, 0, &main_);
+  if (rc == 0) rc = mdb_dbi_open(txn.get(), kRecords, MDB_CREATE, &records_);
+  if (rc == 0) rc = put(txn.get(), main_, kFormatKey, format);
+  if (rc == 0) rc = txn.commit();
+  if (rc == ENOSPC || rc == MDB_MAP_FULL)
+    return failure(Code::no_space, "storage is full: free space on the disk of the data directory");
+  if (rc != 0) return lmdb_error("make its databases", rc);
+  return {};
+}
+
+// Before anything is written.
+Status LmdbEnvironment::check_format() const {
+  Txn txn(env_, MDB_RDONLY);
+  if (txn.begun() != 0) return lmdb_error("read", txn.begun());
+  MDB_dbi main = 0;
+  if (const int rc = mdb_dbi_open(txn.get(), nullptr, 0, &main)) return lmdb_error("read", rc);
+  MDB_val key = to_val(as_bytes(kFormatKey)), value;
+  const int rc = mdb_get(txn.get(), main, &key, &value);
+  if (rc == MDB_NOTFOUND) {
+    MDB_stat stat;
+    mdb_stat(txn.get(), main, &stat);
+    if (stat.ms_entries == 0) return {};
+    return failure(Code::invalid,
+                   "data.mdb belongs to another program: name another data directory");
+  }
+  if (rc != 0 || value.mv_size != kFormatSize) return lmdb_error("read its format", rc);
+  const std::uint64_t format = get_be(to_view(value).data(), kFormatSize);
+  if (format > kLmdbFormat)
+    return failure(Code::unsupported,
+                   fmt::format("data.mdb was written by a newer version (format {}, this one knows "
+                               "{}): upgrade Leasehold, or restore a backup made by this version",
+                               format, kLmdbFormat));
+  return {};
+}
+
+Result<std::uint64_t> LmdbEnvironment::read_index() const {
+  Txn txn(env_, MDB_RDONLY);
+  if (txn.begun() != 0) return lmdb_error("read", txn.begun());
+  MDB_val key = to_val(as_bytes(kIndexKey)), value;
+  const int rc = mdb_get(txn.get(), main_, &key, &value);
+  if (rc == MDB_NOTFOUND) return std::uint64_t{0};
+  if (rc != 0 || value.mv_size != kIndexSize) return lmdb_error("read its index", rc);
+  return get_be(to_view(value).data(), kIndexSize);
+}
+
+int LmdbEnvironment::write_index(MDB_txn* txn, std::uint64_t index) const {
+  std::uint8_t bytes[kIndexSize];
+  put_be(bytes, index, kIndexSize);
+  return put(txn, main_, kIndexKey, bytes);
+}
+
+bool LmdbEnvironment::nearly_full() const {
+  MDB_envinfo info;
+  MDB_stat stat;
+  if (mdb_env_info(env_, &info) != 0 || mdb_env_stat(env_, &stat) != 0) return false;
+  const std::size_t pages = info.me_mapsize / stat.ms_psize;
+  const std::size_t limit = pages / 100 * 95 + pages % 100 * 95 / 100;
+  if (info.me_last_pgno + 1 < limit) return false;
+  return info.me_last_pgno + 1 - std::min(info.me_last_pgno, free_pages(env_)) >= limit;
+}
+
+}  // namespace leasehold::storage

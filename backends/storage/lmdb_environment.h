@@ -1,0 +1,46 @@
+#pragma once
+// An open LMDB environment of ours. The main database holds two records of its own, "format" and
+// "index", and the named database "records", where everything else stands.
+//
+// Thread safety: LMDB's; beginning transactions from any thread.
+
+#include <lmdb.h>
+
+#include <memory>
+#include <string>
+
+#include "backends/storage/lmdb.h"
+
+namespace leasehold::storage {
+
+// On users' disks. A version that older programs cannot read gets a higher number.
+inline constexpr std::uint32_t kLmdbFormat = 1;
+
+Error lmdb_error(const char* what, int rc);
+
+class LmdbEnvironment {
+ public:
+  // `path` is a directory that was checked and locked before.
+  static Result<std::unique_ptr<LmdbEnvironment>> open(const std::string& path,
+                                                       const LmdbOptions& options);
+  LmdbEnvironment(const LmdbEnvironment&) = delete;
+  LmdbEnvironment& operator=(const LmdbEnvironment&) = delete;
+  ~LmdbEnvironment();
+
+  MDB_env* get() const { return env_; }
+  MDB_dbi records() const { return records_; }
+  Result<std::uint64_t> read_index() const;
+  int write_index(MDB_txn* txn, std::uint64_t index) const;
+  // At least 95 % of the map is in use, so that only revocations should be written.
+  bool nearly_full() const;
+
+ private:
+  LmdbEnvironment() = default;
+  Status open_databases();
+  Status check_format() const;
+
+  MDB_env* env_ = nullptr;
+  MDB_dbi main_ = 0, records_ = 0;
+};
+
+}  // namespace leasehold::storage
