@@ -56,6 +56,7 @@ void Seal::keep(const SlotRecord& slot) {
     slots.push_back(slot);
   else
     *at = slot;
+  arrange(slots);
 }
 
 void Seal::enroll_missing(Opened& opened, Millis timeout) {

@@ -68,10 +68,23 @@ Seal::~Seal() = default;
 Status Seal::load() {
   VAULT_TRY_ASSIGN(auto snapshot, storage_.snapshot());
   VAULT_TRY_ASSIGN(auto records, read_records(*snapshot));
+  if (records) arrange(records->slots);
   MutexLock lock(state_->mutex);
   state_->records = std::move(records);
   state_->unseal = state_->records ? unseal_quorum(*state_->records) : std::nullopt;
   return {};
+}
+
+// Devices in the order of the configuration, the shares last: the order of trying and of every
+// status.
+void Seal::arrange(std::vector<SlotRecord>& slots) const {
+  const auto rank = [this](const SlotRecord& slot) {
+    std::size_t at = 0;
+    while (at < protectors_.size() && protectors_[at]->kind() != slot.kind) ++at;
+    return is_device(slot) ? at : protectors_.size() + 1;
+  };
+  std::stable_sort(slots.begin(), slots.end(),
+                   [&](const SlotRecord& a, const SlotRecord& b) { return rank(a) < rank(b); });
 }
 
 bool Seal::initialized() const {

@@ -140,6 +140,7 @@ class Seal {
   void verify_authorizing(const Records& records, const crypto::Key& registry_key);
   void remember(const SlotId& id, DeviceAnswer answer);
   void keep(const SlotRecord& slot);
+  void arrange(std::vector<SlotRecord>& slots) const;
   SlotStatus status_of(const SlotRecord& slot, const DeviceAnswer& answer) const;
 
   storage::Storage& storage_;

@@ -1,0 +1,55 @@
+#pragma once
+// A device that a test can take away, replace, or make answer wrongly.
+
+#include "tests/support/seeded_random.h"
+#include "vault/seal/protector.h"
+
+namespace leasehold::testing {
+
+struct FakeDevice {
+  seal::DeviceAnswer answer{seal::DeviceState::ok, {}, {}};
+  std::string serial = "A1";
+  std::uint8_t secret = 7;  // another value: another key
+  int enrolled = 0;
+  bool reenrolls = false;
+};
+
+class FakeProtector final : public seal::Protector {
+ public:
+  explicit FakeProtector(FakeDevice& device, std::string kind = "tpm")
+      : device_(device), kind_(std::move(kind)) {}
+
+  std::string_view kind() const override { return kind_; }
+  std::string describe() const override { return "the fake " + kind_; }
+  bool is_hardware() const override { return true; }
+  bool reenrolls() const override { return device_.reenrolls; }
+
+  seal::Enrolled enroll(const seal::SlotContext& context, Millis) override {
+    if (!device_.answer.ok()) return {device_.answer, {}, {}, {}};
+    ++device_.enrolled;
+    return {device_.answer, kek(context), device_.serial, to_bytes(as_bytes(device_.serial))};
+  }
+  seal::Recovered recover(const seal::SlotRecord& slot, Millis) override {
+    if (!device_.answer.ok()) return {device_.answer, {}};
+    if (slot.identity != device_.serial)
+      return {{seal::DeviceState::replaced, "another device answered", {}}, {}};
+    return {device_.answer, kek(seal::context_of(slot))};
+  }
+  seal::DeviceAnswer health(const seal::SlotRecord& slot, Millis timeout) override {
+    return recover(slot, timeout).answer;
+  }
+
+ private:
+  SecretBytes kek(const seal::SlotContext& context) const {
+    SecretBytes key(crypto::kKeySize);
+    for (auto& byte : key.writable()) byte = device_.secret;
+    key.writable()[0] = context.slot[0];
+    key.writable()[1] = static_cast<std::uint8_t>(context.generation);
+    return key;
+  }
+
+  FakeDevice& device_;
+  const std::string kind_;
+};
+
+}  // namespace leasehold::testing

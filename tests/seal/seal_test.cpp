@@ -1,0 +1,375 @@
+#include "vault/seal/seal.h"
+
+#include <doctest/doctest.h>
+
+#include "backends/storage/memory.h"
+#include "tests/seal/fake_protector.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/seeded_random.h"
+
+using namespace leasehold;
+using namespace leasehold::seal;
+using testing::FakeDevice;
+using testing::FakeProtector;
+
+namespace {
+
+// A store that outlives the processes which open it.
+struct Machine {
+  std::unique_ptr<storage::Storage> storage = storage::make_memory_storage();
+  testing::SeededRandom random;
+  testing::FakeClock clock;
+  NullLog log;
+
+  // A process start. Devices by kind.
+  std::unique_ptr<Seal> start(std::vector<std::pair<std::string, FakeDevice*>> devices = {}) {
+    Seal::Protectors protectors;
+    for (auto& device : devices)
+      protectors.push_back(std::make_unique<FakeProtector>(*device.second, device.first));
+    auto seal = std::make_unique<Seal>(*storage, random, clock, log, std::move(protectors));
+    REQUIRE(seal->load().ok());
+    return seal;
+  }
+};
+
+Initialized initialize(Seal& seal, unsigned shares, unsigned threshold,
+                       RecoveryMode mode = RecoveryMode::unseal) {
+  InitOptions options;
+  options.shares = shares;
+  options.threshold = threshold;
+  options.recovery_mode = mode;
+  auto made = seal.initialize(options);
+  REQUIRE_MESSAGE(made.ok(), made.error().message);
+  return std::move(*made);
+}
+
+std::optional<Opened> open_with(Seal& seal, const std::vector<SecretBytes>& shares,
+                                unsigned count) {
+  std::optional<Opened> opened;
+  for (unsigned i = 0; i < count; ++i) {
+    auto step = seal.add_share(shares[i].clone());
+    REQUIRE_MESSAGE(step.ok(), step.error().message);
+    opened = std::move(step->opened);
+  }
+  return opened;
+}
+
+bool contains(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("seal: a new store is not initialized") {
+  Machine machine;
+  const auto seal = machine.start();
+  CHECK_FALSE(seal->initialized());
+  const SealStatus status = seal->status();
+  CHECK(status.type == "shamir");
+  CHECK(status.t == 0);
+  CHECK(status.n == 0);
+  const auto step = seal->add_share(SecretBytes(std::size_t{33}));
+  REQUIRE_FALSE(step.ok());
+  CHECK(step.error().message == "Vault is not initialized");
+  CHECK_FALSE(seal->open_with_devices());
+}
+
+TEST_CASE("seal: three of five shares open the store after a restart") {
+  Machine machine;
+  const Initialized made = initialize(*machine.start(), 5, 3);
+  CHECK(made.shares.size() == 5);
+  CHECK_FALSE(made.shares_are_recovery);
+
+  const auto seal = machine.start();
+  REQUIRE(seal->initialized());
+  CHECK(seal->status().t == 3);
+  CHECK(seal->status().n == 5);
+  CHECK(seal->status().nonce.empty());
+  const auto opened = open_with(*seal, made.shares, 3);
+  REQUIRE(opened);
+  CHECK(opened->keys.index == made.opened.keys.index);
+  CHECK(opened->store.id == made.opened.store.id);
+  CHECK(opened->by == "3 of 5 shares");
+  CHECK_FALSE(opened->degraded);
+  CHECK(seal->status().progress == 0);
+  CHECK(seal->status().access == "3 of 5 shares");
+}
+
+TEST_CASE("seal: progress has a nonce, and reset forgets both") {
+  Machine machine;
+  const Initialized made = initialize(*machine.start(), 5, 3);
+  const auto seal = machine.start();
+  CHECK_FALSE(open_with(*seal, made.shares, 2));
+  const std::string nonce = seal->status().nonce;
+  CHECK(seal->status().progress == 2);
+  CHECK(nonce.size() == 36);
+  seal->reset_shares();
+  CHECK(seal->status().progress == 0);
+  CHECK(seal->status().nonce.empty());
+  CHECK_FALSE(open_with(*seal, made.shares, 1));
+  CHECK(seal->status().nonce != nonce);
+}
+
+TEST_CASE("seal: a foreign share does not undo the others' work") {
+  Machine ours, theirs;
+  theirs.random = testing::SeededRandom(99);
+  const Initialized made = initialize(*ours.start(), 3, 2);
+  const Initialized other = initialize(*theirs.start(), 3, 2);
+  const auto seal = ours.start();
+  CHECK_FALSE(open_with(*seal, made.shares, 1));
+  const auto step = seal->add_share(other.shares[0].clone());
+  REQUIRE_FALSE(step.ok());
+  CHECK(step.error().code == Code::invalid);
+  CHECK(contains(step.error().message, "fingerprint"));
+  CHECK(seal->status().progress == 1);
+  CHECK(seal->add_share(made.shares[1].clone())->opened);
+}
+
+TEST_CASE("seal: a store is initialized once, even by two processes") {
+  Machine machine;
+  const auto first = machine.start();
+  const auto second = machine.start();
+  initialize(*first, 1, 1);
+  for (Seal* seal : {first.get(), second.get()}) {
+    const auto again = seal->initialize({1, 1, RecoveryMode::unseal, {}});
+    REQUIRE_FALSE(again.ok());
+    CHECK(again.error().message == "Vault is already initialized");
+  }
+}
+
+TEST_CASE("seal: init refuses counts that do not fit, and writes nothing") {
+  Machine machine;
+  const auto seal = machine.start();
+  CHECK_FALSE(seal->initialize({0, 0, RecoveryMode::unseal, {}}).ok());
+  CHECK_FALSE(seal->initialize({3, 4, RecoveryMode::unseal, {}}).ok());
+  CHECK_FALSE(seal->initialize({3, 2, RecoveryMode::none, {}}).ok());
+  CHECK_FALSE(machine.start()->initialized());
+}
+
+TEST_CASE("seal: a device opens the store by itself") {
+  Machine machine;
+  FakeDevice tpm;
+  const Initialized made = initialize(*machine.start({{"tpm", &tpm}}), 5, 3);
+  CHECK(made.shares_are_recovery);
+  CHECK(made.shares.size() == 5);
+  const auto seal = machine.start({{"tpm", &tpm}});
+  CHECK(seal->has_device_slot());
+  const auto opened = seal->open_with_devices();
+  REQUIRE(opened);
+  CHECK(contains(opened->by, "tpm slot"));
+  CHECK(opened->keys.index == made.opened.keys.index);
+  const SealStatus status = seal->status();
+  CHECK(status.type == "tpm");
+  CHECK(status.recovery_seal);
+  CHECK(status.access == "tpm OR 3 of 5 shares");
+  CHECK_FALSE(status.degraded);
+}
+
+TEST_CASE("seal: without its device the recovery shares open the store, degraded") {
+  Machine machine;
+  FakeDevice tpm;
+  const Initialized made = initialize(*machine.start({{"tpm", &tpm}}), 5, 3);
+  tpm.answer = {DeviceState::absent, "no TPM at /dev/tpmrm0", {}};
+  const auto seal = machine.start({{"tpm", &tpm}});
+  CHECK_FALSE(seal->open_with_devices());
+  const auto opened = open_with(*seal, made.shares, 3);
+  REQUIRE(opened);
+  CHECK(opened->degraded);
+  const SealStatus status = seal->status();
+  CHECK(status.degraded);
+  REQUIRE(status.slots.size() == 2);
+  CHECK(status.slots[0].state == DeviceState::absent);
+  CHECK(status.slots[0].message == "no TPM at /dev/tpmrm0");
+}
+
+TEST_CASE("seal: shares that only authorize cannot open") {
+  Machine machine;
+  FakeDevice tpm;
+  const Initialized made =
+      initialize(*machine.start({{"tpm", &tpm}}), 3, 2, RecoveryMode::authorize);
+  const auto seal = machine.start({{"tpm", &tpm}});
+  const auto step = seal->add_share(made.shares[0].clone());
+  REQUIRE_FALSE(step.ok());
+  CHECK(contains(step.error().message, "cannot open"));
+  CHECK(contains(seal->status().access, "approve operations"));
+  REQUIRE(seal->open_with_devices());
+  auto quorum = seal->new_quorum();
+  REQUIRE(quorum);
+  REQUIRE(quorum->add(made.shares[0].clone()).ok());
+  REQUIRE(quorum->add(made.shares[2].clone()).ok());
+  CHECK(quorum->complete());
+}
+
+TEST_CASE("seal: without shares the device is the only way in, and status warns") {
+  Machine machine;
+  FakeDevice tpm;
+  const Initialized made = initialize(*machine.start({{"tpm", &tpm}}), 5, 3, RecoveryMode::none);
+  CHECK(made.shares.empty());
+  const auto seal = machine.start({{"tpm", &tpm}});
+  REQUIRE(seal->status().warnings.size() == 1);
+  CHECK(contains(seal->status().warnings[0], "only way in"));
+  CHECK_FALSE(seal->add_share(SecretBytes(std::size_t{33})).ok());
+}
+
+TEST_CASE("seal: a device added to the configuration gets a slot at the next unseal") {
+  Machine machine;
+  FakeDevice tpm;
+  const Initialized made = initialize(*machine.start(), 3, 2);
+  const auto seal = machine.start({{"tpm", &tpm}});
+  auto opened = open_with(*seal, made.shares, 2);
+  REQUIRE(opened);
+  CHECK_FALSE(opened->degraded);
+  seal->enroll_missing(*opened);
+  CHECK(tpm.enrolled == 1);
+  CHECK(opened->root == crypto::Key(SecretBytes(std::size_t{32}).reveal()));
+  CHECK(seal->status().access == "tpm OR 2 of 3 shares");
+  const auto next = machine.start({{"tpm", &tpm}});
+  auto again = next->open_with_devices();
+  REQUIRE(again);
+  CHECK(again->keys.index == made.opened.keys.index);
+  next->enroll_missing(*again);
+  CHECK(tpm.enrolled == 1);
+}
+
+TEST_CASE("seal: a device that cannot be enrolled is named, and the store stays open") {
+  Machine machine;
+  FakeDevice tpm;
+  tpm.answer = {DeviceState::locked, "the TPM is locked out", {}};
+  const Initialized made = initialize(*machine.start(), 1, 1);
+  const auto seal = machine.start({{"tpm", &tpm}});
+  auto opened = open_with(*seal, made.shares, 1);
+  REQUIRE(opened);
+  seal->enroll_missing(*opened);
+  REQUIRE(seal->status().warnings.size() == 1);
+  CHECK(contains(seal->status().warnings[0], "the TPM is locked out"));
+}
+
+TEST_CASE("seal: a replaced device is named, and enrolled again once the shares opened") {
+  Machine machine;
+  FakeDevice old_tpm, new_tpm;
+  new_tpm.serial = "B2";
+  new_tpm.secret = 8;
+  const Initialized made = initialize(*machine.start({{"tpm", &old_tpm}}), 3, 2);
+  const auto seal = machine.start({{"tpm", &new_tpm}});
+  CHECK_FALSE(seal->open_with_devices());
+  CHECK(seal->status().slots[0].state == DeviceState::replaced);
+  auto opened = open_with(*seal, made.shares, 2);
+  REQUIRE(opened);
+  seal->enroll_missing(*opened);
+  CHECK(seal->status().slots[0].generation == 2);
+  CHECK(machine.start({{"tpm", &new_tpm}})->open_with_devices());
+  CHECK_FALSE(machine.start({{"tpm", &old_tpm}})->open_with_devices());
+}
+
+TEST_CASE("seal: a changed machine is enrolled again only when the stanza says so") {
+  Machine machine;
+  FakeDevice tpm;
+  const Initialized made = initialize(*machine.start({{"tpm", &tpm}}), 1, 1);
+  tpm.answer = {DeviceState::policy, "PCR 7 changed", {}};
+  const auto seal = machine.start({{"tpm", &tpm}});
+  CHECK_FALSE(seal->open_with_devices());
+  tpm.answer = {DeviceState::ok, {}, {}};
+  auto opened = open_with(*seal, made.shares, 1);
+  REQUIRE(opened);
+  const crypto::Key root = opened->root.clone();
+  seal->enroll_missing(*opened);
+  CHECK(tpm.enrolled == 1);
+  tpm.reenrolls = true;
+  opened->root = root.clone();
+  seal->enroll_missing(*opened);
+  CHECK(tpm.enrolled == 2);
+}
+
+TEST_CASE("seal: two devices are two ways in") {
+  Machine machine;
+  FakeDevice tpm, hsm;
+  initialize(*machine.start({{"tpm", &tpm}, {"pkcs11", &hsm}}), 5, 3);
+  tpm.answer = {DeviceState::wedged, "no answer", {}};
+  const auto seal = machine.start({{"tpm", &tpm}, {"pkcs11", &hsm}});
+  const auto opened = seal->open_with_devices();
+  REQUIRE(opened);
+  CHECK(contains(opened->by, "pkcs11"));
+  CHECK(seal->status().access == "tpm OR pkcs11 OR 3 of 5 shares");
+  CHECK(seal->status().degraded);
+}
+
+TEST_CASE("seal: a device whose key does not fit is reported as tampered") {
+  Machine machine;
+  FakeDevice tpm;
+  initialize(*machine.start({{"tpm", &tpm}}), 1, 1);
+  tpm.secret = 9;
+  const auto seal = machine.start({{"tpm", &tpm}});
+  CHECK_FALSE(seal->open_with_devices());
+  CHECK(seal->status().slots[0].state == DeviceState::tampered);
+}
+
+TEST_CASE("seal: a slot without its stanza says so") {
+  Machine machine;
+  FakeDevice tpm;
+  initialize(*machine.start({{"tpm", &tpm}}), 1, 1);
+  const auto seal = machine.start();
+  CHECK_FALSE(seal->open_with_devices());
+  CHECK(contains(seal->status().slots[0].message, "no seal \"tpm\" stanza"));
+}
+
+TEST_CASE("seal: init fails when a device cannot be enrolled, and says why") {
+  Machine machine;
+  FakeDevice tpm;
+  tpm.answer = {DeviceState::absent, "no TPM at /dev/tpmrm0", {}};
+  const auto made = machine.start({{"tpm", &tpm}})->initialize({5, 3, RecoveryMode::unseal, {}});
+  REQUIRE_FALSE(made.ok());
+  CHECK(contains(made.error().message, "no TPM at /dev/tpmrm0"));
+  CHECK_FALSE(machine.start()->initialized());
+}
+
+TEST_CASE("seal: health asks the device with the slot's own key") {
+  Machine machine;
+  FakeDevice tpm;
+  const auto seal = machine.start({{"tpm", &tpm}});
+  initialize(*seal, 1, 1);
+  CHECK(seal->status().slots[0].state == DeviceState::ok);
+  tpm.answer = {DeviceState::locked, "locked until noon", {}};
+  seal->check_health();
+  CHECK(seal->status().slots[0].state == DeviceState::locked);
+  CHECK(seal->status().slots[0].message == "locked until noon");
+}
+
+TEST_CASE("seal: a rekey makes the old shares foreign") {
+  Machine machine;
+  const auto seal = machine.start();
+  const Initialized made = initialize(*seal, 3, 2);
+  auto quorum = seal->new_quorum();
+  REQUIRE(quorum);
+  CHECK_FALSE(seal->rekey(*quorum, 5, 4, made.opened.registry_key).ok());
+  REQUIRE(quorum->add(made.shares[0].clone()).ok());
+  REQUIRE(quorum->add(made.shares[1].clone()).ok());
+  auto rekeyed = seal->rekey(*quorum, 5, 4, made.opened.registry_key);
+  REQUIRE(rekeyed.ok());
+  storage::Batch batch;
+  add_slot(batch, rekeyed->slot);
+  REQUIRE(commit_alone(*machine.storage, batch).ok());
+  seal->installed(rekeyed->slot);
+  CHECK(seal->status().access == "4 of 5 shares");
+
+  const auto next = machine.start();
+  CHECK_FALSE(next->add_share(made.shares[0].clone()).ok());
+  const auto opened = open_with(*next, rekeyed->shares, 4);
+  REQUIRE(opened);
+  CHECK(opened->keys.index == made.opened.keys.index);
+}
+
+TEST_CASE("seal: a slot put in from another store is refused") {
+  Machine ours, theirs;
+  theirs.random = testing::SeededRandom(4);
+  initialize(*ours.start(), 1, 1);
+  initialize(*theirs.start(), 1, 1);
+  const auto snapshot = theirs.storage->snapshot();
+  const auto records = read_records(**snapshot);
+  storage::Batch batch;
+  add_slot(batch, (*records)->slots[0]);
+  REQUIRE(commit_alone(*ours.storage, batch).ok());
+  Seal seal(*ours.storage, ours.random, ours.clock, ours.log, {});
+  const Status loaded = seal.load();
+  REQUIRE_FALSE(loaded.ok());
+  CHECK(contains(loaded.error().message, "another store"));
+}
