@@ -1,0 +1,132 @@
+"""The audit log: whole after any kill, tampering is named, and no secret is in it or anywhere else on disk."""
+import http.client
+import json
+import random
+import threading
+import time
+import unittest
+
+from vaultproc import Vault, random_text
+
+
+class Audit(unittest.TestCase):
+    def verify(self, vault, *files):
+        return vault.cli("audit", "verify", *map(str, files or [vault.audit]))
+
+    def lines(self, vault) -> list:
+        return [json.loads(line) for line in vault.audit.read_text().splitlines()]
+
+    def test_each_request_leaves_two_lines_that_name_it(self):
+        with Vault() as vault:
+            vault.init_and_unseal()
+            vault.write("sys/mounts/secret", {"type": "kv"})
+            answer = vault.must("POST", "secret/a", {"k": "v"})
+            self.assertEqual(answer.status, 204)
+            refused = vault.call("GET", "secret/b", token="hvs.wrong")
+            self.assertEqual(refused.status, 403)
+            read = vault.must("GET", "secret/a").json["request_id"]
+            lines = self.lines(vault)
+            self.assertEqual([x["type"] for x in lines if x.get("request", {}).get("id") == read], ["request", "response"])
+            self.assertTrue([x for x in lines if x["type"] == "response" and x.get("request", {}).get("path") == "secret/b"])
+            self.assertEqual([x["seq"] for x in lines], list(range(lines[0]["seq"], lines[0]["seq"] + len(lines))))
+            result = self.verify(vault)
+            self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+
+    def test_it_is_whole_after_every_kill(self):
+        choose = random.Random()
+        with Vault() as vault:
+            vault.init_and_unseal()
+            vault.write("sys/mounts/secret", {"type": "kv"})
+            acknowledged = []
+            for _ in range(5):
+                stop = threading.Event()
+
+                def work():
+                    while not stop.is_set():
+                        name = random_text()
+                        try:
+                            if vault.call("POST", f"secret/{name}", {"k": "v"}, timeout=10).status == 204:
+                                acknowledged.append(name)
+                        except (OSError, http.client.HTTPException):
+                            pass
+
+                threads = [threading.Thread(target=work) for _ in range(4)]
+                for thread in threads:
+                    thread.start()
+                time.sleep(choose.uniform(0.1, 0.5))
+                vault.kill()
+                stop.set()
+                for thread in threads:
+                    thread.join()
+                vault.start().unseal()
+            self.assertGreater(len(acknowledged), 50)
+            stored = set(vault.list("secret"))
+            self.assertEqual(set(acknowledged) - stored, set(), "acknowledged and lost")
+            vault.stop()
+            result = self.verify(vault)
+            self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+            recorded = vault.audit.read_text()
+            missing = [name for name in stored if f"secret/{name}" not in recorded]
+            self.assertEqual(missing, [], "stored without a record")
+            vault.start().unseal()
+
+    def test_tampering_is_found_and_named(self):
+        with Vault() as vault:
+            vault.init_and_unseal()
+            vault.write("sys/mounts/secret", {"type": "kv"})
+            for number in range(20):
+                vault.write(f"secret/{number}", {"k": "v"})
+            vault.stop()
+            lines = vault.audit.read_text().splitlines(keepends=True)
+            middle = len(lines) // 2
+            self.assertEqual(self.verify(vault).returncode, 0)
+            changed = lines[middle].replace('"type"', '"typE"', 1)
+            for what, forged in {
+                "a changed line": lines[:middle] + [changed] + lines[middle + 1:],
+                "a removed line": lines[:middle] + lines[middle + 1:],
+                "two swapped lines": lines[:middle] + [lines[middle + 1], lines[middle]] + lines[middle + 2:],
+                "a doubled line": lines[:middle] + [lines[middle]] + lines[middle:],
+            }.items():
+                with self.subTest(what):
+                    copy = vault.folder / "forged.log"
+                    copy.write_text("".join(forged))
+                    result = self.verify(vault, copy)
+                    self.assertNotEqual(result.returncode, 0, result.stdout)
+                    self.assertRegex(result.stdout + result.stderr, rf"forged\.log:({middle + 1}|{middle + 2})\b")
+            vault.start().unseal()
+
+    def test_no_secret_reaches_the_log_and_no_name_the_store(self):
+        secret, name, folder = ("canary" + random_text(20) for _ in range(3))
+        with Vault(extra='log_level = "trace"') as vault:
+            init = vault.init()
+            vault.unseal()
+            vault.write(f"sys/mounts/{folder}", {"type": "kv"})
+            vault.write(f"{folder}/{name}", {"password": secret, "deep": {"list": [secret]}})
+            vault.read(f"{folder}/{name}")
+            child = vault.new_token(ttl="1h")
+            vault.call("GET", f"{folder}/{name}", token="hvs." + secret)
+            vault.call("POST", f"{folder}/{name}", raw=b'{"broken": "' + secret.encode())
+            vault.call("POST", "auth/token/create", {"ttl": secret})
+            vault.stop()
+            log, store = (vault.audit.read_bytes() + vault.log.read_bytes(),
+                          b"".join(p.read_bytes() for p in vault.data.rglob("*") if p.is_file() and "ballast" not in p.name))
+            for what in (secret, vault.token, child, *init["keys"], *init["keys_base64"]):
+                self.assertNotIn(what.encode(), log)
+                self.assertNotIn(what.encode(), store)
+            for what in (name, folder):
+                self.assertNotIn(what.encode(), store)
+            self.assertIn(b"hmac-sha256:", log)
+            vault.start().unseal()
+
+    def test_without_a_log_a_lasting_store_does_not_start(self):
+        vault = Vault(audit=False)
+        vault.config.write_text(vault.config.read_text().replace("audit_required = false", ""))
+        with self.assertRaisesRegex(AssertionError, 'audit "file"'):
+            vault.start()
+        self.assertIsNotNone(vault.process.poll())
+        vault.process = None
+        vault.owned.remove()
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=1)

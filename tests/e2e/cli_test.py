@@ -1,0 +1,232 @@
+"""The command line: every command once, as Vault's users type them, and their usual mistakes."""
+import json
+import os
+import pathlib
+import unittest
+
+from vaultproc import BIN, Postgres, Vault, free_port, mortal, wait_until
+
+
+class Cli(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.vault = Vault().start().init_and_unseal()
+        cls.addClassCleanup(lambda: cls.vault.__exit__(None, None, None))
+        cls.ok("secrets", "enable", "-path=secret", "kv")
+
+    @classmethod
+    def ok(cls, *arguments, **options) -> str:
+        run = cls.vault.cli(*arguments, **options)
+        assert run.returncode == 0, f"leasehold {' '.join(arguments)}: {run.returncode}\n{run.stdout}\n{run.stderr}"
+        return run.stdout
+
+    @classmethod
+    def ok_json(cls, *arguments, **options):
+        head = 2 if arguments[0] in ("token", "kv", "secrets", "auth", "lease", "policy", "operator", "audit") else 1
+        return json.loads(cls.ok(*arguments[:head], "-format=json", *arguments[head:], **options))
+
+    def fails(self, code, text, *arguments, **options):
+        run = self.vault.cli(*arguments, **options)
+        self.assertEqual(run.returncode, code, f"{arguments}: {run.stdout}{run.stderr}")
+        self.assertIn(text, run.stderr + run.stdout, arguments)
+        self.assertNotIn("Traceback", run.stderr)
+        return run
+
+
+class Data(Cli):
+    def test_write_read_list_delete(self):
+        self.assertIn("Success! Data written to: secret/a", self.ok("write", "secret/a", "user=bob", "pass=x"))
+        table = self.ok("read", "secret/a")
+        self.assertRegex(table, r"Key\s+Value\n---\s+-----\nrefresh_interval\s+768h\npass\s+x\nuser\s+bob\n")
+        self.assertEqual(self.ok_json("read", "secret/a")["data"], {"user": "bob", "pass": "x"})
+        self.assertEqual(self.ok("read", "-field=user", "secret/a").strip(), "bob")
+        self.assertIn("a", self.ok("list", "secret").split())
+        self.assertIn("a", self.ok_json("list", "secret/"))
+        self.assertIn("Success! Data deleted (if it existed) at: secret/a", self.ok("delete", "secret/a"))
+        self.fails(2, "No value found at secret/a", "read", "secret/a")
+        self.fails(2, "No entries found at", "list", "secret/none")
+
+    def test_values_from_files_and_standard_input(self):
+        home = self.vault.folder / "home"
+        home.mkdir(exist_ok=True)
+        (home / "value.txt").write_text("from a file\n")
+        (home / "all.json").write_text('{"n": 1, "l": [true]}')
+        self.ok("write", "secret/f", "v=@value.txt")
+        self.assertEqual(self.ok_json("read", "secret/f")["data"], {"v": "from a file\n"})
+        self.ok("write", "secret/f", "v=-", input="from a pipe")
+        self.assertEqual(self.ok_json("read", "secret/f")["data"], {"v": "from a pipe"})
+        self.ok("write", "secret/f", "@all.json")
+        self.assertEqual(self.ok_json("read", "secret/f")["data"], {"n": 1, "l": [True]})
+        self.ok("write", "secret/f", "-", input='{"k": "v"}')
+        self.assertEqual(self.ok_json("read", "secret/f")["data"], {"k": "v"})
+
+    def test_kv_commands(self):
+        self.ok("kv", "put", "secret/kv", "a=1", "b=2")
+        self.assertEqual(self.ok_json("kv", "get", "secret/kv")["data"], {"a": "1", "b": "2"})
+        self.assertEqual(self.ok("kv", "get", "-field=a", "secret/kv").strip(), "1")
+        self.assertEqual(self.ok("kv", "get", "-mount=secret", "-field=a", "kv").strip(), "1")
+        self.assertIn("kv", self.ok("kv", "list", "secret"))
+        self.ok("kv", "delete", "secret/kv")
+        self.fails(2, "No value found at secret/kv", "kv", "get", "secret/kv")
+
+    def test_mistakes(self):
+        self.fails(1, "reed", "reed", "secret/a")
+        self.fails(1, "read", "read")
+        self.fails(1, "", "read", "-no-such-flag", "secret/a")
+        self.fails(1, "", "write", "secret/a")
+        self.fails(1, 'Field "none" not present in secret', "read", "-field=none", "auth/token/lookup-self")
+        self.fails(2, "no handler for route", "read", "nowhere/a")
+        self.fails(2, "permission denied", "read", "secret/a", token="hvs.wrong")
+        self.fails(2, "", "read", "secret/a", token="")
+        for address in (f"http://127.0.0.1:{free_port()}", f"https://127.0.0.1:{self.vault.port}"):
+            run = self.fails(2, "hint:", "read", "secret/a",
+                             environment={"VAULT_ADDR": address, "VAULT_MAX_RETRIES": "0"})
+            self.assertNotIn(self.vault.token, run.stderr + run.stdout)
+        self.fails(1, "", "read", "secret/a", environment={"VAULT_ADDR": "not an address"})
+        self.fails(1, "", "write", "secret/a", "v=@/no/such/file")
+
+    def test_output_of_a_curl_line_has_no_token(self):
+        line = self.vault.cli("read", "-output-curl-string", "secret/a")
+        self.assertEqual(line.returncode, 0)
+        self.assertIn(f"{self.vault.address}/v1/secret/a", line.stdout)
+        self.assertNotIn(self.vault.token, line.stdout)
+
+
+class Tokens(Cli):
+    def test_create_look_up_renew_revoke(self):
+        made = self.ok_json("token", "create", "-policy=default", "-ttl=1h", "-display-name=ci", "-metadata=team=a")["auth"]
+        self.assertEqual(self.ok_json("token", "lookup", made["client_token"])["data"]["display_name"], "token-ci")
+        self.assertEqual(self.ok_json("token", "lookup", "-accessor", made["accessor"])["data"]["meta"], {"team": "a"})
+        self.assertEqual(self.ok_json("token", "renew", "-increment=2h", made["client_token"])["auth"]["lease_duration"], 7200)
+        self.assertIn("token_policies", self.ok("token", "create", "-ttl=1m"))
+        self.assertEqual(self.ok("token", "capabilities", "secret/a").strip(), "root")
+        self.ok("token", "revoke", made["client_token"])
+        self.fails(2, "bad token", "token", "lookup", made["client_token"])
+        self.ok("token", "revoke", "-accessor", self.ok_json("token", "create")["auth"]["accessor"])
+
+    def test_login_keeps_the_token_for_the_next_command(self):
+        token = self.vault.new_token('path "secret/login" { capabilities = ["create", "read"] }')
+        self.assertIn("Success! You are now authenticated", self.ok("login", token, token=""))
+        stored = self.vault.folder / "home" / ".vault-token"
+        self.assertEqual((stored.read_text().strip(), stored.stat().st_mode & 0o777), (token, 0o600))
+        self.ok("write", "secret/login", "k=v", token="")
+        self.assertEqual(self.ok("print", "token", token="").strip(), token)
+        stored.unlink()
+        self.fails(2, "permission denied", "login", "hvs.wrong", token="")
+        self.assertFalse(stored.exists(), "a refused token is not kept")
+
+    def test_what_a_policy_denies_says_where_to_look(self):
+        token = self.vault.new_token('path "secret/b" { capabilities = ["read"] }')
+        run = self.fails(2, "permission denied", "write", "secret/b", "k=v", token=token)
+        self.assertIn("capabilities", run.stderr)
+
+
+class Administration(Cli):
+    def test_policies(self):
+        file = pathlib.Path(self.vault.folder / "app.hcl")
+        file.write_text('path "secret/app/*" {\n  capabilities = ["read"]\n}\n')
+        self.assertIn("Success! Uploaded policy: app", self.ok("policy", "write", "app", str(file)))
+        self.assertEqual(self.ok("policy", "read", "app").strip(), file.read_text().strip())
+        self.assertIn("app", self.ok("policy", "list").split())
+        self.ok("policy", "write", "piped", "-", input=file.read_text())
+        self.ok("policy", "delete", "app")
+        self.fails(2, "", "policy", "read", "app")
+        file.write_text('path "secret/app/*" {\n  capabilities = ["reed"]\n}\n')
+        self.fails(2, "reed", "policy", "write", "app", str(file))
+        self.fails(1, "", "policy", "write", "app", "/no/such/file")
+
+    def test_mounts(self):
+        self.assertIn("Success! Enabled the kv secrets engine at: extra/",
+                      self.ok("secrets", "enable", "-path=extra", "-description=mine", "kv"))
+        self.assertRegex(self.ok("secrets", "list"), r"extra/\s+kv\s+kv_[0-9a-f]{8}\s+mine")
+        self.ok("secrets", "tune", "-default-lease-ttl=10m", "extra")
+        self.assertEqual(self.ok_json("read", "sys/mounts/extra/tune")["data"]["default_lease_ttl"], 600)
+        self.assertIn("Success! Disabled the secrets engine (if it existed) at: extra/", self.ok("secrets", "disable", "extra"))
+        self.assertIn("token/", self.ok("auth", "list"))
+        self.fails(2, "no-such", "secrets", "enable", "no-such")
+
+    def test_database_leases_from_the_command_line(self):
+        with Postgres() as postgres:
+            postgres.configure(self.vault)
+            made = self.ok_json("read", "database/creds/app")
+            self.assertTrue(postgres.logs_in(made["data"]["username"], made["data"]["password"]))
+            self.assertEqual(self.ok_json("lease", "lookup", made["lease_id"])["data"]["id"], made["lease_id"])
+            self.assertIn("7200", str(self.ok_json("lease", "renew", "-increment=7200", made["lease_id"])))
+            self.ok("lease", "revoke", "-sync", made["lease_id"])
+            self.assertFalse(postgres.logs_in(made["data"]["username"], made["data"]["password"]))
+            self.ok("read", "database/creds/app")
+            self.ok("lease", "revoke", "-sync", "-prefix", "database/creds/app")
+            self.assertEqual(postgres.accounts(), set())
+            self.ok("secrets", "disable", "database")
+
+    def test_audit(self):
+        self.assertIn("file", self.ok("audit", "list"))
+        self.assertIn("whole", self.ok("audit", "verify", str(self.vault.audit)).lower())
+        self.assertNotEqual(self.vault.cli("audit", "verify", "/no/such/file").returncode, 0)
+
+    def test_help_and_versions(self):
+        self.assertRegex(self.ok("version"), r"^\S+ v\d+\.\d+\.\d+")
+        for command in ("read", "operator init", "policy write", "audit verify"):
+            self.assertIn("Usage: leasehold " + command, self.ok(*command.split(), "-h"))
+        self.assertNotIn("{{", self.ok("path-help", "sys/mounts"))
+
+
+class Operator(unittest.TestCase):
+    def test_from_an_empty_folder_to_a_working_vault(self):
+        with Vault() as vault:
+            self.assertEqual(vault.cli("operator", "init", "-status").returncode, 2)
+            self.assertEqual(vault.cli("status").returncode, 2)
+            text = vault.cli("operator", "init", "-key-shares=3", "-key-threshold=2").stdout
+            keys = [line.split(": ")[1] for line in text.splitlines() if line.startswith("Unseal Key ")]
+            token = next(line.split(": ")[1] for line in text.splitlines() if line.startswith("Initial Root Token: "))
+            self.assertEqual(len(keys), 3)
+            self.assertEqual(vault.cli("operator", "init").returncode, 2)
+            sealed = vault.cli("read", "secret/a", token=token, environment={"VAULT_MAX_RETRIES": "0"})
+            self.assertEqual(sealed.returncode, 2)
+            self.assertIn("Vault is sealed", sealed.stderr)
+            self.assertNotEqual(vault.cli("operator", "unseal", "not-a-key").returncode, 0)
+            for key in keys[:2]:
+                run = vault.cli("operator", "unseal", key)
+                self.assertEqual(run.returncode, 0, run.stderr)
+            status = vault.cli("status")
+            self.assertEqual(status.returncode, 0, status.stderr)
+            self.assertRegex(status.stdout, r"Sealed\s+false")
+            vault.token = token
+            self.assertEqual(vault.cli("operator", "seal").returncode, 0)
+            self.assertEqual(vault.cli("status", "-format=json").returncode, 2)
+            vault.unseal(keys[:2])
+
+    def test_stored_data_is_proven_whole_when_the_vault_is_down(self):
+        with Vault() as vault:
+            vault.init_and_unseal()
+            vault.stop()
+            run = vault.cli("operator", "verify", f"-config={vault.config}")
+            self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
+            vault.start()
+
+    def test_dev_mode_is_one_command(self):
+        vault = Vault()
+        vault.token = "root"
+        home = vault.folder / "home"
+        home.mkdir()
+        with open(vault.log, "ab") as log:
+            vault.process = mortal([BIN / "leasehold", "server", "-dev", "-dev-root-token-id=root",
+                                    f"-dev-listen-address=127.0.0.1:{vault.port}"], stdout=log, stderr=log,
+                                   env={**os.environ, "HOME": str(home)})
+        with vault:
+            wait_until("dev mode answers", lambda: vault.cli("status").returncode == 0)
+            run = vault.cli("write", "secret/a", "k=v")
+            self.assertEqual(run.returncode, 0, run.stderr)
+            self.assertEqual(vault.read("secret/a"), {"k": "v"})
+
+    def test_configuration_mistakes_name_file_and_line(self):
+        for wrong, said in (("listner \"tcp\" {}", "listner"), ('max_lease_ttl = "soon"', "max_lease_ttl"), ("storage {", "")):
+            vault = Vault(extra=wrong)
+            with self.subTest(wrong), self.assertRaisesRegex(AssertionError, rf"config\.hcl:\d+.*{said}"):
+                vault.start()
+            vault.process = None
+            vault.owned.remove()
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=1)

@@ -1,0 +1,132 @@
+"""Unsealing by a device: no operator at a restart, shares when the device is gone, and no way in else."""
+import os
+import unittest
+
+from vaultproc import Hsm, Tpm, Vault, wait_until
+
+
+class Device:
+    """What every device must give; the subclasses name one."""
+
+    def make(self):
+        raise NotImplementedError
+
+    def vanish(self):
+        raise NotImplementedError
+
+    def come_back(self):
+        raise NotImplementedError
+
+    def setUp(self):
+        self.vault = self.make()
+        self.addCleanup(lambda: self.vault.__exit__(None, None, None))
+        self.vault.start()
+        self.shares = self.vault.init(recovery_shares=3, recovery_threshold=2)
+
+    def is_open(self):
+        return not self.vault.sealed()
+
+    def test_init_opens_it_and_a_restart_needs_nobody(self):
+        self.assertEqual(self.shares["keys"], [])
+        self.assertEqual(len(self.shares["recovery_keys"]), 3)
+        self.assertTrue(self.is_open())
+        self.vault.write("sys/mounts/secret", {"type": "kv"})
+        self.vault.write("secret/a", {"k": "v"})
+        self.vault.restart()
+        wait_until("the device opens it", self.is_open)
+        self.assertEqual(self.vault.read("secret/a"), {"k": "v"})
+        self.vault.kill()
+        self.vault.start()
+        wait_until("the device opens it after a crash", self.is_open)
+        self.assertEqual(self.vault.read("secret/a"), {"k": "v"})
+
+    def test_an_open_vault_does_not_miss_its_device(self):
+        self.vault.write("sys/mounts/secret", {"type": "kv"})
+        self.vanish()
+        self.vault.write("secret/a", {"k": "v"})
+        self.assertEqual(self.vault.read("secret/a"), {"k": "v"})
+        self.come_back()
+
+    def test_without_the_device_the_shares_open_it_and_nothing_less(self):
+        self.vault.write("sys/mounts/secret", {"type": "kv"})
+        self.vault.write("secret/a", {"k": "v"})
+        self.vault.stop()
+        self.vanish()
+        self.vault.start()
+        self.assertTrue(self.vault.sealed())
+        self.assertEqual(self.vault.call("GET", "secret/a").status, 503)
+        shares = self.shares["recovery_keys_base64"]
+        answer = self.vault.must("POST", "sys/unseal", {"key": shares[0]}).json
+        self.assertEqual((answer["sealed"], answer["progress"]), (True, 1))
+        self.vault.unseal(shares[1:])
+        self.assertEqual(self.vault.read("secret/a"), {"k": "v"})
+        self.come_back()
+
+    def test_seal_by_hand_stays_sealed_until_told(self):
+        self.assertEqual(self.vault.call("POST", "sys/seal").status, 204)
+        self.assertTrue(self.vault.sealed())
+
+    def test_the_status_names_the_device(self):
+        status = self.vault.must("GET", "sys/seal-status").json
+        self.assertEqual((status["type"], status["recovery_seal"], status["sealed"]), (self.kind, True, False))
+
+
+class ByTpm(Device, unittest.TestCase):
+    kind = "tpm"
+
+    def make(self):
+        self.tpm = Tpm()
+        self.tpm.__enter__()
+        self.addCleanup(self.tpm.__exit__, None, None, None)
+        return Vault(seal=self.tpm.stanza())
+
+    def vanish(self):
+        self.tpm.stop()
+
+    def come_back(self):
+        self.tpm.start()
+
+    def test_another_tpm_does_not_open_it(self):
+        self.vault.stop()
+        self.tpm.stop()
+        for state in self.tpm.folder.glob("tpm2*"):
+            state.unlink()
+        self.tpm.start()
+        self.vault.start()
+        self.assertTrue(self.vault.sealed())
+        self.vault.unseal(self.shares["recovery_keys_base64"][:2])
+
+
+class ByHsm(Device, unittest.TestCase):
+    kind = "pkcs11"
+
+    def make(self):
+        self.hsm = Hsm()
+        self.hsm.__enter__()
+        self.addCleanup(self.hsm.__exit__, None, None, None)
+        return Vault(seal=self.hsm.stanza(), environment=self.hsm.environment())
+
+    def vanish(self):
+        self.hsm.hide()
+
+    def come_back(self):
+        self.hsm.show()
+
+
+class ByFile(unittest.TestCase):
+    def test_a_key_file_opens_it_and_says_that_no_hardware_does(self):
+        vault = Vault()
+        key = vault.folder / "unseal.key"
+        key.write_bytes(os.urandom(32))
+        key.chmod(0o600)
+        vault = Vault(folder=vault.folder, seal=f'seal "static" {{\n  current_key_id = "1"\n  current_key = "file://{key}"\n}}')
+        with vault:
+            vault.init(recovery_shares=1, recovery_threshold=1)
+            self.assertFalse(vault.sealed())
+            vault.restart()
+            wait_until("the file opens it", lambda: not vault.sealed())
+            self.assertIn("no hardware protection", str(vault.must("GET", "sys/seal-status").json).lower())
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=1)
