@@ -1,0 +1,186 @@
+#include "api/client/client.h"
+
+#include <algorithm>
+#include <charconv>
+#include <thread>
+
+namespace leasehold::client {
+namespace {
+
+constexpr Millis kFirstPause{250};
+constexpr Millis kLongestPause{30'000};
+
+// "no"-answers that the same request may turn into "yes" a moment later. A sealed vault stays
+// sealed.
+bool is_worth_retrying(const RawResponse& response) {
+  if (response.status == 429 || response.status == 412) return true;
+  if (response.status < 500 || response.status == 501) return false;
+  return response.body.find("sealed") == std::string::npos;
+}
+
+Millis pause_before(unsigned retry, const RawResponse& response) {
+  int seconds = 0;
+  const std::string& text = response.retry_after;
+  if (response.status == 429 &&
+      std::from_chars(text.data(), text.data() + text.size(), seconds).ec == std::errc() &&
+      seconds >= 0)
+    return std::min(kLongestPause, Millis{std::int64_t{seconds} * 1000});
+  return std::min(kLongestPause, kFirstPause * (1 << std::min(retry, 6u)));
+}
+
+bool is_printable(ByteView bytes) {
+  return std::all_of(bytes.begin(), bytes.end(), [](std::uint8_t c) { return c > 32 && c < 127; });
+}
+
+bool is_header_text(std::string_view text) {
+  return text.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos;
+}
+
+Fields headers_of(const Settings& settings) {
+  Fields headers = {{"X-Vault-Request", "true"}, {"User-Agent", "leasehold/0.1.0"}};
+  if (!settings.name_space.empty()) headers.emplace_back("X-Vault-Namespace", settings.name_space);
+  if (!settings.wrap_ttl.empty()) headers.emplace_back("X-Vault-Wrap-TTL", settings.wrap_ttl);
+  if (settings.policy_override) headers.emplace_back("X-Vault-Policy-Override", "true");
+  for (const auto& mfa : settings.mfa) headers.emplace_back("X-Vault-MFA", mfa);
+  for (const auto& header : settings.headers) headers.push_back(header);
+  return headers;
+}
+
+std::string escaped_target(const Url& server, const Call& call) {
+  Fields query = call.query;
+  if (call.method == "LIST") query.emplace_back("list", "true");
+  return server.path + "/v1/" + escape_path(call.path) + escape_query(query);
+}
+
+// In single quotes for a shell.
+std::string quoted(std::string_view text) {
+  std::string out = "'";
+  for (const char c : text) {
+    if (c == '\'') {
+      out += "'\\''";
+    } else {
+      out += c;
+    }
+  }
+  return out + "'";
+}
+
+std::string base_of(const Url& server) {
+  return server.scheme == Url::Scheme::unix_socket ? "http://localhost" : server.origin();
+}
+
+}  // namespace
+
+bool Answer::has_value() const {
+  if (ok()) return !body.empty();
+  const Json* warnings = json.find("warnings");
+  return status == 404 && ((data() != nullptr && data()->size() > 0) ||
+                           (warnings != nullptr && warnings->size() > 0));
+}
+
+const Json* Answer::data() const {
+  const Json* data = json.find("data");
+  return data != nullptr && data->is_object() ? data : nullptr;
+}
+
+Client::Client(const Settings& settings, std::unique_ptr<Transport> transport, Pause pause)
+    : settings_(settings), transport_(std::move(transport)), pause_(std::move(pause)) {
+  if (!pause_) pause_ = [](Millis time) { std::this_thread::sleep_for(time); };
+}
+
+Result<Answer> Client::send(const Call& call) {
+  VAULT_TRY_ASSIGN(Url server, parse_url(settings_.address));
+  VAULT_TRY_ASSIGN(RawRequest request, prepare(server, call));
+  const std::string method = request.method;
+  Answer answer{method, base_of(server) + request.target};
+  auto response = exchange_with_retries(server, request);
+  if (response.ok()) response = follow(server, request, std::move(response).value());
+  wipe(request.body);
+  if (!response.ok()) {
+    Error error = std::move(response).error();
+    error.message = method + " \"" + answer.url + "\": " + error.message;
+    return error;
+  }
+  answer.status = response->status;
+  answer.content_type = std::move(response->content_type);
+  answer.body = std::move(response->body);
+  if (!answer.body.empty()) {
+    auto json = parse_json(answer.body, JsonLimits{64, kResponseBytesMax, 1u << 22});
+    if (json.ok() && json->is_object()) answer.json = std::move(json).value();
+  }
+  return answer;
+}
+
+Result<RawRequest> Client::prepare(const Url& server, const Call& call) const {
+  RawRequest request;
+  request.method = call.method == "LIST" ? "GET" : call.method;
+  request.target = escaped_target(server, call);
+  request.headers = headers_of(settings_);
+  const SecretBytes& token = call.token.empty() ? settings_.token : call.token;
+  if (!is_printable(token.reveal()))
+    return failure(Code::invalid, "the token contains characters that no token has; log in again");
+  if (!token.empty())
+    request.headers.emplace_back("X-Vault-Token", std::string(as_text(token.reveal())));
+  for (const auto& header : request.headers)
+    if (!is_header_text(header.first) || !is_header_text(header.second))
+      return failure(Code::invalid, "a header may not contain a line break");
+  if (call.body) {
+    request.headers.emplace_back("Content-Type", call.method == "PATCH"
+                                                     ? "application/merge-patch+json"
+                                                     : "application/json");
+    request.body = call.body->dump();
+  }
+  return request;
+}
+
+Result<RawResponse> Client::exchange_with_retries(const Url& server, const RawRequest& request) {
+  for (unsigned retry = 0;; ++retry) {
+    auto response = transport_->exchange(server, request);
+    if (!response.ok() || retry >= settings_.retries_max || !is_worth_retrying(*response))
+      return response;
+    pause_(pause_before(retry, *response));
+  }
+}
+
+// A standby points to the active node with one 307. Never from a secure address to a plain one.
+Result<RawResponse> Client::follow(Url& server, RawRequest& request, RawResponse response) {
+  const int status = response.status;
+  if ((status != 301 && status != 302 && status != 307) || response.location.empty())
+    return response;
+  if (response.location.front() == '/') {
+    request.target = response.location;
+  } else {
+    VAULT_TRY_ASSIGN(Url next, parse_url(response.location));
+    if (next.scheme == Url::Scheme::unix_socket ||
+        (next.scheme == Url::Scheme::http && server.scheme != Url::Scheme::http))
+      return failure(Code::denied, "the server redirects to " + next.origin() +
+                                       ", which would give up encryption; refused");
+    request.target = std::exchange(next.path, {});
+    server = std::move(next);
+  }
+  return exchange_with_retries(server, request);
+}
+
+Result<std::string> Client::curl(const Call& call) const {
+  VAULT_TRY_ASSIGN(const Url server, parse_url(settings_.address));
+  std::string out = "curl";
+  if (call.method == "LIST") {
+    out += " -X LIST";
+  } else if (call.method != "GET") {
+    out += " -X " + call.method;
+  }
+  if (server.scheme == Url::Scheme::unix_socket) out += " --unix-socket " + quoted(server.host);
+  if (settings_.tls_skip_verify) out += " --insecure";
+  if (!settings_.ca_cert.empty()) out += " --cacert " + quoted(settings_.ca_cert);
+  if (!settings_.ca_path.empty()) out += " --capath " + quoted(settings_.ca_path);
+  if (!settings_.client_cert.empty()) out += " --cert " + quoted(settings_.client_cert);
+  if (!settings_.client_key.empty()) out += " --key " + quoted(settings_.client_key);
+  if (!settings_.token.empty()) out += " -H \"X-Vault-Token: $(leasehold print token)\"";
+  for (const auto& header : headers_of(settings_))
+    if (header.first != "User-Agent") out += " -H " + quoted(header.first + ": " + header.second);
+  if (call.body) out += " -d " + quoted(call.body->dump());
+  Call plain{call.method == "LIST" ? "GET" : call.method, call.path, {}, call.query, {}};
+  return out + " " + quoted(base_of(server) + escaped_target(server, plain));
+}
+
+}  // namespace leasehold::client

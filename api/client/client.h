@@ -1,0 +1,67 @@
+#pragma once
+// The client of Vault's HTTP API: paths and JSON in, answers out; retries, one redirect, Vault's
+// headers. LIST goes out as `GET ?list=true`, as the Go client does.
+//
+//   Client client(settings, make_http_transport(settings));
+//   VAULT_TRY_ASSIGN(const Answer answer, client.send({"GET", "secret/a"}));
+//   if (answer.ok()) answer.json.find("data") ...
+//
+// An Error means that no server answered (see transport.h for the codes); what a server refused is
+// an Answer with its status. Not thread-safe: one per thread.
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "api/client/settings.h"
+#include "api/client/transport.h"
+#include "vault/base/json.h"
+
+namespace leasehold::client {
+
+struct Call {
+  std::string method;  // GET, LIST, PUT, POST, PATCH, DELETE
+  std::string path;    // "secret/a", without /v1/
+  std::optional<Json> body{};
+  Fields query{};
+  SecretBytes token{};  // instead of the client's own, when not empty
+};
+
+struct Answer {
+  std::string method;
+  std::string url;
+  int status = 0;
+  std::string content_type;
+  std::string body;
+  Json json;  // an object when the body was one, otherwise null
+
+  bool ok() const { return status >= 200 && status < 300; }
+  // Vault answers a deleted version, or a misplaced path, with 404 and data or warnings to show.
+  bool has_value() const;
+  std::vector<std::string> errors() const { return json.strings_at("errors"); }
+  const Json* data() const;  // the member `data` when it is an object
+};
+
+class Client {
+ public:
+  using Pause = std::function<void(Millis)>;
+
+  Client(const Settings& settings, std::unique_ptr<Transport> transport, Pause pause = {});
+
+  Result<Answer> send(const Call& call);
+  // The same call as a command line; the token is left to the reader's own `print token`.
+  Result<std::string> curl(const Call& call) const;
+
+ private:
+  Result<RawRequest> prepare(const Url& server, const Call& call) const;
+  Result<RawResponse> exchange_with_retries(const Url& server, const RawRequest& request);
+  Result<RawResponse> follow(Url& server, RawRequest& request, RawResponse response);
+
+  const Settings& settings_;
+  std::unique_ptr<Transport> transport_;
+  Pause pause_;
+};
+
+}  // namespace leasehold::client

@@ -1,0 +1,134 @@
+#include <arpa/inet.h>
+#include <httplib.h>
+#include <netdb.h>
+
+#include "api/client/transport.h"
+
+namespace leasehold::client {
+namespace {
+
+// The first address of `host` in digits; httplib wants one when the TLS name differs from the host.
+std::string numeric_address(const std::string& host) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (::getaddrinfo(host.c_str(), nullptr, &hints, &found) != 0) return {};
+  char digits[NI_MAXHOST] = {};
+  ::getnameinfo(found->ai_addr, found->ai_addrlen, digits, sizeof digits, nullptr, 0,
+                NI_NUMERICHOST);
+  ::freeaddrinfo(found);
+  return digits;
+}
+
+class HttpTransport final : public Transport {
+ public:
+  explicit HttpTransport(const Settings& settings) : settings_(settings) {}
+
+  Result<RawResponse> exchange(const Url& server, const RawRequest& request) override {
+    if (!client_ || origin_ != server.origin()) {
+      VAULT_TRY(connect(server));
+      origin_ = server.origin();
+    }
+    httplib::Request outgoing = to_httplib(server, request);
+    RawResponse response;
+    bool too_large = false;
+    outgoing.content_receiver = [&](const char* data, std::size_t size, std::uint64_t,
+                                    std::uint64_t) {
+      too_large = response.body.size() + size > kResponseBytesMax;
+      if (!too_large) response.body.append(data, size);
+      return !too_large;
+    };
+    const httplib::Result result = client_->send(outgoing);
+    wipe(outgoing.body);
+    if (too_large) return failure(Code::internal, "the answer is larger than 64 MiB");
+    if (!result) return explain(server, result.error());
+    response.status = result->status;
+    response.content_type = result->get_header_value("Content-Type");
+    response.location = result->get_header_value("Location");
+    response.retry_after = result->get_header_value("Retry-After");
+    return response;
+  }
+
+ private:
+  Status connect(const Url& server) {
+    if (server.scheme == Url::Scheme::https) {
+      VAULT_TRY(connect_tls(server));
+    } else {
+      client_ = std::make_unique<httplib::ClientImpl>(server.host, server.port);
+      if (server.scheme == Url::Scheme::unix_socket) client_->set_address_family(AF_UNIX);
+    }
+    const auto seconds = static_cast<time_t>(settings_.timeout.count());
+    client_->set_connection_timeout(seconds);
+    client_->set_read_timeout(seconds);
+    client_->set_write_timeout(seconds);
+    client_->set_keep_alive(true);
+    client_->set_tcp_nodelay(true);
+    client_->set_url_encode(false);  // `target` is escaped already
+    client_->set_decompress(false);
+    return {};
+  }
+
+  Status connect_tls(const Url& server) {
+    const bool renamed = !settings_.tls_server_name.empty();
+    const std::string& name = renamed ? settings_.tls_server_name : server.host;
+    auto tls = std::make_unique<httplib::SSLClient>(name, server.port, settings_.client_cert,
+                                                    settings_.client_key);
+    if (!tls->is_valid())
+      return failure(Code::invalid,
+                     "cannot load the client certificate and key; check -client-cert "
+                     "(" +
+                         settings_.client_cert + ") and -client-key");
+    SSL_CTX_set_min_proto_version(tls->ssl_context(), TLS1_2_VERSION);
+    tls->set_ca_cert_path(settings_.ca_cert, settings_.ca_path);
+    tls->enable_server_certificate_verification(!settings_.tls_skip_verify);
+    if (renamed) tls->set_hostname_addr_map({{name, numeric_address(server.host)}});
+    client_ = std::move(tls);
+    return {};
+  }
+
+  httplib::Request to_httplib(const Url& server, const RawRequest& request) const {
+    httplib::Request outgoing;
+    outgoing.method = request.method;
+    outgoing.path = request.target;
+    for (const auto& header : request.headers) outgoing.headers.insert(header);
+    const bool is_socket = server.scheme == Url::Scheme::unix_socket;
+    outgoing.set_header("Host", is_socket ? "localhost" : server.authority());
+    outgoing.body = request.body;
+    return outgoing;
+  }
+
+  Error explain(const Url& server, httplib::Error error) const {
+    const std::string where =
+        server.scheme == Url::Scheme::unix_socket ? server.host : server.authority();
+    switch (error) {
+      case httplib::Error::Connection:
+        return failure(Code::unavailable, "dial " + where + ": connection refused or no route");
+      case httplib::Error::ConnectionTimeout:
+        return failure(Code::deadline, "dial " + where + ": i/o timeout");
+      case httplib::Error::SSLConnection:
+        return failure(Code::invalid, "tls: the handshake with " + where + " failed");
+      case httplib::Error::SSLLoadingCerts:
+        return failure(Code::invalid, "cannot load the certificate authority from \"" +
+                                          settings_.ca_cert + settings_.ca_path + "\"");
+      case httplib::Error::SSLServerVerification:
+        return failure(Code::denied, "x509: the certificate of " + where +
+                                         " is not valid for this name or signed by an unknown "
+                                         "authority");
+      default:
+        return failure(Code::internal,
+                       "read " + where + ": the connection ended without an answer");
+    }
+  }
+
+  const Settings& settings_;
+  std::string origin_;
+  std::unique_ptr<httplib::ClientImpl> client_;
+};
+
+}  // namespace
+
+std::unique_ptr<Transport> make_http_transport(const Settings& settings) {
+  return std::make_unique<HttpTransport>(settings);
+}
+
+}  // namespace leasehold::client

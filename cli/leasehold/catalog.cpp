@@ -1,0 +1,208 @@
+#include "cli/leasehold/catalog.h"
+
+#include <algorithm>
+#include <array>
+
+#include "cli/leasehold/global_flags.h"
+#include "cli/leasehold/groups.h"
+
+namespace leasehold::cli {
+namespace {
+
+// Levenshtein's distance; the words are short.
+std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t above = row[j];
+      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      diagonal = above;
+    }
+  }
+  return row[b.size()];
+}
+
+class Nearest {
+ public:
+  explicit Nearest(std::string_view typed)
+      : typed_(typed), best_(std::max<std::size_t>(2, typed.size() / 3) + 1) {}
+  void consider(std::string_view name) {
+    const std::size_t d = distance(typed_, name);
+    if (d >= best_) return;
+    best_ = d;
+    name_ = name;
+  }
+  std::string name() const { return name_; }
+
+ private:
+  std::string_view typed_;
+  std::size_t best_;
+  std::string name_;
+};
+
+// How many leading words make up `name`, or 0.
+std::size_t words_matching(std::string_view name, std::span<const std::string> words) {
+  std::size_t count = 0;
+  while (!name.empty()) {
+    const auto space = name.find(' ');
+    if (count == words.size() || words[count] != name.substr(0, space)) return 0;
+    ++count;
+    name.remove_prefix(space == std::string_view::npos ? name.size() : space + 1);
+  }
+  return count;
+}
+
+template <class Visit>
+void for_each_name(Visit visit) {
+  for (const auto& group : command_groups())
+    for (const Command& command : group) visit(command.name, command.synopsis);
+  for (const Passage& passage : passages()) visit(passage.name, passage.synopsis);
+}
+
+std::string usage_of_flags(std::span<const Flag> flags) {
+  std::string out;
+  for (const Flag& flag : flags) {
+    std::string left = "  -" + std::string(flag.name);
+    if (!flag.alias.empty()) left += ", -" + std::string(flag.alias);
+    if (!flag.placeholder.empty()) left += "=" + std::string(flag.placeholder);
+    left.resize(std::max<std::size_t>(left.size() + 2, 32), ' ');
+    out += left + std::string(flag.help) + "\n";
+  }
+  return out;
+}
+
+std::string usage_of(std::string_view name, std::string_view usage, std::string_view help) {
+  return "Usage: leasehold " + std::string(name) + " " + std::string(usage) + "\n\n" +
+         std::string(help) + "\n";
+}
+
+std::string row(std::string_view name, std::string_view synopsis) {
+  std::string left = "  " + std::string(name);
+  left.resize(std::max<std::size_t>(left.size() + 2, 20), ' ');
+  return left + std::string(synopsis) + "\n";
+}
+
+std::string_view first_word(std::string_view name) { return name.substr(0, name.find(' ')); }
+
+std::string_view about_group(std::string_view name) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 10> kGroups = {{
+      {"operator", "Prepare, unseal, seal and verify the vault"},
+      {"token", "Create, look up, renew and revoke tokens"},
+      {"policy", "Read and write policies"},
+      {"secrets", "Enable, tune and disable secrets engines"},
+      {"auth", "Enable, tune and disable auth methods"},
+      {"lease", "Look up, renew and revoke leases"},
+      {"audit", "List audit devices and verify their logs"},
+      {"kv", "Read and write key/value secrets, versioned or not"},
+      {"print", "Print what the other commands would use"},
+      {"", ""},
+  }};
+  for (const auto& group : kGroups)
+    if (group.first == name) return group.second;
+  return {};
+}
+
+}  // namespace
+
+std::span<const std::span<const Command>> command_groups() {
+  static const std::array kGroups = {
+      data_commands(),   kv_commands(),    login_commands(),  status_commands(),  init_commands(),
+      unseal_commands(), token_commands(), policy_commands(), secrets_commands(), auth_commands(),
+      lease_commands(),  audit_commands(), other_commands()};
+  return kGroups;
+}
+
+std::span<const Passage> passages() { return server_passages(); }
+
+Found find_command(std::span<const std::string> words) {
+  Found found;
+  for (const auto& group : command_groups()) {
+    for (const Command& command : group) {
+      const std::size_t count = words_matching(command.name, words);
+      if (count > found.words) found = {&command, nullptr, count};
+    }
+  }
+  for (const Passage& passage : passages()) {
+    const std::size_t count = words_matching(passage.name, words);
+    if (count > found.words) found = {nullptr, &passage, count};
+  }
+  return found;
+}
+
+bool is_group(std::string_view name) {
+  bool found = false;
+  const std::string prefix = std::string(name) + " ";
+  for_each_name([&](std::string_view full, std::string_view) {
+    found = found || full.substr(0, prefix.size()) == prefix;
+  });
+  return found;
+}
+
+std::string suggest_command(std::string_view typed) {
+  Nearest nearest(typed);
+  for_each_name([&](std::string_view name, std::string_view) {
+    nearest.consider(name);
+    nearest.consider(first_word(name));
+  });
+  return nearest.name();
+}
+
+std::string suggest_flag(const FlagSets& flags, std::string_view typed) {
+  Nearest nearest(typed);
+  for (const auto& set : flags)
+    for (const Flag& flag : set) nearest.consider(flag.name);
+  return nearest.name();
+}
+
+std::string help_of_all() {
+  std::string out =
+      "Usage: leasehold COMMAND [flags] [arguments]\n\n"
+      "A vault for secrets whose root key is in hardware and whose credentials end with their "
+      "lease.\n"
+      "Speaks to any server with Vault's API.\n\nCommands:\n";
+  std::vector<std::string> rows;
+  std::string last_group;
+  for_each_name([&](std::string_view name, std::string_view synopsis) {
+    const std::string_view first = first_word(name);
+    if (first == name) {
+      rows.push_back(row(name, synopsis));
+    } else if (std::string line = row(first, about_group(first));
+               std::find(rows.begin(), rows.end(), line) == rows.end()) {
+      rows.push_back(std::move(line));
+    }
+  });
+  std::sort(rows.begin(), rows.end());
+  for (const std::string& line : rows) out += line;
+  return out +
+         "\n`leasehold COMMAND -h` explains a command. First steps:\n\n"
+         "  $ leasehold server -dev\n"
+         "  $ export VAULT_ADDR=http://127.0.0.1:8200\n"
+         "  $ leasehold login\n"
+         "  $ leasehold kv put secret/hello greeting=world\n"
+         "  $ leasehold kv get secret/hello\n";
+}
+
+std::string help_of_group(std::string_view name) {
+  std::string out = "Usage: leasehold " + std::string(name) + " COMMAND [flags] [arguments]\n\n" +
+                    std::string(about_group(name)) + ".\n\nCommands:\n";
+  const std::string prefix = std::string(name) + " ";
+  for_each_name([&](std::string_view full, std::string_view synopsis) {
+    if (full.substr(0, prefix.size()) == prefix) out += row(full.substr(prefix.size()), synopsis);
+  });
+  return out;
+}
+
+std::string help_of(const Command& command) {
+  std::string out = usage_of(command.name, command.usage, command.help);
+  if (!command.flags.empty()) out += "\nFlags:\n" + usage_of_flags(command.flags);
+  return out + "\nFlags of every command:\n" + usage_of_flags(kGlobalFlags);
+}
+
+std::string help_of(const Passage& passage) {
+  return usage_of(passage.name, passage.usage, passage.help);
+}
+
+}  // namespace leasehold::cli

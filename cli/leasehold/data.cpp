@@ -1,0 +1,118 @@
+// read, write, list, delete: any path of the API.
+
+#include <fmt/format.h>
+
+#include "cli/leasehold/groups.h"
+#include "cli/leasehold/input.h"
+#include "cli/leasehold/output.h"
+
+namespace leasehold::cli {
+namespace {
+
+constexpr Flag kWriteFlags[] = {
+    {"force", "f", Takes::nothing, "", "Write although there is no data"},
+};
+constexpr Flag kListFlags[] = {
+    {"after", "", Takes::value, "KEY", "Begin after this key"},
+    {"limit", "", Takes::value, "N", "At most so many keys"},
+};
+
+int run_read(Session& session) {
+  const std::string path = trim_slashes(session.args().positional(0));
+  auto query = parse_query(session.args().positionals(), 1);
+  if (!query.ok()) return session.misused(query.error().message);
+  const auto answer = session.send({"GET", path, {}, std::move(query).value()});
+  if (answer.ok() && answer->has_value()) return show(session, *answer);
+  if (answer.ok() && (answer->status == 404 || answer->ok()) && answer->errors().empty()) {
+    session.note(fmt::format("No value found at {}", path));
+    return kRemoteError;
+  }
+  return session.refused(fmt::format("Error reading {}", path), answer);
+}
+
+int run_write(Session& session) {
+  const auto& words = session.args().positionals();
+  const std::string path = trim_slashes(words[0]);
+  if (words.size() == 1 && !session.args().is_on("force"))
+    return session.misused("Must supply data or use -force");
+  auto data = parse_data(words, 1);
+  if (!data.ok()) return session.misused(data.error().message);
+  const auto answer = session.send({"PUT", path, std::move(data).value()});
+  if (!is_good(answer))
+    return session.refused(fmt::format("Error writing data to {}", path), answer);
+  if (answer->has_value()) return show(session, *answer);
+  return session.succeed(fmt::format("Data written to: {}", path));
+}
+
+int run_list(Session& session) {
+  const std::string path = trim_slashes(session.args().positional(0));
+  client::Fields query;
+  for (const char* flag : {"after", "limit"})
+    if (session.args().has(flag)) query.emplace_back(flag, session.args().text(flag));
+  const auto answer = session.send({"LIST", path, {}, std::move(query)});
+  const Json* keys =
+      answer.ok() && answer->data() != nullptr ? answer->data()->find("keys") : nullptr;
+  if (keys != nullptr && keys->is_array() && keys->size() > 0) {
+    show_warnings(session, answer->json);
+    return show_keys(session, *keys);
+  }
+  const bool is_empty = answer.ok() && (answer->ok() || answer->status == 404);
+  if (!is_empty || !answer->errors().empty())
+    return session.refused(fmt::format("Error listing {}", path), answer);
+  show_warnings(session, answer->json);
+  if (session.format() == Format::json || session.format() == Format::yaml) {
+    session.line("{}");
+  } else {
+    session.note(fmt::format("No value found at {}", path));
+  }
+  return kRemoteError;
+}
+
+int run_delete(Session& session) {
+  const std::string path = trim_slashes(session.args().positional(0));
+  auto query = parse_query(session.args().positionals(), 1);
+  if (!query.ok()) return session.misused(query.error().message);
+  const auto answer = session.send({"DELETE", path, {}, std::move(query).value()});
+  if (!is_good(answer)) return session.refused(fmt::format("Error deleting {}", path), answer);
+  if (answer->has_value()) return show(session, *answer);
+  return session.succeed(fmt::format("Data deleted (if it existed) at: {}", path));
+}
+
+constexpr Command kCommands[] = {
+    {"read",
+     "Read data or get a credential",
+     "[flags] PATH [K=V...]",
+     "Reads what is at PATH: a secret, a fresh credential, a setting.\n\n"
+     "  $ leasehold read database/creds/app\n"
+     "  $ leasehold read -field=password secret/app",
+     {},
+     1,
+     kAnyNumber,
+     run_read},
+    {"write", "Write data, settings or a login", "[flags] PATH [K=V...]",
+     "Writes the pairs to PATH. A value `@file` is the content of the file, `-` is standard "
+     "input;\n"
+     "`@file.json` and `-` alone are whole objects. A repeated key makes a list.\n\n"
+     "  $ leasehold write secret/app password=@password.txt\n"
+     "  $ leasehold write auth/token/roles/ci allowed_policies=ci period=1h\n"
+     "  $ echo '{\"a\":\"b\"}' | leasehold write secret/app -",
+     kWriteFlags, 1, kAnyNumber, run_write},
+    {"list", "List the names below a path", "[flags] PATH",
+     "Lists the names below PATH; folders end in a slash.\n\n  $ leasehold list auth/token/roles",
+     kListFlags, 1, 1, run_list},
+    {"delete",
+     "Delete what is at a path",
+     "[flags] PATH [K=V...]",
+     "Deletes what is at PATH. To delete what is not there is no error.\n\n"
+     "  $ leasehold delete secret/app",
+     {},
+     1,
+     kAnyNumber,
+     run_delete},
+};
+
+}  // namespace
+
+std::span<const Command> data_commands() { return kCommands; }
+
+}  // namespace leasehold::cli

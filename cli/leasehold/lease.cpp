@@ -1,0 +1,105 @@
+// lease lookup, renew, revoke.
+
+#include <fmt/format.h>
+
+#include "cli/leasehold/groups.h"
+#include "cli/leasehold/output.h"
+
+namespace leasehold::cli {
+namespace {
+
+constexpr Flag kRenewFlags[] = {
+    {"increment", "i", Takes::value, "DURATION", "Lifetime to ask for"},
+};
+constexpr Flag kRevokeFlags[] = {
+    {"force", "f", Takes::nothing, "", "Forget leases that cannot be revoked (with -prefix)"},
+    {"prefix", "", Takes::nothing, "", "The argument is a prefix of leases"},
+    {"sync", "", Takes::nothing, "", "Wait until the credentials are gone"},
+};
+
+int run_lookup(Session& session) {
+  const std::string id = trim_slashes(session.args().positional(0));
+  Json body = Json::object();
+  body.set("lease_id", id);
+  const auto answer = session.send({"PUT", "sys/leases/lookup", std::move(body)});
+  if (!is_good(answer))
+    return session.refused(fmt::format("Error looking up lease id {}", id), answer);
+  return show(session, *answer);
+}
+
+int run_renew(Session& session) {
+  const std::string id = trim_slashes(session.args().positional(0));
+  Json body = Json::object();
+  body.set("lease_id", id);
+  if (session.args().has("increment")) body.set("increment", session.args().text("increment"));
+  const auto answer = session.send({"PUT", "sys/leases/renew", std::move(body)});
+  if (!is_good(answer)) return session.refused(fmt::format("Error renewing {}", id), answer);
+  return show(session, *answer);
+}
+
+struct Revocation {
+  std::string id;
+  bool by_prefix;
+  bool by_force;
+  bool waits;
+};
+
+Call call_for(const Revocation& what) {
+  Json body = Json::object();
+  body.set("sync", what.waits);
+  if (what.by_force) return {"PUT", "sys/leases/revoke-force/" + what.id, std::move(body)};
+  if (what.by_prefix) return {"PUT", "sys/leases/revoke-prefix/" + what.id, std::move(body)};
+  body.set("lease_id", what.id);
+  return {"PUT", "sys/leases/revoke", std::move(body)};
+}
+
+int run_revoke(Session& session) {
+  const Arguments& args = session.args();
+  const Revocation what = {trim_slashes(args.positional(0)), args.is_on("prefix"),
+                           args.is_on("force"), args.is_on("sync")};
+  if (what.by_force && !what.by_prefix)
+    return session.misused("Specifying -force requires also specifying -prefix");
+  if (what.by_force)
+    session.note(
+        "WARNING! Forced: credentials that cannot be removed from their target stay there.");
+  const auto answer = session.send(call_for(what));
+  if (!is_good(answer))
+    return session.refused(fmt::format("Error revoking {}{}",
+                                       what.by_prefix ? "leases with prefix " : "lease ", what.id),
+                           answer);
+  if (what.by_force)
+    return session.succeed(fmt::format("Force revoked any leases with prefix: {}", what.id));
+  if (!what.waits) {
+    session.line("All revocation operations queued successfully!");
+    return kSuccess;
+  }
+  return session.succeed(what.by_prefix ? fmt::format("Revoked any leases with prefix: {}", what.id)
+                                        : fmt::format("Revoked lease: {}", what.id));
+}
+
+constexpr Command kCommands[] = {
+    {"lease lookup",
+     "Show a lease",
+     "[flags] ID",
+     "Shows when a lease was issued, when it ends and whether it can be renewed.\n\n"
+     "  $ leasehold lease lookup database/creds/app/2f6a614c6f7b52e7a1b3c4d5e",
+     {},
+     1,
+     1,
+     run_lookup},
+    {"lease renew", "Extend a lease", "[flags] ID",
+     "Asks for more time, within the maximum of the lease.\n\n"
+     "  $ leasehold lease renew -increment=1h database/creds/app/2f6a614c6f7b52e7a1b3c4d5e",
+     kRenewFlags, 1, 1, run_renew},
+    {"lease revoke", "End a lease now", "[flags] ID",
+     "Removes the credential from its target and ends the lease.\n\n"
+     "  $ leasehold lease revoke database/creds/app/2f6a614c6f7b52e7a1b3c4d5e\n"
+     "  $ leasehold lease revoke -prefix -sync database/creds/app",
+     kRevokeFlags, 1, 1, run_revoke},
+};
+
+}  // namespace
+
+std::span<const Command> lease_commands() { return kCommands; }
+
+}  // namespace leasehold::cli

@@ -1,0 +1,133 @@
+// The command line: find the command, read its flags, run it.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+
+#include "cli/leasehold/catalog.h"
+#include "cli/leasehold/global_flags.h"
+#include "cli/leasehold/session.h"
+#include "cli/leasehold/version.h"
+
+namespace leasehold::cli {
+namespace {
+
+void print_to(std::FILE* file, std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), file);
+}
+
+int complain(std::string_view text) {
+  print_to(stderr, text);
+  print_to(stderr, "\n");
+  return kLocalError;
+}
+
+bool is_help(std::string_view word) { return word == "-h" || word == "-help" || word == "--help"; }
+
+bool wants_help(std::span<const std::string> words) {
+  for (const std::string& word : words) {
+    if (word == "--") return false;
+    if (is_help(word)) return true;
+  }
+  return false;
+}
+
+// Global flags may stand before the command, too: they are moved behind it.
+std::vector<std::string> command_first(std::vector<std::string> words) {
+  const FlagSets global = {kGlobalFlags};
+  std::size_t first = 0;
+  while (first < words.size()) {
+    const Flag* flag = find_flag(global, flag_name(words[first]));
+    if (flag == nullptr || is_help(words[first])) break;
+    const bool has_value = words[first].find('=') != std::string::npos;
+    first += flag->takes == Takes::nothing || has_value ? 1 : 2;
+  }
+  if (first > 0 && first < words.size())
+    std::rotate(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(first), words.end());
+  return words;
+}
+
+int unknown_command(const std::vector<std::string>& words) {
+  std::string typed = words[0];
+  if (is_group(words[0]) && words.size() > 1) typed += " " + words[1];
+  std::string text = fmt::format("There is no command \"{}\".", typed);
+  const std::string nearest = suggest_command(typed);
+  if (!nearest.empty()) text += fmt::format(" Did you mean \"leasehold {}\"?", nearest);
+  return complain(text + "\nSee all with: leasehold -h");
+}
+
+int wrong_count(const Command& command, std::size_t got) {
+  const bool too_few = got < command.positionals_min;
+  return complain(fmt::format("{} arguments (expected {}, got {})\n\nUsage: leasehold {} {}",
+                              too_few ? "Not enough" : "Too many",
+                              too_few ? command.positionals_min : command.positionals_max, got,
+                              command.name, command.usage));
+}
+
+int run_command(const Command& command, std::span<const std::string> words) {
+  if (wants_help(words)) {
+    print_to(stdout, help_of(command));
+    return kSuccess;
+  }
+  const FlagSets flags = {command.flags, kGlobalFlags};
+  auto arguments = Arguments::parse(flags, words);
+  if (!arguments.ok()) {
+    std::string text = arguments.error().message;
+    for (const std::string& word : words) {
+      const auto name = flag_name(word);
+      if (name.empty() || find_flag(flags, name) != nullptr) continue;
+      const std::string nearest = suggest_flag(flags, name);
+      if (!nearest.empty()) text += fmt::format("\nDid you mean -{}?", nearest);
+      break;
+    }
+    return complain(text + fmt::format("\nSee: leasehold {} -h", command.name));
+  }
+  const std::size_t count = arguments->positionals().size();
+  if (count < command.positionals_min || count > command.positionals_max)
+    return wrong_count(command, count);
+  auto session = Session::open(std::move(arguments).value());
+  if (!session.ok()) return complain(session.error().message);
+  return command.run(**session);
+}
+
+int run_passage(const Passage& passage, std::span<const std::string> words) {
+  if (wants_help(words)) {
+    print_to(stdout, help_of(passage));
+    return kSuccess;
+  }
+  return passage.run(words);
+}
+
+int run(std::vector<std::string> words) {
+  words = command_first(std::move(words));
+  if (words.empty()) return complain(help_of_all());
+  if (is_help(words[0]) || words[0] == "help") {
+    print_to(stdout, help_of_all());
+    return kSuccess;
+  }
+  if (words[0] == "-v" || words[0] == "-version" || words[0] == "--version") {
+    print_to(stdout, version_line() + "\n");
+    return kSuccess;
+  }
+  const Found found = find_command(words);
+  const auto rest = std::span<const std::string>(words).subspan(found.words);
+  if (found.command != nullptr) return run_command(*found.command, rest);
+  if (found.passage != nullptr) return run_passage(*found.passage, rest);
+  if (!is_group(words[0])) return unknown_command(words);
+  if (words.size() > 1 && !is_help(words[1])) return unknown_command(words);
+  const bool asked = words.size() > 1;
+  print_to(asked ? stdout : stderr, help_of_group(words[0]));
+  return asked ? kSuccess : kLocalError;
+}
+
+}  // namespace
+}  // namespace leasehold::cli
+
+int main(int argc, char** argv) {
+  // A server that closes early, or `| head`, is an error of write(), not the end of the process.
+  std::signal(SIGPIPE, SIG_IGN);
+  const int code = leasehold::cli::run({argv + 1, argv + argc});
+  return std::fflush(stdout) == 0 ? code : leasehold::cli::kLocalError;
+}

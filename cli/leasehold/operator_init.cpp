@@ -1,0 +1,152 @@
+// operator init: shares and the first root token, printed once.
+
+#include <fmt/format.h>
+
+#include "cli/leasehold/groups.h"
+#include "cli/leasehold/output.h"
+
+namespace leasehold::cli {
+namespace {
+
+constexpr Flag kInitFlags[] = {
+    {"status", "", Takes::nothing, "", "Only say whether the vault is initialized (0 yes, 2 no)"},
+    {"key-shares", "n", Takes::value, "N", "Number of unseal keys (default 5)"},
+    {"key-threshold", "t", Takes::value, "N", "How many of them open the vault (default 3)"},
+    {"recovery-shares", "", Takes::value, "N", "Number of recovery keys (default 5; device seals)"},
+    {"recovery-threshold", "", Takes::value, "N", "How many of them are needed (default 3)"},
+    {"pgp-keys", "", Takes::value, "KEYS", "Not supported"},
+    {"root-token-pgp-key", "", Takes::value, "KEY", "Not supported"},
+    {"recovery-pgp-keys", "", Takes::value, "KEYS", "Not supported"},
+};
+
+struct Shares {
+  std::int64_t count = 0;
+  std::int64_t threshold = 0;
+};
+
+int show_whether_initialized(Session& session) {
+  const auto answer = session.send({"GET", "sys/init"});
+  if (!is_good(answer)) {
+    return session.refused("Error checking initialization status", answer) == kSuccess
+               ? kSuccess
+               : kLocalError;
+  }
+  const bool initialized = answer->json.bool_at("initialized");
+  session.line(initialized ? "Vault is initialized" : "Vault is not initialized");
+  return initialized ? kSuccess : kRemoteError;
+}
+
+Result<Shares> shares_of(const Arguments& args, const char* count, const char* threshold) {
+  VAULT_TRY_ASSIGN(const std::int64_t n, args.number(count, 5));
+  // One share is opened by itself: `-n 1` alone is enough.
+  VAULT_TRY_ASSIGN(const std::int64_t t, args.number(threshold, n < 3 ? n : 3));
+  return Shares{n, t};
+}
+
+// A device opens the vault by itself; people then hold recovery keys instead of unseal keys.
+Result<Json> body_for(const Session& session, bool has_device) {
+  Json body = Json::object();
+  VAULT_TRY_ASSIGN(const Shares recovery,
+                   shares_of(session.args(), "recovery-shares", "recovery-threshold"));
+  VAULT_TRY_ASSIGN(const Shares keys, shares_of(session.args(), "key-shares", "key-threshold"));
+  const bool asks_for_keys =
+      session.args().has("key-shares") || session.args().has("key-threshold");
+  if (has_device && asks_for_keys)
+    return failure(
+        Code::invalid,
+        "this vault is opened by its seal device: it has recovery keys instead of unseal "
+        "keys; use -recovery-shares and -recovery-threshold");
+  body.set(has_device ? "recovery_shares" : "secret_shares",
+           has_device ? recovery.count : keys.count);
+  body.set(has_device ? "recovery_threshold" : "secret_threshold",
+           has_device ? recovery.threshold : keys.threshold);
+  return body;
+}
+
+void copy(const Json& from, const char* key, Json& to, const char* name) {
+  const Json* value = from.find(key);
+  to.set(name, value == nullptr || value->is_null() ? Json::array() : *value);
+}
+
+Json as_vault_prints(const Json& answer, const Json& body) {
+  Json out = Json::object();
+  copy(answer, "keys_base64", out, "unseal_keys_b64");
+  copy(answer, "keys", out, "unseal_keys_hex");
+  out.set("unseal_shares", body.integer_at("secret_shares"));
+  out.set("unseal_threshold", body.integer_at("secret_threshold"));
+  copy(answer, "recovery_keys_base64", out, "recovery_keys_b64");
+  copy(answer, "recovery_keys", out, "recovery_keys_hex");
+  out.set("recovery_keys_shares", body.integer_at("recovery_shares"));
+  out.set("recovery_keys_threshold", body.integer_at("recovery_threshold"));
+  out.set("root_token", answer.string_at("root_token"));
+  for (const char* ours : {"audit_public_key", "warnings"})
+    if (const Json* value = answer.find(ours)) out.set(ours, *value);
+  return out;
+}
+
+std::string keys_text(const Json& out, const char* list, const char* title) {
+  std::string text;
+  int number = 0;
+  for (const std::string& key : out.strings_at(list))
+    text += fmt::format("{} Key {}: {}\n", title, ++number, key);
+  return text;
+}
+
+std::string what_to_do(const Json& out) {
+  if (!out.strings_at("unseal_keys_b64").empty())
+    return fmt::format(
+        "Give each of these {} keys to a different person: they are shown this once and kept "
+        "nowhere.\n"
+        "Every start needs {} of them; with fewer the data is lost for good. Next:\n\n"
+        "  leasehold operator unseal\n",
+        out.integer_at("unseal_shares"), out.integer_at("unseal_threshold"));
+  return fmt::format(
+      "Success! The vault is initialized and opens by its device.\n\n"
+      "Give each of these {} recovery keys to a different person: they are shown this once and "
+      "kept\n"
+      "nowhere. {} of them are needed when the device is gone.\n",
+      out.integer_at("recovery_keys_shares"), out.integer_at("recovery_keys_threshold"));
+}
+
+int run_init(Session& session) {
+  for (const char* flag : {"pgp-keys", "root-token-pgp-key", "recovery-pgp-keys"})
+    if (session.args().has(flag))
+      return session.misused(
+          fmt::format("-{} is not supported: pipe the keys to gpg or age instead, for example\n"
+                      "  leasehold operator init -format=json | age -R keyholders.txt > init.age",
+                      flag));
+  if (session.args().is_on("status")) return show_whether_initialized(session);
+  const auto status = session.send({"GET", "sys/seal-status"});
+  if (!is_good(status)) return session.refused("Error checking seal status", status);
+  const bool has_device =
+      status->json.bool_at("recovery_seal") || status->json.string_at("type", "shamir") != "shamir";
+  auto body = body_for(session, has_device);
+  if (!body.ok()) return session.misused(body.error().message);
+  const auto answer = session.send({"PUT", "sys/init", *body});
+  if (!is_good(answer)) return session.refused("Error initializing", answer);
+  const Json out = as_vault_prints(answer->json, *body);
+  if (session.format() != Format::table) return show_value(session, out, {});
+  session.print(keys_text(out, "unseal_keys_b64", "Unseal"));
+  session.print(keys_text(out, "recovery_keys_b64", "Recovery"));
+  session.print(fmt::format("\nInitial Root Token: {}\n", out.string_at("root_token")));
+  if (const auto key = out.string_at("audit_public_key"); !key.empty())
+    session.print(fmt::format("Audit Public Key: {}\n", key));
+  session.line("\n" + what_to_do(out));
+  for (const std::string& warning : out.strings_at("warnings")) session.note("WARNING! " + warning);
+  return kSuccess;
+}
+
+constexpr Command kCommands[] = {
+    {"operator init", "Prepare a new vault", "[flags]",
+     "Makes the root key, splits it and prints the shares and the first root token, once.\n\n"
+     "  $ leasehold operator init\n"
+     "  $ leasehold operator init -key-shares=1 -key-threshold=1 -format=json\n"
+     "  $ leasehold operator init -recovery-shares=3 -recovery-threshold=2   (TPM or HSM)",
+     kInitFlags, 0, 0, run_init},
+};
+
+}  // namespace
+
+std::span<const Command> init_commands() { return kCommands; }
+
+}  // namespace leasehold::cli

@@ -1,0 +1,113 @@
+#include "cli/leasehold/session.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "cli/leasehold/explain.h"
+#include "cli/leasehold/token_file.h"
+
+namespace leasehold::cli {
+namespace {
+
+void override_text(const Arguments& arguments, std::string_view flag, std::string& to) {
+  if (arguments.has(flag)) to = arguments.text(flag);
+}
+
+Result<Format> parse_format(const Arguments& arguments) {
+  const std::string name = arguments.text("format", client::environment("FORMAT").value_or(""));
+  if (name.empty() || name == "table") return Format::table;
+  if (name == "json" || name == "pretty") return Format::json;
+  if (name == "yaml" || name == "yml") return Format::yaml;
+  if (name == "raw") return Format::raw;
+  return failure(Code::invalid, "Invalid format \"" + name + "\": use table, json, yaml or raw");
+}
+
+Status override_settings(const Arguments& arguments, client::Settings& settings) {
+  if (auto agent = client::environment("AGENT_ADDR"); agent && !agent->empty())
+    settings.address = *agent;
+  override_text(arguments, "address", settings.address);
+  override_text(arguments, "agent-address", settings.address);
+  override_text(arguments, "ca-cert", settings.ca_cert);
+  override_text(arguments, "ca-path", settings.ca_path);
+  override_text(arguments, "client-cert", settings.client_cert);
+  override_text(arguments, "client-key", settings.client_key);
+  override_text(arguments, "tls-server-name", settings.tls_server_name);
+  override_text(arguments, "namespace", settings.name_space);
+  override_text(arguments, "wrap-ttl", settings.wrap_ttl);
+  settings.tls_skip_verify = arguments.is_on("tls-skip-verify", settings.tls_skip_verify);
+  settings.policy_override = arguments.is_on("policy-override");
+  settings.mfa = arguments.texts("mfa");
+  for (const std::string& header : arguments.texts("header")) {
+    const auto equals = header.find('=');
+    if (equals == std::string::npos || equals == 0)
+      return failure(Code::invalid, "-header needs NAME=VALUE");
+    settings.headers.emplace_back(header.substr(0, equals), header.substr(equals + 1));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Session>> Session::open(Arguments arguments) {
+  VAULT_TRY_ASSIGN(const Format format, parse_format(arguments));
+  VAULT_TRY_ASSIGN(client::Settings settings, client::settings_from_environment());
+  VAULT_TRY(override_settings(arguments, settings));
+  if (settings.token.empty()) {
+    VAULT_TRY_ASSIGN(settings.token, read_token_file());
+  }
+  return std::unique_ptr<Session>(new Session(std::move(arguments), std::move(settings), format));
+}
+
+bool Session::is_interactive() const {
+  return !arguments_.is_on("non-interactive") && ::isatty(STDIN_FILENO) == 1;
+}
+
+Result<Answer> Session::send(Call call) {
+  if (!client_) client_.emplace(settings_, client::make_http_transport(settings_));
+  if (!arguments_.is_on("output-curl-string")) return client_->send(call);
+  VAULT_TRY_ASSIGN(const std::string command, client_->curl(call));
+  if (!described_) line(command);
+  described_ = true;
+  return failure(Code::unsupported, "");  // refused() knows
+}
+
+int Session::refused(std::string_view doing, const Result<Answer>& answer) const {
+  if (described_) return kSuccess;
+  note(explain(doing, answer, settings_));
+  return kRemoteError;
+}
+
+int Session::misused(std::string_view message) const {
+  note(message);
+  return kLocalError;
+}
+
+void Session::print(std::string_view text) const {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+}
+
+void Session::line(std::string_view text) const {
+  print(text);
+  print("\n");
+}
+
+void Session::note(std::string_view text) const {
+  std::fflush(stdout);
+  std::fwrite(text.data(), 1, text.size(), stderr);
+  std::fputc('\n', stderr);
+}
+
+int Session::succeed(std::string_view text) const {
+  if (format_ == Format::table) line(fmt::format("Success! {}", text));
+  return kSuccess;
+}
+
+std::string trim_slashes(std::string_view path) {
+  while (!path.empty() && path.front() == '/') path.remove_prefix(1);
+  while (!path.empty() && path.back() == '/') path.remove_suffix(1);
+  return std::string(path);
+}
+
+}  // namespace leasehold::cli

@@ -1,0 +1,57 @@
+#pragma once
+// What a command works with: its arguments, one client, and the way out (results to stdout in the
+// chosen format, everything else to stderr). Not thread-safe: a process runs one command.
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "api/client/client.h"
+#include "cli/leasehold/arguments.h"
+#include "cli/leasehold/command.h"
+
+namespace leasehold::cli {
+
+enum class Format { table, json, yaml, raw };
+
+using client::Answer;
+using client::Call;
+
+class Session {
+ public:
+  // Flags over environment over defaults. Code::invalid names what cannot be understood.
+  static Result<std::unique_ptr<Session>> open(Arguments arguments);
+
+  const Arguments& args() const { return arguments_; }
+  const client::Settings& settings() const { return settings_; }
+  Format format() const { return format_; }
+  bool is_interactive() const;
+
+  Result<Answer> send(Call call);
+  // Prints why `answer` is no success, with a hint of what to do next; returns the exit code.
+  int refused(std::string_view doing, const Result<Answer>& answer) const;
+  int misused(std::string_view message) const;  // local error: stderr, exit code 1
+
+  void print(std::string_view text) const;  // stdout, as it is
+  void line(std::string_view text) const;   // stdout with a newline
+  void note(std::string_view text) const;   // stderr with a newline
+
+  // `Success! …` of a command that answers nothing; only in the table format, as scripts expect.
+  int succeed(std::string_view text) const;
+
+ private:
+  Session(Arguments arguments, client::Settings settings, Format format)
+      : arguments_(std::move(arguments)), settings_(std::move(settings)), format_(format) {}
+
+  Arguments arguments_;
+  client::Settings settings_;
+  Format format_;
+  bool described_ = false;  // -output-curl-string has printed its line
+  std::optional<client::Client> client_;
+};
+
+inline bool is_good(const Result<Answer>& answer) { return answer.ok() && answer->ok(); }
+// "secret/a" of "/secret/a/"; names inside may hold anything.
+std::string trim_slashes(std::string_view path);
+
+}  // namespace leasehold::cli
