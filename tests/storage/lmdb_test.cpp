@@ -1,0 +1,233 @@
+// What is true of LMDB beyond the conformance suite: the disk.
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <lmdb.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <fstream>
+
+#include "backends/storage/ballast.h"
+#include "backends/storage/data_directory.h"
+#include "tests/support/every_storage.h"
+
+using namespace leasehold;
+using storage::Batch;
+using storage::CommitResult;
+using storage::open_lmdb;
+using storage::Outcome;
+using testing::small_lmdb;
+using testing::TemporaryDirectory;
+
+namespace {
+
+NullLog null_log;
+
+struct Accept final : storage::GroupObserver {
+  bool admit(std::size_t) override { return true; }
+  void changed(ByteView, const std::optional<storage::Found>&, const std::optional<ByteView>&,
+               std::uint64_t) override {}
+  void finish(std::uint64_t, Batch&) override {}
+};
+
+Outcome put(storage::Storage& storage, const std::string& key, std::size_t size) {
+  Batch batch;
+  batch.put(as_bytes(key), as_bytes(std::string(size, 'v')));
+  const Batch* const group[] = {&batch};
+  CommitResult result[1];
+  Accept accept;
+  storage.commit(group, accept, result);
+  return result[0].outcome;
+}
+
+Outcome erase(storage::Storage& storage, const std::string& key) {
+  Batch batch;
+  batch.erase(as_bytes(key));
+  const Batch* const group[] = {&batch};
+  CommitResult result[1];
+  Accept accept;
+  storage.commit(group, accept, result);
+  return result[0].outcome;
+}
+
+bool has(storage::Storage& storage, const std::string& key) {
+  auto snapshot = storage.snapshot();
+  REQUIRE(snapshot.ok());
+  auto found = (*snapshot)->get(as_bytes(key));
+  REQUIRE(found.ok());
+  return found->has_value();
+}
+
+unsigned mode(const std::string& path) {
+  struct stat found;
+  REQUIRE(::stat(path.c_str(), &found) == 0);
+  return found.st_mode & 07777;
+}
+
+}  // namespace
+
+TEST_CASE("lmdb: what was committed is there when the environment is opened again") {
+  TemporaryDirectory directory;
+  {
+    auto storage = open_lmdb(directory.path(), small_lmdb(), null_log);
+    REQUIRE(storage.ok());
+    CHECK(put(**storage, "a", 10) == Outcome::committed);
+    CHECK(put(**storage, "b", 10) == Outcome::committed);
+  }
+  auto again = open_lmdb(directory.path(), small_lmdb(), null_log);
+  REQUIRE(again.ok());
+  CHECK(has(**again, "a"));
+  CHECK(*(*again)->last_index() == 2);
+  CHECK((*again)->kind() == "lmdb");
+}
+
+TEST_CASE("lmdb: the directory and its files are the owner's alone") {
+  TemporaryDirectory parent;
+  const std::string path = parent.path() + "/data";
+  auto storage = open_lmdb(path, small_lmdb(), null_log);
+  REQUIRE(storage.ok());
+  CHECK(mode(path) == 0700);
+  for (const char* name : {"/data.mdb", "/lock.mdb", "/owner.lock", "/ballast"})
+    CHECK(mode(path + name) == 0600);
+}
+
+TEST_CASE("lmdb: a directory that others may read is refused, and the error says what to do") {
+  TemporaryDirectory directory;
+  ::chmod(directory.path().c_str(), 0750);
+  const auto refused = open_lmdb(directory.path(), small_lmdb(), null_log);
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.error().message.find("chmod 700") != std::string::npos);
+}
+
+TEST_CASE("lmdb: a second process is refused, and the error names the first") {
+  TemporaryDirectory directory;
+  auto first = open_lmdb(directory.path(), small_lmdb(), null_log);
+  REQUIRE(first.ok());
+  // flock belongs to the open file, so a second one in this process stands for a second process.
+  const auto second = open_lmdb(directory.path(), small_lmdb(), null_log);
+  REQUIRE(second.is(Code::unavailable));
+  CHECK(second.error().message.find("in use by process " + std::to_string(::getpid())) !=
+        std::string::npos);
+}
+
+TEST_CASE("lmdb: network file systems are known by their magic") {
+  CHECK(storage::network_file_system(0x6969) == std::string("NFS"));
+  CHECK(storage::network_file_system(0xff534d42) == std::string("CIFS"));
+  CHECK(storage::network_file_system(0xef53) == nullptr);      // ext4
+  CHECK(storage::network_file_system(0x58465342) == nullptr);  // XFS
+}
+
+TEST_CASE("lmdb: data of a newer version is refused untouched") {
+  TemporaryDirectory directory;
+  { REQUIRE(open_lmdb(directory.path(), small_lmdb(), null_log).ok()); }
+  MDB_env* env = nullptr;
+  MDB_txn* txn = nullptr;
+  MDB_dbi main = 0;
+  mdb_env_create(&env);
+  mdb_env_set_maxdbs(env, 4);
+  REQUIRE(mdb_env_open(env, directory.path().c_str(), 0, 0600) == 0);
+  REQUIRE(mdb_txn_begin(env, nullptr, 0, &txn) == 0);
+  REQUIRE(mdb_dbi_open(txn, nullptr, 0, &main) == 0);
+  std::uint8_t version[] = {0, 0, 0, 2};
+  MDB_val key{6, const_cast<char*>("format")}, value{sizeof version, version};
+  REQUIRE(mdb_put(txn, main, &key, &value, 0) == 0);
+  REQUIRE(mdb_txn_commit(txn) == 0);
+  mdb_env_close(env);
+
+  const auto refused = open_lmdb(directory.path(), small_lmdb(), null_log);
+  REQUIRE(refused.is(Code::unsupported));
+  CHECK(refused.error().message.find("upgrade") != std::string::npos);
+}
+
+TEST_CASE("lmdb: a file that is not LMDB's is refused") {
+  TemporaryDirectory directory;
+  std::ofstream(directory.path() + "/data.mdb") << std::string(8192, 'x');
+  CHECK_FALSE(open_lmdb(directory.path(), small_lmdb(), null_log).ok());
+}
+
+TEST_CASE("lmdb: a full map refuses what does not fit and goes on") {
+  TemporaryDirectory directory;
+  auto options = small_lmdb();
+  options.map_bytes = 1u << 20;
+  auto opened = open_lmdb(directory.path(), options, null_log);
+  REQUIRE(opened.ok());
+  auto& storage = **opened;
+  CHECK_FALSE(storage.low_on_space());
+  CHECK(put(storage, "huge", 2u << 20) == Outcome::no_space);
+  CHECK_FALSE(has(storage, "huge"));
+  CHECK_FALSE(storage.low_on_space());
+
+  int written = 0;
+  while (put(storage, "k" + std::to_string(written), 3000) == Outcome::committed) ++written;
+  CHECK(written > 50);
+  CHECK(storage.low_on_space());
+  for (int i = 0; i < written; ++i) CHECK(has(storage, "k" + std::to_string(i)));
+  int erased = 0;
+  for (int i = 0; i < written; ++i)
+    erased += erase(storage, "k" + std::to_string(i)) == Outcome::committed ? 1 : 0;
+  CHECK(erased > 0);
+}
+
+TEST_CASE("lmdb: user writes stop while erasing still works: the low mark comes before the end") {
+  TemporaryDirectory directory;
+  auto options = small_lmdb();
+  options.map_bytes = 4u << 20;
+  auto opened = open_lmdb(directory.path(), options, null_log);
+  REQUIRE(opened.ok());
+  auto& storage = **opened;
+  int written = 0;
+  while (!storage.low_on_space()) {
+    REQUIRE(put(storage, "k" + std::to_string(written), 3000) == Outcome::committed);
+    ++written;
+  }
+  CHECK(written > 500);
+  for (int i = 0; i < written; ++i)
+    REQUIRE(erase(storage, "k" + std::to_string(i)) == Outcome::committed);
+  CHECK_FALSE(storage.low_on_space());
+  CHECK(put(storage, "again", 3000) == Outcome::committed);
+}
+
+TEST_CASE("lmdb: a file size limit reads as no space, and nothing acknowledged is lost") {
+  TemporaryDirectory directory;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::signal(SIGXFSZ, SIG_IGN);
+    rlimit limit{4u << 20, 4u << 20};
+    auto options = small_lmdb();
+    options.ballast_bytes = 0;
+    auto opened = open_lmdb(directory.path(), options, null_log);
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+    if (!opened.ok()) ::_exit(2);
+    int written = 0;
+    Outcome outcome = Outcome::committed;
+    while ((outcome = put(**opened, "k" + std::to_string(written), 3000)) == Outcome::committed)
+      ++written;
+    if (outcome != Outcome::no_space) ::_exit(3);
+    if (erase(**opened, "k0") != Outcome::committed) ::_exit(4);
+    for (int i = 1; i < written; ++i)
+      if (!has(**opened, "k" + std::to_string(i))) ::_exit(5);
+    ::_exit(written > 100 ? 0 : 6);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
+}
+
+TEST_CASE("ballast: it takes space, gives it back, and comes again when there is room") {
+  TemporaryDirectory directory;
+  const std::string path = directory.path() + "/ballast";
+  storage::Ballast ballast(path, 1u << 20, null_log);
+  struct stat found;
+  REQUIRE(::stat(path.c_str(), &found) == 0);
+  CHECK(found.st_blocks * 512 >= 1 << 20);
+  CHECK_FALSE(ballast.missing());
+  CHECK(ballast.release());
+  CHECK(::stat(path.c_str(), &found) != 0);
+  CHECK_FALSE(ballast.release());
+  CHECK_FALSE(ballast.missing());  // this disk has room
+  CHECK(::stat(path.c_str(), &found) == 0);
+}

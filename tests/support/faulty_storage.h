@@ -1,0 +1,85 @@
+#pragma once
+// A storage that fails the nth call and every one after it, until `left` is set to -1. Tests count
+// n up until nothing fails any more: so every call of an operation has failed once.
+//
+//   for (int nth = 0;; ++nth) {
+//     FaultyStorage faulty(*inner, nth);
+//     const bool stored = operation(faulty);
+//     faulty.left = -1;                       // healthy again
+//     CHECK(is_there(faulty) == stored);
+//     if (stored) break;
+//   }
+
+#include <atomic>
+
+#include "vault/storage/storage.h"
+
+namespace leasehold::testing {
+
+class FaultyStorage final : public storage::Storage {
+ public:
+  FaultyStorage(storage::Storage& inner, int nth) : left(nth), inner_(inner) {}
+
+  // Calls that still succeed; negative: all of them.
+  std::atomic<int> left;
+  // What a failing commit answers. With `unknown` the group happens all the same.
+  std::atomic<storage::Outcome> outcome{storage::Outcome::failed};
+  std::atomic<bool> low{false};
+
+  Result<std::unique_ptr<storage::Snapshot>> snapshot() override {
+    VAULT_TRY(call());
+    VAULT_TRY_ASSIGN(auto inner, inner_.snapshot());
+    return std::unique_ptr<storage::Snapshot>(
+        std::make_unique<FaultySnapshot>(*this, std::move(inner)));
+  }
+  void commit(std::span<const storage::Batch* const> group, storage::GroupObserver& observer,
+              std::span<storage::CommitResult> results) override {
+    if (call().ok()) return inner_.commit(group, observer, results);
+    if (outcome == storage::Outcome::unknown) inner_.commit(group, observer, results);
+    for (auto& result : results) result = {outcome, 0};
+  }
+  Result<std::uint64_t> last_index() override {
+    VAULT_TRY(call());
+    return inner_.last_index();
+  }
+  std::string_view kind() const override { return inner_.kind(); }
+  bool reads_block() const override { return inner_.reads_block(); }
+  bool low_on_space() const override { return low || inner_.low_on_space(); }
+
+ private:
+  class FaultySnapshot final : public storage::Snapshot {
+   public:
+    FaultySnapshot(FaultyStorage& faulty, std::unique_ptr<storage::Snapshot> inner)
+        : faulty_(faulty), inner_(std::move(inner)) {}
+    Result<std::optional<storage::Found>> get(ByteView key) override {
+      VAULT_TRY(faulty_.call());
+      return inner_->get(key);
+    }
+    Status scan(ByteView from, ByteView to, std::size_t limit, storage::Scan what,
+                FunctionRef<bool(const storage::Entry&)> each) override {
+      VAULT_TRY(faulty_.call());
+      return inner_->scan(from, to, limit, what, each);
+    }
+    void release() override { inner_->release(); }
+    Status renew() override {
+      VAULT_TRY(faulty_.call());
+      return inner_->renew();
+    }
+
+   private:
+    FaultyStorage& faulty_;
+    const std::unique_ptr<storage::Snapshot> inner_;
+  };
+
+  Status call() {
+    int now = left;
+    while (now > 0 && !left.compare_exchange_weak(now, now - 1)) {
+    }
+    if (now != 0) return {};
+    return failure(Code::internal, "storage failed as the test asked");
+  }
+
+  storage::Storage& inner_;
+};
+
+}  // namespace leasehold::testing
