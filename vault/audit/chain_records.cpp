@@ -8,7 +8,6 @@ namespace leasehold::audit {
 namespace {
 
 constexpr std::int64_t kFormatVersion = 1;
-constexpr std::string_view kOwnKind = "{\"type\":\"";
 
 Members begin(std::string& out, std::string_view type, WallTime time) {
   Members record(out);
@@ -98,11 +97,9 @@ std::string closed_body(WallTime time) {
   return out;
 }
 
-std::optional<Json> chain_record(std::string_view body) {
-  if (!body.starts_with(kOwnKind)) return std::nullopt;
+Json read_chain_record(std::string_view body) {
   auto parsed = parse_json(body);
-  if (!parsed.ok()) return Json::object();
-  return std::move(parsed).value();
+  return parsed.ok() ? std::move(parsed).value() : Json::object();
 }
 
 std::optional<crypto::Digest> digest_from_hex(std::string_view text) {

@@ -30,8 +30,11 @@ std::string continued_body(const Identity& identity, WallTime time, const Positi
                            std::span<const std::string> devices);
 std::string closed_body(WallTime time);
 
-// The record as a tree when it is one of the log's own; nothing when it is about the vault.
-std::optional<Json> chain_record(std::string_view body);
+// How a body begins: which of the two kinds of record it is.
+inline constexpr std::string_view kVaultRecord = "{\"time\":\"";
+inline constexpr std::string_view kChainRecord = "{\"type\":\"";
+// One of the log's own records as a tree; an empty object when it is no JSON.
+Json read_chain_record(std::string_view body);
 std::optional<Position> position_at(const Json& record, std::string_view seq_key,
                                     std::string_view hash_key);
 std::optional<crypto::Digest> digest_from_hex(std::string_view text);

@@ -12,6 +12,8 @@
 
 namespace leasehold::audit {
 
+inline constexpr std::size_t kBreaksMax = 100;
+
 struct VerifyOptions {
   std::optional<crypto::PublicKey> public_key;  // else the one in the first epoch record, and it says so
   std::optional<crypto::Digest> head;           // a hash that must occur in the log
@@ -29,6 +31,7 @@ struct Verdict {
   bool key_was_given = false, head_found = false;
   // Where and how it breaks: "audit.log:17: hash does not follow line 16"; empty when whole.
   std::string broken;
+  std::vector<std::string> breaks;  // every one of them, `broken` first; at most kBreaksMax
   std::vector<std::string> notes;  // torn tails, epochs, what cannot be proven
 };
 

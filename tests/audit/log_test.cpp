@@ -1,0 +1,359 @@
+#include <doctest/doctest.h>
+
+#include "tests/audit/support.h"
+
+using namespace leasehold;
+using namespace leasehold::audit;
+
+TEST_CASE("audit log: lines follow each other from the epoch to the last checkpoint") {
+  Folder folder;
+  Running running(folder / "audit.log");
+  REQUIRE(running.start().ok());
+  CHECK(running.add("a").ok());
+  CHECK(running.add("b").ok());
+  running.log->close();
+  const auto lines = lines_of(read_file(folder / "audit.log"));
+  REQUIRE(lines.size() == 6);  // epoch, checkpoint, a, b, closed, checkpoint
+  crypto::Digest previous{};
+  std::uint64_t seq = 0;
+  for (const auto& line : lines) {
+    const auto parsed = parse_line(line);
+    REQUIRE(parsed.ok());
+    CHECK(parsed->seq == ++seq);
+    CHECK(parsed->previous == previous);
+    previous = line_hash(previous, seq, parsed->body);
+  }
+  CHECK(running.log->position().hash == previous);
+  CHECK(running.log->position().seq == 6);
+}
+
+TEST_CASE("audit log: append is refused before start and after close") {
+  Folder folder;
+  Running running(folder / "audit.log");
+  CHECK(running.add("early").is(Code::unavailable));
+  REQUIRE(running.start().ok());
+  running.log->close();
+  running.log->close();
+  CHECK(running.add("late").is(Code::unavailable));
+}
+
+TEST_CASE("audit log: a whole run verifies as whole, signed to its end") {
+  Folder folder;
+  Running running(folder / "audit.log");
+  REQUIRE(running.start().ok());
+  for (int i = 0; i < 50; ++i) CHECK(running.add(std::to_string(i)).ok());
+  running.log->close();
+  const Verdict verdict = verified({folder / "audit.log"});
+  CHECK(verdict.whole);
+  CHECK(verdict.broken == "");
+  CHECK(verdict.records == 54);
+  CHECK(verdict.epochs == 1);
+  CHECK(verdict.checkpoints == 2);
+  CHECK(verdict.signed_seq == 53);
+  CHECK(verdict.after_signed == 0);
+}
+
+TEST_CASE("audit log: a body that could be taken for the log's own, or for two lines, is refused") {
+  Folder folder;
+  Running running(folder / "audit.log");
+  REQUIRE(running.start().ok());
+  for (const char* bad : {"", "{", "{}", "{\"type\":\"checkpoint\"}", "{\"time\":\"t\"",
+                          "{\"time\":\"t\",\n\"a\":1}"}) {
+    const std::vector<std::string> bodies = {bad};
+    CHECK_FALSE(running.log->append(bodies).ok());
+  }
+  running.log->close();
+  CHECK(verified({folder / "audit.log"}).whole);
+}
+
+TEST_CASE("audit log: lines are on disk soon and the group is then said to be synced") {
+  Folder folder;
+  FaultyDevice::Faults faults;
+  std::vector<std::unique_ptr<Device>> devices;
+  devices.push_back(std::make_unique<FaultyDevice>(folder / "audit.log", faults));
+  Running running(std::move(devices));
+  REQUIRE(running.start().ok());
+  const std::vector<std::string> bodies = {"{\"time\":\"t\",\"type\":\"request\"}"};
+  REQUIRE(eventually([&] { return faults.syncs > 0; }));
+  const int before = faults.syncs;
+  const auto begun = std::chrono::steady_clock::now();
+  CHECK(running.log->append_group(7, bodies).ok());
+  CHECK(eventually([&] { return running.log->synced_group() == 7; }));
+  const auto took = std::chrono::steady_clock::now() - begun;
+  CHECK(faults.syncs > before);
+  // The promise is 100 ms; the rest is for a busy machine.
+  CHECK(took < std::chrono::seconds(2));
+  CHECK(running.log->append_group(9, {}).ok());
+  CHECK(eventually([&] { return running.log->synced_group() == 9; }));
+}
+
+TEST_CASE("audit log: a group is not synced while fdatasync fails, and never by a later one") {
+  Folder folder;
+  FaultyDevice::Faults faults;
+  std::vector<std::unique_ptr<Device>> devices;
+  devices.push_back(std::make_unique<FaultyDevice>(folder / "audit.log", faults));
+  Running running(std::move(devices));
+  REQUIRE(running.start().ok());
+  const std::vector<std::string> bodies = {"{\"time\":\"t\",\"type\":\"request\"}"};
+  CHECK(running.log->append_group(1, bodies).ok());
+  REQUIRE(eventually([&] { return running.log->synced_group() == 1; }));
+  faults.sync = true;
+  CHECK(running.log->append_group(2, bodies).ok());
+  REQUIRE(eventually(
+      [&] { return running.sink.text().find("cannot flush to disk") != std::string::npos; }));
+  faults.sync = false;
+  const int before = faults.syncs;
+  CHECK(running.log->append_group(3, bodies).ok());
+  REQUIRE(eventually([&] { return faults.syncs > before; }));
+  running.log->close();
+  CHECK(running.log->synced_group() == 1);
+  CHECK(verified({folder / "audit.log"}).whole);
+}
+
+TEST_CASE("audit log: sync always has flushed before append returns, and says when it could not") {
+  Folder folder;
+  FaultyDevice::Faults faults;
+  std::vector<std::unique_ptr<Device>> devices;
+  devices.push_back(std::make_unique<FaultyDevice>(folder / "audit.log", faults));
+  Running running(std::move(devices), true);
+  REQUIRE(running.start().ok());
+  for (int i = 0; i < 5; ++i) {
+    const int before = faults.syncs;
+    CHECK(running.add("x").ok());
+    CHECK(faults.syncs > before);
+  }
+  faults.sync = true;
+  CHECK_FALSE(running.add("y").ok());
+  faults.sync = false;
+  CHECK(running.add("z").ok());
+  running.log->close();
+  CHECK(verified({folder / "audit.log"}).whole);
+}
+
+TEST_CASE("audit log: a checkpoint is signed each second while lines come in") {
+  Folder folder;
+  Running running(folder / "audit.log");
+  REQUIRE(running.start().ok());
+  const auto checkpoints = [&] { return verified({folder / "audit.log"}).checkpoints; };
+  CHECK(checkpoints() == 1);
+  CHECK(running.add("a").ok());
+  running.clock.advance(std::chrono::seconds(2));
+  CHECK(eventually([&] { return checkpoints() == 2; }));
+  const Verdict verdict = verified({folder / "audit.log"});
+  CHECK(verdict.whole);
+  CHECK(verdict.after_signed == 0);
+  CHECK(verdict.signed_seq == 3);
+}
+
+TEST_CASE("audit log: a full disk refuses the request, names device and reason, and heals") {
+  Folder folder;
+  FaultyDevice::Faults faults;
+  std::vector<std::unique_ptr<Device>> devices;
+  devices.push_back(std::make_unique<FaultyDevice>(folder / "audit.log", faults));
+  Running running(std::move(devices));
+  REQUIRE(running.start().ok());
+  CHECK(running.add("before").ok());
+  faults.write = true;
+  for (int i = 0; i < 3; ++i) CHECK(running.add("lost").is(Code::internal));
+  CHECK(running.add("lost").error().message.find("/") == std::string::npos);
+  CHECK(running.sink.text().find(folder / "audit.log") != std::string::npos);
+  CHECK(running.sink.text().find("disk full") != std::string::npos);
+  faults.write = false;
+  CHECK(running.add("after").ok());
+  CHECK(running.sink.text().find("works again") != std::string::npos);
+  running.log->close();
+  const Verdict verdict = verified({folder / "audit.log"});
+  CHECK(verdict.whole);
+  CHECK(read_file(folder / "audit.log").find("lost") == std::string::npos);
+  CHECK(read_file(folder / "audit.log").find("\"gap\"") == std::string::npos);
+}
+
+TEST_CASE("audit log: one device is enough; the other gets a gap record when it is back") {
+  Folder folder;
+  FaultyDevice::Faults faults, none;
+  std::vector<std::unique_ptr<Device>> devices;
+  devices.push_back(std::make_unique<FaultyDevice>(folder / "a.log", faults));
+  devices.push_back(std::make_unique<FaultyDevice>(folder / "b.log", none));
+  Running running(std::move(devices));
+  REQUIRE(running.start().ok());
+  CHECK(running.add("1").ok());
+  faults.write = true;
+  CHECK(running.add("2").ok());
+  const int tries = faults.writes;
+  CHECK(running.add("3").ok());
+  CHECK(faults.writes == tries);  // not each time: another device works
+  faults.write = false;
+  running.clock.advance(std::chrono::seconds(2));
+  CHECK(running.add("4").ok());
+  running.log->close();
+  const Verdict a = verified({folder / "a.log"}), b = verified({folder / "b.log"});
+  CHECK(a.broken == "");
+  CHECK(a.whole);
+  CHECK(b.whole);
+  CHECK(a.last_hash == b.last_hash);
+  CHECK(b.records - a.records == 2);
+  CHECK(read_file(folder / "a.log").find("\"gap\"") != std::string::npos);
+  auto lines = lines_of(read_file(folder / "a.log"));
+  lines.erase(lines.begin() + 2);  // the line before the gap
+  write_file(folder / "t.log", joined(lines));
+  CHECK_FALSE(verified({folder / "t.log"}).whole);
+}
+
+TEST_CASE("audit log: devices that failed in turns verify each for itself after a restart") {
+  Folder folder;
+  FaultyDevice::Faults faults[2];
+  for (int run = 0; run < 3; ++run) {
+    std::vector<std::unique_ptr<Device>> devices;
+    devices.push_back(std::make_unique<FaultyDevice>(folder / "a.log", faults[0]));
+    devices.push_back(std::make_unique<FaultyDevice>(folder / "b.log", faults[1]));
+    Running running(std::move(devices));
+    REQUIRE(running.start().ok());
+    for (int i = 0; i < 60; ++i) {
+      faults[0].write = i % 7 == 3 || i % 11 == 5;
+      faults[1].write = i % 5 == 2 || (run == 1 && i > 50);
+      running.clock.advance(std::chrono::milliseconds(600));
+      running.add(std::to_string(i)).ignore();
+    }
+    running.log->close();
+    faults[0].write = faults[1].write = false;
+  }
+  CHECK(verified({folder / "a.log"}).broken == "");
+  CHECK(verified({folder / "b.log"}).broken == "");
+}
+
+TEST_CASE("audit log: it starts when one of two devices opens, and not when none does") {
+  Folder folder;
+  FaultyDevice::Faults broken, good;
+  broken.open = true;
+  {
+    std::vector<std::unique_ptr<Device>> devices;
+    devices.push_back(std::make_unique<FaultyDevice>(folder / "a.log", broken));
+    Running running(std::move(devices));
+    CHECK_FALSE(running.start().ok());
+    CHECK(running.sink.text().find("unplugged") != std::string::npos);
+  }
+  std::vector<std::unique_ptr<Device>> devices;
+  devices.push_back(std::make_unique<FaultyDevice>(folder / "a.log", broken));
+  devices.push_back(std::make_unique<FaultyDevice>(folder / "b.log", good));
+  Running running(std::move(devices));
+  CHECK(running.start().ok());
+  broken.open = false;
+  running.clock.advance(std::chrono::seconds(2));
+  CHECK(running.add("x").ok());
+  running.log->close();
+  CHECK(verified({folder / "a.log"}).whole);
+}
+
+TEST_CASE("audit log: without devices every append succeeds at once") {
+  Running running(std::vector<std::unique_ptr<Device>>{}, true);
+  REQUIRE(running.start().ok());
+  CHECK(running.add("x").ok());
+  const std::vector<std::string> bodies = {"{\"time\":\"t\"}"};
+  CHECK(running.log->append_group(4, bodies).ok());
+  CHECK(running.log->synced_group() == 4);
+  CHECK(running.log->position().seq == 0);
+}
+
+TEST_CASE("audit log: threads append together and the chain is whole") {
+  Folder folder;
+  constexpr int kThreads = 8, kEach = 400;
+  for (const bool always : {false, true}) {
+    const std::string file = folder / (always ? "always.log" : "soon.log");
+    Running running(file, always);
+    REQUIRE(running.start().ok());
+    std::vector<std::thread> threads;
+    std::atomic<int> failed{0};
+    for (int t = 0; t < kThreads; ++t) {
+      threads.emplace_back([&, t] {
+        for (int i = 0; i < (always ? kEach / 10 : kEach); ++i) {
+          const std::vector<std::string> pair = {
+              "{\"time\":\"t\",\"type\":\"request\",\"n\":" + std::to_string(t) + "}",
+              "{\"time\":\"t\",\"type\":\"response\",\"n\":" + std::to_string(t) + "}"};
+          if (!running.log->append_group(static_cast<std::uint64_t>(i), pair).ok()) ++failed;
+          if (t == 0 && i % 50 == 0) running.clock.advance(std::chrono::seconds(1));
+        }
+      });
+    }
+    for (auto& thread : threads) thread.join();
+    running.log->close();
+    CHECK(failed == 0);
+    const Verdict verdict = verified({file});
+    CHECK(verdict.broken == "");
+    CHECK(verdict.records >= 2u * kThreads * (always ? kEach / 10 : kEach));
+    CHECK(verdict.after_signed == 0);
+    const auto lines = lines_of(read_file(file));
+    for (std::size_t i = 0; i + 1 < lines.size(); ++i) {  // a pair stays together
+      if (lines[i].find("\"request\"") != std::string::npos)
+        CHECK(lines[i + 1].find("\"response\"") != std::string::npos);
+    }
+  }
+}
+
+TEST_CASE("audit log: rotation under load loses no line") {
+  Folder folder;
+  const std::string file = folder / "audit.log";
+  Running running(file);
+  REQUIRE(running.start().ok());
+  std::atomic<bool> stop{false};
+  std::atomic<int> added{0};
+  std::thread writer([&] {
+    while (!stop)
+      if (running.add("x").ok()) ++added;
+  });
+  std::vector<std::string> files;
+  for (int i = 0; i < 10; ++i) {
+    const int before = added;
+    REQUIRE(eventually([&] { return added > before + 20; }));
+    files.push_back(file + "." + std::to_string(i));
+    std::filesystem::rename(file, files.back());
+    CHECK(running.log->reopen().ok());
+  }
+  stop = true;
+  writer.join();
+  running.log->close();
+  files.push_back(file);
+  const Verdict verdict = verified(files);
+  CHECK(verdict.broken == "");
+  CHECK(verdict.records >= static_cast<std::uint64_t>(added));
+  int found = 0;
+  for (const auto& one : files)
+    for (const auto& line : lines_of(read_file(one)))
+      if (line.find("\"n\":\"x\"") != std::string::npos) ++found;
+  CHECK(found == added);
+  const auto first = lines_of(read_file(file)).front();
+  CHECK(first.find("\"continued\"") != std::string::npos);
+}
+
+TEST_CASE("audit log: a removed file is noticed and a new one begun") {
+  Folder folder;
+  const std::string file = folder / "audit.log";
+  Running running(file);
+  REQUIRE(running.start().ok());
+  CHECK(running.add("a").ok());
+  std::filesystem::remove(file);
+  CHECK(running.add("b").ok());
+  running.clock.advance(std::chrono::seconds(2));
+  CHECK(eventually([&] { return std::filesystem::exists(file); }));
+  CHECK(
+      eventually([&] { return running.sink.text().find("without SIGHUP") != std::string::npos; }));
+  CHECK(running.add("c").ok());
+  running.log->close();
+  const Verdict verdict = verified({file});
+  CHECK(verdict.whole);
+  CHECK(verdict.first_seq > 1);
+}
+
+TEST_CASE("audit log: a log shorter than the store remembers goes on from what is remembered") {
+  Folder folder;
+  Running running(folder / "audit.log");
+  Identity identity = test_identity();
+  identity.remembered.seq = 41;
+  identity.remembered.hash.fill(5);
+  REQUIRE(running.log->start(identity).ok());
+  CHECK(running.sink.text().find("remembers line 41") != std::string::npos);
+  running.log->close();
+  const auto first = parse_line(lines_of(read_file(folder / "audit.log")).front());
+  CHECK(first->seq == 42);
+  CHECK(first->previous == identity.remembered.hash);
+  CHECK(verified({folder / "audit.log"}).whole);
+}

@@ -1,0 +1,210 @@
+#include <doctest/doctest.h>
+
+#include "tests/audit/support.h"
+#include "vault/base/json.h"
+
+using namespace leasehold;
+using namespace leasehold::audit;
+
+namespace {
+
+constexpr std::string_view kHmacKey = "audit-key-of-the-tests";
+
+struct Keyed {
+  crypto::HmacKey key{as_bytes(kHmacKey)};
+  std::string json(std::string_view text, const std::vector<std::string>& clear = {}) const {
+    std::string out;
+    hmac_json(out, text, key, clear);
+    return out;
+  }
+  std::string hash(std::string_view value) const { return "\"" + hmac_text(value, key) + "\""; }
+};
+
+}  // namespace
+
+// HMAC-SHA256 with the key "Jefe": RFC 4231, test case 2.
+TEST_CASE("audit record: a hash is Vault's form of RFC 4231") {
+  const crypto::HmacKey key(as_bytes("Jefe"));
+  CHECK(hmac_text("what do ya want for nothing?", key) ==
+        "hmac-sha256:5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+}
+
+TEST_CASE("audit record: every string leaf is hashed, keys and other values stay") {
+  const Keyed keyed;
+  CHECK(keyed.json(R"({"a":"x","n":17,"b":true,"z":null,"f":-1.5e+3,"o":{"k":["y",{"q":""}]}})") ==
+        "{\"a\":" + keyed.hash("x") +
+            ",\"n\":17,\"b\":true,\"z\":null,\"f\":-1.5e+3,\"o\":{\"k\":[" + keyed.hash("y") +
+            ",{\"q\":" + keyed.hash("") + "}]}}");
+  CHECK(keyed.json("{}") == "{}");
+  CHECK(keyed.json("[]") == "[]");
+  CHECK(keyed.json("\"s\"") == keyed.hash("s"));
+  CHECK(keyed.json(" {\n \"a\" : [ 1 , \"x\" ]\t} ") == "{\"a\":[1," + keyed.hash("x") + "]}");
+}
+
+TEST_CASE("audit record: the value is hashed, not its spelling") {
+  const Keyed keyed;
+  CHECK(keyed.json(R"("\u0061\n\"\\\/\b\f\r\t")") == keyed.hash("a\n\"\\/\b\f\r\t"));
+  CHECK(keyed.json(R"("\u00e9\u20ac\ud83d\ude00")") == keyed.hash("\u00e9\u20ac\U0001F600"));
+  CHECK(keyed.json("\"\u00e9\"") == keyed.hash("\u00e9"));
+  std::string written;
+  write_json_string(written, "a<b>&\x01\u2028\"");
+  CHECK(keyed.json(written) == keyed.hash("a<b>&\x01\u2028\""));
+}
+
+TEST_CASE("audit record: a clear key keeps its whole value, at the top level only") {
+  const Keyed keyed;
+  CHECK(keyed.json(R"({"open":{"x":"1","y":["2"]},"shut":{"open":"3"}})", {"open"}) ==
+        R"({"open":{"x":"1","y":["2"]},"shut":{"open":)" + keyed.hash("3") + "}}");
+}
+
+TEST_CASE("audit record: what is no JSON is hashed whole") {
+  const Keyed keyed;
+  const std::vector<std::string> bad = {"secret",
+                                        "{\"a\":secret}",
+                                        "{\"a\":\"x\"",
+                                        "{\"a\" \"x\"}",
+                                        "[1,]",
+                                        "{\"a\":1,}",
+                                        "\"open",
+                                        "\"\\x41\"",
+                                        "\"\\ud800\"",
+                                        "\"\\ud800\\u0041\"",
+                                        "\"a\nb\"",
+                                        "01",
+                                        "1.",
+                                        "1e",
+                                        "-",
+                                        "{\"a\":1} x",
+                                        "",
+                                        "\"\\u12\"",
+                                        "{\"\\q\":1}",
+                                        "truesecret",
+                                        "[\"a\" \"b\"]",
+                                        "{secret:1}",
+                                        "\"\\",
+                                        "\"\\udc00\"",
+                                        "+1"};
+  for (const auto& text : bad) {
+    CAPTURE(text);
+    CHECK(keyed.json(text) == keyed.hash(text));
+  }
+  CHECK(keyed.json(std::string(100, '[') + std::string(100, ']')) ==
+        std::string(100, '[') + std::string(100, ']'));
+  const std::string deep = std::string(5000, '[') + std::string(5000, ']');
+  CHECK(keyed.json(deep) == keyed.hash(deep));
+}
+
+TEST_CASE("audit record: hashing agrees with a tree built by the parser") {
+  const Keyed keyed;
+  testing::SeededRandom random(7);
+  const std::function<Json(int)> any = [&](int depth) -> Json {
+    const auto dice = random.take<2>();
+    if (depth > 0 && dice[0] < 60) {
+      Json object = Json::object();
+      for (int i = 0; i < dice[1] % 5; ++i) object.set("k" + std::to_string(i), any(depth - 1));
+      return object;
+    }
+    if (depth > 0 && dice[0] < 100) {
+      Json array = Json::array();
+      for (int i = 0; i < dice[1] % 5; ++i) array.push(any(depth - 1));
+      return array;
+    }
+    if (dice[0] < 120) return Json(static_cast<std::int64_t>(dice[1]) - 128);
+    if (dice[0] < 130) return Json(dice[1] < 128);
+    std::string text;
+    for (int i = 0; i < dice[1] % 20; ++i) text += static_cast<char>(random.take<1>()[0] & 0x7f);
+    return Json(text);
+  };
+  const std::function<Json(const Json&)> hashed = [&](const Json& json) -> Json {
+    if (json.is_string()) return Json(hmac_text(json.text(), keyed.key));
+    if (json.is_array()) {
+      Json array = Json::array();
+      for (const Json& item : json.items()) array.push(hashed(item));
+      return array;
+    }
+    if (json.is_object()) {
+      Json object = Json::object();
+      for (const auto& member : json.members()) object.set(member.first, hashed(member.second));
+      return object;
+    }
+    return json;
+  };
+  for (int i = 0; i < 500; ++i) {
+    const Json tree = any(5);
+    CHECK(keyed.json(tree.dump()) == hashed(tree).dump());
+  }
+}
+
+TEST_CASE("audit record: no secret shows in any line, in whatever spelling") {
+  const Keyed keyed;
+  const std::vector<std::string> policies = {"default"};
+  // Each as it is stored and as JSON may spell it.
+  const std::vector<std::string> spellings = {R"("CANARY")",
+                                              R"("\u0043ANARY")",
+                                              R"("x\nCANARY")",
+                                              R"("4096CANARY17")",
+                                              R"(["CANARY"])",
+                                              R"({"k":"CANARY"})",
+                                              R"([[{"a":"CANARY"}]])",
+                                              "CANARY",
+                                              R"({"a":CANARY})",
+                                              "\"CANARY",
+                                              "\xff\xfe"
+                                              "CANARY",
+                                              R"("CANARY\ud800")",
+                                              R"({"a":"CANARY")"};
+  for (const auto& spelled : spellings) {
+    const std::string data = "{\"a\":" + spelled + "}";
+    Record record;
+    record.type = Type::response;
+    record.has_auth = true;
+    record.auth.client_token = "hvs.CANARY";
+    record.auth.accessor = "CANARY";
+    record.auth.metadata_json = data;
+    record.auth.policies = policies;
+    record.request.client_token = "hvs.CANARY\"";
+    record.request.client_token_accessor = "CANARY\n";
+    record.request.data_json = data;
+    record.response.data_json = data;
+    record.response.auth_client_token = "hvs.CANARY";
+    record.response.auth_accessor = "CANARY";
+    const std::string line = body(record, keyed.key);
+    CAPTURE(spelled);
+    CHECK(line.find("ANARY") == std::string::npos);
+    CHECK(line.find(hex(as_bytes("CANARY"))) == std::string::npos);
+    CHECK(line.find("4096") == std::string::npos);
+    CHECK(line.find('\n') == std::string::npos);
+    CHECK(parse_json(line).ok());
+  }
+}
+
+TEST_CASE("audit record: a clear key does not open the token fields") {
+  const Keyed keyed;
+  const std::vector<std::string> clear = {"client_token", "accessor", "data"};
+  Record record;
+  record.type = Type::response;
+  record.request.client_token = "CANARY";
+  record.response.auth_client_token = "CANARY";
+  record.clear_keys = clear;
+  CHECK(body(record, keyed.key).find("CANARY") == std::string::npos);
+}
+
+TEST_CASE("audit record: a stranger's text cannot end the line or add a member") {
+  const Keyed keyed;
+  Record record;
+  record.request.path = "kv/a\"},\"seq\":7\n{\"type\":\"checkpoint\"";
+  record.request.purpose = "\x01\xff\u2028";
+  record.error = "a\r\nb";
+  const std::string line = body(record, keyed.key);
+  CHECK(line.find('\n') == std::string::npos);
+  const auto parsed = parse_json(line);
+  REQUIRE(parsed.ok());
+  CHECK(parsed->find("request")->string_at("path") == record.request.path);
+  CHECK(parsed->find("seq") == nullptr);
+}
+
+TEST_CASE("audit record: an event carries its name, time and fields") {
+  CHECK(
+      event_body("lease-revoked", WallTime{1'800'000'000'000'000'000}, R"({"cause":"ttl"})") ==
+      R"({"time":"2027-01-15T08:00:00Z","type":"event","event":"lease-revoked","data":{"cause":"ttl"}})");
+}

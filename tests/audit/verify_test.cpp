@@ -1,0 +1,262 @@
+#include <doctest/doctest.h>
+
+#include "tests/audit/support.h"
+#include "tests/support/seeded_random.h"
+
+using namespace leasehold;
+using namespace leasehold::audit;
+
+namespace {
+
+// Writes a log of `count` requests, closed properly, and returns its lines.
+std::vector<std::string> sample(const std::string& file, int count = 20) {
+  Running running(file);
+  REQUIRE(running.start().ok());
+  for (int i = 0; i < count; ++i) REQUIRE(running.add(std::to_string(i)).ok());
+  running.log->close();
+  return lines_of(read_file(file));
+}
+
+Verdict of_lines(const Folder& folder, const std::vector<std::string>& lines,
+                 const VerifyOptions& options = {}) {
+  write_file(folder / "t.log", joined(lines));
+  return verified({folder / "t.log"}, options);
+}
+
+bool names(const Verdict& verdict, const std::string& text) {
+  return verdict.broken.find(text) != std::string::npos;
+}
+
+bool notes(const Verdict& verdict, const std::string& text) {
+  for (const auto& note : verdict.notes)
+    if (note.find(text) != std::string::npos) return true;
+  return false;
+}
+
+}  // namespace
+
+TEST_CASE("audit verify: any changed bit of any line is found") {
+  Folder folder;
+  const auto lines = sample(folder / "a.log", 4);
+  const std::string text = joined(lines);
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    std::string changed = text;
+    changed[i] = static_cast<char>(changed[i] ^ 1);
+    write_file(folder / "t.log", changed);
+    const Verdict verdict = verified({folder / "t.log"});
+    // The final newline only turns the last line into half a line; everything before it is whole.
+    const bool found = !verdict.whole || verdict.records < lines.size();
+    // The clock text of the final checkpoint is not signed by anything after it.
+    const bool last_time = i > text.size() - lines.back().size() && verdict.after_signed == 0 &&
+                           text.find("\"time\"", text.size() - lines.back().size()) < i &&
+                           i < text.find("\"store_id\"", text.size() - lines.back().size());
+    if (!found && !last_time) {
+      CAPTURE(i);
+      CAPTURE(changed.substr(i > 30 ? i - 30 : 0, 60));
+      FAIL_CHECK("a changed bit was not found");
+    }
+  }
+}
+
+TEST_CASE("audit verify: an edited record is named by file and line") {
+  Folder folder;
+  auto lines = sample(folder / "a.log");
+  lines[7].replace(lines[7].find("request"), 7, "reQuest");
+  const Verdict verdict = of_lines(folder, lines);
+  CHECK_FALSE(verdict.whole);
+  CHECK(names(verdict, "t.log:9: does not follow"));
+  CHECK(verdict.breaks.size() == 1);
+}
+
+TEST_CASE("audit verify: a deleted, doubled, moved or invented line is found at any place") {
+  Folder folder;
+  const auto lines = sample(folder / "a.log");
+  const auto head = parse_line(lines.back());
+  for (std::size_t i = 1; i + 1 < lines.size(); ++i) {
+    CAPTURE(i);
+    auto removed = lines;
+    removed.erase(removed.begin() + static_cast<std::ptrdiff_t>(i));
+    CHECK(names(of_lines(folder, removed), "t.log:" + std::to_string(i + 1) + ": line"));
+    auto doubled = lines;
+    doubled.insert(doubled.begin() + static_cast<std::ptrdiff_t>(i), lines[i]);
+    CHECK_FALSE(of_lines(folder, doubled).whole);
+    auto swapped = lines;
+    std::swap(swapped[i], swapped[i - 1]);
+    CHECK_FALSE(of_lines(folder, swapped).whole);
+    auto invented = lines;
+    std::string forged;
+    const auto before = parse_line(lines[i - 1]);
+    append_line(forged, before->seq + 1, line_hash(before->previous, before->seq, before->body),
+                "{\"time\":\"t\",\"type\":\"request\"}");
+    forged.pop_back();
+    invented.insert(invented.begin() + static_cast<std::ptrdiff_t>(i), forged);
+    CHECK_FALSE(of_lines(folder, invented).whole);
+    auto junk = lines;
+    junk.insert(junk.begin() + static_cast<std::ptrdiff_t>(i), "no line");
+    CHECK(names(of_lines(folder, junk), "not a line of this log"));
+  }
+}
+
+TEST_CASE("audit verify: random tampering never passes as the whole log") {
+  Folder folder;
+  const auto lines = sample(folder / "a.log", 30);
+  testing::SeededRandom random(3);
+  for (int round = 0; round < 300; ++round) {
+    auto changed = lines;
+    const auto dice = random.take<3>();
+    const std::size_t a = dice[0] % (lines.size() - 1), b = dice[1] % (lines.size() - 1);
+    switch (dice[2] % 4) {
+      case 0:
+        changed.erase(changed.begin() + static_cast<std::ptrdiff_t>(std::min(a, b)),
+                      changed.begin() + static_cast<std::ptrdiff_t>(std::max(a, b)));
+        break;
+      case 1:
+        std::swap(changed[a], changed[b]);
+        break;
+      case 2:
+        changed[a] = changed[b];
+        break;
+      default:
+        changed[a][changed[a].size() / 2] ^= 2;
+    }
+    if (changed == lines) continue;
+    const Verdict verdict = of_lines(folder, changed);
+    // Cutting off the beginning is no break, but is said.
+    CHECK(
+        (!verdict.whole || (verdict.first_seq > 1 && notes(verdict, "the log begins with line"))));
+  }
+}
+
+TEST_CASE("audit verify: a cut tail is found with a head noted elsewhere") {
+  Folder folder;
+  auto lines = sample(folder / "a.log");
+  VerifyOptions options;
+  options.head = verified({folder / "a.log"}).last_hash;
+  CHECK(of_lines(folder, lines, options).head_found);
+  lines.resize(10);
+  const Verdict verdict = of_lines(folder, lines, options);
+  CHECK_FALSE(verdict.whole);
+  CHECK(names(verdict, "occurs nowhere"));
+  const Verdict without = of_lines(folder, lines);
+  CHECK(without.whole);
+  CHECK(without.signed_seq == 1);
+  CHECK(without.after_signed == 8);
+  CHECK(notes(without, "8 records after the last signed checkpoint"));
+  CHECK(notes(without, "does not end with a closed record"));
+}
+
+TEST_CASE("audit verify: a tail cut between two starts is found") {
+  Folder folder;
+  sample(folder / "a.log", 5);
+  const auto first = lines_of(read_file(folder / "a.log"));
+  sample(folder / "a.log", 5);
+  auto lines = lines_of(read_file(folder / "a.log"));
+  CHECK(verified({folder / "a.log"}).whole);
+  CHECK(verified({folder / "a.log"}).epochs == 2);
+  lines.erase(lines.begin() + 6, lines.begin() + static_cast<std::ptrdiff_t>(first.size()));
+  CHECK_FALSE(of_lines(folder, lines).whole);
+}
+
+TEST_CASE("audit verify: a wrong key, a foreign key and a rewritten log are found") {
+  Folder folder;
+  const auto lines = sample(folder / "a.log");
+  VerifyOptions options;
+  options.public_key = crypto::ed25519_public(kSeed);
+  const Verdict good = of_lines(folder, lines, options);
+  CHECK(good.whole);
+  CHECK(good.key_was_given);
+  CHECK(good.public_key_hex == hex(*options.public_key));
+  const std::array<std::uint8_t, 32> other = {9};
+  options.public_key = crypto::ed25519_public(other);
+  const Verdict wrong = of_lines(folder, lines, options);
+  CHECK_FALSE(wrong.whole);
+  CHECK(names(wrong, "another public key"));
+  CHECK(wrong.signed_seq == 0);
+}
+
+TEST_CASE("audit verify: a forged signature is found") {
+  Folder folder;
+  auto lines = sample(folder / "a.log");
+  auto& last = lines.back();
+  const auto at = last.find("\"signature\":\"") + 13;
+  last[at] = last[at] == '0' ? '1' : '0';
+  const Verdict verdict = of_lines(folder, lines);
+  CHECK(names(verdict, "signature of the checkpoint"));
+}
+
+TEST_CASE("audit verify: files in the wrong order, or one missing between, are found") {
+  Folder folder;
+  const std::string file = folder / "audit.log";
+  Running running(file);
+  REQUIRE(running.start().ok());
+  for (int part = 1; part <= 2; ++part) {
+    CHECK(running.add("x").ok());
+    std::filesystem::rename(file, file + "." + std::to_string(part));
+    REQUIRE(running.log->reopen().ok());
+  }
+  CHECK(running.add("y").ok());
+  running.log->close();
+  const Verdict whole = verified({file + ".1", file + ".2", file});
+  CHECK(whole.broken == "");
+  CHECK(whole.whole);
+  CHECK_FALSE(verified({file + ".2", file + ".1", file}).whole);
+  CHECK(names(verified({file + ".1", file}), "audit.log:1: line"));
+  const Verdict last = verified({file});
+  CHECK(last.whole);
+  CHECK(notes(last, "the log begins with line"));
+  CHECK(last.public_key_hex == hex(crypto::ed25519_public(kSeed)));
+}
+
+TEST_CASE("audit verify: half a line at the end is a note, before another file a break") {
+  Folder folder;
+  const auto lines = sample(folder / "a.log");
+  write_file(folder / "t.log", joined(lines) + lines[3].substr(0, 40));
+  CHECK(verified({folder / "t.log"}).whole);
+  CHECK(notes(verified({folder / "t.log"}), "half a line"));
+  CHECK_FALSE(verified({folder / "t.log", folder / "a.log"}).whole);
+}
+
+TEST_CASE("audit verify: a missing file and an empty one are errors") {
+  Folder folder;
+  CHECK(verify_files({folder / "none.log"}, {}).is(Code::not_found));
+  CHECK(verify_files({folder.path()}, {}).is(Code::not_found));
+  write_file(folder / "empty.log", "");
+  CHECK(names(verified({folder / "empty.log"}), "no record at all"));
+}
+
+TEST_CASE("audit verify: at most a hundred breaks are listed and progress is told") {
+  Folder folder;
+  auto lines = sample(folder / "a.log", 400);
+  for (std::size_t i = 0; i + 1 < lines.size(); i += 2) std::swap(lines[i], lines[i + 1]);
+  std::uint64_t told = 0, total = 0;
+  VerifyOptions options;
+  options.progress = [&](std::uint64_t bytes, std::uint64_t of) {
+    told = bytes;
+    total = of;
+  };
+  const Verdict verdict = of_lines(folder, lines, options);
+  CHECK(verdict.breaks.size() == kBreaksMax);
+  CHECK(told == total);
+  CHECK(total == std::filesystem::file_size(folder / "t.log"));
+}
+
+TEST_CASE("audit verify: a remnant is believed only with its exact size and a gap record") {
+  Folder folder;
+  auto lines = sample(folder / "a.log", 2);
+  const auto last = parse_line(lines.back());
+  const Position at{last->seq, line_hash(last->previous, last->seq, last->body)};
+  const std::string junk = lines[2].substr(0, 50);
+  const auto with_gap = [&](std::uint64_t remnant) {
+    Gap gap{"file x", at, remnant};
+    auto all = lines;
+    all.push_back(junk);
+    std::string text;
+    append_line(text, at.seq + 1, at.hash, gap_body(WallTime{}, {&gap, 1}));
+    text.pop_back();
+    all.push_back(text);
+    return of_lines(folder, all);
+  };
+  CHECK(with_gap(51).whole);
+  CHECK_FALSE(with_gap(50).whole);
+  CHECK_FALSE(with_gap(0).whole);
+}

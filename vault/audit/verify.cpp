@@ -1,0 +1,275 @@
+#include "vault/audit/verify.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "vault/audit/chain_records.h"
+#include "vault/audit/line_reader.h"
+#include "vault/base/encoding.h"
+#include "vault/crypto/ed25519.h"
+
+namespace leasehold::audit {
+namespace {
+
+constexpr std::uint64_t kProgressEvery = 4u << 20;
+constexpr std::size_t kNotesMax = 1000;
+
+// Follows the chain over all files. After a break it goes on from the line that broke it, so that
+// each break is named once.
+class Verifier {
+ public:
+  explicit Verifier(const VerifyOptions& options) : options_(options), key_(options.public_key) {
+    verdict_.key_was_given = options.public_key.has_value();
+  }
+
+  Status read(const std::vector<std::string>& files) {
+    for (const std::string& file : files) {
+      struct stat status {};
+      if (::stat(file.c_str(), &status) == 0) of_ += static_cast<std::uint64_t>(status.st_size);
+    }
+    for (const std::string& file : files) {
+      last_file_ = &file == &files.back();
+      VAULT_TRY(read_file(file));
+    }
+    return {};
+  }
+
+  Verdict finish() {
+    drop_junk();
+    if (options_.head && !verdict_.head_found)
+      add_break("the head " + hex(*options_.head) +
+                " occurs nowhere: the log was cut behind it, or is another log");
+    if (verdict_.records == 0) add_break("there is no record at all");
+    verdict_.last_seq = last_.seq;
+    verdict_.last_hash = last_.hash;
+    verdict_.after_signed = verdict_.records - records_signed_;
+    verdict_.whole = verdict_.breaks.empty();
+    if (!verdict_.whole) verdict_.broken = verdict_.breaks.front();
+    if (key_) verdict_.public_key_hex = hex(*key_);
+    limits();
+    return std::move(verdict_);
+  }
+
+ private:
+  Status read_file(const std::string& file) {
+    VAULT_TRY_ASSIGN(LineReader reader, LineReader::open(file));
+    file_ = file;
+    line_number_ = 0;
+    std::string_view line;
+    for (;;) {
+      switch (reader.next(line)) {
+        case LineReader::Next::line:
+          ++line_number_;
+          check(line);
+          report_progress(line.size() + 1);
+          break;
+        case LineReader::Next::torn:
+          ++line_number_;
+          torn_end();
+          break;
+        case LineReader::Next::end:
+          return {};
+        case LineReader::Next::too_long:
+          return failure(Code::invalid, here() + "the line is longer than any log line");
+        case LineReader::Next::unreadable:
+          return failure(Code::not_found, file + ": cannot be read to its end");
+      }
+    }
+  }
+
+  void check(std::string_view text) {
+    auto line = parse_line(text);
+    if (!line.ok()) {
+      if (junk_bytes_ == 0) junk_at_ = here();
+      junk_bytes_ += text.size() + 1;
+      return;
+    }
+    std::optional<Json> own;
+    if (line->body.starts_with(kChainRecord)) own = read_chain_record(line->body);
+    follow(*line, own);
+    ++verdict_.records;
+    last_ = {line->seq, line_hash(line->previous, line->seq, line->body)};
+    last_at_ = here();
+    if (options_.head && last_.hash == *options_.head) verdict_.head_found = true;
+    if (own)
+      own_record(*line, *own);
+    else if (!line->body.starts_with(kVaultRecord))
+      add_break(here() + "the record does not begin as records do");
+  }
+
+  // Whether this line may stand behind the one before.
+  void follow(const ParsedLine& line, const std::optional<Json>& own) {
+    const Position expected = last_;
+    const bool follows = line.seq == expected.seq + 1 && line.previous == expected.hash;
+    const bool is_gap = own && own->string_at("type") == "gap";
+    if (verdict_.records == 0) verdict_.first_seq = line.seq;
+    if (is_gap && (!follows || junk_bytes_ != 0) && explained(*own, line.seq)) return;
+    if (verdict_.records == 0) return first(line);
+    drop_junk();
+    if (follows) return;
+    if (line.seq == 1)
+      add_break(here() + "a new log begins; it does not name the one before (" +
+                std::to_string(expected.seq) + " lines)");
+    else if (line.seq != expected.seq + 1)
+      add_break(here() + "line " + std::to_string(line.seq) + " of the chain stands behind line " +
+                std::to_string(expected.seq) + ": lines were removed, added or reordered");
+    else
+      add_break(here() + "does not follow from the line before: one of the two was changed (" +
+                last_at_ + "the line before)");
+  }
+
+  void first(const ParsedLine& line) {
+    drop_junk();
+    if (line.seq == 1 && line.previous != crypto::Digest{})
+      add_break(here() + "the first line of a log names a line before it");
+    if (line.seq != 1)
+      note(here() + "the log begins with line " + std::to_string(line.seq) +
+           "; the lines before it are not in these files");
+  }
+
+  // A gap record names the last line that stands before it, and the bytes of half a line between.
+  bool explained(const Json& gap, std::uint64_t seq) {
+    const Json* devices = gap.find("devices");
+    if (devices == nullptr) return false;
+    for (const Json& device : devices->items()) {
+      const auto last = position_at(device, "last_seq", "last_hash");
+      const auto remnant = static_cast<std::uint64_t>(device.integer_at("remnant"));
+      if (!last || !(*last == last_) || remnant != junk_bytes_) continue;
+      note(here() + "this device missed the lines between " + std::to_string(last->seq) + " and " +
+           std::to_string(seq) + " and says so; another device may have them");
+      junk_bytes_ = 0;
+      return true;
+    }
+    return false;
+  }
+
+  void own_record(const ParsedLine& line, const Json& own) {
+    const std::string type = own.string_at("type");
+    static constexpr std::string_view kTypes[] = {"epoch", "checkpoint", "torn",
+                                                  "gap",   "continued",  "closed"};
+    if (std::find(std::begin(kTypes), std::end(kTypes), type) == std::end(kTypes))
+      return add_break(here() + "a record of the log that this version cannot read");
+    if (type == "epoch") epoch(own);
+    if (type == "epoch" || type == "continued") adopt_key(own);
+    if (type == "checkpoint") checkpoint(line, own);
+    if (type == "torn")
+      note(here() + "after a hard stop, half a last line was cut from " + own.string_at("device"));
+    closed_ = type == "closed" || (closed_ && type == "checkpoint");
+    if (type == "epoch" || type == "continued") closed_ = false;
+  }
+
+  void epoch(const Json& own) {
+    ++verdict_.epochs;
+    if (own.integer_at("version") > 1)
+      note(here() + "written by a newer version; its rules may differ");
+    if (verdict_.epochs > 1 && !closed_)
+      note(here() + "the server started again without having closed the log: a hard stop");
+  }
+
+  void adopt_key(const Json& own) {
+    const auto named = digest_from_hex(own.string_at("public_key"));
+    if (!named) return add_break(here() + "the record names no public key");
+    if (!key_) {
+      key_ = *named;
+      note(here() +
+           "the public key is taken from the log itself; give the one that init printed "
+           "to rule out a log written anew as a whole");
+    } else if (*key_ != *named) {
+      add_break(here() + "another public key: the rest was signed by somebody else");
+    }
+  }
+
+  void checkpoint(const ParsedLine& line, const Json& own) {
+    const auto covered = position_at(own, "signed_seq", "signed_hash");
+    const auto signature = from_hex(own.string_at("signature"));
+    const auto store_id = from_hex(own.string_at("store_id"));
+    if (!covered || !signature || !store_id)
+      return add_break(here() + "the checkpoint cannot be read");
+    if (covered->seq + 1 != line.seq || covered->hash != line.previous)
+      return add_break(here() + "the checkpoint speaks of another line than the one before it");
+    if (!key_) return note_once_unsigned();
+    const Bytes message = checkpoint_message(*store_id, covered->seq, covered->hash);
+    if (!crypto::ed25519_verify(*key_, message, *signature))
+      return add_break(here() + "the signature of the checkpoint is not by this key");
+    ++verdict_.checkpoints;
+    if (!verdict_.breaks.empty()) return;
+    verdict_.signed_seq = covered->seq;
+    records_signed_ = verdict_.records;
+  }
+
+  void note_once_unsigned() {
+    if (!said_no_key_)
+      note(here() + "a checkpoint before any public key; give the key to check it");
+    said_no_key_ = true;
+  }
+
+  void torn_end() {
+    if (last_file_)
+      note(here() + "the file ends in half a line: written just now, or a hard stop");
+    else
+      add_break(here() + "the file ends in half a line and another file follows");
+  }
+
+  // Bytes that no gap record accounted for.
+  void drop_junk() {
+    if (junk_bytes_ != 0) add_break(junk_at_ + "not a line of this log");
+    junk_bytes_ = 0;
+  }
+
+  // What a good chain cannot show; said every time, because it is easily forgotten.
+  void limits() {
+    if (verdict_.whole && verdict_.after_signed > 0)
+      note(std::to_string(verdict_.after_signed) +
+           " records after the last signed checkpoint are chained but not signed");
+    if (verdict_.whole && !closed_)
+      note(
+          "the log does not end with a closed record: the server runs, or stopped hard, or the "
+          "end was cut off");
+    if (!options_.head)
+      note(
+          "a log cut at a checkpoint looks whole: compare its last line with a head noted "
+          "elsewhere (-head)");
+    note("the log shows that its records were not changed, not that everything was recorded");
+  }
+
+  void report_progress(std::uint64_t bytes) {
+    bytes_ += bytes;
+    if (!options_.progress || (bytes_ < reported_ + kProgressEvery && bytes_ < of_)) return;
+    reported_ = bytes_;
+    options_.progress(bytes_, of_);
+  }
+
+  std::string here() const { return file_ + ":" + std::to_string(line_number_) + ": "; }
+  void add_break(std::string text) {
+    if (verdict_.breaks.size() < kBreaksMax) verdict_.breaks.push_back(std::move(text));
+  }
+  void note(std::string text) {
+    if (verdict_.notes.size() < kNotesMax) verdict_.notes.push_back(std::move(text));
+  }
+
+  const VerifyOptions& options_;
+  std::optional<crypto::PublicKey> key_;
+  Verdict verdict_;
+  std::string file_;
+  bool last_file_ = false;
+  std::uint64_t line_number_ = 0;
+  Position last_;
+  std::string last_at_;
+  std::uint64_t junk_bytes_ = 0;  // lines that are none, not yet accounted for
+  std::string junk_at_;
+  bool closed_ = false;
+  bool said_no_key_ = false;
+  std::uint64_t records_signed_ = 0;
+  std::uint64_t bytes_ = 0, of_ = 0, reported_ = 0;
+};
+
+}  // namespace
+
+Result<Verdict> verify_files(const std::vector<std::string>& files, const VerifyOptions& options) {
+  Verifier verifier(options);
+  VAULT_TRY(verifier.read(files));
+  return verifier.finish();
+}
+
+}  // namespace leasehold::audit
