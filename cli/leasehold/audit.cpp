@@ -1,7 +1,13 @@
-// audit list.
+// audit list, audit verify.
+
+#include <fmt/format.h>
+
+#include <algorithm>
 
 #include "cli/leasehold/groups.h"
 #include "cli/leasehold/output.h"
+#include "vault/audit/verify.h"
+#include "vault/base/encoding.h"
 
 namespace leasehold::cli {
 namespace {
@@ -24,6 +30,74 @@ int run_list(Session& session) {
     rows.push_back(std::move(row));
   }
   return show_value(session, *answer->data(), rows);
+}
+
+constexpr Flag kVerifyFlags[] = {
+    {"head", "", Takes::value, "HASH", "A hash noted earlier, elsewhere; it must occur in the log"},
+    {"public-key", "", Takes::value, "HEX", "The key that init printed (default: the log's own)"},
+};
+
+// 32 bytes in hex: a hash or a key.
+Result<std::optional<crypto::Digest>> digest_flag(const Arguments& args, const char* flag) {
+  if (!args.has(flag)) return std::optional<crypto::Digest>();
+  const auto bytes = from_hex(args.text(flag));
+  crypto::Digest digest{};
+  if (!bytes || bytes->size() != digest.size())
+    return failure(Code::invalid, fmt::format("-{} needs 64 hexadecimal digits", flag));
+  std::copy(bytes->begin(), bytes->end(), digest.begin());
+  return std::optional<crypto::Digest>(digest);
+}
+
+Json as_json(const audit::Verdict& verdict) {
+  Json out = Json::object();
+  out.set("whole", verdict.whole);
+  out.set("records", verdict.records);
+  out.set("epochs", verdict.epochs);
+  out.set("checkpoints", verdict.checkpoints);
+  out.set("first_seq", verdict.first_seq);
+  out.set("last_seq", verdict.last_seq);
+  out.set("signed_seq", verdict.signed_seq);
+  out.set("after_signed", verdict.after_signed);
+  out.set("last_hash", hex(verdict.last_hash));
+  out.set("public_key", verdict.public_key_hex);
+  out.set("key_was_given", verdict.key_was_given);
+  out.set("head_found", verdict.head_found);
+  out.set("breaks", verdict.breaks);
+  out.set("notes", verdict.notes);
+  return out;
+}
+
+std::vector<Row> verdict_rows(const audit::Verdict& verdict) {
+  return {{"Key", "Value"},
+          {"Whole", verdict.whole ? "true" : "false"},
+          {"Records", std::to_string(verdict.records)},
+          {"Sequence", fmt::format("{} to {}", verdict.first_seq, verdict.last_seq)},
+          {"Epochs", std::to_string(verdict.epochs)},
+          {"Checkpoints", std::to_string(verdict.checkpoints)},
+          {"Signed up to", std::to_string(verdict.signed_seq)},
+          {"Records after that", std::to_string(verdict.after_signed)},
+          {"Last hash", hex(verdict.last_hash)},
+          {"Public key", verdict.public_key_hex}};
+}
+
+int run_verify(Session& session) {
+  audit::VerifyOptions options;
+  auto head = digest_flag(session.args(), "head");
+  if (!head.ok()) return session.misused(head.error().message);
+  options.head = *head;
+  auto key = digest_flag(session.args(), "public-key");
+  if (!key.ok()) return session.misused(key.error().message);
+  options.public_key = *key;
+  const auto verdict = audit::verify_files(session.args().positionals(), options);
+  if (!verdict.ok()) return session.misused("Error verifying: " + verdict.error().message);
+  show_value(session, as_json(*verdict), verdict_rows(*verdict));
+  if (session.format() == Format::table) {
+    for (const std::string& note : verdict->notes) session.line("\nnote: " + note);
+    for (const std::string& one : verdict->breaks) session.note("BROKEN " + one);
+  }
+  const bool head_missing = options.head.has_value() && !verdict->head_found;
+  if (head_missing) session.note("BROKEN the hash given with -head does not occur in this log");
+  return verdict->whole && !head_missing ? kSuccess : kRemoteError;
 }
 
 constexpr Command kCommands[] = {
