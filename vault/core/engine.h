@@ -111,11 +111,13 @@ struct Intent {
   enum class Kind : std::uint8_t {
     issue,  // creates `create.account`, under a lease
     probe,  // creates, logs in, revokes, looks; its lease is only for the case of a crash
-    check,  // looks at the target, changes nothing
+    renew,  // moves the end of the account of `lease`, then of the lease itself
+    check,  // looks at the candidate, changes nothing
     none,   // nothing to do outside after all (force, verify_connection=false): settle at once
   };
   Kind kind = Kind::issue;
   TargetId target{};
+  barrier::OrderedId lease{};  // of `renew`
   std::string role;
   // The statements that renew, a JSON array of strings, kept in the lease; empty: the target's way.
   std::string renewal_json;

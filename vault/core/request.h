@@ -2,6 +2,7 @@
 // A request as the core sees it, and its answer. Neither knows HTTP beyond a status code: api/server
 // turns bytes into a Request and a Response into bytes. Values of one request, on its io thread.
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -47,6 +48,7 @@ struct AuthInfo {  // a token handed out or renewed; `auth` of the envelope
   std::string token_type = "service";
   bool orphan = false;
   std::int64_t num_uses = 0;
+  bool renewed = false;  // the token existed before this answer
 };
 
 struct WrapInfo {
@@ -78,6 +80,8 @@ struct Response {
   std::vector<std::string> errors;  // an error answer, whatever else is set
   bool is_error = false;
   std::optional<Seconds> retry_after;
+  // Leases that must be gone (seen absent) before this answer leaves; their ids in the core.
+  std::vector<std::array<std::uint8_t, 22>> awaited;
   std::string request_id;  // set by the core
 
   bool has_body() const {

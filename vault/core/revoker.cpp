@@ -383,28 +383,29 @@ void Revoker::revoke_token_soon(const OrderedId& id) {
 
 bool Revoker::wait(RevocationWait* wait) {
   {
-    // What is gone already will not be reported again.
-    auto held = parts_.snapshots.take();
-    if (!held.ok()) {
-      wait->result = held.error();
-      return false;
-    }
     MutexLock lock(mutex_);
+    waits_.insert(wait);  // before looking: what ends meanwhile is reported
+  }
+  auto held = parts_.snapshots.take();
+  MutexLock lock(mutex_);
+  if (waits_.count(wait) == 0) return true;  // completed meanwhile: no longer ours to touch
+  if (held.ok()) {
     ReadTxn txn(**held, parts_.barrier, barrier::kCoreSpace);
     for (auto at = wait->left.begin(); at != wait->left.end();) {
       const auto mod = txn.version(lease_key(*at));
       at = mod.ok() && *mod == 0 ? wait->left.erase(at) : std::next(at);
     }
-    if (wait->left.empty()) return false;
-    waits_.insert(wait);
   }
-  wake();
-  return true;
+  woken_ = true;
+  wake_.notify_one();
+  if (!wait->left.empty()) return true;
+  waits_.erase(wait);
+  return false;
 }
 
-void Revoker::give_up(RevocationWait* wait) {
+bool Revoker::give_up(RevocationWait* wait) {
   MutexLock lock(mutex_);
-  waits_.erase(wait);
+  return waits_.erase(wait) > 0;
 }
 
 void Revoker::finished(const OrderedId& id, const Status& result) {

@@ -65,7 +65,8 @@ class Revoker {
 
   // False: nothing to wait for. Else `wait` is completed exactly once.
   bool wait(RevocationWait* wait);
-  void give_up(RevocationWait* wait);  // its deadline passed; true removal before completion
+  // Its deadline passed. False: it has been completed already.
+  bool give_up(RevocationWait* wait);
 
   struct TargetStatus {
     std::string name, space_hex;

@@ -1,0 +1,124 @@
+#include "vault/core/audit_lines.h"
+
+#include "vault/audit/record.h"
+
+namespace leasehold::core {
+
+namespace {
+
+Json object_of(const std::vector<std::pair<std::string, std::string>>& pairs) {
+  Json out = Json::object();
+  for (const auto& pair : pairs) out.set(pair.first, pair.second);
+  return out;
+}
+
+// Texts that the record only points to.
+struct Backing {
+  std::string meta, body;
+  std::vector<std::string> clear_keys;
+};
+
+void fill_auth(const InFlight& flight, Backing& backing, audit::Record& record) {
+  if (!flight.token) return;
+  const Token& token = *flight.token;
+  record.has_auth = true;
+  record.auth.client_token = flight.request.token;
+  record.auth.accessor = token.accessor;
+  record.auth.display_name = token.display_name;
+  record.auth.policies = token.policies;
+  record.auth.token_policies = token.policies;
+  record.auth.allowed = flight.decision.allowed;
+  record.auth.granting_policies = flight.granting;
+  if (token.has_meta) {
+    backing.meta = object_of(token.meta).dump();
+    record.auth.metadata_json = backing.meta;
+  }
+  record.auth.entity_id = token.entity_id;
+  record.auth.token_type = "service";
+  record.auth.token_ttl = token.creation_ttl.count();
+  record.auth.token_issue_time = token.created;
+  record.auth.num_uses = token.num_uses;
+  record.auth.remaining_uses = flight.caller.uses_left;
+}
+
+void fill_request(const InFlight& flight, Backing& backing, audit::Record& record) {
+  const Request& request = flight.request;
+  record.request.id = flight.id;
+  record.request.operation = operation_name(request.operation);
+  record.request.path = request.path;
+  if (flight.mount != nullptr) {
+    const MountInfo& mount = flight.mount->info;
+    record.request.mount_point = mount.path;
+    record.request.mount_type = mount.type;
+    record.request.mount_accessor = mount.accessor;
+    record.request.mount_class = mount.path.starts_with("auth/") ? "auth" : "secret";
+  }
+  record.request.client_token = request.token;
+  if (flight.token) record.request.client_token_accessor = flight.token->accessor;
+  if (request.body.is_object() && request.body.size() > 0) {
+    backing.body = request.body.dump();
+    record.request.data_json = backing.body;
+  }
+  record.request.remote_address = request.remote_address;
+  record.request.remote_port = request.remote_port;
+  record.request.wrap_ttl = request.wrap_ttl ? request.wrap_ttl->count() : 0;
+  record.request.purpose = request.purpose;
+}
+
+void clear_keys(const InFlight& flight, std::string_view name, Backing& backing,
+                audit::Record& record) {
+  const Json* config = flight.mount ? flight.mount->record.find("config") : nullptr;
+  if (config == nullptr) return;
+  backing.clear_keys = config->strings_at(name);
+  record.clear_keys = backing.clear_keys;
+}
+
+std::string finish(audit::Record& record, const InFlight& flight, Backing& backing) {
+  std::string text = audit::body(record, flight.live->audit_key);
+  wipe(backing.body);
+  return text;
+}
+
+}  // namespace
+
+std::string request_body(const InFlight& flight) {
+  Backing backing;
+  audit::Record record;
+  record.type = audit::Type::request;
+  record.time = flight.started;
+  fill_auth(flight, backing, record);
+  fill_request(flight, backing, record);
+  clear_keys(flight, "audit_non_hmac_request_keys", backing, record);
+  return finish(record, flight, backing);
+}
+
+std::string response_body(const InFlight& flight, const Response& answer) {
+  Backing backing;
+  audit::Record record;
+  record.type = audit::Type::response;
+  record.time = flight.live->environment.clock.now();
+  fill_auth(flight, backing, record);
+  fill_request(flight, backing, record);
+  clear_keys(flight, "audit_non_hmac_response_keys", backing, record);
+  if (answer.is_error && !answer.errors.empty()) record.error = answer.errors.front();
+  record.response.status = answer.status != 0 ? answer.status : answer.has_body() ? 200 : 204;
+  record.response.lease_id = answer.lease_id;
+  record.response.warnings = answer.warnings;
+  record.response.data_json = as_text(answer.data.reveal());
+  if (answer.auth) {
+    record.response.auth_client_token = as_text(answer.auth->client_token.reveal());
+    record.response.auth_accessor = answer.auth->accessor;
+    record.response.auth_policies = answer.auth->policies;
+    record.response.auth_ttl = answer.auth->lease_duration.count();
+  }
+  return finish(record, flight, backing);
+}
+
+std::vector<std::string> bodies_of(const InFlight& flight, const Response& answer) {
+  std::vector<std::string> bodies;
+  if (!flight.request_recorded) bodies.push_back(request_body(flight));
+  bodies.push_back(response_body(flight, answer));
+  return bodies;
+}
+
+}  // namespace leasehold::core

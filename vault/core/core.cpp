@@ -1,0 +1,315 @@
+#include "vault/core/core.h"
+
+#include "vault/core/audit_lines.h"
+
+namespace leasehold::core {
+
+Core::Core(Lifecycle& lifecycle, Workers& workers, Environment environment)
+    : lifecycle_(lifecycle), workers_(workers), environment_(std::move(environment)) {}
+
+// The road. A refusal or an error is an answer like any other: it reaches the audit log and the wire
+// by the same way. Statements with co_await keep the form that scripts/check verifies.
+Detached Core::handle(Request request, Exchange& asker) {
+  InFlight flight(std::move(request), asker);
+  Latch latch;
+  Status status = admit(flight);                               // which route, who
+  if (status.ok()) status = co_await committed(flight);        // a use is counted before anything else
+  while (status.ok()) {
+    status = co_await placed(workers_, flight.on_worker, [&] { return run(flight); });  // may they; engine
+    if (status.ok() && flight.candidate) status = co_await placed(workers_, true, [&] { return try_candidate(flight); });
+    if (status.ok() && flight.lane) status = co_await applied(flight);  // intent on record, then the target
+    if (status.ok()) status = co_await committed(flight);
+    if (!status.is(Code::conflict)) break;
+    co_await latched(latches_, flight, latch);
+    status = admit_again(flight);
+  }
+  latch.release();
+  const Status outcome = status;
+  while (flight.effect != nullptr && flight.intent && !flight.settled) {
+    status = settle_effect(flight, outcome);                   // ACTIVE, or REVOKING after a failure
+    const Status recorded = co_await committed(flight);
+    if (recorded.is(Code::conflict)) flight.settled = false;
+    if (!recorded.ok()) status = recorded;
+  }
+  if (status.ok()) status = co_await revoked(flight);          // what it revoked is gone when it answers
+  conclude(flight, status);
+  if (flight.caller.uses_left < 0) status = co_await committed(flight);  // that was the last use
+  const Status recorded = co_await placed(workers_, flight.live && environment_.audit_sync_always, [&] { return record(flight); });
+  Response answer = answer_of(flight, recorded);
+  if (flight.live != nullptr) lifecycle_.leave();
+  asker.deliver(std::move(answer));
+}
+
+Status Core::admit(InFlight& flight) {
+  flight.started = environment_.clock.now();
+  flight.id = uuid(environment_.random);
+  flight.sealed_route = lifecycle_.sealed_route(flight.request.path);
+  if (flight.sealed_route != nullptr) {
+    flight.on_worker = lifecycle_.on_worker(*flight.sealed_route, flight.request);
+    return {};
+  }
+  flight.live = lifecycle_.enter();
+  if (flight.live == nullptr) return failure(Code::unavailable, lifecycle_.why_sealed());
+  VAULT_TRY_ASSIGN(auto held, flight.live->snapshots.take());
+  ReadTxn txn(*held, flight.live->barrier, barrier::kCoreSpace);
+  VAULT_TRY_ASSIGN(flight.compiled, flight.live->registry.at(txn));
+  VAULT_TRY(route(flight));
+  VAULT_TRY(identify(flight, txn));
+  if (flight.token && flight.token->num_uses > 0)
+    flight.batch.additions.push_back({flight.live->tokens.uses_key(*flight.token), -1, 0});
+  return {};
+}
+
+// Which mount and which of its routes; none is no failure yet: first comes who asks.
+Status Core::route(InFlight& flight) {
+  const std::string_view path = flight.request.path;
+  flight.mount = flight.compiled->mounts.find(path);
+  if (flight.mount == nullptr || flight.mount->kind == nullptr) return {};
+  flight.inner_path = path.substr(flight.mount->info.path.size());
+  const RouteTrie& routes = *flight.mount->kind->routes;
+  flight.route = routes.find(flight.inner_path, flight.captures);
+  if (flight.route == nullptr && flight.inner_path.ends_with('/') &&
+      flight.request.operation == Operation::list)
+    flight.route = routes.find(flight.inner_path.substr(0, flight.inner_path.size() - 1),
+                               flight.captures);
+  if (flight.route == nullptr) return {};
+  const Operation asked = flight.request.operation;
+  for (const Action& action : flight.route->actions)
+    if (action.operation == asked ||
+        (asked == Operation::create && action.operation == Operation::update) ||
+        (asked == Operation::update && action.operation == Operation::create))
+      flight.action = &action;
+  flight.on_worker = flight.action != nullptr && (flight.action->place == Place::worker ||
+                                                  environment_.storage.reads_block());
+  return {};
+}
+
+Status Core::identify(InFlight& flight, ReadTxn& txn) {
+  if (flight.route != nullptr && flight.route->unauthenticated && flight.request.token.empty())
+    return {};
+  Unsealed& live = *flight.live;
+  const std::string& text = flight.request.token;
+  std::optional<Token> token;
+  flight.chain.clear();
+  if (!text.empty() && text.size() <= kTokenSizeMax) {
+    VAULT_TRY_ASSIGN(token, live.tokens.valid(txn, live.tokens.name_of(text).id, flight.started,
+                                              &flight.chain));
+  }
+  if (!token) {
+    if (flight.route != nullptr && flight.route->unauthenticated) return {};
+    return failure(Code::denied, "permission denied");
+  }
+  Caller& caller = flight.caller;
+  caller.present = true;
+  caller.accessor = token->accessor;
+  caller.token_id = token->id;
+  caller.display_name = token->display_name;
+  caller.policies = token->policies;
+  caller.entity_id = token->entity_id;
+  caller.is_root = token->is_root();
+  caller.expires = token->expires;
+  flight.token = std::move(token);
+  return {};
+}
+
+// After a conflict: everything is looked at again, but a use is not counted again.
+Status Core::admit_again(InFlight& flight) {
+  VAULT_TRY_ASSIGN(auto held, flight.live->snapshots.take());
+  ReadTxn txn(*held, flight.live->barrier, barrier::kCoreSpace);
+  VAULT_TRY_ASSIGN(flight.compiled, flight.live->registry.at(txn));
+  flight.action = nullptr;
+  flight.intent.reset();
+  flight.lease.reset();
+  flight.lane.reset();
+  VAULT_TRY(route(flight));
+  return identify(flight, txn);
+}
+
+Status Core::run(InFlight& flight) {
+  if (flight.sealed_route == nullptr) return run_live(flight);
+  flight.answer = lifecycle_.answer(*flight.sealed_route, flight.request);
+  return {};
+}
+
+Status Core::run_live(InFlight& flight) {
+  flight.batch.clear();
+  flight.awaited.clear();
+  flight.warnings.clear();
+  VAULT_TRY_ASSIGN(auto held, flight.live->snapshots.take());
+  if (flight.token && flight.token->num_uses > 0) {
+    ReadTxn txn(*held, flight.live->barrier, barrier::kCoreSpace);
+    VAULT_TRY_ASSIGN(const std::int64_t left, flight.live->tokens.uses_left(txn, *flight.token));
+    flight.caller.uses_left = left > 0 ? left : -1;
+  }
+  const MountInfo* mount = flight.mount ? &flight.mount->info : nullptr;
+  ReadTxn txn(*held, flight.live->barrier, mount ? mount->space : barrier::kCoreSpace);
+  VAULT_TRY(authorize(flight, txn));
+  return dispatch(flight, *held);
+}
+
+Status Core::authorize(InFlight& flight, ReadTxn& txn) {
+  Request& request = flight.request;
+  const bool writes =
+      request.operation == Operation::update || request.operation == Operation::create;
+  if (writes && flight.route != nullptr && flight.action != nullptr && flight.route->exists) {
+    Call call{request,        flight.mount->info, flight.caller, {}, flight.inner_path,
+              flight.started, environment_.random, {}};
+    for (std::size_t i = 0; i < flight.captures.size; ++i)
+      call.fields.set(std::string(flight.captures.items[i].name),
+                      Json(flight.captures.items[i].value), true);
+    VAULT_TRY_ASSIGN(const bool exists, flight.route->exists(call, txn));
+    request.operation = exists ? Operation::update : Operation::create;
+  }
+  if (flight.route != nullptr && flight.route->unauthenticated) {
+    flight.decision.allowed = true;
+    return {};
+  }
+  std::vector<std::shared_ptr<const Policy>> policies;
+  for (const std::string& name : flight.caller.policies)
+    if (auto policy = flight.compiled->policies.find(name)) policies.push_back(std::move(policy));
+  const Acl acl(std::move(policies), flight.caller.is_root, flight.started);
+  const bool sudo = flight.route != nullptr && flight.route->sudo;
+  flight.decision =
+      acl.decide(request.operation, request.path, request.body, sudo, request.wrap_ttl);
+  flight.caller.has_sudo = flight.decision.sudo || flight.caller.is_root;
+  flight.granting.clear();
+  if (flight.decision.allowed && flight.decision.policy != nullptr)
+    flight.granting.push_back(flight.decision.policy->name);
+  if (!flight.decision.allowed)
+    return failure(Code::denied, multierror("permission denied"),
+                   std::string(flight.decision.reason));
+  return {};
+}
+
+Status Core::dispatch(InFlight& flight, storage::Snapshot& snapshot) {
+  const Request& request = flight.request;
+  if (flight.mount == nullptr)
+    return failure(Code::not_found,
+                   "no handler for route \"" + request.path + "\". route entry not found.");
+  if (flight.mount->kind == nullptr)
+    return failure(Code::not_found, "no handler for route \"" + request.path +
+                                        "\". route entry found, but backend is nil.");
+  if (flight.route == nullptr) return failure(Code::not_found, multierror("unsupported path"));
+  if (request.operation == Operation::help) {
+    Json help = Json::object();
+    help.set("help", "## " + flight.route->synopsis + "\n\n" + flight.route->description);
+    help.set("see_also", nullptr);
+    flight.answer = Response::bare(200, help);
+    return {};
+  }
+  if (flight.action == nullptr)
+    return failure(Code::unsupported, multierror("unsupported operation"));
+  if (request.wrap_ttl && request.wrap_ttl->count() > 0)
+    return failure(Code::invalid, "response wrapping is not supported by this version");
+  VAULT_TRY_ASSIGN(flight.fields, fields_of(*flight.route, flight.captures, request.body,
+                                            flight.warnings));
+  guard_authority(flight);
+  if (const auto* read = std::get_if<ReadHandler>(&flight.action->handler))
+    return run_read(flight, *read, snapshot);
+  if (const auto* write = std::get_if<WriteHandler>(&flight.action->handler))
+    return run_write(flight, *write, snapshot);
+  flight.effect = &std::get<Effect>(flight.action->handler);
+  return plan_effect(flight, snapshot);
+}
+
+// What was authorised before a revocation cannot land after it.
+void Core::guard_authority(InFlight& flight) {
+  if (std::holds_alternative<ReadHandler>(flight.action->handler)) return;
+  for (const auto& link : flight.chain) flight.batch.storage.guard(link.first.view(), link.second);
+  flight.batch.storage.guard(Registry::generation_key().view(), flight.compiled->generation);
+}
+
+Status Core::run_read(InFlight& flight, const ReadHandler& handler, storage::Snapshot& snapshot) {
+  flight.batch.clear();
+  ReadTxn txn(snapshot, flight.live->barrier, flight.mount->info.space);
+  Call call{flight.request, flight.mount->info, flight.caller, std::move(flight.fields),
+            flight.inner_path, flight.started, environment_.random, {}};
+  VAULT_TRY_ASSIGN(flight.answer, handler(call, txn));
+  if (flight.answer.has_body())
+    for (auto* list : {&flight.warnings, &call.warnings})
+      for (std::string& warning : *list) flight.answer.warnings.push_back(std::move(warning));
+  return {};
+}
+
+Status Core::run_write(InFlight& flight, const WriteHandler& handler,
+                       storage::Snapshot& snapshot) {
+  WriteTxn txn(snapshot, flight.live->barrier, flight.mount->info.space, flight.batch);
+  Call call{flight.request, flight.mount->info, flight.caller, std::move(flight.fields),
+            flight.inner_path, flight.started, environment_.random, {}};
+  VAULT_TRY_ASSIGN(flight.answer, handler(call, txn));
+  if (flight.answer.has_body())
+    for (auto* list : {&flight.warnings, &call.warnings})
+      for (std::string& warning : *list) flight.answer.warnings.push_back(std::move(warning));
+  flight.awaited = std::move(flight.answer.awaited);
+  if (!flight.batch.storage.has_writes() && flight.batch.additions.empty()) {
+    flight.batch.clear();  // nothing to commit: its lines go straight to the log
+    return {};
+  }
+  flight.answer.request_id = flight.id;
+  flight.batch.audit = bodies_of(flight, flight.answer);
+  flight.answer_recorded = true;
+  return {};
+}
+
+Status Core::try_candidate(InFlight& flight) {
+  const Instant deadline = add(environment_.clock.instant(), kEffectLimit / 2);
+  const auto connection = flight.candidate->connect(flight.live->revoker->tag(), deadline);
+  const Status status = connection.ok() ? (*connection)->ping(deadline) : connection.error();
+  flight.candidate.reset();
+  return status;
+}
+
+// From the status to the answer; what was committed with its lines keeps the answer it has.
+void Core::conclude(InFlight& flight, const Status& status) {
+  flight.batch.clear();
+  if (!status.ok()) {
+    const Error& why = status.error();
+    Error shown = why;
+    if (flight.effect != nullptr && flight.effect->explain) shown = flight.effect->explain(why);
+    if (!why.detail.empty() && why.code == Code::internal)
+      environment_.log.error("request {} on {}: {}", flight.id, flight.request.path, why.detail);
+    flight.answer = error_response(shown);
+    flight.answer_recorded = false;
+  }
+  flight.answer.request_id = flight.id;
+  if (flight.lease && status.ok() && flight.effect != nullptr) flight.answer_recorded = true;
+  if (flight.lease && flight.effect != nullptr) flight.live->revoker->release(flight.lease->id);
+  if (flight.caller.uses_left >= 0) return;
+  auto held = flight.live->snapshots.take();
+  if (!held.ok()) return;
+  WriteTxn txn(**held, flight.live->barrier, barrier::kCoreSpace, flight.batch);
+  flight.live->tokens.revoke(txn, *flight.token, flight.started).ignore();
+}
+
+Status Core::record(InFlight& flight) {
+  if (flight.live == nullptr) return {};
+  if (flight.unaudited) return failure(Code::internal, "no audit device");
+  if (flight.answer_recorded) return {};
+  const std::vector<std::string> bodies = bodies_of(flight, flight.answer);
+  return flight.live->audit->append(bodies);
+}
+
+Response Core::answer_of(InFlight& flight, const Status& recorded) {
+  if (recorded.ok()) return std::move(flight.answer);
+  // Nothing secret leaves without a record of it, and what was just issued ends.
+  if (flight.lease && flight.effect != nullptr) flight.live->revoker->revoke_soon(flight.lease->id);
+  if (flight.answer.auth)
+    if (const auto id = flight.live->tokens.id_of_accessor(flight.answer.auth->accessor))
+      flight.live->revoker->revoke_token_soon(*id);
+  Response answer = Response::refused(500, multierror("internal error"));
+  answer.request_id = flight.id;
+  return answer;
+}
+
+void Core::undelivered(Response&& answer) {
+  Unsealed* live = lifecycle_.enter();
+  if (live == nullptr) return;
+  if (!answer.lease_id.empty() && !answer.data.empty())
+    if (const auto id = live->leases.id_of(answer.lease_id)) live->revoker->revoke_soon(*id);
+  if (answer.auth && !answer.auth->renewed)
+    if (const auto id = live->tokens.id_of_accessor(answer.auth->accessor))
+      live->revoker->revoke_token_soon(*id);
+  lifecycle_.leave();
+}
+
+}  // namespace leasehold::core

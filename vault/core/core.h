@@ -1,0 +1,44 @@
+#pragma once
+// The request path. `handle` is the whole road and the only coroutine; its stations may suspend it, and
+// nothing else here knows about threads. There is no second way in.
+
+#include "vault/core/in_flight.h"
+#include "vault/core/latches.h"
+#include "vault/core/lifecycle.h"
+#include "vault/core/stations.h"
+
+namespace leasehold::core {
+
+class Core {
+ public:
+  Core(Lifecycle& lifecycle, Workers& workers, Environment environment);
+
+  // From an io thread's loop; `asker` gets exactly one answer there. It must live until then.
+  Detached handle(Request request, Exchange& asker);
+  // The answer could not leave: what it handed out is revoked.
+  void undelivered(Response&& answer);
+
+ private:
+  Status admit(InFlight& flight);
+  Status route(InFlight& flight);
+  Status identify(InFlight& flight, ReadTxn& txn);
+  Status admit_again(InFlight& flight);
+  Status run(InFlight& flight);
+  Status run_live(InFlight& flight);
+  Status authorize(InFlight& flight, ReadTxn& txn);
+  Status dispatch(InFlight& flight, storage::Snapshot& snapshot);
+  Status run_read(InFlight& flight, const ReadHandler& handler, storage::Snapshot& snapshot);
+  Status run_write(InFlight& flight, const WriteHandler& handler, storage::Snapshot& snapshot);
+  Status try_candidate(InFlight& flight);
+  void guard_authority(InFlight& flight);
+  void conclude(InFlight& flight, const Status& status);
+  Status record(InFlight& flight);
+  Response answer_of(InFlight& flight, const Status& recorded);
+
+  Lifecycle& lifecycle_;
+  Workers& workers_;
+  Environment environment_;
+  Latches latches_;
+};
+
+}  // namespace leasehold::core

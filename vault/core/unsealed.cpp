@@ -1,0 +1,98 @@
+#include "vault/core/unsealed.h"
+
+#include "vault/base/encoding.h"
+
+namespace leasehold::core {
+
+namespace {
+
+// The committer's way to the audit log; it knows commit groups, the log does not care what they are.
+class LogDrain final : public commit::Drain {
+ public:
+  explicit LogDrain(audit::AuditLog& log) : log_(log) {}
+  Status append(std::uint64_t group, std::span<const std::string> bodies) override {
+    return log_.append_group(group, bodies);
+  }
+  std::uint64_t synced_group() override { return log_.synced_group(); }
+
+ private:
+  audit::AuditLog& log_;
+};
+
+target::Tag tag_of(const StoreIdentity& identity, const commit::Incarnation& incarnation) {
+  // Lower-case letters and digits only: the tag becomes part of account names.
+  target::Tag tag;
+  tag.cluster = hex(identity.store).substr(0, 6);
+  tag.incarnation = hex(incarnation).substr(0, 16);
+  return tag;
+}
+
+}  // namespace
+
+Unsealed::Unsealed(const Environment& env, StoreIdentity id, barrier::KeyRing keys,
+                   std::vector<std::unique_ptr<audit::Device>> devices)
+    : environment(env),
+      identity(std::move(id)),
+      barrier(identity.store, std::move(keys), environment.random),
+      audit_key(barrier.keys().audit_hmac.reveal()),
+      snapshots(environment.storage),
+      registry(environment.engine_kinds(), environment.ttls, environment.log),
+      tokens(barrier, environment.random),
+      leases(barrier),
+      audit(std::make_unique<audit::AuditLog>(std::move(devices), environment.audit_sync_always,
+                                              environment.clock, environment.log)),
+      drain(std::make_unique<LogDrain>(*audit)),
+      committer(environment.storage, barrier, environment.clock, environment.log),
+      since(environment.clock.now()) {}
+
+Result<std::unique_ptr<Unsealed>> Unsealed::make(const Environment& environment,
+                                                 StoreIdentity identity, barrier::KeyRing keys) {
+  VAULT_TRY_ASSIGN(auto devices, environment.audit_devices());
+  std::unique_ptr<Unsealed> live(
+      new Unsealed(environment, std::move(identity), std::move(keys), std::move(devices)));
+  VAULT_TRY(live->start());
+  return live;
+}
+
+Status Unsealed::start() {
+  audit::Identity who;
+  who.store_id = to_bytes(identity.store);
+  who.sign_seed = barrier.keys().audit_sign.reveal();
+  {
+    VAULT_TRY_ASSIGN(auto held, snapshots.take());
+    VAULT_TRY_ASSIGN(const auto head, commit::read_head(*held, barrier));
+    if (head && environment.never_before) environment.never_before(head->time_seen);
+  }
+  VAULT_TRY(audit->start(who));
+  VAULT_TRY(committer.start(*drain, environment.random));
+  revoker = std::make_unique<Revoker>(
+      Revoker::Parts{environment.storage, barrier, committer, snapshots, registry, tokens, leases,
+                     environment.clock, environment.log,
+                     tag_of(identity, committer.incarnation())});
+  return {};
+}
+
+Unsealed::~Unsealed() {
+  if (revoker) revoker->stop();
+  committer.stop();
+  audit->close();
+}
+
+Result<SecretBytes> Unsealed::write_initial(std::string_view wanted_root, bool dev_secret_mount) {
+  const WallTime now = environment.clock.now();
+  VAULT_TRY_ASSIGN(auto held, snapshots.take());
+  commit::Batch batch;
+  WriteTxn txn(*held, barrier, barrier::kCoreSpace, batch);
+  VAULT_TRY(registry.write_initial(txn, environment.random, dev_secret_mount));
+  VAULT_TRY(put_policy(txn, "default", default_policy_text(), now));
+  Token root;
+  root.created = now;
+  root.path = "auth/token/root";
+  root.display_name = "root";
+  root.policies = {"root"};
+  VAULT_TRY_ASSIGN(SecretBytes text, tokens.create(txn, root, wanted_root, true));
+  VAULT_TRY(committer.commit(batch).status());
+  return text;
+}
+
+}  // namespace leasehold::core
