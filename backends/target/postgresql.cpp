@@ -1,0 +1,159 @@
+#include "backends/target/postgresql.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "backends/target/postgresql_accounts.h"
+#include "backends/target/statements.h"
+#include "vault/base/encoding.h"
+
+namespace leasehold::postgresql {
+namespace {
+
+constexpr std::size_t kNameMax = 63;  // NAMEDATALEN - 1
+constexpr std::size_t kRoleMax = 8;
+constexpr unsigned kConnectionsMax = 64;
+constexpr std::string_view kNamePlace = "{{username}}", kPasswordPlace = "{{password}}";
+
+bool is_url(std::string_view text) {
+  return text.substr(0, 11) == "postgres://" || text.substr(0, 13) == "postgresql://";
+}
+
+std::string percent_encoded(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '-' || c == '_' || c == '.' || c == '~';
+    if (plain)
+      out += c;
+    else
+      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  }
+  return out;
+}
+
+// A value of a keyword string: 'it\'s'.
+std::string conninfo_quoted(std::string_view text) {
+  std::string out = "'";
+  for (const char c : text) {
+    if (c == '\'' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + '\'';
+}
+
+std::string substituted(std::string text, std::string_view place, const std::string& value) {
+  for (auto at = text.find(place); at != std::string::npos;
+       at = text.find(place, at + value.size()))
+    text.replace(at, place.size(), value);
+  return text;
+}
+
+// libpq 15 looks for ~/.postgresql/root.crt alone; the machine's own list is what an operator
+// means.
+std::string system_certificates() {
+  for (const char* path : {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
+                           "/etc/ssl/cert.pem"})
+    if (access(path, R_OK) == 0) return path;
+  return {};
+}
+
+void require_verified_tls(Parameters& parameters) {
+  if (parameters.get("sslmode").empty() && !parameters.is_local())
+    parameters.set("sslmode", "verify-full");
+  const bool verifies = parameters.get("sslmode").substr(0, 7) == "verify-";
+  if (verifies && parameters.get("sslrootcert").empty())
+    if (std::string path = system_certificates(); !path.empty())
+      parameters.set("sslrootcert", std::move(path));
+}
+
+std::string safe_part(std::string_view text, std::size_t limit) {
+  std::string out;
+  for (char c : text.substr(0, limit)) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+    out += plain ? c : '_';
+  }
+  return out;
+}
+
+class PostgreSql final : public target::Target {
+ public:
+  explicit PostgreSql(std::shared_ptr<Server> server) : server_(std::move(server)) {}
+
+  Result<std::unique_ptr<target::Connection>> connect(const target::Tag& tag,
+                                                      Instant deadline) override {
+    VAULT_TRY_ASSIGN(auto opened, server_->open(tag, {}, deadline));
+    return std::unique_ptr<target::Connection>(
+        std::make_unique<Accounts>(server_, tag, std::move(opened)));
+  }
+  Status try_login(const std::string& account, const SecretBytes& password,
+                   Instant deadline) override {
+    return server_->try_login(account, password, deadline);
+  }
+  std::string account_name(const target::Tag& tag, std::string_view role,
+                           std::string_view id) const override {
+    const std::string end = "-" + safe_part(id, 32);
+    std::string name = target::account_prefix(tag) + safe_part(role, kRoleMax);
+    return name.substr(0, kNameMax - end.size()) + end;
+  }
+  std::string_view kind() const override { return "postgresql"; }
+  unsigned connections_max() const override { return server_->settings().connections_max; }
+
+ private:
+  const std::shared_ptr<Server> server_;
+};
+
+}  // namespace
+
+Result<Settings> Settings::parse(const Json& json) {
+  Settings settings;
+  settings.url = json.string_at("connection_url");
+  settings.username = json.string_at("username");
+  std::string password = json.string_at("password");
+  settings.password = SecretBytes(password);
+  wipe(password);
+  settings.escape = !json.bool_at("disable_escaping");
+  if (settings.url.empty()) return failure(Code::invalid, "connection_url cannot be empty");
+  const std::string how = json.string_at("password_authentication", "password");
+  if (how != "password" && how != "scram-sha-256")
+    return failure(Code::invalid,
+                   "password_authentication must be \"password\" or \"scram-sha-256\"");
+  settings.scram = how == "scram-sha-256";
+  const std::int64_t limit = json.integer_at("max_open_connections", 4);
+  if (limit < 0 || limit > kConnectionsMax)
+    return failure(Code::invalid,
+                   fmt::format("max_open_connections must be between 0 and {}", kConnectionsMax));
+  if (limit > 0) settings.connections_max = static_cast<unsigned>(limit);
+  VAULT_TRY(settings.parameters());
+  return settings;
+}
+
+Result<Parameters> Settings::parameters() const {
+  const auto placed = [&](std::string_view value) {
+    if (!is_url(url)) return conninfo_quoted(value);
+    return escape ? percent_encoded(value) : std::string(value);
+  };
+  std::string secret = placed(as_text(password.reveal()));
+  // The password last: nothing inside it is taken for a mark.
+  std::string text =
+      substituted(substituted(url, kNamePlace, placed(username)), kPasswordPlace, secret);
+  Result<Parameters> parsed = Parameters::parse(text);
+  wipe(text);
+  wipe(secret);
+  if (!parsed.ok()) return parsed;
+  if (parsed->get("user").empty() && !username.empty()) parsed->set("user", username);
+  if (parsed->get("password").empty() && !password.empty())
+    parsed->set("password", std::string(as_text(password.reveal())));
+  require_verified_tls(*parsed);
+  return parsed;
+}
+
+Result<std::unique_ptr<target::Target>> make_target(const Json& settings, Clock& clock,
+                                                    Random& random) {
+  VAULT_TRY_ASSIGN(auto parsed, Settings::parse(settings));
+  return std::unique_ptr<target::Target>(
+      std::make_unique<PostgreSql>(std::make_shared<Server>(std::move(parsed), clock, random)));
+}
+
+}  // namespace leasehold::postgresql

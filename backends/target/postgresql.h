@@ -1,0 +1,26 @@
+#pragma once
+// PostgreSQL as a target, over libpq without blocking calls: every wait is bounded by its deadline.
+//
+// Settings, as in a database engine's connection: `connection_url` (a URL or a keyword string with
+// {{username}} and {{password}}), `username`, `password`, `disable_escaping`,
+// `max_open_connections`, `password_authentication` ("password", or "scram-sha-256": the server is
+// sent a verifier, so that the password is never in its log). Without `sslmode` the server's
+// certificate is verified in full, except on loopback and unix sockets.
+//
+// The manager needs CREATEROLE, pg_signal_backend and ADMIN OPTION on what it grants; errors name
+// what is missing. Accounts in owner's or grantee's role are cleaned in every database first.
+// Thread safety: a target from any thread, a connection from one at a time.
+// Source: PostgreSQL 15 documentation, 34 (libpq), 22.5 (dropping roles); RFC 5802, RFC 7677.
+
+#include <memory>
+
+#include "vault/base/json.h"
+#include "vault/target/target.h"
+
+namespace leasehold::postgresql {
+
+// `clock` and `random` outlive every connection.
+Result<std::unique_ptr<target::Target>> make_target(const Json& settings, Clock& clock,
+                                                    Random& random);
+
+}  // namespace leasehold::postgresql

@@ -1,0 +1,235 @@
+#include "backends/target/postgresql_accounts.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "backends/target/scram.h"
+#include "backends/target/statements.h"
+#include "vault/base/encoding.h"
+
+namespace leasehold::postgresql {
+namespace {
+
+constexpr Seconds kGrace{5};  // an account outlives its lease by this much if nobody can revoke it
+constexpr Nanos kStatementTimeout = std::chrono::seconds(10);
+constexpr Nanos kEndingTimeout = std::chrono::seconds(2);
+constexpr Nanos kSkewIgnored = std::chrono::seconds(2);
+constexpr int kHasConnectionCheck = 140000;  // client_connection_check_interval
+
+std::string application_prefix(const target::Tag& tag) { return "leasehold-" + tag.cluster + "-"; }
+
+std::string application_name(const target::Tag& tag, Random& random) {
+  return application_prefix(tag) + tag.incarnation + "-" + hex(random.take<4>());
+}
+
+std::string set_up_statements(int server_version) {
+  std::string sql =
+      "SET statement_timeout = '10s'; SET lock_timeout = '5s';"
+      "SET idle_in_transaction_session_timeout = '10s'; SET standard_conforming_strings = on;";
+  // A server that notices a lost client does not finish what the client had begun.
+  if (server_version >= kHasConnectionCheck) sql += "SET client_connection_check_interval = '1s';";
+  return sql +
+         "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint, current_user,"
+         " current_database(), (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)";
+}
+
+Error refused_name() {
+  return failure(Code::denied,
+                 "the account name or password has a character that cannot be put in a statement");
+}
+
+}  // namespace
+
+Result<Server::Opened> Server::open(const target::Tag& tag, std::string_view database,
+                                    Instant deadline) {
+  VAULT_TRY_ASSIGN(Parameters parameters, settings_.parameters());
+  Opened opened;
+  opened.name = application_name(tag, random_);
+  parameters.set("application_name", opened.name);
+  if (!database.empty()) parameters.set("dbname", std::string(database));
+  VAULT_TRY_ASSIGN(opened.session, Session::open(parameters, clock_, deadline));
+  Result<Rows> rows =
+      opened.session->run(set_up_statements(opened.session->server_version()), deadline);
+  if (!rows.ok()) return failure(Code::unavailable, rows.error().message, rows.error().detail);
+  const Row& row = rows->at(0);
+  opened.user = row[1];
+  opened.database = row[2];
+  opened.superuser = row[3] == "t";
+  opened.ahead = Millis(std::stoll(row[0]) - clock_.now().millis());
+  return opened;
+}
+
+Status Server::try_login(const std::string& account, const SecretBytes& password,
+                         Instant deadline) {
+  VAULT_TRY_ASSIGN(Parameters parameters, settings_.parameters());
+  parameters.set("application_name", "leasehold-login-trial");
+  parameters.set("user", account);
+  parameters.set("password", std::string(as_text(password.reveal())));
+  VAULT_TRY_ASSIGN(const auto session, Session::open(parameters, clock_, deadline));
+  return {};
+}
+
+void Server::abandon(const target::Tag& tag, const std::string& name) {
+  // Asked of the server on another connection: bounded and encrypted, unlike libpq's own cancel.
+  const Instant deadline = add(clock_.instant(), kEndingTimeout);
+  Result<Opened> opened = open(tag, {}, deadline);
+  const std::string from_name =
+      "FROM pg_stat_activity WHERE application_name = " + quote_literal(name);
+  while (opened.ok()) {
+    const auto rows =
+        opened->session->run("SELECT pg_terminate_backend(pid) " + from_name, deadline);
+    if (!rows.ok()) break;
+    if (rows->empty()) return;
+    if (!opened->session->run("SELECT pg_sleep(0.02)", deadline).ok()) break;
+  }
+  give_back_abandoned({name});
+}
+
+std::vector<std::string> Server::take_abandoned() {
+  MutexLock lock(mutex_);
+  return std::exchange(abandoned_, {});
+}
+
+void Server::give_back_abandoned(std::vector<std::string> names) {
+  MutexLock lock(mutex_);
+  abandoned_.insert(abandoned_.end(), names.begin(), names.end());
+}
+
+Result<Rows> Accounts::run(const std::string& sql, Instant deadline) {
+  Result<Rows> rows = manager_.session->run(sql, deadline);
+  // Ended by the server's own limit, or by ours: nothing of ours may still be at work there.
+  if (rows.is(Code::deadline)) server_->abandon(tag_, manager_.name);
+  return rows;
+}
+
+std::string Accounts::expiration(WallTime not_after) const {
+  WallTime at = add(not_after, kGrace);
+  // The server compares with its own clock.
+  const bool skewed = manager_.ahead > kSkewIgnored || manager_.ahead < -kSkewIgnored;
+  return expiration_text(skewed ? add(at, manager_.ahead) : at);
+}
+
+Result<Rows> Accounts::run_with_password(const std::vector<std::string>& statements,
+                                         const std::string& account, const SecretBytes& password,
+                                         std::string_view until, Instant deadline) {
+  if (!stays_quoted(account) || !stays_quoted(as_text(password.reveal()))) return refused_name();
+  const SecretBytes sent =
+      server_->settings().scram ? scram_verifier(password, server_->random()) : password.clone();
+  std::string sql = render(statements, {account, as_text(sent.reveal()), until});
+  manager_.session->hide(as_text(password.reveal()));
+  manager_.session->hide(as_text(sent.reveal()));
+  Result<Rows> rows = run(sql, deadline);
+  manager_.session->unhide();
+  wipe(sql);
+  return rows;
+}
+
+Status Accounts::create(const target::CreateOrder& order, Instant deadline) {
+  if (order.statements.empty()) return failure(Code::denied, "empty creation statements");
+  const std::int64_t left = deadline.ns - server_->clock().instant().ns;
+  if (left <= 0) return failure(Code::unavailable, "no time was left to create the account");
+  // The server gives up before we do.
+  std::vector<std::string> statements{fmt::format(
+      "SET LOCAL statement_timeout = {}",
+      std::max<std::int64_t>(1, std::min(left, kStatementTimeout.count()) * 9 / 10 / 1'000'000))};
+  statements.insert(statements.end(), order.statements.begin(), order.statements.end());
+  const Result<Rows> rows = run_with_password(statements, order.account, order.password,
+                                              expiration(order.not_after), deadline);
+  if (rows.ok()) return {};
+  if (rows.is(Code::deadline)) return rows.error();
+  return after_failed_create(order, rows.error(), deadline);
+}
+
+// The statements are one transaction unless they commit by themselves; then a part has happened.
+Status Accounts::after_failed_create(const target::CreateOrder& order, const Error& why,
+                                     Instant deadline) {
+  if (!stays_quoted(order.account)) return why;
+  if (!order.rollback_statements.empty()) {
+    // Its own failure says nothing: the look below does.
+    [[maybe_unused]] const auto rolled_back =
+        run(render(order.rollback_statements, {order.account, {}, {}}), deadline);
+  }
+  const Result<std::string> oid = oid_of(order.account, deadline);
+  if (oid.ok() && oid->empty()) return why;
+  return failure(Code::deadline, why.message, "the account may exist: " + why.detail);
+}
+
+Status Accounts::renew(const target::RenewOrder& order, Instant deadline) {
+  if (!stays_quoted(order.account)) return refused_name();
+  const std::string until = expiration(order.not_after);
+  static const std::vector<std::string> own{"ALTER ROLE \"{{name}}\" VALID UNTIL '{{expiration}}'"};
+  const auto& statements = order.statements.empty() ? own : order.statements;
+  VAULT_TRY(run(render(statements, {order.account, {}, until}), deadline));
+  return {};
+}
+
+Status Accounts::set_password(const std::string& account, const SecretBytes& password,
+                              const std::vector<std::string>& statements, Instant deadline) {
+  static const std::vector<std::string> own{"ALTER ROLE \"{{name}}\" PASSWORD '{{password}}'"};
+  VAULT_TRY(
+      run_with_password(statements.empty() ? own : statements, account, password, {}, deadline));
+  return {};
+}
+
+Result<std::vector<std::string>> Accounts::list(const std::string& prefix, Instant deadline) {
+  VAULT_TRY_ASSIGN(const Rows rows,
+                   run(fmt::format("SELECT rolname FROM pg_roles WHERE left(rolname::text, {}) = {}"
+                                   " ORDER BY 1",
+                                   prefix.size(), quote_literal(prefix)),
+                       deadline));
+  std::vector<std::string> names;
+  for (const Row& row : rows) names.push_back(row[0]);
+  return names;
+}
+
+Status Accounts::ping(Instant deadline) {
+  VAULT_TRY(run("SELECT 1", deadline));
+  return {};
+}
+
+Result<std::string> Accounts::oid_of(std::string_view account, Instant deadline) {
+  VAULT_TRY_ASSIGN(
+      const Rows rows,
+      run("SELECT oid FROM pg_roles WHERE rolname = " + quote_literal(account), deadline));
+  return rows.empty() ? std::string() : rows[0][0];
+}
+
+Result<std::uint32_t> Accounts::end_sessions(const std::string& which, Instant deadline) {
+  const std::string sql =
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND " +
+      which;
+  std::size_t most = 0;
+  while (true) {
+    VAULT_TRY_ASSIGN(const Rows rows, run(sql, deadline));
+    if (rows.empty()) return static_cast<std::uint32_t>(most);
+    most = std::max(most, rows.size());
+    if (server_->clock().instant() >= deadline)
+      return failure(Code::unavailable, "sessions were told to end and have not ended yet");
+    VAULT_TRY(run("SELECT pg_sleep(0.02)", deadline));
+  }
+}
+
+Status Accounts::end_other_incarnations(Instant deadline) {
+  const std::string cluster = application_prefix(tag_);
+  const std::string own = cluster + tag_.incarnation + "-";
+  VAULT_TRY(end_sessions(
+      fmt::format("left(application_name, {}) = {} AND left(application_name, "
+                  "{}) <> {}",
+                  cluster.size(), quote_literal(cluster), own.size(), quote_literal(own)),
+      deadline));
+  return {};
+}
+
+Status Accounts::end_abandoned(Instant deadline) {
+  std::vector<std::string> names = server_->take_abandoned();
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const auto ended = end_sessions("application_name = " + quote_literal(names[i]), deadline);
+    if (ended.ok()) continue;
+    server_->give_back_abandoned({names.begin() + static_cast<std::ptrdiff_t>(i), names.end()});
+    return ended.error();
+  }
+  return {};
+}
+
+}  // namespace leasehold::postgresql

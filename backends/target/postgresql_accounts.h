@@ -1,0 +1,107 @@
+#pragma once
+// Accounts of a PostgreSQL server through one managing session. Revocation, the longest procedure,
+// is in postgresql_revoke.cpp. Thread safety: none; `Server` is shared by the connections of a
+// target.
+
+#include <memory>
+#include <optional>
+
+#include "backends/target/postgresql_session.h"
+#include "vault/base/json.h"
+#include "vault/base/mutex.h"
+#include "vault/base/random.h"
+#include "vault/target/target.h"
+
+namespace leasehold::postgresql {
+
+struct Settings {
+  std::string url;
+  std::string username;
+  SecretBytes password;
+  bool escape = true;  // percent-encode what is substituted into a URL
+  bool scram = false;
+  unsigned connections_max = 4;
+
+  static Result<Settings> parse(const Json& settings);
+  Result<Parameters> parameters() const;
+};
+
+// Outlives its target while a connection is open, hence shared.
+class Server {
+ public:
+  Server(Settings settings, Clock& clock, Random& random)
+      : settings_(std::move(settings)), clock_(clock), random_(random) {}
+
+  // A tagged session with our own limits set. `database`: another one than the settings name.
+  struct Opened {
+    std::unique_ptr<Session> session;
+    std::string name;  // its application_name
+    std::string user, database;
+    bool superuser = false;
+    Nanos ahead{0};  // of the server's clock
+  };
+  Result<Opened> open(const target::Tag& tag, std::string_view database, Instant deadline);
+  Status try_login(const std::string& account, const SecretBytes& password, Instant deadline);
+
+  // A session of ours that was given up while the server may still be at work in it.
+  void abandon(const target::Tag& tag, const std::string& name);
+  std::vector<std::string> take_abandoned();
+  void give_back_abandoned(std::vector<std::string> names);
+
+  const Settings& settings() const { return settings_; }
+  Clock& clock() { return clock_; }
+  Random& random() { return random_; }
+
+ private:
+  const Settings settings_;
+  Clock& clock_;
+  Random& random_;
+  Mutex mutex_;
+  std::vector<std::string> abandoned_ GUARDED_BY(mutex_);
+};
+
+class Accounts final : public target::Connection {
+ public:
+  Accounts(std::shared_ptr<Server> server, target::Tag tag, Server::Opened opened)
+      : server_(std::move(server)), tag_(std::move(tag)), manager_(std::move(opened)) {}
+
+  Status create(const target::CreateOrder& order, Instant deadline) override;
+  Status renew(const target::RenewOrder& order, Instant deadline) override;
+  Result<target::Revoked> revoke(const target::RevokeOrder& order, Instant deadline) override;
+  Status end_other_incarnations(Instant deadline) override;
+  Result<std::vector<std::string>> list(const std::string& prefix, Instant deadline) override;
+  Status set_password(const std::string& account, const SecretBytes& password,
+                      const std::vector<std::string>& statements, Instant deadline) override;
+  Status ping(Instant deadline) override;
+
+ private:
+  struct Found {  // an account as revocation finds it
+    std::string oid;
+    std::string quoted;
+  };
+
+  Result<Rows> run(const std::string& sql, Instant deadline);
+  Result<Rows> run_with_password(const std::vector<std::string>& statements,
+                                 const std::string& account, const SecretBytes& password,
+                                 std::string_view expiration, Instant deadline);
+  Status after_failed_create(const target::CreateOrder& order, const Error& why, Instant deadline);
+  std::string expiration(WallTime not_after) const;
+  Result<std::string> oid_of(std::string_view account, Instant deadline);
+  // Ends the sessions that `which` (a condition on pg_stat_activity) selects, until none is left.
+  Result<std::uint32_t> end_sessions(const std::string& which, Instant deadline);
+  Status end_abandoned(Instant deadline);
+
+  Status disable(const Found& account, Instant deadline);
+  Result<std::uint32_t> end_sessions_of(const Found& account, Instant deadline);
+  Status become_member(const Found& account, Instant deadline);
+  Status drop_owned(const Found& account, Instant deadline);
+  Status drop_owned_in(const Found& account, const std::string& database, Instant deadline);
+  Status drop(const Found& account, Instant deadline);
+  Status see_absent(const target::RevokeOrder& order, const Found& account, Instant deadline);
+
+  const std::shared_ptr<Server> server_;
+  const target::Tag tag_;
+  Server::Opened manager_;
+};
+
+}  // namespace leasehold::postgresql

@@ -1,0 +1,293 @@
+#include "backends/target/postgresql_session.h"
+
+#include <arpa/inet.h>
+#include <libpq-fe.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <array>
+
+namespace leasehold::postgresql {
+namespace {
+
+constexpr std::string_view kNoAnswer = "PostgreSQL did not answer in time";
+constexpr std::size_t kMessageMax = 500;
+
+bool starts_with(std::string_view text, std::string_view prefix) {
+  return text.substr(0, prefix.size()) == prefix;
+}
+
+void replace_all(std::string& text, std::string_view from, std::string_view to) {
+  if (from.empty()) return;
+  for (auto at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
+    text.replace(at, from.size(), to);
+}
+
+std::string trimmed(std::string_view text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.remove_suffix(1);
+  return std::string(text.substr(0, kMessageMax));
+}
+
+// 127.0.0.0/8 as numbers; "127.db.example" is a name.
+bool is_loopback_v4(std::string_view host) {
+  in_addr address{};
+  return inet_pton(AF_INET, std::string(host).c_str(), &address) == 1 &&
+         ntohl(address.s_addr) >> 24 == 127;
+}
+
+bool is_local_host(std::string_view host) {
+  return host.empty() || host.front() == '/' || host.front() == '@' || host == "localhost" ||
+         host == "::1" || is_loopback_v4(host);
+}
+
+bool all_local(std::string_view hosts) {
+  while (true) {
+    const auto comma = hosts.find(',');
+    if (!is_local_host(hosts.substr(0, comma))) return false;
+    if (comma == std::string_view::npos) return true;
+    hosts.remove_prefix(comma + 1);
+  }
+}
+
+// libpq says why a connection failed in words only; asked for verbosity it adds "FATAL:  28P01: ".
+std::string state_in(std::string_view message) {
+  const auto at = message.rfind("FATAL:  ");
+  if (at == std::string_view::npos || message.size() < at + 14 || message[at + 13] != ':')
+    return {};
+  return std::string(message.substr(at + 8, 5));
+}
+
+std::string without_location(std::string_view message) {
+  return trimmed(message.substr(0, message.find("\nLOCATION:")));
+}
+
+void ignore_notice(void*, const PGresult*) {}
+
+// Reads nothing, as the service's own user, from files or servers the configuration did not name.
+constexpr std::array<std::string_view, 2> kRefusedKeywords{"service", "passfile"};
+
+}  // namespace
+
+Parameters::~Parameters() {
+  for (auto& [keyword, value] : values_) wipe(value);
+}
+
+Result<Parameters> Parameters::parse(const std::string& text) {
+  char* why = nullptr;
+  PQconninfoOption* const options = PQconninfoParse(text.c_str(), &why);
+  PQfreemem(why);  // quotes the text, which holds the password
+  if (options == nullptr)
+    return failure(
+        Code::invalid,
+        "connection_url is neither a PostgreSQL URL nor a keyword string; percent-encode "
+        "special characters or use {{username}} and {{password}}");
+  Parameters parameters;
+  std::string refused;
+  for (const PQconninfoOption* option = options; option->keyword != nullptr; ++option) {
+    if (option->val == nullptr) continue;
+    const std::string_view keyword = option->keyword;
+    if (std::find(kRefusedKeywords.begin(), kRefusedKeywords.end(), keyword) !=
+        kRefusedKeywords.end())
+      refused = keyword;
+    parameters.set(keyword, option->val);
+    wipe(option->val, std::strlen(option->val));
+  }
+  PQconninfoFree(options);
+  if (!refused.empty())
+    return failure(Code::invalid, "connection_url must not use the keyword \"" + refused + "\"");
+  return parameters;
+}
+
+std::string_view Parameters::get(std::string_view keyword) const {
+  for (const auto& [name, value] : values_)
+    if (name == keyword) return value;
+  return {};
+}
+
+void Parameters::set(std::string_view keyword, std::string value) {
+  for (auto& [name, old] : values_)
+    if (name == keyword) {
+      wipe(old);
+      old = std::move(value);
+      return;
+    }
+  values_.emplace_back(keyword, std::move(value));
+}
+
+bool Parameters::is_local() const {
+  const std::string_view address = get("hostaddr");
+  return address.empty() ? all_local(get("host")) : all_local(address);
+}
+
+Session::Session(PGconn* connection, Clock& clock) : connection_(connection), clock_(clock) {
+  PQsetNoticeReceiver(connection_, ignore_notice, nullptr);
+  PQsetErrorVerbosity(connection_, PQERRORS_VERBOSE);
+}
+
+Session::~Session() { PQfinish(connection_); }
+
+Result<std::unique_ptr<Session>> Session::open(const Parameters& parameters, Clock& clock,
+                                               Instant deadline) {
+  std::vector<const char*> keywords, values;
+  for (const auto& [keyword, value] : parameters.all()) {
+    keywords.push_back(keyword.c_str());
+    values.push_back(value.c_str());
+  }
+  keywords.push_back(nullptr);
+  values.push_back(nullptr);
+  PGconn* const connection = PQconnectStartParams(keywords.data(), values.data(), 0);
+  if (connection == nullptr) return failure(Code::unavailable, "out of memory for a connection");
+  std::unique_ptr<Session> session(new Session(connection, clock));
+  session->hide(parameters.get("password"));
+  VAULT_TRY(session->finish_connecting(deadline));
+  return session;
+}
+
+Status Session::finish_connecting(Instant deadline) {
+  PostgresPollingStatusType step = PGRES_POLLING_WRITING;
+  if (PQstatus(connection_) == CONNECTION_BAD) step = PGRES_POLLING_FAILED;
+  while (step == PGRES_POLLING_READING || step == PGRES_POLLING_WRITING) {
+    const Status waited = wait(step == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline);
+    // Nothing was asked of the server yet, so nothing can happen.
+    if (!waited.ok()) return failure(Code::unavailable, waited.error().message);
+    step = PQconnectPoll(connection_);
+  }
+  if (step == PGRES_POLLING_OK && PQsetnonblocking(connection_, 1) == 0) return {};
+  broken_ = true;
+  const std::string_view message = PQerrorMessage(connection_);
+  const std::string state = state_in(message);
+  const bool refused = PQconnectionNeedsPassword(connection_) != 0 ||
+                       (!state.empty() && code_of_state(state) == Code::denied);
+  return failure(refused ? Code::denied : Code::unavailable,
+                 without_secrets(without_location(message)));
+}
+
+Status Session::wait(int events, Instant deadline) {
+  const std::int64_t left = deadline.ns - clock_.instant().ns;
+  pollfd waiting{PQsocket(connection_), static_cast<short>(events), 0};
+  const std::int64_t ms = std::clamp<std::int64_t>((left + 999'999) / 1'000'000, 0, 3'600'000);
+  int ready = 0;
+  do {
+    ready = poll(&waiting, 1, static_cast<int>(ms));
+  } while (ready < 0 && errno == EINTR);
+  if (ready > 0) return {};
+  broken_ = true;
+  return failure(Code::deadline, std::string(kNoAnswer));
+}
+
+Result<Rows> Session::run(const std::string& sql, Instant deadline) {
+  last_state_.clear();
+  if (broken_) return failure(Code::unavailable, "the connection to PostgreSQL is broken");
+  VAULT_TRY(send(sql, deadline));
+  Result<Rows> rows = receive(deadline);
+  if (broken_ || PQtransactionStatus(connection_) == PQTRANS_IDLE) return rows;
+  const std::string state = last_state_;
+  VAULT_TRY(send("ROLLBACK", deadline));
+  VAULT_TRY(receive(deadline));
+  last_state_ = state;
+  if (rows.ok())
+    return failure(Code::denied, "the statements began a transaction and left it open");
+  return rows;
+}
+
+Status Session::send(const std::string& sql, Instant deadline) {
+  if (PQsendQuery(connection_, sql.c_str()) != 1) return lost();
+  while (true) {
+    const int left = PQflush(connection_);
+    if (left < 0) return lost();
+    if (left == 0) return {};
+    VAULT_TRY(wait(POLLIN | POLLOUT, deadline));
+    if (PQconsumeInput(connection_) != 1) return lost();
+  }
+}
+
+Result<Rows> Session::receive(Instant deadline) {
+  Rows rows;
+  std::optional<Error> error;
+  while (true) {
+    while (PQisBusy(connection_) != 0) {
+      VAULT_TRY(wait(POLLIN, deadline));
+      if (PQconsumeInput(connection_) != 1 && !error) return lost();
+    }
+    PGresult* const result = PQgetResult(connection_);
+    if (result == nullptr) break;
+    const ExecStatusType status = PQresultStatus(result);
+    if (status == PGRES_TUPLES_OK) {
+      rows.assign(static_cast<std::size_t>(PQntuples(result)), Row());
+      for (int r = 0; r < PQntuples(result); ++r)
+        for (int c = 0; c < PQnfields(result); ++c)
+          rows[static_cast<std::size_t>(r)].emplace_back(PQgetvalue(result, r, c));
+    } else if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH) {
+      broken_ = true;  // it would wait for data for ever
+      error = failure(Code::denied, "a statement must not use COPY ... FROM STDIN or TO STDOUT");
+    } else if (status != PGRES_COMMAND_OK && status != PGRES_EMPTY_QUERY && !error) {
+      error = failed(result);
+    }
+    PQclear(result);
+    if (broken_) break;
+  }
+  if (error) return *error;
+  return rows;
+}
+
+Error Session::failed(const PGresult* result) {
+  const auto field = [&](int code) {
+    const char* const text = PQresultErrorField(result, code);
+    return std::string(text != nullptr ? text : "");
+  };
+  last_state_ = field(PG_DIAG_SQLSTATE);
+  // FATAL ends the session, and without a state it is libpq that speaks: whether the statement
+  // had been committed is not known.
+  if (field(PG_DIAG_SEVERITY_NONLOCALIZED) != "ERROR" || last_state_.empty()) return lost();
+  // Message and detail only: LINE and CONTEXT quote the statement.
+  std::string text = field(PG_DIAG_MESSAGE_PRIMARY);
+  for (const int part : {PG_DIAG_MESSAGE_DETAIL, PG_DIAG_MESSAGE_HINT})
+    if (const std::string more = field(part); !more.empty()) text += ": " + more;
+  return failure(code_of_state(last_state_),
+                 without_secrets(trimmed(text)) + " (SQLSTATE " + last_state_ + ")");
+}
+
+Error Session::lost() {
+  broken_ = true;
+  return failure(Code::deadline, "the connection to PostgreSQL was lost before it had answered",
+                 without_secrets(without_location(PQerrorMessage(connection_))));
+}
+
+int Session::server_version() const { return PQserverVersion(connection_); }
+
+void Session::hide(std::string_view secret) { hidden_.emplace_back(secret); }
+
+std::string Session::without_secrets(std::string text) const {
+  for (const auto& secret : hidden_) replace_all(text, as_text(secret.reveal()), "<password>");
+  return text;
+}
+
+std::string quote_identifier(std::string_view name) {
+  std::string quoted = "\"";
+  for (const char c : name) {
+    if (c == '"') quoted += '"';
+    quoted += c;
+  }
+  return quoted + '"';
+}
+
+std::string quote_literal(std::string_view text) {
+  const bool escaped = text.find('\\') != std::string_view::npos;
+  std::string quoted = escaped ? " E'" : "'";
+  for (const char c : text) {
+    if (c == '\'' || c == '\\') quoted += c;
+    quoted += c;
+  }
+  return quoted + '\'';
+}
+
+Code code_of_state(std::string_view state) {
+  // Class 08 connection, 53 resources, 57 operator intervention, 40 rollback, 55P03 lock timeout;
+  // XX000 is "tuple concurrently updated", when two sessions change one role.
+  if (starts_with(state, "08") || starts_with(state, "53") || starts_with(state, "57") ||
+      starts_with(state, "40") || state == "55P03" || state == "XX000")
+    return Code::unavailable;
+  return Code::denied;
+}
+
+}  // namespace leasehold::postgresql

@@ -1,0 +1,84 @@
+#pragma once
+// A PostgreSQL 15 server of its own for a test: real, throwaway, on a free loopback port and a unix
+// socket in a temporary folder. It runs as an unprivileged user, dies with the test program and is
+// removed at the end. initdb runs once per program; later servers start from a copy.
+//
+//   Postgres server;
+//   server.query("SELECT 1");                       // as the superuser
+//   server.url("app")                               // "postgresql://{{username}}:{{password}}@..."
+//
+// It has the databases `app` and `other`, the group role `app_ro` (NOLOGIN) that may read `items`
+// in `app`, and the login role `vaultmgr`: CREATEROLE, pg_signal_backend, ADMIN OPTION on app_ro.
+// A server that cannot be started ends the program: a test without its counterpart fails.
+
+#include <sys/types.h>
+
+#include <string>
+
+namespace leasehold::testing {
+
+inline constexpr const char* kManager = "vaultmgr";
+inline constexpr const char* kManagerPassword = "manager-password/with:odd@characters";
+
+class Postgres {
+ public:
+  struct Options {
+    bool tls = false;  // a self-signed certificate for "localhost"; see certificate()
+  };
+  Postgres() : Postgres(Options{}) {}
+  explicit Postgres(Options options);
+  ~Postgres();
+  Postgres(const Postgres&) = delete;
+  Postgres& operator=(const Postgres&) = delete;
+
+  // For tests that leave the server as it is: one per program.
+  static Postgres& shared();
+
+  int port() const { return port_; }
+  std::string socket_folder() const { return folder_; }
+  std::string certificate() const { return folder_ + "/data/server.crt"; }
+  // With {{username}} and {{password}}, over TCP and over the socket.
+  std::string url(const std::string& database = "app") const;
+  std::string socket_url(const std::string& database = "app") const;
+  // The first column of the first row, "" without rows. A failing statement fails the test.
+  std::string query(const std::string& sql, const std::string& database = "postgres");
+  bool has_role(const std::string& name);
+  int sessions_of(const std::string& role);
+
+  void start();
+  void stop();   // as an orderly shutdown; open sessions are ended
+  void kill9();  // the postmaster; what its backends were doing is lost
+  void pause();  // accepts connections and never answers them
+  void resume();
+
+ private:
+  void prepare_data();
+  void write_certificate();
+  bool try_start();
+  void set_up();
+
+  Options options_;
+  std::string folder_;
+  int port_ = 0;
+  pid_t pid_ = -1;
+};
+
+// Waits until `condition` holds, at most `seconds`; true when it did.
+template <class Condition>
+bool eventually(Condition condition, int seconds = 10);
+
+// Blocks for a moment between two looks.
+void pause_between_looks();
+long steady_milliseconds();
+
+template <class Condition>
+bool eventually(Condition condition, int seconds) {
+  const long end = steady_milliseconds() + seconds * 1000L;
+  while (!condition()) {
+    if (steady_milliseconds() > end) return false;
+    pause_between_looks();
+  }
+  return true;
+}
+
+}  // namespace leasehold::testing
