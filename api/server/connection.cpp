@@ -1,0 +1,284 @@
+#include "api/server/connection.h"
+
+#include <sys/epoll.h>
+
+#include <utility>
+
+#include "vault/base/bytes.h"
+
+namespace leasehold::server {
+namespace {
+
+constexpr std::uint32_t kEvents = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+constexpr std::string_view kNotTls =
+    "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
+constexpr Seconds kRetryAfter{1};
+
+}  // namespace
+
+Connection::Connection(IoThread& thread, Gate& gate, int fd, Peer peer)
+    : thread_(thread),
+      gate_(gate),
+      socket_(fd, gate.endpoint().tls().get()),
+      parser_(gate.endpoint().settings().http),
+      phase_(socket_.secure() ? Phase::handshake : Phase::open),
+      peer_(std::move(peer)) {}
+
+Connection::~Connection() { VAULT_ASSERT(phase_ == Phase::closed && !busy_); }
+
+void Connection::begin() {
+  thread_.loop().add(socket_.fd(), this, kEvents);
+  choose_deadline();
+}
+
+void Connection::ready(std::uint32_t epoll_events) {
+  if ((epoll_events & EPOLLIN) != 0) socket_.note_readable();
+  if ((epoll_events & EPOLLRDHUP) != 0 && !peer_closed_) {
+    peer_closed_ = true;
+    socket_.note_peer_closed();
+    hung_up_ = busy_;
+  }
+  if ((epoll_events & (EPOLLHUP | EPOLLERR)) != 0) hung_up_ = true;
+  if (busy_ || phase_ == Phase::closed) return;
+  if (hung_up_) return close();
+  if (!unsent_.empty()) flush();
+  advance();
+}
+
+// As far as it goes without waiting.
+void Connection::advance() {
+  advancing_ = true;
+  if (phase_ == Phase::handshake) shake_hands();
+  while (phase_ == Phase::open && !busy_ && unsent_.empty() && (next_kept_message() || receive())) {
+  }
+  if (phase_ == Phase::lingering) discard_input();
+  advancing_ = false;
+  if (phase_ == Phase::closed) return;
+  account();
+  choose_deadline();
+}
+
+void Connection::shake_hands() {
+  const Io result = socket_.handshake();
+  if (result == Io::would_block) return;
+  if (result == Io::done) {
+    phase_ = Phase::open;
+    return;
+  }
+  if (socket_.plain_http_seen()) socket_.write_plain(kNotTls);
+  close();
+}
+
+bool Connection::next_kept_message() {
+  if (!fresh_input_) return false;
+  digest(kept_);
+  return true;
+}
+
+bool Connection::receive() {
+  const IoResult got = socket_.read(thread_.scratch());
+  if (got.status == Io::would_block) return false;
+  if (got.status != Io::done) {
+    close();
+    return false;
+  }
+  const std::span<char> bytes(thread_.scratch().data(), got.bytes);
+  if (kept_.empty()) {
+    digest(bytes);
+  } else {
+    kept_.insert(kept_.end(), bytes.begin(), bytes.end());
+    digest(kept_);
+  }
+  wipe(bytes.data(), bytes.size());
+  account();
+  if (phase_ == Phase::open && !kept_.empty() && thread_.buffers_full()) {
+    close_after_ = true;
+    answer_here({503, "too many large requests at once; try again"});
+  }
+  return true;
+}
+
+// `bytes` is the message so far: kept_ itself, or the thread's buffer when nothing was kept.
+void Connection::digest(std::span<char> bytes) {
+  const bool from_kept = bytes.data() == kept_.data();
+  fresh_input_ = false;
+  bytes = bytes.first(parser_.parse(bytes));
+  if (from_kept) kept_.resize(bytes.size());
+  if (parser_.state() == HttpParser::State::refused)
+    return refuse(parser_.refusal_status(), parser_.refusal());
+  if (parser_.state() == HttpParser::State::complete) return take_message(bytes);
+  if (!from_kept) kept_.assign(bytes.begin(), bytes.end());
+  if (parser_.state() == HttpParser::State::body) invite_body();
+}
+
+void Connection::take_message(std::span<char> bytes) {
+  core::Request request;
+  WireError refusal;
+  const HttpMessage message = parser_.message(bytes.data());
+  const bool readable = read_request(message, peer_, request, refusal);
+  head_request_ = message.method == "HEAD";
+  http_1_0_ = parser_.http_1_0();
+  close_after_ = !parser_.keep_alive() || thread_.closing();
+  const std::span<char> rest = bytes.subspan(parser_.message_size());
+  if (rest.empty())
+    Kept().swap(kept_);
+  else
+    Kept(rest.begin(), rest.end()).swap(kept_);
+  fresh_input_ = !kept_.empty();
+  parser_.reset();
+  invited_ = false;
+  spoke_ = true;
+  if (!readable) return answer_here(refusal);
+  start(std::move(request));
+}
+
+void Connection::start(core::Request&& request) {
+  if (thread_.in_flight_full() || thread_.closing())
+    return answer_here({503, thread_.closing() ? "the server is shutting down"
+                                               : "too many requests in flight; try again"});
+  busy_ = true;
+  ++thread_.loop().live;
+  thread_.shared().handler.handle(std::move(request), *this);
+}
+
+void Connection::invite_body() {
+  if (!parser_.expects_continue() || invited_) return;
+  invited_ = true;
+  const bool body_came_anyway = kept_.size() > parser_.head_size();
+  if (body_came_anyway) return;
+  std::string_view line = kContinue;
+  if (write_some(line) == Io::failed || !line.empty()) close();
+}
+
+// Nothing that follows on this connection can be trusted to begin where it seems to.
+void Connection::refuse(int status, std::string_view message) {
+  close_after_ = true;
+  head_request_ = http_1_0_ = false;
+  Kept().swap(kept_);
+  answer_here({status, std::string(message)});
+}
+
+void Connection::answer_here(const WireError& refusal) {
+  core::Response answer = reply_of(refusal);
+  if (refusal.status == 503) answer.retry_after = kRetryAfter;
+  send_reply(std::move(answer), false);
+}
+
+void Connection::deliver(core::Response&& answer) {
+  VAULT_ASSERT(busy_);
+  VAULT_ASSERT(Loop::current() == &thread_.loop());
+  busy_ = false;
+  --thread_.loop().live;
+  if (hung_up_) {
+    thread_.shared().handler.undelivered(std::move(answer));
+    return close();
+  }
+  if (thread_.closing()) close_after_ = true;
+  send_reply(std::move(answer), true);
+  if (!advancing_) advance();
+}
+
+void Connection::send_reply(core::Response&& answer, bool from_core) {
+  ReplyBuffer& out = thread_.reply();
+  encode_reply(answer, {head_request_, close_after_, http_1_0_ && !close_after_}, out);
+  std::string_view left = out.view();
+  const bool failed = write_some(left) == Io::failed;
+  if (!failed) unsent_.assign(left.begin(), left.end());
+  out.wipe_used();
+  if (from_core && (failed || !unsent_.empty()))
+    unsent_answer_ = std::make_unique<core::Response>(std::move(answer));
+  if (failed) return close();
+  if (unsent_.empty()) after_reply();
+}
+
+// Shortens `bytes` by what was sent.
+Io Connection::write_some(std::string_view& bytes) {
+  while (!bytes.empty()) {
+    const IoResult sent = socket_.write(bytes);
+    if (sent.status != Io::done)
+      return sent.status == Io::would_block ? Io::would_block : Io::failed;
+    bytes.remove_prefix(sent.bytes);
+  }
+  return Io::done;
+}
+
+void Connection::flush() {
+  std::string_view left(unsent_.data() + unsent_from_, unsent_.size() - unsent_from_);
+  const std::size_t before = left.size();
+  if (write_some(left) == Io::failed) return close();
+  unsent_from_ = unsent_.size() - left.size();
+  if (left.size() < before) gate_.writing.enter(*this);
+  if (!left.empty()) return;
+  Kept().swap(unsent_);
+  unsent_from_ = 0;
+  unsent_answer_.reset();
+  after_reply();
+}
+
+// Closing while the peer still sends would destroy the answer on its way: it is given time to read.
+void Connection::after_reply() {
+  if (!close_after_) return;
+  if (peer_closed_) return close();
+  socket_.shut_writing();
+  phase_ = Phase::lingering;
+}
+
+void Connection::discard_input() {
+  for (;;) {
+    const IoResult got = socket_.discard(thread_.scratch());
+    if (got.status == Io::would_block) return;
+    if (got.status != Io::done) return close();
+  }
+}
+
+void Connection::deadline_passed() {
+  const bool in_message = phase_ == Phase::open && unsent_.empty() && parser_.started();
+  if (!in_message) return close();
+  refuse(408, "the request did not arrive in time");
+  if (phase_ != Phase::closed) advance();
+}
+
+void Connection::choose_deadline() {
+  DeadlineQueue* queue = &gate_.idle;
+  if (phase_ == Phase::handshake)
+    queue = &gate_.handshake;
+  else if (phase_ == Phase::lingering)
+    queue = &gate_.linger;
+  else if (busy_)
+    return leave_deadline();
+  else if (!unsent_.empty())
+    queue = &gate_.writing;
+  else if (parser_.state() == HttpParser::State::body)
+    queue = &gate_.body;
+  else if (parser_.started() || !spoke_)
+    queue = &gate_.head;
+  // Each phase has its time as a whole, however slowly its bytes come.
+  if (queue != deadline_queue() || queue == &gate_.idle) queue->enter(*this);
+}
+
+void Connection::account() {
+  const std::size_t now = kept_.capacity() + unsent_.capacity();
+  thread_.buffered += now - accounted_;
+  accounted_ = now;
+}
+
+void Connection::finish_soon() {
+  const bool idle = !busy_ && unsent_.empty() && !parser_.started();
+  if (idle || phase_ != Phase::open) close();
+}
+
+void Connection::close() {
+  if (phase_ == Phase::closed) return;
+  phase_ = Phase::closed;
+  leave_deadline();
+  thread_.loop().remove(socket_.fd());
+  Kept().swap(kept_);
+  Kept().swap(unsent_);
+  account();
+  if (unsent_answer_) thread_.shared().handler.undelivered(std::move(*unsent_answer_));
+  unsent_answer_.reset();
+  thread_.bury(*this);
+}
+
+}  // namespace leasehold::server

@@ -1,0 +1,82 @@
+#pragma once
+// One connection, from accept to close: bytes to requests, answers to bytes, in order, one request
+// at a time. Nothing is read while an answer is being made or sent. Between requests it keeps no
+// buffer. It lives on its io thread; the core holds it as an Exchange from handle() to deliver().
+// Thread safety: its io thread.
+
+#include <memory>
+#include <vector>
+
+#include "api/server/deadlines.h"
+#include "api/server/http_parser.h"
+#include "api/server/io_thread.h"
+#include "api/server/socket.h"
+
+namespace leasehold::server {
+
+class Connection final : public Pollable, public core::Exchange, public Deadline {
+ public:
+  Connection(IoThread& thread, Gate& gate, int fd, Peer peer);
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+  ~Connection();
+
+  void begin();
+  // The listener is closing: now if idle, else after the answer.
+  void finish_soon();
+  void close();
+
+  void ready(std::uint32_t epoll_events) override;
+  void deliver(core::Response&& answer) override;
+  bool gone() const override { return hung_up_; }
+  void deadline_passed() override;
+
+  Connection* previous = nullptr;  // in the list of its thread
+  Connection* next = nullptr;
+
+ private:
+  using Kept = std::vector<char, WipingAllocator<char>>;
+  enum class Phase : std::uint8_t { handshake, open, lingering, closed };
+
+  void advance();
+  void shake_hands();
+  bool next_kept_message();
+  bool receive();
+  void digest(std::span<char> bytes);
+  void take_message(std::span<char> bytes);
+  void start(core::Request&& request);
+  void invite_body();
+  void refuse(int status, std::string_view message);
+  void answer_here(const WireError& refusal);
+  void send_reply(core::Response&& answer, bool from_core);
+  Io write_some(std::string_view& bytes);
+  void flush();
+  void after_reply();
+  void discard_input();
+  void choose_deadline();
+  void account();
+
+  IoThread& thread_;
+  Gate& gate_;
+  Socket socket_;
+  HttpParser parser_;
+  Phase phase_;
+  bool advancing_ = false;
+  bool busy_ = false;         // the core has a request of ours
+  bool peer_closed_ = false;  // its FIN was seen
+  bool hung_up_ = false;
+  bool spoke_ = false;        // sent a whole request before
+  bool fresh_input_ = false;  // kept_ holds what the parser has not seen
+  bool close_after_ = false;
+  bool head_request_ = false;
+  bool http_1_0_ = false;
+  bool invited_ = false;
+  std::size_t accounted_ = 0;
+  Kept kept_;    // the message that is not whole yet
+  Kept unsent_;  // of an answer
+  std::size_t unsent_from_ = 0;
+  std::unique_ptr<core::Response> unsent_answer_;
+  Peer peer_;
+};
+
+}  // namespace leasehold::server

@@ -1,0 +1,57 @@
+#pragma once
+// Deadlines of many connections for the price of a list: each queue has one delay, so whoever
+// enters goes to the end and the first is the next due. One timer per queue, re-armed lazily.
+// Thread safety: the loop's own thread.
+
+#include "vault/base/clock.h"
+#include "vault/base/loop.h"
+
+namespace leasehold::server {
+
+class DeadlineQueue;
+
+// What waits; in at most one queue.
+class Deadline {
+ public:
+  Deadline() = default;
+  Deadline(const Deadline&) = delete;
+  Deadline& operator=(const Deadline&) = delete;
+  virtual void deadline_passed() = 0;
+  const DeadlineQueue* deadline_queue() const { return queue_; }
+  void leave_deadline();
+
+ protected:
+  virtual ~Deadline() { leave_deadline(); }
+
+ private:
+  friend class DeadlineQueue;
+  DeadlineQueue* queue_ = nullptr;
+  Deadline* previous_ = nullptr;
+  Deadline* next_ = nullptr;
+  Instant due_;
+};
+
+class DeadlineQueue : private Timer {
+ public:
+  DeadlineQueue(Loop& loop, Clock& clock, Nanos delay);
+  DeadlineQueue(const DeadlineQueue&) = delete;
+  DeadlineQueue& operator=(const DeadlineQueue&) = delete;
+  ~DeadlineQueue();
+
+  // Leaves its queue, if it is in one, and waits here from now on.
+  void enter(Deadline& deadline);
+  Deadline* first() { return first_; }
+
+ private:
+  friend class Deadline;
+  void unlink(Deadline& deadline);
+  void expire();
+
+  Loop& loop_;
+  Clock& clock_;
+  const Nanos delay_;
+  Deadline* first_ = nullptr;
+  Deadline* last_ = nullptr;
+};
+
+}  // namespace leasehold::server

@@ -1,0 +1,150 @@
+#include "api/server/io_thread.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "api/server/connection.h"
+
+namespace leasehold::server {
+namespace {
+
+constexpr std::size_t kScratchBytes = 64u << 10;
+constexpr int kAcceptsPerTurn = 64;  // so that a flood does not starve those who are in
+constexpr std::string_view kFull =
+    "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n"
+    "Connection: close\r\n\r\n";
+
+Descriptor spare_descriptor() { return Descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC)); }
+
+}  // namespace
+
+Gate::Gate(IoThread& thread, Endpoint& endpoint, int fd)
+    : handshake(thread.loop(), thread.shared().clock, thread.shared().limits.handshake),
+      head(thread.loop(), thread.shared().clock, endpoint.settings().read_header_timeout),
+      body(thread.loop(), thread.shared().clock, endpoint.settings().read_timeout),
+      idle(thread.loop(), thread.shared().clock, endpoint.settings().idle_timeout),
+      writing(thread.loop(), thread.shared().clock, endpoint.settings().write_timeout),
+      linger(thread.loop(), thread.shared().clock, thread.shared().limits.linger),
+      thread_(thread),
+      endpoint_(endpoint),
+      fd_(fd),
+      spare_(spare_descriptor()) {
+  const bool own_socket = endpoint.settings().kind == ListenerSettings::Kind::tcp;
+  thread_.loop().add(fd_, this, own_socket ? EPOLLIN : EPOLLIN | EPOLLEXCLUSIVE);
+}
+
+Gate::~Gate() { shut(); }
+
+void Gate::shut() {
+  if (fd_ >= 0) thread_.loop().remove(std::exchange(fd_, -1));
+}
+
+void Gate::ready(std::uint32_t) {
+  for (int i = 0; i < kAcceptsPerTurn; ++i) {
+    sockaddr_storage address{};
+    socklen_t size = sizeof address;
+    Descriptor fd(
+        ::accept4(fd_, reinterpret_cast<sockaddr*>(&address), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (fd.get() >= 0) {
+      thread_.welcome(*this, std::move(fd), peer_of(address));
+      continue;
+    }
+    if (errno == EINTR || errno == ECONNABORTED) continue;
+    if (errno != EMFILE && errno != ENFILE) return;
+    // Out of descriptors the socket would stay ready for ever and the thread would spin.
+    spare_.reset();
+    Descriptor dropped(::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC));
+    dropped.reset();
+    spare_ = spare_descriptor();
+    return;
+  }
+}
+
+IoThread::IoThread(Shared& shared) : shared_(shared), loop_(shared.clock), scratch_(kScratchBytes) {
+  reaper_.owner = stop_request_.owner = this;
+  reaper_.home = stop_request_.home = &loop_;
+  reaper_.resume = [](Waiter* waiter) { static_cast<Note*>(waiter)->owner->reap(); };
+  stop_request_.resume = [](Waiter* waiter) { static_cast<Note*>(waiter)->owner->close_intake(); };
+}
+
+IoThread::~IoThread() {
+  while (connections_ != nullptr) connections_->close();
+  reap();
+}
+
+void IoThread::accept_from(Endpoint& endpoint, int fd) {
+  gates_.push_back(std::make_unique<Gate>(*this, endpoint, fd));
+}
+
+void IoThread::run() {
+  loop_.run();
+  while (connections_ != nullptr) connections_->close();
+  reap();
+}
+
+void IoThread::stop_intake() { loop_.post(&stop_request_); }
+
+void IoThread::close_intake() {
+  closing_ = true;
+  for (const auto& gate : gates_) gate->shut();
+  for (Connection* one = connections_; one != nullptr;) {
+    Connection* next = one->next;
+    one->finish_soon();
+    one = next;
+  }
+}
+
+// The connection that has been idle longest gives way; without one, the newcomer does.
+bool IoThread::make_room() {
+  if (shared_.connections.load() < shared_.limits.connections) return true;
+  for (const auto& gate : gates_) {
+    Deadline* longest = gate->idle.first();
+    if (longest == nullptr) continue;
+    static_cast<Connection*>(longest)->close();
+    return true;
+  }
+  return false;
+}
+
+void IoThread::welcome(Gate& gate, Descriptor fd, Peer peer) {
+  if (closing_) return;
+  if (!make_room()) {
+    if (!gate.endpoint().settings().tls)
+      (void)!::send(fd.get(), kFull.data(), kFull.size(), MSG_NOSIGNAL);
+    return;
+  }
+  const int one = 1;
+  if (gate.endpoint().settings().kind == ListenerSettings::Kind::tcp)
+    ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  auto* connection = new Connection(*this, gate, fd.release(), std::move(peer));
+  connection->next = connections_;
+  if (connections_ != nullptr) connections_->previous = connection;
+  connections_ = connection;
+  ++shared_.connections;
+  connection->begin();
+}
+
+// Deleted at the end of the turn: whoever closes a connection may still be inside one of its
+// functions.
+void IoThread::bury(Connection& connection) {
+  (connection.previous != nullptr ? connection.previous->next : connections_) = connection.next;
+  if (connection.next != nullptr) connection.next->previous = connection.previous;
+  connection.next = dead_;
+  dead_ = &connection;
+  --shared_.connections;
+  if (!std::exchange(reaper_.posted, true)) loop_.post(&reaper_);
+}
+
+void IoThread::reap() {
+  reaper_.posted = false;
+  while (dead_ != nullptr) delete std::exchange(dead_, dead_->next);
+}
+
+}  // namespace leasehold::server

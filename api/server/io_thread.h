@@ -1,0 +1,97 @@
+#pragma once
+// One io thread of the listener: its loop, the connections that live and die on it, and what they
+// share because only one of them runs at a time: the buffer to read into and the one to answer
+// from. Thread safety: made and ended by the Listener; in between the loop's own thread.
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "api/server/deadlines.h"
+#include "api/server/endpoint.h"
+#include "api/server/listener.h"
+#include "api/server/wire.h"
+#include "vault/base/loop.h"
+
+namespace leasehold::server {
+
+class Connection;
+class IoThread;
+
+// What all io threads share.
+struct Shared {
+  Shared(const ListenerLimits& limits_in, Handler& handler_in, Clock& clock_in, LogSink& log_in)
+      : limits(limits_in), handler(handler_in), clock(clock_in), log(log_in) {}
+  const ListenerLimits limits;
+  Handler& handler;
+  Clock& clock;
+  LogSink& log;
+  std::atomic<unsigned> connections{0};
+};
+
+// One endpoint as one io thread sees it: where its connections arrive, and how long they may take.
+class Gate final : public Pollable {
+ public:
+  Gate(IoThread& thread, Endpoint& endpoint, int fd);
+  Gate(const Gate&) = delete;
+  Gate& operator=(const Gate&) = delete;
+  ~Gate();
+  void ready(std::uint32_t epoll_events) override;
+  void shut();
+  Endpoint& endpoint() { return endpoint_; }
+
+  DeadlineQueue handshake, head, body, idle, writing, linger;
+
+ private:
+  IoThread& thread_;
+  Endpoint& endpoint_;
+  int fd_;
+  Descriptor spare_;  // given up to accept and drop a connection when no descriptor is left
+};
+
+class IoThread {
+ public:
+  explicit IoThread(Shared& shared);
+  IoThread(const IoThread&) = delete;
+  IoThread& operator=(const IoThread&) = delete;
+  ~IoThread();
+
+  void accept_from(Endpoint& endpoint, int fd);
+  void run();
+  // Any thread: no new connections; idle ones close now, others after their answer.
+  void stop_intake();
+
+  // Of gates and connections.
+  void welcome(Gate& gate, Descriptor fd, Peer peer);
+  void bury(Connection& connection);
+  bool in_flight_full() const { return loop_.live >= shared_.limits.in_flight_per_thread; }
+  bool buffers_full() const { return buffered > shared_.limits.buffered_bytes_per_thread; }
+  bool closing() const { return closing_; }
+
+  Loop& loop() { return loop_; }
+  Shared& shared() { return shared_; }
+  std::vector<char>& scratch() { return scratch_; }
+  ReplyBuffer& reply() { return reply_; }
+  std::size_t buffered = 0;  // bytes that connections of this thread keep
+
+ private:
+  struct Note : Waiter {
+    IoThread* owner = nullptr;
+    bool posted = false;
+  };
+  bool make_room();
+  void reap();
+  void close_intake();
+
+  Shared& shared_;
+  Loop loop_;
+  std::vector<char> scratch_;
+  ReplyBuffer reply_;
+  bool closing_ = false;
+  Note reaper_, stop_request_;
+  std::vector<std::unique_ptr<Gate>> gates_;
+  Connection* connections_ = nullptr;
+  Connection* dead_ = nullptr;
+};
+
+}  // namespace leasehold::server

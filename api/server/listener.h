@@ -1,0 +1,90 @@
+#pragma once
+// The listener: io threads that accept, frame, bound and answer. It knows requests and answers, not
+// what they mean: each whole request goes to the `Handler` on the io thread it arrived on.
+//
+//   VAULT_TRY_ASSIGN(const auto listener, Listener::open(stanzas, limits, handler, clock, log));
+//   listener->start();
+//   ...
+//   listener->stop_intake();   // first of the shutdown: nothing new comes in
+//   listener->join();          // once everything that may complete a request has run dry
+//
+// A client that is gone before its answer has left (its FIN came while the answer was being made,
+// or the connection broke) is reported by Handler::undelivered, so that what was issued can be
+// revoked. A FIN that came with the request is a client that has no more to say, and is answered.
+//
+// Limits on what a stranger can send or hold: head, headers, body, each phase's time, connections
+// (the longest idle one makes room), requests in flight, bytes kept (503 with Retry-After). Thread
+// safety: open, start, stop_intake, join and destruction by one thread; reload by any.
+
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "api/server/http_parser.h"
+#include "api/server/listener_stanza.h"
+#include "vault/base/clock.h"
+#include "vault/base/log.h"
+#include "vault/base/loop.h"
+#include "vault/core/request.h"
+
+namespace leasehold::server {
+
+class Handler {
+ public:
+  // On the loop's thread. exchange.deliver() comes exactly once, now or later, on the same thread.
+  virtual void handle(core::Request&& request, core::Exchange& exchange) = 0;
+  // The answer did not reach the client.
+  virtual void undelivered(core::Response&& answer) = 0;
+
+ protected:
+  ~Handler() = default;
+};
+
+struct ListenerLimits {
+  unsigned threads = 0;  // 0: one per core
+  unsigned connections = 4096;
+  long in_flight_per_thread = 8192;
+  std::size_t buffered_bytes_per_thread = 256u << 20;
+  Nanos handshake = Seconds{10};
+  Nanos linger = Seconds{2};
+};
+
+class Endpoint;
+class IoThread;
+struct Shared;
+
+class Listener {
+ public:
+  // Opens every address; nothing is accepted before start().
+  static Result<std::unique_ptr<Listener>> open(std::vector<ListenerSettings> settings,
+                                                const ListenerLimits& limits, Handler& handler,
+                                                Clock& clock, LogSink& log);
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+  ~Listener();  // stops and joins what still runs
+
+  void start();
+  // Reads certificates and keys again; on an error the old ones stay in use.
+  Status reload();
+  void stop_intake();
+  void join();
+
+  // As bound: "127.0.0.1:8200", "/run/leasehold.sock".
+  std::vector<std::string> addresses() const;
+  std::size_t threads() const { return io_.size(); }
+  Loop& loop(std::size_t i);
+  unsigned connections() const;
+
+ private:
+  Listener();
+  Status open_endpoint(ListenerSettings settings);
+
+  std::unique_ptr<Shared> shared_;
+  std::vector<std::unique_ptr<Endpoint>> endpoints_;
+  std::vector<std::unique_ptr<IoThread>> io_;
+  std::vector<std::thread> running_;
+  bool intake_stopped_ = false;
+};
+
+}  // namespace leasehold::server

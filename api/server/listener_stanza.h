@@ -1,0 +1,40 @@
+#pragma once
+// `listener "tcp" { ... }` and `listener "unix" { ... }` of the configuration, with Vault's names.
+//
+//   VAULT_TRY_ASSIGN(const ListenerSettings settings, read_listener(stanza, warnings));
+//
+// A tcp listener without a certificate is refused unless it says `tls_disable`; plain HTTP beyond
+// loopback is warned of when it opens. Errors name file and line. Thread safety: functions.
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "api/server/http_parser.h"
+#include "api/server/tls.h"
+#include "vault/base/clock.h"
+#include "vault/base/stanza.h"
+
+namespace leasehold::server {
+
+struct ListenerSettings {
+  enum class Kind : std::uint8_t { tcp, unix_socket };
+  Kind kind = Kind::tcp;
+  std::string address = "127.0.0.1:8200";
+  mode_t socket_mode = 0600;
+  bool tls = false;
+  TlsSettings tls_settings;
+  HttpLimits http;
+  Nanos read_header_timeout = Seconds{10};
+  Nanos read_timeout = Seconds{30};
+  Nanos idle_timeout = Seconds{300};
+  Nanos write_timeout = Seconds{30};  // without progress
+  // For the core: off means that these answer 404 without a token.
+  bool unauthenticated_rekey = false;
+  bool unauthenticated_generate_root = false;
+};
+
+Result<ListenerSettings> read_listener(Stanza& stanza, std::vector<std::string>& warnings);
+
+}  // namespace leasehold::server

@@ -1,0 +1,55 @@
+#pragma once
+// Opens the sockets that connections arrive on. TCP: one socket per io thread on the same port
+// (SO_REUSEPORT), after a probe without that option: it alone notices that another process has the
+// port.
+//
+//   VAULT_TRY_ASSIGN(TcpSockets opened, listen_tcp("127.0.0.1:8200", 2));
+//
+// Errors (Code::invalid) name the address and what to do. Thread safety: functions.
+
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "api/server/wire.h"
+#include "vault/base/result.h"
+
+namespace leasehold::server {
+
+// A descriptor that closes itself.
+class Descriptor {
+ public:
+  Descriptor() = default;
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() { reset(); }
+  int get() const { return fd_; }
+  int release() { return std::exchange(fd_, -1); }
+  void reset();
+
+ private:
+  int fd_ = -1;
+};
+
+struct TcpSockets {
+  std::vector<Descriptor> sockets;
+  std::string address;  // as bound: "127.0.0.1:8200", "[::1]:8200"
+  bool loopback = false;
+};
+
+// "host:port", "[v6]:port", ":port" (every address); port 0 takes a free one.
+Result<TcpSockets> listen_tcp(const std::string& address, unsigned count);
+// Replaces a socket file that nobody listens on.
+Result<Descriptor> listen_unix(const std::string& path, mode_t mode);
+
+Peer peer_of(const sockaddr_storage& address);
+
+}  // namespace leasehold::server

@@ -1,0 +1,74 @@
+#pragma once
+// A non-blocking connection, plain or TLS, watched edge-triggered: it remembers whether the kernel
+// may have more to read, so that a request costs one recv and one send, under TLS too.
+//
+//   socket.note_readable();                 // the loop saw EPOLLIN
+//   const IoResult got = socket.read(into);  // bytes, or would_block, ended, failed
+//
+// Thread safety: one thread.
+
+#include <openssl/ssl.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+
+namespace leasehold::server {
+
+enum class Io : std::uint8_t { done, would_block, ended, failed };
+struct IoResult {
+  Io status = Io::done;
+  std::size_t bytes = 0;
+};
+
+class Socket {
+ public:
+  // Takes the descriptor over. `context` null: plain.
+  Socket(int fd, SSL_CTX* context);
+  Socket(const Socket&) = delete;
+  Socket& operator=(const Socket&) = delete;
+  ~Socket();
+
+  int fd() const { return fd_; }
+  bool secure() const { return tls_ != nullptr; }
+  bool usable() const { return fd_ >= 0; }
+
+  void note_readable() { readable_ = true; }
+  // The peer sent its FIN: after the data there is an end to read.
+  void note_peer_closed() { readable_ = peer_closed_ = true; }
+
+  // done, would_block or failed.
+  Io handshake();
+  // The peer spoke plain HTTP to a TLS socket.
+  bool plain_http_seen() const { return plain_http_; }
+  IoResult read(std::span<char> into);
+  IoResult write(std::string_view what);
+  // Reads what nobody will look at, below the TLS layer.
+  IoResult discard(std::span<char> into) { return receive(into); }
+  // As write, past the TLS layer.
+  void write_plain(std::string_view what);
+  // No more from us; the peer may go on sending.
+  void shut_writing();
+
+ private:
+  friend int socket_bio_read(BIO*, char*, int);
+  friend int socket_bio_write(BIO*, const char*, int);
+  struct SslFree {
+    void operator()(SSL* ssl) const { SSL_free(ssl); }
+  };
+
+  IoResult receive(std::span<char> into);
+  IoResult send(std::string_view what);
+  IoResult tls_outcome(int result);
+
+  int fd_;
+  bool readable_ = false;
+  bool peer_closed_ = false;
+  bool plain_http_ = false;
+  bool broken_ = false;  // after a fatal TLS error OpenSSL must not be asked to shut down
+  std::unique_ptr<SSL, SslFree> tls_;
+};
+
+}  // namespace leasehold::server

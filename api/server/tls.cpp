@@ -1,0 +1,109 @@
+#include "api/server/tls.h"
+
+#include <openssl/err.h>
+#include <openssl/x509.h>
+
+#include <string_view>
+
+namespace leasehold::server {
+namespace {
+
+// OpenSSL keeps its reasons in a queue of the thread; the last says most.
+std::string openssl_reason() {
+  const unsigned long code = ERR_peek_last_error();
+  const char* reason = code != 0 ? ERR_reason_error_string(code) : nullptr;
+  ERR_clear_error();
+  return reason != nullptr ? reason : "unknown reason";
+}
+
+Error cannot(std::string_view what, const std::string& file, std::string_view advice) {
+  return failure(Code::invalid, std::string(what) + " " + file + ": " + openssl_reason() + "; " +
+                                    std::string(advice));
+}
+
+Status load_certificate(SSL_CTX* context, const TlsSettings& settings) {
+  const std::string& certificate = settings.certificate_file;
+  if (SSL_CTX_use_certificate_chain_file(context, certificate.c_str()) != 1)
+    return cannot("cannot read tls_cert_file", certificate,
+                  "it must be PEM, the server's certificate first");
+  if (SSL_CTX_use_PrivateKey_file(context, settings.key_file.c_str(), SSL_FILETYPE_PEM) != 1)
+    return cannot("cannot read tls_key_file", settings.key_file,
+                  "it must be the unencrypted PEM key of the certificate");
+  if (SSL_CTX_check_private_key(context) != 1)
+    return cannot("tls_key_file does not belong to tls_cert_file:", settings.key_file,
+                  "give the key that the certificate was made for");
+  return {};
+}
+
+int accept_any_certificate(int, X509_STORE_CTX*) { return 1; }
+
+// A passphrase prompt would hang a server.
+int no_passphrase(char*, int, int, void*) { return -1; }
+
+Status demand_client_certificate(SSL_CTX* context, const TlsSettings& settings) {
+  if (settings.require_client_certificate) {
+    const std::string& file = settings.client_ca_file;
+    STACK_OF(X509_NAME)* names = SSL_load_client_CA_file(file.c_str());
+    if (names == nullptr || SSL_CTX_load_verify_locations(context, file.c_str(), nullptr) != 1) {
+      sk_X509_NAME_pop_free(names, X509_NAME_free);
+      return cannot("cannot read tls_client_ca_file", file,
+                    "it must be PEM, the CAs of the clients");
+    }
+    SSL_CTX_set_client_CA_list(context, names);
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+  } else if (settings.ask_client_certificate) {
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, accept_any_certificate);
+  }
+  return {};
+}
+
+// Clients that offer h2 beside it (Go, curl) get HTTP/1.1.
+int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_size,
+                    const unsigned char* offered, unsigned offered_size, void*) {
+  static constexpr unsigned char kSpoken[] = "\x08http/1.1";
+  unsigned char* chosen = nullptr;
+  const int result =
+      SSL_select_next_proto(&chosen, out_size, kSpoken, sizeof kSpoken - 1, offered, offered_size);
+  if (result != OPENSSL_NPN_NEGOTIATED) return SSL_TLSEXT_ERR_NOACK;
+  *out = chosen;
+  return SSL_TLSEXT_ERR_OK;
+}
+
+// Tickets only: no session is kept here. With client certificates requested, resumption fails
+// unless the context has a session id of its own.
+void allow_resumption(SSL_CTX* context) {
+  static constexpr std::string_view kSessionContext = "leasehold";
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+  SSL_CTX_set_session_id_context(context,
+                                 reinterpret_cast<const unsigned char*>(kSessionContext.data()),
+                                 kSessionContext.size());
+}
+
+void limit_protocol(SSL_CTX* context, const TlsSettings& settings) {
+  SSL_CTX_set_min_proto_version(context, settings.least_version);
+  SSL_CTX_set_max_proto_version(context, settings.most_version);
+  SSL_CTX_set_options(
+      context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+  SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_read_ahead(context, 1);
+  VAULT_ASSERT(SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20") == 1);
+  VAULT_ASSERT(SSL_CTX_set1_groups_list(context, "P-256:X25519:P-384:P-521") == 1);
+  SSL_CTX_set_alpn_select_cb(context, choose_protocol, nullptr);
+}
+
+}  // namespace
+
+Result<TlsContext> make_tls_context(const TlsSettings& settings) {
+  ERR_clear_error();
+  TlsContext context(SSL_CTX_new(TLS_server_method()));
+  if (!context) return failure(Code::internal, "cannot set up TLS: " + openssl_reason());
+  SSL_CTX_set_default_passwd_cb(context.get(), no_passphrase);
+  limit_protocol(context.get(), settings);
+  allow_resumption(context.get());
+  VAULT_TRY(load_certificate(context.get(), settings));
+  VAULT_TRY(demand_client_certificate(context.get(), settings));
+  return context;
+}
+
+}  // namespace leasehold::server

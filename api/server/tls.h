@@ -1,0 +1,34 @@
+#pragma once
+// What a TLS listener presents and demands: certificate, versions, client certificates, session
+// tickets. Made from files, and made anew when the listener reloads; a connection keeps the one
+// that it began with.
+//
+// Client certificates are requested and not judged here, as Vault does (the cert auth method
+// judges), unless the listener requires them. Errors name the file. Thread safety: immutable.
+
+#include <openssl/ssl.h>
+
+#include <memory>
+#include <string>
+
+#include "vault/base/result.h"
+
+namespace leasehold::server {
+
+struct TlsSettings {
+  std::string certificate_file, key_file;
+  std::string client_ca_file;
+  bool require_client_certificate = false;
+  bool ask_client_certificate = true;
+  int least_version = TLS1_2_VERSION;
+  int most_version = TLS1_3_VERSION;
+};
+
+struct SslContextFree {
+  void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
+};
+using TlsContext = std::unique_ptr<SSL_CTX, SslContextFree>;
+
+Result<TlsContext> make_tls_context(const TlsSettings& settings);
+
+}  // namespace leasehold::server

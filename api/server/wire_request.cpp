@@ -1,0 +1,191 @@
+#include <optional>
+#include <utility>
+
+#include "api/server/wire.h"
+#include "vault/base/duration.h"
+
+namespace leasehold::server {
+namespace {
+
+using core::Operation;
+
+constexpr std::string_view kPrefix = "/v1/";
+constexpr std::string_view kMergePatch = "application/merge-patch+json";
+constexpr std::string_view kForm = "application/x-www-form-urlencoded";
+
+bool refuse(WireError& refusal, int status, std::string message = {}) {
+  refusal = {status, std::move(message)};
+  return false;
+}
+
+// SCAN, OPTIONS and whatever else: 405.
+std::optional<Operation> operation_of(std::string_view method) {
+  if (method == "GET") return Operation::read;
+  if (method == "LIST") return Operation::list;
+  if (method == "POST" || method == "PUT") return Operation::update;
+  if (method == "PATCH") return Operation::patch;
+  if (method == "DELETE") return Operation::remove;
+  if (method == "HEAD") return Operation::head;
+  if (method == "HELP") return Operation::help;
+  return std::nullopt;
+}
+
+// As Go's strconv.ParseBool.
+std::optional<bool> flag_of(std::string_view text) {
+  for (const std::string_view yes : {"1", "t", "T", "TRUE", "true", "True"})
+    if (text == yes) return true;
+  for (const std::string_view no : {"0", "f", "F", "FALSE", "false", "False"})
+    if (text == no) return false;
+  return std::nullopt;
+}
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view kBlank = " \t\r\n";
+  const std::size_t from = text.find_first_not_of(kBlank);
+  if (from == std::string_view::npos) return {};
+  return text.substr(from, text.find_last_not_of(kBlank) - from + 1);
+}
+
+std::string_view media_type(std::string_view content_type) {
+  return trimmed(content_type.substr(0, content_type.find(';')));
+}
+
+// Path and query of an origin-form or absolute-form target (RFC 9112, section 3.2).
+struct Target {
+  std::string_view path, query;
+};
+Target split(std::string_view target) {
+  for (const std::string_view scheme : {"http://", "https://"})
+    if (target.size() > scheme.size() &&
+        equal_ignoring_case(target.substr(0, scheme.size()), scheme)) {
+      const std::size_t slash = target.find('/', scheme.size());
+      target = slash == std::string_view::npos ? "/" : target.substr(slash);
+      break;
+    }
+  const std::size_t mark = target.find('?');
+  if (mark == std::string_view::npos) return {target, {}};
+  return {target.substr(0, mark), target.substr(mark + 1)};
+}
+
+bool read_target(const HttpMessage& message, core::Request& request, Json& query,
+                 WireError& refusal) {
+  const Target target = split(message.target);
+  if (!target.path.starts_with(kPrefix) || target.path.size() == kPrefix.size())
+    return refuse(refusal, 404);
+  std::string why;
+  if (!canonical_path(target.path.substr(kPrefix.size()), request.path, why))
+    return refuse(refusal, 400, std::move(why));
+  if (!read_query(target.query, query)) return refuse(refusal, 400, "malformed query string");
+  return true;
+}
+
+bool read_list_flag(core::Request& request, Json& query, WireError& refusal) {
+  if (!query.string_at("scan").empty()) return refuse(refusal, 405);
+  const std::string text = query.string_at("list");
+  if (text.empty()) return true;
+  const std::optional<bool> list = flag_of(text);
+  if (!list) return refuse(refusal, 400);
+  if (!*list) return true;
+  query.erase("list");
+  request.operation = Operation::list;
+  return true;
+}
+
+bool read_operation(std::string_view method, core::Request& request, Json& query,
+                    WireError& refusal) {
+  const std::optional<Operation> operation = operation_of(method);
+  if (!operation) return refuse(refusal, 405);
+  request.operation = *operation;
+  if (query.is_object() && !query.string_at("help").empty()) request.operation = Operation::help;
+  query.erase("help");
+  if (request.operation == Operation::read && query.is_object() &&
+      !read_list_flag(request, query, refusal))
+    return false;
+  if (request.operation == Operation::list && !request.path.ends_with('/')) request.path += '/';
+  const bool writes =
+      request.operation == Operation::update || request.operation == Operation::patch;
+  if (writes && request.path.ends_with('/'))
+    return refuse(refusal, 400, "cannot write to a path ending in '/'");
+  return true;
+}
+
+void read_token(const HttpMessage& message, core::Request& request) {
+  std::string_view token = message.token;
+  if (token.empty() && !message.authorization.empty())
+    token = trimmed(message.authorization.substr(std::string_view("Bearer ").size()));
+  request.token = token;
+}
+
+bool read_wrap_ttl(std::string_view text, core::Request& request, WireError& refusal) {
+  if (text.empty()) return true;
+  const std::string start = "error parsing X-Vault-Wrap-TTL header: ";
+  const Result<Seconds> ttl = parse_duration(text);
+  if (!ttl.ok()) return refuse(refusal, 400, start + ttl.error().message);
+  if (ttl.value() < Seconds{0} || text.front() == '-')
+    return refuse(refusal, 400, start + "requested wrap ttl cannot be negative");
+  if (ttl.value() > Seconds{0}) request.wrap_ttl = ttl.value();
+  return true;
+}
+
+std::string_view go_kind(const Json& value) {
+  switch (value.kind()) {
+    case Json::Kind::array:
+      return "array";
+    case Json::Kind::string:
+      return "string";
+    case Json::Kind::number:
+      return "number";
+    default:
+      return "bool";
+  }
+}
+
+bool read_json(std::string_view body, core::Request& request, WireError& refusal) {
+  Result<Json> parsed = parse_json(body);
+  if (!parsed.ok()) return refuse(refusal, 400, parsed.error().message);
+  if (parsed.value().is_null()) return true;
+  if (!parsed.value().is_object())
+    return refuse(refusal, 400,
+                  "failed to decode JSON input: json: cannot unmarshal " +
+                      std::string(go_kind(parsed.value())) +
+                      " into Go value of type map[string]interface {}");
+  request.body = std::move(parsed).value();
+  return true;
+}
+
+bool read_body(const HttpMessage& message, core::Request& request, WireError& refusal) {
+  const std::string_view type = media_type(message.content_type);
+  if (request.operation == Operation::patch && !equal_ignoring_case(type, kMergePatch))
+    return refuse(refusal, 415,
+                  "PATCH requires Content-Type of " + std::string(kMergePatch) + ", provided " +
+                      std::string(message.content_type));
+  const std::string_view body = trimmed(message.body);
+  if (body.empty()) return true;
+  const bool form = equal_ignoring_case(type, kForm) && body[0] != '{' && body[0] != '[';
+  if (!form) return read_json(body, request, refusal);
+  if (!read_query(body, request.body)) return refuse(refusal, 400, "malformed form");
+  return true;
+}
+
+}  // namespace
+
+bool read_request(const HttpMessage& message, const Peer& peer, core::Request& request,
+                  WireError& refusal) {
+  Json query;
+  if (!read_target(message, request, query, refusal)) return false;
+  if (!read_operation(message.method, request, query, refusal)) return false;
+  if (!message.name_space.empty() && message.name_space != "/" && message.name_space != "root")
+    return refuse(refusal, 404, "namespace not found");
+  read_token(message, request);
+  if (!read_wrap_ttl(message.wrap_ttl, request, refusal)) return false;
+  request.purpose = message.purpose;
+  request.remote_address = peer.address;
+  request.remote_port = peer.port;
+  const bool writes =
+      request.operation == Operation::update || request.operation == Operation::patch;
+  if (writes) return read_body(message, request, refusal);
+  if (query.is_object() && query.size() > 0) request.body = std::move(query);
+  return true;
+}
+
+}  // namespace leasehold::server
