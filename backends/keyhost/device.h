@@ -1,0 +1,71 @@
+#pragma once
+// A device as the key host sees it: it enrolls and recovers slot keys, and ends within a deadline.
+// Implementations live in tpm/ and pkcs11/; the host calls them from one thread.
+//
+// Settings are the keys of the seal stanza, as text; a PIN may be among them. Errors are states
+// with a message for the operator (vault/seal/protector.h).
+
+#include <algorithm>
+#include <memory>
+
+#include "vault/base/clock.h"
+#include "vault/base/random.h"
+#include "vault/seal/keyhost_protocol.h"
+
+namespace leasehold::keyhost {
+
+using seal::DeviceAnswer;
+using seal::DeviceState;
+using seal::SlotContext;
+using Settings = std::vector<seal::Setting>;
+
+class Deadline {
+ public:
+  Deadline(Clock& clock, Millis timeout) : clock_(&clock), due_(add(clock.instant(), timeout)) {}
+  Millis left() const {
+    const auto ns = std::max<std::int64_t>(due_.ns - clock_->instant().ns, 0);
+    return std::chrono::ceil<Millis>(Nanos(ns));
+  }
+  bool passed() const { return left().count() == 0; }
+
+ private:
+  Clock* clock_;
+  Instant due_;
+};
+
+// What recover() gets of a stored slot.
+struct StoredSlot {
+  SlotContext context;
+  std::string identity;
+  Bytes policy;
+};
+
+class Device {
+ public:
+  virtual ~Device() = default;
+  virtual seal::Enrolled enroll(const SlotContext& context, const Deadline& deadline) = 0;
+  virtual seal::Recovered recover(const StoredSlot& slot, const Deadline& deadline) = 0;
+  // `count` bytes of the device's own generator.
+  virtual seal::Recovered random(std::size_t count, const Deadline& deadline) = 0;
+};
+
+inline DeviceAnswer answer(DeviceState state, std::string message, std::string detail = {}) {
+  return {state, std::move(message), std::move(detail)};
+}
+
+// Text of a setting; empty when it is absent.
+inline std::string setting(const Settings& settings, std::string_view name) {
+  for (const seal::Setting& each : settings)
+    if (each.name == name) return std::string(as_text(each.value.reveal()));
+  return {};
+}
+
+// Makes the device of a kind from its settings; Code::invalid says which setting is wrong.
+using DeviceFactory = Result<std::unique_ptr<Device>> (*)(const Settings& settings, Clock& clock,
+                                                          Random& random);
+struct DeviceKind {
+  std::string_view kind;
+  DeviceFactory make;
+};
+
+}  // namespace leasehold::keyhost

@@ -1,0 +1,50 @@
+#include "backends/keyhost/device_protector.h"
+
+namespace leasehold::keyhost {
+
+using seal::Operation;
+using seal::Reply;
+using seal::Request;
+
+namespace {
+
+Request about(const seal::SlotRecord& slot, Operation operation) {
+  Request request;
+  request.operation = operation;
+  request.context = seal::context_of(slot);
+  request.identity = slot.identity;
+  request.policy = slot.policy;
+  return request;
+}
+
+}  // namespace
+
+seal::Enrolled DeviceProtector::enroll(const SlotContext& context, Millis timeout) {
+  Request request;
+  request.operation = Operation::enroll;
+  request.context = context;
+  Reply reply = host_->call(std::move(request), timeout);
+  return {std::move(reply.answer), std::move(reply.secret), std::move(reply.identity),
+          std::move(reply.policy)};
+}
+
+seal::Recovered DeviceProtector::recover(const seal::SlotRecord& slot, Millis timeout) {
+  Reply reply = host_->call(about(slot, Operation::recover), timeout);
+  if (reply.answer.ok() && reply.secret.size() != crypto::kKeySize)
+    return {answer(DeviceState::failed, "the key host answered without a key"), {}};
+  return {std::move(reply.answer), std::move(reply.secret)};
+}
+
+DeviceAnswer DeviceProtector::health(const seal::SlotRecord& slot, Millis timeout) {
+  return host_->call(about(slot, Operation::health), timeout).answer;
+}
+
+seal::Recovered DeviceProtector::random(std::uint16_t count, Millis timeout) {
+  Request request;
+  request.operation = Operation::random;
+  request.count = count;
+  Reply reply = host_->call(std::move(request), timeout);
+  return {std::move(reply.answer), std::move(reply.secret)};
+}
+
+}  // namespace leasehold::keyhost

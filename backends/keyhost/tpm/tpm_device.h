@@ -1,0 +1,25 @@
+#pragma once
+// seal "tpm": a slot's key as a keyedhash object under the TPM's storage root key.
+//
+// The object opens only through a policy: TPM2_Unseal, and the chosen PCRs with the values they had
+// when it was made. Sessions are salted with the root key and encrypt the payload (AES-128-CFB), so
+// nobody on the TPM's bus sees the key; the root key's Name is pinned in the slot and compared
+// before anything secret is sent. The slot's policy bytes also hold every PCR's value, to name what
+// changed. No dictionary-attack counter is touched: power cuts cannot lock the TPM.
+//
+// One connection per operation, within the deadline; a broken ESYS context is never used again.
+// Sources: TPM 2.0 Library parts 1 (policy, sessions) and 3 (commands).
+
+#include "backends/keyhost/device.h"
+#include "backends/keyhost/tpm/wire.h"
+
+namespace leasehold::keyhost {
+
+// Settings: device ("/dev/tpmrm0", "swtpm:path=/socket"), pcrs ("7+14").
+Result<std::unique_ptr<Device>> make_tpm_device(const Settings& settings, Clock& clock,
+                                                Random& random);
+// `tap` sees every message of the bus: for tests.
+std::unique_ptr<Device> make_tpm_device(std::string device, std::vector<unsigned> pcrs,
+                                        Clock& clock, Random& random, tpm::Tap tap);
+
+}  // namespace leasehold::keyhost
