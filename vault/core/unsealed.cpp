@@ -1,6 +1,7 @@
 #include "vault/core/unsealed.h"
 
 #include "vault/base/encoding.h"
+#include "vault/core/system.h"
 
 namespace leasehold::core {
 
@@ -36,7 +37,7 @@ Unsealed::Unsealed(const Environment& env, StoreIdentity id, barrier::KeyRing ke
       barrier(identity.store, std::move(keys), environment.random),
       audit_key(barrier.keys().audit_hmac.reveal()),
       snapshots(environment.storage),
-      registry(environment.engine_kinds(), environment.ttls, environment.log),
+      registry(all_engine_kinds(*this), environment.ttls, environment.log),
       tokens(barrier, environment.random),
       leases(barrier),
       audit(std::make_unique<audit::AuditLog>(std::move(devices), environment.audit_sync_always,

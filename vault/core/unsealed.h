@@ -28,6 +28,8 @@ struct Environment {
   std::function<Result<std::vector<std::unique_ptr<audit::Device>>>()> audit_devices;
   bool audit_sync_always = false;
   bool dev_mode = false;
+  // Asks for sealing, from any thread; set by Lifecycle.
+  std::function<void()> request_seal;
   // Tells the clock the last time the storage saw.
   std::function<void(WallTime)> never_before;
 };
