@@ -109,6 +109,13 @@ constexpr Command kCommands[] = {
      0,
      0,
      run_list},
+    {"audit verify", "Prove that an audit log is whole", "[flags] FILE...",
+     "Checks the chain of hashes and the signatures of audit files, oldest first, without a "
+     "server.\n"
+     "Exit code 0: whole, 2: broken, 1: could not be read.\n\n"
+     "  $ leasehold audit verify /var/log/leasehold/audit.log\n"
+     "  $ leasehold audit verify -public-key=HEX -head=HASH audit.log.1 audit.log",
+     kVerifyFlags, 1, kAnyNumber, run_verify},
 };
 
 }  // namespace

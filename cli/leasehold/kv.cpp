@@ -68,7 +68,7 @@ Located locate(Session& session) {
 }
 
 std::string ruled(std::string_view title, std::size_t width) {
-  std::size_t signs = width > title.size() + 2 ? width - title.size() - 2 : 4;
+  std::size_t signs = width > title.size() + 2 + 4 ? width - title.size() - 2 : 4;
   signs += signs % 2;
   const std::string half(signs / 2, '=');
   return fmt::format("{} {} {}\n", half, title, half);

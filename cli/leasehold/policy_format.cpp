@@ -29,6 +29,7 @@ struct Shape {
 
 Shape shape_of(std::string_view line) {
   Shape shape;
+  shape.starts_with_close = !line.empty() && (line[0] == '}' || line[0] == ']');
   bool in_string = false;
   for (std::size_t i = 0; i < line.size(); ++i) {
     const char c = line[i];
@@ -40,10 +41,7 @@ Shape shape_of(std::string_view line) {
     if (c == '#' || line.substr(i, 2) == "//") break;
     if (c == '"') in_string = true;
     if (c == '{' || c == '[') ++shape.depth;
-    if (c == '}' || c == ']') {
-      shape.starts_with_close = shape.starts_with_close || shape.depth == 0;
-      --shape.depth;
-    }
+    if (c == '}' || c == ']') --shape.depth;
     if (c == '=' && shape.depth == 0 && shape.equals == std::string::npos) shape.equals = i;
     if (line.substr(i, 2) == "<<") {
       shape.heredoc = trim(line.substr(line.substr(i, 3) == "<<-" ? i + 3 : i + 2));

@@ -1,0 +1,437 @@
+// What the program sends, keeps and refuses.
+
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+
+#include <sstream>
+
+#include "tests/client/program.h"
+#include "tests/client/vault_server.h"
+
+using leasehold::testing::Program;
+using leasehold::testing::VaultServer;
+
+namespace {
+
+bool contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
+
+std::string text_of(const std::string& file) {
+  std::ostringstream text;
+  text << std::ifstream(file).rdbuf();
+  return text.str();
+}
+
+constexpr char kSelf[] =
+    R"({"data":{"id":"hvs.root","accessor":"acc","policies":["root"],"ttl":0,"meta":null}})";
+
+}  // namespace
+
+TEST_CASE("cli: flags take one dash or two, a value with or without =, anywhere") {
+  VaultServer server;
+  server.on("GET /v1/s", {200, R"({"data":{"k":"v"}})"});
+  const Program program;
+  const std::string address = server.address();
+  const std::vector<std::vector<std::string>> forms = {
+      {"read", "-address=" + address, "-field=k", "s"},
+      {"read", "--address", address, "--field", "k", "s"},
+      {"read", "s", "-field", "k", "-address", address},
+      {"-address", address, "read", "-field=k", "s"},
+  };
+  for (const auto& form : forms) CHECK(program.run(form).out == "v");
+}
+
+TEST_CASE("cli: mistakes are local errors that say what was meant") {
+  const Program program("http://127.0.0.1:1");
+  const auto unknown = program.run({"raed", "x"});
+  CHECK(unknown.code == 1);
+  CHECK(contains(unknown.err, "Did you mean \"leasehold read\"?"));
+  const auto sub = program.run({"token", "crate"});
+  CHECK(contains(sub.err, "Did you mean \"leasehold token create\"?"));
+  const auto flag = program.run({"read", "-feild=x", "s"});
+  CHECK(flag.code == 1);
+  CHECK(contains(flag.err, "flag provided but not defined: -feild"));
+  CHECK(contains(flag.err, "Did you mean -field?"));
+  CHECK(contains(program.run({"read"}).err, "Not enough arguments (expected 1, got 0)"));
+  CHECK(contains(program.run({"status", "x"}).err, "Too many arguments (expected 0, got 1)"));
+  CHECK(contains(program.run({"read", "-format=xml", "s"}).err, "Invalid format \"xml\""));
+  CHECK(contains(program.run({"read", "-tls-skip-verify=perhaps", "s"}).err, "is a switch"));
+  CHECK(program.run({"write", "s"}).err == "Must supply data or use -force\n");
+}
+
+TEST_CASE("cli: every command explains itself with an example") {
+  const Program program;
+  const auto all = program.run({"-h"});
+  CHECK(all.code == 0);
+  for (const char* name :
+       {"read", "operator init", "operator unseal", "token create", "kv get", "policy write",
+        "secrets enable", "lease revoke", "audit verify", "server", "login", "unwrap"}) {
+    CAPTURE(name);
+    std::istringstream words(name);
+    std::vector<std::string> argv;
+    for (std::string word; words >> word;) argv.push_back(word);
+    CHECK(contains(all.out, argv[0]));
+    argv.push_back("-h");
+    const auto help = program.run(argv);
+    CHECK(help.code == 0);
+    CHECK(contains(help.out, "Usage: leasehold " + std::string(name)));
+    CHECK(contains(help.out, "  $ "));
+  }
+  CHECK(program.run({"token"}).code == 1);
+  CHECK(program.run({"token", "-h"}).code == 0);
+}
+
+TEST_CASE("cli: the second word of the version is the number") {
+  const auto outcome = Program().run({"version"});
+  CHECK(outcome.code == 0);
+  CHECK(outcome.out.compare(0, 17, "Leasehold v0.1.0 ") == 0);
+  CHECK(Program().run({"-version"}).out == outcome.out);
+}
+
+TEST_CASE("cli: data comes from pairs, files and standard input") {
+  VaultServer server;
+  server.on("PUT /v1/s", {204, ""});
+  const Program program(server.address());
+  const std::string file = program.home().write("value.txt", "from file\n");
+  const std::string json = program.home().write("data.json", R"({"n":1,"deep":{"a":[true]}})");
+  const auto outcome = program.run(
+      {"write", "s", "a=b=c", "f=@" + file, "at=\\@x", "in=-", "list=1", "list=2", "@" + json},
+      "piped");
+  CHECK(outcome.code == 0);
+  CHECK(outcome.out == "Success! Data written to: s\n");
+  CHECK(server.last().method == "PUT");
+  CHECK(server.last().body ==
+        R"({"a":"b=c","at":"@x","deep":{"a":[true]},"f":"from file\n","in":"piped",)"
+        R"("list":["1","2"],"n":1})");
+  CHECK(program.run({"write", "s", "-"}, R"({"k":"v"})").code == 0);
+  CHECK(server.last().body == R"({"k":"v"})");
+  CHECK(program.run({"write", "-f", "s"}).code == 0);
+  const auto secret = program.run({"write", "s", "hunter2"});
+  CHECK(secret.code == 1);
+  CHECK_FALSE(contains(secret.err, "hunter2"));
+}
+
+TEST_CASE("cli: a refusal is printed as Vault does, with a hint") {
+  VaultServer server;
+  server.on("GET /v1/secret/x", {403, R"({"errors":["permission denied"]})"});
+  Program program(server.address());
+  const std::string expected =
+      "Error reading secret/x: Error making API request.\n\n"
+      "URL: GET " +
+      server.address() +
+      "/v1/secret/x\n"
+      "Code: 403. Errors:\n\n"
+      "* permission denied\n\n";
+  const auto anonymous = program.run({"read", "secret/x"});
+  CHECK(anonymous.code == 2);
+  CHECK(anonymous.out.empty());
+  CHECK(anonymous.err ==
+        expected + "hint: no token was sent; get one with: leasehold login (or set VAULT_TOKEN)\n");
+  program.environment["VAULT_TOKEN"] = "hvs.x";
+  CHECK(program.run({"read", "secret/x"}).err ==
+        expected +
+            "hint: see what this token may do there: leasehold token capabilities secret/x\n");
+}
+
+TEST_CASE("cli: each common failure has its own hint") {
+  VaultServer server;
+  server.on("GET /v1/sealed", {503, R"({"errors":["Vault is sealed"]})"});
+  server.on("GET /v1/nowhere",
+            {404, R"({"errors":["no handler for route \"nowhere\". route entry not found."]})"});
+  server.on("GET /v1/raw",
+            {400, "Client sent an HTTP request to an HTTPS server.\n", {}, "text/plain"});
+  Program program(server.address());
+  CHECK(contains(program.run({"read", "sealed"}).err, "leasehold operator unseal"));
+  CHECK(contains(program.run({"read", "nowhere"}).err, "leasehold secrets list"));
+  const auto raw = program.run({"read", "raw"});
+  CHECK(contains(raw.err, "Code: 400. Raw Message:"));
+  CHECK(contains(raw.err, "VAULT_ADDR=https://127.0.0.1"));
+  const auto missing = program.run({"read", "missing"});
+  CHECK(missing.code == 2);
+  CHECK(missing.err == "No value found at missing\n");
+  program.environment["VAULT_ADDR"] = "http://127.0.0.1:1";
+  const auto refused = program.run({"read", "x"});
+  CHECK(refused.code == 2);
+  CHECK(contains(refused.err, "is the server running"));
+  CHECK(program.run({"status"}).code == 1);
+  program.environment["VAULT_ADDR"] = "https://127.0.0.1:" + std::to_string(server.port());
+  CHECK(contains(program.run({"read", "x"}).err, "VAULT_ADDR=http://127.0.0.1"));
+}
+
+TEST_CASE("cli: LEASEHOLD_x wins over BAO_x, that over VAULT_x, a flag over all") {
+  VaultServer server;
+  server.on("GET /v1/s", {200, R"({"data":{"k":"v"}})"});
+  Program program("http://127.0.0.1:1");
+  program.environment["BAO_ADDR"] = server.address();
+  program.environment["VAULT_TOKEN"] = "vault";
+  program.environment["BAO_TOKEN"] = "bao";
+  program.environment["LEASEHOLD_TOKEN"] = "leasehold";
+  program.environment["VAULT_NAMESPACE"] = "outer";
+  CHECK(program.run({"read", "s"}).code == 0);
+  CHECK(server.last().header("x-vault-token") == "leasehold");
+  CHECK(server.last().header("x-vault-namespace") == "outer");
+  CHECK(program.run({"read", "-ns=inner", "-header=X-Extra=1", "s"}).code == 0);
+  CHECK(server.last().header("x-vault-namespace") == "inner");
+  CHECK(server.last().header("x-extra") == "1");
+  program.environment["VAULT_FORMAT"] = "json";
+  CHECK(program.run({"read", "s"}).out[0] == '{');
+}
+
+TEST_CASE("cli: login keeps the token for its owner only, the next command sends it") {
+  VaultServer server;
+  server.on("GET /v1/auth/token/lookup-self", {200, kSelf});
+  server.on("GET /v1/s", {200, R"({"data":{"k":"v"}})"});
+  const Program program(server.address());
+  const auto outcome = program.run({"login", "hvs.root"});
+  CHECK(outcome.code == 0);
+  CHECK(contains(outcome.out, "Success! You are now authenticated."));
+  CHECK(contains(outcome.out, "token_duration       ∞"));
+  CHECK(contains(outcome.out, "policies             [\"root\"]"));
+  CHECK(server.last().header("x-vault-token") == "hvs.root");
+  const std::string file = program.home().path() + "/.vault-token";
+  CHECK(text_of(file) == "hvs.root");
+  struct stat status {};
+  REQUIRE(::stat(file.c_str(), &status) == 0);
+  CHECK((status.st_mode & 0777) == 0600);
+  CHECK(program.run({"read", "s"}).code == 0);
+  CHECK(server.last().header("x-vault-token") == "hvs.root");
+  CHECK(program.run({"print", "token"}).out == "hvs.root\n");
+}
+
+TEST_CASE("cli: login can leave no trace and read from a pipe") {
+  VaultServer server;
+  server.on("GET /v1/auth/token/lookup-self", {200, kSelf});
+  const Program program(server.address());
+  CHECK(program.run({"login", "-token-only", "-no-store", "-"}, "hvs.piped\n").out == "hvs.piped");
+  CHECK(program.run({"login", "-no-store"}, "hvs.typed\n").code == 0);
+  CHECK(server.last().header("x-vault-token") == "hvs.typed");
+  CHECK(text_of(program.home().path() + "/.vault-token").empty());
+  CHECK(program.run({"login", "-non-interactive"}).code == 1);
+}
+
+TEST_CASE("cli: login by another method writes to its mount") {
+  VaultServer server;
+  server.on("PUT /v1/auth/userpass/login/alice",
+            {200, R"({"auth":{"client_token":"hvs.a","policies":["default"]}})"});
+  const Program program(server.address());
+  const auto outcome =
+      program.run({"login", "-method=userpass", "username=alice"}, "the password\n");
+  CHECK(outcome.code == 0);
+  CHECK(server.last().body == R"({"password":"the password"})");
+  CHECK(text_of(program.home().path() + "/.vault-token") == "hvs.a");
+}
+
+TEST_CASE("cli: init prints keys and token, and asks for recovery keys when a device seals") {
+  VaultServer shamir;
+  shamir.on("GET /v1/sys/seal-status", {200, R"({"type":"shamir","recovery_seal":false})"});
+  shamir.on("PUT /v1/sys/init",
+            {200, R"({"keys":["aa","bb"],"keys_base64":["qg==","uw=="],"root_token":"hvs.r"})"});
+  const auto text = Program(shamir.address()).run({"operator", "init", "-n", "2", "-t=2"});
+  CHECK(text.code == 0);
+  CHECK(
+      contains(text.out, "Unseal Key 1: qg==\nUnseal Key 2: uw==\n\nInitial Root Token: hvs.r\n"));
+  CHECK(shamir.last().body == R"({"secret_shares":2,"secret_threshold":2})");
+  const auto json = Program(shamir.address()).run({"operator", "init", "-format=json"});
+  CHECK(contains(json.out, "\"unseal_keys_b64\": ["));
+  CHECK(contains(json.out, "\"root_token\": \"hvs.r\""));
+  CHECK(shamir.last().body == R"({"secret_shares":5,"secret_threshold":3})");
+
+  VaultServer device;
+  device.on("GET /v1/sys/seal-status", {200, R"({"type":"tpm","recovery_seal":true})"});
+  device.on(
+      "PUT /v1/sys/init",
+      {200,
+       R"({"keys":[],"keys_base64":[],"recovery_keys":["aa"],"recovery_keys_base64":["qg=="],"root_token":"hvs.r"})"});
+  const auto recovery = Program(device.address()).run({"operator", "init", "-recovery-shares=1"});
+  CHECK(contains(recovery.out, "Recovery Key 1: qg==\n"));
+  CHECK(device.last().body == R"({"recovery_shares":1,"recovery_threshold":1})");
+  CHECK(Program(device.address()).run({"operator", "init", "-n=1"}).code == 1);
+  const auto pgp = Program(device.address()).run({"operator", "init", "-pgp-keys=a"});
+  CHECK(pgp.code == 1);
+  CHECK(contains(pgp.err, "-pgp-keys is not supported"));
+}
+
+TEST_CASE("cli: init -status answers by exit code") {
+  VaultServer server;
+  server.on("GET /v1/sys/init", {200, R"({"initialized":true})"});
+  server.on("GET /v1/sys/init", {200, R"({"initialized":false})"});
+  const Program program(server.address());
+  CHECK(program.run({"operator", "init", "-status"}).code == 0);
+  CHECK(program.run({"operator", "init", "-status"}).code == 2);
+}
+
+TEST_CASE("cli: unseal takes the key as an argument or from a pipe") {
+  VaultServer server;
+  server.on("PUT /v1/sys/unseal",
+            {200, R"({"type":"shamir","sealed":true,"t":2,"n":3,"progress":1})"});
+  const Program program(server.address());
+  const auto given = program.run({"operator", "unseal", "abc"});
+  CHECK(given.code == 0);
+  CHECK(contains(given.out, "Unseal Progress    1/2"));
+  CHECK(server.last().body == R"({"key":"abc"})");
+  CHECK(program.run({"operator", "unseal"}, "typed\n").code == 0);
+  CHECK(server.last().body == R"({"key":"typed"})");
+  CHECK(program.run({"operator", "unseal", "-reset"}).code == 0);
+  CHECK(server.last().body == R"({"reset":true})");
+}
+
+TEST_CASE("cli: each group reaches the paths that Vault's own program does") {
+  struct Row {
+    std::vector<std::string> words;
+    const char* request;
+    const char* body;
+    const char* out;
+  };
+  const std::vector<Row> rows = {
+      {{"operator", "seal"}, "PUT /v1/sys/seal", "", "Success! Vault is sealed.\n"},
+      {{"delete", "secret/a"},
+       "DELETE /v1/secret/a",
+       "",
+       "Success! Data deleted (if it existed) at: secret/a\n"},
+      {{"policy", "write", "Dev", "-"},
+       "PUT /v1/sys/policies/acl/dev",
+       R"({"policy":"path"})",
+       "Success! Uploaded policy: dev\n"},
+      {{"policy", "delete", "dev"},
+       "DELETE /v1/sys/policies/acl/dev",
+       "",
+       "Success! Deleted policy: dev\n"},
+      {{"secrets", "enable", "-path=secret", "-version=2", "kv"},
+       "POST /v1/sys/mounts/secret",
+       R"({"config":{},"description":"","external_entropy_access":false,"local":false,"options":{"version":"2"},"seal_wrap":false,"type":"kv"})",
+       "Success! Enabled the kv secrets engine at: secret/\n"},
+      {{"secrets", "disable", "secret/"},
+       "DELETE /v1/sys/mounts/secret",
+       "",
+       "Success! Disabled the secrets engine (if it existed) at: secret/\n"},
+      {{"secrets", "tune", "-max-lease-ttl=1h", "db"},
+       "POST /v1/sys/mounts/db/tune",
+       R"({"max_lease_ttl":"1h"})",
+       "Success! Tuned the secrets engine at: db/\n"},
+      {{"auth", "enable", "approle"},
+       "POST /v1/sys/auth/approle",
+       R"({"config":{},"description":"","external_entropy_access":false,"local":false,"seal_wrap":false,"type":"approle"})",
+       "Success! Enabled the approle auth method at: approle/\n"},
+      {{"lease", "revoke", "-sync", "db/creds/x/1"},
+       "PUT /v1/sys/leases/revoke",
+       R"({"lease_id":"db/creds/x/1","sync":true})",
+       "Success! Revoked lease: db/creds/x/1\n"},
+      {{"lease", "revoke", "-prefix", "db/creds"},
+       "PUT /v1/sys/leases/revoke-prefix/db/creds",
+       R"({"sync":false})",
+       "All revocation operations queued successfully!\n"},
+      {{"lease", "revoke", "-force", "-prefix", "db"},
+       "PUT /v1/sys/leases/revoke-force/db",
+       R"({"sync":false})",
+       "Success! Force revoked any leases with prefix: db\n"},
+      {{"token", "revoke", "hvs.a"},
+       "PUT /v1/auth/token/revoke",
+       R"({"token":"hvs.a"})",
+       "Success! Revoked token (if it existed)\n"},
+      {{"token", "revoke", "-accessor", "acc"},
+       "PUT /v1/auth/token/revoke-accessor",
+       R"({"accessor":"acc"})",
+       "Success! Revoked token (if it existed)\n"},
+      {{"token", "revoke", "-self"},
+       "PUT /v1/auth/token/revoke-self",
+       "",
+       "Success! Revoked token (if it existed)\n"},
+      {{"token", "revoke", "-mode=orphan", "hvs.a"},
+       "PUT /v1/auth/token/revoke-orphan",
+       R"({"token":"hvs.a"})",
+       "Success! Revoked token (if it existed)\n"},
+  };
+  VaultServer server;
+  for (const Row& row : rows) server.on(row.request, {204, ""});
+  const Program program(server.address());
+  for (const Row& row : rows) {
+    CAPTURE(row.request);
+    const auto outcome = program.run(row.words, "path");
+    CHECK(outcome.code == 0);
+    CHECK(outcome.out == row.out);
+    const auto seen = server.last();
+    CHECK(seen.method + " " + seen.target == row.request);
+    CHECK(seen.body == row.body);
+  }
+}
+
+TEST_CASE("cli: capabilities are one line, sorted") {
+  VaultServer server;
+  server.on("POST /v1/sys/capabilities-self", {200, R"({"data":{"secret/a":["read","list"]}})"});
+  const Program program(server.address());
+  CHECK(program.run({"token", "capabilities", "secret/a"}).out == "list, read\n");
+  CHECK(server.last().body == R"({"paths":["secret/a"]})");
+}
+
+TEST_CASE("cli: kv put wraps the data for version 2 and not for version 1") {
+  VaultServer server;
+  server.on("GET /v1/sys/internal/ui/mounts/v2/a",
+            {200, R"({"data":{"path":"v2/","options":{"version":"2"}}})"});
+  server.on("GET /v1/sys/internal/ui/mounts/v1/a",
+            {200, R"({"data":{"path":"v1/","options":null}})"});
+  server.on("PUT /v1/v2/data/a", {200, R"({"data":{"version":1}})"});
+  server.on("PUT /v1/v1/a", {204, ""});
+  const Program program(server.address());
+  CHECK(program.run({"kv", "put", "-cas=0", "v2/a", "k=v"}).code == 0);
+  CHECK(server.last().body == R"({"data":{"k":"v"},"options":{"cas":0}})");
+  CHECK(program.run({"kv", "put", "-mount=v2", "a", "k=v"}).code == 0);
+  CHECK(program.run({"kv", "put", "v1/a", "k=v"}).out == "Success! Data written to: v1/a\n");
+  CHECK(server.last().body == R"({"k":"v"})");
+}
+
+TEST_CASE("cli: unwrap spends the wrapping token itself when there is no other") {
+  VaultServer server;
+  server.on("PUT /v1/sys/wrapping/unwrap", {200, R"({"data":{"k":"v"}})"});
+  Program program(server.address());
+  CHECK(program.run({"unwrap", "-field=k", "hvs.w"}).out == "v");
+  CHECK(server.last().header("x-vault-token") == "hvs.w");
+  CHECK(server.last().body.empty());
+  program.environment["VAULT_TOKEN"] = "hvs.me";
+  CHECK(program.run({"unwrap", "-field=k", "hvs.w"}).out == "v");
+  CHECK(server.last().header("x-vault-token") == "hvs.me");
+  CHECK(server.last().body == R"({"token":"hvs.w"})");
+}
+
+TEST_CASE("cli: -output-curl-string prints and sends nothing") {
+  VaultServer server;
+  const Program program(server.address());
+  const auto outcome = program.run({"write", "-output-curl-string", "s", "k=v"});
+  CHECK(outcome.code == 0);
+  CHECK(outcome.err.empty());
+  CHECK(outcome.out == "curl -X PUT -H 'X-Vault-Request: true' -d '{\"k\":\"v\"}' '" +
+                           server.address() + "/v1/s'\n");
+  CHECK(server.seen().empty());
+}
+
+TEST_CASE("cli: policy fmt lays a file out and keeps its comments") {
+  const Program program;
+  const std::string file = program.home().write("p.hcl",
+                                                "# about\n\n\n\npath \"secret/*\" {\n"
+                                                "capabilities=[\"read\",\n\"list\"] # both\n"
+                                                "      min_wrapping_ttl   = \"1s\"\n}\n\n");
+  const auto outcome = program.run({"policy", "fmt", file});
+  CHECK(outcome.code == 0);
+  CHECK(text_of(file) ==
+        "# about\n\npath \"secret/*\" {\n  capabilities = [\"read\",\n    \"list\"] # both\n"
+        "  min_wrapping_ttl = \"1s\"\n}\n");
+  const std::string broken = program.home().write("broken.hcl", "path \"x\" {\n");
+  const auto refused = program.run({"policy", "fmt", broken});
+  CHECK(refused.code == 1);
+  CHECK(contains(refused.err, "Failed to parse"));
+  CHECK(text_of(broken) == "path \"x\" {\n");
+}
+
+TEST_CASE("cli: audit verify refuses what is no log") {
+  const Program program;
+  const std::string file = program.home().write("audit.log", "not a log\n");
+  CHECK(program.run({"audit", "verify", file}).code == 2);
+  CHECK(program.run({"audit", "verify", program.home().path() + "/absent"}).code == 1);
+  CHECK(program.run({"audit", "verify", "-head=xyz", file}).code == 1);
+}
+
+TEST_CASE("cli: server becomes leaseholdd, which is looked for beside the program") {
+  const auto help = Program().run({"server", "-h"});
+  CHECK(help.code == 0);
+  CHECK(contains(help.out, "-dev-root-token-id"));
+}

@@ -1,0 +1,47 @@
+#include "api/client/url.h"
+
+#include <doctest/doctest.h>
+
+using leasehold::client::escape_path;
+using leasehold::client::escape_query;
+using leasehold::client::parse_url;
+using leasehold::client::Url;
+
+TEST_CASE("url: an address is scheme, host, port and prefix") {
+  const auto url = parse_url("https://vault.example:8201/prefix/");
+  REQUIRE(url.ok());
+  CHECK(url->scheme == Url::Scheme::https);
+  CHECK(url->host == "vault.example");
+  CHECK(url->port == 8201);
+  CHECK(url->path == "/prefix");
+  CHECK(url->origin() == "https://vault.example:8201");
+}
+
+TEST_CASE("url: ports have defaults, IPv6 stands in brackets, a socket is a path") {
+  CHECK(parse_url("http://h")->port == 80);
+  CHECK(parse_url("https://h")->port == 443);
+  const auto ipv6 = parse_url("http://[::1]:8200");
+  REQUIRE(ipv6.ok());
+  CHECK(ipv6->host == "::1");
+  CHECK(ipv6->authority() == "[::1]:8200");
+  const auto socket = parse_url("unix:///run/s");
+  REQUIRE(socket.ok());
+  CHECK(socket->host == "/run/s");
+}
+
+TEST_CASE("url: what is no address is refused with an example") {
+  for (const char* text : {"", "127.0.0.1:8200", "ftp://h", "http://", "http://h:0", "http://h:x",
+                           "http://h:99999", "unix://run/s", "http://[::1"}) {
+    CAPTURE(text);
+    const auto url = parse_url(text);
+    REQUIRE_FALSE(url.ok());
+    CHECK(url.error().message.find("https://HOST:PORT") != std::string::npos);
+  }
+}
+
+TEST_CASE("url: names are escaped, slashes stay") {
+  CHECK(escape_path("a/b c#d") == "a/b%20c%23d");
+  CHECK(escape_path("\xC3\xA4") == "%C3%A4");
+  CHECK(escape_query({}).empty());
+  CHECK(escape_query({{"a", "b&c"}, {"d", "e f"}}) == "?a=b%26c&d=e%20f");
+}
