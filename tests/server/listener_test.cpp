@@ -1,0 +1,296 @@
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/server/echo_core.h"
+
+using namespace leasehold;
+using namespace leasehold::testing;
+
+namespace {
+
+constexpr std::string_view kGet = "GET /v1/a/b HTTP/1.1\r\nHost: x\r\nX-Vault-Token: t\r\n\r\n";
+
+std::string post(std::string_view path, std::string_view body) {
+  return "POST /v1/" + std::string(path) +
+         " HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
+         std::string(body);
+}
+
+}  // namespace
+
+TEST_CASE("listener: a request is answered with Vault's headers, and the connection stays") {
+  const TestServer server;
+  RawClient client = server.connect();
+  for (int i = 0; i < 3; ++i) {
+    const Reply reply = client.ask(kGet);
+    CHECK(reply.status == 200);
+    CHECK(reply.header("Content-Type") == "application/json");
+    CHECK(reply.header("Cache-Control") == "no-store");
+    CHECK(reply.body.find(R"("operation":"read","path":"a/b","token":"t")") != std::string::npos);
+    CHECK(reply.body.find(R"("address":"127.0.0.1")") != std::string::npos);
+  }
+}
+
+TEST_CASE("listener: a request may arrive byte by byte") {
+  const TestServer server;
+  RawClient client = server.connect();
+  const std::string request = post("a", R"({"k":"v"})");
+  for (const char byte : request) client.send({&byte, 1});
+  const Reply reply = client.reply();
+  CHECK(reply.status == 200);
+  CHECK(reply.body.find(R"("body":{"k":"v"})") != std::string::npos);
+}
+
+TEST_CASE("listener: pipelined requests are answered in their order, slow ones too") {
+  TestServer server;
+  RawClient client = server.connect();
+  std::string all;
+  for (int i = 0; i < 50; ++i) all += post("n" + std::to_string(i), "{}");
+  all += "GET /v1/held HTTP/1.1\r\nHost: x\r\n\r\n";
+  for (int i = 50; i < 100; ++i) all += post("n" + std::to_string(i), "{}");
+  client.send(all);
+  for (int i = 0; i < 50; ++i)
+    CHECK(client.reply().body.find("\"n" + std::to_string(i) + "\"") != std::string::npos);
+  server.core.release();
+  CHECK(client.reply().body.find("\"held\"") != std::string::npos);
+  for (int i = 50; i < 100; ++i)
+    CHECK(client.reply().body.find("\"n" + std::to_string(i) + "\"") != std::string::npos);
+}
+
+TEST_CASE("listener: 600 idle connections do not keep others waiting") {
+  const TestServer server;
+  std::vector<RawClient> idle;
+  for (int i = 0; i < 600; ++i) idle.push_back(server.connect());
+  for (RawClient& client : idle) client.send("GET /v1/");
+  RawClient active = server.connect();
+  for (int i = 0; i < 20; ++i) CHECK(active.ask(kGet).status == 200);
+  for (RawClient& client : idle) client.send("x HTTP/1.1\r\nHost: x\r\n\r\n");
+  for (RawClient& client : idle) CHECK(client.reply().status == 200);
+}
+
+TEST_CASE("listener: a client that closes its side with the request is answered") {
+  TestServer server;
+  RawClient client = server.connect();
+  client.send(kGet);
+  client.finish_sending();
+  CHECK(client.reply().status == 200);
+  CHECK(client.ended());
+}
+
+TEST_CASE("listener: an answer that nobody waits for is handed back") {
+  TestServer server;
+  {
+    RawClient client = server.connect();
+    client.send("GET /v1/held HTTP/1.1\r\nHost: x\r\n\r\n");
+    REQUIRE(server.core.wait_for_held(1));
+    SUBCASE("the client closed") { client.hang_up(); }
+    SUBCASE("the connection was reset") { client.reset(); }
+  }
+  // The hang-up has to arrive first: another request on each thread is answered after it.
+  for (int i = 0; i < 20; ++i) CHECK(server.connect().ask(kGet).status == 200);
+  server.core.release();
+  REQUIRE(server.core.wait_for_undelivered(1));
+  CHECK(server.core.undelivered_leases() == std::vector<std::string>{"held/lease"});
+}
+
+TEST_CASE("listener: an answer that was sent in part is handed back when the client goes") {
+  TestServer server;
+  RawClient client = server.connect();
+  client.send("GET /v1/big HTTP/1.1\r\nHost: x\r\n\r\n");
+  char some[1024];
+  REQUIRE(::read(client.fd(), some, sizeof some) > 0);
+  client.reset();
+  REQUIRE(server.core.wait_for_undelivered(1));
+  CHECK(server.core.undelivered_leases() == std::vector<std::string>{"big/lease"});
+}
+
+TEST_CASE("listener: a large answer reaches a slow reader whole") {
+  const TestServer server;
+  RawClient client = server.connect();
+  client.send("GET /v1/big HTTP/1.1\r\nHost: x\r\n\r\n");
+  const Reply reply = client.reply();
+  CHECK(reply.status == 200);
+  CHECK(reply.body.size() > (4u << 20));
+  CHECK(client.ask(kGet).status == 200);
+}
+
+TEST_CASE("listener: a body of many segments arrives whole, and one over the limit is refused") {
+  ServerOptions options;
+  options.settings.http.body_bytes = 1u << 20;
+  const TestServer server(options);
+  RawClient client = server.connect();
+  const std::string text(900'000, 'v');
+  const Reply reply = client.ask(post("a", "{\"k\":\"" + text + "\"}"));
+  CHECK(reply.status == 200);
+  CHECK(reply.body.find(text) != std::string::npos);
+  const Reply refused = client.ask(post("a", "{\"k\":\"" + text + text + "\"}"));
+  CHECK(refused.status == 413);
+  CHECK(refused.body == "{\"errors\":[\"http: request body too large\"]}\n");
+  CHECK(refused.header("Connection") == "close");
+}
+
+TEST_CASE("listener: what comes too slowly is ended") {
+  ServerOptions options;
+  options.settings.read_header_timeout = Millis(60);
+  options.settings.read_timeout = Millis(60);
+  options.settings.idle_timeout = Millis(60);
+  const TestServer server(options);
+  RawClient client = server.connect();
+  SUBCASE("no byte at all") { CHECK(client.ended()); }
+  SUBCASE("a head that does not end") {
+    client.send("GET /v1/a HTTP/1.1\r\nHo");
+    CHECK(client.reply().status == 408);
+    CHECK(client.ended());
+  }
+  SUBCASE("a body that does not end") {
+    client.send("POST /v1/a HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{");
+    CHECK(client.reply().status == 408);
+    CHECK(client.ended());
+  }
+  SUBCASE("an idle connection") {
+    CHECK(client.ask(kGet).status == 200);
+    CHECK(client.ended());
+  }
+}
+
+TEST_CASE("listener: a head that trickles in does not win time with each byte") {
+  ServerOptions options;
+  options.settings.read_header_timeout = Millis(100);
+  options.settings.http.head_bytes = 1u << 30;  // only time ends it
+  const TestServer server(options);
+  RawClient client = server.connect();
+  const auto start = std::chrono::steady_clock::now();
+  client.send("GET /v1/a HTTP/1.1\r\nHost: x\r\nX: ");
+  std::string one = "y";
+  while (std::chrono::steady_clock::now() - start < std::chrono::milliseconds(90)) client.send(one);
+  CHECK(client.reply().status == 408);
+}
+
+TEST_CASE("listener: a reader that stops reading is given up, and its answer handed back") {
+  ServerOptions options;
+  options.settings.write_timeout = Millis(60);
+  TestServer server(options);
+  RawClient client = server.connect();
+  client.send("GET /v1/big HTTP/1.1\r\nHost: x\r\n\r\n");
+  REQUIRE(server.core.wait_for_undelivered(1));
+  CHECK(server.core.undelivered_leases() == std::vector<std::string>{"big/lease"});
+}
+
+TEST_CASE("listener: at the cap the connection idle longest gives way") {
+  ServerOptions options;
+  options.limits.threads = 1;
+  options.limits.connections = 3;
+  const TestServer server(options);
+  std::vector<RawClient> clients;
+  for (int i = 0; i < 3; ++i) {
+    clients.push_back(server.connect());
+    CHECK(clients.back().ask(kGet).status == 200);
+  }
+  RawClient fourth = server.connect();
+  CHECK(fourth.ask(kGet).status == 200);
+  CHECK(clients[0].ended());
+  CHECK(clients[1].ask(kGet).status == 200);
+}
+
+TEST_CASE("listener: at the cap without an idle one the newcomer is told to come back") {
+  ServerOptions options;
+  options.limits.threads = 1;
+  options.limits.connections = 1;
+  TestServer server(options);
+  RawClient first = server.connect();
+  first.send("GET /v1/held HTTP/1.1\r\nHost: x\r\n\r\n");
+  REQUIRE(server.core.wait_for_held(1));
+  RawClient second = server.connect();
+  const Reply reply = second.reply();
+  CHECK(reply.status == 503);
+  CHECK(reply.header("Retry-After") == "1");
+  server.core.release();
+  CHECK(first.reply().status == 200);
+}
+
+TEST_CASE("listener: with too many requests in flight the next is refused, not queued") {
+  ServerOptions options;
+  options.limits.threads = 1;
+  options.limits.in_flight_per_thread = 1;
+  TestServer server(options);
+  RawClient first = server.connect(), second = server.connect();
+  first.send("GET /v1/held HTTP/1.1\r\nHost: x\r\n\r\n");
+  REQUIRE(server.core.wait_for_held(1));
+  const Reply refused = second.ask(kGet);
+  CHECK(refused.status == 503);
+  CHECK(refused.header("Retry-After") == "1");
+  server.core.release();
+  CHECK(first.reply().status == 200);
+  CHECK(second.ask(kGet).status == 200);
+}
+
+TEST_CASE("listener: bytes kept for unfinished bodies are bounded") {
+  ServerOptions options;
+  options.limits.threads = 1;
+  options.limits.buffered_bytes_per_thread = 1u << 20;
+  const TestServer server(options);
+  RawClient client = server.connect();
+  client.send("POST /v1/a HTTP/1.1\r\nHost: x\r\nContent-Length: 8000000\r\n\r\n" +
+              std::string(3'000'000, ' '));
+  CHECK(client.reply().status == 503);
+}
+
+TEST_CASE(
+    "listener: shutting down answers what is in flight, closes the rest and takes nothing new") {
+  TestServer server;
+  RawClient busy = server.connect(), idle = server.connect();
+  CHECK(idle.ask(kGet).status == 200);
+  busy.send("GET /v1/held HTTP/1.1\r\nHost: x\r\n\r\n");
+  REQUIRE(server.core.wait_for_held(1));
+  server.listener->stop_intake();
+  CHECK(idle.ended());
+  server.core.release();
+  const Reply last = busy.reply();
+  CHECK(last.status == 200);
+  CHECK(last.header("Connection") == "close");
+  server.listener->join();
+  CHECK(server.listener->connections() == 0);
+}
+
+TEST_CASE("listener: a port that another process has is refused with advice") {
+  const TestServer server;
+  ServerOptions options;
+  options.settings.address = server.address();
+  EchoCore core;
+  SystemClock clock;
+  NullLog log;
+  const auto second = server::Listener::open({options.settings}, options.limits, core, clock, log);
+  REQUIRE_FALSE(second.ok());
+  CHECK(second.error().message.find("address is in use") != std::string::npos);
+}
+
+TEST_CASE("listener: a unix socket has its mode, replaces a dead one and goes with the listener") {
+  char folder[] = "/tmp/leasehold-listener-XXXXXX";
+  REQUIRE(::mkdtemp(folder) != nullptr);
+  const std::string path = std::string(folder) + "/api.sock";
+  ServerOptions options;
+  options.settings.kind = server::ListenerSettings::Kind::unix_socket;
+  options.settings.address = path;
+  options.settings.socket_mode = 0660;
+  struct stat file {};
+  {
+    const TestServer server(options);
+    REQUIRE(::stat(path.c_str(), &file) == 0);
+    CHECK((file.st_mode & 0777) == 0660);
+    CHECK(server.connect().ask(kGet).status == 200);
+    EchoCore core;
+    SystemClock clock;
+    NullLog log;
+    const auto second =
+        server::Listener::open({options.settings}, options.limits, core, clock, log);
+    CHECK_FALSE(second.ok());
+    REQUIRE(::link(path.c_str(), (path + ".kept").c_str()) == 0);
+  }
+  CHECK(::stat(path.c_str(), &file) != 0);
+  REQUIRE(::rename((path + ".kept").c_str(), path.c_str()) == 0);  // as after a crash
+  {
+    const TestServer server(options);
+    CHECK(server.connect().ask(kGet).status == 200);
+  }
+  ::rmdir(folder);
+}
