@@ -38,9 +38,10 @@ std::optional<SecretBytes> share_of(const std::string& text) {
 
 Json texts_of(const std::vector<SecretBytes>& shares, bool as_hex) {
   Json list = Json::array();
-  for (const SecretBytes& share : shares)
-    list.push(Json(as_text((as_hex ? hex_secret(share.reveal()) : base64_secret(share.reveal()))
-                               .reveal())));
+  for (const SecretBytes& share : shares) {
+    const SecretBytes text = as_hex ? hex_secret(share.reveal()) : base64_secret(share.reveal());
+    list.push(Json(as_text(text.reveal())));
+  }
   return list;
 }
 

@@ -1,0 +1,157 @@
+// sys/leases: look up, list, renew and revoke leases; the legacy paths Vault still takes.
+
+#include "vault/base/duration.h"
+#include "vault/core/system.h"
+
+namespace leasehold::core {
+
+namespace {
+
+constexpr std::size_t kRevokedAtOnce = 15;  // leases in the caller's own batch; the rest by the job
+
+class SysLeases {
+ public:
+  explicit SysLeases(Unsealed& live) : live_(live) {}
+  Result<Response> lookup(Call& call, ReadTxn& txn);
+  Result<Response> list(Call& call, ReadTxn& txn);
+  Result<Intent> plan_renewal(Call& call, ReadTxn& txn);
+  Result<Response> revoke(Call& call, WriteTxn& txn);
+  Result<Response> revoke_prefix(Call& call, WriteTxn& txn);
+
+ private:
+  std::string id_of(const Call& call) const {
+    const std::string in_path = call.fields.text("url_lease_id");
+    const std::string in_body = call.fields.text("lease_id");
+    return in_body.empty() ? in_path : in_body;
+  }
+  Unsealed& live_;
+};
+
+Result<Response> SysLeases::lookup(Call& call, ReadTxn& txn) {
+  const std::string id = id_of(call);
+  if (id.empty()) return failure(Code::invalid, "lease_id must be specified");
+  VAULT_TRY_ASSIGN(const auto lease, live_.leases.find(txn, id));
+  if (!lease || lease->state != Lease::State::active) return failure(Code::invalid, "invalid lease");
+  Json data = Json::object();
+  data.set("id", lease->lease_id).set("issue_time", rfc3339(lease->issued));
+  data.set("expire_time", rfc3339(lease->expires)).set("path", lease->path());
+  data.set("last_renewal", lease->last_renewal ? Json(rfc3339(*lease->last_renewal)) : Json());
+  data.set("renewable", lease->renewable);
+  const auto left = std::chrono::ceil<Seconds>(since(lease->expires, call.now));
+  data.set("ttl", static_cast<std::int64_t>(left.count()));
+  return Response::of(data);
+}
+
+Result<Response> SysLeases::list(Call& call, ReadTxn& txn) {
+  VAULT_TRY_ASSIGN(const auto names, live_.leases.list(txn, call.fields.text("prefix")));
+  return Response::keys(names);
+}
+
+Result<Intent> SysLeases::plan_renewal(Call& call, ReadTxn& txn) {
+  const std::string id = id_of(call);
+  if (id.empty()) return failure(Code::invalid, "missing lease ID");
+  VAULT_TRY_ASSIGN(const auto lease, live_.leases.find(txn, id));
+  if (!lease || lease->state != Lease::State::active || lease->expires <= call.now)
+    return failure(Code::invalid, "lease not found");
+  if (!lease->renewable) return failure(Code::invalid, "lease is not renewable");
+  VAULT_TRY_ASSIGN(const auto compiled, live_.registry.at(txn));
+  const Mount* mount = compiled->mounts.by_space(lease->space);
+  if (mount == nullptr) return failure(Code::invalid, "lease not found");
+  TtlTerms terms;
+  terms.increment = call.fields.duration("increment");
+  terms.default_ttl = mount->info.default_ttl;
+  terms.max_ttl = mount->info.max_ttl;
+  terms.backend_ttl = lease->ttl;
+  terms.backend_max = lease->max_ttl;
+  terms.issued = lease->issued;
+  terms.now = call.now;
+  VAULT_TRY_ASSIGN(TtlAnswer answer, resolve_ttl(terms));
+  for (std::string& warning : answer.warnings) call.warnings.push_back(std::move(warning));
+  Intent intent;
+  intent.kind = Intent::Kind::renew;
+  intent.lease = lease->id;
+  intent.target = lease->target;
+  intent.create.account = lease->account;
+  intent.create.not_after = add(call.now, answer.ttl);
+  intent.terms.ttl = answer.ttl;
+  if (!lease->renewal_json.empty()) {
+    VAULT_TRY_ASSIGN(const Json statements, parse_json(lease->renewal_json));
+    for (const Json& one : statements.items()) intent.create.statements.push_back(one.text());
+  }
+  return intent;
+}
+
+Result<Response> SysLeases::revoke(Call& call, WriteTxn& txn) {
+  const std::string id = id_of(call);
+  if (id.empty()) return failure(Code::invalid, "lease_id must be specified");
+  VAULT_TRY_ASSIGN(auto lease, live_.leases.find(txn, id));
+  Response response = Response::none();
+  const bool sync = call.fields.boolean("sync");
+  if (lease) {
+    VAULT_TRY(live_.leases.start_revoking(txn, *lease, call.now));
+    if (sync) response.awaited.push_back(lease->id);
+  }
+  if (!sync) response.status = 202;
+  return response;
+}
+
+Result<Response> SysLeases::revoke_prefix(Call& call, WriteTxn& txn) {
+  const std::string prefix = call.fields.text("prefix");
+  VAULT_TRY_ASSIGN(const auto ids, live_.leases.below(txn, prefix, SIZE_MAX));
+  const bool sync = call.fields.boolean("sync");
+  Response response = Response::none();
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (i >= kRevokedAtOnce) {
+      live_.revoker->revoke_soon(ids[i]);
+      continue;
+    }
+    VAULT_TRY_ASSIGN(auto lease, live_.leases.load(txn, ids[i]));
+    if (lease) VAULT_TRY(live_.leases.start_revoking(txn, *lease, call.now));
+  }
+  if (sync) response.awaited.assign(ids.begin(), ids.end());
+  if (!sync) response.status = 202;
+  return response;
+}
+
+}  // namespace
+
+void add_lease_routes(std::vector<Route>& routes, Unsealed& live) {
+  const auto leases = std::make_shared<SysLeases>(live);  // shared by the handlers, which outlive this call
+  const auto looks_up = [leases](Call& call, ReadTxn& txn) { return leases->lookup(call, txn); };
+  const auto revoke = [leases](Call& call, WriteTxn& txn) { return leases->revoke(call, txn); };
+  const auto prefix = [leases](Call& call, WriteTxn& txn) {
+    return leases->revoke_prefix(call, txn);
+  };
+  Effect renewal;
+  renewal.plan = [leases](Call& call, ReadTxn& txn) { return leases->plan_renewal(call, txn); };
+  renewal.settle = [](Call&, WriteTxn&, const Intent&) -> Result<Response> {
+    return Response::none();
+  };
+  const Action renews{Operation::update, renewal, Place::inline_};
+  const Field synchronous{"sync", FieldType::boolean, Json(true)};
+  const std::vector<Field> renewing = {{"lease_id"}, {"increment", FieldType::duration}};
+  const std::vector<Field> revoking = {{"lease_id"}, synchronous};
+
+  routes.push_back(route("leases/lookup", {{"lease_id"}}, {asks(looks_up)}, "Shows a lease"));
+  Route all = route("leases/lookup/:prefix*", {},
+                    {lists([leases](Call& call, ReadTxn& txn) { return leases->list(call, txn); })},
+                    "Lists leases under a prefix");
+  all.sudo = true;
+  routes.push_back(std::move(all));
+  for (const char* base : {"leases/", ""}) {
+    const std::string root = base;
+    routes.push_back(route(root + "renew", renewing, {renews}, "Renews a lease"));
+    routes.push_back(route(root + "renew/:url_lease_id*", renewing, {renews}, "Renews a lease"));
+    routes.push_back(route(root + "revoke", revoking, {writes(revoke)}, "Revokes a lease"));
+    routes.push_back(
+        route(root + "revoke/:url_lease_id*", revoking, {writes(revoke)}, "Revokes a lease"));
+    for (const char* how : {"revoke-prefix", "revoke-force"}) {
+      Route many = route(root + how + "/:prefix*", {synchronous}, {writes(prefix)},
+                         "Revokes all leases under a prefix");
+      many.sudo = true;
+      routes.push_back(std::move(many));
+    }
+  }
+}
+
+}  // namespace leasehold::core
