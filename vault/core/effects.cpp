@@ -120,6 +120,7 @@ Status applied::await_resume() {
     return failure(Code::deadline, "the target did not answer in time");
   }
   flight_.pending_recorded = job_->pending_recorded;
+  if (job_->lease && !job_->pending_recorded) flight_.live->revoker->release(*job_->lease);
   if (job_->pending_recorded) flight_.request_recorded = true;
   flight_.intent = std::move(job_->intent);
   return job_->result;

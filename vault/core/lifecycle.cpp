@@ -55,7 +55,7 @@ Lifecycle::Lifecycle(Environment environment, seal::Seal& seal, seal::RecoveryMo
       cluster_name_(std::move(cluster_name)),
       version_("1.17.0+leasehold." + product_version),
       build_date_(std::move(build_date)) {
-  environment_.request_seal = [this] { seal(); };
+  environment_.request_seal = [this] { this->seal(); };
 }
 
 Lifecycle::~Lifecycle() { stop(); }
