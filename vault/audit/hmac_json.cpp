@@ -13,12 +13,6 @@ namespace {
 
 constexpr unsigned kDepthMax = 128;
 
-void append_hmac(std::string& out, ByteView value, const crypto::HmacKey& key) {
-  out += "\"hmac-sha256:";
-  append_hex(out, key.mac(value));
-  out += '"';
-}
-
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 int hex_digit(char c) {
@@ -258,6 +252,12 @@ class Pass {
 };
 
 }  // namespace
+
+void append_hmac(std::string& out, ByteView value, const crypto::HmacKey& key) {
+  out += "\"hmac-sha256:";
+  append_hex(out, key.mac(value));
+  out += '"';
+}
 
 std::string hmac_text(std::string_view value, const crypto::HmacKey& key) {
   std::string out = "hmac-sha256:";

@@ -15,12 +15,15 @@
 #include <string_view>
 
 #include "vault/base/bytes.h"
+#include "vault/crypto/hash.h"
 
 namespace leasehold::audit {
 
 void append_hex(std::string& out, ByteView bytes);
 void append_json_text(std::string& out, std::string_view text);
 void append_number(std::string& out, std::int64_t value);
+// "hmac-sha256:<hex>", with its quotes.
+void append_hmac(std::string& out, ByteView value, const crypto::HmacKey& key);
 
 class Members {
  public:

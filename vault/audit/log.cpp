@@ -79,7 +79,7 @@ struct AuditLog::State {
   std::thread thread;
 
   Status write(std::span<const HashedBody> bodies) REQUIRES(mutex);
-  Status write(const std::string& body) REQUIRES(mutex);
+  Status write_own(FunctionRef<std::string(const Position& before)> make) REQUIRES(mutex);
   Status append(std::span<const std::string> bodies, const std::uint64_t* group);
   Status wait_synced(std::uint64_t seq) REQUIRES(mutex);
   void note_written() REQUIRES(mutex);
@@ -97,8 +97,8 @@ Status AuditLog::State::write(std::span<const HashedBody> bodies) {
   return {};
 }
 
-Status AuditLog::State::write(const std::string& body) {
-  VAULT_TRY(chain.append(body));
+Status AuditLog::State::write_own(FunctionRef<std::string(const Position&)> make) {
+  VAULT_TRY(chain.append(make));
   note_written();
   return {};
 }
@@ -134,17 +134,20 @@ Status AuditLog::State::wait_synced(std::uint64_t seq) {
 // Signs the line before it; the signature of one second costs as much as fifty lines.
 void AuditLog::State::checkpoint() {
   if (chain.position().seq <= signed_seq) return;
-  const std::string body = checkpoint_body(identity, clock.now(), chain.position());
-  if (write(body).ok()) signed_seq = chain.position().seq;
+  const Status written = write_own(
+      [this](const Position& before) { return checkpoint_body(identity, clock.now(), before); });
+  if (written.ok()) signed_seq = chain.position().seq;
 }
 
 // Each file ends with a checkpoint and the next one begins with a record that names it.
 Status AuditLog::State::begin_new_files() {
   checkpoint();
-  const Position last = chain.position();
   Status failed;
   const auto begun = chain.reopen(failed);
-  if (!begun.empty()) VAULT_TRY(write(continued_body(identity, clock.now(), last, begun)));
+  if (begun.empty()) return failed;
+  VAULT_TRY(write_own([&](const Position& before) {
+    return continued_body(identity, clock.now(), before, begun);
+  }));
   return failed;
 }
 
@@ -225,10 +228,11 @@ Status AuditLog::start(const Identity& identity) {
   const Position last = state.chain.position();
   state.signed_seq = state.synced_seq = state.round_seq = last.seq;
   state.looked_at = state.clock.instant();
-  VAULT_TRY(state.write(epoch_body(identity, state.clock.now(), last)));
+  const WallTime now = state.clock.now();
+  VAULT_TRY(state.write_own([&](const Position&) { return epoch_body(identity, now, last); }));
   for (const std::string& device : torn) {
     state.log.warn("audit: {}: the last line was half written and has been cut off", device);
-    VAULT_TRY(state.write(torn_body(state.clock.now(), device)));
+    VAULT_TRY(state.write_own([&](const Position&) { return torn_body(now, device); }));
   }
   state.checkpoint();
   state.running = true;
@@ -261,7 +265,9 @@ void AuditLog::close() {
     MutexLock lock(state.mutex);
     if (!state.running) return;
     state.running = false;
-    if (state.write(closed_body(state.clock.now())).ok()) state.checkpoint();
+    const WallTime now = state.clock.now();
+    if (state.write_own([now](const Position&) { return closed_body(now); }).ok())
+      state.checkpoint();
     state.stopping = true;
     state.work.notify_all();
     state.stop.notify_all();

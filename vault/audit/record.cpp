@@ -27,10 +27,7 @@ class Line {
 
  private:
   void hidden(Members& to, std::string_view name, std::string_view value) {
-    if (value.empty()) return;
-    to.member(name) += "\"hmac-sha256:";
-    append_hex(out_, key_.mac(as_bytes(value)));
-    out_ += '"';
+    if (!value.empty()) append_hmac(to.member(name), as_bytes(value), key_);
   }
   void hidden_json(Members& to, std::string_view name, std::string_view json,
                    std::span<const std::string> clear_keys) {

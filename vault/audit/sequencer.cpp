@@ -88,13 +88,23 @@ void Sequencer::chain(Position& at, std::string_view body, const crypto::Digest&
   at.hash = line_hash(at.hash, at.seq, hash);
 }
 
-Status Sequencer::append(const std::string& body) {
-  const HashedBody hashed{body, body_hash(body)};
-  return append({&hashed, 1});
+Status Sequencer::append(FunctionRef<std::string(const Position&)> make) {
+  if (!has_devices()) return {};
+  Position after = begin_lines();
+  const std::string body = make(after);
+  chain(after, body, body_hash(body));
+  return write_lines(after);
 }
 
 Status Sequencer::append(std::span<const HashedBody> bodies) {
   if (!has_devices() || bodies.empty()) return {};
+  Position after = begin_lines();
+  for (const HashedBody& one : bodies) chain(after, one.body, one.hash);
+  return write_lines(after);
+}
+
+// A returning device must first be told what it missed.
+Position Sequencer::begin_lines() {
   retry_failed();
   lines_.clear();
   Position after = position_;
@@ -102,7 +112,10 @@ Status Sequencer::append(std::span<const HashedBody> bodies) {
     const std::string body = gap_body(clock_.now(), missed);
     chain(after, body, body_hash(body));
   }
-  for (const HashedBody& one : bodies) chain(after, one.body, one.hash);
+  return after;
+}
+
+Status Sequencer::write_lines(const Position& after) {
   bool taken = false;
   for (Slot& slot : slots_) {
     if (slot.health != Health::failed && write_to(slot, after)) taken = true;

@@ -11,6 +11,7 @@
 
 #include "vault/audit/chain_records.h"
 #include "vault/audit/log.h"
+#include "vault/base/function_ref.h"
 #include "vault/base/mutex.h"
 
 namespace leasehold::audit {
@@ -33,7 +34,9 @@ class Sequencer {
   Result<std::vector<std::string>> open(const Position& remembered);
   // All bodies or none. An error when no device took them.
   Status append(std::span<const HashedBody> bodies);
-  Status append(const std::string& body);
+  // One record of the log's own, made when the line before it is known: a gap record may come
+  // first.
+  Status append(FunctionRef<std::string(const Position& before)> make);
   // The devices that began a new file.
   std::vector<std::string> reopen(Status& first_failure);
 
@@ -69,6 +72,8 @@ class Sequencer {
   void retry_failed();
   void retry(Slot& slot);
   std::vector<Gap> gaps() const;
+  Position begin_lines();
+  Status write_lines(const Position& after);
   void chain(Position& at, std::string_view body, const crypto::Digest& hash);
   bool write_to(Slot& slot, const Position& after);
   void fail(Slot& slot, const Error& error);
