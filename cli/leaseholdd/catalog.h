@@ -1,0 +1,26 @@
+#pragma once
+// The tables made from backends/catalog.def: what this build has. The list is the list; no backend
+// registers itself.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "vault/audit/log.h"
+#include "vault/base/stanza.h"
+#include "vault/core/router.h"
+#include "vault/storage/storage.h"
+
+namespace leasehold::server_process {
+
+// One EngineKind per ENGINE row, with its routes compiled.
+std::vector<std::unique_ptr<core::EngineKind>> make_engine_kinds(const core::EngineContext& context);
+core::EngineContext make_engine_context(Clock& clock, Random& random, LogSink& log);
+
+// The data directory of a storage stanza; empty for memory.
+Result<std::unique_ptr<storage::Storage>> make_storage(Stanza& stanza, std::string& data_directory,
+                                                       LogSink& log);
+Result<std::unique_ptr<audit::Device>> make_audit_device(Stanza& stanza,
+                                                         const std::string& data_directory);
+
+}  // namespace leasehold::server_process

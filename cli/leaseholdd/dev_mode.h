@@ -1,0 +1,14 @@
+#pragma once
+// What a person sees: the start of a dev server, and the shares asked for offline work.
+
+#include "vault/core/lifecycle.h"
+
+namespace leasehold::server_process {
+
+// Prints the root token and the unseal key, and stores the token where the CLI looks.
+void print_dev_start(const core::Lifecycle::DevStart& dev, const std::string& address,
+                     bool store_token);
+// By device, else by shares read from the terminal or standard input, one a line.
+Result<seal::Opened> open_for_verify(seal::Seal& seal);
+
+}  // namespace leasehold::server_process

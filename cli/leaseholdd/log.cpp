@@ -1,0 +1,71 @@
+#include "cli/leaseholdd/log.h"
+
+#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include "vault/base/json.h"
+
+namespace leasehold::server_process {
+
+namespace {
+
+spdlog::level::level_enum to_spdlog(LogLevel level) {
+  switch (level) {
+    case LogLevel::trace: return spdlog::level::trace;
+    case LogLevel::debug: return spdlog::level::debug;
+    case LogLevel::info: return spdlog::level::info;
+    case LogLevel::warn: return spdlog::level::warn;
+    case LogLevel::error: return spdlog::level::err;
+  }
+  return spdlog::level::info;
+}
+
+class SpdLog final : public LogSink {
+ public:
+  SpdLog(std::shared_ptr<spdlog::logger> logger, bool as_json)
+      : logger_(std::move(logger)), as_json_(as_json) {}
+  void write(LogLevel level, std::string_view message) override {
+    if (!logger_->should_log(to_spdlog(level))) return;
+    if (!as_json_) return logger_->log(to_spdlog(level), message);
+    std::string quoted;
+    write_json_string(quoted, message);
+    logger_->log(to_spdlog(level), quoted);
+  }
+
+ private:
+  const std::shared_ptr<spdlog::logger> logger_;  // spdlog's own interface asks for shared ownership
+  const bool as_json_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<LogSink>> make_log(const LogSettings& settings) {
+  const std::string name = settings.level == "error" ? "err" : settings.level;
+  const auto level = spdlog::level::from_str(name);
+  if (level == spdlog::level::off)
+    return failure(Code::invalid, "log_level \"" + settings.level +
+                                      "\" is unknown: use trace, debug, info, warn or error");
+  const bool as_json = settings.format == "json";
+  if (!as_json && settings.format != "standard")
+    return failure(Code::invalid, "log_format \"" + settings.format +
+                                      "\" is unknown: use standard or json");
+  try {
+    std::shared_ptr<spdlog::sinks::sink> sink;
+    if (settings.file.empty())
+      sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+    else
+      sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(settings.file);
+    auto logger = std::make_shared<spdlog::logger>("leasehold", std::move(sink));
+    logger->set_level(level);
+    logger->flush_on(spdlog::level::info);
+    logger->set_pattern(as_json ? R"({"@timestamp":"%Y-%m-%dT%H:%M:%S.%eZ","@level":"%l","@message":%v})"
+                                : "%Y-%m-%dT%H:%M:%S.%eZ [%^%l%$] %v",
+                        spdlog::pattern_time_type::utc);
+    return std::unique_ptr<LogSink>(std::make_unique<SpdLog>(std::move(logger), as_json));
+  } catch (const spdlog::spdlog_ex&) {
+    return failure(Code::invalid, "log_file " + settings.file + " cannot be opened");
+  }
+}
+
+}  // namespace leasehold::server_process

@@ -1,0 +1,76 @@
+// leaseholdd: the vault's process, the key host's process, and offline verification of a store.
+
+#include <cstdio>
+
+#include "backends/keyhost/client.h"
+#include "backends/keyhost/host.h"
+#include "cli/leaseholdd/harden.h"
+#include "cli/leaseholdd/log.h"
+#include "cli/leaseholdd/process.h"
+
+namespace leasehold::server_process {
+namespace {
+
+int fail(const Error& error) {
+  std::fprintf(stderr, "leaseholdd: %s\n", error.message.c_str());
+  return 1;
+}
+
+// What -dev means when no file says otherwise.
+std::string dev_configuration(const Options& options) {
+  std::string text = "storage \"inmem\" {}\nlistener \"tcp\" { address = \"";
+  text += options.dev_listen_address;
+  text += "\" tls_disable = true }\ndisable_mlock = true\n";
+  return text;
+}
+
+Result<config::Configuration> configuration_of(const Options& options) {
+  if (options.configs.empty() && options.dev)
+    return config::parse("-dev", dev_configuration(options));
+  if (options.configs.empty())
+    return failure(Code::invalid, "-config or -dev is needed\n" + usage());
+  return config::load(options.configs);
+}
+
+int run(const Options& options, const std::string& own_executable) {
+  auto configuration = configuration_of(options);
+  if (!configuration.ok()) return fail(configuration.error());
+  LogSettings settings;
+  settings.level = options.log_level.empty() ? configuration->log_level : options.log_level;
+  settings.format = options.log_format.empty() ? configuration->log_format : options.log_format;
+  settings.file = options.log_file.empty() ? configuration->log_file : options.log_file;
+  auto log = make_log(settings);
+  if (!log.ok()) return fail(log.error());
+  for (const std::string& warning : configuration->warnings) (*log)->warn("{}", warning);
+  const Status hardened = harden();
+  if (!hardened.ok() && !configuration->allow_core_dumps) return fail(hardened.error());
+  raise_descriptor_limit();
+  if (options.command == Options::Command::verify)
+    return run_verify(options, std::move(configuration).value(), **log, own_executable);
+  return run_server(options, std::move(configuration).value(), **log, own_executable);
+}
+
+}  // namespace
+}  // namespace leasehold::server_process
+
+int main(int argc, char** argv) {
+  using namespace leasehold;
+  using server_process::Options;
+  const auto options = server_process::parse_options(argc, argv);
+  if (!options.ok()) {
+    std::fprintf(stderr, "leaseholdd: %s\n", options.error().message.c_str());
+    return 1;
+  }
+  switch (options->command) {
+    case Options::Command::keyhost: return keyhost::keyhost_main(keyhost::kHostDescriptor);
+    case Options::Command::version:
+      std::printf("Leasehold v%s\n", server_process::kVersion);
+      return 0;
+    case Options::Command::help:
+      std::printf("%s", server_process::usage().c_str());
+      return 0;
+    case Options::Command::server:
+    case Options::Command::verify: break;
+  }
+  return server_process::run(*options, keyhost::own_executable());
+}

@@ -1,0 +1,104 @@
+#include "cli/leaseholdd/options.h"
+
+#include <cstdlib>
+
+namespace leasehold::server_process {
+
+namespace {
+
+std::string from_environment(const char* name) {
+  for (const char* prefix : {"LEASEHOLD_", "BAO_", "VAULT_"})
+    if (const char* value = std::getenv((std::string(prefix) + name).c_str())) return value;
+  return {};
+}
+
+struct TextFlag {
+  const char* name;
+  std::string Options::*field;
+};
+constexpr TextFlag kTexts[] = {
+    {"dev-root-token-id", &Options::dev_root_token},
+    {"dev-listen-address", &Options::dev_listen_address},
+    {"log-level", &Options::log_level},
+    {"log-format", &Options::log_format},
+    {"log-file", &Options::log_file},
+};
+
+Options::Command command_of(std::string_view word, bool& known) {
+  known = true;
+  if (word == "server") return Options::Command::server;
+  if (word == "verify") return Options::Command::verify;
+  if (word == "keyhost") return Options::Command::keyhost;
+  if (word == "version") return Options::Command::version;
+  known = false;
+  return Options::Command::server;
+}
+
+Result<bool> to_bool(const std::string& name, const std::string& value, bool has_value) {
+  if (!has_value || value == "true" || value == "1") return true;
+  if (value == "false" || value == "0") return false;
+  return failure(Code::invalid, "-" + name + " takes true or false");
+}
+
+}  // namespace
+
+Result<Options> parse_options(int argc, char** argv) {
+  Options options;
+  options.dev_root_token = from_environment("DEV_ROOT_TOKEN_ID");
+  if (const std::string address = from_environment("DEV_LISTEN_ADDRESS"); !address.empty())
+    options.dev_listen_address = address;
+  options.log_level = from_environment("LOG_LEVEL");
+  options.log_format = from_environment("LOG_FORMAT");
+  int at = 1;
+  if (at < argc && argv[at][0] != '-') {
+    bool known = false;
+    options.command = command_of(argv[at], known);
+    if (!known)
+      return failure(Code::invalid, "unknown command \"" + std::string(argv[at]) + "\"\n" + usage());
+    ++at;
+  }
+  for (; at < argc; ++at) {
+    std::string flag = argv[at];
+    if (!flag.starts_with('-')) return failure(Code::invalid, "unexpected argument \"" + flag + "\"");
+    flag.erase(0, flag.starts_with("--") ? 2 : 1);
+    const std::size_t equals = flag.find('=');
+    bool has_value = equals != std::string::npos;
+    std::string value = has_value ? flag.substr(equals + 1) : std::string();
+    if (has_value) flag.resize(equals);
+    if (flag == "h" || flag == "help") {
+      options.command = Options::Command::help;
+      return options;
+    }
+    if (flag == "dev" || flag == "dev-no-store-token" || flag == "test-server-config" ||
+        flag == "version" || flag == "v") {
+      VAULT_TRY_ASSIGN(const bool on, to_bool(flag, value, has_value));
+      if (flag == "dev") options.dev = on;
+      if (flag == "dev-no-store-token") options.dev_store_token = !on;
+      if (flag == "test-server-config") options.test_config = on;
+      if (flag == "version" || flag == "v") options.command = Options::Command::version;
+      continue;
+    }
+    if (!has_value) {
+      if (at + 1 >= argc) return failure(Code::invalid, "-" + flag + " needs a value");
+      value = argv[++at];
+    }
+    bool known = flag == "config";
+    if (known) options.configs.push_back(value);
+    for (const TextFlag& text : kTexts)
+      if (flag == text.name) {
+        options.*text.field = value;
+        known = true;
+      }
+    if (!known) return failure(Code::invalid, "unknown flag -" + flag + "\n" + usage());
+  }
+  return options;
+}
+
+std::string usage() {
+  return "Usage: leaseholdd [server] -config=FILE|DIRECTORY [-config=...] [-log-level=LEVEL]\n"
+         "       leaseholdd [server] -dev [-dev-root-token-id=ID] [-dev-listen-address=HOST:PORT]\n"
+         "       leaseholdd verify -config=FILE     checks every record of a stopped vault's store\n"
+         "       leaseholdd version\n";
+}
+
+}  // namespace leasehold::server_process

@@ -1,0 +1,277 @@
+#include "cli/leaseholdd/process.h"
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <unistd.h>
+
+#include "api/server/listener.h"
+#include "backends/keyhost/protectors.h"
+#include "cli/leaseholdd/catalog.h"
+#include "cli/leaseholdd/dev_mode.h"
+#include "cli/leaseholdd/harden.h"
+#include "vault/core/core.h"
+
+namespace leasehold::server_process {
+
+namespace {
+
+constexpr unsigned kWorkers = 4;
+constexpr std::size_t kWorkerQueueMax = 1024;
+constexpr const char* kBuildDate = "2026-11-23";
+
+// The listener's view of the core.
+class CoreHandler final : public server::Handler {
+ public:
+  explicit CoreHandler(core::Core& core) : core_(core) {}
+  void handle(core::Request&& request, core::Exchange& exchange) override {
+    core_.handle(std::move(request), exchange);
+  }
+  void undelivered(core::Response&& answer) override { core_.undelivered(std::move(answer)); }
+
+ private:
+  core::Core& core_;
+};
+
+Status check_audit(const config::Configuration& configuration, bool persistent) {
+  if (!persistent || !configuration.audits.empty() || !configuration.audit_required) return {};
+  return failure(Code::invalid,
+                 "a vault that keeps data needs an audit device; add to the configuration\n\n"
+                 "  audit \"file\" \"main\" {\n"
+                 "    options { file_path = \"/var/log/leasehold/audit.log\" }\n"
+                 "  }\n\n"
+                 "(its directory must exist), or audit_required = false to go without");
+}
+
+sigset_t handled_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
+  return set;
+}
+
+class PidFile {
+ public:
+  explicit PidFile(std::string path) : path_(std::move(path)) {
+    if (!path_.empty()) std::ofstream(path_) << getpid() << "\n";
+  }
+  ~PidFile() {
+    if (!path_.empty()) unlink(path_.c_str());
+  }
+  PidFile(const PidFile&) = delete;
+  PidFile& operator=(const PidFile&) = delete;
+
+ private:
+  const std::string path_;
+};
+
+class Process {
+ public:
+  Process(const Options& options, config::Configuration configuration, LogSink& log,
+          const std::string& own_executable)
+      : options_(options),
+        configuration_(std::move(configuration)),
+        log_(log),
+        own_executable_(own_executable) {}
+
+  Status build();
+  Status serve();
+  Status verify(bool& whole);
+
+ private:
+  Status build_storage();
+  Status build_seal();
+  Status build_listener();
+  core::Environment environment();
+  Result<std::vector<std::unique_ptr<audit::Device>>> audit_devices() const;
+  void print_banner() const;
+  void handle_signals();
+
+  const Options& options_;
+  config::Configuration configuration_;
+  LogSink& log_;
+  const std::string own_executable_;
+  SystemClock clock_;
+  SystemRandom random_;
+  std::string data_directory_;
+  std::unique_ptr<storage::Storage> storage_;
+  seal::RecoveryMode recovery_mode_ = seal::RecoveryMode::unseal;
+  std::unique_ptr<seal::Seal> seal_;
+  std::unique_ptr<core::Workers> workers_;
+  std::unique_ptr<core::Lifecycle> lifecycle_;
+  std::unique_ptr<core::Core> core_;
+  std::unique_ptr<CoreHandler> handler_;
+  std::unique_ptr<server::Listener> listener_;
+};
+
+Status Process::build_storage() {
+  if (!configuration_.storage)
+    return failure(Code::invalid, "the configuration has no storage: add storage \"lmdb\" { path = "
+                                  "\"/var/lib/leasehold\" }");
+  VAULT_TRY_ASSIGN(storage_, make_storage(*configuration_.storage, data_directory_, log_));
+  return check_audit(configuration_, !data_directory_.empty());
+}
+
+Status Process::build_seal() {
+  keyhost::SealEnvironment where{{own_executable_, {"leaseholdd", "keyhost"}},
+                                 data_directory_,
+                                 data_directory_.empty() ? "" : data_directory_ + "/keyhost",
+                                 clock_,
+                                 random_,
+                                 log_};
+  VAULT_TRY_ASSIGN(auto setup, keyhost::make_protectors(configuration_.seals, where));
+  for (const std::string& warning : setup.warnings) log_.warn("{}", warning);
+  recovery_mode_ = setup.recovery_mode;
+  seal_ = std::make_unique<seal::Seal>(*storage_, random_, clock_, log_,
+                                       std::move(setup.protectors));
+  return seal_->load();
+}
+
+Result<std::vector<std::unique_ptr<audit::Device>>> Process::audit_devices() const {
+  std::vector<std::unique_ptr<audit::Device>> devices;
+  for (Stanza stanza : configuration_.audits) {
+    VAULT_TRY_ASSIGN(auto device, make_audit_device(stanza, data_directory_));
+    devices.push_back(std::move(device));
+  }
+  return devices;
+}
+
+core::Environment Process::environment() {
+  return {*storage_,
+          clock_,
+          random_,
+          log_,
+          {configuration_.default_lease_ttl, configuration_.max_lease_ttl},
+          [this] { return make_engine_kinds(make_engine_context(clock_, random_, log_)); },
+          [this] { return audit_devices(); },
+          false,
+          options_.dev,
+          nullptr,
+          [this](WallTime floor) { clock_.never_before(floor); }};
+}
+
+Status Process::build_listener() {
+  std::vector<server::ListenerSettings> settings;
+  std::vector<std::string> warnings;
+  for (Stanza& stanza : configuration_.listeners) {
+    VAULT_TRY_ASSIGN(auto one, server::read_listener(stanza, warnings));
+    settings.push_back(std::move(one));
+  }
+  for (const std::string& warning : warnings) log_.warn("{}", warning);
+  if (settings.empty())
+    return failure(Code::invalid, "the configuration has no listener: add listener \"tcp\" { "
+                                  "address = \"127.0.0.1:8200\" ... }");
+  VAULT_TRY_ASSIGN(listener_, server::Listener::open(std::move(settings), {}, *handler_, clock_,
+                                                     log_));
+  return {};
+}
+
+Status Process::build() {
+  VAULT_TRY(build_storage());
+  VAULT_TRY(build_seal());
+  VAULT_TRY(audit_devices());
+  if (!arena_is_locked()) {
+    if (!configuration_.disable_mlock)
+      return failure(Code::internal, "keys cannot be locked in memory: raise the memlock limit "
+                                     "(ulimit -l) or set disable_mlock = true");
+    log_.warn("keys are not locked in memory and may reach the swap");
+  }
+  workers_ = std::make_unique<core::Workers>(kWorkers, kWorkerQueueMax);
+  lifecycle_ = std::make_unique<core::Lifecycle>(environment(), *seal_, recovery_mode_,
+                                                 configuration_.cluster_name, kVersion, kBuildDate);
+  core_ = std::make_unique<core::Core>(*lifecycle_, *workers_, environment());
+  handler_ = std::make_unique<CoreHandler>(*core_);
+  return build_listener();
+}
+
+void Process::print_banner() const {
+  std::printf("==> Leasehold server configuration:\n\n");
+  for (const std::string& address : listener_->addresses())
+    std::printf("%22s: %s\n", "Listener", address.c_str());
+  std::printf("%22s: %s\n", "Storage", std::string(storage_->kind()).c_str());
+  std::printf("%22s: %s\n", "Seal", seal_->status().type.c_str());
+  std::printf("%22s: Leasehold v%s\n\n", "Version", kVersion);
+}
+
+void Process::handle_signals() {
+  const sigset_t signals = handled_signals();
+  for (;;) {
+    int signal = 0;
+    if (sigwait(&signals, &signal) != 0) continue;
+    if (signal != SIGHUP) return log_.info("shutting down");
+    log_.info("reloading certificates and audit files");
+    for (const Status& status : {listener_->reload(), lifecycle_->reopen_audit()})
+      if (!status.ok()) log_.error("{}", status.error().message);
+  }
+}
+
+Status Process::serve() {
+  if (options_.test_config) {
+    std::printf("the configuration is good\n");
+    return {};
+  }
+  const sigset_t signals = handled_signals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  const PidFile pid_file(configuration_.pid_file);
+  print_banner();
+  if (options_.dev && !seal_->initialized()) {
+    VAULT_TRY_ASSIGN(const auto dev, lifecycle_->start_dev(options_.dev_root_token));
+    print_dev_start(dev, listener_->addresses().front(), options_.dev_store_token);
+  }
+  lifecycle_->start();
+  listener_->start();
+  std::printf("==> Leasehold server started! Log data will stream in below:\n\n");
+  std::fflush(stdout);
+  handle_signals();
+  listener_->stop_intake();
+  lifecycle_->stop();
+  workers_->stop();
+  listener_->join();
+  return {};
+}
+
+Status Process::verify(bool& whole) {
+  VAULT_TRY(build_storage());
+  VAULT_TRY(build_seal());
+  if (!seal_->initialized()) return failure(Code::invalid, "this store was never initialized");
+  VAULT_TRY_ASSIGN(seal::Opened opened, open_for_verify(*seal_));
+  const barrier::Barrier barrier(opened.store.id, std::move(opened.keys), random_);
+  VAULT_TRY_ASSIGN(auto snapshot, storage_->snapshot());
+  VAULT_TRY_ASSIGN(const auto verified,
+                   commit::verify_store(*snapshot, barrier, [](std::uint64_t records) {
+                     std::fprintf(stderr, "\r%llu records", static_cast<unsigned long long>(records));
+                     return true;
+                   }));
+  whole = verified.matches;
+  std::printf("%s%llu records: %s\n", isatty(2) != 0 ? "\n" : "",
+              static_cast<unsigned long long>(verified.records),
+              whole ? "whole; the head record's hash covers every one of them"
+                    : "NOT WHOLE: a record was deleted, replayed or changed behind the vault's back");
+  return {};
+}
+
+}  // namespace
+
+int run_server(const Options& options, config::Configuration configuration, LogSink& log,
+               const std::string& own_executable) {
+  Process process(options, std::move(configuration), log, own_executable);
+  Status status = process.build();
+  if (status.ok()) status = process.serve();
+  if (status.ok()) return 0;
+  std::fprintf(stderr, "leaseholdd: %s\n", status.error().message.c_str());
+  if (!status.error().detail.empty()) log.error("{}", status.error().detail);
+  return 1;
+}
+
+int run_verify(const Options& options, config::Configuration configuration, LogSink& log,
+               const std::string& own_executable) {
+  Process process(options, std::move(configuration), log, own_executable);
+  bool whole = false;
+  const Status status = process.verify(whole);
+  if (status.ok()) return whole ? 0 : 2;
+  std::fprintf(stderr, "leaseholdd: %s\n", status.error().message.c_str());
+  return 1;
+}
+
+}  // namespace leasehold::server_process

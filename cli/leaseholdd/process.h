@@ -1,0 +1,20 @@
+#pragma once
+// The running server: everything built once, in order, from a configuration, and destroyed in reverse.
+// The only place that sees all rooms.
+
+#include "cli/leaseholdd/options.h"
+#include "config/configuration.h"
+#include "vault/base/log.h"
+
+namespace leasehold::server_process {
+
+inline constexpr const char* kVersion = "0.1.0";
+
+// Runs until SIGTERM or SIGINT; the exit status.
+int run_server(const Options& options, config::Configuration configuration, LogSink& log,
+               const std::string& own_executable);
+// Checks every record of a stopped vault's store: 0 whole, 2 not, 1 could not look.
+int run_verify(const Options& options, config::Configuration configuration, LogSink& log,
+               const std::string& own_executable);
+
+}  // namespace leasehold::server_process
