@@ -72,6 +72,10 @@ class Accounts final : public target::Connection {
   Result<std::vector<std::string>> list(const std::string& prefix, Instant deadline) override;
   Status set_password(const std::string& account, const SecretBytes& password,
                       const std::vector<std::string>& statements, Instant deadline) override;
+  Status try_login(const std::string& account, const SecretBytes& password,
+                   Instant deadline) override {
+    return server_->try_login(account, password, deadline);
+  }
   Status ping(Instant deadline) override;
 
  private:
@@ -91,6 +95,7 @@ class Accounts final : public target::Connection {
   Result<std::uint32_t> end_sessions(const std::string& which, Instant deadline);
   Status end_abandoned(Instant deadline);
 
+  Result<target::Revoked> revoke_now(const target::RevokeOrder& order, Instant deadline);
   Status disable(const Found& account, Instant deadline);
   Result<std::uint32_t> end_sessions_of(const Found& account, Instant deadline);
   Status become_member(const Found& account, Instant deadline);

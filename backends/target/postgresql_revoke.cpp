@@ -22,6 +22,14 @@ Error with_advice(Error error, const std::string& advice) {
 }  // namespace
 
 Result<target::Revoked> Accounts::revoke(const target::RevokeOrder& order, Instant deadline) {
+  Result<target::Revoked> revoked = revoke_now(order, deadline);
+  // A lock that was not free, a session that does not end: the server is there, this account waits.
+  if (revoked.is(Code::unavailable) && !manager_.session->broken())
+    revoked.error().code = Code::deadline;
+  return revoked;
+}
+
+Result<target::Revoked> Accounts::revoke_now(const target::RevokeOrder& order, Instant deadline) {
   VAULT_TRY(end_abandoned(deadline));
   target::Revoked revoked;
   VAULT_TRY_ASSIGN(const std::string oid, oid_of(order.account, deadline));

@@ -3,11 +3,11 @@
 // that is down holds up nothing but its own work. One connection is kept for issuing and one for
 // revoking; more are opened on demand up to the target's limit, and idle ones are closed.
 //
-// A job is a function on a Connection. `issue` jobs wait at most 10 s for a connection and are refused
-// at once while the breaker is open. `revoke` jobs are drawn from a source (the due queue), oldest
-// first: after an outage one probe, then doubling up to a rate cap. Waiting for a connection is never
-// an attempt. A thread hung in its driver is left behind at shutdown, never waited for without bound.
-// Thread safety: every method from any thread.
+// A job is a function on a Connection. `issue` jobs wait at most 10 s for a connection and are
+// refused at once while the breaker is open. `revoke` jobs are drawn from a source (the due queue),
+// oldest first: after an outage one probe, then doubling up to a rate cap. Waiting for a connection
+// is never an attempt. A thread hung in its driver is left behind at shutdown, never waited for
+// without bound. Thread safety: every method from any thread.
 
 #include <atomic>
 #include <functional>
@@ -20,13 +20,14 @@
 
 namespace leasehold::target {
 
-// Shared by the lane and whoever waits: a job may outlive its waiter (deadline passed) and then ends
-// in `abandoned`, which must own all it needs.
+// Shared by the lane and whoever waits: a job may outlive its waiter (deadline passed) and then
+// ends in `abandoned`, which must own all it needs.
 struct Job {
   // Runs on a lane thread. `connection` is healthy when handed over.
   std::function<Status(Connection&, Instant deadline)> work;
-  // Runs on the lane thread afterwards, exactly once: with the result of work(), or with why it never ran.
-  // `started` says whether work() began: an error with started == false means nothing happened.
+  // Runs on the lane thread afterwards, exactly once: with the result of work(), or with why it
+  // never ran. `started` says whether work() began: an error with started == false means nothing
+  // happened.
   std::function<void(Status, bool started)> done;
   Instant deadline;
 };
@@ -36,7 +37,7 @@ struct LaneStatus {
   std::string last_error;      // for operators; no secret
   std::uint64_t failures = 0;  // in a row
   WallTime last_success;
-  Instant retry_at;            // while the breaker is open
+  Instant retry_at;  // while the breaker is open
 };
 
 // Where revocations come from. next() is called on a lane thread, done() after each attempt.
@@ -68,11 +69,14 @@ class Lane {
   void replace(std::unique_ptr<Target> target);
   LaneStatus status() const;
   const Target& target() const;
-  // Bounded: threads that do not end within `limit` are detached and own what they use.
+  // Bounded: threads that do not end within `limit` are left behind and own what they use (all but
+  // the clock). Their jobs end here, with Code::deadline; they call nobody afterwards.
   void stop(Nanos limit);
 
+  struct State;  // what the lane's threads share
+
  private:
-  struct State;
+  // Shared with the threads: one that hangs in its driver outlives the lane.
   std::shared_ptr<State> state_;
 };
 

@@ -1,0 +1,324 @@
+#include "vault/target/lane.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/target/account_on_postgres.h"
+#include "tests/target/fake_target.h"
+#include "vault/target/lane_pace.h"
+
+namespace leasehold::target {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::DueList;
+using testing::eventually;
+using testing::FakeMachine;
+using testing::FakeTarget;
+using testing::TestJob;
+
+struct LaneTest {
+  LaneTest() : lane("db/pg", std::make_unique<FakeTarget>(machine), tag, due, clock, log) {}
+  ~LaneTest() {
+    for (const char* what : {"connect", "ping", "fence", "revoke", "work"}) machine->release(what);
+  }
+
+  std::shared_ptr<TestJob> job() {
+    return testing::make_test_job(machine, add(clock.instant(), 20s));
+  }
+  std::shared_ptr<TestJob> submitted() {
+    auto one = job();
+    REQUIRE(lane.submit(one).ok());
+    return one;
+  }
+  // Moves time and lets the lane's threads look at it.
+  void pass(Nanos time) {
+    clock.advance(time);
+    lane.wake_revocations();
+  }
+  bool open() { return lane.status().breaker_open; }
+
+  const Tag tag{"test01", "thisincarnation0"};
+  std::shared_ptr<FakeMachine> machine = std::make_shared<FakeMachine>();
+  testing::FakeClock clock;
+  NullLog log;
+  DueList due;
+  Lane lane;
+};
+
+TEST_CASE("lane: a job runs on a connection, after the fence, and ends once") {
+  LaneTest test;
+  const auto job = test.submitted();
+  REQUIRE(eventually([&] { return job->ended() == 1; }));
+  CHECK(job->result.ok());
+  CHECK(job->started);
+  const std::vector<std::string> expected{"connect", "ping", "fence", "work"};
+  CHECK((test.machine->log() == expected));
+  CHECK(test.lane.status().last_success.ns > 0);
+}
+
+TEST_CASE("lane: connections are kept for the next job, and the fence is not repeated") {
+  LaneTest test;
+  for (int i = 0; i < 5; ++i) {
+    const auto job = test.submitted();
+    REQUIRE(eventually([&] { return job->ended() == 1; }));
+  }
+  CHECK(test.machine->visits("fence") == 1);
+  CHECK(test.machine->visits("connect") <= 3);
+}
+
+TEST_CASE("lane: a target that cannot be reached refuses at once, and is tried again later") {
+  LaneTest test;
+  test.machine->fail("connect", Code::unavailable);
+  const auto first = test.submitted();
+  REQUIRE(eventually([&] { return first->ended() == 1; }));
+  CHECK(first->result.is(Code::unavailable));
+  CHECK_FALSE(first->started);
+  CHECK(test.open());
+  CHECK(test.lane.submit(test.job()).is(Code::unavailable));
+  CHECK(test.machine->visits("connect") == 1);
+
+  test.machine->heal("connect");
+  test.pass(2s);
+  REQUIRE(eventually([&] { return !test.open(); }));
+  const auto second = test.submitted();
+  REQUIRE(eventually([&] { return second->ended() == 1; }));
+  CHECK(second->result.ok());
+}
+
+TEST_CASE("lane: probes of a dead target come ever later, at most every 30 seconds") {
+  LaneTest test;
+  test.machine->fail("connect", Code::unavailable);
+  test.submitted();
+  Nanos pause{0};
+  for (int probes = 1; probes <= 8; ++probes) {
+    REQUIRE(eventually([&] { return test.lane.status().failures == std::uint64_t(probes); }));
+    CHECK(test.machine->visits("connect") == probes);
+    pause = Nanos(test.lane.status().retry_at.ns - test.clock.instant().ns);
+    test.pass(pause);
+  }
+  CHECK(pause == 30s);
+}
+
+TEST_CASE("lane: an open breaker is closed by its own probe, without anybody asking") {
+  SystemClock clock;
+  NullLog log;
+  DueList due;
+  auto machine = std::make_shared<FakeMachine>();
+  machine->fail("connect", Code::unavailable);
+  Lane lane("db/x", std::make_unique<FakeTarget>(machine), {"test01", "i"}, due, clock, log);
+  lane.wake_revocations();
+  REQUIRE(eventually([&] { return lane.status().breaker_open; }));
+  machine->heal("connect");
+  CHECK(eventually([&] { return !lane.status().breaker_open; }));
+}
+
+TEST_CASE("lane: what the fence cannot end keeps the lane closed") {
+  LaneTest test;
+  test.machine->fail("fence", Code::unavailable);
+  const auto job = test.submitted();
+  REQUIRE(eventually([&] { return job->ended() == 1; }));
+  CHECK_FALSE(job->started);
+  CHECK(test.machine->visits("work") == 0);
+}
+
+TEST_CASE("lane: hung jobs leave a connection for revocation") {
+  LaneTest test;
+  test.machine->hang("work");
+  for (int i = 0; i < 10; ++i) test.submitted();
+  REQUIRE(eventually([&] { return test.machine->inside("work") == 2; }));
+  test.due.add(5);
+  test.lane.wake_revocations();
+  CHECK(eventually([&] { return test.due.revoked() == 5; }));
+  CHECK(test.machine->inside("work") == 2);
+  test.machine->release("work");
+  CHECK(eventually([&] { return test.machine->visits("work") == 10; }));
+}
+
+TEST_CASE("lane: hung revocations leave a connection for jobs") {
+  LaneTest test;
+  test.machine->hang("revoke");
+  test.due.add(100);
+  test.lane.wake_revocations();
+  REQUIRE(eventually([&] { return test.machine->inside("revoke") == 2; }));
+  const auto job = test.submitted();
+  CHECK(eventually([&] { return job->ended() == 1; }));
+  test.machine->release("revoke");
+  CHECK(eventually([&] { return test.due.revoked() == 100; }));
+}
+
+TEST_CASE("lane: a job that no connection becomes free for ends within ten seconds, not begun") {
+  LaneTest test;
+  test.machine->hang("work");
+  for (int i = 0; i < 2; ++i) test.submitted();
+  REQUIRE(eventually([&] { return test.machine->inside("work") == 2; }));
+  const auto waiting = test.submitted();
+  test.pass(10s);
+  REQUIRE(eventually([&] { return waiting->ended() == 1; }));
+  CHECK(waiting->result.is(Code::unavailable));
+  CHECK_FALSE(waiting->started);
+}
+
+TEST_CASE("lane: a target that accepts and never answers opens the breaker") {
+  LaneTest test;
+  test.machine->hang("connect");
+  const auto job = test.submitted();
+  REQUIRE(eventually([&] { return test.machine->inside("connect") == 1; }));
+  test.pass(16s);
+  REQUIRE(eventually([&] { return job->ended() == 1; }));
+  REQUIRE(eventually([&] { return test.open(); }));
+  CHECK(test.lane.submit(test.job()).is(Code::unavailable));
+}
+
+TEST_CASE("lane: the queue is bounded") {
+  LaneTest test;
+  test.machine->hang("connect");
+  for (int i = 0; i < 256; ++i) REQUIRE(test.lane.submit(test.job()).ok());
+  CHECK(test.lane.submit(test.job()).is(Code::unavailable));
+}
+
+TEST_CASE("lane: a hung target delays nothing of another") {
+  LaneTest hung;
+  hung.machine->hang("connect");
+  hung.submitted();
+  LaneTest well;
+  const auto job = well.submitted();
+  CHECK(eventually([&] { return job->ended() == 1; }));
+}
+
+TEST_CASE("lane: a connection that is lost in the middle gives the rest back and goes on") {
+  LaneTest test;
+  test.due.add(20);
+  test.machine->fail("revoke", Code::unavailable);
+  test.machine->fail("ping", Code::unavailable);
+  test.lane.wake_revocations();
+  REQUIRE(eventually([&] { return test.open(); }));
+  CHECK(test.due.revoked() == 0);
+  test.machine->heal("revoke");
+  test.machine->heal("ping");
+  REQUIRE(eventually([&] {
+    test.pass(1s);
+    return test.due.revoked() == 20;
+  }));
+}
+
+TEST_CASE("lane: a revocation the target cannot do now is not tried in a hot loop") {
+  LaneTest test;
+  test.due.add(1);
+  test.machine->fail("revoke", Code::unavailable);
+  test.lane.wake_revocations();
+  REQUIRE(eventually([&] { return test.machine->visits("revoke") == 1; }));
+  const auto job = test.submitted();
+  REQUIRE(eventually([&] { return job->ended() == 1; }));
+  CHECK(test.machine->visits("revoke") == 1);
+  CHECK_FALSE(test.open());
+  test.machine->heal("revoke");
+  test.pass(1s);
+  CHECK(eventually([&] { return test.due.revoked() == 1; }));
+}
+
+TEST_CASE("lane: changed settings are used by the next job, after a fence of their own") {
+  LaneTest test;
+  const auto before = test.submitted();
+  REQUIRE(eventually([&] { return before->ended() == 1; }));
+  const Target& old = test.lane.target();
+  auto other = std::make_shared<FakeMachine>();
+  test.lane.replace(std::make_unique<FakeTarget>(other));
+  CHECK(old.kind() == "fake");  // still there for whoever holds it
+  CHECK(&old != &test.lane.target());
+  const auto after = test.submitted();
+  REQUIRE(eventually([&] { return after->ended() == 1; }));
+  CHECK(other->visits("connect") >= 1);
+  CHECK(other->visits("fence") == 1);
+}
+
+TEST_CASE("lane: new settings end an outage at once") {
+  LaneTest test;
+  test.machine->fail("connect", Code::denied);
+  const auto job = test.submitted();
+  REQUIRE(eventually([&] { return test.open() && job->ended() == 1; }));
+  test.lane.replace(std::make_unique<FakeTarget>(std::make_shared<FakeMachine>()));
+  const auto after = test.submitted();
+  CHECK(eventually([&] { return after->ended() == 1; }));
+  CHECK(after->result.ok());
+}
+
+TEST_CASE("lane: stop refuses what waits, ends what hangs and leaves its thread behind") {
+  auto machine = std::make_shared<FakeMachine>();
+  machine->hang("work");
+  std::vector<std::shared_ptr<TestJob>> jobs;
+  testing::FakeClock clock;
+  {
+    NullLog log;
+    DueList due;
+    Lane lane("db/pg", std::make_unique<FakeTarget>(machine), {"test01", "i"}, due, clock, log);
+    for (int i = 0; i < 4; ++i) {
+      jobs.push_back(testing::make_test_job(machine, add(clock.instant(), 20s)));
+      REQUIRE(lane.submit(jobs.back()).ok());
+    }
+    REQUIRE(eventually([&] { return machine->inside("work") == 2; }));
+    const long before = testing::steady_milliseconds();
+    lane.stop(200ms);
+    CHECK(testing::steady_milliseconds() - before < 2000);
+    CHECK(lane.submit(jobs[0]).is(Code::unavailable));
+  }
+  int begun = 0;
+  for (const auto& job : jobs) {
+    CHECK(job->ended() == 1);
+    begun += job->started ? 1 : 0;
+    CHECK(job->result.is(job->started ? Code::deadline : Code::unavailable));
+  }
+  CHECK(begun == 2);
+  machine->release("work");
+  CHECK(eventually([&] { return machine->inside("work") == 0; }));
+  for (const auto& job : jobs) CHECK(job->ended() == 1);
+}
+
+TEST_CASE("lane: revocation after an outage starts with one and doubles every second up to a cap") {
+  Instant now{0};
+  RevocationPace pace(now);
+  pace.restart(now);
+  CHECK(pace.take(100, now) == 1);
+  CHECK(pace.take(100, now) == 0);
+  std::vector<std::size_t> each_second;
+  for (int second = 0; second < 10; ++second) {
+    now = add(now, 1s);
+    each_second.push_back(pace.take(1'000'000, now));
+  }
+  CHECK(each_second[0] == 16);
+  CHECK(each_second[1] == 32);
+  CHECK(each_second[9] == 2000);
+}
+
+TEST_CASE("lane: a PostgreSQL that dies and comes back serves again, with nobody's help") {
+  testing::Postgres server;
+  SystemClock clock;
+  SystemRandom random;
+  NullLog log;
+  DueList due;
+  auto target = postgresql::make_target(testing::settings_for(server), clock, random);
+  REQUIRE(target.ok());
+  Lane lane("db/pg", std::move(*target), {"test01", "thisincarnation0"}, due, clock, log);
+  const auto ping = [&] {
+    auto job = std::make_shared<TestJob>();
+    job->deadline = add(clock.instant(), 15s);
+    job->work = [](Connection& connection, Instant deadline) { return connection.ping(deadline); };
+    TestJob* self = job.get();
+    job->done = [self](Status status, bool) {
+      std::unique_lock lock(self->mutex);
+      self->result = std::move(status);
+      ++self->ends;
+    };
+    if (!lane.submit(job).ok()) return false;
+    return eventually([&] { return job->ended() == 1; }) && job->result.ok();
+  };
+  CHECK(ping());
+  server.kill9();
+  CHECK_FALSE(ping());
+  CHECK(eventually([&] { return ping(), lane.status().breaker_open; }));
+  server.start();
+  CHECK(eventually([&] { return !lane.status().breaker_open; }, 20));
+  CHECK(ping());
+}
+
+}  // namespace
+}  // namespace leasehold::target

@@ -1,0 +1,102 @@
+#include "vault/target/lane.h"
+
+#include <algorithm>
+
+#include "vault/target/lane_state.h"
+
+namespace leasehold::target {
+namespace {
+
+constexpr Nanos kStopLimit = std::chrono::seconds(2);
+
+// Waits for the threads until `end`, then cuts off who is left; returns their jobs.
+Jobs close(Lane::State& state, Instant end) {
+  MutexLock lock(state.mutex);
+  bool in_time = true;
+  while (in_time && (state.workers > 0 || state.keeper)) {
+    const Nanos left_time(std::max<std::int64_t>(0, end.ns - state.clock.instant().ns));
+    in_time = left_time.count() > 0 && state.watch.wait_for(state.mutex, left_time);
+  }
+  // Who is left is hung in its driver. Calls into what the lane borrowed end by themselves.
+  state.closed = true;
+  while (state.inside > 0) state.watch.wait(state.mutex);
+  return std::exchange(state.running, {});
+}
+
+}  // namespace
+
+Lane::Lane(std::string name, std::unique_ptr<Target> target, Tag tag, RevocationSource& revocations,
+           Clock& clock, LogSink& log)
+    : state_(std::make_shared<State>(std::move(name), std::move(target), std::move(tag),
+                                     revocations, clock, log)) {}
+
+Lane::~Lane() { stop(kStopLimit); }
+
+Status Lane::submit(std::shared_ptr<Job> job) {
+  State& state = *state_;
+  MutexLock lock(state.mutex);
+  if (state.stopping) return failure(Code::unavailable, "the vault is shutting down");
+  if (state.health == State::Health::open) return state.refusal();
+  if (state.jobs.size() >= kLaneQueueMax)
+    return failure(Code::unavailable, "too many requests wait for the target of this role");
+  const Instant give_up = std::min(job->deadline, add(state.clock.instant(), kQueueWait));
+  state.jobs.push_back({std::move(job), give_up});
+  state.start_threads();
+  if (state.jobs.size() == 1) state.watch.notify_all();
+  return {};
+}
+
+void Lane::wake_revocations() {
+  State& state = *state_;
+  MutexLock lock(state.mutex);
+  state.revocations_due = true;
+  state.start_threads();
+  state.work.notify_all();
+  state.watch.notify_all();
+}
+
+void Lane::replace(std::unique_ptr<Target> target) {
+  State& state = *state_;
+  MutexLock lock(state.mutex);
+  state.targets.push_back(std::move(target));
+  ++state.generation;
+  state.health = State::Health::unknown;
+  state.probing = false;
+  ++state.probe;
+  state.status.breaker_open = false;
+  state.status.failures = 0;
+  state.status.last_error.clear();
+  state.start_threads();
+  state.work.notify_all();
+}
+
+LaneStatus Lane::status() const {
+  MutexLock lock(state_->mutex);
+  return state_->status;
+}
+
+const Target& Lane::target() const {
+  MutexLock lock(state_->mutex);
+  return *state_->targets.back();
+}
+
+void Lane::stop(Nanos limit) {
+  State& state = *state_;
+  const Instant end = add(state.clock.instant(), limit);
+  Jobs left;
+  {
+    MutexLock lock(state.mutex);
+    if (state.closed) return;
+    state.stopping = true;
+    for (auto& queued : state.jobs) left.push_back(std::move(queued.job));
+    state.jobs.clear();
+    state.work.notify_all();
+    state.watch.notify_all();
+  }
+  refuse(left, failure(Code::unavailable, "the vault is shutting down"));
+  for (const auto& job : close(state, end))
+    job->done(failure(Code::deadline, "the vault is shutting down; the target has not answered"),
+              true);
+}
+
+}  // namespace leasehold::target

@@ -1,0 +1,275 @@
+#include "vault/target/lane_state.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <system_error>
+#include <thread>
+
+namespace leasehold::target {
+namespace {
+
+constexpr Nanos kLongWait = std::chrono::hours(1);
+constexpr Nanos kTurn = std::chrono::seconds(1);  // the keeper's, while somebody depends on it
+constexpr Nanos kRevokePauseMin = std::chrono::milliseconds(100);
+
+Nanos from(Instant now, Instant to) { return Nanos(std::max<std::int64_t>(0, to.ns - now.ns)); }
+
+Nanos backoff(std::uint64_t failures) {
+  const auto doublings = std::min<std::uint64_t>(failures - 1, 10);
+  return std::min(kBackoffMin * (std::int64_t{1} << doublings), kBackoffMax);
+}
+
+}  // namespace
+
+void refuse(const Jobs& jobs, const Error& why) {
+  for (const auto& job : jobs) job->done(why, false);
+}
+
+std::size_t Lane::State::each_max() {
+  return std::max<std::size_t>(2, targets.back()->connections_max()) - 1;
+}
+
+std::optional<Task> Lane::State::takeable(Instant now) {
+  Task task;
+  task.target = targets.back();
+  task.generation = generation;
+  if (health != Health::healthy) {
+    const bool due = health == Health::open ? now >= status.retry_at : has_work();
+    if (probing || !due) return std::nullopt;
+    probing = true;
+    probe_began = now;
+    task.probe = ++probe;
+    task.kind = Task::Kind::probe;
+    return task;
+  }
+  if (!jobs.empty() && issuing < each_max()) {
+    task.kind = Task::Kind::issue;
+    task.job = std::move(jobs.front().job);
+    jobs.pop_front();
+    running.push_back(task.job);
+    ++issuing;
+    return task;
+  }
+  if (!revocations_due || revoking >= each_max() || now < revoke_after) return std::nullopt;
+  task.count = pace.take(kRevokeBatch, now);
+  if (task.count == 0) return std::nullopt;
+  task.kind = Task::Kind::revoke;
+  revocations_due = false;  // before the source is asked, so that a later wake counts
+  ++revoking;
+  return task;
+}
+
+std::size_t Lane::State::takeable_count(Instant now) {
+  if (health != Health::healthy)
+    return !probing && (health == Health::open ? now >= status.retry_at : has_work()) ? 1 : 0;
+  const std::size_t most = each_max();
+  const bool revocation =
+      revocations_due && revoking < most && now >= revoke_after && pace.has_one(now);
+  return std::min(jobs.size(), most - std::min(most, issuing)) + (revocation ? 1 : 0);
+}
+
+Nanos Lane::State::until_next_event(Instant now) {
+  if (health == Health::open && !probing) return from(now, status.retry_at);
+  if (probing || !jobs.empty()) return kTurn;
+  if (health == Health::healthy && revocations_due && now < revoke_after)
+    return from(now, revoke_after);
+  return revocations_due ? Nanos(std::chrono::milliseconds(50)) : kLongWait;
+}
+
+Task Lane::State::next_task(const Link& link) {
+  MutexLock lock(mutex);
+  const Instant since = clock.instant();
+  while (true) {
+    const Instant now = clock.instant();
+    if (stopping) return {};
+    if (link.connection && link.generation != generation) return {.kind = Task::Kind::disconnect};
+    if (auto task = takeable(now)) {
+      start_threads();  // there may be more than this one
+      return std::move(*task);
+    }
+    const bool idle = now >= add(since, kIdleLimit);
+    if (idle && jobs.empty()) return {};
+    ++waiting;
+    work.wait_for(mutex, std::min({until_next_event(now), from(now, add(since, kIdleLimit)) + kTurn,
+                                   kLongWait}));
+    --waiting;
+  }
+}
+
+void Lane::State::finished(const Task& task) {
+  MutexLock lock(mutex);
+  if (task.kind == Task::Kind::issue) --issuing;
+  if (task.kind == Task::Kind::revoke) --revoking;
+}
+
+void Lane::State::succeeded() {
+  MutexLock lock(mutex);
+  status.last_success = clock.now();
+}
+
+void Lane::State::probe_succeeded(const Task& task) {
+  bool again = false;
+  {
+    MutexLock lock(mutex);
+    if (task.generation != generation) {
+      if (task.probe == probe) probing = false;
+      return;
+    }
+    probing = false;
+    fenced = generation;
+    again = health == Health::open;
+    if (again) pace.restart(clock.instant());
+    health = Health::healthy;
+    status.breaker_open = false;
+    status.failures = 0;
+    status.last_error.clear();
+    status.last_success = clock.now();
+    revocations_due = true;
+    start_threads();
+    work.notify_all();
+  }
+  if (again) say(LogLevel::info, "target " + name + " answers again");
+}
+
+void Lane::State::open_breaker(const Error& why) {
+  ++status.failures;
+  status.last_error = why.message;
+  status.breaker_open = true;
+  status.retry_at = add(clock.instant(), backoff(status.failures));
+  health = Health::open;
+  revocations_due = true;
+  watch.notify_all();
+  work.notify_all();
+}
+
+Error Lane::State::refusal() {
+  const Nanos left = from(clock.instant(), status.retry_at);
+  return failure(Code::unavailable,
+                 fmt::format("the target of this role is not available at the moment; it is tried "
+                             "again in {} s",
+                             std::chrono::ceil<std::chrono::seconds>(left).count()),
+                 name + ": " + status.last_error);
+}
+
+void Lane::State::unreachable(const Task& task, const Error& why) {
+  Jobs refused;
+  Error error;
+  bool news = false;
+  {
+    MutexLock lock(mutex);
+    const bool late = task.kind == Task::Kind::probe && task.probe != probe;
+    if (late || task.generation != generation) return;
+    if (task.kind == Task::Kind::probe) probing = false;
+    // Several connections find out about one outage: it counts once.
+    if (health == Health::open && task.kind != Task::Kind::probe) return;
+    news = health != Health::open;
+    open_breaker(why);
+    error = refusal();
+    for (auto& queued : jobs) refused.push_back(std::move(queued.job));
+    jobs.clear();
+  }
+  if (news) say(LogLevel::warn, "target " + name + " cannot be used: " + why.message);
+  refuse(refused, error);
+}
+
+void Lane::State::revoked(bool well) {
+  MutexLock lock(mutex);
+  if (well) {
+    revoke_pause = Nanos(0);
+    status.last_success = clock.now();
+    return;
+  }
+  // What the target could not do now is not asked of it again at once.
+  revoke_pause = std::clamp(2 * revoke_pause, kRevokePauseMin, kBackoffMax);
+  revoke_after = add(clock.instant(), revoke_pause);
+  revocations_due = true;
+}
+
+bool Lane::State::claim(const std::shared_ptr<Job>& job) {
+  MutexLock lock(mutex);
+  const auto found = std::find(running.begin(), running.end(), job);
+  if (found == running.end()) return false;
+  running.erase(found);
+  ++inside;
+  return true;
+}
+
+bool Lane::State::enter() {
+  MutexLock lock(mutex);
+  if (closed) return false;
+  ++inside;
+  return true;
+}
+
+void Lane::State::leave() {
+  MutexLock lock(mutex);
+  --inside;
+  watch.notify_all();
+}
+
+void Lane::State::say(LogLevel level, const std::string& message) {
+  if (!enter()) return;
+  log.write(level, message);
+  leave();
+}
+
+void Lane::State::spawn(void (*body)(std::shared_ptr<State>)) {
+  std::thread(body, shared_from_this()).detach();
+}
+
+void Lane::State::start_threads() {
+  if (stopping) return;
+  const std::size_t wanted = takeable_count(clock.instant());
+  // Threads on their way count as waiting: whoever starts one adds it here.
+  try {
+    while (waiting < wanted && workers < each_max() + 1) {
+      spawn(run_lane_worker);
+      ++workers;
+      ++waiting;
+    }
+    if (!keeper) {
+      spawn([](std::shared_ptr<State> state) { state->keep(); });
+      keeper = true;
+    }
+  } catch (const std::system_error&) {
+    // No thread now; the keeper tries again, and what waits too long is refused.
+  }
+  if (wanted > 0) work.notify_all();
+}
+
+Jobs Lane::State::take_expired() {
+  const Instant now = clock.instant();
+  Jobs expired;
+  while (!jobs.empty() && now >= jobs.front().give_up) {
+    expired.push_back(std::move(jobs.front().job));
+    jobs.pop_front();
+  }
+  return expired;
+}
+
+void Lane::State::keep() {
+  MutexLock lock(mutex);
+  while (!stopping) {
+    const Instant now = clock.instant();
+    if (probing && now >= add(probe_began, kProbeLimit)) {
+      probing = false;
+      ++probe;  // its answer no longer opens the breaker
+      open_breaker(failure(Code::unavailable, "it does not answer"));
+    }
+    if (const Jobs expired = take_expired(); !expired.empty()) {
+      mutex.unlock();
+      refuse(expired, failure(Code::unavailable,
+                              "no connection to the target of this role became free in time"));
+      mutex.lock();
+      continue;
+    }
+    start_threads();
+    watch.wait_for(mutex, until_next_event(now));
+  }
+  keeper = false;
+  watch.notify_all();
+}
+
+}  // namespace leasehold::target

@@ -1,0 +1,160 @@
+// What the threads of a lane do outside its mutex: connect, fence, run jobs, revoke.
+
+#include "vault/target/lane_state.h"
+
+namespace leasehold::target {
+namespace {
+
+using State = Lane::State;
+
+bool may_be_broken(const Error& error) {
+  return error.code == Code::unavailable || error.code == Code::deadline;
+}
+
+Status connect(State& state, const Task& task, Link& link) {
+  const Instant now = state.clock.instant();
+  VAULT_TRY_ASSIGN(link.connection, task.target->connect(state.tag, add(now, kConnectLimit)));
+  link.generation = task.generation;
+  return {};
+}
+
+// A connection that answers, or an open breaker.
+bool healthy(State& state, const Task& task, Link& link) {
+  const Instant now = state.clock.instant();
+  if (link.connection && link.generation != task.generation) link.connection.reset();
+  const bool rested = now >= add(link.used, kPingAfter);
+  if (link.connection && rested && !link.connection->ping(add(now, kPingLimit)).ok())
+    link.connection.reset();
+  if (!link.connection) {
+    const Status connected = connect(state, task, link);
+    if (!connected.ok()) {
+      state.unreachable(task, connected.error());
+      return false;
+    }
+  }
+  link.used = state.clock.instant();
+  return true;
+}
+
+// After an error that may mean the connection: closes it when it does not answer.
+void look_at(State& state, Link& link) {
+  if (!link.connection->ping(add(state.clock.instant(), kPingLimit)).ok()) link.connection.reset();
+}
+
+// Before the first job of a process, or of changed settings: an earlier process's sessions end.
+Status fence(State& state, const Task& task, Link& link) {
+  {
+    MutexLock lock(state.mutex);
+    if (state.fenced == task.generation) return {};
+  }
+  return link.connection->end_other_incarnations(add(state.clock.instant(), kConnectLimit));
+}
+
+void run_probe(State& state, const Task& task, Link& link) {
+  link.connection.reset();
+  Status status = connect(state, task, link);
+  if (status.ok()) status = link.connection->ping(add(state.clock.instant(), kPingLimit));
+  if (status.ok()) status = fence(state, task, link);
+  link.used = state.clock.instant();
+  if (status.ok()) return state.probe_succeeded(task);
+  link.connection.reset();
+  state.unreachable(task, status.error());
+}
+
+bool is_stopping(State& state) {
+  MutexLock lock(state.mutex);
+  return state.stopping;
+}
+
+void end_job(State& state, const std::shared_ptr<Job>& job, const Status& status, bool started) {
+  if (!state.claim(job)) return;  // the lane was stopped meanwhile and has ended it
+  job->done(status, started);
+  state.leave();
+}
+
+void run_issue(State& state, const Task& task, Link& link) {
+  if (!healthy(state, task, link) || is_stopping(state)) {
+    const Error why = failure(Code::unavailable, "the target of this role is not available");
+    return end_job(state, task.job, why, false);
+  }
+  const Status status = task.job->work(*link.connection, task.job->deadline);
+  link.used = state.clock.instant();
+  if (status.ok()) state.succeeded();
+  end_job(state, task.job, status, true);
+  if (!status.ok() && may_be_broken(status.error())) look_at(state, link);
+}
+
+std::vector<RevocationSource::Item> take_due(State& state, std::size_t count) {
+  std::vector<RevocationSource::Item> items;
+  if (!state.enter()) return items;
+  items = state.source.next(count);
+  state.leave();
+  MutexLock lock(state.mutex);
+  state.pace.give_back(count - std::min(count, items.size()));
+  if (items.size() < count) return items;
+  state.revocations_due = true;
+  state.start_threads();
+  return items;
+}
+
+void report(State& state, const RevocationSource::Item& item, const Result<Revoked>& result) {
+  if (!state.enter()) return;
+  state.source.done(item, result);
+  state.leave();
+}
+
+void run_revoke(State& state, const Task& task, Link& link) {
+  const auto items = take_due(state, task.count);
+  if (!items.empty() && !healthy(state, task, link)) link.connection.reset();
+  for (const auto& item : items) {
+    if (!link.connection || is_stopping(state)) {
+      // Not an attempt: it comes again with the next batch.
+      report(state, item, failure(Code::unavailable, "the target was lost before it was asked"));
+      continue;
+    }
+    const auto result =
+        link.connection->revoke(item.order, add(state.clock.instant(), kRevokeLimit));
+    link.used = state.clock.instant();
+    const bool lost = !result.ok() && may_be_broken(result.error());
+    if (lost) look_at(state, link);
+    report(state, item, result);
+    if (result.ok() || lost) state.revoked(result.ok());
+  }
+}
+
+void run_task(State& state, const Task& task, Link& link) {
+  switch (task.kind) {
+    case Task::Kind::probe:
+      return run_probe(state, task, link);
+    case Task::Kind::issue:
+      return run_issue(state, task, link);
+    case Task::Kind::revoke:
+      return run_revoke(state, task, link);
+    case Task::Kind::disconnect:
+      return link.connection.reset();
+    case Task::Kind::quit:
+      return;
+  }
+}
+
+}  // namespace
+
+void run_lane_worker(std::shared_ptr<Lane::State> state) {
+  Link link;
+  {
+    MutexLock lock(state->mutex);
+    --state->waiting;  // counted since it was started
+  }
+  while (true) {
+    const Task task = state->next_task(link);
+    if (task.kind == Task::Kind::quit) break;
+    run_task(*state, task, link);
+    state->finished(task);
+  }
+  link.connection.reset();
+  MutexLock lock(state->mutex);
+  --state->workers;
+  state->watch.notify_all();
+}
+
+}  // namespace leasehold::target
