@@ -15,6 +15,7 @@
 #include <string_view>
 
 #include "vault/base/bytes.h"
+#include "vault/base/clock.h"
 #include "vault/crypto/hash.h"
 
 namespace leasehold::audit {
@@ -22,6 +23,8 @@ namespace leasehold::audit {
 void append_hex(std::string& out, ByteView bytes);
 void append_json_text(std::string& out, std::string_view text);
 void append_number(std::string& out, std::int64_t value);
+// As rfc3339(), in quotes; the calendar is asked once a second only.
+void append_time(std::string& out, WallTime time);
 // "hmac-sha256:<hex>", with its quotes.
 void append_hmac(std::string& out, ByteView value, const crypto::HmacKey& key);
 
@@ -30,14 +33,7 @@ class Members {
   explicit Members(std::string& out) : out_(out) { out_ += '{'; }
 
   // Begins a member whose value the caller appends; `name` needs no escape.
-  std::string& member(std::string_view name) {
-    if (!first_) out_ += ',';
-    first_ = false;
-    out_ += '"';
-    out_ += name;
-    out_ += "\":";
-    return out_;
-  }
+  std::string& member(std::string_view name);
   void text(std::string_view name, std::string_view value) {
     if (!value.empty()) append_json_text(member(name), value);
   }

@@ -16,7 +16,7 @@ class Line {
 
   void write() {
     Members line(out_);
-    line.text("time", rfc3339(record_.time));
+    append_time(line.member("time"), record_.time);
     line.text("type", record_.type == Type::request ? "request" : "response");
     if (record_.has_auth) auth(line);
     request(line);
@@ -49,7 +49,8 @@ class Line {
     to.text("entity_id", auth.entity_id);
     to.text("token_type", auth.token_type);
     to.number("token_ttl", auth.token_ttl);
-    if (auth.token_issue_time.ns != 0) to.text("token_issue_time", rfc3339(auth.token_issue_time));
+    if (auth.token_issue_time.ns != 0)
+      append_time(to.member("token_issue_time"), auth.token_issue_time);
     to.number("num_uses", auth.num_uses);
     to.number("remaining_uses", auth.remaining_uses);
     to.close();
@@ -146,7 +147,7 @@ std::string body(const Record& record, const crypto::HmacKey& key) {
 std::string event_body(std::string_view event, WallTime time, std::string_view fields_json) {
   std::string out;
   Members line(out);
-  line.text("time", rfc3339(time));
+  append_time(line.member("time"), time);
   line.text("type", "event");
   line.text("event", event);
   if (!fields_json.empty()) line.member("data") += fields_json;
