@@ -25,12 +25,20 @@
 namespace leasehold::core {
 
 enum Capability : std::uint16_t {
-  kDeny = 1, kCreate = 2, kRead = 4, kUpdate = 8, kDelete = 16, kList = 32, kSudo = 64, kPatch = 128, kScan = 256,
+  kDeny = 1,
+  kCreate = 2,
+  kRead = 4,
+  kUpdate = 8,
+  kDelete = 16,
+  kList = 32,
+  kSudo = 64,
+  kPatch = 128,
+  kScan = 256,
 };
 
 struct PathRule {
-  std::string pattern;  // as written, leading '/' stripped, without the final '*' when `prefix`
-  bool prefix = false;  // ended in '*'
+  std::string pattern;    // as written, leading '/' stripped, without the final '*' when `prefix`
+  bool prefix = false;    // ended in '*'
   bool segments = false;  // contains '+' wildcards
   std::uint16_t capabilities = 0;
   std::vector<std::pair<std::string, std::vector<Json>>> allowed, denied;  // names lower-case
@@ -45,7 +53,12 @@ struct PathRule {
 struct Policy {
   std::string name;
   std::string text;  // byte for byte as given
+  // One per pattern, in the order that matching wants: exact ones, then prefixes, then those with
+  // `+`, each sorted by pattern.
   std::vector<PathRule> rules;
+  std::size_t exact_rules = 0, prefix_rules = 0;
+  // Patterns with `{{...}}`: they grant nothing until an identity fills them in.
+  std::vector<PathRule> templated;
 };
 
 // Code::invalid "failed to parse policy: ..." as Vault words it, with a line number.
@@ -59,10 +72,10 @@ std::string canonical_policy_name(std::string_view name);
 
 struct Decision {
   bool allowed = false;
-  bool sudo = false;              // the matched rule grants sudo
-  const Policy* policy = nullptr; // whose rule decided; null: none matched
+  bool sudo = false;               // the matched rule grants sudo
+  const Policy* policy = nullptr;  // whose rule decided; null: none matched
   int line = 0;
-  std::string_view reason;        // "no rule matches", "deny", "capability", "parameters", "wrapping"
+  std::string_view reason;  // "no rule matches", "deny", "capability", "parameters", "wrapping"
   std::int64_t pagination_limit = 0;
 };
 
