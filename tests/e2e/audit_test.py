@@ -1,4 +1,5 @@
 """The audit log: whole after any kill, tampering is named, and no secret is in it or anywhere else on disk."""
+
 import http.client
 import json
 import random
@@ -26,9 +27,21 @@ class Audit(unittest.TestCase):
             self.assertEqual(refused.status, 403)
             read = vault.must("GET", "secret/a").json["request_id"]
             lines = self.lines(vault)
-            self.assertEqual([x["type"] for x in lines if x.get("request", {}).get("id") == read], ["request", "response"])
-            self.assertTrue([x for x in lines if x["type"] == "response" and x.get("request", {}).get("path") == "secret/b"])
-            self.assertEqual([x["seq"] for x in lines], list(range(lines[0]["seq"], lines[0]["seq"] + len(lines))))
+            self.assertEqual(
+                [x["type"] for x in lines if x.get("request", {}).get("id") == read],
+                ["request", "response"],
+            )
+            self.assertTrue(
+                [
+                    x
+                    for x in lines
+                    if x["type"] == "response" and x.get("request", {}).get("path") == "secret/b"
+                ]
+            )
+            self.assertEqual(
+                [x["seq"] for x in lines],
+                list(range(lines[0]["seq"], lines[0]["seq"] + len(lines))),
+            )
             result = self.verify(vault)
             self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
 
@@ -45,7 +58,10 @@ class Audit(unittest.TestCase):
                     while not stop.is_set():
                         name = random_text()
                         try:
-                            if vault.call("POST", f"secret/{name}", {"k": "v"}, timeout=10).status == 204:
+                            if (
+                                vault.call("POST", f"secret/{name}", {"k": "v"}, timeout=10).status
+                                == 204
+                            ):
                                 acknowledged.append(name)
                         except (OSError, http.client.HTTPException):
                             pass
@@ -82,9 +98,11 @@ class Audit(unittest.TestCase):
             self.assertEqual(self.verify(vault).returncode, 0)
             changed = lines[middle].replace('"type"', '"typE"', 1)
             for what, forged in {
-                "a changed line": lines[:middle] + [changed] + lines[middle + 1:],
-                "a removed line": lines[:middle] + lines[middle + 1:],
-                "two swapped lines": lines[:middle] + [lines[middle + 1], lines[middle]] + lines[middle + 2:],
+                "a changed line": lines[:middle] + [changed] + lines[middle + 1 :],
+                "a removed line": lines[:middle] + lines[middle + 1 :],
+                "two swapped lines": lines[:middle]
+                + [lines[middle + 1], lines[middle]]
+                + lines[middle + 2 :],
                 "a doubled line": lines[:middle] + [lines[middle]] + lines[middle:],
             }.items():
                 with self.subTest(what):
@@ -92,7 +110,9 @@ class Audit(unittest.TestCase):
                     copy.write_text("".join(forged))
                     result = self.verify(vault, copy)
                     self.assertNotEqual(result.returncode, 0, result.stdout)
-                    self.assertRegex(result.stdout + result.stderr, rf"forged\.log:({middle + 1}|{middle + 2})\b")
+                    self.assertRegex(
+                        result.stdout + result.stderr, rf"forged\.log:({middle + 1}|{middle + 2})\b"
+                    )
             vault.start().unseal()
 
     def test_no_secret_reaches_the_log_and_no_name_the_store(self):
@@ -108,8 +128,14 @@ class Audit(unittest.TestCase):
             vault.call("POST", f"{folder}/{name}", raw=b'{"broken": "' + secret.encode())
             vault.call("POST", "auth/token/create", {"ttl": secret})
             vault.stop()
-            log, store = (vault.audit.read_bytes() + vault.log.read_bytes(),
-                          b"".join(p.read_bytes() for p in vault.data.rglob("*") if p.is_file() and "ballast" not in p.name))
+            log, store = (
+                vault.audit.read_bytes() + vault.log.read_bytes(),
+                b"".join(
+                    p.read_bytes()
+                    for p in vault.data.rglob("*")
+                    if p.is_file() and "ballast" not in p.name
+                ),
+            )
             for what in (secret, vault.token, child, *init["keys"], *init["keys_base64"]):
                 self.assertNotIn(what.encode(), log)
                 self.assertNotIn(what.encode(), store)

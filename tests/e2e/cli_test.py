@@ -1,4 +1,5 @@
 """The command line: every command once, as Vault's users type them, and their usual mistakes."""
+
 import json
 import os
 import pathlib
@@ -17,12 +18,19 @@ class Cli(unittest.TestCase):
     @classmethod
     def ok(cls, *arguments, **options) -> str:
         run = cls.vault.cli(*arguments, **options)
-        assert run.returncode == 0, f"leasehold {' '.join(arguments)}: {run.returncode}\n{run.stdout}\n{run.stderr}"
+        assert (
+            run.returncode == 0
+        ), f"leasehold {' '.join(arguments)}: {run.returncode}\n{run.stdout}\n{run.stderr}"
         return run.stdout
 
     @classmethod
     def ok_json(cls, *arguments, **options):
-        head = 2 if arguments[0] in ("token", "kv", "secrets", "auth", "lease", "policy", "operator", "audit") else 1
+        head = (
+            2
+            if arguments[0]
+            in ("token", "kv", "secrets", "auth", "lease", "policy", "operator", "audit")
+            else 1
+        )
         return json.loads(cls.ok(*arguments[:head], "-format=json", *arguments[head:], **options))
 
     def fails(self, code, text, *arguments, **options):
@@ -35,14 +43,20 @@ class Cli(unittest.TestCase):
 
 class Data(Cli):
     def test_write_read_list_delete(self):
-        self.assertIn("Success! Data written to: secret/a", self.ok("write", "secret/a", "user=bob", "pass=x"))
+        self.assertIn(
+            "Success! Data written to: secret/a", self.ok("write", "secret/a", "user=bob", "pass=x")
+        )
         table = self.ok("read", "secret/a")
-        self.assertRegex(table, r"Key\s+Value\n---\s+-----\nrefresh_interval\s+768h\npass\s+x\nuser\s+bob\n")
+        self.assertRegex(
+            table, r"Key\s+Value\n---\s+-----\nrefresh_interval\s+768h\npass\s+x\nuser\s+bob\n"
+        )
         self.assertEqual(self.ok_json("read", "secret/a")["data"], {"user": "bob", "pass": "x"})
         self.assertEqual(self.ok("read", "-field=user", "secret/a").strip(), "bob")
         self.assertIn("a", self.ok("list", "secret").split())
         self.assertIn("a", self.ok_json("list", "secret/"))
-        self.assertIn("Success! Data deleted (if it existed) at: secret/a", self.ok("delete", "secret/a"))
+        self.assertIn(
+            "Success! Data deleted (if it existed) at: secret/a", self.ok("delete", "secret/a")
+        )
         self.fails(2, "No value found at secret/a", "read", "secret/a")
         self.fails(2, "No entries found at", "list", "secret/none")
 
@@ -74,13 +88,20 @@ class Data(Cli):
         self.fails(1, "read", "read")
         self.fails(1, "", "read", "-no-such-flag", "secret/a")
         self.fails(1, "", "write", "secret/a")
-        self.fails(1, 'Field "none" not present in secret', "read", "-field=none", "auth/token/lookup-self")
+        self.fails(
+            1, 'Field "none" not present in secret', "read", "-field=none", "auth/token/lookup-self"
+        )
         self.fails(2, "no handler for route", "read", "nowhere/a")
         self.fails(2, "permission denied", "read", "secret/a", token="hvs.wrong")
         self.fails(2, "", "read", "secret/a", token="")
         for address in (f"http://127.0.0.1:{free_port()}", f"https://127.0.0.1:{self.vault.port}"):
-            run = self.fails(2, "hint:", "read", "secret/a",
-                             environment={"VAULT_ADDR": address, "VAULT_MAX_RETRIES": "0"})
+            run = self.fails(
+                2,
+                "hint:",
+                "read",
+                "secret/a",
+                environment={"VAULT_ADDR": address, "VAULT_MAX_RETRIES": "0"},
+            )
             self.assertNotIn(self.vault.token, run.stderr + run.stdout)
         self.fails(1, "", "read", "secret/a", environment={"VAULT_ADDR": "not an address"})
         self.fails(1, "", "write", "secret/a", "v=@/no/such/file")
@@ -94,10 +115,23 @@ class Data(Cli):
 
 class Tokens(Cli):
     def test_create_look_up_renew_revoke(self):
-        made = self.ok_json("token", "create", "-policy=default", "-ttl=1h", "-display-name=ci", "-metadata=team=a")["auth"]
-        self.assertEqual(self.ok_json("token", "lookup", made["client_token"])["data"]["display_name"], "token-ci")
-        self.assertEqual(self.ok_json("token", "lookup", "-accessor", made["accessor"])["data"]["meta"], {"team": "a"})
-        self.assertEqual(self.ok_json("token", "renew", "-increment=2h", made["client_token"])["auth"]["lease_duration"], 7200)
+        made = self.ok_json(
+            "token", "create", "-policy=default", "-ttl=1h", "-display-name=ci", "-metadata=team=a"
+        )["auth"]
+        self.assertEqual(
+            self.ok_json("token", "lookup", made["client_token"])["data"]["display_name"],
+            "token-ci",
+        )
+        self.assertEqual(
+            self.ok_json("token", "lookup", "-accessor", made["accessor"])["data"]["meta"],
+            {"team": "a"},
+        )
+        self.assertEqual(
+            self.ok_json("token", "renew", "-increment=2h", made["client_token"])["auth"][
+                "lease_duration"
+            ],
+            7200,
+        )
         self.assertIn("token_policies", self.ok("token", "create", "-ttl=1m"))
         self.assertEqual(self.ok("token", "capabilities", "secret/a").strip(), "root")
         self.ok("token", "revoke", made["client_token"])
@@ -108,7 +142,9 @@ class Tokens(Cli):
         token = self.vault.new_token('path "secret/login" { capabilities = ["create", "read"] }')
         self.assertIn("Success! You are now authenticated", self.ok("login", token, token=""))
         stored = self.vault.folder / "home" / ".vault-token"
-        self.assertEqual((stored.read_text().strip(), stored.stat().st_mode & 0o777), (token, 0o600))
+        self.assertEqual(
+            (stored.read_text().strip(), stored.stat().st_mode & 0o777), (token, 0o600)
+        )
         self.ok("write", "secret/login", "k=v", token="")
         self.assertEqual(self.ok("print", "token", token="").strip(), token)
         stored.unlink()
@@ -136,12 +172,19 @@ class Administration(Cli):
         self.fails(1, "", "policy", "write", "app", "/no/such/file")
 
     def test_mounts(self):
-        self.assertIn("Success! Enabled the kv secrets engine at: extra/",
-                      self.ok("secrets", "enable", "-path=extra", "-description=mine", "kv"))
+        self.assertIn(
+            "Success! Enabled the kv secrets engine at: extra/",
+            self.ok("secrets", "enable", "-path=extra", "-description=mine", "kv"),
+        )
         self.assertRegex(self.ok("secrets", "list"), r"extra/\s+kv\s+kv_[0-9a-f]{8}\s+mine")
         self.ok("secrets", "tune", "-default-lease-ttl=10m", "extra")
-        self.assertEqual(self.ok_json("read", "sys/mounts/extra/tune")["data"]["default_lease_ttl"], 600)
-        self.assertIn("Success! Disabled the secrets engine (if it existed) at: extra/", self.ok("secrets", "disable", "extra"))
+        self.assertEqual(
+            self.ok_json("read", "sys/mounts/extra/tune")["data"]["default_lease_ttl"], 600
+        )
+        self.assertIn(
+            "Success! Disabled the secrets engine (if it existed) at: extra/",
+            self.ok("secrets", "disable", "extra"),
+        )
         self.assertIn("token/", self.ok("auth", "list"))
         self.fails(2, "no-such", "secrets", "enable", "no-such")
 
@@ -150,8 +193,12 @@ class Administration(Cli):
             postgres.configure(self.vault)
             made = self.ok_json("read", "database/creds/app")
             self.assertTrue(postgres.logs_in(made["data"]["username"], made["data"]["password"]))
-            self.assertEqual(self.ok_json("lease", "lookup", made["lease_id"])["data"]["id"], made["lease_id"])
-            self.assertIn("7200", str(self.ok_json("lease", "renew", "-increment=7200", made["lease_id"])))
+            self.assertEqual(
+                self.ok_json("lease", "lookup", made["lease_id"])["data"]["id"], made["lease_id"]
+            )
+            self.assertIn(
+                "7200", str(self.ok_json("lease", "renew", "-increment=7200", made["lease_id"]))
+            )
             self.ok("lease", "revoke", "-sync", made["lease_id"])
             self.assertFalse(postgres.logs_in(made["data"]["username"], made["data"]["password"]))
             self.ok("read", "database/creds/app")
@@ -177,11 +224,19 @@ class Operator(unittest.TestCase):
             self.assertEqual(vault.cli("operator", "init", "-status").returncode, 2)
             self.assertEqual(vault.cli("status").returncode, 2)
             text = vault.cli("operator", "init", "-key-shares=3", "-key-threshold=2").stdout
-            keys = [line.split(": ")[1] for line in text.splitlines() if line.startswith("Unseal Key ")]
-            token = next(line.split(": ")[1] for line in text.splitlines() if line.startswith("Initial Root Token: "))
+            keys = [
+                line.split(": ")[1] for line in text.splitlines() if line.startswith("Unseal Key ")
+            ]
+            token = next(
+                line.split(": ")[1]
+                for line in text.splitlines()
+                if line.startswith("Initial Root Token: ")
+            )
             self.assertEqual(len(keys), 3)
             self.assertEqual(vault.cli("operator", "init").returncode, 2)
-            sealed = vault.cli("read", "secret/a", token=token, environment={"VAULT_MAX_RETRIES": "0"})
+            sealed = vault.cli(
+                "read", "secret/a", token=token, environment={"VAULT_MAX_RETRIES": "0"}
+            )
             self.assertEqual(sealed.returncode, 2)
             self.assertIn("Vault is sealed", sealed.stderr)
             self.assertNotEqual(vault.cli("operator", "unseal", "not-a-key").returncode, 0)
@@ -210,9 +265,18 @@ class Operator(unittest.TestCase):
         home = vault.folder / "home"
         home.mkdir()
         with open(vault.log, "ab") as log:
-            vault.process = mortal([BIN / "leasehold", "server", "-dev", "-dev-root-token-id=root",
-                                    f"-dev-listen-address=127.0.0.1:{vault.port}"], stdout=log, stderr=log,
-                                   env={**os.environ, "HOME": str(home)})
+            vault.process = mortal(
+                [
+                    BIN / "leasehold",
+                    "server",
+                    "-dev",
+                    "-dev-root-token-id=root",
+                    f"-dev-listen-address=127.0.0.1:{vault.port}",
+                ],
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "HOME": str(home)},
+            )
         with vault:
             wait_until("dev mode answers", lambda: vault.cli("status").returncode == 0)
             run = vault.cli("write", "secret/a", "k=v")
@@ -220,9 +284,15 @@ class Operator(unittest.TestCase):
             self.assertEqual(vault.read("secret/a"), {"k": "v"})
 
     def test_configuration_mistakes_name_file_and_line(self):
-        for wrong, said in (("listner \"tcp\" {}", "listner"), ('max_lease_ttl = "soon"', "max_lease_ttl"), ("storage {", "")):
+        for wrong, said in (
+            ('listner "tcp" {}', "listner"),
+            ('max_lease_ttl = "soon"', "max_lease_ttl"),
+            ("storage {", ""),
+        ):
             vault = Vault(extra=wrong)
-            with self.subTest(wrong), self.assertRaisesRegex(AssertionError, rf"config\.hcl:\d+.*{said}"):
+            with self.subTest(wrong), self.assertRaisesRegex(
+                AssertionError, rf"config\.hcl:\d+.*{said}"
+            ):
                 vault.start()
             vault.process = None
             vault.owned.remove()

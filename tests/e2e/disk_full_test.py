@@ -2,6 +2,7 @@
 
 The disk is a small tmpfs in a mount namespace of its own (`unshare`), as root or in a user namespace.
 """
+
 import os
 import pathlib
 import subprocess
@@ -30,7 +31,9 @@ class DiskFull(unittest.TestCase):
         vault.data.rmdir()
         vault.data = self.disk / "data"
         vault.data.mkdir(mode=0o700)
-        vault.config.write_text(vault.config.read_text().replace(f'"{vault.folder / "data"}"', f'"{vault.data}"'))
+        vault.config.write_text(
+            vault.config.read_text().replace(f'"{vault.folder / "data"}"', f'"{vault.data}"')
+        )
         with vault:
             vault.init_and_unseal()
             vault.write("sys/mounts/secret", {"type": "kv"})
@@ -39,21 +42,34 @@ class DiskFull(unittest.TestCase):
             self.fill()
 
             def refused():
-                return vault.call("POST", f"secret/{random_text()}", {"k": "v" * 20000}).status == 507
+                return (
+                    vault.call("POST", f"secret/{random_text()}", {"k": "v" * 20000}).status == 507
+                )
 
             wait_until("writes are refused with 507", refused)
             self.assertEqual(vault.read("secret/kept"), {"k": "v"})
             for token in tokens:
                 answer = vault.call("POST", "auth/token/revoke", {"token": token})
                 self.assertEqual(answer.status, 204, answer)
-                self.assertEqual(vault.call("GET", "auth/token/lookup-self", token=token).status, 403)
-            self.assertEqual(vault.call("POST", "secret/again", {"k": "v"}).status, 507, "until there is room again")
+                self.assertEqual(
+                    vault.call("GET", "auth/token/lookup-self", token=token).status, 403
+                )
+            self.assertEqual(
+                vault.call("POST", "secret/again", {"k": "v"}).status,
+                507,
+                "until there is room again",
+            )
             self.filler.unlink()
-            wait_until("writes work again", lambda: vault.call("POST", "secret/again", {"k": "v"}).status == 204)
+            wait_until(
+                "writes work again",
+                lambda: vault.call("POST", "secret/again", {"k": "v"}).status == 204,
+            )
             vault.restart().unseal()
             self.assertEqual(vault.read("secret/kept"), {"k": "v"})
             for token in tokens:
-                self.assertEqual(vault.call("GET", "auth/token/lookup-self", token=token).status, 403)
+                self.assertEqual(
+                    vault.call("GET", "auth/token/lookup-self", token=token).status, 403
+                )
             self.assertEqual(vault.cli("audit", "verify", str(vault.audit)).returncode, 0)
 
 
@@ -64,8 +80,20 @@ def enter_a_small_disk():
     mount = f'mount -t tmpfs -o size={DISK} tmpfs {folder.path} && exec "$@"'
     try:
         return subprocess.run(
-            [find("unshare"), "--mount", *as_user, "sh", "-c", mount, "sh", sys.executable, __file__, *sys.argv[1:]],
-            env={**os.environ, INSIDE: str(folder.path)}).returncode
+            [
+                find("unshare"),
+                "--mount",
+                *as_user,
+                "sh",
+                "-c",
+                mount,
+                "sh",
+                sys.executable,
+                __file__,
+                *sys.argv[1:],
+            ],
+            env={**os.environ, INSIDE: str(folder.path)},
+        ).returncode
     finally:
         folder.remove()
 

@@ -1,4 +1,5 @@
 """What strangers send: it costs them, not the vault."""
+
 import asyncio
 import contextlib
 import json
@@ -54,13 +55,20 @@ class Hostile(unittest.TestCase):
         return int(answer.split(b" ", 2)[1]) if answer.startswith(b"HTTP/1.1 ") else 0
 
     def post(self, body: bytes, headers=b"") -> bytes:
-        return (b"POST /v1/secret/x HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Vault-Token: " + self.vault.token.encode() +
-                b"\r\n" + headers + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        return (
+            b"POST /v1/secret/x HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Vault-Token: "
+            + self.vault.token.encode()
+            + b"\r\n"
+            + headers
+            + b"Content-Length: %d\r\n\r\n" % len(body)
+            + body
+        )
 
     def test_ambiguous_framing_is_refused(self):
         head = b"POST /v1/secret/x HTTP/1.1\r\nHost: a\r\n"
         for name, raw in {
-            "length and chunks": head + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            "length and chunks": head
+            + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
             "two lengths": head + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}x",
             "a list of lengths": head + b"Content-Length: 2, 2\r\n\r\n{}",
             "a signed length": head + b"Content-Length: +2\r\n\r\n{}",
@@ -82,16 +90,31 @@ class Hostile(unittest.TestCase):
                 self.assertTrue(status == 0 or 400 <= status < 600, status)
 
     def test_heads_have_a_limit(self):
-        self.assertIn(self.status(b"GET /v1/" + b"a" * 40000 + b" HTTP/1.1\r\nHost: a\r\n\r\n"), (0, 400, 414, 431))
-        self.assertIn(self.status(b"GET /v1/sys/health HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 40000 + b"\r\n\r\n"), (0, 400, 431))
+        self.assertIn(
+            self.status(b"GET /v1/" + b"a" * 40000 + b" HTTP/1.1\r\nHost: a\r\n\r\n"),
+            (0, 400, 414, 431),
+        )
+        self.assertIn(
+            self.status(
+                b"GET /v1/sys/health HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 40000 + b"\r\n\r\n"
+            ),
+            (0, 400, 431),
+        )
         many = b"".join(b"X-%d: a\r\n" % i for i in range(500))
-        self.assertIn(self.status(b"GET /v1/sys/health HTTP/1.1\r\nHost: a\r\n" + many + b"\r\n"), (0, 400, 431))
+        self.assertIn(
+            self.status(b"GET /v1/sys/health HTTP/1.1\r\nHost: a\r\n" + many + b"\r\n"),
+            (0, 400, 431),
+        )
 
     def test_bodies_have_a_limit_also_in_chunks(self):
         self.assertEqual(self.status(self.post(json.dumps({"k": "v" * 70000}).encode())), 413)
         chunk = b"10000\r\n" + b"a" * 0x10000 + b"\r\n"
-        raw = (b"POST /v1/secret/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nX-Vault-Token: " +
-               self.vault.token.encode() + b"\r\n\r\n" + chunk * 40)
+        raw = (
+            b"POST /v1/secret/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nX-Vault-Token: "
+            + self.vault.token.encode()
+            + b"\r\n\r\n"
+            + chunk * 40
+        )
         self.assertIn(self.status(raw), (0, 413))
 
     def test_json_has_a_depth(self):
@@ -100,7 +123,11 @@ class Hostile(unittest.TestCase):
             self.assertEqual(self.status(self.post(bomb)), 400)
 
     def test_a_slow_head_and_a_slow_body_are_cut(self):
-        for sent in (b"GET /v1/sys/health HTTP/1.1\r\nHos", b"", b"POST /v1/secret/x HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n{"):
+        for sent in (
+            b"GET /v1/sys/health HTTP/1.1\r\nHos",
+            b"",
+            b"POST /v1/secret/x HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n{",
+        ):
             with self.subTest(sent):
                 connection = self.dial()
                 connection.settimeout(20)
@@ -115,12 +142,19 @@ class Hostile(unittest.TestCase):
 
     def test_a_body_on_get_is_no_second_request(self):
         inner = b"GET /v1/sys/health HTTP/1.1\r\nHost: a\r\n\r\n"
-        raw = (b"GET /v1/sys/seal-status HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(inner)) + inner
+        raw = (
+            b"GET /v1/sys/seal-status HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
+            % len(inner)
+        ) + inner
         self.assertEqual(self.send(raw).count(b"HTTP/1.1 "), 1)
 
     def test_pipelined_requests_are_answered_in_order(self):
         get = b"GET /v1/sys/%s HTTP/1.1\r\nHost: a\r\n%s\r\n"
-        answer = self.send(get % (b"health", b"") + get % (b"seal-status", b"") + get % (b"health", b"Connection: close\r\n"))
+        answer = self.send(
+            get % (b"health", b"")
+            + get % (b"seal-status", b"")
+            + get % (b"health", b"Connection: close\r\n")
+        )
         self.assertEqual(answer.count(b"HTTP/1.1 200"), 3)
         self.assertLess(answer.index(b"server_time_utc"), answer.index(b'"progress"'))
 
@@ -143,11 +177,30 @@ class Hostile(unittest.TestCase):
         wait_until("the vault is quiet", lambda: self.vault.call("GET", "sys/health").status == 200)
 
     def test_paths_nobody_should_send(self):
-        for path in (b"/", b"/v1", b"/v1/", b"/v1//", b"/v1/secret//a", b"/v1/%00", b"/v1/secret/%ff", b"/v1/secret/%", b"/v1/secret/%zz",
-                     b"/v1/secret/..%2f..%2fsys", b"*", b"http://evil/v1/sys/health", b"/v2/secret/a", b"/v1/\x80"):
+        for path in (
+            b"/",
+            b"/v1",
+            b"/v1/",
+            b"/v1//",
+            b"/v1/secret//a",
+            b"/v1/%00",
+            b"/v1/secret/%ff",
+            b"/v1/secret/%",
+            b"/v1/secret/%zz",
+            b"/v1/secret/..%2f..%2fsys",
+            b"*",
+            b"http://evil/v1/sys/health",
+            b"/v2/secret/a",
+            b"/v1/\x80",
+        ):
             with self.subTest(path):
-                status = self.status(b"GET " + path + b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Vault-Token: " +
-                                     self.vault.token.encode() + b"\r\n\r\n")
+                status = self.status(
+                    b"GET "
+                    + path
+                    + b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Vault-Token: "
+                    + self.vault.token.encode()
+                    + b"\r\n\r\n"
+                )
                 self.assertTrue(status == 0 or 200 <= status < 500, status)
 
 
@@ -164,7 +217,9 @@ class Crowd(unittest.TestCase):
             statuses = asyncio.run(self.crowd(vault))
             self.assertEqual(set(statuses), {200, 204})
             self.assertEqual(len(statuses), self.CLIENTS * self.REQUESTS * 2)
-            print(f"{len(statuses) / (time.monotonic() - start):.0f} requests/s from {self.CLIENTS} clients")
+            print(
+                f"{len(statuses) / (time.monotonic() - start):.0f} requests/s from {self.CLIENTS} clients"
+            )
 
     async def crowd(self, vault):
         async def client(index):
@@ -174,12 +229,23 @@ class Crowd(unittest.TestCase):
                 body = b'{"k":"v"}'
                 path = b"/v1/secret/%d/%d" % (index, number)
                 token = b"X-Vault-Token: " + vault.token.encode() + b"\r\n"
-                for request in (b"POST " + path + b" HTTP/1.1\r\nHost: a\r\n" + token + b"Content-Length: 9\r\n\r\n" + body,
-                                b"GET " + path + b" HTTP/1.1\r\nHost: a\r\n" + token + b"\r\n"):
+                for request in (
+                    b"POST "
+                    + path
+                    + b" HTTP/1.1\r\nHost: a\r\n"
+                    + token
+                    + b"Content-Length: 9\r\n\r\n"
+                    + body,
+                    b"GET " + path + b" HTTP/1.1\r\nHost: a\r\n" + token + b"\r\n",
+                ):
                     writer.write(request)
                     head = (await reader.readuntil(b"\r\n\r\n")).lower()
                     statuses.append(int(head.split(b" ", 2)[1]))
-                    length = [int(line[15:]) for line in head.split(b"\r\n") if line.startswith(b"content-length:")]
+                    length = [
+                        int(line[15:])
+                        for line in head.split(b"\r\n")
+                        if line.startswith(b"content-length:")
+                    ]
                     await reader.readexactly(length[0] if length else 0)
             writer.close()
             return statuses
@@ -193,21 +259,31 @@ class OverTls(unittest.TestCase):
         vault = Vault(folder=vault.folder, tls=certificate(vault.folder))
         with vault:
             vault.init_and_unseal()
-            for raw in (b"GET /v1/sys/health HTTP/1.1\r\nHost: a\r\n\r\n", b"\x16\x03\x01\xff\xff" + b"\0" * 300, b"\x80" * 1000):
-                with socket.create_connection(("127.0.0.1", vault.port), timeout=PATIENCE) as connection, \
-                        contextlib.suppress(ConnectionError):
+            for raw in (
+                b"GET /v1/sys/health HTTP/1.1\r\nHost: a\r\n\r\n",
+                b"\x16\x03\x01\xff\xff" + b"\0" * 300,
+                b"\x80" * 1000,
+            ):
+                with socket.create_connection(
+                    ("127.0.0.1", vault.port), timeout=PATIENCE
+                ) as connection, contextlib.suppress(ConnectionError):
                     connection.sendall(raw)
                     connection.shutdown(socket.SHUT_WR)
                     while connection.recv(4096):
                         pass
-            half = [socket.create_connection(("127.0.0.1", vault.port), timeout=PATIENCE) for _ in range(100)]
+            half = [
+                socket.create_connection(("127.0.0.1", vault.port), timeout=PATIENCE)
+                for _ in range(100)
+            ]
             in_threads(8, lambda _: [vault.must("GET", "sys/health") for _ in range(10)])
             for connection in half:
                 connection.close()
             old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
             old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_2
-            with socket.create_connection(("127.0.0.1", vault.port)) as plain, old.wrap_socket(plain) as connection:
+            with socket.create_connection(("127.0.0.1", vault.port)) as plain, old.wrap_socket(
+                plain
+            ) as connection:
                 self.assertEqual(connection.version(), "TLSv1.2")
 
 

@@ -1,4 +1,5 @@
 """hvac, the Python client, as published: what an application and an operator's script do with it."""
+
 import unittest
 
 import hvac
@@ -31,7 +32,9 @@ class Hvac(unittest.TestCase):
     def test_kv_version_1(self):
         kv = self.client.secrets.kv.v1
         kv.create_or_update_secret("app/db", {"user": "a", "pass": "b"}, mount_point="secret")
-        self.assertEqual(kv.read_secret("app/db", mount_point="secret")["data"], {"user": "a", "pass": "b"})
+        self.assertEqual(
+            kv.read_secret("app/db", mount_point="secret")["data"], {"user": "a", "pass": "b"}
+        )
         self.assertEqual(kv.list_secrets("app", mount_point="secret")["data"]["keys"], ["db"])
         kv.delete_secret("app/db", mount_point="secret")
         with self.assertRaises(hvac.exceptions.InvalidPath):
@@ -64,8 +67,13 @@ class Hvac(unittest.TestCase):
         made = token.create(policies=["default"], ttl="1h", meta={"a": "b"})["auth"]
         child = hvac.Client(url=self.vault.address, token=made["client_token"])
         self.assertEqual(child.lookup_token()["data"]["meta"], {"a": "b"})
-        self.assertEqual(child.auth.token.renew_self(increment="2h")["auth"]["client_token"], made["client_token"])
-        self.assertEqual(token.lookup_accessor(made["accessor"])["data"]["accessor"], made["accessor"])
+        self.assertEqual(
+            child.auth.token.renew_self(increment="2h")["auth"]["client_token"],
+            made["client_token"],
+        )
+        self.assertEqual(
+            token.lookup_accessor(made["accessor"])["data"]["accessor"], made["accessor"]
+        )
         self.assertIn(made["accessor"], token.list_accessors()["data"]["keys"])
         token.revoke_accessor(made["accessor"])
         self.assertFalse(child.is_authenticated())
@@ -74,12 +82,18 @@ class Hvac(unittest.TestCase):
         orphan = token.create_orphan(ttl="1h")["auth"]
         self.assertTrue(orphan["orphan"])
         token.revoke(orphan["client_token"])
-        hvac.Client(url=self.vault.address, token=token.create(ttl="1h")["auth"]["client_token"]).logout(revoke_token=True)
+        hvac.Client(
+            url=self.vault.address, token=token.create(ttl="1h")["auth"]["client_token"]
+        ).logout(revoke_token=True)
 
     def test_mounts(self):
         self.client.sys.enable_secrets_engine("kv", path="other", description="d")
-        self.assertEqual(self.client.sys.list_mounted_secrets_engines()["other/"]["description"], "d")
-        self.client.sys.tune_mount_configuration("other", default_lease_ttl="3600s", max_lease_ttl="8600s")
+        self.assertEqual(
+            self.client.sys.list_mounted_secrets_engines()["other/"]["description"], "d"
+        )
+        self.client.sys.tune_mount_configuration(
+            "other", default_lease_ttl="3600s", max_lease_ttl="8600s"
+        )
         tuned = self.client.sys.read_mount_configuration("other")["data"]
         self.assertEqual((tuned["default_lease_ttl"], tuned["max_lease_ttl"]), (3600, 8600))
         self.client.sys.disable_secrets_engine("other")
@@ -87,19 +101,32 @@ class Hvac(unittest.TestCase):
         self.assertIn("token/", self.client.sys.list_auth_methods()["data"])
 
     def test_capabilities(self):
-        self.assertEqual(self.client.sys.get_capabilities(["secret/x"])["data"]["capabilities"], ["root"])
+        self.assertEqual(
+            self.client.sys.get_capabilities(["secret/x"])["data"]["capabilities"], ["root"]
+        )
 
     def test_database_credentials_and_their_leases(self):
         with Postgres() as postgres:
             database = self.client.secrets.database
             self.client.sys.enable_secrets_engine("database")
             database.configure(
-                name="pg", plugin_name="postgresql-database-plugin", allowed_roles=["app"], username=postgres.MANAGER,
+                name="pg",
+                plugin_name="postgresql-database-plugin",
+                allowed_roles=["app"],
+                username=postgres.MANAGER,
                 password=postgres.PASSWORD,
-                connection_url=f"postgresql://{{{{username}}}}:{{{{password}}}}@127.0.0.1:{postgres.port}/app?sslmode=disable")
-            database.create_role("app", db_name="pg", default_ttl="1h", max_ttl="24h", creation_statements=[
-                "CREATE ROLE \"{{name}}\" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}';",
-                'GRANT app_ro TO "{{name}}";'])
+                connection_url=f"postgresql://{{{{username}}}}:{{{{password}}}}@127.0.0.1:{postgres.port}/app?sslmode=disable",
+            )
+            database.create_role(
+                "app",
+                db_name="pg",
+                default_ttl="1h",
+                max_ttl="24h",
+                creation_statements=[
+                    "CREATE ROLE \"{{name}}\" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}';",
+                    'GRANT app_ro TO "{{name}}";',
+                ],
+            )
             self.assertEqual(database.list_roles()["data"]["keys"], ["app"])
             self.assertEqual(database.read_connection("pg")["data"]["allowed_roles"], ["app"])
             credential = database.generate_credentials("app")
@@ -107,7 +134,9 @@ class Hvac(unittest.TestCase):
             self.assertTrue(postgres.logs_in(user, password))
             lease = credential["lease_id"]
             self.assertEqual(self.client.sys.read_lease(lease)["data"]["id"], lease)
-            self.assertEqual(self.client.sys.renew_lease(lease, increment=600)["lease_duration"], 600)
+            self.assertEqual(
+                self.client.sys.renew_lease(lease, increment=600)["lease_duration"], 600
+            )
             self.client.sys.revoke_lease(lease)
             self.assertFalse(postgres.logs_in(user, password))
             other = database.generate_credentials("app")["data"]["username"]

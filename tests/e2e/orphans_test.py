@@ -4,6 +4,7 @@ Each round issues and revokes from several threads, kills the vault or PostgreSQ
 it again, and waits until what exists in PostgreSQL is what the vault holds leases for. LEASEHOLD_KILL_ROUNDS
 sets how many (30); LEASEHOLD_SEED repeats a run's choices.
 """
+
 import http.client
 import os
 import random
@@ -27,12 +28,23 @@ class Orphans(unittest.TestCase):
         self.enterContext(self.vault)
         self.vault.init_and_unseal()
         self.postgres.configure(self.vault, ttl="1h")
-        self.vault.write("database/roles/short", {
-            "db_name": "pg", "default_ttl": "2s", "max_ttl": "1h", "creation_statements": [
-                "CREATE ROLE \"{{name}}\" LOGIN PASSWORD '{{password}}'; GRANT app_ro TO \"{{name}}\""]})
+        self.vault.write(
+            "database/roles/short",
+            {
+                "db_name": "pg",
+                "default_ttl": "2s",
+                "max_ttl": "1h",
+                "creation_statements": [
+                    'CREATE ROLE "{{name}}" LOGIN PASSWORD \'{{password}}\'; GRANT app_ro TO "{{name}}"'
+                ],
+            },
+        )
 
     def leases(self, role) -> list:
-        return [f"database/creds/{role}/{key}" for key in self.vault.list(f"sys/leases/lookup/database/creds/{role}")]
+        return [
+            f"database/creds/{role}/{key}"
+            for key in self.vault.list(f"sys/leases/lookup/database/creds/{role}")
+        ]
 
     def settled(self) -> bool:
         """As many accounts as leases: every account has one, every lease has one."""
@@ -55,13 +67,20 @@ class Orphans(unittest.TestCase):
             chance = random.Random(SEED + index)
             while not stop.is_set():
                 try:
-                    answer = self.vault.call("GET", f"database/creds/{chance.choice(['app', 'short'])}", timeout=20)
+                    answer = self.vault.call(
+                        "GET", f"database/creds/{chance.choice(['app', 'short'])}", timeout=20
+                    )
                     if answer.status != 200:
                         continue
                     seen.append(answer.data["username"])
                     lease = answer.json["lease_id"]
                     if chance.random() < 0.6:
-                        if self.vault.call("POST", "sys/leases/revoke", {"lease_id": lease}, timeout=20).status == 204:
+                        if (
+                            self.vault.call(
+                                "POST", "sys/leases/revoke", {"lease_id": lease}, timeout=20
+                            ).status
+                            == 204
+                        ):
                             revoked.append(answer.data["username"])
                     elif "/app/" in lease:
                         promised.append((lease, answer.data))
@@ -89,15 +108,35 @@ class Orphans(unittest.TestCase):
         self.assertFalse(set(revoked) & accounts, "revoked and still there")
         for lease, data in promised[:3]:
             self.assertIn(data["username"], accounts, "promised and lost")
-            self.assertEqual(self.vault.must("POST", "sys/leases/lookup", {"lease_id": lease}).data["id"], lease)
+            self.assertEqual(
+                self.vault.must("POST", "sys/leases/lookup", {"lease_id": lease}).data["id"], lease
+            )
 
     def test_at_expiry_the_session_dies_the_password_fails_and_the_role_is_gone(self):
         credential = self.vault.must("GET", "database/creds/short").data
         user, password = credential["username"], credential["password"]
         session = subprocess.Popen(
-            [find("psql", str(self.postgres.bin)), "-XAtq", "-h", "127.0.0.1", "-p", str(self.postgres.port), "-U", user, "-d", "app",
-             "-c", "select text from notes", "-c", "select pg_sleep(60)"],
-            env={**os.environ, "PGPASSWORD": password}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            [
+                find("psql", str(self.postgres.bin)),
+                "-XAtq",
+                "-h",
+                "127.0.0.1",
+                "-p",
+                str(self.postgres.port),
+                "-U",
+                user,
+                "-d",
+                "app",
+                "-c",
+                "select text from notes",
+                "-c",
+                "select pg_sleep(60)",
+            ],
+            env={**os.environ, "PGPASSWORD": password},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         started = time.monotonic()
         self.assertEqual(session.stdout.readline(), "hello\n")
         self.assertNotEqual(session.wait(20), 0)
@@ -127,7 +166,9 @@ class Orphans(unittest.TestCase):
         wait_until("all are gone", lambda: not users & self.postgres.accounts(), 90)
 
     def test_many_at_once_are_all_ended_in_time(self):
-        users = in_threads(8, lambda _: [self.vault.read("database/creds/short")["username"] for _ in range(6)])
+        users = in_threads(
+            8, lambda _: [self.vault.read("database/creds/short")["username"] for _ in range(6)]
+        )
         users = {user for some in users for user in some}
         self.assertEqual(len(users), 48)
         wait_until("all are gone", lambda: not users & self.postgres.accounts(), 15)

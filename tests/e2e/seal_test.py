@@ -1,4 +1,5 @@
 """Unsealing by a device: no operator at a restart, shares when the device is gone, and no way in else."""
+
 import os
 import unittest
 
@@ -68,7 +69,9 @@ class Device:
 
     def test_the_status_names_the_device(self):
         status = self.vault.must("GET", "sys/seal-status").json
-        self.assertEqual((status["type"], status["recovery_seal"], status["sealed"]), (self.kind, True, False))
+        self.assertEqual(
+            (status["type"], status["recovery_seal"], status["sealed"]), (self.kind, True, False)
+        )
 
 
 class ByTpm(Device, unittest.TestCase):
@@ -119,13 +122,18 @@ class ByFile(unittest.TestCase):
         key = vault.folder / "unseal.key"
         key.write_bytes(os.urandom(32))
         key.chmod(0o600)
-        vault = Vault(folder=vault.folder, seal=f'seal "static" {{\n  current_key_id = "1"\n  current_key = "file://{key}"\n}}')
+        vault = Vault(
+            folder=vault.folder,
+            seal=f'seal "static" {{\n  current_key_id = "1"\n  current_key = "file://{key}"\n}}',
+        )
         with vault:
             vault.init(recovery_shares=1, recovery_threshold=1)
             self.assertFalse(vault.sealed())
             vault.restart()
             wait_until("the file opens it", lambda: not vault.sealed())
-            self.assertIn("no hardware protection", str(vault.must("GET", "sys/seal-status").json).lower())
+            self.assertIn(
+                "no hardware protection", str(vault.must("GET", "sys/seal-status").json).lower()
+            )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
 """The wire contract, as any client of Vault relies on it: envelopes, statuses, exact error texts."""
+
 import re
 import unittest
 
@@ -7,7 +8,16 @@ from vaultproc import Postgres, Vault, random_text, wait_until
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 RFC3339 = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"
 DENIED = "1 error occurred:\n\t* permission denied\n\n"
-ENVELOPE = ["request_id", "lease_id", "renewable", "lease_duration", "data", "wrap_info", "warnings", "auth"]
+ENVELOPE = [
+    "request_id",
+    "lease_id",
+    "renewable",
+    "lease_duration",
+    "data",
+    "wrap_info",
+    "warnings",
+    "auth",
+]
 
 
 class Wire(unittest.TestCase):
@@ -42,7 +52,15 @@ class Envelope(Wire):
         self.assertEqual((answer.status, answer.body), (204, b""))
 
     def test_stored_values_keep_their_types(self):
-        value = {"n": 12345678901234567890, "f": 1.5, "b": True, "z": None, "l": [1, "a", {}], "u": "żółw <&>", "o": {"a": {}}}
+        value = {
+            "n": 12345678901234567890,
+            "f": 1.5,
+            "b": True,
+            "z": None,
+            "l": [1, "a", {}],
+            "u": "żółw <&>",
+            "o": {"a": {}},
+        }
         self.vault.write("secret/types", value)
         self.assertEqual(self.vault.read("secret/types"), value)
 
@@ -60,7 +78,12 @@ class Errors(Wire):
 
     def test_authorization_bearer_is_the_same_as_the_header(self):
         self.vault.write("secret/bearer", {"k": "v"})
-        answer = self.vault.call("GET", "secret/bearer", token="", headers={"Authorization": f"Bearer {self.vault.token}"})
+        answer = self.vault.call(
+            "GET",
+            "secret/bearer",
+            token="",
+            headers={"Authorization": f"Bearer {self.vault.token}"},
+        )
         self.assertEqual(answer.status, 200, answer)
 
     def test_no_mount_is_404_with_the_text_clients_match(self):
@@ -73,13 +96,19 @@ class Errors(Wire):
 
     def test_json_that_is_none_is_400(self):
         for raw in (b"{", b"[1]", b"12", b'"x"', b'{"a":}', b"\xff\xfe", b'{"a":1}{"b":2}'):
-            self.refuses(400, "failed to decode JSON input", self.vault.call("POST", "secret/bad", raw=raw))
+            self.refuses(
+                400, "failed to decode JSON input", self.vault.call("POST", "secret/bad", raw=raw)
+            )
 
     def test_an_empty_write_to_kv_is_400(self):
         self.refuses(400, "missing data fields", self.vault.call("POST", "secret/empty", {}))
 
     def test_a_write_to_a_folder_is_400(self):
-        self.refuses(400, "cannot write to a path ending in '/'", self.vault.call("POST", "secret/folder/", {"a": "b"}))
+        self.refuses(
+            400,
+            "cannot write to a path ending in '/'",
+            self.vault.call("POST", "secret/folder/", {"a": "b"}),
+        )
 
     def test_an_unknown_path_of_an_engine_is_404_and_a_wrong_verb_405(self):
         self.refuses(404, "unsupported path", self.vault.call("GET", "sys/no-such-thing"))
@@ -110,7 +139,9 @@ class KeyValue(Wire):
         folder = "secret/" + random_text()
         for name in ("a", "b", "c", "d"):
             self.vault.write(f"{folder}/{name}", {"k": "v"})
-        self.assertEqual(self.vault.must("GET", f"{folder}?list=true&after=a&limit=2").data["keys"], ["b", "c"])
+        self.assertEqual(
+            self.vault.must("GET", f"{folder}?list=true&after=a&limit=2").data["keys"], ["b", "c"]
+        )
 
     def test_a_write_replaces_the_whole_secret(self):
         self.vault.write("secret/replace", {"a": "1", "b": "2"})
@@ -135,12 +166,23 @@ class Tokens(Wire):
         return self.vault.write("auth/token/create", options).json["auth"]
 
     def test_a_new_token_is_described_as_clients_expect(self):
-        auth = self.create(ttl="1h", policies=["default"], display_name="web app", meta={"team": "a"}, renewable=True)
+        auth = self.create(
+            ttl="1h",
+            policies=["default"],
+            display_name="web app",
+            meta={"team": "a"},
+            renewable=True,
+        )
         self.assertTrue(auth["client_token"].startswith("hvs."))
         self.assertEqual(auth["policies"], ["default"])
         self.assertEqual(auth["token_policies"], ["default"])
-        self.assertEqual((auth["lease_duration"], auth["renewable"], auth["token_type"]), (3600, True, "service"))
-        self.assertEqual((auth["orphan"], auth["num_uses"], auth["entity_id"], auth["mfa_requirement"]), (False, 0, "", None))
+        self.assertEqual(
+            (auth["lease_duration"], auth["renewable"], auth["token_type"]), (3600, True, "service")
+        )
+        self.assertEqual(
+            (auth["orphan"], auth["num_uses"], auth["entity_id"], auth["mfa_requirement"]),
+            (False, 0, "", None),
+        )
         data = self.vault.must("GET", "auth/token/lookup-self", token=auth["client_token"]).data
         self.assertEqual(data["id"], auth["client_token"])
         self.assertEqual(data["display_name"], "token-web-app")
@@ -152,8 +194,12 @@ class Tokens(Wire):
     def test_the_root_token_never_expires(self):
         data = self.vault.must("GET", "auth/token/lookup-self").data
         self.assertEqual((data["policies"], data["ttl"], data["expire_time"]), (["root"], 0, None))
-        self.assertEqual((data["path"], data["display_name"], data["orphan"]), ("auth/token/root", "root", True))
-        self.refuses(400, "lease is not renewable", self.vault.call("POST", "auth/token/renew-self", {}))
+        self.assertEqual(
+            (data["path"], data["display_name"], data["orphan"]), ("auth/token/root", "root", True)
+        )
+        self.refuses(
+            400, "lease is not renewable", self.vault.call("POST", "auth/token/renew-self", {})
+        )
 
     def test_the_accessor_finds_the_token_and_hides_it(self):
         auth = self.create(ttl="1h")
@@ -161,44 +207,75 @@ class Tokens(Wire):
         self.assertEqual((data["id"], data["accessor"]), ("", auth["accessor"]))
         self.assertIn(auth["accessor"], self.vault.list("auth/token/accessors"))
         self.vault.write("auth/token/revoke-accessor", {"accessor": auth["accessor"]})
-        self.refuses(403, "permission denied", self.vault.call("GET", "auth/token/lookup-self", token=auth["client_token"]))
-        self.refuses(400, "invalid accessor", self.vault.call("POST", "auth/token/lookup-accessor", {"accessor": "nope"}))
+        self.refuses(
+            403,
+            "permission denied",
+            self.vault.call("GET", "auth/token/lookup-self", token=auth["client_token"]),
+        )
+        self.refuses(
+            400,
+            "invalid accessor",
+            self.vault.call("POST", "auth/token/lookup-accessor", {"accessor": "nope"}),
+        )
 
     def test_uses_are_counted_and_the_last_one_still_works(self):
         token = self.create(num_uses=3, policies=["default"])["client_token"]
-        self.assertEqual(self.vault.must("GET", "auth/token/lookup-self", token=token).data["num_uses"], 2)
+        self.assertEqual(
+            self.vault.must("GET", "auth/token/lookup-self", token=token).data["num_uses"], 2
+        )
         self.vault.must("GET", "auth/token/lookup-self", token=token)
         self.vault.must("GET", "auth/token/lookup-self", token=token)
-        self.refuses(403, "permission denied", self.vault.call("GET", "auth/token/lookup-self", token=token))
+        self.refuses(
+            403, "permission denied", self.vault.call("GET", "auth/token/lookup-self", token=token)
+        )
 
     def test_a_refused_request_counts_as_a_use(self):
         token = self.create(num_uses=1, policies=["default"])["client_token"]
         self.refuses(403, DENIED, self.vault.call("GET", "secret/not-mine", token=token))
-        self.refuses(403, "permission denied", self.vault.call("GET", "auth/token/lookup-self", token=token))
+        self.refuses(
+            403, "permission denied", self.vault.call("GET", "auth/token/lookup-self", token=token)
+        )
 
     def test_a_token_with_uses_makes_no_children(self):
         token = self.create(num_uses=5, policies=["root"])["client_token"]
-        self.refuses(400, "restricted use token cannot generate child tokens",
-                     self.vault.call("POST", "auth/token/create", {}, token=token))
+        self.refuses(
+            400,
+            "restricted use token cannot generate child tokens",
+            self.vault.call("POST", "auth/token/create", {}, token=token),
+        )
 
     def test_revoking_a_parent_ends_its_children_and_not_orphans(self):
         parent = self.create(policies=["root"], ttl="1h")["client_token"]
-        child = self.vault.write("auth/token/create", {"ttl": "1h"}, token=parent).json["auth"]["client_token"]
-        orphan = self.vault.write("auth/token/create", {"no_parent": True, "ttl": "1h"}, token=parent).json["auth"]["client_token"]
+        child = self.vault.write("auth/token/create", {"ttl": "1h"}, token=parent).json["auth"][
+            "client_token"
+        ]
+        orphan = self.vault.write(
+            "auth/token/create", {"no_parent": True, "ttl": "1h"}, token=parent
+        ).json["auth"]["client_token"]
         self.vault.write("auth/token/revoke", {"token": parent})
-        self.refuses(403, "permission denied", self.vault.call("GET", "auth/token/lookup-self", token=child))
+        self.refuses(
+            403, "permission denied", self.vault.call("GET", "auth/token/lookup-self", token=child)
+        )
         self.vault.must("GET", "auth/token/lookup-self", token=orphan)
 
     def test_revoke_orphan_leaves_the_children(self):
         parent = self.create(policies=["root"], ttl="1h")["client_token"]
-        child = self.vault.write("auth/token/create", {"ttl": "1h"}, token=parent).json["auth"]["client_token"]
+        child = self.vault.write("auth/token/create", {"ttl": "1h"}, token=parent).json["auth"][
+            "client_token"
+        ]
         self.vault.write("auth/token/revoke-orphan", {"token": parent})
-        self.refuses(403, "permission denied", self.vault.call("GET", "auth/token/lookup-self", token=parent))
-        self.assertTrue(self.vault.must("GET", "auth/token/lookup-self", token=child).data["orphan"])
+        self.refuses(
+            403, "permission denied", self.vault.call("GET", "auth/token/lookup-self", token=parent)
+        )
+        self.assertTrue(
+            self.vault.must("GET", "auth/token/lookup-self", token=child).data["orphan"]
+        )
 
     def test_renewing_extends_from_now_and_never_beyond_the_maximum(self):
         token = self.create(ttl="60s", explicit_max_ttl="120s")["client_token"]
-        renewed = self.vault.write("auth/token/renew-self", {"increment": "100s"}, token=token).json["auth"]
+        renewed = self.vault.write(
+            "auth/token/renew-self", {"increment": "100s"}, token=token
+        ).json["auth"]
         self.assertEqual(renewed["client_token"], token)
         self.assertTrue(99 <= renewed["lease_duration"] <= 100, renewed)
         answer = self.vault.write("auth/token/renew-self", {"increment": "10h"}, token=token).json
@@ -207,14 +284,24 @@ class Tokens(Wire):
 
     def test_expired_means_403(self):
         token = self.create(ttl="1s")["client_token"]
-        wait_until("the token expires", lambda: self.vault.call("GET", "auth/token/lookup-self", token=token).status == 403, 10)
+        wait_until(
+            "the token expires",
+            lambda: self.vault.call("GET", "auth/token/lookup-self", token=token).status == 403,
+            10,
+        )
 
     def test_a_child_has_no_more_policies_than_its_parent(self):
         token = self.vault.new_token('path "auth/token/create" { capabilities = ["update"] }')
-        self.refuses(400, "child policies must be subset of parent",
-                     self.vault.call("POST", "auth/token/create", {"policies": ["other"]}, token=token))
-        self.refuses(400, "root or sudo privileges required",
-                     self.vault.call("POST", "auth/token/create", {"no_parent": True}, token=token))
+        self.refuses(
+            400,
+            "child policies must be subset of parent",
+            self.vault.call("POST", "auth/token/create", {"policies": ["other"]}, token=token),
+        )
+        self.refuses(
+            400,
+            "root or sudo privileges required",
+            self.vault.call("POST", "auth/token/create", {"no_parent": True}, token=token),
+        )
 
     def test_an_unknown_policy_is_a_warning(self):
         answer = self.vault.write("auth/token/create", {"policies": ["no-such-policy"]})
@@ -223,12 +310,25 @@ class Tokens(Wire):
     def test_a_batch_token_works_and_cannot_be_kept_alive(self):
         auth = self.create(type="batch", policies=["default"], ttl="1h")
         self.assertTrue(auth["client_token"].startswith("hvb."))
-        self.assertEqual((auth["token_type"], auth["renewable"], auth["accessor"]), ("batch", False, ""))
-        self.assertEqual(self.vault.must("GET", "auth/token/lookup-self", token=auth["client_token"]).data["type"], "batch")
-        self.refuses(400, "batch tokens cannot be re", self.vault.call("POST", "auth/token/revoke", {"token": auth["client_token"]}))
+        self.assertEqual(
+            (auth["token_type"], auth["renewable"], auth["accessor"]), ("batch", False, "")
+        )
+        self.assertEqual(
+            self.vault.must("GET", "auth/token/lookup-self", token=auth["client_token"]).data[
+                "type"
+            ],
+            "batch",
+        )
+        self.refuses(
+            400,
+            "batch tokens cannot be re",
+            self.vault.call("POST", "auth/token/revoke", {"token": auth["client_token"]}),
+        )
 
     def test_a_dead_token_looked_up_by_another_is_403_bad_token(self):
-        self.refuses(403, "bad token", self.vault.call("POST", "auth/token/lookup", {"token": "hvs.gone"}))
+        self.refuses(
+            403, "bad token", self.vault.call("POST", "auth/token/lookup", {"token": "hvs.gone"})
+        )
 
 
 class Policies(Wire):
@@ -242,14 +342,35 @@ class Policies(Wire):
         self.assertIn("mixed", self.vault.must("GET", "sys/policy").json["keys"])
 
     def test_what_cannot_be_understood_is_400_with_a_line(self):
-        for text in ('path "a" { capabilities = ["fly"] }', 'path "a" {', 'nonsense = 1', 'path "a/+*" { capabilities = ["read"] }'):
-            self.refuses(400, "failed to parse policy", self.vault.call("POST", "sys/policies/acl/bad", {"policy": text}))
-        self.refuses(400, "'policy' parameter not supplied or empty", self.vault.call("POST", "sys/policies/acl/bad", {}))
+        for text in (
+            'path "a" { capabilities = ["fly"] }',
+            'path "a" {',
+            "nonsense = 1",
+            'path "a/+*" { capabilities = ["read"] }',
+        ):
+            self.refuses(
+                400,
+                "failed to parse policy",
+                self.vault.call("POST", "sys/policies/acl/bad", {"policy": text}),
+            )
+        self.refuses(
+            400,
+            "'policy' parameter not supplied or empty",
+            self.vault.call("POST", "sys/policies/acl/bad", {}),
+        )
 
     def test_root_and_default_stay(self):
-        self.refuses(400, 'cannot delete "root" policy', self.vault.call("DELETE", "sys/policies/acl/root"))
-        self.refuses(400, "cannot delete default policy", self.vault.call("DELETE", "sys/policies/acl/default"))
-        self.assertGreaterEqual(self.vault.call("POST", "sys/policies/acl/ROOT", {"policy": 'path "*" {}'}).status, 400)
+        self.refuses(
+            400, 'cannot delete "root" policy', self.vault.call("DELETE", "sys/policies/acl/root")
+        )
+        self.refuses(
+            400,
+            "cannot delete default policy",
+            self.vault.call("DELETE", "sys/policies/acl/default"),
+        )
+        self.assertGreaterEqual(
+            self.vault.call("POST", "sys/policies/acl/ROOT", {"policy": 'path "*" {}'}).status, 400
+        )
 
     def test_the_table_of_permissions(self):
         token = self.vault.new_token("""
@@ -269,51 +390,88 @@ class Policies(Wire):
             return self.vault.call(method, "secret/" + path, body, token=token).status
 
         for method, path, body, expected in (
-                ("GET", "team/a", None, 200), ("POST", "team/a", {"k": "w"}, 204), ("LIST", "team", None, 200),
-                ("DELETE", "team/a", None, 204), ("GET", "team/private", None, 403), ("GET", "any/shared", None, 200),
-                ("POST", "any/shared", {"k": "w"}, 403), ("GET", "readonly/x", None, 200), ("LIST", "readonly", None, 200),
-                ("POST", "readonly/x", {"k": "w"}, 403), ("DELETE", "readonly/x", None, 403), ("GET", "outside", None, 403),
-                ("POST", "new/one", {"k": "v"}, 204), ("POST", "new/one", {"k": "w"}, 403),
-                ("POST", "params", {"size": "1"}, 204), ("POST", "params", {"size": "1", "colour": "red"}, 204),
-                ("POST", "params", {"size": "1", "colour": "green"}, 403), ("POST", "params", {"colour": "red"}, 403),
-                ("POST", "params", {"size": "1", "other": "x"}, 403)):
+            ("GET", "team/a", None, 200),
+            ("POST", "team/a", {"k": "w"}, 204),
+            ("LIST", "team", None, 200),
+            ("DELETE", "team/a", None, 204),
+            ("GET", "team/private", None, 403),
+            ("GET", "any/shared", None, 200),
+            ("POST", "any/shared", {"k": "w"}, 403),
+            ("GET", "readonly/x", None, 200),
+            ("LIST", "readonly", None, 200),
+            ("POST", "readonly/x", {"k": "w"}, 403),
+            ("DELETE", "readonly/x", None, 403),
+            ("GET", "outside", None, 403),
+            ("POST", "new/one", {"k": "v"}, 204),
+            ("POST", "new/one", {"k": "w"}, 403),
+            ("POST", "params", {"size": "1"}, 204),
+            ("POST", "params", {"size": "1", "colour": "red"}, 204),
+            ("POST", "params", {"size": "1", "colour": "green"}, 403),
+            ("POST", "params", {"colour": "red"}, 403),
+            ("POST", "params", {"size": "1", "other": "x"}, 403),
+        ):
             self.assertEqual(status(method, path, body), expected, f"{method} {path} {body}")
 
     def test_capabilities_are_told(self):
         token = self.vault.new_token('path "secret/a" { capabilities = ["read", "list"] }')
-        one = self.vault.must("POST", "sys/capabilities-self", {"paths": ["secret/a"]}, token=token).json
-        self.assertEqual((one["capabilities"], one["secret/a"], one["data"]["secret/a"]), (["list", "read"],) * 3)
-        two = self.vault.write("sys/capabilities", {"token": token, "paths": ["secret/a", "secret/b"]}).json
+        one = self.vault.must(
+            "POST", "sys/capabilities-self", {"paths": ["secret/a"]}, token=token
+        ).json
+        self.assertEqual(
+            (one["capabilities"], one["secret/a"], one["data"]["secret/a"]), (["list", "read"],) * 3
+        )
+        two = self.vault.write(
+            "sys/capabilities", {"token": token, "paths": ["secret/a", "secret/b"]}
+        ).json
         self.assertEqual((two["secret/a"], two["secret/b"]), (["list", "read"], ["deny"]))
         self.assertNotIn("capabilities", two["data"])
-        self.assertEqual(self.vault.must("POST", "sys/capabilities-self", {"path": "x"}).json["capabilities"], ["root"])
+        self.assertEqual(
+            self.vault.must("POST", "sys/capabilities-self", {"path": "x"}).json["capabilities"],
+            ["root"],
+        )
 
     def test_a_sudo_path_wants_sudo(self):
         without = self.vault.new_token('path "auth/token/accessors" { capabilities = ["list"] }')
-        with_sudo = self.vault.new_token('path "auth/token/accessors*" { capabilities = ["list", "sudo"] }')
+        with_sudo = self.vault.new_token(
+            'path "auth/token/accessors*" { capabilities = ["list", "sudo"] }'
+        )
         self.refuses(403, DENIED, self.vault.call("LIST", "auth/token/accessors", token=without))
-        self.assertEqual(self.vault.call("LIST", "auth/token/accessors", token=with_sudo).status, 200)
+        self.assertEqual(
+            self.vault.call("LIST", "auth/token/accessors", token=with_sudo).status, 200
+        )
 
     def test_a_change_of_policy_works_on_the_next_request(self):
         name = "p" + random_text()
-        self.vault.write(f"sys/policies/acl/{name}", {"policy": 'path "secret/live" { capabilities = ["create", "update"] }'})
+        self.vault.write(
+            f"sys/policies/acl/{name}",
+            {"policy": 'path "secret/live" { capabilities = ["create", "update"] }'},
+        )
         token = self.vault.new_token(policies=[name])
-        self.assertEqual(self.vault.call("POST", "secret/live", {"a": "b"}, token=token).status, 204)
+        self.assertEqual(
+            self.vault.call("POST", "secret/live", {"a": "b"}, token=token).status, 204
+        )
         self.vault.must("DELETE", f"sys/policies/acl/{name}")
-        self.assertEqual(self.vault.call("POST", "secret/live", {"a": "b"}, token=token).status, 403)
+        self.assertEqual(
+            self.vault.call("POST", "secret/live", {"a": "b"}, token=token).status, 403
+        )
 
 
 class Mounts(Wire):
     def test_a_mount_appears_at_both_levels_and_goes(self):
         path = random_text()
-        self.assertEqual(self.vault.write(f"sys/mounts/{path}", {"type": "kv", "description": "mine"}).status, 204)
+        self.assertEqual(
+            self.vault.write(f"sys/mounts/{path}", {"type": "kv", "description": "mine"}).status,
+            204,
+        )
         mounts = self.vault.must("GET", "sys/mounts").json
         self.assertEqual(mounts[path + "/"], mounts["data"][path + "/"])
         info = mounts[path + "/"]
         self.assertEqual((info["type"], info["description"]), ("kv", "mine"))
         self.assertRegex(info["accessor"], "^kv_[0-9a-f]{8}$")
         self.assertRegex(info["uuid"], f"^{UUID}$")
-        self.assertEqual((info["config"]["default_lease_ttl"], info["config"]["max_lease_ttl"]), (0, 0))
+        self.assertEqual(
+            (info["config"]["default_lease_ttl"], info["config"]["max_lease_ttl"]), (0, 0)
+        )
         self.vault.write(f"{path}/a", {"k": "v"})
         self.assertEqual(self.vault.call("DELETE", f"sys/mounts/{path}").status, 204)
         self.assertEqual(self.vault.call("GET", f"{path}/a").status, 404)
@@ -323,19 +481,32 @@ class Mounts(Wire):
     def test_conflicts_are_409_and_protected_names_are_refused(self):
         path = random_text()
         self.vault.write(f"sys/mounts/{path}", {"type": "kv"})
-        self.refuses(409, f"path is already in use at {path}/", self.vault.call("POST", f"sys/mounts/{path}", {"type": "kv"}))
-        self.assertEqual(self.vault.call("POST", f"sys/mounts/{path}/below", {"type": "kv"}).status, 409)
+        self.refuses(
+            409,
+            f"path is already in use at {path}/",
+            self.vault.call("POST", f"sys/mounts/{path}", {"type": "kv"}),
+        )
+        self.assertEqual(
+            self.vault.call("POST", f"sys/mounts/{path}/below", {"type": "kv"}).status, 409
+        )
         self.assertIn(self.vault.call("POST", "sys/mounts/sys", {"type": "kv"}).status, (400, 403))
-        self.assertEqual(self.vault.call("POST", "sys/mounts/x", {"type": "no-such-engine"}).status, 400)
+        self.assertEqual(
+            self.vault.call("POST", "sys/mounts/x", {"type": "no-such-engine"}).status, 400
+        )
 
     def test_tuning_sets_what_new_secrets_get(self):
         path = random_text()
         self.vault.write(f"sys/mounts/{path}", {"type": "kv"})
         self.assertEqual(self.vault.read(f"sys/mounts/{path}/tune")["default_lease_ttl"], 2764800)
-        self.vault.write(f"sys/mounts/{path}/tune", {"default_lease_ttl": "10m", "max_lease_ttl": "1h"})
+        self.vault.write(
+            f"sys/mounts/{path}/tune", {"default_lease_ttl": "10m", "max_lease_ttl": "1h"}
+        )
         self.vault.write(f"{path}/a", {"k": "v"})
         self.assertEqual(self.vault.must("GET", f"{path}/a").json["lease_duration"], 600)
-        self.assertEqual(self.vault.call("POST", f"sys/mounts/{path}/tune", {"default_lease_ttl": "2h"}).status, 400)
+        self.assertEqual(
+            self.vault.call("POST", f"sys/mounts/{path}/tune", {"default_lease_ttl": "2h"}).status,
+            400,
+        )
 
     def test_the_cli_finds_the_mount_of_a_path(self):
         data = self.vault.read("sys/internal/ui/mounts/secret/some/deep/path")
@@ -346,14 +517,19 @@ class Status(Wire):
     def test_health_says_what_load_balancers_ask(self):
         answer = self.vault.call("GET", "sys/health", token="")
         self.assertEqual(answer.status, 200)
-        self.assertEqual((answer.json["initialized"], answer.json["sealed"], answer.json["standby"]), (True, False, False))
+        self.assertEqual(
+            (answer.json["initialized"], answer.json["sealed"], answer.json["standby"]),
+            (True, False, False),
+        )
         self.assertTrue(answer.json["version"].startswith("1.17.0+leasehold."))
         self.assertEqual(self.vault.call("HEAD", "sys/health", token="").body, b"")
         self.assertEqual(self.vault.call("GET", "sys/health?activecode=299", token="").status, 299)
 
     def test_seal_status_and_leader_have_no_envelope(self):
         status = self.vault.must("GET", "sys/seal-status", token="").json
-        self.assertEqual((status["type"], status["sealed"], status["t"], status["n"]), ("shamir", False, 1, 1))
+        self.assertEqual(
+            (status["type"], status["sealed"], status["t"], status["n"]), ("shamir", False, 1, 1)
+        )
         self.assertNotIn("request_id", status)
         self.assertIs(self.vault.must("GET", "sys/leader", token="").json["ha_enabled"], False)
         self.assertEqual(self.vault.must("GET", "sys/init", token="").json, {"initialized": True})
@@ -373,8 +549,13 @@ class Database(Wire):
         self.assertRegex(answer.json["lease_id"], "^database/creds/app/[A-Za-z0-9]{20,}$")
         self.assertEqual((answer.json["renewable"], answer.json["lease_duration"]), (True, 3600))
         self.assertTrue(self.postgres.logs_in(user, password))
-        self.assertEqual(self.postgres.psql("select text from notes", "app", user, password).stdout.strip(), "hello")
-        self.assertEqual(self.vault.write("sys/leases/revoke", {"lease_id": answer.json["lease_id"]}).status, 204)
+        self.assertEqual(
+            self.postgres.psql("select text from notes", "app", user, password).stdout.strip(),
+            "hello",
+        )
+        self.assertEqual(
+            self.vault.write("sys/leases/revoke", {"lease_id": answer.json["lease_id"]}).status, 204
+        )
         self.assertFalse(self.postgres.logs_in(user, password))
         self.assertNotIn(user, self.postgres.accounts())
 
@@ -383,12 +564,24 @@ class Database(Wire):
         data = self.vault.write("sys/leases/lookup", {"lease_id": lease}).data
         self.assertEqual((data["id"], data["last_renewal"], data["renewable"]), (lease, None, True))
         self.assertRegex(data["issue_time"], f"^{RFC3339}$")
-        self.assertIn(lease.rsplit("/", 1)[1], self.vault.list("sys/leases/lookup/database/creds/app"))
+        self.assertIn(
+            lease.rsplit("/", 1)[1], self.vault.list("sys/leases/lookup/database/creds/app")
+        )
         renewed = self.vault.write("sys/leases/renew", {"lease_id": lease, "increment": 7200}).json
         self.assertEqual((renewed["lease_id"], renewed["lease_duration"]), (lease, 7200))
-        self.assertIsNotNone(self.vault.write("sys/leases/lookup", {"lease_id": lease}).data["last_renewal"])
-        self.refuses(400, "invalid lease", self.vault.call("POST", "sys/leases/lookup", {"lease_id": "database/creds/app/none"}))
-        self.refuses(400, "lease not found", self.vault.call("POST", "sys/leases/renew", {"lease_id": "database/creds/app/none"}))
+        self.assertIsNotNone(
+            self.vault.write("sys/leases/lookup", {"lease_id": lease}).data["last_renewal"]
+        )
+        self.refuses(
+            400,
+            "invalid lease",
+            self.vault.call("POST", "sys/leases/lookup", {"lease_id": "database/creds/app/none"}),
+        )
+        self.refuses(
+            400,
+            "lease not found",
+            self.vault.call("POST", "sys/leases/renew", {"lease_id": "database/creds/app/none"}),
+        )
 
     def test_revoke_prefix_ends_all_below_it(self):
         self.vault.write("database/roles/prefix", {**self.role(), "default_ttl": "1h"})
@@ -397,13 +590,17 @@ class Database(Wire):
         self.assertFalse(set(users) & self.postgres.accounts())
 
     def test_a_revoked_token_takes_its_leases_along(self):
-        token = self.vault.new_token('path "database/creds/app" { capabilities = ["read"] }', ttl="1h")
+        token = self.vault.new_token(
+            'path "database/creds/app" { capabilities = ["read"] }', ttl="1h"
+        )
         user = self.vault.must("GET", "database/creds/app", token=token).data["username"]
         self.vault.write("auth/token/revoke", {"token": token})
         wait_until("the account is gone", lambda: user not in self.postgres.accounts(), 10)
 
     def test_a_lease_never_outlives_the_token_s_own_time(self):
-        token = self.vault.new_token('path "database/creds/app" { capabilities = ["read"] }', ttl="2s")
+        token = self.vault.new_token(
+            'path "database/creds/app" { capabilities = ["read"] }', ttl="2s"
+        )
         user = self.vault.must("GET", "database/creds/app", token=token).data["username"]
         wait_until("the account is gone", lambda: user not in self.postgres.accounts(), 10)
 
@@ -415,9 +612,13 @@ class Database(Wire):
         self.assertEqual(self.vault.list("database/config"), ["pg"])
 
     def test_roles_read_back_as_written(self):
-        self.vault.write("database/roles/back", {**self.role(), "default_ttl": "30m", "max_ttl": "2h"})
+        self.vault.write(
+            "database/roles/back", {**self.role(), "default_ttl": "30m", "max_ttl": "2h"}
+        )
         data = self.vault.read("database/roles/back")
-        self.assertEqual((data["db_name"], data["default_ttl"], data["max_ttl"]), ("pg", 1800, 7200))
+        self.assertEqual(
+            (data["db_name"], data["default_ttl"], data["max_ttl"]), ("pg", 1800, 7200)
+        )
         self.assertEqual(data["creation_statements"], self.role()["creation_statements"])
         self.assertIn("back", self.vault.list("database/roles"))
         self.assertEqual(self.vault.call("DELETE", "database/roles/back").status, 204)
@@ -425,18 +626,36 @@ class Database(Wire):
 
     def test_mistakes_are_told(self):
         self.refuses(400, "unknown role: none", self.vault.call("GET", "database/creds/none"))
-        self.refuses(400, "", self.vault.call("POST", "database/roles/x", {**self.role(), "default_ttl": "2h", "max_ttl": "1h"}))
-        answer = self.vault.call("POST", "database/config/wrong", {
-            "plugin_name": "postgresql-database-plugin", "allowed_roles": "*", "username": "nobody", "password": "wrong",
-            "connection_url": f"postgresql://{{{{username}}}}:{{{{password}}}}@127.0.0.1:{self.postgres.port}/app?sslmode=disable"})
+        self.refuses(
+            400,
+            "",
+            self.vault.call(
+                "POST", "database/roles/x", {**self.role(), "default_ttl": "2h", "max_ttl": "1h"}
+            ),
+        )
+        answer = self.vault.call(
+            "POST",
+            "database/config/wrong",
+            {
+                "plugin_name": "postgresql-database-plugin",
+                "allowed_roles": "*",
+                "username": "nobody",
+                "password": "wrong",
+                "connection_url": f"postgresql://{{{{username}}}}:{{{{password}}}}@127.0.0.1:{self.postgres.port}/app?sslmode=disable",
+            },
+        )
         self.refuses(400, "error creating database object", answer)
-        self.assertNotIn("wrong\"", answer.body.decode())
+        self.assertNotIn('wrong"', answer.body.decode())
         self.refuses(404, None, self.vault.call("GET", "database/config/wrong"))
 
     def test_a_role_that_is_not_allowed_gets_nothing(self):
-        config = {"plugin_name": "postgresql-database-plugin", "allowed_roles": "app-*", "username": Postgres.MANAGER,
-                  "password": Postgres.PASSWORD, "connection_url":
-                  f"postgresql://{{{{username}}}}:{{{{password}}}}@127.0.0.1:{self.postgres.port}/app?sslmode=disable"}
+        config = {
+            "plugin_name": "postgresql-database-plugin",
+            "allowed_roles": "app-*",
+            "username": Postgres.MANAGER,
+            "password": Postgres.PASSWORD,
+            "connection_url": f"postgresql://{{{{username}}}}:{{{{password}}}}@127.0.0.1:{self.postgres.port}/app?sslmode=disable",
+        }
         self.vault.write("database/config/narrow", config)
         before = self.postgres.accounts()
         self.vault.call("POST", "database/roles/other", {**self.role(), "db_name": "narrow"})
@@ -446,8 +665,12 @@ class Database(Wire):
 
     @staticmethod
     def role():
-        return {"db_name": "pg", "creation_statements": [
-            "CREATE ROLE \"{{name}}\" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}'; GRANT app_ro TO \"{{name}}\""]}
+        return {
+            "db_name": "pg",
+            "creation_statements": [
+                "CREATE ROLE \"{{name}}\" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}'; GRANT app_ro TO \"{{name}}\""
+            ],
+        }
 
 
 class Sealed(unittest.TestCase):
@@ -455,18 +678,31 @@ class Sealed(unittest.TestCase):
         with Vault() as vault:
             self.assertEqual(vault.call("GET", "sys/health").status, 501)
             self.assertEqual(vault.must("GET", "sys/init").json, {"initialized": False})
-            self.assertEqual(vault.call("POST", "sys/init", {"secret_shares": 0, "secret_threshold": 0}).status, 400)
-            self.assertEqual(vault.call("POST", "sys/init", {"secret_shares": 3, "secret_threshold": 1}).status, 400)
+            self.assertEqual(
+                vault.call("POST", "sys/init", {"secret_shares": 0, "secret_threshold": 0}).status,
+                400,
+            )
+            self.assertEqual(
+                vault.call("POST", "sys/init", {"secret_shares": 3, "secret_threshold": 1}).status,
+                400,
+            )
             init = vault.init(secret_shares=3, secret_threshold=2)
             self.assertEqual((len(init["keys"]), len(init["keys_base64"])), (3, 3))
             self.assertTrue(init["root_token"].startswith("hvs."))
-            self.assertEqual(vault.call("POST", "sys/init", {"secret_shares": 1, "secret_threshold": 1}).status, 400)
+            self.assertEqual(
+                vault.call("POST", "sys/init", {"secret_shares": 1, "secret_threshold": 1}).status,
+                400,
+            )
             self.assertEqual(vault.call("GET", "sys/health").status, 503)
             sealed = vault.call("GET", "secret/a")
             self.assertEqual((sealed.status, sealed.errors), (503, ["Vault is sealed"]))
             first = vault.must("POST", "sys/unseal", {"key": init["keys"][0]}).json
-            self.assertEqual((first["sealed"], first["progress"], first["t"], first["n"]), (True, 1, 2, 3))
-            self.assertEqual(vault.must("POST", "sys/unseal", {"key": init["keys"][0]}).json["progress"], 1)
+            self.assertEqual(
+                (first["sealed"], first["progress"], first["t"], first["n"]), (True, 1, 2, 3)
+            )
+            self.assertEqual(
+                vault.must("POST", "sys/unseal", {"key": init["keys"][0]}).json["progress"], 1
+            )
             self.assertEqual(vault.call("POST", "sys/unseal", {"key": "00" * 33}).status, 400)
             self.assertEqual(vault.must("POST", "sys/unseal", {"reset": True}).json["progress"], 0)
             vault.unseal(init["keys_base64"][1:])

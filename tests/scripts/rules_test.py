@@ -1,4 +1,5 @@
 """The checks of scripts/: each must still see what it is there to see."""
+
 import importlib.machinery
 import importlib.util
 import pathlib
@@ -23,15 +24,32 @@ class Awaits(unittest.TestCase):
         return self.awaits.wrong(self.awaits.statement_around(text, at))
 
     def test_what_gcc_12_compiles_rightly_is_allowed(self):
-        for statement in ("co_await f()", "x = co_await f(a, b)", "const Result<int> x = co_await f(a)", "auto x = co_await g.f(h(a))",
-                          "if (a) x = co_await f(a)", "if (a.ok() && b) co_await f(a)", "x = co_await f(a, [&] { return g(a); })"):
+        for statement in (
+            "co_await f()",
+            "x = co_await f(a, b)",
+            "const Result<int> x = co_await f(a)",
+            "auto x = co_await g.f(h(a))",
+            "if (a) x = co_await f(a)",
+            "if (a.ok() && b) co_await f(a)",
+            "x = co_await f(a, [&] { return g(a); })",
+        ):
             self.assertEqual(self.wrong(statement), "", statement)
 
     def test_what_it_miscompiles_is_not(self):
-        for statement in ("if (co_await f()) g()", "x = a ? co_await f() : b", "co_await f(Record{1})", "auto [x, y] = co_await f()",
-                          "x = co_await f(a, [=] { return a; })", "x = co_await f(a, [a] { return a; })", "co_await VAULT_TRY(f())",
-                          "while (co_await f()) {}", "x = co_await f() && co_await g()", "return co_await f(a ? b : c)",
-                          "g(co_await f())", "co_await f({1, 2})"):
+        for statement in (
+            "if (co_await f()) g()",
+            "x = a ? co_await f() : b",
+            "co_await f(Record{1})",
+            "auto [x, y] = co_await f()",
+            "x = co_await f(a, [=] { return a; })",
+            "x = co_await f(a, [a] { return a; })",
+            "co_await VAULT_TRY(f())",
+            "while (co_await f()) {}",
+            "x = co_await f() && co_await g()",
+            "return co_await f(a ? b : c)",
+            "g(co_await f())",
+            "co_await f({1, 2})",
+        ):
             self.assertNotEqual(self.wrong(statement), "", statement)
 
 
@@ -42,12 +60,21 @@ class Layers(unittest.TestCase):
         return list(self.layers.complaints(pathlib.PurePath(file), text))
 
     def test_down_is_allowed_and_up_is_not(self):
-        self.assertEqual(self.complaints("vault/core/a.cpp", '#include "vault/base/bytes.h"\n#include "vault/core/b.h"\n'), [])
-        self.assertEqual(self.complaints("vault/core/a.cpp", '\n#include "backends/engine/kv.h"\n'),
-                         [(2, "vault/core may not include backends/engine")])
+        self.assertEqual(
+            self.complaints(
+                "vault/core/a.cpp", '#include "vault/base/bytes.h"\n#include "vault/core/b.h"\n'
+            ),
+            [],
+        )
+        self.assertEqual(
+            self.complaints("vault/core/a.cpp", '\n#include "backends/engine/kv.h"\n'),
+            [(2, "vault/core may not include backends/engine")],
+        )
         self.assertTrue(self.complaints("vault/base/a.cpp", '#include "vault/crypto/hash.h"'))
         self.assertTrue(self.complaints("backends/storage/a.cpp", '#include "vault/core/core.h"'))
-        self.assertTrue(self.complaints("backends/engine/a.cpp", '#include "backends/target/postgresql.h"'))
+        self.assertTrue(
+            self.complaints("backends/engine/a.cpp", '#include "backends/target/postgresql.h"')
+        )
 
     def test_a_library_stands_in_its_folder(self):
         self.assertEqual(self.complaints("backends/storage/a.cpp", "#include <lmdb.h>"), [])
