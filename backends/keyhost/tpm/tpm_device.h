@@ -20,6 +20,6 @@ Result<std::unique_ptr<Device>> make_tpm_device(const Settings& settings, Clock&
                                                 Random& random);
 // `tap` sees every message of the bus: for tests.
 std::unique_ptr<Device> make_tpm_device(std::string device, std::vector<unsigned> pcrs,
-                                        Clock& clock, Random& random, tpm::Tap tap);
+                                        Random& random, tpm::Tap tap);
 
 }  // namespace leasehold::keyhost

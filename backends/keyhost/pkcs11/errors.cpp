@@ -1,0 +1,55 @@
+#include "backends/keyhost/pkcs11/errors.h"
+
+#include <p11-kit/p11-kit.h>
+
+namespace leasehold::keyhost::pkcs11 {
+namespace {
+
+struct Meaning {
+  CK_RV rv;
+  DeviceState state;
+  const char* advice;
+};
+
+constexpr Meaning kMeanings[] = {
+    {CKR_PIN_INCORRECT, DeviceState::auth,
+     "the PIN is wrong; it is not tried again until its file changes, so that the token does not "
+     "lock"},
+    {CKR_PIN_INVALID, DeviceState::auth, "the PIN has characters the token does not take"},
+    {CKR_PIN_LEN_RANGE, DeviceState::auth, "the PIN is too short or too long for the token"},
+    {CKR_PIN_EXPIRED, DeviceState::auth, "the PIN has expired; set a new one"},
+    {CKR_PIN_LOCKED, DeviceState::locked, "its PIN is locked; its security officer must reset it"},
+    {CKR_USER_PIN_NOT_INITIALIZED, DeviceState::auth, "it has no user PIN yet"},
+    {CKR_TOKEN_NOT_PRESENT, DeviceState::absent, "it is not there"},
+    {CKR_TOKEN_NOT_RECOGNIZED, DeviceState::absent, "it is not recognised"},
+    {CKR_DEVICE_REMOVED, DeviceState::absent, "it was removed"},
+    {CKR_SLOT_ID_INVALID, DeviceState::absent, "its slot is gone"},
+    {CKR_MECHANISM_INVALID, DeviceState::unsupported, "it lacks the mechanism"},
+    {CKR_MECHANISM_PARAM_INVALID, DeviceState::unsupported,
+     "it does not take the mechanism's parameters"},
+    {CKR_KEY_TYPE_INCONSISTENT, DeviceState::unsupported,
+     "its key is of another type than the mechanism needs"},
+    {CKR_KEY_FUNCTION_NOT_PERMITTED, DeviceState::unsupported,
+     "its key does not allow this use; create it with encrypt and decrypt, or sign"},
+    {CKR_FUNCTION_NOT_SUPPORTED, DeviceState::unsupported, "it lacks the function"},
+};
+
+}  // namespace
+
+bool is_wrong_pin(CK_RV rv) {
+  return rv == CKR_PIN_INCORRECT || rv == CKR_PIN_INVALID || rv == CKR_PIN_LEN_RANGE ||
+         rv == CKR_PIN_EXPIRED || rv == CKR_PIN_LOCKED;
+}
+
+DeviceAnswer explain(CK_RV rv, std::string_view doing) {
+  if (rv == CKR_OK) return {DeviceState::ok, {}, {}};
+  const std::string start = "the token could not " + std::string(doing);
+  const char* const text = p11_kit_strerror(rv);
+  const std::string detail =
+      std::string(text == nullptr ? "" : text) + " (CKR " + std::to_string(rv) + ")";
+  for (const Meaning& meaning : kMeanings)
+    if (rv == meaning.rv) return answer(meaning.state, start + ": " + meaning.advice, detail);
+  return answer(DeviceState::failed, start, detail);
+}
+
+}  // namespace leasehold::keyhost::pkcs11

@@ -1,0 +1,221 @@
+#include "backends/keyhost/pkcs11/token.h"
+
+#include <p11-kit/p11-kit.h>
+
+#include "vault/base/encoding.h"
+
+namespace leasehold::keyhost::pkcs11 {
+namespace {
+
+constexpr std::size_t kSlotsMax = 256;
+
+// Fixed-width fields are padded with blanks.
+template <std::size_t N>
+std::string trimmed(const unsigned char (&field)[N]) {
+  const std::string text(reinterpret_cast<const char*>(field), N);
+  return text.substr(0, text.find_last_not_of(std::string(" \0", 2)) + 1);
+}
+
+std::string path_of_module(const Settings& settings) {
+  const std::string lib = setting(settings, "lib");
+  return lib.empty() ? setting(settings, "module") : lib;
+}
+
+std::string words_for(const Settings& settings) {
+  std::string words;
+  for (const char* key : {"token_label", "serial", "slot"})
+    if (const std::string value = setting(settings, key); !value.empty())
+      words += (words.empty() ? "" : ", ") + std::string(key) + " \"" + value + "\"";
+  return words.empty() ? "any label" : words;
+}
+
+Settings copy_of(const Settings& settings) {
+  Settings copy;
+  for (const seal::Setting& each : settings) copy.push_back({each.name, each.value.clone()});
+  return copy;
+}
+
+// The id as configured: hexadecimal with or without 0x.
+std::optional<Bytes> key_id_of(const std::string& text) {
+  return from_hex(text.compare(0, 2, "0x") == 0 ? text.substr(2) : text);
+}
+
+// Closes a session when the operation is over.
+class Session {
+ public:
+  explicit Session(CK_FUNCTION_LIST* p11) : p11_(p11) {}
+  ~Session() {
+    if (handle_ != CK_INVALID_HANDLE) p11_->C_CloseSession(handle_);
+  }
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+  CK_SESSION_HANDLE* out() { return &handle_; }
+  CK_SESSION_HANDLE get() const { return handle_; }
+
+ private:
+  CK_FUNCTION_LIST* const p11_;
+  CK_SESSION_HANDLE handle_ = CK_INVALID_HANDLE;
+};
+
+}  // namespace
+
+Token::Token(const Settings& settings)
+    : settings_(copy_of(settings)),
+      latch_(setting(settings, "state_directory"),
+             path_of_module(settings) + "|" + words_for(settings)) {}
+
+Token::~Token() {
+  disconnect();
+  if (p11_ != nullptr) p11_kit_module_release(p11_);
+}
+
+bool Token::check(CK_RV rv, std::string_view doing) {
+  if (rv == CKR_OK) return true;
+  if (trouble_.state == DeviceState::ok) trouble_ = explain(rv, doing);
+  return false;
+}
+
+bool Token::fail(DeviceState state, std::string message) {
+  if (trouble_.state == DeviceState::ok) trouble_ = answer(state, std::move(message));
+  return false;
+}
+
+bool Token::operate(const std::string& serial, bool needs_key, FunctionRef<bool(Use&)> what) {
+  const bool was_connected = anchor_ != CK_INVALID_HANDLE;
+  if (once(serial, needs_key, what)) return true;
+  disconnect();
+  if (!was_connected || trouble_.state == DeviceState::auth) return false;
+  if (once(serial, needs_key, what)) return true;
+  disconnect();
+  return false;
+}
+
+bool Token::once(const std::string& serial, bool needs_key, FunctionRef<bool(Use&)> what) {
+  trouble_ = {DeviceState::ok, {}, {}};
+  if (!connect(serial)) return false;
+  Session session(p11_);
+  if (!check(p11_->C_OpenSession(slot_, CKF_SERIAL_SESSION, nullptr, nullptr, session.out()),
+             "open a session"))
+    return false;
+  CK_OBJECT_HANDLE key = CK_INVALID_HANDLE;
+  if (needs_key && !find_key(session.get(), key)) return false;
+  Use use{*this, p11_, session.get(), key};
+  return what(use);
+}
+
+bool Token::connect(const std::string& serial) {
+  if (anchor_ == CK_INVALID_HANDLE) {
+    if (!load() || !find_token(serial)) return false;
+    CK_TOKEN_INFO info{};
+    if (!check(p11_->C_OpenSession(slot_, CKF_SERIAL_SESSION, nullptr, nullptr, &anchor_),
+               "open a session") ||
+        !check(p11_->C_GetTokenInfo(slot_, &info), "describe itself") || !log_in(info))
+      return false;
+  }
+  if (serial.empty() || serial == identity_.serial) return true;
+  return fail(DeviceState::replaced, "the token \"" + identity_.label + "\" has serial " +
+                                         identity_.serial + "; the slot was made with serial " +
+                                         serial);
+}
+
+// Only this module is loaded and initialised, whatever else the system has configured.
+bool Token::load() {
+  const std::string path = path_of_module(settings_);
+  if (p11_ == nullptr) p11_ = p11_kit_module_load(path.c_str(), P11_KIT_MODULE_CRITICAL);
+  if (p11_ == nullptr) {
+    const char* const why = p11_kit_message();
+    trouble_ = answer(DeviceState::absent, "cannot load the PKCS#11 module " + path,
+                      why == nullptr ? "" : why);
+    return false;
+  }
+  if (!initialized_ && !check(p11_kit_module_initialize(p11_), "start its module")) return false;
+  initialized_ = true;
+  return true;
+}
+
+bool Token::matches(CK_SLOT_ID slot, const CK_TOKEN_INFO& info) const {
+  if ((info.flags & CKF_TOKEN_INITIALIZED) == 0) return false;
+  const std::string label = setting(settings_, "token_label");
+  const std::string serial = setting(settings_, "serial");
+  const std::string number = setting(settings_, "slot");
+  return (label.empty() || label == trimmed(info.label)) &&
+         (serial.empty() || serial == trimmed(info.serialNumber)) &&
+         (number.empty() || number == std::to_string(slot));
+}
+
+// Exactly one. Of several with the wanted label, the one whose serial the slot remembers.
+bool Token::find_token(const std::string& serial) {
+  CK_SLOT_ID slots[kSlotsMax];
+  CK_ULONG count = kSlotsMax;
+  if (!check(p11_->C_GetSlotList(CK_TRUE, slots, &count), "be listed")) return false;
+  unsigned found = 0;
+  bool exact = false;
+  for (CK_ULONG i = 0; i < count && !exact; ++i) {
+    CK_TOKEN_INFO info{};
+    if (p11_->C_GetTokenInfo(slots[i], &info) != CKR_OK || !matches(slots[i], info)) continue;
+    ++found;
+    exact = !serial.empty() && serial == trimmed(info.serialNumber);
+    slot_ = slots[i];
+    identity_ = {trimmed(info.serialNumber), trimmed(info.label), trimmed(info.manufacturerID)};
+  }
+  if (found == 0)
+    return fail(DeviceState::absent, "no token with " + words_for(settings_) +
+                                         " is there; is it plugged in, and initialised?");
+  if (found > 1 && !exact)
+    return fail(DeviceState::unsupported, std::to_string(found) + " tokens have " +
+                                              words_for(settings_) +
+                                              "; name the right one with serial");
+  return true;
+}
+
+bool Token::log_in(const CK_TOKEN_INFO& info) {
+  if ((info.flags & CKF_LOGIN_REQUIRED) == 0) return true;
+  if ((info.flags & CKF_USER_PIN_LOCKED) != 0) return check(CKR_PIN_LOCKED, "log in");
+  if ((info.flags & CKF_USER_PIN_FINAL_TRY) != 0)
+    return fail(DeviceState::locked,
+                "one more wrong PIN locks the token, so it is not tried; log in by hand once");
+  auto pin = read_pin(settings_);
+  if (!pin.ok()) return fail(DeviceState::auth, pin.error().message);
+  if (const Status may = latch_.before_try(*pin); !may.ok())
+    return fail(DeviceState::auth, may.error().message);
+  const std::span<std::uint8_t> text = pin->text.writable();
+  const CK_RV rv = p11_->C_Login(anchor_, CKU_USER, text.data(), text.size());
+  if (!is_wrong_pin(rv)) latch_.not_counted();
+  return rv == CKR_USER_ALREADY_LOGGED_IN || check(rv, "log in");
+}
+
+bool Token::find_key(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE& key) {
+  CK_OBJECT_CLASS kind = CKO_SECRET_KEY;
+  std::string label = setting(settings_, "key_label");
+  const std::string id_text = setting(settings_, "key_id");
+  auto id = key_id_of(id_text);
+  if (!id) return fail(DeviceState::unsupported, "key_id must be hexadecimal");
+  std::vector<CK_ATTRIBUTE> wanted{{CKA_CLASS, &kind, sizeof kind}};
+  if (!label.empty()) wanted.push_back({CKA_LABEL, label.data(), label.size()});
+  if (!id->empty()) wanted.push_back({CKA_ID, id->data(), id->size()});
+  if (!check(p11_->C_FindObjectsInit(session, wanted.data(), wanted.size()), "look for its key"))
+    return false;
+  CK_OBJECT_HANDLE found[3];
+  CK_ULONG count = 0;
+  const CK_RV rv = p11_->C_FindObjects(session, found, 3, &count);
+  p11_->C_FindObjectsFinal(session);
+  if (!check(rv, "look for its key")) return false;
+  const std::string name = label.empty() ? "id " + id_text : "\"" + label + "\"";
+  if (count == 0)
+    return fail(DeviceState::absent, "the token \"" + identity_.label + "\" has no secret key " +
+                                         name + "; create it there (pkcs11-tool --keygen)");
+  if (count > 1)
+    return fail(DeviceState::unsupported, "the token \"" + identity_.label +
+                                              "\" has several keys " + name +
+                                              "; name the right one with key_id");
+  key = found[0];
+  return true;
+}
+
+void Token::disconnect() {
+  anchor_ = CK_INVALID_HANDLE;
+  if (initialized_) p11_kit_module_finalize(p11_);
+  initialized_ = false;
+}
+
+}  // namespace leasehold::keyhost::pkcs11

@@ -1,0 +1,68 @@
+#pragma once
+// One token with one key on it: finds both, keeps logged in, and gives each operation a session of
+// its own. Any failure drops the connection, and an operation on an old connection is tried once
+// more on a new one: modules do not heal by themselves, and a token comes back as another slot.
+//
+//   Token token(settings);
+//   const bool done = token.operate([&](Token::Use& use) { return use.check(use.p11->C_…, "…"); });
+//   if (!done) return token.trouble();
+//
+// Thread safety: none; the key host has one thread for it.
+
+#include <p11-kit/pkcs11.h>
+
+#include "backends/keyhost/pkcs11/errors.h"
+#include "backends/keyhost/pkcs11/pin.h"
+#include "vault/base/function_ref.h"
+
+namespace leasehold::keyhost::pkcs11 {
+
+struct TokenIdentity {
+  std::string serial, label, maker;
+};
+
+class Token {
+ public:
+  // One operation: a session, the key, and where errors go.
+  struct Use {
+    Token& token;
+    CK_FUNCTION_LIST* p11;
+    CK_SESSION_HANDLE session;
+    CK_OBJECT_HANDLE key;
+    bool check(CK_RV rv, std::string_view doing) { return token.check(rv, doing); }
+  };
+
+  explicit Token(const Settings& settings);
+  ~Token();
+  Token(const Token&) = delete;
+  Token& operator=(const Token&) = delete;
+
+  // `serial` empty: any; else a token of another serial is trouble "replaced". With `needs_key`
+  // false the key is not looked for.
+  bool operate(const std::string& serial, bool needs_key, FunctionRef<bool(Use&)> what);
+  const DeviceAnswer& trouble() const { return trouble_; }
+  const TokenIdentity& identity() const { return identity_; }
+  bool check(CK_RV rv, std::string_view doing);
+  bool fail(DeviceState state, std::string message);
+
+ private:
+  bool once(const std::string& serial, bool needs_key, FunctionRef<bool(Use&)> what);
+  bool connect(const std::string& serial);
+  bool load();
+  bool find_token(const std::string& serial);
+  bool matches(CK_SLOT_ID slot, const CK_TOKEN_INFO& info) const;
+  bool log_in(const CK_TOKEN_INFO& info);
+  bool find_key(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE& key);
+  void disconnect();
+
+  Settings settings_;
+  PinLatch latch_;
+  CK_FUNCTION_LIST* p11_ = nullptr;
+  bool initialized_ = false;
+  CK_SLOT_ID slot_ = 0;
+  CK_SESSION_HANDLE anchor_ = CK_INVALID_HANDLE;  // idle; while it is open the login lasts
+  TokenIdentity identity_;
+  DeviceAnswer trouble_{DeviceState::ok, {}, {}};
+};
+
+}  // namespace leasehold::keyhost::pkcs11
