@@ -336,6 +336,7 @@ TEST_CASE("committer: waiters with a home loop are resumed there, by one post pe
     REQUIRE(run.committer.submit(&operations[i]));
   }
   loop.run();
+  run.committer.stop();  // before the loop goes, as at every shutdown
   REQUIRE(order.size() == operations.size());
   CHECK(std::is_sorted(order.begin(), order.end()));
 }
