@@ -78,6 +78,10 @@ bool Answer::has_value() const {
                            (warnings != nullptr && warnings->size() > 0));
 }
 
+bool Answer::is_absent() const {
+  return status == 404 && json.is_object() && errors().empty() && !has_value();
+}
+
 const Json* Answer::data() const {
   const Json* data = json.find("data");
   return data != nullptr && data->is_object() ? data : nullptr;

@@ -40,6 +40,8 @@ struct Answer {
   bool ok() const { return status >= 200 && status < 300; }
   // Vault answers a deleted version, or a misplaced path, with 404 and data or warnings to show.
   bool has_value() const;
+  // "There is nothing": Vault's 404 without a message. A 404 from something else is no such answer.
+  bool is_absent() const;
   std::vector<std::string> errors() const { return json.strings_at("errors"); }
   const Json* data() const;  // the member `data` when it is an object
 };

@@ -23,7 +23,7 @@ int run_read(Session& session) {
   if (!query.ok()) return session.misused(query.error().message);
   const auto answer = session.send({"GET", path, {}, std::move(query).value()});
   if (answer.ok() && answer->has_value()) return show(session, *answer);
-  if (answer.ok() && (answer->status == 404 || answer->ok()) && answer->errors().empty()) {
+  if (answer.ok() && (answer->is_absent() || answer->ok())) {
     session.note(fmt::format("No value found at {}", path));
     return kRemoteError;
   }
@@ -56,9 +56,8 @@ int run_list(Session& session) {
     show_warnings(session, answer->json);
     return show_keys(session, *keys);
   }
-  const bool is_empty = answer.ok() && (answer->ok() || answer->status == 404);
-  if (!is_empty || !answer->errors().empty())
-    return session.refused(fmt::format("Error listing {}", path), answer);
+  const bool is_empty = answer.ok() && (answer->ok() || answer->is_absent() || answer->has_value());
+  if (!is_empty) return session.refused(fmt::format("Error listing {}", path), answer);
   show_warnings(session, answer->json);
   if (session.format() == Format::json || session.format() == Format::yaml) {
     session.line("{}");

@@ -70,38 +70,48 @@ void set_or_append(Json& data, const std::string& key, std::string value) {
   data.set(key, std::move(list));
 }
 
-// Echo off for one line; what the terminal was is restored even if the read fails.
+volatile std::sig_atomic_t interrupted = 0;
+
+// Echo off for one line. Ctrl-C must not leave the terminal silent: it ends the read, the
+// destructor restores what was, and the command ends as refused.
 class Silence {
  public:
   Silence() {
+    interrupted = 0;
+    struct sigaction action {};
+    action.sa_handler = [](int) { interrupted = 1; };  // without SA_RESTART
+    ::sigaction(SIGINT, &action, &interrupt_before_);
+    ::sigaction(SIGTERM, &action, &terminate_before_);
     if (::tcgetattr(STDIN_FILENO, &before_) != 0) return;
     termios silent = before_;
     silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
     silent.c_lflag |= ECHONL;
-    // Ctrl-C would end the process with echo off, so it ends the line instead.
-    silent.c_lflag &= ~static_cast<tcflag_t>(ISIG);
     is_silent_ = ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent) == 0;
   }
   Silence(const Silence&) = delete;
   Silence& operator=(const Silence&) = delete;
   ~Silence() {
     if (is_silent_) ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &before_);
+    ::sigaction(SIGINT, &interrupt_before_, nullptr);
+    ::sigaction(SIGTERM, &terminate_before_, nullptr);
   }
 
  private:
   termios before_{};
+  struct sigaction interrupt_before_ {};
+  struct sigaction terminate_before_ {};
   bool is_silent_ = false;
 };
 
-// Byte by byte: what follows the line belongs to somebody else. False on Ctrl-C.
+// Byte by byte: what follows the line belongs to somebody else. False when interrupted.
 bool read_line(SecretBytes& line) {
   line.reserve(4096);
   for (;;) {
     char c = 0;
     const ssize_t got = ::read(STDIN_FILENO, &c, 1);
+    if (interrupted != 0) return false;
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0 || c == '\n') return true;
-    if (c == '\x03') return false;
     if (c == '\r') continue;
     if (line.size() == 4096) return false;
     line.append(as_bytes({&c, 1}));

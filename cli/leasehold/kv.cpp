@@ -122,7 +122,7 @@ int run_get(Session& session) {
     query.emplace_back("version", session.args().text("version"));
   }
   const auto answer = session.send({"GET", path, {}, std::move(query)});
-  if (answer.ok() && answer->status == 404 && !answer->has_value() && answer->errors().empty()) {
+  if (answer.ok() && answer->is_absent()) {
     session.note(fmt::format("No value found at {}", path));
     return kRemoteError;
   }
@@ -171,8 +171,7 @@ int run_list(Session& session) {
   const Json* keys =
       answer.ok() && answer->data() != nullptr ? answer->data()->find("keys") : nullptr;
   if (keys != nullptr && keys->size() > 0) return show_keys(session, *keys);
-  const bool is_empty = answer.ok() && answer->status == 404 && answer->errors().empty();
-  if (!is_empty && !is_good(answer))
+  if (!is_good(answer) && !(answer.ok() && answer->is_absent()))
     return session.refused(fmt::format("Error listing {}", path), answer);
   if (session.format() == Format::table) {
     session.note(fmt::format("No value found at {}", path));
@@ -232,7 +231,7 @@ int run_metadata_get(Session& session) {
     return session.misused("metadata needs a kv engine of version 2");
   const std::string path = located.place.path("metadata");
   const auto answer = session.send({"GET", path});
-  if (answer.ok() && answer->status == 404) {
+  if (answer.ok() && answer->is_absent()) {
     session.note(fmt::format("No value found at {}", path));
     return kRemoteError;
   }

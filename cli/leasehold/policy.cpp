@@ -37,7 +37,7 @@ int run_list(Session& session) {
 int run_read(Session& session) {
   const std::string name = lower(session.args().positional(0));
   const auto answer = session.send({"GET", policy_path(name)});
-  if (answer.ok() && answer->status == 404) {
+  if (answer.ok() && answer->is_absent()) {
     session.note(fmt::format("No policy named: {}", name));
     return kRemoteError;
   }
