@@ -4,8 +4,8 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
-#include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -43,7 +43,8 @@ std::string how_it_ended(int status) {
 
 // A process stuck in a driver ends only when the driver lets go: it is not waited for long.
 std::string reap(pid_t pid) {
-  const int handle = ::pidfd_open(pid, 0);
+  // glibc 2.36 declares pidfd_open() without C linkage.
+  const int handle = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
   pollfd ended{handle, POLLIN, 0};
   if (handle >= 0) {
     while (::poll(&ended, 1, static_cast<int>(kEndTimeout.count())) < 0 && errno == EINTR) {

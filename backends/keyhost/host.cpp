@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <map>
 #include <thread>
 
@@ -24,13 +25,16 @@ using seal::Request;
 constexpr DeviceKind kKinds[] = {{"tpm", make_tpm_device}, {"pkcs11", make_pkcs11_device}};
 
 // Keys pass through here: no core file, no ptrace by the same user, no death by a lost connection.
-void harden() {
+void harden(int fd) {
   ::signal(SIGPIPE, SIG_IGN);
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   ::prctl(PR_SET_NAME, "keyhost", 0, 0, 0);
   const rlimit none{0, 0};
   ::setrlimit(RLIMIT_CORE, &none);
+  ::close_range(static_cast<unsigned>(fd) + 1, ~0u, 0);
+  // tss2 writes a line to stderr for every error that we report in our own words.
+  ::setenv("TSS2_LOG", "all+none", 0);
 }
 
 // The main thread may hang in a library when the vault goes. PR_SET_PDEATHSIG would not do: it
@@ -127,7 +131,7 @@ class Host {
 }  // namespace
 
 int keyhost_main(int fd, std::span<const DeviceKind> kinds) {
-  harden();
+  harden(fd);
   end_with_parent(fd);
   return Host(fd, kinds).run();
 }
