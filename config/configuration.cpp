@@ -39,12 +39,13 @@ void unfold(const Json& value, HclBlock block, std::size_t labels, std::vector<H
   }
 }
 
-// An audit block written in JSON carries its second label as the only key: {"main": {"options":
-// …}}.
-bool has_folded_label(const HclBlock& block) {
-  const HclBody& body = block.body;
-  return block.labels.size() == 1 && body.blocks.empty() && body.attributes.size() == 1 &&
-         body.attributes[0].value.is_object() && body.attributes[0].name != "options";
+// Audit blocks written in JSON carry their second label as a key: {"main": {"options": …}, "b": …}.
+bool has_folded_labels(const HclBlock& block) {
+  const auto& attributes = block.body.attributes;
+  return block.labels.size() == 1 && block.body.blocks.empty() && !attributes.empty() &&
+         std::all_of(attributes.begin(), attributes.end(), [](const HclAttribute& attribute) {
+           return attribute.value.is_object() && attribute.name != "options";
+         });
 }
 
 std::vector<HclBlock> blocks_of(const HclBody& file, std::string_view type) {
@@ -52,10 +53,11 @@ std::vector<HclBlock> blocks_of(const HclBody& file, std::string_view type) {
   std::vector<HclBlock> found;
   for (const HclBlock& block : file.blocks) {
     if (block.type != type) continue;
-    if (type == "audit" && has_folded_label(block)) {
-      HclBlock outer{block.type, block.labels, {}, block.line};
-      outer.labels.push_back(block.body.attributes[0].name);
-      unfold(block.body.attributes[0].value, std::move(outer), labels, found);
+    if (type == "audit" && has_folded_labels(block)) {
+      for (const HclAttribute& attribute : block.body.attributes) {
+        HclBlock outer{block.type, {block.labels[0], attribute.name}, {}, attribute.line};
+        unfold(attribute.value, std::move(outer), labels, found);
+      }
     } else {
       found.push_back(block);
     }

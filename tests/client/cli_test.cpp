@@ -139,6 +139,7 @@ TEST_CASE("cli: each common failure has its own hint") {
   server.on("GET /v1/sealed", {503, R"({"errors":["Vault is sealed"]})"});
   server.on("GET /v1/nowhere",
             {404, R"({"errors":["no handler for route \"nowhere\". route entry not found."]})"});
+  server.on("GET /v1/html", {404, "<p>no such page</p>", {}, "text/html"});
   server.on("GET /v1/raw",
             {400, "Client sent an HTTP request to an HTTPS server.\n", {}, "text/plain"});
   Program program(server.address());
@@ -147,6 +148,9 @@ TEST_CASE("cli: each common failure has its own hint") {
   const auto raw = program.run({"read", "raw"});
   CHECK(contains(raw.err, "Code: 400. Raw Message:"));
   CHECK(contains(raw.err, "VAULT_ADDR=https://127.0.0.1"));
+  const auto other = program.run({"read", "html"});
+  CHECK(other.code == 2);
+  CHECK(contains(other.err, "Code: 404. Raw Message:"));
   const auto missing = program.run({"read", "missing"});
   CHECK(missing.code == 2);
   CHECK(missing.err == "No value found at missing\n");

@@ -100,6 +100,19 @@ TEST_CASE("config: JSON may list several listeners") {
   CHECK(*parsed->listeners[1].text("address") == "/s");
 }
 
+TEST_CASE(
+    "config: JSON may list several blocks of one type, and several files for one audit kind") {
+  auto parsed = config::parse("vault.json", R"({"storage": {"lmdb": {"path": "/d"}},
+    "listener": {"tcp": [{"address": "127.0.0.1:1"}, {"address": "127.0.0.1:2"}]},
+    "audit": {"file": {"a": {"options": {"file_path": "/a"}}, "b": {"options": {"file_path": "/b"}}}}})");
+  REQUIRE_MESSAGE(parsed.ok(), parsed.error().message);
+  REQUIRE(parsed->listeners.size() == 2);
+  CHECK(*parsed->listeners[1].text("address") == "127.0.0.1:2");
+  REQUIRE(parsed->audits.size() == 2);
+  CHECK(parsed->audits[1].label(1) == "b");
+  CHECK(*parsed->audits[1].nested("options").text("file_path") == "/b");
+}
+
 TEST_CASE("config: hsm is another name for seal") {
   auto parsed = config::parse("vault.hcl", "hsm \"pkcs11\" { lib = \"/x.so\" }\n");
   REQUIRE(parsed.ok());
