@@ -28,7 +28,7 @@ std::vector<Row> seal_rows(const Json& seal) {
   const bool recovery = seal.bool_at("recovery_seal");
   add_text(rows, "Seal Type", seal, "type");
   add_text(rows, "Recovery Seal Type", seal, "recovery_seal_type");
-  add_text(rows, "Access", seal, "access_structure");
+  add_text(rows, "Access", seal, "access");
   rows.push_back({"Initialized", yes_no(seal, "initialized")});
   rows.push_back({"Sealed", yes_no(seal, "sealed")});
   rows.push_back({recovery ? "Total Recovery Shares" : "Total Shares", count(seal, "n")});
