@@ -192,4 +192,10 @@ TEST_CASE_FIXTURE(Fixture, "key ring: what is cut, longer, newer or inconsistent
   SecretBytes missing = bytes.clone();
   missing.writable()[4] = 9;  // the newest term has no key
   CHECK_FALSE(KeyRing::deserialize(missing.reveal()).ok());
+
+  ring.term = 2;
+  random.fill(ring.data[2].writable());
+  SecretBytes reversed = ring.serialize();
+  std::swap(reversed.writable()[10], reversed.writable()[46]);  // terms 1, 2 become 2, 1
+  CHECK_FALSE(KeyRing::deserialize(reversed.reveal()).ok());
 }

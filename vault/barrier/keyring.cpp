@@ -76,8 +76,10 @@ Result<KeyRing> KeyRing::deserialize(ByteView bytes) {
   const std::uint8_t* at = bytes.data() + kFixedSize;
   for (std::size_t i = 0; i < count; ++i, at += kTermSize) {
     const auto number = static_cast<std::uint32_t>(get_be(at, 4));
-    if (!ring.data.emplace(number, crypto::Key({at + 4, crypto::kKeySize})).second)
-      return damaged("a term stands there twice");
+    // One form for one ring: terms rise.
+    if (!ring.data.empty() && number <= ring.data.rbegin()->first)
+      return damaged("the terms are not in order");
+    ring.data.emplace(number, crypto::Key({at + 4, crypto::kKeySize}));
   }
   if (ring.data.count(ring.term) == 0) return damaged("the newest term has no key");
   for (crypto::Key* key : named(ring)) {
