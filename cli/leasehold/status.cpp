@@ -29,6 +29,8 @@ std::vector<Row> seal_rows(const Json& seal) {
   add_text(rows, "Seal Type", seal, "type");
   add_text(rows, "Recovery Seal Type", seal, "recovery_seal_type");
   add_text(rows, "Access", seal, "access");
+  // Shares opened it although it has a device: the device is gone or refuses.
+  if (seal.bool_at("degraded")) rows.push_back({"Degraded", "true"});
   rows.push_back({"Initialized", yes_no(seal, "initialized")});
   rows.push_back({"Sealed", yes_no(seal, "sealed")});
   rows.push_back({recovery ? "Total Recovery Shares" : "Total Shares", count(seal, "n")});
