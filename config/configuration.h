@@ -1,7 +1,7 @@
 #pragma once
 // The server's configuration: files (HCL or JSON, or directories of them) merged in order into
-// stanzas and a few scalars. Vault's names throughout. A key that Vault knows and we do not need is a
-// warning; any other unknown key is an error with file and line.
+// stanzas and a few scalars. Vault's names throughout. A key that Vault knows and we do not need is
+// a warning; any other unknown key is an error with file and line.
 
 #include <map>
 #include <optional>
