@@ -1,0 +1,119 @@
+#include "api/server/listener_stanza.h"
+
+#include <doctest/doctest.h>
+
+using namespace leasehold;
+using namespace leasehold::server;
+
+namespace {
+
+Result<ListenerSettings> read(std::string_view text, std::vector<std::string>* warnings = nullptr) {
+  auto file = parse_hcl(text, {"listener"});
+  REQUIRE_MESSAGE(file.ok(), file.error().message);
+  REQUIRE(file.value().blocks.size() == 1);
+  Stanza stanza("vault.hcl", file.value().blocks[0]);
+  std::vector<std::string> unused;
+  return read_listener(stanza, warnings != nullptr ? *warnings : unused);
+}
+
+std::string refusal(std::string_view text) {
+  const auto settings = read(text);
+  REQUIRE_FALSE(settings.ok());
+  CHECK(settings.error().message.starts_with("vault.hcl:"));
+  return settings.error().message;
+}
+
+bool contains(std::string_view text, std::string_view part) { return text.find(part) != text.npos; }
+
+}  // namespace
+
+TEST_CASE("listener stanza: Vault's keys mean what they mean there") {
+  const auto read_settings = read(R"(listener "tcp" {
+    address = "0.0.0.0:8300"
+    tls_cert_file = "/c.pem"
+    tls_key_file = "/k.pem"
+    tls_min_version = "tls13"
+    tls_client_ca_file = "/ca.pem"
+    tls_require_and_verify_client_cert = "true"
+    max_request_size = 1048576
+    http_read_header_timeout = "3s"
+    http_read_timeout = 7
+    http_idle_timeout = "1m"
+    http_write_timeout = "9s"
+    disable_unauthed_rekey_endpoints = false
+  })");
+  REQUIRE_MESSAGE(read_settings.ok(), read_settings.error().message);
+  const ListenerSettings& settings = read_settings.value();
+  CHECK(settings.address == "0.0.0.0:8300");
+  CHECK(settings.tls);
+  CHECK(settings.tls_settings.certificate_file == "/c.pem");
+  CHECK(settings.tls_settings.key_file == "/k.pem");
+  CHECK(settings.tls_settings.least_version == TLS1_3_VERSION);
+  CHECK(settings.tls_settings.most_version == TLS1_3_VERSION);
+  CHECK(settings.tls_settings.require_client_certificate);
+  CHECK(settings.http.body_bytes == 1048576);
+  CHECK(settings.read_header_timeout == Seconds{3});
+  CHECK(settings.read_timeout == Seconds{7});
+  CHECK(settings.idle_timeout == Seconds{60});
+  CHECK(settings.write_timeout == Seconds{9});
+  CHECK(settings.unauthenticated_rekey);
+  CHECK_FALSE(settings.unauthenticated_generate_root);
+}
+
+TEST_CASE(
+    "listener stanza: the defaults are loopback, asked but not demanded client certificates") {
+  const auto settings = read(R"(listener "tcp" { tls_disable = 1 })");
+  REQUIRE_MESSAGE(settings.ok(), settings.error().message);
+  CHECK(settings.value().address == "127.0.0.1:8200");
+  CHECK_FALSE(settings.value().tls);
+  CHECK(settings.value().tls_settings.ask_client_certificate);
+  CHECK_FALSE(settings.value().tls_settings.require_client_certificate);
+  CHECK_FALSE(settings.value().unauthenticated_rekey);
+  CHECK(settings.value().http.body_bytes == 32u << 20);
+}
+
+TEST_CASE("listener stanza: a unix socket has an address and a mode") {
+  const auto settings = read(R"(listener "unix" { address = "/run/v.sock" socket_mode = "0660" })");
+  REQUIRE_MESSAGE(settings.ok(), settings.error().message);
+  CHECK(settings.value().kind == ListenerSettings::Kind::unix_socket);
+  CHECK(settings.value().address == "/run/v.sock");
+  CHECK(settings.value().socket_mode == 0660);
+  CHECK(contains(refusal(R"(listener "unix" { address = "/x" socket_mode = "rw" })"), "octal"));
+  CHECK(contains(refusal(R"(listener "unix" { address = "/x" socket_mode = "9999" })"), "octal"));
+  CHECK(contains(refusal(R"(listener "unix" { })"), "address"));
+}
+
+TEST_CASE("listener stanza: without a certificate it refuses, unless TLS is disabled") {
+  const std::string text = refusal(R"(listener "tcp" { address = "127.0.0.1:1" })");
+  CHECK(contains(text, "tls_cert_file"));
+  CHECK(contains(text, "tls_disable = true"));
+  refusal(R"(listener "tcp" { tls_cert_file = "/c.pem" })");
+}
+
+TEST_CASE("listener stanza: what cannot be meant is refused with its place") {
+  CHECK(
+      contains(refusal("listener \"tcp\" {\n tls_disable = true\n tls_min_version = \"tls10\"\n}"),
+               "vault.hcl:3"));
+  CHECK(contains(refusal(R"(listener "quic" { })"), "\"tcp\" or \"unix\""));
+  CHECK(contains(refusal(R"(listener "tcp" { tls_disable = true colour = "red" })"), "colour"));
+  CHECK(contains(refusal(R"(listener "tcp" { tls_disable = true max_request_size = 1 })"),
+                 "max_request_size"));
+  CHECK(contains(refusal(R"(listener "tcp" { tls_disable = true http_idle_timeout = "-1s" })"),
+                 "http_idle_timeout"));
+  CHECK(contains(refusal(R"(listener "tcp" { tls_cert_file = "c" tls_key_file = "k"
+                            tls_require_and_verify_client_cert = true })"),
+                 "tls_client_ca_file"));
+  CHECK(contains(refusal(R"(listener "tcp" { tls_cert_file = "c" tls_key_file = "k"
+                            tls_min_version = "tls13" tls_max_version = "tls12" })"),
+                 "tls_min_version"));
+}
+
+TEST_CASE("listener stanza: keys without effect here are named in a warning") {
+  std::vector<std::string> warnings;
+  const auto settings = read(
+      R"(listener "tcp" { tls_disable = true x_forwarded_for_authorized_addrs = "10.0.0.0/8" })",
+      &warnings);
+  REQUIRE_MESSAGE(settings.ok(), settings.error().message);
+  REQUIRE(warnings.size() == 1);
+  CHECK(contains(warnings[0], "x_forwarded_for_authorized_addrs"));
+}

@@ -1,0 +1,251 @@
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+
+#include "tests/server/echo_core.h"
+
+using namespace leasehold;
+using namespace leasehold::testing;
+
+namespace {
+
+constexpr std::string_view kGet = "GET /v1/a HTTP/1.1\r\nHost: x\r\n\r\n";
+
+struct Folder {
+  Folder() {
+    char name[] = "/tmp/leasehold-tls-XXXXXX";
+    REQUIRE(::mkdtemp(name) != nullptr);
+    path = name;
+  }
+  ~Folder() { std::filesystem::remove_all(path); }
+  std::string file(std::string_view name) const { return path + "/" + std::string(name); }
+  std::string path;
+};
+
+// A self-signed P-256 certificate and its key.
+void make_certificate(const std::string& certificate_file, const std::string& key_file,
+                      const char* name) {
+  EVP_PKEY* key = EVP_EC_gen("P-256");
+  X509* certificate = X509_new();
+  REQUIRE((key != nullptr && certificate != nullptr));
+  X509_set_version(certificate, 2);
+  ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
+  X509_gmtime_adj(X509_getm_notBefore(certificate), -60);
+  X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
+  X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_ASC,
+                             reinterpret_cast<const unsigned char*>(name), -1, -1, 0);
+  X509_set_issuer_name(certificate, X509_get_subject_name(certificate));
+  X509_set_pubkey(certificate, key);
+  REQUIRE(X509_sign(certificate, key, EVP_sha256()) > 0);
+  std::FILE* out = std::fopen(certificate_file.c_str(), "w");
+  PEM_write_X509(out, certificate);
+  std::fclose(out);
+  out = std::fopen(key_file.c_str(), "w");
+  PEM_write_PrivateKey(out, key, nullptr, nullptr, 0, nullptr, nullptr);
+  std::fclose(out);
+  X509_free(certificate);
+  EVP_PKEY_free(key);
+}
+
+// One TLS connection from a client that trusts anybody.
+class TlsClient {
+ public:
+  TlsClient(const std::string& address, SSL_CTX* context, SSL_SESSION* session = nullptr)
+      : raw_(address), ssl_(SSL_new(context)) {
+    SSL_set_fd(ssl_, raw_.fd());
+    if (session != nullptr) SSL_set_session(ssl_, session);
+    connected = SSL_connect(ssl_) == 1;
+  }
+  TlsClient(const TlsClient&) = delete;
+  TlsClient& operator=(const TlsClient&) = delete;
+  ~TlsClient() {
+    SSL_shutdown(ssl_);
+    SSL_free(ssl_);
+  }
+  std::string ask(std::string_view bytes) {
+    if (SSL_write(ssl_, bytes.data(), static_cast<int>(bytes.size())) <= 0) return {};
+    std::string text;
+    char some[65536];
+    while (text.find("\r\n\r\n") == std::string::npos || !text.ends_with("\n")) {
+      const int got = SSL_read(ssl_, some, sizeof some);
+      if (got <= 0) return text;
+      text.append(some, static_cast<std::size_t>(got));
+    }
+    return text;
+  }
+  std::string peer_name() const {
+    X509* certificate = SSL_get1_peer_certificate(ssl_);
+    char name[64] = {};
+    X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, name, 64);
+    X509_free(certificate);
+    return name;
+  }
+  SSL* ssl() { return ssl_; }
+  bool connected = false;
+
+ private:
+  RawClient raw_;
+  SSL* ssl_;
+};
+
+struct ClientContext {
+  ClientContext() : context(SSL_CTX_new(TLS_client_method())) {}
+  ClientContext(const ClientContext&) = delete;
+  ClientContext& operator=(const ClientContext&) = delete;
+  ~ClientContext() { SSL_CTX_free(context); }
+  SSL_CTX* context;
+};
+
+struct TlsFixture {
+  TlsFixture() {
+    make_certificate(folder.file("server.pem"), folder.file("server.key"), "one");
+    make_certificate(folder.file("client.pem"), folder.file("client.key"), "client");
+    options.settings.tls = true;
+    options.settings.tls_settings.certificate_file = folder.file("server.pem");
+    options.settings.tls_settings.key_file = folder.file("server.key");
+  }
+  void present_client_certificate() {
+    REQUIRE(SSL_CTX_use_certificate_file(client.context, folder.file("client.pem").c_str(),
+                                         SSL_FILETYPE_PEM) == 1);
+    REQUIRE(SSL_CTX_use_PrivateKey_file(client.context, folder.file("client.key").c_str(),
+                                        SSL_FILETYPE_PEM) == 1);
+  }
+  Folder folder;
+  ServerOptions options;
+  ClientContext client;
+};
+
+bool served(std::string_view text) { return text.find("HTTP/1.1 200") == 0; }
+
+}  // namespace
+
+TEST_CASE_FIXTURE(TlsFixture, "tls: requests are served over 1.2 and 1.3, never below") {
+  const TestServer server(options);
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    SSL_CTX_set_min_proto_version(client.context, version);
+    SSL_CTX_set_max_proto_version(client.context, version);
+    TlsClient tls(server.address(), client.context);
+    REQUIRE(tls.connected);
+    CHECK(SSL_version(tls.ssl()) == version);
+    for (int i = 0; i < 3; ++i) CHECK(served(tls.ask(kGet)));
+  }
+  SSL_CTX_set_min_proto_version(client.context, TLS1_VERSION);
+  SSL_CTX_set_max_proto_version(client.context, TLS1_1_VERSION);
+  SSL_CTX_set_cipher_list(client.context, "ALL:@SECLEVEL=0");
+  CHECK_FALSE(TlsClient(server.address(), client.context).connected);
+}
+
+TEST_CASE_FIXTURE(TlsFixture, "tls: bodies and answers larger than a record arrive whole") {
+  const TestServer server(options);
+  TlsClient tls(server.address(), client.context);
+  const std::string text(300'000, 'x');
+  const std::string body = "{\"k\":\"" + text + "\"}";
+  const std::string answer =
+      tls.ask("POST /v1/a HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(body.size()) +
+              "\r\n\r\n" + body);
+  CHECK(served(answer));
+  CHECK(answer.find(text) != std::string::npos);
+  CHECK(served(tls.ask(kGet)));
+}
+
+TEST_CASE_FIXTURE(TlsFixture, "tls: sessions resume, also with client certificates requested") {
+  const TestServer server(options);
+  bool with_certificate = false;
+  SUBCASE("without a client certificate") {}
+  SUBCASE("with one") { with_certificate = true; }
+  if (with_certificate) present_client_certificate();
+  SSL_SESSION* session = nullptr;
+  {
+    TlsClient first(server.address(), client.context);
+    REQUIRE(first.connected);
+    CHECK(served(first.ask(kGet)));
+    session = SSL_get1_session(first.ssl());
+  }
+  TlsClient second(server.address(), client.context, session);
+  REQUIRE(second.connected);
+  CHECK(SSL_session_reused(second.ssl()) == 1);
+  CHECK(served(second.ask(kGet)));
+  SSL_SESSION_free(session);
+}
+
+TEST_CASE_FIXTURE(TlsFixture, "tls: client certificates are asked for, and demanded when told to") {
+  SUBCASE("asked for: an unknown one is accepted, and so is none") {
+    const TestServer server(options);
+    CHECK(served(TlsClient(server.address(), client.context).ask(kGet)));
+    present_client_certificate();
+    CHECK(served(TlsClient(server.address(), client.context).ask(kGet)));
+  }
+  SUBCASE("demanded") {
+    options.settings.tls_settings.require_client_certificate = true;
+    options.settings.tls_settings.client_ca_file = folder.file("client.pem");
+    const TestServer server(options);
+    CHECK_FALSE(served(TlsClient(server.address(), client.context).ask(kGet)));
+    present_client_certificate();
+    CHECK(served(TlsClient(server.address(), client.context).ask(kGet)));
+  }
+}
+
+TEST_CASE_FIXTURE(TlsFixture, "tls: reload presents the new certificate and keeps connections") {
+  const TestServer server(options);
+  TlsClient old(server.address(), client.context);
+  CHECK(old.peer_name() == "one");
+  make_certificate(folder.file("server.pem"), folder.file("server.key"), "two");
+  REQUIRE(server.listener->reload().ok());
+  CHECK(TlsClient(server.address(), client.context).peer_name() == "two");
+  CHECK(served(old.ask(kGet)));
+}
+
+TEST_CASE_FIXTURE(TlsFixture, "tls: a reload that fails keeps the certificate") {
+  const TestServer server(options);
+  std::filesystem::remove(folder.file("server.key"));
+  const Status reloaded = server.listener->reload();
+  REQUIRE_FALSE(reloaded.ok());
+  CHECK(reloaded.error().message.find("server.key") != std::string::npos);
+  CHECK(TlsClient(server.address(), client.context).peer_name() == "one");
+}
+
+TEST_CASE_FIXTURE(TlsFixture, "tls: a key of another certificate is refused when opening") {
+  options.settings.tls_settings.key_file = folder.file("client.key");
+  EchoCore core;
+  SystemClock clock;
+  NullLog log;
+  const auto listener =
+      server::Listener::open({options.settings}, options.limits, core, clock, log);
+  REQUIRE_FALSE(listener.ok());
+  CHECK(listener.error().message.find("client.key") != std::string::npos);
+}
+
+TEST_CASE_FIXTURE(TlsFixture, "tls: HTTP/1.1 is chosen from what a client offers") {
+  const TestServer server(options);
+  static constexpr unsigned char kOffer[] = "\x02h2\x08http/1.1";
+  SSL_CTX_set_alpn_protos(client.context, kOffer, sizeof kOffer - 1);
+  TlsClient tls(server.address(), client.context);
+  const unsigned char* chosen = nullptr;
+  unsigned size = 0;
+  SSL_get0_alpn_selected(tls.ssl(), &chosen, &size);
+  CHECK(std::string_view(reinterpret_cast<const char*>(chosen), size) == "http/1.1");
+}
+
+TEST_CASE_FIXTURE(TlsFixture, "tls: plain HTTP to a TLS port is told so") {
+  const TestServer server(options);
+  RawClient plain = server.connect();
+  plain.send(kGet);
+  const Reply reply = plain.reply();
+  CHECK(reply.status == 400);
+}
+
+TEST_CASE_FIXTURE(TlsFixture, "tls: a handshake that does not end is ended") {
+  options.limits.handshake = Millis(60);
+  const TestServer server(options);
+  RawClient silent = server.connect();
+  CHECK(silent.ended());
+  RawClient halfway = server.connect();
+  halfway.send("\x16\x03\x01");
+  CHECK(halfway.ended());
+  CHECK(served(TlsClient(server.address(), client.context).ask(kGet)));
+}

@@ -1,0 +1,222 @@
+#include <doctest/doctest.h>
+
+#include "api/server/wire.h"
+
+using namespace leasehold;
+using namespace leasehold::server;
+
+namespace {
+
+HttpMessage message(std::string_view method, std::string_view target, std::string_view body = {}) {
+  HttpMessage result;
+  result.method = method;
+  result.target = target;
+  result.body = body;
+  return result;
+}
+
+struct Read {
+  bool ok = false;
+  core::Request request;
+  WireError refusal;
+};
+Read read(const HttpMessage& from) {
+  Read result;
+  result.ok = read_request(from, {"10.0.0.1", 4711}, result.request, result.refusal);
+  return result;
+}
+
+void refuses(const HttpMessage& from, int status, std::string_view text) {
+  CAPTURE(from.method);
+  CAPTURE(from.target);
+  const Read result = read(from);
+  CHECK_FALSE(result.ok);
+  CHECK(result.refusal.status == status);
+  CHECK(result.refusal.message == text);
+}
+
+std::string path_of(std::string_view target) {
+  const Read result = read(message("GET", target));
+  CHECK_MESSAGE(result.ok, result.refusal.message);
+  return result.request.path;
+}
+
+std::string why_refused(std::string_view target) {
+  const Read result = read(message("GET", target));
+  CAPTURE(target);
+  CHECK_FALSE(result.ok);
+  CHECK(result.refusal.status == 400);
+  return result.refusal.message;
+}
+
+}  // namespace
+
+TEST_CASE("wire: each method is one operation") {
+  using core::Operation;
+  constexpr std::pair<std::string_view, Operation> kMethods[] = {
+      {"GET", Operation::read},   {"LIST", Operation::list},     {"POST", Operation::update},
+      {"PUT", Operation::update}, {"DELETE", Operation::remove}, {"HEAD", Operation::head},
+      {"HELP", Operation::help}};
+  for (const auto& [method, operation] : kMethods) {
+    const Read result = read(message(method, "/v1/a/b"));
+    CAPTURE(method);
+    REQUIRE(result.ok);
+    CHECK(result.request.operation == operation);
+    CHECK(result.request.path == (operation == Operation::list ? "a/b/" : "a/b"));
+    CHECK(result.request.remote_address == "10.0.0.1");
+    CHECK(result.request.remote_port == 4711);
+    CHECK_FALSE(result.request.internal);
+  }
+  for (const std::string_view method : {"SCAN", "OPTIONS", "TRACE", "get", "CONNECT", "BREW"})
+    refuses(message(method, "/v1/a"), 405, "");
+}
+
+TEST_CASE("wire: GET with list=true is LIST, with help it is HELP") {
+  using core::Operation;
+  for (const std::string_view yes : {"true", "1", "t", "T", "TRUE", "True"}) {
+    const std::string target = "/v1/a?list=" + std::string(yes) + "&after=x";
+    const Read result = read(message("GET", target));
+    REQUIRE(result.ok);
+    CHECK(result.request.operation == Operation::list);
+    CHECK(result.request.path == "a/");
+    CHECK(result.request.body.dump() == R"({"after":"x"})");
+  }
+  CHECK(read(message("GET", "/v1/a?list=false")).request.operation == Operation::read);
+  refuses(message("GET", "/v1/a?list=maybe"), 400, "");
+  refuses(message("GET", "/v1/a?scan=true"), 405, "");
+  CHECK(read(message("GET", "/v1/a?help=1")).request.operation == Operation::help);
+}
+
+TEST_CASE("wire: what is not under /v1/ is not here") {
+  for (const std::string_view target : {"/", "/v1", "/v1/", "/v2/a", "/ui/", "//v1/a", "*", "v1/a"})
+    refuses(message("GET", target), 404, "");
+  CHECK(path_of("http://vault:8200/v1/a/b?x=1") == "a/b");
+  CHECK(path_of("HTTPS://vault/v1/a") == "a");
+}
+
+TEST_CASE("wire: a path is decoded once, and canonical or refused") {
+  CHECK(path_of("/v1/secret/a%20b/c+d") == "secret/a b/c+d");
+  CHECK(path_of("/v1/secret/%61") == "secret/a");
+  CHECK(path_of("/v1/secret/%2561") == "secret/%61");
+  CHECK(path_of("/v1/secret/%C3%A4\xc3\xb6") == "secret/\xc3\xa4\xc3\xb6");
+  CHECK(path_of("/v1/sys/mounts/") == "sys/mounts/");
+  CHECK(path_of("/v1/a/...") == "a/...");
+  CHECK(path_of("/v1/a/..b/.c") == "a/..b/.c");
+
+  const std::string relative = "the path has a relative segment ('.' or '..')";
+  for (const std::string_view target :
+       {"/v1/sys/../sys/mounts", "/v1/..", "/v1/a/.", "/v1/./a", "/v1/a/%2e%2e/b", "/v1/a/%2E/b",
+        "/v1/a/.%2e", "/v1/../../etc", "/v1/a/../"})
+    CHECK(why_refused(target) == relative);
+  const std::string empty = "the path has an empty segment ('//')";
+  for (const std::string_view target : {"/v1/a//b", "/v1//a", "/v1/a//", "/v1//"})
+    CHECK(why_refused(target) == empty);
+  for (const std::string_view target : {"/v1/a%2Fb", "/v1/a%2fb", "/v1/%2f", "/v1/a/..%2Fb"})
+    CHECK(why_refused(target).find("encoded slash") != std::string::npos);
+  for (const std::string_view target : {"/v1/a%", "/v1/a%2", "/v1/a%zz", "/v1/a%%"})
+    CHECK(why_refused(target) == "the path holds a malformed percent-encoding");
+}
+
+TEST_CASE("wire: a path is printable text") {
+  const std::string unprintable = "the path holds a character that cannot be printed";
+  for (const std::string_view target :
+       {"/v1/a%00b", "/v1/a%0ab", "/v1/a%0d", "/v1/a%7f", "/v1/a%1b", "/v1/a%09", "/v1/a%C2%85",
+        "/v1/a%C2%A0", "/v1/a%E2%80%AEb", "/v1/a%E2%80%8Bb", "/v1/a%EF%BB%BF", "/v1/a%E2%81%A0",
+        "/v1/a%C2%AD", "/v1/a%E3%80%80", "/v1/a%F3%A0%80%81", "/v1/a%EE%80%80"})
+    CHECK(why_refused(target) == unprintable);
+  const std::string not_utf8 = "the path is not valid UTF-8";
+  for (const std::string_view target :
+       {"/v1/a%80", "/v1/a%C0%AF", "/v1/a%C3", "/v1/a%ED%A0%80", "/v1/a%F4%90%80%80", "/v1/a%FF",
+        "/v1/a%E0%80%AF", "/v1/a\xff"})
+    CHECK(why_refused(target) == not_utf8);
+}
+
+TEST_CASE("wire: a write to a folder is refused, a list of one is not") {
+  const std::string text = "cannot write to a path ending in '/'";
+  refuses(message("POST", "/v1/a/", "{}"), 400, text);
+  refuses(message("PUT", "/v1/a/"), 400, text);
+  CHECK(read(message("LIST", "/v1/a/")).request.path == "a/");
+  CHECK(read(message("DELETE", "/v1/a/")).ok);
+}
+
+TEST_CASE("wire: the query is the data of reads, lists and deletes") {
+  const Read get = read(message("GET", "/v1/a?version=2&x=a%20b+c&x=d&flag&=e&&"));
+  CHECK(get.request.body.dump() == R"({"":"e","flag":"","version":"2","x":["a b c","d"]})");
+  CHECK(read(message("DELETE", "/v1/a?k=v", R"({"ignored":1})")).request.body.dump() ==
+        R"({"k":"v"})");
+  CHECK(read(message("LIST", "/v1/a?after=b")).request.body.dump() == R"({"after":"b"})");
+  CHECK(read(message("GET", "/v1/a")).request.body.is_null());
+  CHECK(read(message("POST", "/v1/a?k=v", "")).request.body.is_null());
+  refuses(message("GET", "/v1/a?k=%zz"), 400, "malformed query string");
+  std::string many = "/v1/a?";
+  for (int i = 0; i < 2000; ++i) many += "a&";
+  refuses(message("GET", many), 400, "malformed query string");
+}
+
+TEST_CASE("wire: the token header wins over a bearer token") {
+  HttpMessage from = message("GET", "/v1/a");
+  CHECK(read(from).request.token.empty());
+  from.authorization = "Bearer  two ";
+  CHECK(read(from).request.token == "two");
+  from.token = "one";
+  CHECK(read(from).request.token == "one");
+}
+
+TEST_CASE("wire: the wrap header is a duration") {
+  HttpMessage from = message("GET", "/v1/a");
+  const auto ttl = [&from](std::string_view text) {
+    from.wrap_ttl = text;
+    const Read result = read(from);
+    CHECK(result.ok);
+    return result.request.wrap_ttl ? result.request.wrap_ttl->count() : -1;
+  };
+  CHECK(ttl("60") == 60);
+  CHECK(ttl("5m") == 300);
+  CHECK(ttl("0") == -1);
+  CHECK(ttl("") == -1);
+  from.wrap_ttl = "soon";
+  refuses(from, 400, "error parsing X-Vault-Wrap-TTL header: time: invalid duration \"soon\"");
+  from.wrap_ttl = "-5s";
+  refuses(from, 400,
+          "error parsing X-Vault-Wrap-TTL header: requested wrap ttl cannot be negative");
+}
+
+TEST_CASE("wire: a body is a JSON object, a form, or nothing") {
+  CHECK(read(message("POST", "/v1/a", R"( {"k": 1} )")).request.body.dump() == R"({"k":1})");
+  CHECK(read(message("POST", "/v1/a", "")).request.body.is_null());
+  CHECK(read(message("POST", "/v1/a", " \n")).request.body.is_null());
+  CHECK(read(message("POST", "/v1/a", "null")).request.body.is_null());
+  refuses(message("POST", "/v1/a", "[1,2]"), 400,
+          "failed to decode JSON input: json: cannot unmarshal array into Go value of type "
+          "map[string]interface {}");
+  refuses(message("PUT", "/v1/a", "7"), 400,
+          "failed to decode JSON input: json: cannot unmarshal number into Go value of type "
+          "map[string]interface {}");
+  refuses(message("POST", "/v1/a", "{\"a\": "), 400, "failed to decode JSON input: unexpected EOF");
+  HttpMessage form = message("POST", "/v1/a", "k=v+w&k2=%41");
+  form.content_type = "application/x-www-form-urlencoded; charset=utf-8";
+  CHECK(read(form).request.body.dump() == R"({"k":"v w","k2":"A"})");
+  form.body = R"({"json":true})";  // what curl -d sends
+  CHECK(read(form).request.body.dump() == R"({"json":true})");
+  form.body = "k=%4";
+  refuses(form, 400, "malformed form");
+}
+
+TEST_CASE("wire: PATCH demands its content type") {
+  HttpMessage from = message("PATCH", "/v1/a", "{}");
+  from.content_type = "application/json";
+  refuses(from, 415,
+          "PATCH requires Content-Type of application/merge-patch+json, provided application/json");
+  from.content_type = "application/merge-patch+json; charset=utf-8";
+  CHECK(read(from).request.operation == core::Operation::patch);
+}
+
+TEST_CASE("wire: there is no namespace but the root") {
+  HttpMessage from = message("GET", "/v1/a");
+  for (const std::string_view root : {"", "/", "root"}) {
+    from.name_space = root;
+    CHECK(read(from).ok);
+  }
+  from.name_space = "team-a/";
+  refuses(from, 404, "namespace not found");
+}
