@@ -65,10 +65,11 @@ Result<std::unique_ptr<seal::Protector>> make_tpm(Stanza& stanza,
   VAULT_TRY_ASSIGN(names.reenrolls, stanza.flag("reenroll", false));
   VAULT_TRY(stanza.finish());
   // Said now, with the line, rather than when the key host refuses it.
-  for (const char* key : {"pcr_policy_key", "pin_source"})
-    if (!setting(settings, key).empty())
-      return failure(Code::invalid, stanza.where(key) + ": seal \"tpm\" does not support " + key +
-                                        " yet; remove it, and bind to PCRs with pcrs = \"7+14\"");
+  if (stanza.has("pcr_policy_key"))
+    return failure(Code::invalid,
+                   stanza.where("pcr_policy_key") +
+                       ": seal \"tpm\" does not support pcr_policy_key yet; remove it, "
+                       "and bind to PCRs with pcrs = \"7+14\"");
   if (setting(settings, "device").empty())
     settings.push_back({"device", SecretBytes("/dev/tpmrm0")});
   names.description = "the TPM at " + setting(settings, "device");

@@ -139,6 +139,22 @@ TEST_CASE("devices: a changed PCR closes the slot, and reenroll accepts the new 
   CHECK(machine.start(tpm_stanza(tpm, "pcrs = \"7\""))->open_with_devices());
 }
 
+TEST_CASE("devices: a replaced TPM is not taken in because another device opened") {
+  Machine machine;
+  SwTpm tpm;
+  SoftHsm hsm;
+  hsm.create_key("root");
+  machine.state_folder = hsm.state_folder();
+  initialize(*machine.start(tpm_stanza(tpm) + token_stanza(hsm)));
+  tpm.replace();
+  const auto seal = machine.start(tpm_stanza(tpm) + token_stanza(hsm));
+  auto opened = seal->open_with_devices();
+  REQUIRE(opened);
+  seal->enroll_missing(*opened);
+  CHECK(seal->status().slots[0].state == DeviceState::replaced);
+  CHECK(seal->status().slots[0].generation == 1);
+}
+
 TEST_CASE("devices: a TPM added to the configuration gets a slot at the next unseal") {
   Machine machine;
   SwTpm tpm;
@@ -204,7 +220,7 @@ TEST_CASE("stanzas: what is wrong is named with file and line") {
   };
   CHECK(message("seal \"abacus\" {}").find("there is no seal \"abacus\"") != std::string::npos);
   CHECK(message("seal \"tpm\" {\n typo = 1\n}").find("vault.hcl:2") == 0);
-  CHECK(message("seal \"tpm\" {\n pin_source = \"file:/x\"\n}").find("not support pin_source") !=
+  CHECK(message("seal \"tpm\" {\n pcr_policy_key = \"/x\"\n}").find("not support pcr_policy_key") !=
         std::string::npos);
   CHECK(message("seal \"tpm\" {}\nseal \"tpm\" {}").find("a second seal") != std::string::npos);
   CHECK(message("seal \"pkcs11\" {\n key_label = \"x\"\n}").find("needs lib") != std::string::npos);

@@ -8,6 +8,7 @@
 
 using namespace leasehold;
 using namespace leasehold::keyhost;
+using leasehold::testing::settings;
 using leasehold::testing::stored;
 using leasehold::testing::SwTpm;
 
@@ -19,7 +20,10 @@ struct Fixture {
   SwTpm tpm;
 
   std::unique_ptr<Device> device(std::vector<unsigned> pcrs = {}, tpm::Tap tap = {}) {
-    return make_tpm_device(tpm.device(), std::move(pcrs), random, std::move(tap));
+    return make_tpm_device({tpm.device(), std::move(pcrs), {}, std::move(tap)}, random);
+  }
+  std::unique_ptr<Device> device_with_pin(const std::string& pin, tpm::Tap tap = {}) {
+    return make_tpm_device({tpm.device(), {7}, settings({{"pin", pin}}), std::move(tap)}, random);
   }
   Deadline soon(int ms = 20'000) { return Deadline(clock, Millis(ms)); }
   seal::Enrolled enroll(std::vector<unsigned> pcrs = {}) {
@@ -28,7 +32,9 @@ struct Fixture {
     return enrolled;
   }
   seal::Recovered recover(const seal::Enrolled& enrolled) {
-    return device()->recover(stored(enrolled), soon());
+    const auto slot = tpm::SlotPolicy::deserialize(enrolled.policy);
+    return device(slot.ok() ? tpm::indexes_of(slot->pcrs) : std::vector<unsigned>())
+        ->recover(stored(enrolled), soon());
   }
 };
 
@@ -154,6 +160,58 @@ TEST_CASE("tpm: the slot's key never crosses the bus in clear") {
   }
 }
 
+TEST_CASE("tpm: a slot with a PIN needs it, and never says it on the bus") {
+  Fixture fixture;
+  std::vector<Bytes> messages;
+  const tpm::Tap tap = [&](tpm::Direction, ByteView message) {
+    messages.push_back(to_bytes(message));
+  };
+  const std::string pin = "0123456789abcdef0123456789abcdef";
+  const auto device = fixture.device_with_pin(pin, tap);
+  const auto enrolled = device->enroll({}, fixture.soon());
+  REQUIRE_MESSAGE(enrolled.answer.ok(), enrolled.answer.message, " ", enrolled.answer.detail);
+  const auto opened = device->recover(stored(enrolled), fixture.soon());
+  CHECK(opened.answer.state == DeviceState::ok);
+  CHECK(opened.kek == enrolled.kek);
+  const auto salt = tpm::SlotPolicy::deserialize(enrolled.policy)->pin_salt;
+  const auto auth = crypto::hkdf(as_bytes(pin), salt, "leasehold tpm pin", 32);
+  for (const Bytes& message : messages) {
+    CHECK_FALSE(contains(message, enrolled.kek.reveal()));
+    CHECK_FALSE(contains(message, auth.reveal().first(16)));
+    CHECK_FALSE(contains(message, as_bytes(pin).first(16)));
+  }
+
+  // Any number of wrong tries locks nothing.
+  for (int i = 0; i < 5; ++i) {
+    const auto wrong = fixture.device_with_pin("another PIN of sufficient length")
+                           ->recover(stored(enrolled), fixture.soon());
+    CHECK(wrong.answer.state == DeviceState::auth);
+    CHECK(says(wrong.answer, "is not the one the slot was made with"));
+  }
+  CHECK(says(fixture.recover(enrolled).answer, "made with a PIN"));
+  CHECK(fixture.device_with_pin(pin)->recover(stored(enrolled), fixture.soon()).kek ==
+        enrolled.kek);
+  CHECK(fixture.tpm.loaded() == 0);
+  fixture.tpm.extend(7);
+  CHECK(fixture.device_with_pin(pin)->recover(stored(enrolled), fixture.soon()).answer.state ==
+        DeviceState::policy);
+}
+
+TEST_CASE("tpm: a short PIN is refused") {
+  Fixture fixture;
+  const auto refused = fixture.device_with_pin("1234")->enroll({}, fixture.soon());
+  CHECK(refused.answer.state == DeviceState::auth);
+  CHECK(says(refused.answer, "at least 20 characters"));
+}
+
+TEST_CASE("tpm: a stanza that changed since the slot was made is told, and the slot opens") {
+  Fixture fixture;
+  const auto enrolled = fixture.enroll({7});
+  const auto found = fixture.device({7, 14})->recover(stored(enrolled), fixture.soon());
+  CHECK(found.answer.state == DeviceState::degraded);
+  CHECK(found.kek == enrolled.kek);
+}
+
 TEST_CASE("tpm: nothing stays loaded, after success and after failure") {
   Fixture fixture;
   const auto enrolled = fixture.enroll({14});
@@ -187,9 +245,9 @@ TEST_CASE("tpm: PCRs that protect nothing are refused") {
 TEST_CASE("tpm: a device string that is not understood is refused") {
   SystemClock clock;
   SystemRandom random;
-  const auto device = make_tpm_device("tabrmd:", {}, random, {});
+  const auto device = make_tpm_device({"tabrmd:"}, random);
   const auto found = device->random(8, Deadline(clock, Millis(100)));
   CHECK(found.answer.state == DeviceState::unsupported);
-  const auto missing = make_tpm_device("/dev/there-is-no-tpm", {}, random, {});
+  const auto missing = make_tpm_device({"/dev/there-is-no-tpm"}, random);
   CHECK(missing->random(8, Deadline(clock, Millis(100))).answer.state == DeviceState::absent);
 }

@@ -25,23 +25,27 @@ Result<SlotRecord> Seal::enroll(Protector& protector, SlotRecord slot, const cry
   return slot;
 }
 
-// The record to enroll `protector` into: a new one, or the next generation of a slot whose device
-// is no longer the one it was made for. Absent when nothing is to do.
+// The record to enroll `protector` into: a new one, or the next generation of a slot that its
+// device opens no more. Absent when nothing is to do. A device that was replaced is taken in only
+// when share holders opened the vault: else whoever swaps one device waits for another to let his
+// own in.
 std::optional<SlotRecord> Seal::wanted_slot(const Protector& protector,
-                                            const StoreId& store) const {
+                                            const Opened& opened) const {
   MutexLock lock(state_->mutex);
   const auto& slots = state_->records->slots;
   const auto same_kind = [&](const SlotRecord& slot) { return slot.kind == protector.kind(); };
   const auto slot = std::find_if(slots.begin(), slots.end(), same_kind);
   if (slot == slots.end()) {
     if (slots.size() >= kSlotsMax) return std::nullopt;
-    return new_slot(store, protector.kind(), random_);
+    return new_slot(opened.store.id, protector.kind(), random_);
   }
   const auto answer = state_->answers.find(slot->id);
   if (answer == state_->answers.end()) return std::nullopt;
   const DeviceState state = answer->second.state;
-  const bool outdated = state == DeviceState::policy || state == DeviceState::tampered;
-  if (state != DeviceState::replaced && !(outdated && protector.reenrolls())) return std::nullopt;
+  const bool replaced = state == DeviceState::replaced && opened.degraded;
+  const bool outdated = state == DeviceState::policy || state == DeviceState::tampered ||
+                        state == DeviceState::degraded || state == DeviceState::replaced;
+  if (!replaced && !(outdated && protector.reenrolls())) return std::nullopt;
   SlotRecord next = *slot;
   ++next.generation;
   return next;
@@ -62,7 +66,7 @@ void Seal::keep(const SlotRecord& slot) {
 void Seal::enroll_missing(Opened& opened, Millis timeout) {
   MutexLock changing(state_->changing);
   for (const auto& protector : protectors_) {
-    auto wanted = wanted_slot(*protector, opened.store.id);
+    auto wanted = wanted_slot(*protector, opened);
     if (!wanted) continue;
     auto slot = enroll(*protector, std::move(*wanted), opened.root, timeout);
     Status written = slot.ok() ? Status() : Status(slot.error());

@@ -136,7 +136,7 @@ class Seal {
                             Millis timeout);
   Result<std::vector<SlotRecord>> make_slots(const InitOptions& options, const StoreId& store,
                                              const crypto::Key& root, Initialized& out);
-  std::optional<SlotRecord> wanted_slot(const Protector& protector, const StoreId& store) const;
+  std::optional<SlotRecord> wanted_slot(const Protector& protector, const Opened& opened) const;
   void verify_authorizing(const Records& records, const crypto::Key& registry_key);
   void remember(const SlotId& id, DeviceAnswer answer);
   void keep(const SlotRecord& slot);

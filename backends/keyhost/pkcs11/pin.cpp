@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <fstream>
 
 #include "vault/base/encoding.h"
@@ -13,75 +12,12 @@
 namespace leasehold::keyhost::pkcs11 {
 namespace {
 
-constexpr std::size_t kPinMax = 256;
-
-class File {
- public:
-  File(const std::string& path, int flags, mode_t mode = 0)
-      : fd_(::open(path.c_str(), flags | O_CLOEXEC, mode)) {}
-  ~File() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  int fd() const { return fd_; }
-
- private:
-  const int fd_;
-};
-
-Result<Pin> read_pin_file(const std::string& path) {
-  const File file(path, O_RDONLY);
-  struct stat found {};
-  if (file.fd() < 0 || ::fstat(file.fd(), &found) != 0)
-    return failure(Code::invalid, "cannot read the PIN file " + path);
-  if ((found.st_mode & (S_IRWXG | S_IRWXO)) != 0)
-    return failure(Code::invalid,
-                   "others can read the PIN file " + path + ": run chmod 600 " + path);
-  Pin pin;
-  pin.inode = found.st_ino;
-  pin.modified = found.st_mtim.tv_sec * 1'000'000'000 + found.st_mtim.tv_nsec;
-  SecretBytes buffer(kPinMax + 2);
-  const ssize_t size = ::read(file.fd(), buffer.writable().data(), buffer.size());
-  ByteView text = buffer.reveal().first(static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
-  if (!text.empty() && text.back() == '\n') text = text.first(text.size() - 1);
-  if (text.empty() || text.size() > kPinMax)
-    return failure(Code::invalid, "the PIN file " + path + " is empty or too long");
-  pin.text = SecretBytes(text);
-  return pin;
-}
-
-Result<Pin> pin_from_environment(const std::string& name) {
-  const char* const value = std::getenv(name.c_str());
-  if (value == nullptr)
-    return failure(Code::invalid, "pin_source: the environment variable " + name + " is not set");
-  Pin pin;
-  pin.text = SecretBytes(std::string_view(value));
-  return pin;
-}
-
 void sync_directory(const std::string& path) {
   const File directory(path, O_RDONLY | O_DIRECTORY);
   if (directory.fd() >= 0) ::fsync(directory.fd());
 }
 
 }  // namespace
-
-Result<Pin> read_pin(const Settings& settings) {
-  for (const seal::Setting& each : settings) {
-    if (each.name != "pin") continue;
-    Pin pin;
-    pin.text = each.value.clone();
-    return pin;
-  }
-  const std::string source = setting(settings, "pin_source");
-  if (source.compare(0, 4, "env:") == 0) return pin_from_environment(source.substr(4));
-  const std::string path = source.compare(0, 5, "file:") == 0 ? source.substr(5) : source;
-  if (path.empty() || path[0] != '/')
-    return failure(Code::invalid,
-                   "seal \"pkcs11\" needs pin_source = \"file:/path\" or \"env:NAME\", or pin");
-  return read_pin_file(path);
-}
 
 PinLatch::PinLatch(std::string directory, std::string_view device)
     : directory_(std::move(directory)),
@@ -94,7 +30,7 @@ std::string PinLatch::mark_of(const Pin& pin) const {
 Status PinLatch::before_try(const Pin& pin) {
   const std::string mark = mark_of(pin);
   std::string last = marked_;
-  if (last.empty() && !directory_.empty()) std::getline(std::ifstream(path_), last);
+  if (!directory_.empty()) last = written();
   if (last == mark) {
     std::string way = "restart the vault";
     if (!directory_.empty()) way = "remove " + path_;
@@ -109,6 +45,13 @@ Status PinLatch::before_try(const Pin& pin) {
   }
   marked_ = mark;
   return {};
+}
+
+std::string PinLatch::written() const {
+  std::ifstream file(path_);
+  std::string mark;
+  std::getline(file, mark);
+  return mark;
 }
 
 Status PinLatch::write(const std::string& mark) const {

@@ -86,25 +86,39 @@ bool read_pcrs(Esys& tpm, const std::vector<unsigned>& pcrs, PcrValues& out) {
   return true;
 }
 
-crypto::Digest policy_digest(const PcrValues& values) {
-  seal::Writer code;
-  code.raw(crypto::Digest{});
-  code.number(TPM2_CC_PolicyCommandCode, 4);
-  code.number(TPM2_CC_Unseal, 4);
-  const crypto::Digest first = crypto::sha256(code.take().reveal());
-  if (values.empty()) return first;
+namespace {
+
+// Each policy command extends the digest with itself: H(before | command | arguments).
+crypto::Digest extended(const crypto::Digest& before, TPM2_CC command, ByteView arguments) {
+  std::uint8_t code[4];
+  put_be(code, command, sizeof code);
+  Bytes head = to_bytes(before);
+  append(head, code);
+  return crypto::sha256(head, arguments);
+}
+
+Bytes pcr_arguments(const PcrValues& values) {
   crypto::Sha256 all;
   for (const PcrValue& value : values) all.update(value.digest);
-  seal::Writer pcrs;
-  pcrs.raw(first);
-  pcrs.number(TPM2_CC_PolicyPCR, 4);
-  pcrs.number(1, 4);
-  pcrs.number(TPM2_ALG_SHA256, 2);
-  pcrs.number(kSelectBytes, 1);
   const TPML_PCR_SELECTION selection = selection_of(indexes_of(values));
-  pcrs.raw({selection.pcrSelections[0].pcrSelect, kSelectBytes});
-  pcrs.raw(all.finish());
-  return crypto::sha256(pcrs.take().reveal());
+  seal::Writer out;
+  out.number(1, 4);
+  out.number(TPM2_ALG_SHA256, 2);
+  out.number(kSelectBytes, 1);
+  out.raw({selection.pcrSelections[0].pcrSelect, kSelectBytes});
+  out.raw(all.finish());
+  return out.take_public();
+}
+
+}  // namespace
+
+crypto::Digest policy_digest(const PcrValues& values, bool with_pin) {
+  std::uint8_t unseal[4];
+  put_be(unseal, TPM2_CC_Unseal, sizeof unseal);
+  crypto::Digest digest = extended({}, TPM2_CC_PolicyCommandCode, unseal);
+  if (!values.empty()) digest = extended(digest, TPM2_CC_PolicyPCR, pcr_arguments(values));
+  if (with_pin) digest = extended(digest, TPM2_CC_PolicyAuthValue, {});
+  return digest;
 }
 
 std::string differing(const PcrValues& recorded, const PcrValues& now) {

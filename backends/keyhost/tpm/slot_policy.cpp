@@ -7,6 +7,7 @@ namespace {
 
 constexpr std::uint8_t kFormat = 1;
 constexpr std::size_t kNameMax = 68;
+constexpr std::size_t kSaltMax = 64;
 constexpr std::size_t kAreaMax = 2048;
 
 }  // namespace
@@ -21,6 +22,7 @@ Bytes SlotPolicy::serialize() const {
     out.number(pcr.index, 1);
     out.raw(pcr.digest);
   }
+  out.bytes(pin_salt, 1);
   out.bytes(public_area, 2);
   out.bytes(private_area, 2);
   return out.take_public();
@@ -44,6 +46,7 @@ Result<SlotPolicy> SlotPolicy::deserialize(ByteView bytes) {
     last = pcr.index;
     policy.pcrs.push_back(pcr);
   }
+  policy.pin_salt = to_bytes(in.bytes(1, kSaltMax));
   policy.public_area = to_bytes(in.bytes(2, kAreaMax));
   policy.private_area = to_bytes(in.bytes(2, kAreaMax));
   if (!known || !in.finished() || !rising || source < 1 || source > 3)

@@ -11,6 +11,7 @@ struct SlotPolicy {
   KeySource source = KeySource::empty;
   Bytes key_name;      // of the storage key
   PcrValues pcrs;      // as they were; rising indexes
+  Bytes pin_salt;      // of a slot with a PIN; else empty
   Bytes public_area;   // TPM2B_PUBLIC of the sealed object
   Bytes private_area;  // TPM2B_PRIVATE
 

@@ -2,6 +2,7 @@
 
 #include <tss2/tss2_mu.h>
 
+#include "backends/keyhost/pin_source.h"
 #include "backends/keyhost/tpm/slot_policy.h"
 #include "vault/base/encoding.h"
 
@@ -12,6 +13,8 @@ using namespace tpm;
 
 constexpr int kPcrTries = 5;
 constexpr std::size_t kRandomStep = 32;
+constexpr std::size_t kPinSaltSize = 16;
+constexpr std::size_t kPinMin = 20;
 
 template <class Area>
 using Marshal = TSS2_RC (*)(const Area*, std::uint8_t*, std::size_t, std::size_t*);
@@ -46,13 +49,27 @@ TPM2B_PUBLIC sealed_template(const crypto::Digest& policy) {
   return whole;
 }
 
-bool create_sealed(Esys& tpm, const Handle& parent, const SecretBytes& payload, SlotPolicy& slot) {
+// 32 bytes for the TPM from a PIN of any length. Some stacks trim zeros behind, so none are left.
+SecretBytes auth_of(const Pin& pin, const Bytes& salt) {
+  SecretBytes auth = crypto::hkdf(pin.text.reveal(), salt, "leasehold tpm pin", 32);
+  while (!auth.empty() && auth.reveal().back() == 0) auth.resize(auth.size() - 1);
+  return auth;
+}
+
+void copy_auth(const SecretBytes& auth, TPM2B_AUTH& out) {
+  out.size = static_cast<UINT16>(auth.size());
+  std::copy_n(auth.reveal().data(), auth.size(), out.buffer);
+}
+
+bool create_sealed(Esys& tpm, const Handle& parent, const SecretBytes& payload,
+                   const SecretBytes& auth, SlotPolicy& slot) {
   Handle session(tpm);
   if (!start_session(tpm, TPM2_SE_HMAC, parent.get(), session)) return false;
   TPM2B_SENSITIVE_CREATE secret{};
   secret.sensitive.data.size = static_cast<UINT16>(payload.size());
   std::copy_n(payload.reveal().data(), payload.size(), secret.sensitive.data.buffer);
-  const TPM2B_PUBLIC wanted = sealed_template(policy_digest(slot.pcrs));
+  copy_auth(auth, secret.sensitive.userAuth);
+  const TPM2B_PUBLIC wanted = sealed_template(policy_digest(slot.pcrs, !auth.empty()));
   const TPM2B_DATA outside{};
   const TPML_PCR_SELECTION no_pcrs{};
   Owned<TPM2B_PRIVATE> made_private;
@@ -110,12 +127,18 @@ bool satisfy_policy(Esys& tpm, const Handle& session, const SlotPolicy& slot) {
                                 &current, &selection),
                  "check the PCRs"))
     return false;
+  if (!slot.pin_salt.empty() &&
+      !tpm.check(
+          Esys_PolicyAuthValue(context, session.get(), ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE),
+          "ask for the PIN"))
+    return false;
   Owned<TPM2B_DIGEST> digest;
   if (!tpm.check(Esys_PolicyGetDigest(context, session.get(), ESYS_TR_NONE, ESYS_TR_NONE,
                                       ESYS_TR_NONE, digest.out()),
                  "tell the policy"))
     return false;
-  if (compare({digest->buffer, digest->size}, policy_digest(slot.pcrs)) != 0)
+  if (compare({digest->buffer, digest->size}, policy_digest(slot.pcrs, !slot.pin_salt.empty())) !=
+      0)
     return policy_differs(tpm, slot);
   return true;
 }
@@ -139,9 +162,18 @@ bool unseal_once(Esys& tpm, const Handle& parent, const Handle& object, const Sl
   return true;
 }
 
-bool unseal(Esys& tpm, const Handle& parent, const SlotPolicy& slot, SecretBytes& payload) {
+bool set_auth(Esys& tpm, const Handle& object, const SecretBytes& auth) {
+  TPM2B_AUTH value{};
+  copy_auth(auth, value);
+  const TSS2_RC rc = Esys_TR_SetAuth(tpm.context(), object.get(), &value);
+  wipe(&value, sizeof value);
+  return tpm.check(rc, "take the PIN");
+}
+
+bool unseal(Esys& tpm, const Handle& parent, const SlotPolicy& slot, const SecretBytes& auth,
+            SecretBytes& payload) {
   Handle object(tpm);
-  if (!load_sealed(tpm, parent, slot, object)) return false;
+  if (!load_sealed(tpm, parent, slot, object) || !set_auth(tpm, object, auth)) return false;
   for (int left = kPcrTries; left > 0; --left) {
     bool again = false;
     if (unseal_once(tpm, parent, object, slot, payload, again)) return true;
@@ -153,11 +185,10 @@ bool unseal(Esys& tpm, const Handle& parent, const SlotPolicy& slot, SecretBytes
 
 class TpmDevice final : public Device {
  public:
-  TpmDevice(std::string device, std::vector<unsigned> pcrs, Random& random, Tap tap)
-      : device_(std::move(device)), pcrs_(std::move(pcrs)), random_(random), tap_(std::move(tap)) {}
+  TpmDevice(TpmOptions options, Random& random) : options_(std::move(options)), random_(random) {}
 
   seal::Enrolled enroll(const SlotContext&, const Deadline& deadline) override {
-    Esys tpm(device_, deadline, tap_);
+    Esys tpm(options_.device, deadline, options_.tap);
     seal::Enrolled out;
     SlotPolicy slot;
     SecretBytes kek(crypto::kKeySize);
@@ -175,20 +206,21 @@ class TpmDevice final : public Device {
   seal::Recovered recover(const StoredSlot& stored, const Deadline& deadline) override {
     const auto slot = SlotPolicy::deserialize(stored.policy);
     if (!slot.ok()) return {answer(DeviceState::tampered, slot.error().message), {}};
-    Esys tpm(device_, deadline, tap_);
+    Esys tpm(options_.device, deadline, options_.tap);
     Handle parent(tpm);
+    SecretBytes auth;
     seal::Recovered out;
     if (tpm.ok() && same_storage_key(tpm, slot->source, slot->key_name, parent) &&
-        unseal(tpm, parent, *slot, out.kek))
-      out.answer.state = DeviceState::ok;
+        find_auth(tpm, *slot, auth) && unseal(tpm, parent, *slot, auth, out.kek))
+      out.answer = compared_with_configuration(*slot);
     else
-      out.answer = tpm.trouble();
+      out.answer = worded(tpm.trouble(), *slot);
     return out;
   }
 
   // The TPM gives at most a digest's worth at a time, silently.
   seal::Recovered random(std::size_t count, const Deadline& deadline) override {
-    Esys tpm(device_, deadline, tap_);
+    Esys tpm(options_.device, deadline, options_.tap);
     seal::Recovered out;
     while (tpm.ok() && out.kek.size() < count) {
       Owned<TPM2B_DIGEST> bytes;
@@ -209,40 +241,77 @@ class TpmDevice final : public Device {
 
  private:
   // Seals, and unseals again at once: a slot that does not open must not be written.
-  bool make(Esys& tpm, const SecretBytes& kek, SlotPolicy& slot, std::string& identity) const {
+  bool make(Esys& tpm, const SecretBytes& kek, SlotPolicy& slot, std::string& identity) {
     identity = "TPM " + describe(tpm);
+    SecretBytes auth;
+    if (!options_.pin.empty()) {
+      slot.pin_salt.resize(kPinSaltSize);
+      random_.fill(slot.pin_salt);
+    }
     Handle parent(tpm);
-    if (!tpm.ok() || !any_storage_key(tpm, parent, slot.source, slot.key_name) ||
-        !read_pcrs(tpm, pcrs_, slot.pcrs) || !create_sealed(tpm, parent, kek, slot))
+    if (!tpm.ok() || !find_auth(tpm, slot, auth) ||
+        !any_storage_key(tpm, parent, slot.source, slot.key_name) ||
+        !read_pcrs(tpm, options_.pcrs, slot.pcrs) || !create_sealed(tpm, parent, kek, auth, slot))
       return false;
     identity += ", storage key " + hex(ByteView(slot.key_name).first(10));
     SecretBytes again;
-    if (!unseal(tpm, parent, slot, again)) return false;
+    if (!unseal(tpm, parent, slot, auth, again)) return false;
     return again == kek ||
            tpm.fail(DeviceState::failed, "the TPM gave back something else than it was given");
   }
 
-  const std::string device_;
-  const std::vector<unsigned> pcrs_;
+  // Nothing for a slot without a PIN.
+  bool find_auth(Esys& tpm, const SlotPolicy& slot, SecretBytes& auth) const {
+    if (slot.pin_salt.empty()) return true;
+    if (options_.pin.empty())
+      return tpm.fail(DeviceState::auth,
+                      "the slot was made with a PIN: give its pin_source in the seal stanza");
+    const auto pin = read_pin(options_.pin);
+    if (!pin.ok()) return tpm.fail(DeviceState::auth, pin.error().message);
+    if (pin->text.size() < kPinMin)
+      return tpm.fail(DeviceState::auth,
+                      "the PIN must have at least 20 characters, as the TPM does not count tries: "
+                      "openssl rand -hex 16 makes one");
+    auth = auth_of(*pin, slot.pin_salt);
+    return true;
+  }
+
+  static DeviceAnswer worded(DeviceAnswer trouble, const SlotPolicy& slot) {
+    if (trouble.state == DeviceState::auth && !trouble.detail.empty() && !slot.pin_salt.empty())
+      trouble.message = "the PIN that pin_source gives is not the one the slot was made with";
+    return trouble;
+  }
+
+  // A slot keeps what it was made with; a changed stanza must not look as if it had done something.
+  DeviceAnswer compared_with_configuration(const SlotPolicy& slot) const {
+    const bool same =
+        indexes_of(slot.pcrs) == options_.pcrs && slot.pin_salt.empty() == options_.pin.empty();
+    if (same) return {DeviceState::ok, {}, {}};
+    return answer(DeviceState::degraded,
+                  "the slot was made with other pcrs, or with or without a PIN; reenroll = true in "
+                  "the seal stanza makes it anew as configured");
+  }
+
+  const TpmOptions options_;
   Random& random_;
-  const Tap tap_;
 };
 
 }  // namespace
 
-std::unique_ptr<Device> make_tpm_device(std::string device, std::vector<unsigned> pcrs,
-                                        Random& random, Tap tap) {
-  return std::make_unique<TpmDevice>(std::move(device), std::move(pcrs), random, std::move(tap));
+std::unique_ptr<Device> make_tpm_device(TpmOptions options, Random& random) {
+  return std::make_unique<TpmDevice>(std::move(options), random);
 }
 
 Result<std::unique_ptr<Device>> make_tpm_device(const Settings& settings, Clock&, Random& random) {
-  for (const char* key : {"pcr_policy_key", "pin_source"})
-    if (!setting(settings, key).empty())
-      return failure(Code::invalid, std::string("seal \"tpm\" does not support ") + key + " yet");
-  VAULT_TRY_ASSIGN(auto pcrs, parse_pcrs(setting(settings, "pcrs")));
-  std::string device = setting(settings, "device");
-  if (device.empty()) device = "/dev/tpmrm0";
-  return make_tpm_device(std::move(device), std::move(pcrs), random, {});
+  if (!setting(settings, "pcr_policy_key").empty())
+    return failure(Code::invalid, "seal \"tpm\" does not support pcr_policy_key yet");
+  TpmOptions options;
+  VAULT_TRY_ASSIGN(options.pcrs, parse_pcrs(setting(settings, "pcrs")));
+  if (const std::string device = setting(settings, "device"); !device.empty())
+    options.device = device;
+  for (const seal::Setting& each : settings)
+    if (each.name == "pin_source") options.pin.push_back({each.name, each.value.clone()});
+  return make_tpm_device(std::move(options), random);
 }
 
 }  // namespace leasehold::keyhost

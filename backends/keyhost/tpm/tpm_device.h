@@ -15,11 +15,15 @@
 
 namespace leasehold::keyhost {
 
-// Settings: device ("/dev/tpmrm0", "swtpm:path=/socket"), pcrs ("7+14").
+// Settings: device ("/dev/tpmrm0", "swtpm:path=/socket"), pcrs ("7+14"), pin_source.
 Result<std::unique_ptr<Device>> make_tpm_device(const Settings& settings, Clock& clock,
                                                 Random& random);
-// `tap` sees every message of the bus: for tests.
-std::unique_ptr<Device> make_tpm_device(std::string device, std::vector<unsigned> pcrs,
-                                        Random& random, tpm::Tap tap);
+struct TpmOptions {
+  std::string device = "/dev/tpmrm0";
+  std::vector<unsigned> pcrs = {};
+  Settings pin = {};  // of pin_source.h; empty for none
+  tpm::Tap tap = {};  // sees every message of the bus: for tests
+};
+std::unique_ptr<Device> make_tpm_device(TpmOptions options, Random& random);
 
 }  // namespace leasehold::keyhost
