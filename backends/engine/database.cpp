@@ -1,0 +1,198 @@
+// Short-lived database accounts: the engine's routes, its records and creds/:name. An account is
+// made by the lane of its target under a lease; this file only says what should happen.
+
+#include "backends/engine/database.h"
+
+#include "vault/base/encoding.h"
+
+namespace leasehold::engine {
+namespace database {
+
+using core::Call;
+using core::Intent;
+using core::Operation;
+using core::ReadTxn;
+using core::Response;
+using core::WriteTxn;
+
+Result<std::optional<Json>> load(ReadTxn& txn, std::string_view directory, std::string_view name) {
+  VAULT_TRY_ASSIGN(const auto stored, txn.get(std::string(directory) + std::string(name)));
+  if (!stored) return std::optional<Json>();
+  auto record = parse_json(as_text(stored->value.reveal()));
+  if (!record.ok() || !record->is_object())
+    return failure(Code::internal, "internal error", "a database record cannot be read");
+  return std::optional<Json>(std::move(record).value());
+}
+
+Status save(WriteTxn& txn, std::string_view directory, std::string_view name, const Json& record) {
+  std::string text = record.dump();
+  const Status saved = txn.put(std::string(directory) + std::string(name), as_bytes(text));
+  wipe(text);
+  return saved;
+}
+
+Result<Response> list_names(Call& call, ReadTxn& txn, std::string_view directory) {
+  const auto limit =
+      static_cast<std::size_t>(std::max<std::int64_t>(0, call.fields.integer("limit")));
+  VAULT_TRY_ASSIGN(const auto names, txn.list(directory, call.fields.text("after"), limit));
+  return Response::keys(names);
+}
+
+std::vector<core::Field> list_fields() {
+  return {{"after", core::FieldType::text, {}, "List the names after this one."},
+          {"limit", core::FieldType::integer, {}, "List at most so many names."}};
+}
+
+Result<core::TargetId> target_id_of(const Json& config) {
+  const auto bytes = from_hex(config.string_at("target"));
+  core::TargetId id{};
+  if (!bytes || bytes->size() != id.size())
+    return failure(Code::internal, "internal error", "a database configuration names no target");
+  std::copy(bytes->begin(), bytes->end(), id.begin());
+  return id;
+}
+
+Result<std::unique_ptr<target::Target>> open_target(const core::EngineContext& context,
+                                                    const Json& record) {
+  const auto* factory = context.target_factory(record.string_at("plugin_name"));
+  const Json* settings = record.find("settings");
+  if (factory == nullptr || settings == nullptr)
+    return failure(Code::unavailable, "this build has no \"" + record.string_at("plugin_name") +
+                                          "\"; run one that has it, or configure another");
+  return (*factory)(*settings);
+}
+
+bool is_allowed(const Json& config, std::string_view role) {
+  for (const std::string& entry : config.strings_at("allowed_roles")) {
+    std::string_view part = entry;
+    const bool any_start = !part.empty() && part.front() == '*';
+    if (any_start) part.remove_prefix(1);
+    const bool any_end = !part.empty() && part.back() == '*';
+    if (any_end) part.remove_suffix(1);
+    if (any_start && part.empty()) return true;
+    const auto at = any_start && !any_end ? role.rfind(part) : role.find(part);
+    if (at == std::string_view::npos) continue;
+    if ((any_start || at == 0) && (any_end || at + part.size() == role.size())) return true;
+  }
+  return false;
+}
+
+Error unsupported(std::string_view what) {
+  return failure(Code::invalid, std::string(what) + " is not supported by this version");
+}
+
+Result<Intent> intent_for(Call& call, const Json& role, const Json& config, Intent::Kind kind) {
+  Intent intent;
+  intent.kind = kind;
+  VAULT_TRY_ASSIGN(intent.target, target_id_of(config));
+  intent.role = call.fields.text("name");
+  const auto renew = role.strings_at("renew_statements");
+  if (!renew.empty()) intent.renewal_json = Json(renew).dump();
+  intent.create.password = target::generate_password(call.random);
+  intent.create.statements = role.strings_at("creation_statements");
+  intent.create.rollback_statements = role.strings_at("rollback_statements");
+  intent.revocation_statements = role.strings_at("revocation_statements");
+  intent.terms.ttl = Seconds(role.integer_at("default_ttl"));
+  intent.terms.max_ttl = Seconds(role.integer_at("max_ttl"));
+  return intent;
+}
+
+namespace {
+
+Result<Intent> plan_creds(Call& call, ReadTxn& txn) {
+  const std::string name = call.fields.text("name");
+  VAULT_TRY_ASSIGN(const auto role, load(txn, kRoles, name));
+  if (!role) return failure(Code::invalid, "unknown role: " + name);
+  const std::string database = role->string_at("db_name");
+  VAULT_TRY_ASSIGN(const auto config, load(txn, kConfigs, database));
+  if (!config)
+    return failure(Code::invalid,
+                   "failed to find entry for connection with name: \"" + database + "\"");
+  if (!is_allowed(*config, name))
+    return failure(Code::internal, "\"" + name + "\" is not an allowed role");
+  if (role->strings_at("creation_statements").empty())
+    return failure(Code::invalid, "the role \"" + name + "\" has no creation_statements");
+  return intent_for(call, *role, *config, Intent::Kind::issue);
+}
+
+Result<Response> settle_creds(Call&, WriteTxn&, const Intent& intent) {
+  Json data = Json::object();
+  data.set("username", intent.create.account);
+  data.set("password", as_text(intent.create.password.reveal()));
+  return Response::of(data);
+}
+
+// The database refused: no fault of the caller's token, so it must not read as 403.
+Error explain_creds(const Error& error) {
+  const bool ours = error.message == "permission denied" || error.message.rfind("1 error", 0) == 0;
+  if (error.code != Code::denied || ours) return error;
+  return failure(Code::internal, error.message, error.detail);
+}
+
+}  // namespace
+
+core::Route creds_route() {
+  core::Route route;
+  route.pattern = "creds/:name";
+  route.actions = {
+      {Operation::read, core::Effect{plan_creds, nullptr, settle_creds, explain_creds}}};
+  route.synopsis = "Request credentials of a role.";
+  route.description =
+      "Creates an account in the role's database and returns it under a lease. When the lease ends "
+      "the account's sessions are ended, the account is removed, and seen to be gone.";
+  return route;
+}
+
+}  // namespace database
+
+namespace {
+
+using core::Operation;
+
+class Database final : public core::Engine {
+ public:
+  explicit Database(const core::EngineContext& context) : context_(context) {
+    routes_.push_back(database::config_route(context_));
+    routes_.push_back(list_route("config", database::kConfigs, "List the databases configured."));
+    routes_.push_back(database::reset_route());
+    routes_.push_back(database::role_route());
+    routes_.push_back(list_route("roles", database::kRoles, "List the roles."));
+    routes_.push_back(database::creds_route());
+  }
+  std::span<const core::Route> routes() const override { return routes_; }
+
+  Result<std::unique_ptr<target::Target>> target(const core::TargetId& id,
+                                                 core::ReadTxn& txn) override {
+    VAULT_TRY_ASSIGN(const auto record, database::load(txn, database::kTargets, hex(id)));
+    if (!record)
+      return failure(Code::unavailable,
+                     "the settings of this database are gone; its leases "
+                     "cannot be revoked until they are restored");
+    return database::open_target(context_, *record);
+  }
+
+ private:
+  static core::Route list_route(std::string pattern, std::string_view directory,
+                                std::string synopsis) {
+    core::Route route;
+    route.pattern = std::move(pattern);
+    route.fields = database::list_fields();
+    route.actions = {
+        {Operation::list, core::ReadHandler([directory](core::Call& call, core::ReadTxn& txn) {
+           return database::list_names(call, txn, directory);
+         })}};
+    route.synopsis = std::move(synopsis);
+    return route;
+  }
+
+  const core::EngineContext context_;
+  std::vector<core::Route> routes_;
+};
+
+}  // namespace
+
+std::unique_ptr<core::Engine> make_database(const core::EngineContext& context) {
+  return std::make_unique<Database>(context);
+}
+
+}  // namespace leasehold::engine

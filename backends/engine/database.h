@@ -1,0 +1,46 @@
+#pragma once
+// What the files of the database engine share: its records and who reads them.
+//
+//   config/<name>   what config reads show, and the id of the target: no secret
+//   targets/<id>    plugin and settings, secrets included; stays when the config goes, because
+//   leases
+//                   name the target by this id
+//   roles/<name>    statements and terms
+//
+// Every record is JSON in the engine's own space. Thread safety: functions of their arguments.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "vault/core/engine.h"
+
+namespace leasehold::engine::database {
+
+inline constexpr std::string_view kConfigs = "config/", kTargets = "targets/", kRoles = "roles/";
+
+// A record, or nothing. Code::internal when it cannot be read as JSON.
+Result<std::optional<Json>> load(core::ReadTxn& txn, std::string_view directory,
+                                 std::string_view name);
+Status save(core::WriteTxn& txn, std::string_view directory, std::string_view name,
+            const Json& record);
+Result<core::Response> list_names(core::Call& call, core::ReadTxn& txn, std::string_view directory);
+std::vector<core::Field> list_fields();
+
+Result<core::TargetId> target_id_of(const Json& config);
+Result<std::unique_ptr<target::Target>> open_target(const core::EngineContext& context,
+                                                    const Json& record);
+// "*", a name, or a name with '*' at its start, its end or both.
+bool is_allowed(const Json& config, std::string_view role);
+Error unsupported(std::string_view what);  // 400: a setting this version does not have
+
+// What a role's accounts need, for issuing and for trying.
+Result<core::Intent> intent_for(core::Call& call, const Json& role, const Json& config,
+                                core::Intent::Kind kind);
+
+core::Route config_route(const core::EngineContext& context);
+core::Route reset_route();
+core::Route role_route();
+core::Route creds_route();
+
+}  // namespace leasehold::engine::database

@@ -1,0 +1,262 @@
+// config/:name of the database engine. A write is merged with what is stored, tried against the
+// database unless verify_connection=false, and saved as two records: what reads show, and what the
+// target needs. reset/:name makes the vault open new connections.
+
+#include "backends/engine/database.h"
+#include "vault/base/encoding.h"
+
+namespace leasehold::engine::database {
+namespace {
+
+using core::Call;
+using core::Field;
+using core::FieldType;
+using core::Intent;
+using core::Operation;
+using core::ReadTxn;
+using core::Response;
+using core::WriteTxn;
+
+// Of the engine; every other key of a write is a setting of the plugin.
+std::vector<Field> own_fields() {
+  return {{"plugin_name", FieldType::text, {}, "Which kind of database this is."},
+          {"plugin_version", FieldType::text, {}, "Kept for clients that send it."},
+          {"verify_connection", FieldType::boolean, Json(true),
+           "Whether to connect before the settings are accepted."},
+          {"allowed_roles",
+           FieldType::comma_list,
+           {},
+           "The roles that may use it; '*' at either end stands for anything."},
+          {"root_rotation_statements",
+           FieldType::text_list,
+           {},
+           "The statements that change the manager's password."},
+          {"password_policy", FieldType::text, {}, "Must be empty."}};
+}
+
+std::vector<Field> plugin_fields() {
+  std::vector<Field> fields{
+      {"connection_url", FieldType::text, {}, "With {{username}} and {{password}}."},
+      {"username", FieldType::text, {}, "The manager's name."},
+      {"password", FieldType::text, {}, "The manager's password; never returned."},
+      {"max_open_connections", FieldType::integer, {}, "Default 4."},
+      {"max_idle_connections", FieldType::integer, {}, "Kept for clients that send it."},
+      {"disable_escaping",
+       FieldType::boolean,
+       {},
+       "Whether username and password go into the URL "
+       "as they are."},
+      {"password_authentication", FieldType::text, {}, "\"password\" or \"scram-sha-256\"."},
+      {"username_template", FieldType::text, {}, "Not used: see the warning."}};
+  for (const char* name : {"max_connection_lifetime", "tls_ca", "tls_certificate", "private_key",
+                           "auth_type", "service_account_json", "self_managed"})
+    fields.push_back({name, FieldType::any, {}, "Kept for clients that send it."});
+  return fields;
+}
+
+bool is_secret(std::string_view setting) {
+  return setting == "password" || setting == "private_key" || setting == "service_account_json";
+}
+
+// The password inside a URL or keyword string, as [begin, end); empty when there is none to hide.
+std::pair<std::size_t, std::size_t> password_in(const std::string& url) {
+  constexpr std::string_view place = "{{password}}";
+  std::pair<std::size_t, std::size_t> found{0, 0};
+  const auto scheme = url.find("://");
+  if (scheme != std::string::npos) {
+    const auto begin = scheme + 3;
+    const auto at = url.rfind('@', url.find('/', begin));
+    const auto colon = url.find(':', begin);
+    if (at != std::string::npos && at > begin && colon < at) found = {colon + 1, at};
+  }
+  if (found.second == 0)
+    if (const auto key = url.find("password="); key != std::string::npos)
+      found = {key + 9, std::min(url.find_first_of(" &", key), url.size())};
+  if (url.compare(found.first, found.second - found.first, place) == 0) return {0, 0};
+  return found;
+}
+
+struct Draft {
+  std::string name;
+  core::TargetId id{};
+  bool verify = true;
+  Json config, target;
+};
+
+void take(Json& into, const core::Fields& fields, std::string_view field,
+          std::string_view as = {}) {
+  if (fields.given(field)) into.set(as.empty() ? field : as, fields.json(field));
+}
+
+// Keys that are no field of the route are kept as they came: plugins have settings of their own.
+Json merged_settings(const Call& call, Json settings) {
+  for (const auto& member : call.request.body.members()) {
+    const bool own = [&] {
+      for (const Field& field : own_fields())
+        if (field.name == member.first) return true;
+      return member.first == "name";
+    }();
+    if (own) continue;
+    const Json& converted = call.fields.json(member.first);
+    settings.set(member.first, converted.is_null() ? member.second : converted);
+  }
+  return settings;
+}
+
+Json shown_settings(Call& call, const Json& settings) {
+  Json shown = Json::object();
+  for (const auto& member : settings.members())
+    if (!is_secret(member.first)) shown.set(member.first, member.second);
+  std::string url = settings.string_at("connection_url");
+  const auto secret = password_in(url);
+  if (secret.second > secret.first) {
+    url.replace(secret.first, secret.second - secret.first, "xxxxx");
+    shown.set("connection_url", url);
+    call.warnings.push_back(
+        "Password found in connection_url, use a templated url to enable root rotation and prevent "
+        "read access to password information.");
+  }
+  if (!settings.string_at("username_template").empty())
+    call.warnings.push_back(
+        "username_template is not used: account names carry the lease's id, so "
+        "that every account can be found again");
+  return shown;
+}
+
+Result<Draft> draft_of(const core::EngineContext& context, Call& call, ReadTxn& txn) {
+  Draft draft;
+  draft.name = call.fields.text("name");
+  draft.verify = call.fields.boolean("verify_connection");
+  VAULT_TRY_ASSIGN(const auto before, load(txn, kConfigs, draft.name));
+  Json settings = Json::object();
+  draft.config = Json::object();
+  if (before) {
+    draft.config = *before;
+    VAULT_TRY_ASSIGN(draft.id, target_id_of(*before));
+    VAULT_TRY_ASSIGN(const auto target, load(txn, kTargets, hex(draft.id)));
+    if (target && target->find("settings") != nullptr) settings = *target->find("settings");
+  } else {
+    draft.id = call.random.take<sizeof(core::TargetId)>();
+  }
+  for (const Field& field : own_fields())
+    if (field.name != "verify_connection") take(draft.config, call.fields, field.name);
+  const std::string plugin = draft.config.string_at("plugin_name");
+  if (plugin.empty()) return failure(Code::invalid, "empty plugin name");
+  if (!draft.config.string_at("password_policy").empty()) return unsupported("password_policy");
+  settings = merged_settings(call, std::move(settings));
+  draft.config.set("target", hex(draft.id));
+  draft.config.set("connection_details", shown_settings(call, settings));
+  draft.target = Json::object();
+  draft.target.set("plugin_name", plugin).set("settings", std::move(settings));
+  if (context.target_factory(plugin) == nullptr) {
+    const std::string missing = "\t* plugin not found in the catalog: " + plugin + "\n";
+    return failure(Code::invalid,
+                   "error creating database object: invalid database version: 2 "
+                   "errors occurred:\n" +
+                       missing + missing + "\n");
+  }
+  return draft;
+}
+
+Error not_created(const Error& error) {
+  return failure(Code::invalid, "error creating database object: " + error.message, error.detail);
+}
+
+Result<Response> read_config(Call& call, ReadTxn& txn) {
+  VAULT_TRY_ASSIGN(const auto config, load(txn, kConfigs, call.fields.text("name")));
+  if (!config) return Response::refused(404, "");
+  Json data = Json::object();
+  for (const char* key : {"plugin_name", "plugin_version", "password_policy"})
+    data.set(key, config->string_at(key));
+  data.set("allowed_roles", config->strings_at("allowed_roles"));
+  data.set("root_credentials_rotate_statements", config->strings_at("root_rotation_statements"));
+  const Json* details = config->find("connection_details");
+  data.set("connection_details", details != nullptr ? *details : Json::object());
+  return Response::of(data);
+}
+
+Result<Response> remove_config(Call& call, WriteTxn& txn) {
+  // The target's own record stays: leases that are still there end through it.
+  VAULT_TRY(txn.erase(std::string(kConfigs) + call.fields.text("name")));
+  return Response::none();
+}
+
+core::Effect write_config(const core::EngineContext& context) {
+  core::Effect effect;
+  effect.plan = [&context](Call& call, ReadTxn& txn) -> Result<Intent> {
+    VAULT_TRY_ASSIGN(const Draft draft, draft_of(context, call, txn));
+    if (const auto opened = open_target(context, draft.target); !opened.ok())
+      return not_created(opened.error());
+    Intent intent;
+    intent.kind = draft.verify ? Intent::Kind::check : Intent::Kind::none;
+    intent.target = draft.id;
+    return intent;
+  };
+  // Without verification there is nothing to try: no candidate.
+  effect.candidate = [&context](Call& call,
+                                ReadTxn& txn) -> Result<std::unique_ptr<target::Target>> {
+    if (!call.fields.boolean("verify_connection")) return std::unique_ptr<target::Target>();
+    std::vector<std::string> said = call.warnings;  // by plan, already
+    VAULT_TRY_ASSIGN(const Draft draft, draft_of(context, call, txn));
+    call.warnings = std::move(said);
+    return open_target(context, draft.target);
+  };
+  effect.settle = [&context](Call& call, WriteTxn& txn, const Intent& intent) -> Result<Response> {
+    VAULT_TRY_ASSIGN(Draft draft, draft_of(context, call, txn));
+    draft.config.set("target", hex(intent.target));  // as planned: a new one was drawn at random
+    VAULT_TRY(save(txn, kTargets, hex(intent.target), draft.target));
+    VAULT_TRY(save(txn, kConfigs, draft.name, draft.config));
+    return Response::none();
+  };
+  effect.explain = [](const Error& error) {
+    const bool of_database = error.code == Code::denied || error.code == Code::unavailable ||
+                             error.code == Code::deadline;
+    if (!of_database || error.message.rfind("1 error", 0) == 0) return error;
+    return not_created({error.code, "error verifying connection: " + error.message, error.detail});
+  };
+  return effect;
+}
+
+// A new version of the target's record makes its lane open new connections.
+Result<Response> reset(Call& call, WriteTxn& txn) {
+  const std::string name = call.fields.text("name");
+  VAULT_TRY_ASSIGN(const auto config, load(txn, kConfigs, name));
+  if (!config)
+    return failure(Code::invalid,
+                   "failed to find entry for connection with name: \"" + name + "\"");
+  VAULT_TRY_ASSIGN(const core::TargetId id, target_id_of(*config));
+  VAULT_TRY_ASSIGN(const auto target, load(txn, kTargets, hex(id)));
+  if (target) VAULT_TRY(save(txn, kTargets, hex(id), *target));
+  return Response::none();
+}
+
+}  // namespace
+
+core::Route config_route(const core::EngineContext& context) {
+  core::Route route;
+  route.pattern = "config/:name";
+  route.fields = own_fields();
+  for (Field& field : plugin_fields()) route.fields.push_back(std::move(field));
+  route.actions = {{Operation::read, core::ReadHandler(read_config)},
+                   {Operation::update, write_config(context)},
+                   {Operation::remove, core::WriteHandler(remove_config)}};
+  route.exists = [](Call& call, ReadTxn& txn) -> Result<bool> {
+    VAULT_TRY_ASSIGN(const auto config, load(txn, kConfigs, call.fields.text("name")));
+    return config.has_value();
+  };
+  route.synopsis = "Configure a connection to a database.";
+  route.description =
+      "A write is merged with what is stored; the database is asked first unless "
+      "verify_connection=false. Leases keep working after a config was removed.";
+  return route;
+}
+
+core::Route reset_route() {
+  core::Route route;
+  route.pattern = "reset/:name";
+  route.actions = {{Operation::update, core::WriteHandler(reset)}};
+  route.synopsis = "Close the connections to a database and open new ones.";
+  return route;
+}
+
+}  // namespace leasehold::engine::database

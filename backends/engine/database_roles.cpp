@@ -1,0 +1,134 @@
+// roles/:name of the database engine. A role is accepted after an account was made from it, logged
+// in, was revoked and was seen to be gone, so that what cannot work is refused to the operator who
+// writes it instead of to the application that asks at night. `force=true` skips the trial.
+
+#include "backends/engine/database.h"
+#include "vault/base/duration.h"
+
+namespace leasehold::engine::database {
+namespace {
+
+using core::Call;
+using core::Field;
+using core::FieldType;
+using core::Intent;
+using core::Operation;
+using core::ReadTxn;
+using core::Response;
+using core::WriteTxn;
+
+constexpr const char* kStatementFields[] = {"creation_statements", "revocation_statements",
+                                            "rollback_statements", "renew_statements"};
+
+std::vector<Field> role_fields() {
+  std::vector<Field> fields{
+      {"db_name", FieldType::text, {}, "The configured database the accounts are made in."},
+      {"default_ttl", FieldType::duration, {}, "How long a lease is; 0: the mount's default."},
+      {"max_ttl", FieldType::duration, {}, "How long it may become; 0: the mount's maximum."},
+      {"credential_type", FieldType::text, {}, "\"password\"."},
+      {"credential_config", FieldType::text_map, {}, "Must be empty."},
+      {"force", FieldType::boolean, Json(false), "Accept the role without trying it."}};
+  for (const char* name : kStatementFields)
+    fields.push_back(
+        {name, FieldType::text_list, {}, "SQL with {{name}}, {{password}} and {{expiration}}."});
+  return fields;
+}
+
+Json new_role() {
+  Json role = Json::object();
+  role.set("db_name", "").set("default_ttl", 0).set("max_ttl", 0);
+  role.set("credential_type", "password");
+  for (const char* name : kStatementFields) role.set(name, Json::array());
+  return role;
+}
+
+Status check(const Json& role) {
+  if (role.string_at("db_name").empty()) return failure(Code::invalid, "database name is required");
+  const std::int64_t ttl = role.integer_at("default_ttl"), max = role.integer_at("max_ttl");
+  if (max > 0 && ttl > max)
+    return failure(Code::invalid, "default_ttl (" + print_duration(Seconds(ttl)) +
+                                      ") must not be longer than max_ttl (" +
+                                      print_duration(Seconds(max)) + ")");
+  const std::string type = role.string_at("credential_type");
+  if (type != "password") return unsupported("credential_type \"" + type + "\"");
+  return {};
+}
+
+// The stored role with what the request gives.
+Result<Json> draft_of(Call& call, ReadTxn& txn) {
+  VAULT_TRY_ASSIGN(auto before, load(txn, kRoles, call.fields.text("name")));
+  Json role = before ? std::move(*before) : new_role();
+  for (const char* name : {"db_name", "default_ttl", "max_ttl", "credential_type"})
+    if (call.fields.given(name)) role.set(name, call.fields.json(name));
+  for (const char* name : kStatementFields)
+    if (call.fields.given(name)) role.set(name, call.fields.json(name));
+  if (call.fields.json("credential_config").size() > 0) return unsupported("credential_config");
+  VAULT_TRY(check(role));
+  return role;
+}
+
+Result<Intent> plan_write(Call& call, ReadTxn& txn) {
+  VAULT_TRY_ASSIGN(const Json role, draft_of(call, txn));
+  Intent nothing_to_try;
+  nothing_to_try.kind = Intent::Kind::none;
+  if (call.fields.boolean("force")) return nothing_to_try;
+  VAULT_TRY_ASSIGN(const auto config, load(txn, kConfigs, role.string_at("db_name")));
+  // A role may be written before its database is, or before that allows it; it issues nothing then.
+  if (!config || !is_allowed(*config, call.fields.text("name"))) return nothing_to_try;
+  if (role.strings_at("creation_statements").empty()) return nothing_to_try;
+  return intent_for(call, role, *config, Intent::Kind::probe);
+}
+
+Result<Response> settle_write(Call& call, WriteTxn& txn, const Intent&) {
+  VAULT_TRY_ASSIGN(const Json role, draft_of(call, txn));
+  VAULT_TRY(save(txn, kRoles, call.fields.text("name"), role));
+  return Response::none();
+}
+
+Error explain_write(const Error& error) {
+  constexpr const char* skip = "; to save it without a trial, write it with force=true";
+  const bool ours = error.message == "permission denied" || error.message.rfind("1 error", 0) == 0;
+  if (error.code == Code::denied && !ours)
+    return failure(
+        Code::invalid,
+        "the role was not saved, an account made from it did not work: " + error.message + skip,
+        error.detail);
+  if (error.code == Code::unavailable || error.code == Code::deadline)
+    return failure(error.code, "the role was not saved: " + error.message + skip, error.detail);
+  return error;
+}
+
+Result<Response> read_role(Call& call, ReadTxn& txn) {
+  VAULT_TRY_ASSIGN(const auto role, load(txn, kRoles, call.fields.text("name")));
+  if (!role) return Response::refused(404, "");
+  return Response::of(*role);
+}
+
+Result<Response> remove_role(Call& call, WriteTxn& txn) {
+  VAULT_TRY(txn.erase(std::string(kRoles) + call.fields.text("name")));
+  return Response::none();
+}
+
+}  // namespace
+
+core::Route role_route() {
+  core::Route route;
+  route.pattern = "roles/:name";
+  route.fields = role_fields();
+  route.actions = {
+      {Operation::read, core::ReadHandler(read_role)},
+      {Operation::update, core::Effect{plan_write, nullptr, settle_write, explain_write}},
+      {Operation::remove, core::WriteHandler(remove_role)}};
+  route.exists = [](Call& call, ReadTxn& txn) -> Result<bool> {
+    VAULT_TRY_ASSIGN(const auto role, load(txn, kRoles, call.fields.text("name")));
+    return role.has_value();
+  };
+  route.synopsis = "Manage the roles that accounts are made from.";
+  route.description =
+      "A role is accepted after an account was made from it, logged in, was revoked and was seen "
+      "to "
+      "be gone; force=true skips that. Removing or changing a role leaves its leases as they are.";
+  return route;
+}
+
+}  // namespace leasehold::engine::database

@@ -1,0 +1,127 @@
+// Key/value secrets, version 1: the body of a write is the secret, whole. It is stored as its JSON
+// text behind eight bytes with the seconds its `ttl` asks for, so that a read splices bytes and
+// parses none.
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+
+#include "vault/base/duration.h"
+#include "vault/core/engine.h"
+
+namespace leasehold::engine {
+namespace {
+
+using core::Call;
+using core::Operation;
+using core::ReadTxn;
+using core::Response;
+using core::WriteTxn;
+
+// DO NOT CHANGE: it is on users' disks.  seconds:be64  JSON text
+constexpr std::size_t kHeaderSize = 8;
+constexpr std::uint64_t kMountDefault = std::numeric_limits<std::uint64_t>::max();
+
+// A hint to the reader, as Vault gives it: `ttl`, or `lease`; what is no duration is no hint.
+std::uint64_t hinted_seconds(const Json& body) {
+  const Json* hint = body.find("ttl");
+  if (hint == nullptr) hint = body.find("lease");
+  if (hint == nullptr || (!hint->is_string() && !hint->is_number())) return kMountDefault;
+  const auto duration = parse_duration(hint->text());
+  if (!duration.ok() || duration->count() < 0) return kMountDefault;
+  return static_cast<std::uint64_t>(duration->count());
+}
+
+bool names_a_secret(std::string_view path) { return !path.empty() && path.back() != '/'; }
+
+Result<Response> read(Call& call, ReadTxn& txn) {
+  if (!names_a_secret(call.path)) return Response::refused(404, "");
+  VAULT_TRY_ASSIGN(const auto stored, txn.get(call.path));
+  if (!stored) return Response::refused(404, "");
+  const ByteView bytes = stored->value.reveal();
+  if (bytes.size() < kHeaderSize)
+    return failure(Code::internal, "internal error", "a secret is shorter than its header");
+  Response response = Response::of_text(SecretBytes(bytes.subspan(kHeaderSize)));
+  const std::uint64_t seconds = get_be(bytes.data(), kHeaderSize);
+  response.lease_duration = seconds == kMountDefault ? call.mount.default_ttl
+                                                     : Seconds(static_cast<std::int64_t>(seconds));
+  return response;
+}
+
+Result<Response> write(Call& call, WriteTxn& txn) {
+  if (!names_a_secret(call.path))
+    return failure(Code::invalid, "cannot write to a path ending in '/'");
+  const Json& body = call.request.body;
+  if (!body.is_object() || body.size() == 0) return failure(Code::invalid, "missing data fields");
+  std::string text = body.dump();
+  SecretBytes stored(kHeaderSize);
+  put_be(stored.writable().data(), hinted_seconds(body), kHeaderSize);
+  stored.append(as_bytes(text));
+  wipe(text);
+  VAULT_TRY(txn.put(call.path, stored.reveal()));
+  return Response::none();
+}
+
+Result<Response> remove(Call& call, WriteTxn& txn) {
+  if (names_a_secret(call.path)) VAULT_TRY(txn.erase(call.path));
+  return Response::none();
+}
+
+// `after` and `limit` are no fields of the route: a secret may have keys of these names.
+Result<std::size_t> limit_of(const Json& query) {
+  const Json* given = query.find("limit");
+  if (given == nullptr || given->text().empty()) return std::size_t{0};
+  const std::string& text = given->text();
+  std::int64_t limit = 0;
+  const auto end = std::from_chars(text.data(), text.data() + text.size(), limit);
+  if (end.ec != std::errc() || end.ptr != text.data() + text.size())
+    return failure(Code::invalid, "limit must be a whole number");
+  return static_cast<std::size_t>(std::max<std::int64_t>(0, limit));
+}
+
+Result<Response> list(Call& call, ReadTxn& txn) {
+  std::string directory(call.path);
+  if (!directory.empty() && directory.back() != '/') directory += '/';
+  const Json query = call.request.body.is_object() ? call.request.body : Json::object();
+  VAULT_TRY_ASSIGN(const std::size_t limit, limit_of(query));
+  VAULT_TRY_ASSIGN(const auto names, txn.list(directory, query.string_at("after"), limit));
+  return Response::keys(names);
+}
+
+Result<bool> exists(Call& call, ReadTxn& txn) {
+  if (!names_a_secret(call.path)) return false;
+  VAULT_TRY_ASSIGN(const std::uint64_t mod, txn.version(call.path));
+  return mod != 0;
+}
+
+class KvV1 final : public core::Engine {
+ public:
+  KvV1() {
+    core::Route secret;
+    secret.pattern = ":path*";
+    secret.whole_body = true;
+    secret.exists = exists;
+    secret.synopsis = "Read, write, list and delete secrets.";
+    secret.description =
+        "A write stores the whole body under the path, replacing what was there. A key \"ttl\" "
+        "sets "
+        "the lease_duration that readers see, as a hint to come back; the secret does not expire.";
+    secret.actions = {{Operation::read, core::ReadHandler(read)},
+                      {Operation::list, core::ReadHandler(list)},
+                      {Operation::update, core::WriteHandler(write)},
+                      {Operation::remove, core::WriteHandler(remove)}};
+    routes_.push_back(std::move(secret));
+  }
+  std::span<const core::Route> routes() const override { return routes_; }
+
+ private:
+  std::vector<core::Route> routes_;
+};
+
+}  // namespace
+
+std::unique_ptr<core::Engine> make_kv_v1(const core::EngineContext&) {
+  return std::make_unique<KvV1>();
+}
+
+}  // namespace leasehold::engine
