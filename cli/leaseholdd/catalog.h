@@ -14,7 +14,8 @@
 namespace leasehold::server_process {
 
 // One EngineKind per ENGINE row, with its routes compiled.
-std::vector<std::unique_ptr<core::EngineKind>> make_engine_kinds(const core::EngineContext& context);
+std::vector<std::unique_ptr<core::EngineKind>> make_engine_kinds(
+    const core::EngineContext& context);
 core::EngineContext make_engine_context(Clock& clock, Random& random, LogSink& log);
 
 // The data directory of a storage stanza; empty for memory.

@@ -1,11 +1,11 @@
 #include "cli/leaseholdd/dev_mode.h"
 
-#include <cstdio>
-#include <cstdlib>
 #include <fcntl.h>
-#include <iostream>
 #include <termios.h>
 #include <unistd.h>
+#include <cstdio>
+#include <cstdlib>
+#include <iostream>
 
 #include "vault/base/encoding.h"
 

@@ -1,9 +1,9 @@
 #include "cli/leaseholdd/harden.h"
 
-#include <csignal>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <csignal>
 
 namespace leasehold::server_process {
 

@@ -12,11 +12,16 @@ namespace {
 
 spdlog::level::level_enum to_spdlog(LogLevel level) {
   switch (level) {
-    case LogLevel::trace: return spdlog::level::trace;
-    case LogLevel::debug: return spdlog::level::debug;
-    case LogLevel::info: return spdlog::level::info;
-    case LogLevel::warn: return spdlog::level::warn;
-    case LogLevel::error: return spdlog::level::err;
+    case LogLevel::trace:
+      return spdlog::level::trace;
+    case LogLevel::debug:
+      return spdlog::level::debug;
+    case LogLevel::info:
+      return spdlog::level::info;
+    case LogLevel::warn:
+      return spdlog::level::warn;
+    case LogLevel::error:
+      return spdlog::level::err;
   }
   return spdlog::level::info;
 }
@@ -34,7 +39,8 @@ class SpdLog final : public LogSink {
   }
 
  private:
-  const std::shared_ptr<spdlog::logger> logger_;  // spdlog's own interface asks for shared ownership
+  const std::shared_ptr<spdlog::logger>
+      logger_;  // spdlog's own interface asks for shared ownership
   const bool as_json_;
 };
 
@@ -48,8 +54,8 @@ Result<std::unique_ptr<LogSink>> make_log(const LogSettings& settings) {
                                       "\" is unknown: use trace, debug, info, warn or error");
   const bool as_json = settings.format == "json";
   if (!as_json && settings.format != "standard")
-    return failure(Code::invalid, "log_format \"" + settings.format +
-                                      "\" is unknown: use standard or json");
+    return failure(Code::invalid,
+                   "log_format \"" + settings.format + "\" is unknown: use standard or json");
   try {
     std::shared_ptr<spdlog::sinks::sink> sink;
     if (settings.file.empty())
@@ -59,9 +65,10 @@ Result<std::unique_ptr<LogSink>> make_log(const LogSettings& settings) {
     auto logger = std::make_shared<spdlog::logger>("leasehold", std::move(sink));
     logger->set_level(level);
     logger->flush_on(spdlog::level::info);
-    logger->set_pattern(as_json ? R"({"@timestamp":"%Y-%m-%dT%H:%M:%S.%eZ","@level":"%l","@message":%v})"
-                                : "%Y-%m-%dT%H:%M:%S.%eZ [%^%l%$] %v",
-                        spdlog::pattern_time_type::utc);
+    logger->set_pattern(
+        as_json ? R"({"@timestamp":"%Y-%m-%dT%H:%M:%S.%eZ","@level":"%l","@message":%v})"
+                : "%Y-%m-%dT%H:%M:%S.%eZ [%^%l%$] %v",
+        spdlog::pattern_time_type::utc);
     return std::unique_ptr<LogSink>(std::make_unique<SpdLog>(std::move(logger), as_json));
   } catch (const spdlog::spdlog_ex&) {
     return failure(Code::invalid, "log_file " + settings.file + " cannot be opened");

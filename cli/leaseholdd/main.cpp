@@ -62,7 +62,8 @@ int main(int argc, char** argv) {
     return 1;
   }
   switch (options->command) {
-    case Options::Command::keyhost: return keyhost::keyhost_main(keyhost::kHostDescriptor);
+    case Options::Command::keyhost:
+      return keyhost::keyhost_main(keyhost::kHostDescriptor);
     case Options::Command::version:
       std::printf("Leasehold v%s\n", server_process::kVersion);
       return 0;
@@ -70,7 +71,8 @@ int main(int argc, char** argv) {
       std::printf("%s", server_process::usage().c_str());
       return 0;
     case Options::Command::server:
-    case Options::Command::verify: break;
+    case Options::Command::verify:
+      break;
   }
   return server_process::run(*options, keyhost::own_executable());
 }

@@ -54,12 +54,14 @@ Result<Options> parse_options(int argc, char** argv) {
     bool known = false;
     options.command = command_of(argv[at], known);
     if (!known)
-      return failure(Code::invalid, "unknown command \"" + std::string(argv[at]) + "\"\n" + usage());
+      return failure(Code::invalid,
+                     "unknown command \"" + std::string(argv[at]) + "\"\n" + usage());
     ++at;
   }
   for (; at < argc; ++at) {
     std::string flag = argv[at];
-    if (!flag.starts_with('-')) return failure(Code::invalid, "unexpected argument \"" + flag + "\"");
+    if (!flag.starts_with('-'))
+      return failure(Code::invalid, "unexpected argument \"" + flag + "\"");
     flag.erase(0, flag.starts_with("--") ? 2 : 1);
     const std::size_t equals = flag.find('=');
     bool has_value = equals != std::string::npos;
@@ -97,7 +99,8 @@ Result<Options> parse_options(int argc, char** argv) {
 std::string usage() {
   return "Usage: leaseholdd [server] -config=FILE|DIRECTORY [-config=...] [-log-level=LEVEL]\n"
          "       leaseholdd [server] -dev [-dev-root-token-id=ID] [-dev-listen-address=HOST:PORT]\n"
-         "       leaseholdd verify -config=FILE     checks every record of a stopped vault's store\n"
+         "       leaseholdd verify -config=FILE     checks every record of a stopped vault's "
+         "store\n"
          "       leaseholdd version\n";
 }
 

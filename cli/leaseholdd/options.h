@@ -1,5 +1,6 @@
 #pragma once
-// The command line of leaseholdd, with Vault's flags: one dash or two, `-flag=value` or `-flag value`.
+// The command line of leaseholdd, with Vault's flags: one dash or two, `-flag=value` or `-flag
+// value`.
 
 #include <string>
 #include <vector>
@@ -16,13 +17,14 @@ struct Options {
   std::string dev_root_token;
   std::string dev_listen_address = "127.0.0.1:8200";
   bool dev_store_token = true;
-  std::string log_level;   // empty: the configuration's
+  std::string log_level;  // empty: the configuration's
   std::string log_format;
   std::string log_file;
   bool test_config = false;  // -test-server-config: check and exit
 };
 
-// Environment: VAULT_DEV_ROOT_TOKEN_ID, VAULT_DEV_LISTEN_ADDRESS, VAULT_LOG_LEVEL (and BAO_, LEASEHOLD_).
+// Environment: VAULT_DEV_ROOT_TOKEN_ID, VAULT_DEV_LISTEN_ADDRESS, VAULT_LOG_LEVEL (and BAO_,
+// LEASEHOLD_).
 Result<Options> parse_options(int argc, char** argv);
 std::string usage();
 

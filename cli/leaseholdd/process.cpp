@@ -1,10 +1,10 @@
 #include "cli/leaseholdd/process.h"
 
+#include <unistd.h>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
-#include <unistd.h>
 
 #include "api/server/listener.h"
 #include "backends/keyhost/protectors.h"
@@ -107,8 +107,9 @@ class Process {
 
 Status Process::build_storage() {
   if (!configuration_.storage)
-    return failure(Code::invalid, "the configuration has no storage: add storage \"lmdb\" { path = "
-                                  "\"/var/lib/leasehold\" }");
+    return failure(Code::invalid,
+                   "the configuration has no storage: add storage \"lmdb\" { path = "
+                   "\"/var/lib/leasehold\" }");
   VAULT_TRY_ASSIGN(storage_, make_storage(*configuration_.storage, data_directory_, log_));
   return check_audit(configuration_, !data_directory_.empty());
 }
@@ -123,8 +124,8 @@ Status Process::build_seal() {
   VAULT_TRY_ASSIGN(auto setup, keyhost::make_protectors(configuration_.seals, where));
   for (const std::string& warning : setup.warnings) log_.warn("{}", warning);
   recovery_mode_ = setup.recovery_mode;
-  seal_ = std::make_unique<seal::Seal>(*storage_, random_, clock_, log_,
-                                       std::move(setup.protectors));
+  seal_ =
+      std::make_unique<seal::Seal>(*storage_, random_, clock_, log_, std::move(setup.protectors));
   return seal_->load();
 }
 
@@ -160,10 +161,11 @@ Status Process::build_listener() {
   }
   for (const std::string& warning : warnings) log_.warn("{}", warning);
   if (settings.empty())
-    return failure(Code::invalid, "the configuration has no listener: add listener \"tcp\" { "
-                                  "address = \"127.0.0.1:8200\" ... }");
-  VAULT_TRY_ASSIGN(listener_, server::Listener::open(std::move(settings), {}, *handler_, clock_,
-                                                     log_));
+    return failure(Code::invalid,
+                   "the configuration has no listener: add listener \"tcp\" { "
+                   "address = \"127.0.0.1:8200\" ... }");
+  VAULT_TRY_ASSIGN(listener_,
+                   server::Listener::open(std::move(settings), {}, *handler_, clock_, log_));
   return {};
 }
 
@@ -173,8 +175,9 @@ Status Process::build() {
   VAULT_TRY(audit_devices());
   if (!arena_is_locked()) {
     if (!configuration_.disable_mlock)
-      return failure(Code::internal, "keys cannot be locked in memory: raise the memlock limit "
-                                     "(ulimit -l) or set disable_mlock = true");
+      return failure(Code::internal,
+                     "keys cannot be locked in memory: raise the memlock limit "
+                     "(ulimit -l) or set disable_mlock = true");
     log_.warn("keys are not locked in memory and may reach the swap");
   }
   workers_ = std::make_unique<core::Workers>(kWorkers, kWorkerQueueMax);
@@ -238,16 +241,17 @@ Status Process::verify(bool& whole) {
   VAULT_TRY_ASSIGN(seal::Opened opened, open_for_verify(*seal_));
   const barrier::Barrier barrier(opened.store.id, std::move(opened.keys), random_);
   VAULT_TRY_ASSIGN(auto snapshot, storage_->snapshot());
-  VAULT_TRY_ASSIGN(const auto verified,
-                   commit::verify_store(*snapshot, barrier, [](std::uint64_t records) {
-                     std::fprintf(stderr, "\r%llu records", static_cast<unsigned long long>(records));
-                     return true;
-                   }));
+  VAULT_TRY_ASSIGN(
+      const auto verified, commit::verify_store(*snapshot, barrier, [](std::uint64_t records) {
+        std::fprintf(stderr, "\r%llu records", static_cast<unsigned long long>(records));
+        return true;
+      }));
   whole = verified.matches;
   std::printf("%s%llu records: %s\n", isatty(2) != 0 ? "\n" : "",
               static_cast<unsigned long long>(verified.records),
-              whole ? "whole; the head record's hash covers every one of them"
-                    : "NOT WHOLE: a record was deleted, replayed or changed behind the vault's back");
+              whole
+                  ? "whole; the head record's hash covers every one of them"
+                  : "NOT WHOLE: a record was deleted, replayed or changed behind the vault's back");
   return {};
 }
 

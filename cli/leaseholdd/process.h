@@ -1,6 +1,6 @@
 #pragma once
-// The running server: everything built once, in order, from a configuration, and destroyed in reverse.
-// The only place that sees all rooms.
+// The running server: everything built once, in order, from a configuration, and destroyed in
+// reverse. The only place that sees all rooms.
 
 #include "cli/leaseholdd/options.h"
 #include "config/configuration.h"

@@ -1,7 +1,7 @@
 #pragma once
-// A small binary form for the core's own records (tokens, leases, receipts): fixed order, big-endian,
-// texts with a 32-bit length, a version byte first. Reading past the end is an error, never a crash.
-// Values; not thread-shared.
+// A small binary form for the core's own records (tokens, leases, receipts): fixed order,
+// big-endian, texts with a 32-bit length, a version byte first. Reading past the end is an error,
+// never a crash. Values; not thread-shared.
 
 #include <string>
 #include <vector>

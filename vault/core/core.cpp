@@ -7,17 +7,20 @@ namespace leasehold::core {
 Core::Core(Lifecycle& lifecycle, Workers& workers, Environment environment)
     : lifecycle_(lifecycle), workers_(workers), environment_(std::move(environment)) {}
 
-// The road. A refusal or an error is an answer like any other: it reaches the audit log and the wire
-// by the same way. Statements with co_await keep the form that scripts/check verifies.
+// The road. A refusal or an error is an answer like any other: it reaches the audit log and the
+// wire by the same way. Statements with co_await keep the form that scripts/check verifies.
 Detached Core::handle(Request request, Exchange& asker) {
   InFlight flight(std::move(request), asker);
   Latch latch;
-  Status status = admit(flight);                               // which route, who
-  if (status.ok()) status = co_await committed(flight);        // a use is counted before anything else
+  Status status = admit(flight);                         // which route, who
+  if (status.ok()) status = co_await committed(flight);  // a use is counted before anything else
   while (status.ok()) {
-    status = co_await placed(workers_, flight.on_worker, [&] { return run(flight); });  // may they; engine
-    if (status.ok() && flight.candidate) status = co_await placed(workers_, true, [&] { return try_candidate(flight); });
-    if (status.ok() && flight.lane) status = co_await applied(flight);  // intent on record, then the target
+    status = co_await placed(workers_, flight.on_worker,
+                             [&] { return run(flight); });  // may they; engine
+    if (status.ok() && flight.candidate)
+      status = co_await placed(workers_, true, [&] { return try_candidate(flight); });
+    if (status.ok() && flight.lane)
+      status = co_await applied(flight);  // intent on record, then the target
     if (status.ok()) status = co_await committed(flight);
     if (!status.is(Code::conflict)) break;
     co_await latched(latches_, flight, latch);
@@ -26,15 +29,16 @@ Detached Core::handle(Request request, Exchange& asker) {
   latch.release();
   const Status outcome = status;
   while (flight.effect != nullptr && flight.intent && !flight.settled) {
-    status = settle_effect(flight, outcome);                   // ACTIVE, or REVOKING after a failure
+    status = settle_effect(flight, outcome);  // ACTIVE, or REVOKING after a failure
     const Status recorded = co_await committed(flight);
     if (recorded.is(Code::conflict)) flight.settled = false;
     if (!recorded.ok()) status = recorded;
   }
-  if (status.ok()) status = co_await revoked(flight);          // what it revoked is gone when it answers
+  if (status.ok()) status = co_await revoked(flight);  // what it revoked is gone when it answers
   conclude(flight, status);
   if (flight.caller.uses_left < 0) status = co_await committed(flight);  // that was the last use
-  const Status recorded = co_await placed(workers_, flight.live && environment_.audit_sync_always, [&] { return record(flight); });
+  const Status recorded =
+      co_await placed(workers_, flight.flushes_audit, [&] { return record(flight); });
   Response answer = answer_of(flight, recorded);
   if (flight.live != nullptr) lifecycle_.leave();
   asker.deliver(std::move(answer));
@@ -70,8 +74,8 @@ Status Core::route(InFlight& flight) {
   flight.route = routes.find(flight.inner_path, flight.captures);
   if (flight.route == nullptr && flight.inner_path.ends_with('/') &&
       flight.request.operation == Operation::list)
-    flight.route = routes.find(flight.inner_path.substr(0, flight.inner_path.size() - 1),
-                               flight.captures);
+    flight.route =
+        routes.find(flight.inner_path.substr(0, flight.inner_path.size() - 1), flight.captures);
   if (flight.route == nullptr) return {};
   const Operation asked = flight.request.operation;
   for (const Action& action : flight.route->actions)
@@ -79,8 +83,8 @@ Status Core::route(InFlight& flight) {
         (asked == Operation::create && action.operation == Operation::update) ||
         (asked == Operation::update && action.operation == Operation::create))
       flight.action = &action;
-  flight.on_worker = flight.action != nullptr && (flight.action->place == Place::worker ||
-                                                  environment_.storage.reads_block());
+  flight.on_worker = flight.action != nullptr &&
+                     (flight.action->place == Place::worker || environment_.storage.reads_block());
   return {};
 }
 
@@ -92,8 +96,8 @@ Status Core::identify(InFlight& flight, ReadTxn& txn) {
   std::optional<Token> token;
   flight.chain.clear();
   if (!text.empty() && text.size() <= kTokenSizeMax) {
-    VAULT_TRY_ASSIGN(token, live.tokens.valid(txn, live.tokens.name_of(text).id, flight.started,
-                                              &flight.chain));
+    VAULT_TRY_ASSIGN(
+        token, live.tokens.valid(txn, live.tokens.name_of(text).id, flight.started, &flight.chain));
   }
   if (!token) {
     if (flight.route != nullptr && flight.route->unauthenticated) return {};
@@ -135,6 +139,7 @@ Status Core::run_live(InFlight& flight) {
   flight.batch.clear();
   flight.awaited.clear();
   flight.warnings.clear();
+  flight.answer_recorded = false;
   VAULT_TRY_ASSIGN(auto held, flight.live->snapshots.take());
   if (flight.token && flight.token->num_uses > 0) {
     ReadTxn txn(*held, flight.live->barrier, barrier::kCoreSpace);
@@ -152,8 +157,8 @@ Status Core::authorize(InFlight& flight, ReadTxn& txn) {
   const bool writes =
       request.operation == Operation::update || request.operation == Operation::create;
   if (writes && flight.route != nullptr && flight.action != nullptr && flight.route->exists) {
-    Call call{request,        flight.mount->info, flight.caller, {}, flight.inner_path,
-              flight.started, environment_.random, {}};
+    Call call{request,           flight.mount->info, flight.caller,       {},
+              flight.inner_path, flight.started,     environment_.random, {}};
     for (std::size_t i = 0; i < flight.captures.size; ++i)
       call.fields.set(std::string(flight.captures.items[i].name),
                       Json(flight.captures.items[i].value), true);
@@ -201,8 +206,8 @@ Status Core::dispatch(InFlight& flight, storage::Snapshot& snapshot) {
     return failure(Code::unsupported, multierror("unsupported operation"));
   if (request.wrap_ttl && request.wrap_ttl->count() > 0)
     return failure(Code::invalid, "response wrapping is not supported by this version");
-  VAULT_TRY_ASSIGN(flight.fields, fields_of(*flight.route, flight.captures, request.body,
-                                            flight.warnings));
+  VAULT_TRY_ASSIGN(flight.fields,
+                   fields_of(*flight.route, flight.captures, request.body, flight.warnings));
   guard_authority(flight);
   if (const auto* read = std::get_if<ReadHandler>(&flight.action->handler))
     return run_read(flight, *read, snapshot);
@@ -222,8 +227,8 @@ void Core::guard_authority(InFlight& flight) {
 Status Core::run_read(InFlight& flight, const ReadHandler& handler, storage::Snapshot& snapshot) {
   flight.batch.clear();
   ReadTxn txn(snapshot, flight.live->barrier, flight.mount->info.space);
-  Call call{flight.request, flight.mount->info, flight.caller, std::move(flight.fields),
-            flight.inner_path, flight.started, environment_.random, {}};
+  Call call{flight.request,    flight.mount->info, flight.caller,       std::move(flight.fields),
+            flight.inner_path, flight.started,     environment_.random, {}};
   VAULT_TRY_ASSIGN(flight.answer, handler(call, txn));
   if (flight.answer.has_body())
     for (auto* list : {&flight.warnings, &call.warnings})
@@ -231,11 +236,10 @@ Status Core::run_read(InFlight& flight, const ReadHandler& handler, storage::Sna
   return {};
 }
 
-Status Core::run_write(InFlight& flight, const WriteHandler& handler,
-                       storage::Snapshot& snapshot) {
+Status Core::run_write(InFlight& flight, const WriteHandler& handler, storage::Snapshot& snapshot) {
   WriteTxn txn(snapshot, flight.live->barrier, flight.mount->info.space, flight.batch);
-  Call call{flight.request, flight.mount->info, flight.caller, std::move(flight.fields),
-            flight.inner_path, flight.started, environment_.random, {}};
+  Call call{flight.request,    flight.mount->info, flight.caller,       std::move(flight.fields),
+            flight.inner_path, flight.started,     environment_.random, {}};
   VAULT_TRY_ASSIGN(flight.answer, handler(call, txn));
   if (flight.answer.has_body())
     for (auto* list : {&flight.warnings, &call.warnings})
@@ -272,7 +276,7 @@ void Core::conclude(InFlight& flight, const Status& status) {
     flight.answer_recorded = false;
   }
   flight.answer.request_id = flight.id;
-  if (flight.lease && status.ok() && flight.effect != nullptr) flight.answer_recorded = true;
+  flight.flushes_audit = flight.live != nullptr && environment_.audit_sync_always;
   if (flight.lease && flight.effect != nullptr) flight.live->revoker->release(flight.lease->id);
   if (flight.caller.uses_left >= 0) return;
   auto held = flight.live->snapshots.take();
@@ -292,8 +296,9 @@ Status Core::record(InFlight& flight) {
 Response Core::answer_of(InFlight& flight, const Status& recorded) {
   if (recorded.ok()) return std::move(flight.answer);
   // Nothing secret leaves without a record of it, and what was just issued ends.
-  if (flight.lease && flight.effect != nullptr) flight.live->revoker->revoke_soon(flight.lease->id);
-  if (flight.answer.auth)
+  const bool renewal = flight.intent && flight.intent->kind == Intent::Kind::renew;
+  if (flight.lease && !renewal) flight.live->revoker->revoke_soon(flight.lease->id);
+  if (flight.answer.auth && !flight.answer.auth->renewed)
     if (const auto id = flight.live->tokens.id_of_accessor(flight.answer.auth->accessor))
       flight.live->revoker->revoke_token_soon(*id);
   Response answer = Response::refused(500, multierror("internal error"));

@@ -1,6 +1,6 @@
 #pragma once
-// The request path. `handle` is the whole road and the only coroutine; its stations may suspend it, and
-// nothing else here knows about threads. There is no second way in.
+// The request path. `handle` is the whole road and the only coroutine; its stations may suspend it,
+// and nothing else here knows about threads. There is no second way in.
 
 #include "vault/core/in_flight.h"
 #include "vault/core/latches.h"

@@ -17,8 +17,7 @@ constexpr std::size_t kLookedAtMax = 1024;
 
 OrderedId id_of(const std::string& text) {
   OrderedId id{};
-  std::copy_n(text.begin(), std::min(text.size(), id.size()),
-              reinterpret_cast<char*>(id.data()));
+  std::copy_n(text.begin(), std::min(text.size(), id.size()), reinterpret_cast<char*>(id.data()));
   return id;
 }
 
@@ -55,14 +54,15 @@ std::vector<target::RevocationSource::Item> Revoker::DueQueue::next(std::size_t 
   std::size_t looked_at = 0;
   const WallTime now = revoker_.parts_.clock.now();
   const barrier::PhysicalKey from = due_prefix(target_);
-  const auto scanned = txn.scan(from, due_key(target_, add(now, Millis{1}), {}), SIZE_MAX,
-                                storage::Scan::keys, [&](const storage::Entry& entry) {
-                                  OrderedId id{};
-                                  std::copy(entry.key.end() - static_cast<std::ptrdiff_t>(id.size()),
-                                            entry.key.end(), id.begin());
-                                  if (may_try(id)) ids.push_back(id);
-                                  return ids.size() < limit && ++looked_at < kLookedAtMax;
-                                });
+  const auto scanned =
+      txn.scan(from, due_key(target_, add(now, Millis{1}), {}), SIZE_MAX, storage::Scan::keys,
+               [&](const storage::Entry& entry) {
+                 OrderedId id{};
+                 std::copy(entry.key.end() - static_cast<std::ptrdiff_t>(id.size()),
+                           entry.key.end(), id.begin());
+                 if (may_try(id)) ids.push_back(id);
+                 return ids.size() < limit && ++looked_at < kLookedAtMax;
+               });
   if (!scanned.ok()) return items;
   for (const OrderedId& id : ids) {
     auto lease = revoker_.parts_.leases.load(txn, id);
@@ -91,8 +91,8 @@ Status Revoker::DueQueue::settle(const Item& item, const target::Revoked& revoke
     WriteTxn txn(*held, revoker_.parts_.barrier, barrier::kCoreSpace, batch);
     VAULT_TRY_ASSIGN(auto lease, revoker_.parts_.leases.load(txn, id));
     if (!lease) return {};
-    const bool again = lease->uncertain &&
-                       lease->incarnation == revoker_.parts_.committer.incarnation();
+    const bool again =
+        lease->uncertain && lease->incarnation == revoker_.parts_.committer.incarnation();
     if (again) {
       VAULT_TRY(revoker_.parts_.leases.look_again(txn, *lease, add(now, kLookAgain)));
     } else {

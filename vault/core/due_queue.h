@@ -1,7 +1,7 @@
 #pragma once
-// The due queue of one target, as its lane sees it: REVOKING leases in the order they fell due. What
-// an attempt failed on waits longer each time (up to five minutes) without holding up the others.
-// next() and done() are called on lane threads.
+// The due queue of one target, as its lane sees it: REVOKING leases in the order they fell due.
+// What an attempt failed on waits longer each time (up to five minutes) without holding up the
+// others. next() and done() are called on lane threads.
 
 #include <map>
 #include <set>

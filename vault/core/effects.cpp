@@ -19,27 +19,33 @@ std::string account_id(Random& random) {
 }
 
 Call call_of(InFlight& flight) {
-  return Call{flight.request,        flight.mount->info, flight.caller,
-              flight.fields,         flight.inner_path,  flight.started,
-              flight.live->environment.random, {}};
+  return Call{flight.request,
+              flight.mount->info,
+              flight.caller,
+              flight.fields,
+              flight.inner_path,
+              flight.started,
+              flight.live->environment.random,
+              {}};
 }
 
 Status on_target(EffectJob& job, target::Connection& connection, Instant deadline) {
   const Intent& intent = job.intent;
   const target::RevokeOrder undo{intent.create.account, intent.revocation_statements};
   switch (intent.kind) {
-    case Intent::Kind::issue: return connection.create(intent.create, deadline);
+    case Intent::Kind::issue:
+      return connection.create(intent.create, deadline);
     case Intent::Kind::renew:
-      return connection.renew({intent.create.account, intent.create.statements,
-                               intent.create.not_after},
-                              deadline);
+      return connection.renew(
+          {intent.create.account, intent.create.statements, intent.create.not_after}, deadline);
     case Intent::Kind::probe: {
       VAULT_TRY(connection.create(intent.create, deadline));
       const auto revoked = connection.revoke(undo, deadline);
       return revoked.ok() ? Status() : Status(revoked.error());
     }
     case Intent::Kind::check:
-    case Intent::Kind::none: return {};
+    case Intent::Kind::none:
+      return {};
   }
   return {};
 }
@@ -149,8 +155,10 @@ bool revoked::await_suspend(std::coroutine_handle<> frame) {
 Status revoked::await_resume() {
   if (flight_.awaited.empty() || (result.ok() && !late_)) return {};
   const std::string why = late_ ? "the target does not answer" : result.error().message;
-  return failure(Code::internal, "revocation is queued and goes on by itself until the account is "
-                                 "seen gone; so far: " + why,
+  return failure(Code::internal,
+                 "revocation is queued and goes on by itself until the account is "
+                 "seen gone; so far: " +
+                     why,
                  late_ ? std::string() : result.error().detail);
 }
 
@@ -166,10 +174,15 @@ Status plan_effect(InFlight& flight, storage::Snapshot& snapshot) {
   flight.intent = std::move(intent);
   Intent& wanted = *flight.intent;
   if (wanted.kind == Intent::Kind::check || wanted.kind == Intent::Kind::none) return {};
+  if (wanted.kind == Intent::Kind::issue && flight.caller.uses_left < 0)
+    return failure(Code::invalid,
+                   "Secret cannot be returned; token had one use left, so leased credentials were "
+                   "immediately revoked.");
   if (wanted.kind == Intent::Kind::renew) {
     VAULT_TRY_ASSIGN(flight.lease, live.leases.load(txn, wanted.lease));
     if (!flight.lease) return failure(Code::invalid, "lease not found");
-    VAULT_TRY_ASSIGN(flight.lane, live.revoker->lane(txn, flight.lease->space, flight.lease->target));
+    VAULT_TRY_ASSIGN(flight.lane,
+                     live.revoker->lane(txn, flight.lease->space, flight.lease->target));
     return {};
   }
   VAULT_TRY_ASSIGN(flight.lane, live.revoker->lane(txn, flight.mount->info.space, wanted.target));
@@ -232,7 +245,8 @@ Status settle_lease(InFlight& flight, WriteTxn& core, const Status& outcome) {
       flight.answer.renewable = lease->renewable;
       flight.answer.lease_duration = lease->ttl;
       return {};
-    case Intent::Kind::probe: return live.leases.finish(core, *lease, {true, 0, now}, now);
+    case Intent::Kind::probe:
+      return live.leases.finish(core, *lease, {true, 0, now}, now);
     case Intent::Kind::renew:
       if (lease->state != Lease::State::active) return failure(Code::invalid, "lease not found");
       VAULT_TRY(live.leases.renew(core, *lease, flight.intent->create.not_after, now));
@@ -241,7 +255,8 @@ Status settle_lease(InFlight& flight, WriteTxn& core, const Status& outcome) {
       flight.answer.lease_duration = flight.intent->terms.ttl;
       return {};
     case Intent::Kind::check:
-    case Intent::Kind::none: return {};
+    case Intent::Kind::none:
+      return {};
   }
   return {};
 }
@@ -267,6 +282,7 @@ Status settle_effect(InFlight& flight, const Status& outcome) {
     if (settled.ok()) {
       flight.answer.request_id = flight.id;
       flight.batch.audit = bodies_of(flight, flight.answer);
+      flight.answer_recorded = true;
       return settled;
     }
     flight.batch.clear();

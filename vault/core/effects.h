@@ -15,15 +15,15 @@ namespace leasehold::core {
 inline constexpr Nanos kEffectLimit{Seconds{20}};
 inline constexpr Nanos kRevokeWait{Seconds{15}};
 
-// Shared between the coroutine that waits and the lane that works. When the wait ends first, the job
-// owns itself and ends in revocation.
+// Shared between the coroutine that waits and the lane that works. When the wait ends first, the
+// job owns itself and ends in revocation.
 struct EffectJob : target::Job, Waiter {
   enum State : int { kWaiting, kDone, kAbandoned };
   std::atomic<int> state{kWaiting};
   Unsealed* live = nullptr;
   Intent intent;
-  commit::Batch pending;                     // the PENDING lease; empty for renew and check
-  std::optional<barrier::OrderedId> lease;   // of `pending`
+  commit::Batch pending;                    // the PENDING lease; empty for renew and check
+  std::optional<barrier::OrderedId> lease;  // of `pending`
   bool pending_recorded = false;
   bool unaudited = false;
   Status result;

@@ -1,14 +1,16 @@
 #pragma once
-// The contract of an engine: one table of routes. Routing, parameter checks, path-help, the sudo and
-// unauthenticated lists and the conformance suite all come from that table. An engine is one file in
-// backends/engine/ that ends in `make_x` and one row in backends/catalog.def. An auth method is an
-// engine whose handlers return a Response with `login` set.
+// The contract of an engine: one table of routes. Routing, parameter checks, path-help, the sudo
+// and unauthenticated lists and the conformance suite all come from that table. An engine is one
+// file in backends/engine/ that ends in `make_x` and one row in backends/catalog.def. An auth
+// method is an engine whose handlers return a Response with `login` set.
 //
 // A handler's signature says what it may do:
 //   Read    looks at a snapshot; inline on the io thread, or on a worker when the action says so
-//   Write   reads are versioned, writes are buffered; the pipeline commits, and runs it again on conflict
-//   Effect  work on another machine: plan (pure), apply (on the target's thread), settle (Write)
-// Nothing else reaches storage or a target. Handlers run on any thread; engines hold no mutable state.
+//   Write   reads are versioned, writes are buffered; the pipeline commits, and runs it again on
+//   conflict Effect  work on another machine: plan (pure), apply (on the target's thread), settle
+//   (Write)
+// Nothing else reaches storage or a target. Handlers run on any thread; engines hold no mutable
+// state.
 
 #include <functional>
 #include <memory>
@@ -29,12 +31,15 @@ using commit::ReadTxn;
 using commit::WriteTxn;
 
 enum class FieldType : std::uint8_t {
-  text, integer, boolean,
-  duration,         // whole seconds; negative refused
-  comma_list,       // array, or one comma-separated string
-  text_list,        // array, or a single string; no comma split
-  text_map,         // object of strings, or array of k=v
-  map, any,
+  text,
+  integer,
+  boolean,
+  duration,    // whole seconds; negative refused
+  comma_list,  // array, or one comma-separated string
+  text_list,   // array, or a single string; no comma split
+  text_map,    // object of strings, or array of k=v
+  map,
+  any,
 };
 struct Field {
   std::string name;
@@ -80,11 +85,11 @@ struct Caller {
 };
 
 struct MountInfo {
-  std::string path;      // "database/", "auth/token/"
+  std::string path;  // "database/", "auth/token/"
   std::string type, accessor, uuid, description;
   barrier::Space space{};
   Seconds default_ttl{0}, max_ttl{0};  // resolved: never 0
-  Json options;          // object or null
+  Json options;                        // object or null
 };
 
 struct Call {
@@ -100,8 +105,8 @@ struct Call {
 
 // Asked of the core by an effect: a lease for the account it plans.
 struct LeaseTerms {
-  Seconds ttl{0};        // 0: the mount's default
-  Seconds max_ttl{0};    // 0: the mount's maximum
+  Seconds ttl{0};      // 0: the mount's default
+  Seconds max_ttl{0};  // 0: the mount's maximum
   bool renewable = true;
 };
 
@@ -121,7 +126,7 @@ struct Intent {
   std::string role;
   // The statements that renew, a JSON array of strings, kept in the lease; empty: the target's way.
   std::string renewal_json;
-  target::CreateOrder create;        // account and not_after are set by the core
+  target::CreateOrder create;                      // account and not_after are set by the core
   std::vector<std::string> revocation_statements;  // snapshot, kept in the lease
   LeaseTerms terms;
 };
@@ -131,7 +136,8 @@ using WriteHandler = std::function<Result<Response>(Call&, WriteTxn&)>;
 struct Effect {
   std::function<Result<Intent>(Call&, ReadTxn&)> plan;
   // A target that is not configured yet (a config write being tried); null: the one Intent names.
-  // Where it is set, the lane of Intent::target takes Engine::target() anew once settle is committed.
+  // Where it is set, the lane of Intent::target takes Engine::target() anew once settle is
+  // committed.
   std::function<Result<std::unique_ptr<target::Target>>(Call&, ReadTxn&)> candidate;
   // After apply went well. The lease is made ACTIVE in the same batch.
   std::function<Result<Response>(Call&, WriteTxn&, const Intent&)> settle;
@@ -147,7 +153,8 @@ struct Action {
 };
 
 struct Route {
-  std::string pattern;  // "creds/:name", "config/:name", ":path*" (the rest, slashes included; may be empty)
+  std::string pattern;  // "creds/:name", "config/:name", ":path*" (the rest, slashes included; may
+                        // be empty)
   std::vector<Field> fields;
   std::vector<Action> actions;  // update also answers create unless create stands alone
   bool sudo = false;
@@ -170,7 +177,8 @@ struct EngineContext {
   Clock& clock;
   Random& random;
   LogSink& log;
-  using TargetFactory = std::function<Result<std::unique_ptr<target::Target>>(const Json& settings)>;
+  using TargetFactory =
+      std::function<Result<std::unique_ptr<target::Target>>(const Json& settings)>;
   // By plugin name ("postgresql-database-plugin"); null when unknown.
   std::function<const TargetFactory*(std::string_view plugin_name)> target_factory;
 };

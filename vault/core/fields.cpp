@@ -121,17 +121,25 @@ Result<Json> to_text_map(const Field& field, const Json& value) {
 Result<Json> convert(const Field& field, const Json& value) {
   if (value.is_null()) return value;
   switch (field.type) {
-    case FieldType::text: return to_text(field, value);
-    case FieldType::integer: return to_integer(field, value);
-    case FieldType::boolean: return to_boolean(field, value);
-    case FieldType::duration: return to_duration(field, value);
-    case FieldType::comma_list: return to_list(field, value, true);
-    case FieldType::text_list: return to_list(field, value, false);
-    case FieldType::text_map: return to_text_map(field, value);
+    case FieldType::text:
+      return to_text(field, value);
+    case FieldType::integer:
+      return to_integer(field, value);
+    case FieldType::boolean:
+      return to_boolean(field, value);
+    case FieldType::duration:
+      return to_duration(field, value);
+    case FieldType::comma_list:
+      return to_list(field, value, true);
+    case FieldType::text_list:
+      return to_list(field, value, false);
+    case FieldType::text_map:
+      return to_text_map(field, value);
     case FieldType::map:
       if (!value.is_object()) return mismatch(field.name, "an object");
       return value;
-    case FieldType::any: return value;
+    case FieldType::any:
+      return value;
   }
   return value;
 }

@@ -64,11 +64,10 @@ struct InFlight {
   // audit
   bool request_recorded = false;  // its line is in the log or in the outbox
   bool answer_recorded = false;
-  bool unaudited = false;  // durable, but no device took its lines
+  bool flushes_audit = false;  // appending may wait for the disk
+  bool unaudited = false;      // durable, but no device took its lines
 
-  std::uint64_t latch_key() const {
-    return std::hash<std::string_view>()(request.path);
-  }
+  std::uint64_t latch_key() const { return std::hash<std::string_view>()(request.path); }
 };
 
 }  // namespace leasehold::core

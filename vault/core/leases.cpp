@@ -112,6 +112,12 @@ PhysicalKey Leases::path_key(std::string_view path) const {
   return key;
 }
 
+PhysicalKey Leases::listed_key(const Lease& lease) const {
+  PhysicalKey key = path_key(lease.path());
+  key.push(lease.id);
+  return key;
+}
+
 void Leases::name(Lease& lease, std::string_view path, WallTime now, Random& random) const {
   std::array<std::uint8_t, kLeafBytes> leaf;
   random.fill(leaf);
@@ -159,9 +165,7 @@ Status Leases::write_pending(WriteTxn& txn, Lease& lease) const {
   VAULT_TRY(write(txn, lease));
   VAULT_TRY(txn.mark(expiry_key(lease.expires, Table::lease, lease.id)));
   VAULT_TRY(txn.mark(owner_key(lease.owner, lease.id)));
-  PhysicalKey by_path = path_key(lease.path());
-  by_path.push(lease.id);
-  VAULT_TRY(txn.mark(by_path));
+  VAULT_TRY(txn.mark(listed_key(lease)));
   // The directory, for LIST: written once per path, empty ones are left out when listing.
   WriteTxn core = txn.in(barrier::kCoreSpace);
   const std::string marker = std::string(kPaths) + lease.path() + "/.";
@@ -194,7 +198,15 @@ Status Leases::start_revoking(WriteTxn& txn, Lease& lease, WallTime now) const {
   VAULT_TRY(write(txn, lease));
   VAULT_TRY(txn.erase(expiry_key(lease.expires, Table::lease, lease.id)));
   VAULT_TRY(txn.erase(owner_key(lease.owner, lease.id)));
+  // Listed no more; so what looks for leases to revoke does not walk over these again.
+  VAULT_TRY(txn.erase(listed_key(lease)));
   return txn.mark(due_key(lease.target, lease.due_since, lease.id));
+}
+
+Status Leases::revoke_below(WriteTxn& txn, std::string_view prefix, WallTime now,
+                            Random& random) const {
+  const OrderedId job = random.take<sizeof(OrderedId)>();
+  return txn.put(job_key(now, job), "", as_bytes(prefix));
 }
 
 Status Leases::look_again(WriteTxn& txn, Lease& lease, WallTime when) const {
@@ -216,10 +228,8 @@ Status Leases::finish(WriteTxn& txn, const Lease& lease, const target::Revoked& 
   } else {
     VAULT_TRY(txn.erase(expiry_key(lease.expires, Table::lease, lease.id)));
     VAULT_TRY(txn.erase(owner_key(lease.owner, lease.id)));
+    VAULT_TRY(txn.erase(listed_key(lease)));
   }
-  PhysicalKey by_path = path_key(lease.path());
-  by_path.push(lease.id);
-  VAULT_TRY(txn.erase(by_path));
   if (lease.probe) return {};
   OrderedId receipt = lease.id;
   put_be(receipt.data(), static_cast<std::uint64_t>(now.millis()), barrier::kMillisSize);
@@ -261,7 +271,8 @@ Status Leases::collect(ReadTxn& txn, const std::string& directory, std::size_t l
 Result<std::vector<OrderedId>> Leases::below(ReadTxn& txn, std::string_view prefix,
                                              std::size_t limit) const {
   std::vector<OrderedId> ids;
-  VAULT_TRY_ASSIGN(const auto exact, find(txn, prefix.substr(0, prefix.size() - prefix.ends_with('/'))));
+  VAULT_TRY_ASSIGN(const auto exact,
+                   find(txn, prefix.substr(0, prefix.size() - prefix.ends_with('/'))));
   if (exact) {
     if (exact->state != Lease::State::revoking) ids.push_back(exact->id);
     return ids;

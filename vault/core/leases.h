@@ -1,8 +1,8 @@
 #pragma once
-// Leases: one record each, a state machine PENDING -> ACTIVE -> REVOKING -> gone, with a receipt. The
-// record holds all that revocation needs and no secret, so neither a deleted role nor a changed
-// template can strand an account. PENDING, with its end already armed, is durable before the account
-// exists.
+// Leases: one record each, a state machine PENDING -> ACTIVE -> REVOKING -> gone, with a receipt.
+// The record holds all that revocation needs and no secret, so neither a deleted role nor a changed
+// template can strand an account. PENDING, with its end already armed, is durable before the
+// account exists.
 //
 //   lease        be48 ms of creation | H(lease id)      the record
 //   expiry       be48 ms of the end | 'lease' | id      not yet due; one per live lease
@@ -65,6 +65,8 @@ class Leases {
   Status renew(WriteTxn& txn, Lease& lease, WallTime expires, WallTime now) const;
   // Idempotent. Moves the end to the due queue.
   Status start_revoking(WriteTxn& txn, Lease& lease, WallTime now) const;
+  // Queues the revocation of all leases below `prefix`, as below() finds them.
+  Status revoke_below(WriteTxn& txn, std::string_view prefix, WallTime now, Random& random) const;
   // Seen absent: everything goes, a receipt stays.
   Status finish(WriteTxn& txn, const Lease& lease, const target::Revoked& revoked,
                 WallTime now) const;
@@ -73,14 +75,15 @@ class Leases {
 
   // Names one level below `prefix` ("" or ending in '/'), directories ending in '/'.
   Result<std::vector<std::string>> list(ReadTxn& txn, std::string_view prefix) const;
-  // Ids of leases whose id begins with `prefix` (a directory, or a whole lease id), at most `limit`,
-  // REVOKING ones left out.
+  // Ids of leases whose id begins with `prefix` (a directory, or a whole lease id), at most
+  // `limit`, REVOKING ones left out. Not with a WriteTxn: its guards have no room for them.
   Result<std::vector<barrier::OrderedId>> below(ReadTxn& txn, std::string_view prefix,
                                                 std::size_t limit) const;
 
  private:
   Status write(WriteTxn& txn, const Lease& lease) const;
   barrier::PhysicalKey path_key(std::string_view path) const;
+  barrier::PhysicalKey listed_key(const Lease& lease) const;
   Status collect(ReadTxn& txn, const std::string& directory, std::size_t limit,
                  std::vector<barrier::OrderedId>& into, unsigned depth) const;
   Result<bool> any_below(ReadTxn& txn, const std::string& directory) const;

@@ -10,10 +10,8 @@ namespace leasehold::core {
 namespace {
 
 constexpr SealedRoute kRoutes[] = {
-    {"sys/health", &Lifecycle::health, false},
-    {"sys/seal-status", &Lifecycle::seal_status, false},
-    {"sys/leader", &Lifecycle::leader, false},
-    {"sys/init", &Lifecycle::init, true},
+    {"sys/health", &Lifecycle::health, false}, {"sys/seal-status", &Lifecycle::seal_status, false},
+    {"sys/leader", &Lifecycle::leader, false}, {"sys/init", &Lifecycle::init, true},
     {"sys/unseal", &Lifecycle::unseal, true},
 };
 constexpr Seconds kDeviceRetryMax{30};
@@ -159,8 +157,7 @@ Status Lifecycle::go_live(seal::Opened opened, SecretBytes* root_token,
   }
   Json fields = Json::object();
   fields.set("by", opened.by).set("degraded", opened.degraded);
-  const std::string event =
-      audit::event_body("unsealed", environment_.clock.now(), fields.dump());
+  const std::string event = audit::event_body("unsealed", environment_.clock.now(), fields.dump());
   VAULT_TRY(live->audit->append(std::span(&event, 1)));
   live->revoker->start();
   owned_ = std::move(live);
@@ -269,8 +266,9 @@ Result<seal::Initialized> Lifecycle::initialize(const Request& request, SecretBy
   for (const char* name : {"pgp_keys", "root_token_pgp_key", "recovery_pgp_keys"})
     if (body.is_object() && body.find(name) != nullptr && !body.find(name)->is_null() &&
         (body.find(name)->size() > 0 || !body.find(name)->text().empty()))
-      return failure(Code::invalid, std::string(name) + " is not supported: leave it out and "
-                                                        "encrypt the printed shares yourself");
+      return failure(Code::invalid, std::string(name) +
+                                        " is not supported: leave it out and "
+                                        "encrypt the printed shares yourself");
   const std::int64_t shares = number(device ? "recovery_shares" : "secret_shares");
   const std::int64_t threshold = number(device ? "recovery_threshold" : "secret_threshold");
   if (device && (number("secret_shares") > 0 || number("secret_threshold") > 0))

@@ -99,7 +99,8 @@ Status Registry::compile_mounts(ReadTxn& txn, Compiled& into) {
     info.default_ttl = std::min(ttl > 0 ? Seconds{ttl} : defaults_.default_ttl, info.max_ttl);
     mount->tainted = record.bool_at("tainted");
     const bool is_auth = info.path.starts_with("auth/");
-    const int version = info.options.is_object() && info.options.string_at("version") == "2" ? 2 : 1;
+    const int version =
+        info.options.is_object() && info.options.string_at("version") == "2" ? 2 : 1;
     mount->kind = kind(info.type, version);
     if (mount->kind == nullptr) mount->kind = kind(info.type, 0);
     if (mount->kind == nullptr || mount->kind->is_auth != is_auth) {
@@ -119,7 +120,8 @@ Status Registry::compile_policies(ReadTxn& txn, Compiled& into) {
     if (!stored) continue;
     VAULT_TRY_ASSIGN(const Json record, parse_json(as_text(stored->value.reveal())));
     auto policy = parse_policy(record.string_at("name"), record.string_at("policy"));
-    if (!policy.ok()) {  // accepted once, so this is damage; without it the token gets less, never more
+    if (!policy.ok()) {  // accepted once, so this is damage; without it the token gets less, never
+                         // more
       log_.error("policy {} can no longer be read and grants nothing", name);
       continue;
     }

@@ -1,6 +1,7 @@
 #pragma once
-// A request as the core sees it, and its answer. Neither knows HTTP beyond a status code: api/server
-// turns bytes into a Request and a Response into bytes. Values of one request, on its io thread.
+// A request as the core sees it, and its answer. Neither knows HTTP beyond a status code:
+// api/server turns bytes into a Request and a Response into bytes. Values of one request, on its io
+// thread.
 
 #include <array>
 #include <cstdint>
@@ -22,7 +23,7 @@ std::string_view operation_name(Operation operation);  // as Vault's audit log: 
 
 struct Request {
   Operation operation = Operation::read;
-  std::string path;  // canonical: no leading slash, no "/v1/", no empty, "." or ".." segment
+  std::string path;   // canonical: no leading slash, no "/v1/", no empty, "." or ".." segment
   std::string token;  // as presented; wiped with the request. Empty: none
   Json body;          // object, or null when there was none; for read, list, remove: the query
   std::optional<Seconds> wrap_ttl;
@@ -87,11 +88,11 @@ struct Response {
   bool has_body() const {
     return !data.empty() || auth || wrap || !warnings.empty() || !lease_id.empty();
   }
-  static Response none() { return {}; }                     // 204
-  static Response of(const Json& data);                     // 200
-  static Response of_text(SecretBytes json_text);           // 200, spliced
+  static Response none() { return {}; }            // 204
+  static Response of(const Json& data);            // 200
+  static Response of_text(SecretBytes json_text);  // 200, spliced
   static Response bare(int status, const Json& data);
-  static Response refused(int status, std::string message); // {"errors":[message]}
+  static Response refused(int status, std::string message);     // {"errors":[message]}
   static Response keys(const std::vector<std::string>& names);  // {"keys":[…]}; 404 when empty
 };
 

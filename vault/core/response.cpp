@@ -4,14 +4,22 @@ namespace leasehold::core {
 
 std::string_view operation_name(Operation operation) {
   switch (operation) {
-    case Operation::read: return "read";
-    case Operation::list: return "list";
-    case Operation::create: return "create";
-    case Operation::update: return "update";
-    case Operation::patch: return "patch";
-    case Operation::remove: return "delete";
-    case Operation::help: return "help";
-    case Operation::head: return "header";
+    case Operation::read:
+      return "read";
+    case Operation::list:
+      return "list";
+    case Operation::create:
+      return "create";
+    case Operation::update:
+      return "update";
+    case Operation::patch:
+      return "patch";
+    case Operation::remove:
+      return "delete";
+    case Operation::help:
+      return "help";
+    case Operation::head:
+      return "header";
   }
   return "";
 }

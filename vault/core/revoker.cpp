@@ -14,7 +14,7 @@ using barrier::Table;
 namespace {
 
 constexpr Millis kTick{200};
-constexpr std::size_t kAtOnce = 64;       // expired entries or jobs a pass takes
+constexpr std::size_t kAtOnce = 64;        // expired entries or jobs a pass takes
 constexpr std::size_t kErasedAtOnce = 90;  // keys of a removed mount in one batch
 constexpr Nanos kStopLimit{Seconds{5}};
 
@@ -99,14 +99,18 @@ bool Revoker::tick(WallTime now) {
   return more;
 }
 
-std::size_t Revoker::commit_all(const std::vector<Fill>& fills) {
+Revoker::Committed Revoker::commit_all(const std::vector<Fill>& fills) {
   std::vector<commit::Batch> batches(fills.size());
   std::vector<Counted> operations(fills.size());
   Countdown countdown;
-  std::size_t committed = 0;
+  Committed committed;
+  committed.each.resize(fills.size());
   {
     auto held = parts_.snapshots.take();
-    if (!held.ok()) return 0;
+    if (!held.ok()) {
+      std::fill(committed.each.begin(), committed.each.end(), Status(held.error()));
+      return committed;
+    }
     for (std::size_t i = 0; i < fills.size(); ++i) {
       batches[i].background = true;
       WriteTxn txn(**held, parts_.barrier, barrier::kCoreSpace, batches[i]);
@@ -115,6 +119,7 @@ std::size_t Revoker::commit_all(const std::vector<Fill>& fills) {
         parts_.log.error("background work failed: {} {}", filled.error().message,
                          filled.error().detail);
         batches[i].clear();
+        committed.each[i] = filled;
       }
     }
   }
@@ -131,8 +136,11 @@ std::size_t Revoker::commit_all(const std::vector<Fill>& fills) {
   }
   MutexLock lock(countdown.mutex);
   while (countdown.left > 0) countdown.done.wait(countdown.mutex);
-  for (std::size_t i = 0; i < fills.size(); ++i)
-    if (operations[i].batch != nullptr && operations[i].status().ok()) ++committed;
+  for (std::size_t i = 0; i < fills.size(); ++i) {
+    if (operations[i].batch == nullptr) continue;
+    committed.each[i] = operations[i].status();
+    if (committed.each[i].ok()) ++committed.count;
+  }
   return committed;
 }
 
@@ -182,45 +190,70 @@ bool Revoker::move_expired(WallTime now) {
       return expire_one(txn, table, id_at_end(entry.view()), entry, now);
     });
   for (const OrderedId& id : asked)
-    fills.push_back([this, &id, now](WriteTxn& txn) -> Status {
-      VAULT_TRY_ASSIGN(auto lease, parts_.leases.load(txn, id));
-      return lease ? parts_.leases.start_revoking(txn, *lease, now) : Status();
-    });
+    fills.push_back([this, &id, now](WriteTxn& txn) { return start_revoking(txn, id, now); });
   for (const OrderedId& id : asked_tokens)
     fills.push_back([this, &id, now](WriteTxn& txn) -> Status {
       VAULT_TRY_ASSIGN(const auto token, parts_.tokens.load(txn, id));
       return token && !token->stub ? parts_.tokens.revoke(txn, *token, now) : Status();
     });
   if (fills.empty()) return false;
-  return commit_all(fills) > 0 && entries.size() == kAtOnce;
+  const Committed committed = commit_all(fills);
+  // What was asked for stands nowhere else: it is asked again until it is durable.
+  MutexLock lock(mutex_);
+  auto result = committed.each.begin() + static_cast<std::ptrdiff_t>(entries.size());
+  for (const OrderedId& id : asked)
+    if (!(result++)->ok()) asked_.push_back(id);
+  for (const OrderedId& id : asked_tokens)
+    if (!(result++)->ok()) asked_tokens_.push_back(id);
+  return committed.count > 0 && entries.size() == kAtOnce;
+}
+
+Status Revoker::start_revoking(WriteTxn& txn, const OrderedId& id, WallTime now) {
+  VAULT_TRY_ASSIGN(auto lease, parts_.leases.load(txn, id));
+  return lease ? parts_.leases.start_revoking(txn, *lease, now) : Status();
+}
+
+// What a job does in this pass. The job of a token is a bare mark, that of a prefix names it.
+Status Revoker::add_steps(ReadTxn& txn, const PhysicalKey& job, bool of_prefix, WallTime now,
+                          std::vector<Fill>& fills) {
+  if (!of_prefix) {
+    fills.push_back([this, job, now](WriteTxn& write) -> Status {
+      const auto swept =
+          parts_.tokens.sweep(write, job, now, [&](WriteTxn& inner, const OrderedId& id) {
+            return start_revoking(inner, id, now);
+          });
+      return swept.ok() ? Status() : Status(swept.error());
+    });
+    return {};
+  }
+  VAULT_TRY_ASSIGN(const auto prefix, txn.get(job));
+  if (!prefix) return {};
+  VAULT_TRY_ASSIGN(const auto ids,
+                   parts_.leases.below(txn, as_text(prefix->value.reveal()), kAtOnce));
+  for (const OrderedId& id : ids)
+    fills.push_back([this, id, now](WriteTxn& write) { return start_revoking(write, id, now); });
+  if (ids.empty()) fills.push_back([job](WriteTxn& write) { return write.erase(job); });
+  return {};
 }
 
 bool Revoker::run_jobs(WallTime now) {
-  std::vector<PhysicalKey> jobs;
+  std::vector<Fill> fills;
   {
     auto held = parts_.snapshots.take();
     if (!held.ok()) return false;
     ReadTxn txn(**held, parts_.barrier, barrier::kCoreSpace);
+    std::vector<std::pair<PhysicalKey, bool>> jobs;
     const PhysicalKey from(Table::job);
-    txn.scan(from, from.end_of_prefix(), kAtOnce, storage::Scan::keys,
-             [&](const storage::Entry& entry) {
-               jobs.push_back(PhysicalKey::from(entry.key));
-               return true;
-             })
-        .ignore();  // tried again with the next tick
+    Status read = txn.scan(from, from.end_of_prefix(), kAtOnce, storage::Scan::values,
+                           [&](const storage::Entry& entry) {
+                             jobs.emplace_back(PhysicalKey::from(entry.key), !entry.value.empty());
+                             return true;
+                           });
+    for (const auto& job : jobs)
+      if (read.ok()) read = add_steps(txn, job.first, job.second, now, fills);
+    if (!read.ok()) parts_.log.error("a job waits: {}", read.error().message);
   }
-  if (jobs.empty()) return false;
-  std::vector<Fill> fills;
-  for (const PhysicalKey& job : jobs)
-    fills.push_back([this, &job, now](WriteTxn& txn) -> Status {
-      const auto swept = parts_.tokens.sweep(
-          txn, job, now, [&](WriteTxn& inner, const OrderedId& id) -> Status {
-            VAULT_TRY_ASSIGN(auto lease, parts_.leases.load(inner, id));
-            return lease ? parts_.leases.start_revoking(inner, *lease, now) : Status();
-          });
-      return swept.ok() ? Status() : Status(swept.error());
-    });
-  return commit_all(fills) > 0;
+  return !fills.empty() && commit_all(fills).count > 0;
 }
 
 bool Revoker::empty_removed_mounts(WallTime now) {
@@ -259,10 +292,7 @@ bool Revoker::empty_mount(const Mount& mount, WallTime now) {
       if (!lease.ok() || !*lease || (*lease)->space != mount.info.space) continue;
       any_lease = true;
       if ((*lease)->state == Lease::State::revoking || fills.size() >= kAtOnce) continue;
-      fills.push_back([this, id, now](WriteTxn& write) -> Status {
-        VAULT_TRY_ASSIGN(auto found, parts_.leases.load(write, id));
-        return found ? parts_.leases.start_revoking(write, *found, now) : Status();
-      });
+      fills.push_back([this, id, now](WriteTxn& write) { return start_revoking(write, id, now); });
     }
     if (!any_lease) {
       std::vector<PhysicalKey> keys;
@@ -270,7 +300,8 @@ bool Revoker::empty_mount(const Mount& mount, WallTime now) {
         PhysicalKey from(table);
         from.push(mount.info.space);
         txn.scan(from, from.end_of_prefix(), kErasedAtOnce - std::min(keys.size(), kErasedAtOnce),
-                 storage::Scan::keys, [&](const storage::Entry& entry) {
+                 storage::Scan::keys,
+                 [&](const storage::Entry& entry) {
                    keys.push_back(PhysicalKey::from(entry.key));
                    return true;
                  })
@@ -282,7 +313,7 @@ bool Revoker::empty_mount(const Mount& mount, WallTime now) {
       });
     }
   }
-  return !fills.empty() && commit_all(fills) > 0;
+  return !fills.empty() && commit_all(fills).count > 0;
 }
 
 void Revoker::wake_lanes() {

@@ -1,9 +1,9 @@
 #pragma once
 // Ends things. One thread moves what expired into the due queues, sweeps what hung below revoked
 // tokens and empties removed mounts; each target's own lane then revokes its accounts, sees them
-// absent and writes the receipts. Failed attempts write nothing; it never gives up. A target that is
-// down delays nothing but its own.
-// Thread safety: every method from any thread; tick() from one at a time.
+// absent and writes the receipts. Failed attempts write nothing; it never gives up. A target that
+// is down delays nothing but its own. Thread safety: every method from any thread; tick() from one
+// at a time.
 
 #include <map>
 #include <set>
@@ -50,7 +50,8 @@ class Revoker {
   // One pass over what is due at `now`. True: there is more right now.
   bool tick(WallTime now);
 
-  // The lane of a target, with its newest settings. Code::unavailable when its engine or settings are gone.
+  // The lane of a target, with its newest settings. Code::unavailable when its engine or settings
+  // are gone.
   Result<std::shared_ptr<target::Lane>> lane(ReadTxn& txn, const barrier::Space& space,
                                              const TargetId& id);
   const target::Tag& tag() const { return parts_.tag; }
@@ -88,9 +89,16 @@ class Revoker {
   bool empty_removed_mounts(WallTime now);
   bool empty_mount(const Mount& mount, WallTime now);
   void wake_lanes();
-  // Each function fills one batch; all are committed together. Returns how many were committed.
+  // Each function fills one batch; all are committed together.
   using Fill = std::function<Status(WriteTxn&)>;
-  std::size_t commit_all(const std::vector<Fill>& fills);
+  struct Committed {
+    std::vector<Status> each;
+    std::size_t count = 0;  // batches that are durable now
+  };
+  Committed commit_all(const std::vector<Fill>& fills);
+  Status add_steps(ReadTxn& txn, const barrier::PhysicalKey& job, bool of_prefix, WallTime now,
+                   std::vector<Fill>& fills);
+  Status start_revoking(WriteTxn& txn, const barrier::OrderedId& id, WallTime now);
   Status expire_one(WriteTxn& txn, barrier::Table table, const barrier::OrderedId& id,
                     const barrier::PhysicalKey& entry, WallTime now);
   void finished(const barrier::OrderedId& id, const Status& result);
@@ -99,7 +107,7 @@ class Revoker {
   Parts parts_;
   std::thread thread_;
   mutable Mutex mutex_;
-  Condition wake_ ;
+  Condition wake_;
   bool stopping_ GUARDED_BY(mutex_) = false;
   bool woken_ GUARDED_BY(mutex_) = false;
   std::set<barrier::OrderedId> claimed_ GUARDED_BY(mutex_);

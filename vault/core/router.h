@@ -1,6 +1,6 @@
 #pragma once
-// Which mount, and which of its engine's routes. Both are immutable once built: a RouteTrie belongs to
-// an engine for the process's life, a MountTable to one generation of mounts. Thread-safe.
+// Which mount, and which of its engine's routes. Both are immutable once built: a RouteTrie belongs
+// to an engine for the process's life, a MountTable to one generation of mounts. Thread-safe.
 
 #include <array>
 #include <map>
@@ -25,8 +25,8 @@ struct Captures {
 class RouteTrie {
  public:
   explicit RouteTrie(std::span<const Route> routes);
-  // Null: no pattern fits. `path` is behind the mount; a trailing slash is a segment of its own only
-  // for `:rest*` (LIST paths arrive with one and match without it).
+  // Null: no pattern fits. `path` is behind the mount; a trailing slash is a segment of its own
+  // only for `:rest*` (LIST paths arrive with one and match without it).
   const Route* find(std::string_view path, Captures& captures) const;
 
  private:

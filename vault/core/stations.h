@@ -1,7 +1,8 @@
 #pragma once
-// The stations of the road: what Core::handle may wait for. Each refuses at once or completes exactly
-// once, also at shutdown; after submitting it touches nothing. Only Core::handle uses them, under the
-// form that scripts/check verifies (g++ 12 miscompiles others): one co_await alone in a statement.
+// The stations of the road: what Core::handle may wait for. Each refuses at once or completes
+// exactly once, also at shutdown; after submitting it touches nothing. Only Core::handle uses them,
+// under the form that scripts/check verifies (g++ 12 miscompiles others): one co_await alone in a
+// statement.
 
 #include <coroutine>
 
@@ -57,9 +58,11 @@ class [[nodiscard]] committed : Suspended<commit::Operation> {
   }
   Status await_resume() {
     if (flight_.batch.empty()) return {};
-    if (result.outcome == storage::Outcome::bound) return failure(Code::denied, "permission denied");
+    if (result.outcome == storage::Outcome::bound)
+      return failure(Code::denied, "permission denied");
     const Status outcome = status();
     if (outcome.ok() && !audit.ok()) flight_.unaudited = true;
+    if (outcome.ok() && !flight_.batch.audit.empty()) flight_.request_recorded = true;
     return outcome;
   }
 

@@ -7,8 +7,6 @@ namespace leasehold::core {
 
 namespace {
 
-constexpr std::size_t kRevokedAtOnce = 15;  // leases in the caller's own batch; the rest by the job
-
 class SysLeases {
  public:
   explicit SysLeases(Unsealed& live) : live_(live) {}
@@ -31,7 +29,8 @@ Result<Response> SysLeases::lookup(Call& call, ReadTxn& txn) {
   const std::string id = id_of(call);
   if (id.empty()) return failure(Code::invalid, "lease_id must be specified");
   VAULT_TRY_ASSIGN(const auto lease, live_.leases.find(txn, id));
-  if (!lease || lease->state != Lease::State::active) return failure(Code::invalid, "invalid lease");
+  if (!lease || lease->state != Lease::State::active)
+    return failure(Code::invalid, "invalid lease");
   Json data = Json::object();
   data.set("id", lease->lease_id).set("issue_time", rfc3339(lease->issued));
   data.set("expire_time", rfc3339(lease->expires)).set("path", lease->path());
@@ -97,17 +96,12 @@ Result<Response> SysLeases::revoke(Call& call, WriteTxn& txn) {
 
 Result<Response> SysLeases::revoke_prefix(Call& call, WriteTxn& txn) {
   const std::string prefix = call.fields.text("prefix");
-  VAULT_TRY_ASSIGN(const auto ids, live_.leases.below(txn, prefix, SIZE_MAX));
+  ReadTxn look(txn.snapshot(), txn.barrier(), barrier::kCoreSpace);
+  VAULT_TRY_ASSIGN(const auto ids, live_.leases.below(look, prefix, SIZE_MAX));
   const bool sync = call.fields.boolean("sync");
   Response response = Response::none();
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    if (i >= kRevokedAtOnce) {
-      live_.revoker->revoke_soon(ids[i]);
-      continue;
-    }
-    VAULT_TRY_ASSIGN(auto lease, live_.leases.load(txn, ids[i]));
-    if (lease) VAULT_TRY(live_.leases.start_revoking(txn, *lease, call.now));
-  }
+  // However many they are, and through any crash: by a job that this batch makes durable.
+  if (!ids.empty()) VAULT_TRY(live_.leases.revoke_below(txn, prefix, call.now, call.random));
   if (sync) response.awaited.assign(ids.begin(), ids.end());
   if (!sync) response.status = 202;
   return response;
@@ -116,7 +110,8 @@ Result<Response> SysLeases::revoke_prefix(Call& call, WriteTxn& txn) {
 }  // namespace
 
 void add_lease_routes(std::vector<Route>& routes, Unsealed& live) {
-  const auto leases = std::make_shared<SysLeases>(live);  // shared by the handlers, which outlive this call
+  const auto leases =
+      std::make_shared<SysLeases>(live);  // shared by the handlers, which outlive this call
   const auto looks_up = [leases](Call& call, ReadTxn& txn) { return leases->lookup(call, txn); };
   const auto revoke = [leases](Call& call, WriteTxn& txn) { return leases->revoke(call, txn); };
   const auto prefix = [leases](Call& call, WriteTxn& txn) {

@@ -67,8 +67,8 @@ Result<Response> Mounts::read(Call& call, ReadTxn& txn, bool auth) {
   const std::string path = with_slash(call.fields.text("path"));
   VAULT_TRY_ASSIGN(const auto mount, find(txn, (auth ? "auth/" : "") + path));
   if (!mount)
-    return failure(Code::invalid, auth ? "No auth engine at " + path
-                                       : "No secret engine mount at " + path);
+    return failure(Code::invalid,
+                   auth ? "No auth engine at " + path : "No secret engine mount at " + path);
   Response response = Response::of(shown(*mount));
   response.form = Response::Form::injected;
   return response;
@@ -128,14 +128,14 @@ Result<Response> Mounts::enable(Call& call, WriteTxn& txn) {
     if (!options.is_object()) options = Json::object();
     options.set("version", two ? "2" : "1");
   }
-  const int version =
-      options.is_object() && options.string_at("version") == "2" ? 2 : 1;
+  const int version = options.is_object() && options.string_at("version") == "2" ? 2 : 1;
   const EngineKind* kind = live_.registry.kind(type, version);
   if (kind == nullptr) kind = live_.registry.kind(type, 0);
   if (kind == nullptr || kind->is_auth || kind->is_system) {
     if (live_.registry.first_kind(type, false) != nullptr && kind == nullptr)
-      return failure(Code::invalid, "version 2 of the kv engine is not in this version of "
-                                    "Leasehold: use options version=1");
+      return failure(Code::invalid,
+                     "version 2 of the kv engine is not in this version of "
+                     "Leasehold: use options version=1");
     if (kind != nullptr && kind->is_system)
       return failure(Code::invalid, "mount type of \"" + type + "\" is not mountable");
     return failure(Code::invalid, "plugin not found in the catalog: " + type);
@@ -160,7 +160,8 @@ Result<Response> Mounts::disable(Call& call, WriteTxn& txn) {
   Json record = mount->record;
   record.set("tainted", true);
   VAULT_TRY(Registry::put_mount(txn, record));
-  VAULT_TRY_ASSIGN(const auto leases, live_.leases.below(txn, path, 10'000));
+  ReadTxn look(txn.snapshot(), txn.barrier(), barrier::kCoreSpace);
+  VAULT_TRY_ASSIGN(const auto leases, live_.leases.below(look, path, 10'000));
   Response response = Response::none();
   response.awaited.assign(leases.begin(), leases.end());
   return response;
@@ -169,8 +170,7 @@ Result<Response> Mounts::disable(Call& call, WriteTxn& txn) {
 Result<Response> Mounts::read_tune(Call& call, ReadTxn& txn) {
   const std::string path = with_slash(call.fields.text("path"));
   VAULT_TRY_ASSIGN(const auto mount, find(txn, path));
-  if (!mount)
-    return failure(Code::invalid, "cannot fetch sysview for path \"" + path + "\"");
+  if (!mount) return failure(Code::invalid, "cannot fetch sysview for path \"" + path + "\"");
   Json data = Json::object();
   data.set("description", mount->info.description).set("force_no_cache", false);
   data.set("default_lease_ttl", static_cast<std::int64_t>(mount->info.default_ttl.count()));
@@ -195,8 +195,7 @@ Result<Response> Mounts::tune(Call& call, WriteTxn& txn) {
   const Fields& fields = call.fields;
   for (const char* key : {"default_lease_ttl", "max_lease_ttl"}) {
     if (!fields.given(key)) continue;
-    VAULT_TRY_ASSIGN(const Ttl ttl,
-                     ttl_of(&fields.json(key), key[0] == 'd' ? "default" : "max"));
+    VAULT_TRY_ASSIGN(const Ttl ttl, ttl_of(&fields.json(key), key[0] == 'd' ? "default" : "max"));
     config.set(key, ttl.seconds);
   }
   const std::int64_t ttl = config.integer_at("default_lease_ttl");
@@ -223,7 +222,8 @@ Result<Response> Mounts::ui_mounts(Call& call, ReadTxn& txn) {
     const bool is_auth = entry.first.starts_with("auth/");
     Json info = shown(*entry.second);
     if (!call.caller.present) {
-      if (entry.second->record.find("config")->string_at("listing_visibility") != "unauth") continue;
+      if (entry.second->record.find("config")->string_at("listing_visibility") != "unauth")
+        continue;
       Json little = Json::object();
       for (const char* key : {"type", "description", "options"})
         if (const Json* value = info.find(key)) little.set(key, *value);
@@ -248,7 +248,8 @@ Result<Response> Mounts::ui_mount(Call& call, ReadTxn& txn) {
   if (mount == nullptr || !acl.may_reach(mount->info.path))
     return failure(Code::denied,
                    "preflight capability check returned 403, please ensure client's policies "
-                   "grant access to path \"" + path + "\"");
+                   "grant access to path \"" +
+                       path + "\"");
   Json data = shown(*mount);
   data.set("path", mount->info.path);
   return Response::of(data);
@@ -257,23 +258,32 @@ Result<Response> Mounts::ui_mount(Call& call, ReadTxn& txn) {
 }  // namespace
 
 void add_mount_routes(std::vector<Route>& routes, Unsealed& live) {
-  const auto mounts = std::make_shared<Mounts>(live);  // shared by the handlers below, which outlive this call
+  const auto mounts =
+      std::make_shared<Mounts>(live);  // shared by the handlers below, which outlive this call
   const auto all = [mounts](bool auth) {
     return reads([mounts, auth](Call&, ReadTxn& txn) { return mounts->list(txn, auth); });
   };
   const auto one = [mounts](bool auth) {
-    return reads([mounts, auth](Call& call, ReadTxn& txn) { return mounts->read(call, txn, auth); });
+    return reads(
+        [mounts, auth](Call& call, ReadTxn& txn) { return mounts->read(call, txn, auth); });
   };
   routes.push_back(route("mounts", {}, {all(false)}, "Lists the mounts"));
-  Route single = route(
-      "mounts/:path*",
-      {{"type"}, {"description"}, {"config", FieldType::map}, {"options", FieldType::text_map},
-       {"local", FieldType::boolean}, {"seal_wrap", FieldType::boolean},
-       {"external_entropy_access", FieldType::boolean}, {"plugin_name"}, {"plugin_version"},
-       {"default_lease_ttl"}, {"max_lease_ttl"},
-       {"audit_non_hmac_request_keys", FieldType::comma_list},
-       {"audit_non_hmac_response_keys", FieldType::comma_list}, {"listing_visibility"}},
-      {}, "Enables, reads, tunes and disables a mount");
+  Route single = route("mounts/:path*",
+                       {{"type"},
+                        {"description"},
+                        {"config", FieldType::map},
+                        {"options", FieldType::text_map},
+                        {"local", FieldType::boolean},
+                        {"seal_wrap", FieldType::boolean},
+                        {"external_entropy_access", FieldType::boolean},
+                        {"plugin_name"},
+                        {"plugin_version"},
+                        {"default_lease_ttl"},
+                        {"max_lease_ttl"},
+                        {"audit_non_hmac_request_keys", FieldType::comma_list},
+                        {"audit_non_hmac_response_keys", FieldType::comma_list},
+                        {"listing_visibility"}},
+                       {}, "Enables, reads, tunes and disables a mount");
   // A mount's path may hold slashes, so `…/tune` is told apart here and not by the pattern.
   const auto tunes = [](Call& call) {
     std::string path = call.fields.text("path");
@@ -297,16 +307,16 @@ void add_mount_routes(std::vector<Route>& routes, Unsealed& live) {
   Route auth = route("auth/:path*", {}, {one(true)}, "Reads an auth method");
   auth.sudo = true;
   routes.push_back(std::move(auth));
-  Route ui = route("internal/ui/mounts", {}, {reads([mounts](Call& call, ReadTxn& txn) {
-                     return mounts->ui_mounts(call, txn);
-                   })},
-                   "Mounts the caller can reach");
+  Route ui =
+      route("internal/ui/mounts", {},
+            {reads([mounts](Call& call, ReadTxn& txn) { return mounts->ui_mounts(call, txn); })},
+            "Mounts the caller can reach");
   ui.unauthenticated = true;
   routes.push_back(std::move(ui));
-  Route ui_one = route("internal/ui/mounts/:path*", {}, {reads([mounts](Call& call, ReadTxn& txn) {
-                         return mounts->ui_mount(call, txn);
-                       })},
-                       "The mount behind a path");
+  Route ui_one =
+      route("internal/ui/mounts/:path*", {},
+            {reads([mounts](Call& call, ReadTxn& txn) { return mounts->ui_mount(call, txn); })},
+            "The mount behind a path");
   ui_one.unauthenticated = true;
   routes.push_back(std::move(ui_one));
 }

@@ -56,8 +56,7 @@ Result<Response> read(Call& call, ReadTxn& txn, bool old_form) {
 
 // HCL, JSON, or base64 of either; what is stored is the text as it was meant.
 std::string text_of(const Fields& fields) {
-  const std::string given =
-      fields.given("policy") ? fields.text("policy") : fields.text("rules");
+  const std::string given = fields.given("policy") ? fields.text("policy") : fields.text("rules");
   if (const auto bytes = from_base64(given); bytes && !bytes->empty())
     if (const std::string_view text = as_text(*bytes); text.find("path") != text.npos)
       return std::string(text);
@@ -78,8 +77,7 @@ Result<Response> write(Call& call, WriteTxn& txn) {
   if (!parsed.ok()) return parsed.error();
   VAULT_TRY(put_policy(txn, name, text, call.now));
   Response response;
-  if (given != name)
-    response.warnings.push_back("policy name was converted to " + name);
+  if (given != name) response.warnings.push_back("policy name was converted to " + name);
   if (call.fields.given("rules") && !call.fields.given("policy"))
     response.warnings.emplace_back("'rules' is deprecated, please use 'policy' instead");
   return response;
@@ -122,39 +120,36 @@ void add_policy_routes(std::vector<Route>& routes, Unsealed& live) {
     Route all = route(base, {}, {lists(lister)}, "Lists the policies");
     if (old_form) all.actions.push_back(reads(lister));
     routes.push_back(std::move(all));
-    routes.push_back(route(
-        base + "/:name", {{"policy"}, {"rules"}},
-        {reads([old_form](Call& call, ReadTxn& txn) { return read(call, txn, old_form); }),
-         writes(write), removes(remove)},
-        "Reads, writes and deletes a policy"));
+    routes.push_back(
+        route(base + "/:name", {{"policy"}, {"rules"}},
+              {reads([old_form](Call& call, ReadTxn& txn) { return read(call, txn, old_form); }),
+               writes(write), removes(remove)},
+              "Reads, writes and deletes a policy"));
   }
-  const std::vector<Field> asked = {{"token"}, {"accessor"}, {"paths", FieldType::comma_list},
-                                    {"path", FieldType::comma_list}};
-  routes.push_back(route("capabilities-self", asked,
-                         {asks([&live](Call& call, ReadTxn& txn) -> Result<Response> {
-                           VAULT_TRY_ASSIGN(const auto token,
-                                            live.tokens.valid(txn, call.caller.token_id, call.now,
-                                                              nullptr));
-                           return capabilities(live, call, txn, token);
-                         })},
-                         "What the caller may do on a path"));
-  routes.push_back(route("capabilities", asked,
-                         {asks([&live](Call& call, ReadTxn& txn) -> Result<Response> {
-                           const auto name = live.tokens.name_of(call.fields.text("token"));
-                           VAULT_TRY_ASSIGN(const auto token,
-                                            live.tokens.valid(txn, name.id, call.now, nullptr));
-                           return capabilities(live, call, txn, token);
-                         })},
-                         "What a token may do on a path"));
-  routes.push_back(route("capabilities-accessor", asked,
-                         {asks([&live](Call& call, ReadTxn& txn) -> Result<Response> {
-                           const auto id = live.tokens.id_of_accessor(call.fields.text("accessor"));
-                           if (!id) return failure(Code::invalid, multierror("invalid accessor"));
-                           VAULT_TRY_ASSIGN(const auto token,
-                                            live.tokens.valid(txn, *id, call.now, nullptr));
-                           return capabilities(live, call, txn, token);
-                         })},
-                         "What a token may do on a path, by its accessor"));
+  const std::vector<Field> asked = {
+      {"token"}, {"accessor"}, {"paths", FieldType::comma_list}, {"path", FieldType::comma_list}};
+  routes.push_back(route(
+      "capabilities-self", asked, {asks([&live](Call& call, ReadTxn& txn) -> Result<Response> {
+        VAULT_TRY_ASSIGN(const auto token,
+                         live.tokens.valid(txn, call.caller.token_id, call.now, nullptr));
+        return capabilities(live, call, txn, token);
+      })},
+      "What the caller may do on a path"));
+  routes.push_back(route(
+      "capabilities", asked, {asks([&live](Call& call, ReadTxn& txn) -> Result<Response> {
+        const auto name = live.tokens.name_of(call.fields.text("token"));
+        VAULT_TRY_ASSIGN(const auto token, live.tokens.valid(txn, name.id, call.now, nullptr));
+        return capabilities(live, call, txn, token);
+      })},
+      "What a token may do on a path"));
+  routes.push_back(route(
+      "capabilities-accessor", asked, {asks([&live](Call& call, ReadTxn& txn) -> Result<Response> {
+        const auto id = live.tokens.id_of_accessor(call.fields.text("accessor"));
+        if (!id) return failure(Code::invalid, multierror("invalid accessor"));
+        VAULT_TRY_ASSIGN(const auto token, live.tokens.valid(txn, *id, call.now, nullptr));
+        return capabilities(live, call, txn, token);
+      })},
+      "What a token may do on a path, by its accessor"));
   routes.push_back(route("internal/ui/resultant-acl", {},
                          {reads([&live](Call& call, ReadTxn& txn) -> Result<Response> {
                            VAULT_TRY_ASSIGN(const Acl acl,

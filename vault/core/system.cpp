@@ -75,8 +75,8 @@ std::vector<std::unique_ptr<EngineKind>> all_engine_kinds(Unsealed& live) {
   kinds.push_back(system_kind("system", false, make_system_engine(live)));
   kinds.push_back(system_kind("token", true, make_token_engine(live)));
   // Listed as every vault lists them; their routes come with the features behind them.
-  kinds.push_back(system_kind("cubbyhole", false,
-                              std::make_unique<TableEngine>(std::vector<Route>())));
+  kinds.push_back(
+      system_kind("cubbyhole", false, std::make_unique<TableEngine>(std::vector<Route>())));
   kinds.push_back(
       system_kind("identity", false, std::make_unique<TableEngine>(std::vector<Route>())));
   return kinds;

@@ -1,6 +1,6 @@
 #pragma once
-// The engines the core itself is: sys/, auth/token/, cubbyhole/ and identity/. They use the same table
-// of routes as every other engine, and reach the vault's own parts through `Unsealed`.
+// The engines the core itself is: sys/, auth/token/, cubbyhole/ and identity/. They use the same
+// table of routes as every other engine, and reach the vault's own parts through `Unsealed`.
 
 #include "vault/core/unsealed.h"
 

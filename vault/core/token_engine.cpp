@@ -90,8 +90,8 @@ Status TokenEngine::check_id(const Call& call, const std::string& id) const {
   if (!call.caller.has_sudo) return needs_sudo("specify token id");
   for (const char* prefix : {"s.", "hvs.", "hvb.", "hvr."})
     if (id.starts_with(prefix))
-      return failure(Code::invalid, "custom token ID cannot have the '" + std::string(prefix) +
-                                        "' prefix");
+      return failure(Code::invalid,
+                     "custom token ID cannot have the '" + std::string(prefix) + "' prefix");
   if (id.find('.') != std::string::npos)
     return failure(Code::invalid, "custom token ID cannot have a '.' in the value");
   return {};
@@ -132,14 +132,12 @@ Status TokenEngine::set_lifetime(Call& call, Token& token) {
   }
   VAULT_TRY_ASSIGN(token.explicit_max_ttl, duration_of(call.fields, "explicit_max_ttl"));
   VAULT_TRY_ASSIGN(token.period, duration_of(call.fields, "period"));
-  if (token.period.count() > 0 && !call.caller.has_sudo)
-    return needs_sudo("create periodic token");
+  if (token.period.count() > 0 && !call.caller.has_sudo) return needs_sudo("create periodic token");
   const bool endless = token.is_root() && ttl.count() == 0 && token.period.count() == 0 &&
                        token.explicit_max_ttl.count() == 0;
   if (endless) {
     if (call.caller.expires)
-      return failure(Code::invalid,
-                     "expiring root tokens cannot create non-expiring root tokens");
+      return failure(Code::invalid, "expiring root tokens cannot create non-expiring root tokens");
     token.renewable = false;
     return {};
   }
@@ -246,8 +244,7 @@ Result<Response> TokenEngine::show(Call& call, ReadTxn& txn, const Token& token,
   const Nanos left = token.expires ? since(*token.expires, call.now) : Nanos{0};
   data.set("ttl", static_cast<std::int64_t>(std::chrono::ceil<Seconds>(left).count()));
   data.set("type", "service");
-  if (token.period.count() > 0)
-    data.set("period", static_cast<std::int64_t>(token.period.count()));
+  if (token.period.count() > 0) data.set("period", static_cast<std::int64_t>(token.period.count()));
   if (token.last_renewal)
     data.set("last_renewal", rfc3339(*token.last_renewal))
         .set("last_renewal_time", token.last_renewal->seconds());
@@ -265,8 +262,7 @@ Result<Response> TokenEngine::lookup(Call& call, ReadTxn& txn, const std::string
 Result<Response> TokenEngine::renew(Call& call, WriteTxn& txn, const std::optional<Token>& token,
                                     std::string_view text) {
   if (!token) return failure(Code::invalid, "token not found");
-  if (!token->renewable || !token->expires)
-    return failure(Code::invalid, "lease is not renewable");
+  if (!token->renewable || !token->expires) return failure(Code::invalid, "lease is not renewable");
   VAULT_TRY_ASSIGN(const Seconds increment, duration_of(call.fields, "increment"));
   TtlTerms terms;
   terms.increment = increment;
@@ -305,30 +301,41 @@ Result<Response> TokenEngine::accessors(Call& call, ReadTxn& txn) {
     VAULT_TRY_ASSIGN(const auto token, live_.tokens.valid(txn, id, call.now, nullptr));
     if (token) names.push_back(token->accessor);
   }
-  if (ids.size() == kListedMax)
-    call.warnings.push_back("only the first 10000 tokens are listed");
+  if (ids.size() == kListedMax) call.warnings.push_back("only the first 10000 tokens are listed");
   std::sort(names.begin(), names.end());
   return Response::keys(names);
 }
 
 void TokenEngine::make_routes() {
-  const std::vector<Field> creating = {
-      {"id"}, {"role_name"}, {"policies", FieldType::text_list}, {"meta", FieldType::text_map},
-      {"no_parent", FieldType::boolean}, {"no_default_policy", FieldType::boolean},
-      {"renewable", FieldType::boolean, Json(true)}, {"lease"}, {"ttl"}, {"type"},
-      {"explicit_max_ttl"}, {"display_name"}, {"num_uses", FieldType::integer}, {"period"},
-      {"entity_alias"}};
+  const std::vector<Field> creating = {{"id"},
+                                       {"role_name"},
+                                       {"policies", FieldType::text_list},
+                                       {"meta", FieldType::text_map},
+                                       {"no_parent", FieldType::boolean},
+                                       {"no_default_policy", FieldType::boolean},
+                                       {"renewable", FieldType::boolean, Json(true)},
+                                       {"lease"},
+                                       {"ttl"},
+                                       {"type"},
+                                       {"explicit_max_ttl"},
+                                       {"display_name"},
+                                       {"num_uses", FieldType::integer},
+                                       {"period"},
+                                       {"entity_alias"}};
   const auto creates = [this](bool orphan) {
     return writes([this, orphan](Call& call, WriteTxn& txn) { return create(call, txn, orphan); });
   };
   routes_.push_back(route("create", creating, {creates(false)}, "Creates a child token"));
-  routes_.push_back(route("create-orphan", creating, {creates(true)}, "Creates a token without parent"));
-  routes_.push_back(route("create/:role_name", creating, {creates(false)}, "Creates a token by a role"));
+  routes_.push_back(
+      route("create-orphan", creating, {creates(true)}, "Creates a token without parent"));
+  routes_.push_back(
+      route("create/:role_name", creating, {creates(false)}, "Creates a token by a role"));
 
   const auto self = [this](Call& call, ReadTxn& txn) {
     return lookup(call, txn, call.request.token, true);
   };
-  routes_.push_back(route("lookup-self", {}, {reads(self), asks(self)}, "Shows the caller's own token"));
+  routes_.push_back(
+      route("lookup-self", {}, {reads(self), asks(self)}, "Shows the caller's own token"));
   const auto other = [this](Call& call, ReadTxn& txn) {
     const std::string asked = call.fields.text("token");
     return lookup(call, txn, asked.empty() ? call.request.token : asked, true);
@@ -343,12 +350,12 @@ void TokenEngine::make_routes() {
                           })},
                           "Shows a token by its accessor"));
 
-  routes_.push_back(route("renew-self", {{"increment"}},
-                          {writes([this](Call& call, WriteTxn& txn) -> Result<Response> {
-                            VAULT_TRY_ASSIGN(const auto token, valid(call, txn, call.request.token));
-                            return renew(call, txn, token, call.request.token);
-                          })},
-                          "Renews the caller's own token"));
+  routes_.push_back(route(
+      "renew-self", {{"increment"}}, {writes([this](Call& call, WriteTxn& txn) -> Result<Response> {
+        VAULT_TRY_ASSIGN(const auto token, valid(call, txn, call.request.token));
+        return renew(call, txn, token, call.request.token);
+      })},
+      "Renews the caller's own token"));
   routes_.push_back(route("renew", {{"token"}, {"increment"}},
                           {writes([this](Call& call, WriteTxn& txn) -> Result<Response> {
                             std::string text = call.fields.text("token");
@@ -371,12 +378,12 @@ void TokenEngine::make_routes() {
     if (token) VAULT_TRY(live_.tokens.revoke(txn, *token, call.now));
     return Response::none();
   };
-  routes_.push_back(route("revoke-self", {},
-                          {writes([this, revoke](Call& call, WriteTxn& txn) -> Result<Response> {
-                            VAULT_TRY_ASSIGN(const auto token, valid(call, txn, call.request.token));
-                            return revoke(call, txn, token);
-                          })},
-                          "Revokes the caller's own token and all below it"));
+  routes_.push_back(route(
+      "revoke-self", {}, {writes([this, revoke](Call& call, WriteTxn& txn) -> Result<Response> {
+        VAULT_TRY_ASSIGN(const auto token, valid(call, txn, call.request.token));
+        return revoke(call, txn, token);
+      })},
+      "Revokes the caller's own token and all below it"));
   routes_.push_back(route("revoke", {{"token"}},
                           {writes([this, revoke](Call& call, WriteTxn& txn) -> Result<Response> {
                             const std::string text = call.fields.text("token");
@@ -394,14 +401,14 @@ void TokenEngine::make_routes() {
                             return response;
                           })},
                           "Revokes a token by its accessor"));
-  Route orphan = route("revoke-orphan", {{"token"}},
-                       {writes([this](Call& call, WriteTxn& txn) -> Result<Response> {
-                         VAULT_TRY_ASSIGN(const auto token, valid(call, txn, call.fields.text("token")));
-                         if (!token) return failure(Code::invalid, "token to revoke not found");
-                         VAULT_TRY(live_.tokens.revoke_orphan(txn, *token, call.now));
-                         return Response::none();
-                       })},
-                       "Revokes a token; what hangs below lives on");
+  Route orphan = route(
+      "revoke-orphan", {{"token"}}, {writes([this](Call& call, WriteTxn& txn) -> Result<Response> {
+        VAULT_TRY_ASSIGN(const auto token, valid(call, txn, call.fields.text("token")));
+        if (!token) return failure(Code::invalid, "token to revoke not found");
+        VAULT_TRY(live_.tokens.revoke_orphan(txn, *token, call.now));
+        return Response::none();
+      })},
+      "Revokes a token; what hangs below lives on");
   orphan.sudo = true;
   routes_.push_back(std::move(orphan));
   Route all = route("accessors", {},

@@ -251,9 +251,8 @@ Status Tokens::revoke_orphan(WriteTxn& txn, const Token& token, WallTime now) co
   return forget(txn, token, now);  // its leases go through the job; the stub keeps its children
 }
 
-Result<bool> Tokens::sweep(
-    WriteTxn& txn, const PhysicalKey& job, WallTime now,
-    FunctionRef<Status(WriteTxn&, const OrderedId&)> revoke_lease) const {
+Result<bool> Tokens::sweep(WriteTxn& txn, const PhysicalKey& job, WallTime now,
+                           FunctionRef<Status(WriteTxn&, const OrderedId&)> revoke_lease) const {
   OrderedId owner{};
   const ByteView bytes = job.view();
   std::copy_n(bytes.end() - static_cast<std::ptrdiff_t>(owner.size()), owner.size(), owner.begin());
@@ -271,12 +270,13 @@ Result<bool> Tokens::sweep(
   PhysicalKey from(Table::child);
   from.push(owner);
   if (!itself)  // under a stub the children live on
-    VAULT_TRY(txn.scan(from, from.end_of_prefix(), kSweepMax, storage::Scan::keys,
-                       collect(children)));
+    VAULT_TRY(
+        txn.scan(from, from.end_of_prefix(), kSweepMax, storage::Scan::keys, collect(children)));
   PhysicalKey leases_from(Table::lease_owner);
   leases_from.push(owner);
   VAULT_TRY(txn.scan(leases_from, leases_from.end_of_prefix(), kSweepMax, storage::Scan::keys,
                      collect(leases)));
+  if (!children.empty()) leases.clear();  // with a later step: a batch holds only so much
   for (const OrderedId& id : children) {
     VAULT_TRY_ASSIGN(const auto child, load(txn, id));
     if (child && !child->stub)
@@ -299,6 +299,11 @@ Result<TtlAnswer> resolve_ttl(const TtlTerms& terms) {
   std::optional<WallTime> limit;
   if (terms.period.count() > 0) {
     answer.ttl = std::min(terms.period, terms.max_ttl);
+    if (terms.period > terms.max_ttl)
+      answer.warnings.push_back("period of \"" + print_duration(terms.period) +
+                                "\" exceeded the effective max_ttl of \"" +
+                                print_duration(terms.max_ttl) +
+                                "\"; period value is capped accordingly");
     if (terms.explicit_max.count() > 0) limit = add(terms.issued, terms.explicit_max);
   } else {
     answer.ttl = terms.increment.count() > 0     ? terms.increment
@@ -310,8 +315,7 @@ Result<TtlAnswer> resolve_ttl(const TtlTerms& terms) {
   const Seconds left = std::chrono::ceil<Seconds>(since(*limit, terms.now));
   if (left.count() <= 0) return failure(Code::invalid, "past the max TTL, cannot renew");
   if (answer.ttl > left) {
-    const Seconds effective =
-        terms.period.count() > 0 ? terms.explicit_max : max;
+    const Seconds effective = terms.period.count() > 0 ? terms.explicit_max : max;
     answer.warnings.push_back("TTL of \"" + print_duration(answer.ttl) +
                               "\" exceeded the effective max_ttl of \"" +
                               print_duration(effective) + "\"; TTL value is capped accordingly");

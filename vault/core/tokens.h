@@ -1,8 +1,8 @@
 #pragma once
-// Service tokens. One record per token, keyed by its time and a keyed hash; the record never holds the
-// token itself. A token is valid iff its record exists, is not expired, and its parent, if any, is
-// valid, read upward in the request's own snapshot (at most 32 steps). So revoking a tree is erasing
-// one record; what hung below is swept by a job, and is dead meanwhile.
+// Service tokens. One record per token, keyed by its time and a keyed hash; the record never holds
+// the token itself. A token is valid iff its record exists, is not expired, and its parent, if any,
+// is valid, read upward in the request's own snapshot (at most 32 steps). So revoking a tree is
+// erasing one record; what hung below is swept by a job, and is dead meanwhile.
 //
 //   token    hvs. | base62(be48 ms, 24 random bytes)       ms is 0 for root and custom tokens
 //   accessor base62(be48 ms, HMAC(token key, token)[12])
@@ -54,15 +54,15 @@ class Tokens {
 
   // The record alone, valid or not.
   Result<std::optional<Token>> load(ReadTxn& txn, const barrier::OrderedId& id) const;
-  // With its ancestors: absent unless valid at `now`. `chain` receives the keys and versions that must
-  // still hold when a change made on this token's authority is committed.
+  // With its ancestors: absent unless valid at `now`. `chain` receives the keys and versions that
+  // must still hold when a change made on this token's authority is committed.
   using Chain = std::vector<std::pair<barrier::PhysicalKey, std::uint64_t>>;
   Result<std::optional<Token>> valid(ReadTxn& txn, const barrier::OrderedId& id, WallTime now,
                                      Chain* chain) const;
   Result<std::int64_t> uses_left(ReadTxn& txn, const Token& token) const;
 
-  // Writes a new record with its indexes. `wanted_id`: empty for a random token, else the text itself.
-  // `short_form`: the 28-character form of root tokens.
+  // Writes a new record with its indexes. `wanted_id`: empty for a random token, else the text
+  // itself. `short_form`: the 28-character form of root tokens.
   Result<SecretBytes> create(WriteTxn& txn, Token& token, std::string_view wanted_id,
                              bool short_form) const;
   Status update(WriteTxn& txn, const Token& before, const Token& after) const;
@@ -71,8 +71,8 @@ class Tokens {
   // As above, but children live on under a stub.
   Status revoke_orphan(WriteTxn& txn, const Token& token, WallTime now) const;
 
-  // One step of a queued sweep: at most `limit` children or leases of `id` are handled. True: done, the
-  // job is erased. `revoke_lease` is called with the key of each lease found.
+  // One step of a queued sweep: at most `limit` children or leases of `id` are handled. True: done,
+  // the job is erased. `revoke_lease` is called with the key of each lease found.
   Result<bool> sweep(WriteTxn& txn, const barrier::PhysicalKey& job, WallTime now,
                      FunctionRef<Status(WriteTxn&, const barrier::OrderedId&)> revoke_lease) const;
 

@@ -7,7 +7,8 @@ namespace leasehold::core {
 
 namespace {
 
-// The committer's way to the audit log; it knows commit groups, the log does not care what they are.
+// The committer's way to the audit log; it knows commit groups, the log does not care what they
+// are.
 class LogDrain final : public commit::Drain {
  public:
   explicit LogDrain(audit::AuditLog& log) : log_(log) {}
@@ -66,10 +67,9 @@ Status Unsealed::start() {
   }
   VAULT_TRY(audit->start(who));
   VAULT_TRY(committer.start(*drain, environment.random));
-  revoker = std::make_unique<Revoker>(
-      Revoker::Parts{environment.storage, barrier, committer, snapshots, registry, tokens, leases,
-                     environment.clock, environment.log,
-                     tag_of(identity, committer.incarnation())});
+  revoker = std::make_unique<Revoker>(Revoker::Parts{
+      environment.storage, barrier, committer, snapshots, registry, tokens, leases,
+      environment.clock, environment.log, tag_of(identity, committer.incarnation())});
   return {};
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// Everything that exists only while the vault is unsealed, built in order at unseal and destroyed in
-// reverse at seal. Requests in flight hold it open: begin() and end() count them.
+// Everything that exists only while the vault is unsealed, built in order at unseal and destroyed
+// in reverse at seal. Requests in flight hold it open: begin() and end() count them.
 
 #include <atomic>
 #include <memory>
@@ -48,7 +48,8 @@ class Unsealed {
   Unsealed(const Unsealed&) = delete;
   Unsealed& operator=(const Unsealed&) = delete;
 
-  // A new store's mounts, policies and root token, in one batch. `wanted_root`: "" for a random one.
+  // A new store's mounts, policies and root token, in one batch. `wanted_root`: "" for a random
+  // one.
   Result<SecretBytes> write_initial(std::string_view wanted_root, bool dev_secret_mount);
 
   Environment environment;

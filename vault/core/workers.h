@@ -1,6 +1,6 @@
 #pragma once
-// A few threads for what must not run on an io thread: slow handlers, lists, device calls. A bounded
-// queue; a job is refused at once or completed exactly once, also at shutdown. Thread-safe.
+// A few threads for what must not run on an io thread: slow handlers, lists, device calls. A
+// bounded queue; a job is refused at once or completed exactly once, also at shutdown. Thread-safe.
 
 #include <thread>
 #include <vector>
