@@ -57,12 +57,12 @@ TEST_CASE("wire: each method is one operation") {
       {"GET", Operation::read},   {"LIST", Operation::list},     {"POST", Operation::update},
       {"PUT", Operation::update}, {"DELETE", Operation::remove}, {"HEAD", Operation::head},
       {"HELP", Operation::help}};
-  for (const auto& [method, operation] : kMethods) {
-    const Read result = read(message(method, "/v1/a/b"));
-    CAPTURE(method);
+  for (const auto& row : kMethods) {
+    const Read result = read(message(row.first, "/v1/a/b"));
+    CAPTURE(row.first);
     REQUIRE(result.ok);
-    CHECK(result.request.operation == operation);
-    CHECK(result.request.path == (operation == Operation::list ? "a/b/" : "a/b"));
+    CHECK(result.request.operation == row.second);
+    CHECK(result.request.path == (row.second == Operation::list ? "a/b/" : "a/b"));
     CHECK(result.request.remote_address == "10.0.0.1");
     CHECK(result.request.remote_port == 4711);
     CHECK_FALSE(result.request.internal);
