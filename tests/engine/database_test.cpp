@@ -1,0 +1,278 @@
+// The database engine with a real PostgreSQL.
+
+#include "backends/target/postgresql.h"
+#include "tests/engine/engine_bench.h"
+#include "tests/support/postgres.h"
+#include "vault/base/encoding.h"
+
+namespace leasehold::engine {
+std::unique_ptr<core::Engine> make_database(const core::EngineContext& context);
+}
+
+namespace leasehold {
+namespace {
+
+using core::Intent;
+using testing::Postgres;
+
+constexpr const char* kCreate =
+    R"("CREATE ROLE \"{{name}}\" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}'; )"
+    R"(GRANT app_ro TO \"{{name}}\";")";
+
+struct Database : testing::EngineBench {
+  Database()
+      : EngineBench(engine::make_database, "postgresql-database-plugin", [](const Json& settings) {
+          static SystemClock clock;
+          static SystemRandom random;
+          return postgresql::make_target(settings, clock, random);
+        }) {}
+
+  Json config(const std::string& roles = "ro,st") {
+    Json body = Json::object();
+    body.set("plugin_name", "postgresql-database-plugin").set("allowed_roles", roles);
+    body.set("connection_url", server.url()).set("username", testing::kManager);
+    body.set("password", testing::kManagerPassword);
+    return body;
+  }
+  void configure() { REQUIRE(post("config/pg", config().dump()).status == 204); }
+  void role(const std::string& name = "ro") {
+    const auto answer = post("roles/" + name, R"({"db_name":"pg","default_ttl":"10m",)"
+                                              R"("max_ttl":"1h","creation_statements":)" +
+                                                  std::string(kCreate) + "}");
+    CAPTURE(answer.error);
+    REQUIRE(answer.status == 204);
+  }
+  std::string accounts() {
+    return server.query("SELECT count(*) FROM pg_roles WHERE rolname LIKE 'v-bench1-%'");
+  }
+
+  Postgres& server = Postgres::shared();
+};
+
+TEST_CASE_FIXTURE(Database, "database: a config is read back without its password") {
+  configure();
+  const auto answer = get("config/pg");
+  CHECK(answer.status == 200);
+  CHECK(answer.data.dump() ==
+        R"({"allowed_roles":["ro","st"],"connection_details":{"connection_url":")" + server.url() +
+            R"(","username":"vaultmgr"},"password_policy":"",)"
+            R"("plugin_name":"postgresql-database-plugin","plugin_version":"",)"
+            R"("root_credentials_rotate_statements":[]})");
+  CHECK(list("config").data.dump() == R"({"keys":["pg"]})");
+  CHECK(exists("config/pg"));
+  CHECK_FALSE(exists("config/other"));
+}
+
+TEST_CASE_FIXTURE(Database,
+                  "database: a config that cannot connect is refused, unless not verified") {
+  Json body = config();
+  body.set("password", "wrong-password");
+  const auto refused = post("config/pg", body.dump());
+  CHECK(refused.status == 400);
+  CHECK(refused.error.rfind("error creating database object: error verifying connection: ", 0) ==
+        0);
+  CHECK(refused.error.find("password authentication failed") != std::string::npos);
+  CHECK(refused.error.find("wrong-password") == std::string::npos);
+  CHECK(get("config/pg").status == 404);
+  body.set("verify_connection", false);
+  CHECK(post("config/pg", body.dump()).status == 204);
+  CHECK(intent()->kind == Intent::Kind::none);
+}
+
+TEST_CASE_FIXTURE(Database,
+                  "database: a config without a plugin, or with an unknown one, is refused") {
+  Json body = config();
+  body.set("plugin_name", "nosuch-plugin");
+  CHECK(post("config/bad", body.dump()).error ==
+        "error creating database object: invalid database version: 2 errors occurred:\n\t* plugin "
+        "not found in the catalog: nosuch-plugin\n\t* plugin not found in the catalog: "
+        "nosuch-plugin\n\n");
+  body.erase("plugin_name");
+  CHECK(post("config/bad", body.dump()).error == "empty plugin name");
+  body = config();
+  body.erase("connection_url");
+  CHECK(post("config/bad", body.dump()).status == 400);
+  body = config();
+  body.set("password_policy", "strong");
+  CHECK(post("config/bad", body.dump()).status == 400);
+}
+
+TEST_CASE_FIXTURE(Database,
+                  "database: a later write keeps what it does not name, and the target's id") {
+  configure();
+  const core::TargetId id = intent()->target;
+  CHECK(post("config/pg", R"({"allowed_roles":["*"]})").status == 204);
+  CHECK(intent()->target == id);
+  CHECK(get("config/pg").data.strings_at("allowed_roles") == std::vector<std::string>{"*"});
+  const auto kept = target(id);  // with its password, which the second write did not name
+  REQUIRE(kept.ok());
+  CHECK((*kept)->connect(tag, soon()).ok());
+}
+
+TEST_CASE_FIXTURE(Database, "database: a password inside the URL works and is not shown") {
+  Json body = config();
+  body.set("connection_url",
+           "postgresql://vaultmgr:manager-password%2Fwith%3Aodd%40characters@"
+           "127.0.0.1:" +
+               std::to_string(server.port()) + "/app");
+  const auto answer = post("config/pg", body.dump());
+  CHECK(answer.status == 200);
+  REQUIRE(answer.response.warnings.size() == 1);
+  const std::string shown = get("config/pg").data.dump();
+  CHECK(shown.find("odd") == std::string::npos);
+  CHECK(shown.find("vaultmgr:xxxxx@127.0.0.1") != std::string::npos);
+  body.set("connection_url", "host=127.0.0.1 user=vaultmgr password=in-the-string dbname=app");
+  body.set("verify_connection", false);
+  CHECK(post("config/kv", body.dump()).status == 200);
+  CHECK(get("config/kv").data.dump().find("in-the-string") == std::string::npos);
+}
+
+TEST_CASE_FIXTURE(Database, "database: leases of a removed config still reach their target") {
+  configure();
+  const core::TargetId id = intent()->target;
+  CHECK(remove("config/pg").status == 204);
+  CHECK(get("config/pg").status == 404);
+  CHECK(list("config").status == 404);
+  CHECK(target(id).ok());
+  CHECK(target({9, 9}).is(Code::unavailable));
+}
+
+TEST_CASE_FIXTURE(Database,
+                  "database: a role is accepted after its account worked, and none is left") {
+  configure();
+  role();
+  CHECK(intent()->kind == Intent::Kind::probe);
+  CHECK(accounts() == "0");
+  const Json expected = *parse_json(
+      R"({"creation_statements":[)" + std::string(kCreate) +
+      R"(],"credential_type":"password","db_name":"pg","default_ttl":600,"max_ttl":3600,)"
+      R"("renew_statements":[],"revocation_statements":[],"rollback_statements":[]})");
+  CHECK((get("roles/ro").data == expected));
+  CHECK(list("roles").data.dump() == R"({"keys":["ro"]})");
+  CHECK(remove("roles/ro").status == 204);
+  CHECK(get("roles/ro").status == 404);
+}
+
+TEST_CASE_FIXTURE(Database,
+                  "database: a role whose account cannot work is refused, and leaves nothing") {
+  configure();
+  const auto broken =
+      post("roles/ro", R"({"db_name":"pg","creation_statements":["CREATE ROLLE x"]})");
+  CHECK(broken.status == 400);
+  CHECK(broken.error.find("syntax error") != std::string::npos);
+  CHECK(broken.error.find("force=true") != std::string::npos);
+  const auto no_login = post(
+      "roles/ro", R"({"db_name":"pg","creation_statements":["CREATE ROLE \"{{name}}\" NOLOGIN"]})");
+  CHECK(no_login.status == 400);
+  CHECK(get("roles/ro").status == 404);
+  CHECK(accounts() == "0");
+  CHECK(
+      post("roles/ro", R"({"db_name":"pg","force":true,"creation_statements":["CREATE ROLLE x"]})")
+          .status == 204);
+}
+
+TEST_CASE_FIXTURE(Database, "database: a role may be written before its database allows it") {
+  CHECK(
+      post("roles/early", R"({"db_name":"pg","creation_statements":["CREATE ROLLE x"]})").status ==
+      204);
+  CHECK(get("creds/early").status == 400);
+  configure();
+  CHECK(
+      post("roles/other", R"({"db_name":"pg","creation_statements":["CREATE ROLLE x"]})").status ==
+      204);
+  const auto refused = get("creds/other");
+  CHECK(refused.status == 500);
+  CHECK(refused.error == "1 error occurred:\n\t* \"other\" is not an allowed role\n\n");
+}
+
+TEST_CASE_FIXTURE(Database, "database: roles that cannot be meant are refused") {
+  configure();
+  CHECK(post("roles/ro", R"({"creation_statements":["SELECT 1"]})").error ==
+        "database name is required");
+  CHECK(post("roles/ro", R"({"db_name":"pg","default_ttl":"2h","max_ttl":"1h"})").status == 400);
+  CHECK(post("roles/ro", R"({"db_name":"pg","credential_type":"rsa_private_key"})").status == 400);
+  CHECK(post("roles/ro", R"({"db_name":"pg","default_ttl":"-5"})").status == 400);
+}
+
+TEST_CASE_FIXTURE(Database, "database: a role write keeps what it does not name") {
+  configure();
+  role();
+  CHECK(post("roles/ro", R"({"db_name":"pg","max_ttl":"2h"})").status == 204);
+  const Json kept = get("roles/ro").data;
+  CHECK(kept.integer_at("max_ttl") == 7200);
+  CHECK(kept.integer_at("default_ttl") == 600);
+  CHECK(kept.strings_at("creation_statements").size() == 1);
+}
+
+TEST_CASE_FIXTURE(
+    Database, "database: credentials name the account and its password, and the lease's terms") {
+  configure();
+  role();
+  CHECK(post("roles/ro", R"({"db_name":"pg","revocation_statements":"SELECT 1",)"
+                         R"("renew_statements":["SELECT 2"]})")
+            .status == 204);
+  const auto answer = get("creds/ro");
+  REQUIRE(answer.status == 200);
+  CHECK(answer.data.size() == 2);
+  CHECK(answer.text("username").rfind("v-bench1-ro-", 0) == 0);
+  CHECK(answer.text("password").size() == 20);
+  CHECK(server.has_role(answer.text("username")));
+  CHECK(intent()->terms.ttl == Seconds(600));
+  CHECK(intent()->terms.max_ttl == Seconds(3600));
+  CHECK(intent()->renewal_json == R"(["SELECT 2"])");
+  CHECK(intent()->revocation_statements == std::vector<std::string>{"SELECT 1"});
+  auto made = target(intent()->target);
+  REQUIRE(made.ok());
+  CHECK((*made)
+            ->try_login(answer.text("username"), SecretBytes(answer.text("password")), soon())
+            .ok());
+  auto connection = (*made)->connect(tag, soon());
+  REQUIRE(connection.ok());
+  CHECK((*connection)->revoke({answer.text("username"), {}}, soon()).ok());
+}
+
+TEST_CASE_FIXTURE(Database,
+                  "database: credentials of an unknown role are 400, of a broken one 500") {
+  configure();
+  CHECK(get("creds/none").status == 400);
+  CHECK(get("creds/none").error == "unknown role: none");
+  post("roles/ro", R"({"db_name":"pg","force":true,"creation_statements":["CREATE ROLLE x"]})");
+  const auto broken = get("creds/ro");
+  CHECK(broken.status == 500);
+  CHECK(broken.error.find("syntax error") != std::string::npos);
+}
+
+TEST_CASE_FIXTURE(Database, "database: allowed_roles are names, or have a '*' at either end") {
+  const auto allowed = [&](const std::string& roles, const std::string& role) {
+    post("config/pg", config(roles).dump());
+    post("roles/" + role,
+         R"({"db_name":"pg","force":true,"creation_statements":["CREATE ROLLE x"]})");
+    return get("creds/" + role).error.find("not an allowed role") == std::string::npos;
+  };
+  CHECK(allowed("*", "ro"));
+  CHECK(allowed("app-*", "app-ro"));
+  CHECK(allowed("*-ro", "app-ro"));
+  CHECK(allowed("*pp*", "app-ro"));
+  CHECK_FALSE(allowed("", "ro"));
+  CHECK_FALSE(allowed("app", "app-ro"));
+  CHECK_FALSE(allowed("ro", "app-ro"));
+  CHECK_FALSE(allowed("app-*", "my-app-ro"));
+  CHECK_FALSE(allowed("*-ro", "app-ro2"));
+}
+
+TEST_CASE_FIXTURE(Database, "database: a reset makes the target's record new") {
+  configure();
+  const std::string record = "targets/" + hex(intent()->target);
+  const auto version = [&] {
+    const auto snapshot = store.snapshot();
+    core::ReadTxn txn(*snapshot, store.barrier, testing::kTestSpace);
+    return *txn.version(record);
+  };
+  const auto before = version();
+  CHECK(post("reset/pg").status == 204);
+  CHECK(version() > before);
+  CHECK(post("reset/none").status == 400);
+}
+
+}  // namespace
+}  // namespace leasehold

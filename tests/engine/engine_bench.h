@@ -1,0 +1,194 @@
+#pragma once
+// One engine on a storage in memory, asked as the core would ask it, without a server, tokens or
+// leases: route, fields, handler, commit; of an effect plan, the work on the target, settle.
+//
+//   EngineBench kv(engine::make_kv_v1);
+//   CHECK(kv.post("a", R"({"x":1})").status == 204);
+
+#include <doctest/doctest.h>
+
+#include "tests/support/vault_store.h"
+#include "vault/base/encoding.h"
+#include "vault/core/fields.h"
+#include "vault/core/router.h"
+
+namespace leasehold::testing {
+
+struct EngineAnswer {
+  int status = 0;
+  Json data;          // null when there is none
+  std::string error;  // the first
+  core::Response response;
+
+  std::string text(std::string_view key) const {
+    return data.is_object() ? data.string_at(key) : std::string();
+  }
+};
+
+class EngineBench {
+ public:
+  using Make = std::unique_ptr<core::Engine> (*)(const core::EngineContext&);
+  using Factory = core::EngineContext::TargetFactory;
+
+  explicit EngineBench(Make make, std::string plugin = {}, Factory factory = nullptr)
+      : plugin_(std::move(plugin)),
+        factory_(std::move(factory)),
+        engine_(make({store.clock, store.random, store.log,
+                      [this](std::string_view name) -> const Factory* {
+                        return factory_ && name == plugin_ ? &factory_ : nullptr;
+                      }})),
+        routes_(engine_->routes()) {
+    mount_.path = "mount/";
+    mount_.space = kTestSpace;
+    mount_.default_ttl = mount_.max_ttl = Seconds(768 * 3600);
+  }
+
+  EngineAnswer get(std::string_view path) { return ask(core::Operation::read, path, {}); }
+  EngineAnswer list(std::string_view path, std::string_view query = {}) {
+    return ask(core::Operation::list, path, query);
+  }
+  EngineAnswer remove(std::string_view path) { return ask(core::Operation::remove, path, {}); }
+  EngineAnswer post(std::string_view path, std::string_view body = "{}") {
+    return ask(core::Operation::update, path, body);
+  }
+  bool exists(std::string_view path) {
+    core::Captures captures;
+    const core::Route* route = routes_.find(path, captures);
+    core::Request request;
+    std::vector<std::string> warnings;
+    auto fields = core::fields_of(*route, captures, request.body, warnings);
+    core::Call call = call_of(request, path, *fields);
+    const auto snapshot = store.snapshot();
+    core::ReadTxn txn(*snapshot, store.barrier, kTestSpace);
+    const auto found = route->exists(call, txn);
+    REQUIRE(found.ok());
+    return *found;
+  }
+  // What the last effect planned and, with an account, made.
+  const std::optional<core::Intent>& intent() const { return intent_; }
+  Result<std::unique_ptr<target::Target>> target(const core::TargetId& id) {
+    const auto snapshot = store.snapshot();
+    core::ReadTxn txn(*snapshot, store.barrier, kTestSpace);
+    return engine_->target(id, txn);
+  }
+  Instant soon() { return add(real_clock.instant(), std::chrono::seconds(10)); }
+
+  VaultStore store;
+  SystemClock real_clock;
+  const target::Tag tag{"bench1", "benchincarnation"};
+
+ private:
+  core::Call call_of(const core::Request& request, std::string_view path,
+                     const core::Fields& fields) {
+    return {request, mount_, caller_, fields, path, store.clock.now(), store.random, {}};
+  }
+
+  EngineAnswer ask(core::Operation operation, std::string_view path, std::string_view body) {
+    core::Request request;
+    request.operation = operation;
+    if (!body.empty()) {
+      auto parsed = parse_json(body);
+      REQUIRE(parsed.ok());
+      request.body = std::move(*parsed);
+    }
+    auto answer = run(request, path);
+    return answer.ok() ? shown(std::move(*answer)) : shown(core::error_response(answer.error()));
+  }
+
+  Result<core::Response> run(const core::Request& request, std::string_view path) {
+    core::Captures captures;
+    const core::Route* route = routes_.find(path, captures);
+    if (route == nullptr) return failure(Code::not_found, "unsupported path");
+    for (const core::Action& action : route->actions) {
+      if (action.operation != request.operation) continue;
+      std::vector<std::string> warnings;
+      VAULT_TRY_ASSIGN(const core::Fields fields,
+                       core::fields_of(*route, captures, request.body, warnings));
+      core::Call call = call_of(request, path, fields);
+      call.warnings = std::move(warnings);
+      return handle(action, call);
+    }
+    return failure(Code::unsupported, "unsupported operation");
+  }
+
+  Result<core::Response> handle(const core::Action& action, core::Call& call) {
+    const auto snapshot = store.snapshot();
+    if (const auto* read = std::get_if<core::ReadHandler>(&action.handler)) {
+      core::ReadTxn txn(*snapshot, store.barrier, kTestSpace);
+      return (*read)(call, txn);
+    }
+    if (const auto* write = std::get_if<core::WriteHandler>(&action.handler)) {
+      commit::Batch batch;
+      core::WriteTxn txn(*snapshot, store.barrier, kTestSpace, batch);
+      VAULT_TRY_ASSIGN(core::Response response, (*write)(call, txn));
+      if (!batch.empty()) VAULT_TRY(store.committer.commit(batch).status());
+      return response;
+    }
+    const auto& effect = std::get<core::Effect>(action.handler);
+    auto answer = apply(effect, call, *snapshot);
+    if (!answer.ok() && effect.explain) return effect.explain(answer.error());
+    return answer;
+  }
+
+  Result<core::Response> apply(const core::Effect& effect, core::Call& call,
+                               storage::Snapshot& snapshot) {
+    core::ReadTxn txn(snapshot, store.barrier, kTestSpace);
+    intent_.reset();
+    VAULT_TRY_ASSIGN(intent_, effect.plan(call, txn));
+    if (effect.candidate) {
+      VAULT_TRY_ASSIGN(const auto candidate, effect.candidate(call, txn));
+      if (candidate) {
+        VAULT_TRY_ASSIGN(const auto connected, candidate->connect(tag, soon()));
+      }
+    }
+    VAULT_TRY(on_target(*intent_, txn));
+    commit::Batch batch;
+    core::WriteTxn writes(snapshot, store.barrier, kTestSpace, batch);
+    std::vector<std::string> warnings = std::move(call.warnings);
+    call.warnings.clear();
+    VAULT_TRY_ASSIGN(core::Response response, effect.settle(call, writes, *intent_));
+    if (!batch.empty()) VAULT_TRY(store.committer.commit(batch).status());
+    response.warnings = std::move(warnings);
+    return response;
+  }
+
+  Status on_target(core::Intent& intent, core::ReadTxn& txn) {
+    const bool probe = intent.kind == core::Intent::Kind::probe;
+    if (!probe && intent.kind != core::Intent::Kind::issue) return {};
+    VAULT_TRY_ASSIGN(const auto made, engine_->target(intent.target, txn));
+    VAULT_TRY_ASSIGN(const auto connection, made->connect(tag, soon()));
+    intent.create.account =
+        made->account_name(tag, intent.role, leasehold::hex(store.random.take<10>()));
+    intent.create.not_after = add(real_clock.now(), Seconds(600));
+    VAULT_TRY(connection->create(intent.create, soon()));
+    if (!probe) return {};
+    const Status logged_in =
+        connection->try_login(intent.create.account, intent.create.password, soon());
+    const target::RevokeOrder undo{intent.create.account, intent.revocation_statements};
+    VAULT_TRY(connection->revoke(undo, soon()));
+    return logged_in;
+  }
+
+  static EngineAnswer shown(core::Response&& response) {
+    EngineAnswer answer;
+    answer.status = response.status != 0 ? response.status : response.has_body() ? 200 : 204;
+    if (!response.errors.empty()) answer.error = response.errors.front();
+    if (!response.data.empty()) {
+      auto parsed = parse_json(as_text(response.data.reveal()));
+      REQUIRE(parsed.ok());
+      answer.data = std::move(*parsed);
+    }
+    answer.response = std::move(response);
+    return answer;
+  }
+
+  const std::string plugin_;
+  const Factory factory_;
+  std::unique_ptr<core::Engine> engine_;
+  core::RouteTrie routes_;
+  core::MountInfo mount_;
+  core::Caller caller_;
+  std::optional<core::Intent> intent_;
+};
+
+}  // namespace leasehold::testing
