@@ -1,5 +1,5 @@
-// Whatever bytes stand in storage, opening them fails cleanly: sealed values under their key, and the
-// key registry behind them.
+// Whatever bytes stand in storage, opening them fails cleanly: sealed values under their key, and
+// the key registry behind them.
 #include "tests/support/seeded_random.h"
 #include "vault/barrier/barrier.h"
 
