@@ -1,0 +1,190 @@
+#include "tests/support/fake_target.h"
+
+namespace leasehold::testing {
+
+void AccountServer::set(const std::string& step, Fault fault) {
+  const Lock lock(mutex_);
+  faults_[step] = fault;
+}
+void AccountServer::down(bool is_down) {
+  const Lock lock(mutex_);
+  down_ = is_down;
+}
+void AccountServer::hang(const std::string& step) {
+  const Lock lock(mutex_);
+  hung_.insert(step);
+}
+void AccountServer::release(const std::string& step) {
+  const Lock lock(mutex_);
+  hung_.erase(step);
+  changed_.notify_all();
+}
+void AccountServer::release_all() {
+  const Lock lock(mutex_);
+  hung_.clear();
+  changed_.notify_all();
+}
+void AccountServer::at(const std::string& step, std::function<void()> then) {
+  const Lock lock(mutex_);
+  callbacks_[step] = std::move(then);
+}
+
+std::set<std::string> AccountServer::accounts() const {
+  const Lock lock(mutex_);
+  std::set<std::string> names;
+  for (const auto& account : accounts_) names.insert(account.first);
+  return names;
+}
+WallTime AccountServer::end_of(const std::string& account) const {
+  const Lock lock(mutex_);
+  const auto found = accounts_.find(account);
+  return found == accounts_.end() ? WallTime{} : found->second;
+}
+int AccountServer::visits(const std::string& step) const {
+  const Lock lock(mutex_);
+  const auto found = visits_.find(step);
+  return found == visits_.end() ? 0 : found->second;
+}
+int AccountServer::inside(const std::string& step) const {
+  const Lock lock(mutex_);
+  const auto found = inside_.find(step);
+  return found == inside_.end() ? 0 : found->second;
+}
+int AccountServer::created() const {
+  const Lock lock(mutex_);
+  return created_;
+}
+
+AccountServer::Fault AccountServer::fault_of(const std::string& step) const {
+  if (down_) return Fault::unreachable;
+  const auto found = faults_.find(step);
+  return found == faults_.end() ? Fault::none : found->second;
+}
+
+Status AccountServer::enter(Lock& lock, const std::string& step, const bool& ended) {
+  ++visits_[step];
+  ++inside_[step];
+  if (const auto found = callbacks_.find(step); found != callbacks_.end()) {
+    const auto then = found->second;
+    lock.unlock();
+    then();
+    lock.lock();
+  }
+  changed_.wait(lock, [&] { return hung_.count(step) == 0 || ended; });
+  --inside_[step];
+  if (ended) return failure(Code::deadline, "the session was ended");
+  switch (fault_of(step)) {
+    case Fault::refuse:
+      return failure(Code::denied, "the statement failed");
+    case Fault::unreachable:
+      return failure(Code::unavailable, "connection refused");
+    case Fault::lose_answer:
+    case Fault::none:
+      return {};
+  }
+  return {};
+}
+
+class AccountConnection final : public target::Connection {
+ public:
+  AccountConnection(std::shared_ptr<AccountServer> server, const target::Tag& tag)
+      : server_(std::move(server)), incarnation_(tag.incarnation) {
+    const Lock lock(server_->mutex_);
+    server_->sessions_.emplace(incarnation_, &ended_);
+  }
+  ~AccountConnection() override {
+    const Lock lock(server_->mutex_);
+    for (auto at = server_->sessions_.begin(); at != server_->sessions_.end(); ++at)
+      if (at->second == &ended_) {
+        server_->sessions_.erase(at);
+        return;
+      }
+  }
+
+  Status create(const target::CreateOrder& order, Instant) override {
+    return step("create", [&] {
+      server_->accounts_[order.account] = order.not_after;
+      ++server_->created_;
+    });
+  }
+  Status renew(const target::RenewOrder& order, Instant) override {
+    return step("renew", [&] {
+      const auto found = server_->accounts_.find(order.account);
+      if (found != server_->accounts_.end()) found->second = order.not_after;
+    });
+  }
+  Result<target::Revoked> revoke(const target::RevokeOrder& order, Instant) override {
+    target::Revoked revoked;
+    VAULT_TRY(step("revoke", [&] {
+      revoked.was_absent = server_->accounts_.erase(order.account) == 0;
+      revoked.verified_at = server_->clock_.now();
+    }));
+    return revoked;
+  }
+  Status end_other_incarnations(Instant) override {
+    return step("fence", [&] {
+      for (const auto& session : server_->sessions_)
+        if (session.first != incarnation_) *session.second = true;
+      server_->changed_.notify_all();
+    });
+  }
+  Result<std::vector<std::string>> list(const std::string&, Instant) override {
+    const auto names = server_->accounts();
+    return std::vector<std::string>(names.begin(), names.end());
+  }
+  Status set_password(const std::string&, const SecretBytes&, const std::vector<std::string>&,
+                      Instant) override {
+    return {};
+  }
+  Status ping(Instant) override {
+    return step("ping", [] {});
+  }
+
+ private:
+  using Lock = AccountServer::Lock;
+  template <class Work>
+  Status step(const std::string& name, Work work) {
+    Lock lock(server_->mutex_);
+    VAULT_TRY(server_->enter(lock, name, ended_));
+    work();
+    if (server_->fault_of(name) == AccountServer::Fault::lose_answer)
+      return failure(Code::deadline, "no answer in time");
+    return {};
+  }
+
+  const std::shared_ptr<AccountServer> server_;
+  const std::string incarnation_;
+  bool ended_ = false;
+};
+
+class AccountTarget final : public target::Target {
+ public:
+  explicit AccountTarget(std::shared_ptr<AccountServer> server) : server_(std::move(server)) {}
+
+  Result<std::unique_ptr<target::Connection>> connect(const target::Tag& tag, Instant) override {
+    const bool never = false;
+    AccountServer::Lock lock(server_->mutex_);
+    VAULT_TRY(server_->enter(lock, "connect", never));
+    lock.unlock();
+    return std::unique_ptr<target::Connection>(std::make_unique<AccountConnection>(server_, tag));
+  }
+  Status try_login(const std::string& account, const SecretBytes&, Instant) override {
+    if (server_->accounts().count(account) > 0) return {};
+    return failure(Code::denied, "no such account");
+  }
+  std::string account_name(const target::Tag& tag, std::string_view role,
+                           std::string_view id) const override {
+    return target::account_prefix(tag) + std::string(role.substr(0, 8)) + "-" + std::string(id);
+  }
+  std::string_view kind() const override { return "accounts"; }
+  unsigned connections_max() const override { return 4; }
+
+ private:
+  const std::shared_ptr<AccountServer> server_;
+};
+
+std::unique_ptr<target::Target> make_account_target(std::shared_ptr<AccountServer> server) {
+  return std::make_unique<AccountTarget>(std::move(server));
+}
+
+}  // namespace leasehold::testing

@@ -1,0 +1,68 @@
+#pragma once
+// A machine that holds accounts, in memory, and does what the test says: refuses, is not reachable,
+// hangs, or does the work and loses the answer. Its sessions are tagged, so a later incarnation can
+// end what an earlier one left running. One server may stand behind several vaults.
+//
+//   auto server = std::make_shared<AccountServer>(clock);
+//   server->set("create", AccountServer::Fault::lose_answer);
+//   server->accounts();                       // what exists there now
+//
+// Steps: "connect", "ping", "create", "renew", "revoke", "fence". Thread-safe.
+
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+
+#include "vault/target/target.h"
+
+namespace leasehold::testing {
+
+class AccountServer {
+ public:
+  enum class Fault { none, refuse, unreachable, lose_answer };
+
+  explicit AccountServer(Clock& clock) : clock_(clock) {}
+
+  void set(const std::string& step, Fault fault);
+  void down(bool is_down);  // not reachable by any step
+  void hang(const std::string& step);
+  void release(const std::string& step);
+  void release_all();
+  // What is called inside a step, before it does anything. Runs on the lane's thread.
+  void at(const std::string& step, std::function<void()> then);
+
+  std::set<std::string> accounts() const;
+  WallTime end_of(const std::string& account) const;  // as CREATE or RENEW set it; 0 when absent
+  int visits(const std::string& step) const;
+  int inside(const std::string& step) const;
+  // Accounts ever created, and the most that existed at one time.
+  int created() const;
+
+ private:
+  friend class AccountConnection;
+  friend class AccountTarget;
+  using Lock = std::unique_lock<std::mutex>;
+  // Waits while the step hangs; `ended` is set when a fence ends the session meanwhile.
+  Status enter(Lock& lock, const std::string& step, const bool& ended);
+  Fault fault_of(const std::string& step) const;
+
+  Clock& clock_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<std::string, Fault> faults_;
+  std::map<std::string, std::function<void()>> callbacks_;
+  std::set<std::string> hung_;
+  std::map<std::string, int> visits_, inside_;
+  std::map<std::string, WallTime> accounts_;
+  std::multimap<std::string, bool*> sessions_;  // by incarnation
+  bool down_ = false;
+  int created_ = 0;
+};
+
+std::unique_ptr<target::Target> make_account_target(std::shared_ptr<AccountServer> server);
+
+}  // namespace leasehold::testing

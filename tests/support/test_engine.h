@@ -1,0 +1,37 @@
+#pragma once
+// An engine for tests of the core: notes (a small key/value store with an existence check), a
+// guarded counter, roles over AccountServers, and their credentials.
+//
+//   roles/:name    {target, ttl, max_ttl, renewable}     creds/:name   issues under a lease
+//   tried/:name    the same as roles, after a probe       notes/:path*  read, write, list, delete
+//   counters/:name adds one to a record that it read      open/:name    unauthenticated
+//   slow           on a worker                            broken        fails with a detail
+
+#include <map>
+#include <memory>
+#include <mutex>
+
+#include "tests/support/fake_target.h"
+#include "vault/core/router.h"
+
+namespace leasehold::testing {
+
+// The machines behind the engine's targets, by name (at most 8 characters); outlives the vaults.
+class AccountServers {
+ public:
+  explicit AccountServers(Clock& clock) : clock_(clock) {}
+  // The server of this name, made when it is asked for first.
+  std::shared_ptr<AccountServer> operator[](const std::string& name);
+  void release_all();
+  // The same machine as in another world.
+  void share(const std::string& name, std::shared_ptr<AccountServer> server);
+
+ private:
+  Clock& clock_;
+  std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<AccountServer>> servers_;
+};
+
+std::unique_ptr<core::EngineKind> make_test_engine_kind(AccountServers& servers);
+
+}  // namespace leasehold::testing

@@ -1,0 +1,213 @@
+#pragma once
+// A whole vault in the test: storage, seal with one unseal share, audit file, core, workers and one
+// io thread, on a clock that moves when the test says so. Unsealed when it is constructed, with the
+// test engine mounted at "test/".
+//
+//   TestVault vault;
+//   const Answer answer = vault.post("test/notes/a", vault.root(), R"({"x":1})");
+//   CHECK(answer.status() == 204);
+//   auto pending = vault.begin("GET", "test/creds/ro", vault.root());   // does not wait
+//   ... CHECK(vault.wait(pending).status() == 200);
+//
+// Requests run on the io thread as a listener's would; any test thread may make them.
+
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "backends/storage/memory.h"
+#include "tests/support/every_storage.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/seeded_random.h"
+#include "tests/support/test_engine.h"
+#include "vault/core/core.h"
+
+namespace leasehold::testing {
+
+class SafeRandom final : public Random {
+ public:
+  void fill(std::span<std::uint8_t> out) override {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    random_.fill(out);
+  }
+
+ private:
+  std::mutex mutex_;
+  SeededRandom random_;
+};
+
+class KeptLog final : public LogSink {
+ public:
+  void write(LogLevel, std::string_view message) override {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    text_ += std::string(message) + "\n";
+  }
+  std::string text() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return text_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::string text_;
+};
+
+// What a client gets to see.
+class Answer {
+ public:
+  Answer() = default;
+  explicit Answer(core::Response&& response) : response_(std::move(response)) {}
+  int status() const;
+  Json data() const;          // null when there is none
+  std::string error() const;  // the first; "" without
+  std::string token() const;  // of `auth`
+  const core::Response& response() const { return response_; }
+  core::Response& response() { return response_; }
+
+ private:
+  core::Response response_;
+};
+
+// Where a vault lives, so that it can be started again. `clock` and `servers` are the world's.
+struct TestWorld {
+  TestWorld() : servers(clock), storage(storage::make_memory_storage()) {}
+  explicit TestWorld(std::unique_ptr<storage::Storage> kept)
+      : servers(clock), storage(std::move(kept)) {}
+  // Changed by a test: audit devices refuse.
+  std::atomic<bool> audit_fails{false};
+  FakeClock clock;
+  SafeRandom random;
+  KeptLog log;
+  AccountServers servers;
+  TemporaryDirectory directory;  // of the audit file
+  std::unique_ptr<storage::Storage> storage;
+  std::string unseal_key, root_token;
+  unsigned shares = 1, threshold = 1;
+  bool audited = true;
+  bool audit_sync_always = false;
+
+  std::string audit_path() const { return directory.path() + "/audit.log"; }
+  std::string audit_text() const;
+  std::vector<std::string> audit_lines() const;
+};
+
+class TestVault {
+ public:
+  // A vault of its own world, or one over `world`, which is initialized when it was not yet.
+  TestVault();
+  // `raw`: neither initialized nor unsealed nor mounted.
+  explicit TestVault(TestWorld& world, bool raw = false);
+  ~TestVault();
+  TestVault(const TestVault&) = delete;
+  TestVault& operator=(const TestVault&) = delete;
+
+  struct Pending;
+  using Waiting = std::shared_ptr<Pending>;
+  Waiting begin(const std::string& method, const std::string& path, const std::string& token,
+                const std::string& body = {});
+  Waiting begin(core::Request request);
+  // The client of a request hangs up: its answer goes back to the core.
+  void hang_up(const Waiting& waiting);
+  bool answered(const Waiting& waiting) const;
+  // Within 30 s, or the program ends.
+  Answer wait(const Waiting& waiting);
+
+  Answer request(const std::string& method, const std::string& path, const std::string& token,
+                 const std::string& body = {}) {
+    return wait(begin(method, path, token, body));
+  }
+  Answer get(const std::string& path, const std::string& token) {
+    return request("GET", path, token);
+  }
+  Answer post(const std::string& path, const std::string& token, const std::string& body = "{}") {
+    return request("POST", path, token, body);
+  }
+  Answer list(const std::string& path, const std::string& token) {
+    return request("LIST", path, token);
+  }
+  Answer remove(const std::string& path, const std::string& token) {
+    return request("DELETE", path, token);
+  }
+
+  const std::string& root() const { return world_.root_token; }
+  // A token made by `by` (the root token when empty): `fields` as of auth/token/create.
+  std::string token(const std::string& fields, const std::string& by = {});
+  void policy(const std::string& name, const std::string& text);
+  // A role "ro" of the test engine over server "db", with these fields.
+  void role(const std::string& fields = "{}", const std::string& name = "ro");
+  std::shared_ptr<AccountServer> server(const std::string& name = "db") {
+    return world_.servers[name];
+  }
+
+  Answer init();
+  Answer unseal();
+  // Through sys/seal; returns when the vault is sealed.
+  void seal();
+  bool sealed();
+  void advance(Nanos by) { world_.clock.advance(by); }
+
+  // Polls until `condition` holds, at most 20 s of real time.
+  template <class Condition>
+  static bool eventually(Condition condition);
+  // The same, while the clock goes on by `step` with each look.
+  template <class Condition>
+  bool as_time_passes(Condition condition, Nanos step = std::chrono::milliseconds(500));
+
+  // Looks at storage the way the core does.
+  template <class Body>
+  auto read(Body body);
+  std::size_t count(barrier::Table table);  // records of a table
+  bool verifies();                          // the head's hash covers the store
+
+  TestWorld& world() { return world_; }
+  core::Core& core() { return *core_; }
+  core::Lifecycle& lifecycle() { return *lifecycle_; }
+
+ private:
+  void build();
+  void prepare();
+  core::Environment environment();
+  static void look_later();
+
+  std::unique_ptr<TestWorld> own_;
+  TestWorld& world_;
+  std::unique_ptr<seal::Seal> seal_;
+  std::unique_ptr<core::Workers> workers_;
+  std::unique_ptr<core::Lifecycle> lifecycle_;
+  std::unique_ptr<core::Core> core_;
+  std::unique_ptr<Loop> loop_;
+  std::thread thread_;
+};
+
+template <class Condition>
+bool TestVault::eventually(Condition condition) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    look_later();
+  }
+  return true;
+}
+
+template <class Condition>
+bool TestVault::as_time_passes(Condition condition, Nanos step) {
+  return eventually([&] {
+    if (condition()) return true;
+    advance(step);
+    return false;
+  });
+}
+
+template <class Body>
+auto TestVault::read(Body body) {
+  core::Unsealed* live = lifecycle_->enter();
+  VAULT_ASSERT(live != nullptr);
+  auto held = live->snapshots.take();
+  VAULT_ASSERT(held.ok());
+  commit::ReadTxn txn(**held, live->barrier, barrier::kCoreSpace);
+  auto result = body(*live, txn);
+  lifecycle_->leave();
+  return result;
+}
+
+}  // namespace leasehold::testing
