@@ -127,8 +127,7 @@ void Lane::State::probe_succeeded(const Task& task) {
     status.last_error.clear();
     status.last_success = clock.now();
     revocations_due = true;
-    start_threads();
-    work.notify_all();
+    work.notify_all();  // more threads are started by this one, when it takes what it can itself
   }
   if (again) say(LogLevel::info, "target " + name + " answers again");
 }
