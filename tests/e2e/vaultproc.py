@@ -27,8 +27,9 @@ import tempfile
 import threading
 import time
 
-BIN = pathlib.Path(os.environ.get("LEASEHOLD_BIN", "build/release")).absolute()
-CLIENTS = pathlib.Path(os.environ.get("LEASEHOLD_CLIENTS", "build/clients")).absolute()
+BUILD = pathlib.Path(__file__).resolve().parents[2] / "build"
+BIN = pathlib.Path(os.environ.get("LEASEHOLD_BIN", BUILD / "release")).absolute()
+CLIENTS = pathlib.Path(os.environ.get("LEASEHOLD_CLIENTS", BUILD / "clients")).absolute()
 PATIENCE = 30.0  # seconds before a wait becomes a failure; sanitizers on a busy machine need them
 
 
