@@ -80,7 +80,7 @@ void Seal::enroll_missing(Opened& opened, Millis timeout) {
                 short_id(slot->id), slot->generation);
       keep(*slot);
     } else {
-      log_.warn("seal: {} ({})", written.error().message, written.error().detail);
+      log_.warn("seal: {}", in_full(written.error().message, written.error().detail));
     }
     MutexLock lock(state_->mutex);
     state_->not_enrolled.erase(protector->describe());

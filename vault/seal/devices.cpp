@@ -44,8 +44,8 @@ std::optional<Opened> Seal::try_slot(const Records& records, const SlotRecord& s
                                      Millis timeout) {
   Recovered recovered = recover_from_any(protectors_, slot, timeout);
   if (!recovered.answer.ok()) {
-    log_.warn("seal slot {} ({}) cannot open the vault: {} ({})", short_id(slot.id), slot.kind,
-              recovered.answer.message, recovered.answer.detail);
+    log_.warn("seal slot {} ({}) cannot open the vault: {}", short_id(slot.id), slot.kind,
+              in_full(recovered.answer.message, recovered.answer.detail));
     remember(slot.id, std::move(recovered.answer));
     return std::nullopt;
   }

@@ -25,6 +25,10 @@ const SlotRecord* find_shamir(const std::vector<SlotRecord>& slots);
 std::optional<Quorum> unseal_quorum(const Records& records);
 // First eight digits of a slot's id, for messages.
 std::string short_id(const SlotId& id);
+// A message with its detail, for the log.
+inline std::string in_full(const std::string& message, const std::string& detail) {
+  return detail.empty() ? message : message + " (" + detail + ")";
+}
 SlotRecord new_slot(const StoreId& store, std::string_view kind, Random& random);
 // An open store from its records and root key, whoever brought the key.
 Result<Opened> open_store(const Records& records, const crypto::Key& root, std::string by);

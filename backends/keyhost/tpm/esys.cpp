@@ -94,7 +94,8 @@ std::string describe(Esys& tpm) {
     if (properties.tpmProperty[i].property == TPM2_PT_VENDOR_STRING_1) text += ' ';
     for (int shift = 24; shift >= 0; shift -= 8) {
       const char letter = static_cast<char>(properties.tpmProperty[i].value >> shift);
-      if (letter >= ' ' && letter <= '~') text += letter;
+      const bool again = letter == ' ' && !text.empty() && text.back() == ' ';
+      if (letter >= ' ' && letter <= '~' && !again) text += letter;
     }
   }
   return text;
