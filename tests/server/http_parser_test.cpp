@@ -147,7 +147,7 @@ TEST_CASE("http: lines that another parser could read otherwise are refused") {
   refuses(400, "GET / HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n");
   refuses(400, "GET / HTTP/1.1\r\nHost: x\r\nA\x01: b\r\n\r\n");
   refuses(400, "GET / HTTP/1.1\r\nHost: x\r\nA: b\x01\r\n\r\n");
-  refuses(400, std::string("GET / HTTP/1.1\r\nHost: x\r\nA: b\0c\r\n\r\n", 37));
+  refuses(400, std::string("GET / HTTP/1.1\r\nHost: x\r\nA: b") + '\0' + "c\r\n\r\n");
   refuses(400, "GET / HTTP/1.1\r\nHost: x\r\nA: b\x7f\r\n\r\n");
 }
 
