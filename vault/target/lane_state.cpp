@@ -265,7 +265,8 @@ void Lane::State::keep() {
       continue;
     }
     start_threads();
-    watch.wait_for(mutex, until_next_event(now));
+    // What is due now and finds no thread, because all hang, is looked at again, not spun on.
+    watch.wait_for(mutex, std::max(until_next_event(now), kRevokePauseMin));
   }
   keeper = false;
   watch.notify_all();
