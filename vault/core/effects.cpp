@@ -233,6 +233,7 @@ Status settle_lease(InFlight& flight, WriteTxn& core, const Status& outcome) {
   const WallTime now = live.environment.clock.now();
   if (!lease) return failure(Code::unavailable, "the lease was revoked while it was being issued");
   if (!outcome.ok()) {
+    flight.batch.background = true;
     VAULT_TRY(live.leases.start_revoking(core, *lease, now));
     return outcome;
   }

@@ -150,6 +150,7 @@ struct Action {
   Operation operation;
   std::variant<ReadHandler, WriteHandler, Effect> handler;
   Place place = Place::inline_;
+  bool frees = false;  // ends things: may use the space that is kept for it on a full disk
 };
 
 struct Route {

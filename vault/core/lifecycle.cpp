@@ -73,6 +73,7 @@ void Lifecycle::stop() {
 }
 
 void Lifecycle::seal() {
+  live_.store(nullptr);  // from here on every request is told that the vault is sealed
   {
     MutexLock lock(mutex_);
     seal_wanted_ = true;
@@ -96,6 +97,7 @@ void Lifecycle::run() {
     if (try_devices && live_.load() == nullptr && seal_.initialized() && seal_.has_device_slot()) {
       MutexLock changing(changing_);
       if (live_.load() == nullptr) {
+        tear_down();
         if (auto opened = seal_.open_with_devices()) {
           const Status live = go_live(std::move(*opened), nullptr, {});
           if (live.ok())
@@ -124,7 +126,12 @@ void Lifecycle::leave() { users_.fetch_sub(1); }
 
 void Lifecycle::do_seal() {
   MutexLock changing(changing_);
-  if (live_.exchange(nullptr) == nullptr) return;
+  tear_down();
+}
+
+void Lifecycle::tear_down() {
+  live_.store(nullptr);
+  if (!owned_) return;
   {
     // Requests in flight end by themselves: their stations are bounded.
     MutexLock lock(mutex_);
@@ -346,6 +353,7 @@ Response Lifecycle::unseal(const Request& request) {
   if (!share) return Response::refused(400, "'key' must be a valid hex or base64 string");
   MutexLock changing(changing_);
   if (live_.load() != nullptr) return Response::bare(200, status_json());
+  tear_down();  // a seal that was asked for and is not done yet
   auto step = seal_.add_share(std::move(*share));
   if (!step.ok()) return refused(step.error());
   if (step->opened) {

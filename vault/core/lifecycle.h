@@ -65,6 +65,7 @@ class Lifecycle {
   Json status_json() const;
   void run();
   void do_seal();
+  void tear_down() REQUIRES(changing_);
 
   Environment environment_;
   seal::Seal& seal_;

@@ -139,12 +139,14 @@ Json Registry::new_mount(Random& random, std::string_view path, std::string_view
   record.set("path", path).set("type", type).set("description", description);
   record.set("accessor", (is_auth ? "auth_" : "") + std::string(type) + "_" + hex(accessor));
   record.set("uuid", uuid(random)).set("space", hex(space));
-  record.set("local", type == "cubbyhole").set("seal_wrap", false).set("options", nullptr);
+  record.set("local", type == "cubbyhole").set("seal_wrap", type == "system");
+  record.set("options", nullptr);
   Json config = Json::object();
   config.set("default_lease_ttl", 0).set("max_lease_ttl", 0).set("force_no_cache", false);
   if (is_auth) config.set("token_type", "default-service");
-  if (type == "identity")
-    config.set("passthrough_request_headers", Json(std::vector<std::string>{"Authorization"}));
+  if (type == "identity" || type == "system")
+    config.set("passthrough_request_headers",
+               Json(std::vector<std::string>{type == "system" ? "Accept" : "Authorization"}));
   record.set("config", std::move(config));
   return record;
 }

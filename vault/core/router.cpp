@@ -38,7 +38,8 @@ RouteTrie::RouteTrie(std::span<const Route> routes) {
 }
 
 const Route* RouteTrie::find(std::string_view path, Captures& captures) const {
-  const Route* route = find_from(root_, path, captures, 0);
+  // "mounts/" is not "mounts": a trailing slash only fits the rest of a path.
+  const Route* route = find_from(root_, path, captures, 0, path.ends_with('/'));
   if (route == nullptr) return nullptr;
   // The names of the captures stand in the pattern, in order.
   std::string_view rest = route->pattern;
@@ -55,8 +56,8 @@ const Route* RouteTrie::find(std::string_view path, Captures& captures) const {
 }
 
 const Route* RouteTrie::find_from(const Node& node, std::string_view rest, Captures& captures,
-                                  unsigned depth) const {
-  if (rest.empty() && node.here != nullptr) {
+                                  unsigned depth, bool trailing) const {
+  if (rest.empty() && node.here != nullptr && !trailing) {
     captures.size = depth;
     return node.here;
   }
@@ -64,11 +65,12 @@ const Route* RouteTrie::find_from(const Node& node, std::string_view rest, Captu
     const auto parts = split(rest);
     const auto literal = node.literals.find(parts.first);
     if (literal != node.literals.end())
-      if (const Route* found = find_from(*literal->second, parts.second, captures, depth))
+      if (const Route* found = find_from(*literal->second, parts.second, captures, depth, trailing))
         return found;
     if (node.capture && !parts.first.empty() && depth < Captures::kMax) {
       captures.items[depth].value = parts.first;
-      if (const Route* found = find_from(*node.capture, parts.second, captures, depth + 1))
+      if (const Route* found =
+              find_from(*node.capture, parts.second, captures, depth + 1, trailing))
         return found;
     }
   }

@@ -37,7 +37,7 @@ class RouteTrie {
     const Route* rest = nullptr;
   };
   const Route* find_from(const Node& node, std::string_view rest, Captures& captures,
-                         unsigned depth) const;
+                         unsigned depth, bool trailing) const;
   Node root_;
 };
 

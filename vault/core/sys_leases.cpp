@@ -137,11 +137,11 @@ void add_lease_routes(std::vector<Route>& routes, Unsealed& live) {
     const std::string root = base;
     routes.push_back(route(root + "renew", renewing, {renews}, "Renews a lease"));
     routes.push_back(route(root + "renew/:url_lease_id*", renewing, {renews}, "Renews a lease"));
-    routes.push_back(route(root + "revoke", revoking, {writes(revoke)}, "Revokes a lease"));
+    routes.push_back(route(root + "revoke", revoking, {ends(revoke)}, "Revokes a lease"));
     routes.push_back(
-        route(root + "revoke/:url_lease_id*", revoking, {writes(revoke)}, "Revokes a lease"));
+        route(root + "revoke/:url_lease_id*", revoking, {ends(revoke)}, "Revokes a lease"));
     for (const char* how : {"revoke-prefix", "revoke-force"}) {
-      Route many = route(root + how + "/:prefix*", {synchronous}, {writes(prefix)},
+      Route many = route(root + how + "/:prefix*", {synchronous}, {ends(prefix)},
                          "Revokes all leases under a prefix");
       many.sudo = true;
       routes.push_back(std::move(many));

@@ -121,14 +121,13 @@ Result<Response> Mounts::enable(Call& call, WriteTxn& txn) {
   if (type.empty()) return failure(Code::invalid, "backend type must be specified as a string");
   VAULT_TRY_ASSIGN(const auto compiled, live_.registry.at(txn));
   Json options = call.fields.json("options");
-  if (options.is_object() && options.size() == 0) options = Json();
+  if (!options.is_object()) options = Json::object();
   if (type == "kv-v1" || type == "kv-v2" || type == "generic") {
     const bool two = type == "kv-v2";
     type = "kv";
-    if (!options.is_object()) options = Json::object();
     options.set("version", two ? "2" : "1");
   }
-  const int version = options.is_object() && options.string_at("version") == "2" ? 2 : 1;
+  const int version = options.string_at("version") == "2" ? 2 : 1;
   const EngineKind* kind = live_.registry.kind(type, version);
   if (kind == nullptr) kind = live_.registry.kind(type, 0);
   if (kind == nullptr || kind->is_auth || kind->is_system) {
@@ -175,7 +174,7 @@ Result<Response> Mounts::read_tune(Call& call, ReadTxn& txn) {
   data.set("description", mount->info.description).set("force_no_cache", false);
   data.set("default_lease_ttl", static_cast<std::int64_t>(mount->info.default_ttl.count()));
   data.set("max_lease_ttl", static_cast<std::int64_t>(mount->info.max_ttl.count()));
-  if (mount->info.options.is_object()) data.set("options", mount->info.options);
+  if (mount->info.options.size() > 0) data.set("options", mount->info.options);
   const Json& config = *mount->record.find("config");
   for (const char* key : {"audit_non_hmac_request_keys", "audit_non_hmac_response_keys",
                           "listing_visibility", "token_type"})

@@ -51,6 +51,10 @@ Action removes(WriteHandler handler) {
   return {Operation::remove, std::move(handler), Place::inline_};
 }
 
+Action ends(WriteHandler handler) {
+  return {Operation::update, std::move(handler), Place::inline_, true};
+}
+
 Result<Acl> acl_of(Unsealed& live, ReadTxn& txn, const std::vector<std::string>& policies,
                    WallTime now) {
   VAULT_TRY_ASSIGN(const auto compiled, live.registry.at(txn));

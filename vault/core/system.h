@@ -26,6 +26,7 @@ Action lists(ReadHandler handler);
 Action asks(ReadHandler handler);  // an update that writes nothing
 Action writes(WriteHandler handler);
 Action removes(WriteHandler handler);
+Action ends(WriteHandler handler);  // an update that revokes
 
 // The compiled set and the Acl of one token, as a handler needs them.
 Result<Acl> acl_of(Unsealed& live, ReadTxn& txn, const std::vector<std::string>& policies,

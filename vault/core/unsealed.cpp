@@ -88,8 +88,9 @@ Result<SecretBytes> Unsealed::write_initial(std::string_view wanted_root, bool d
   VAULT_TRY(put_policy(txn, "default", default_policy_text(), now));
   Token root;
   root.created = now;
-  root.path = "auth/token/root";
-  root.display_name = "root";
+  // A chosen token is one that was created with that id, as dev mode's is.
+  root.path = wanted_root.empty() ? "auth/token/root" : "auth/token/create";
+  root.display_name = wanted_root.empty() ? "root" : "token";
   root.policies = {"root"};
   VAULT_TRY_ASSIGN(SecretBytes text, tokens.create(txn, root, wanted_root, true));
   VAULT_TRY(committer.commit(batch).status());
