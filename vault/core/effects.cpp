@@ -40,7 +40,10 @@ Status on_target(EffectJob& job, target::Connection& connection, Instant deadlin
           {intent.create.account, intent.create.statements, intent.create.not_after}, deadline);
     case Intent::Kind::probe: {
       VAULT_TRY(connection.create(intent.create, deadline));
+      const Status login =
+          connection.try_login(intent.create.account, intent.create.password, deadline);
       const auto revoked = connection.revoke(undo, deadline);
+      if (!login.ok()) return login;
       return revoked.ok() ? Status() : Status(revoked.error());
     }
     case Intent::Kind::check:
@@ -170,7 +173,7 @@ Status plan_effect(InFlight& flight, storage::Snapshot& snapshot) {
   if (flight.effect->candidate) {
     VAULT_TRY_ASSIGN(flight.candidate, flight.effect->candidate(call, txn));
   }
-  flight.warnings = std::move(call.warnings);
+  for (std::string& warning : call.warnings) flight.warnings.push_back(std::move(warning));
   flight.intent = std::move(intent);
   Intent& wanted = *flight.intent;
   if (wanted.kind == Intent::Kind::check || wanted.kind == Intent::Kind::none) return {};
