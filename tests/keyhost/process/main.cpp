@@ -31,7 +31,7 @@ class FaultyDevice final : public Device {
     if (mode_ == "hang") ::raise(SIGSTOP);
     const bool first = !std::ifstream(mark_).good();
     if (mode_ == "crash-once" && first) std::ofstream(mark_) << "crashed";
-    if (mode_ == "crash" || (mode_ == "crash-once" && first)) ::raise(SIGSEGV);
+    if (mode_ == "crash" || (mode_ == "crash-once" && first)) ::raise(SIGABRT);
     return {{DeviceState::ok, {}, {}}, SecretBytes(count)};
   }
 
