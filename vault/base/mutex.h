@@ -1,6 +1,6 @@
 #pragma once
-// A mutex that clang's thread-safety analysis understands (it misreads std::mutex). A mutex and what
-// it guards stand together; under clang `-Wthread-safety` a forgotten lock does not compile.
+// A mutex that clang's thread-safety analysis understands (it misreads std::mutex). A mutex and
+// what it guards stand together; under clang `-Wthread-safety` a forgotten lock does not compile.
 //
 //   Mutex mutex_;
 //   std::deque<Job> jobs_ GUARDED_BY(mutex_);
