@@ -268,7 +268,10 @@ void Committer::State::attempt(std::span<Operation* const> operations) {
   Group group(barrier, counters, outbox, next, batches);
   std::vector<storage::CommitResult> results(operations.size());
   storage.commit(writes, group, results);
-  for (std::size_t i = 0; i < operations.size(); ++i) operations[i]->result = results[i];
+  for (std::size_t i = 0; i < operations.size(); ++i) {
+    operations[i]->result = results[i];
+    operations[i]->counted = group.counted(i);
+  }
   settle(operations, group);
 }
 

@@ -1,11 +1,12 @@
 #pragma once
-// The Committer owns the only commit thread. It takes batches from a bounded queue, groups up to 256
-// operations or 4 MiB, evaluates guards and counters inside one write transaction, adds the head
-// record and one outbox record per group, and completes every batch exactly once, also at shutdown.
+// The Committer owns the only commit thread. It takes batches from a bounded queue, groups up to
+// 256 operations or 4 MiB, evaluates guards and counters inside one write transaction, adds the
+// head record and one outbox record per group, and completes every batch exactly once, also at
+// shutdown.
 //
 // The group's audit bodies go to the `Drain` right after the commit; once the drain says they are
-// synced, their outbox records are erased with a later group. start() replays what an earlier process
-// left in the outbox. Thread safety: submit() and commit() from any thread.
+// synced, their outbox records are erased with a later group. start() replays what an earlier
+// process left in the outbox. Thread safety: submit() and commit() from any thread.
 
 #include <memory>
 #include <thread>
@@ -28,6 +29,8 @@ inline constexpr std::size_t kGroupBytesMax = 4u << 20;
 struct Operation : Waiter {
   const Batch* batch = nullptr;
   storage::CommitResult result;
+  // What the batch's first addition left of its counter, when it was committed.
+  std::int64_t counted = 0;
   // Why submit() said false, or why the batch could not be tried at all.
   Status refused;
   // Set when the batch is durable but no audit device could take its lines.

@@ -39,6 +39,7 @@ bool Group::admit(std::size_t batch) {
       return false;
     }
     counter.counter.value = *sum;
+    if (&addition == &batches_[batch]->additions.front()) counted_[batch] = *sum;
     counter.erased = addition.erase;
     counter.touched = true;
   }

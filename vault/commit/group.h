@@ -23,7 +23,12 @@ class Group final : public storage::GroupObserver {
   // add to stands in `counters`.
   Group(const barrier::Barrier& barrier, CounterCache& counters, Outbox& outbox, const Head& head,
         std::span<const Batch* const> batches)
-      : barrier_(barrier), counters_(counters), outbox_(outbox), head_(head), batches_(batches) {}
+      : barrier_(barrier),
+        counters_(counters),
+        outbox_(outbox),
+        head_(head),
+        batches_(batches),
+        counted_(batches.size()) {}
 
   bool admit(std::size_t batch) override;
   void changed(ByteView key, const std::optional<storage::Found>& before,
@@ -32,6 +37,8 @@ class Group final : public storage::GroupObserver {
 
   void publish();
   const Head& head() const { return head_; }
+  // What the first addition of an admitted batch left of its counter.
+  std::int64_t counted(std::size_t batch) const { return counted_[batch]; }
   // The audit bodies of all admitted batches, in order.
   std::span<const std::string> bodies() const { return bodies_; }
 
@@ -53,6 +60,7 @@ class Group final : public storage::GroupObserver {
   Head head_;
   const std::span<const Batch* const> batches_;
 
+  std::vector<std::int64_t> counted_;
   std::unordered_map<std::string, Staged> staged_;
   std::vector<std::string> bodies_;
   OutboxGroup written_;

@@ -36,7 +36,7 @@ Detached Core::handle(Request request, Exchange& asker) {
   }
   if (status.ok()) status = co_await revoked(flight);  // what it revoked is gone when it answers
   conclude(flight, status);
-  if (flight.caller.uses_left < 0) status = co_await committed(flight);  // that was the last use
+  status = co_await committed(flight);  // of a token without uses left: its end
   const Status recorded =
       co_await placed(workers_, flight.flushes_audit, [&] { return record(flight); });
   Response answer = answer_of(flight, recorded);
@@ -59,8 +59,10 @@ Status Core::admit(InFlight& flight) {
   VAULT_TRY_ASSIGN(flight.compiled, flight.live->registry.at(txn));
   VAULT_TRY(route(flight));
   VAULT_TRY(identify(flight, txn));
-  if (flight.token && flight.token->num_uses > 0)
-    flight.batch.additions.push_back({flight.live->tokens.uses_key(*flight.token), -1, 0});
+  if (!flight.token || flight.token->num_uses == 0) return {};
+  flight.batch.additions.push_back({flight.live->tokens.uses_key(*flight.token), -1, 0});
+  flight.use_begun = true;
+  uses_.begin(flight.caller.token_id);
   return {};
 }
 
@@ -141,11 +143,7 @@ Status Core::run_live(InFlight& flight) {
   flight.warnings.clear();
   flight.answer_recorded = false;
   VAULT_TRY_ASSIGN(auto held, flight.live->snapshots.take());
-  if (flight.token && flight.token->num_uses > 0) {
-    ReadTxn txn(*held, flight.live->barrier, barrier::kCoreSpace);
-    VAULT_TRY_ASSIGN(const std::int64_t left, flight.live->tokens.uses_left(txn, *flight.token));
-    flight.caller.uses_left = left > 0 ? left : -1;
-  }
+  if (flight.uses_left) flight.caller.uses_left = *flight.uses_left > 0 ? *flight.uses_left : -1;
   const MountInfo* mount = flight.mount ? &flight.mount->info : nullptr;
   ReadTxn txn(*held, flight.live->barrier, mount ? mount->space : barrier::kCoreSpace);
   VAULT_TRY(authorize(flight, txn));
@@ -237,6 +235,7 @@ Status Core::run_read(InFlight& flight, const ReadHandler& handler, storage::Sna
 }
 
 Status Core::run_write(InFlight& flight, const WriteHandler& handler, storage::Snapshot& snapshot) {
+  flight.batch.background = flight.action->frees;
   WriteTxn txn(snapshot, flight.live->barrier, flight.mount->info.space, flight.batch);
   Call call{flight.request,    flight.mount->info, flight.caller,       std::move(flight.fields),
             flight.inner_path, flight.started,     environment_.random, {}};
@@ -278,9 +277,11 @@ void Core::conclude(InFlight& flight, const Status& status) {
   flight.answer.request_id = flight.id;
   flight.flushes_audit = flight.live != nullptr && environment_.audit_sync_always;
   if (flight.lease && flight.effect != nullptr) flight.live->revoker->release(flight.lease->id);
-  if (flight.caller.uses_left >= 0) return;
+  const bool last_use = flight.uses_left && *flight.uses_left == 0;
+  if (!flight.use_begun || !uses_.end(flight.caller.token_id, last_use)) return;
   auto held = flight.live->snapshots.take();
   if (!held.ok()) return;
+  flight.batch.background = true;
   WriteTxn txn(**held, flight.live->barrier, barrier::kCoreSpace, flight.batch);
   flight.live->tokens.revoke(txn, *flight.token, flight.started).ignore();
 }

@@ -6,6 +6,7 @@
 #include "vault/core/latches.h"
 #include "vault/core/lifecycle.h"
 #include "vault/core/stations.h"
+#include "vault/core/uses.h"
 
 namespace leasehold::core {
 
@@ -39,6 +40,7 @@ class Core {
   Workers& workers_;
   Environment environment_;
   Latches latches_;
+  Uses uses_;
 };
 
 }  // namespace leasehold::core

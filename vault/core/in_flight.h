@@ -37,6 +37,8 @@ struct InFlight {
   // tokens
   std::optional<Token> token;
   Tokens::Chain chain;
+  bool use_begun = false;                 // of a token with a limited number of uses
+  std::optional<std::int64_t> uses_left;  // after this request's own, once it is counted
   Caller caller;
 
   // policy

@@ -202,6 +202,10 @@ Result<Response> TokenEngine::create(Call& call, WriteTxn& txn, bool orphan) {
   token.display_name = display_name_of(fields.text("display_name"));
   token.orphan = orphan;
   if (!orphan) {
+    Tokens::Chain above;
+    VAULT_TRY(live_.tokens.valid(txn, call.caller.token_id, call.now, &above));
+    if (above.size() > kTokenDepthMax)
+      return failure(Code::invalid, "tokens hang at most 32 deep: create an orphan instead");
     token.parent = call.caller.token_id;
     token.entity_id = call.caller.entity_id;
   }
@@ -378,14 +382,14 @@ void TokenEngine::make_routes() {
     if (token) VAULT_TRY(live_.tokens.revoke(txn, *token, call.now));
     return Response::none();
   };
-  routes_.push_back(route(
-      "revoke-self", {}, {writes([this, revoke](Call& call, WriteTxn& txn) -> Result<Response> {
-        VAULT_TRY_ASSIGN(const auto token, valid(call, txn, call.request.token));
-        return revoke(call, txn, token);
-      })},
-      "Revokes the caller's own token and all below it"));
+  routes_.push_back(
+      route("revoke-self", {}, {ends([this, revoke](Call& call, WriteTxn& txn) -> Result<Response> {
+              VAULT_TRY_ASSIGN(const auto token, valid(call, txn, call.request.token));
+              return revoke(call, txn, token);
+            })},
+            "Revokes the caller's own token and all below it"));
   routes_.push_back(route("revoke", {{"token"}},
-                          {writes([this, revoke](Call& call, WriteTxn& txn) -> Result<Response> {
+                          {ends([this, revoke](Call& call, WriteTxn& txn) -> Result<Response> {
                             const std::string text = call.fields.text("token");
                             if (text.empty()) return failure(Code::invalid, "missing token ID");
                             VAULT_TRY_ASSIGN(const auto token, valid(call, txn, text));
@@ -393,7 +397,7 @@ void TokenEngine::make_routes() {
                           })},
                           "Revokes a token and all below it"));
   routes_.push_back(route("revoke-accessor", {{"accessor"}},
-                          {writes([this, revoke](Call& call, WriteTxn& txn) -> Result<Response> {
+                          {ends([this, revoke](Call& call, WriteTxn& txn) -> Result<Response> {
                             VAULT_TRY_ASSIGN(const auto token, by_accessor(call, txn));
                             if (token) return revoke(call, txn, token);
                             Response response;
@@ -402,7 +406,7 @@ void TokenEngine::make_routes() {
                           })},
                           "Revokes a token by its accessor"));
   Route orphan = route(
-      "revoke-orphan", {{"token"}}, {writes([this](Call& call, WriteTxn& txn) -> Result<Response> {
+      "revoke-orphan", {{"token"}}, {ends([this](Call& call, WriteTxn& txn) -> Result<Response> {
         VAULT_TRY_ASSIGN(const auto token, valid(call, txn, call.fields.text("token")));
         if (!token) return failure(Code::invalid, "token to revoke not found");
         VAULT_TRY(live_.tokens.revoke_orphan(txn, *token, call.now));
