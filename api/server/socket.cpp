@@ -50,8 +50,8 @@ BIO_METHOD* make_bio_method() {
 }
 
 BIO* make_bio(Socket* socket) {
-  static BIO_METHOD* const method = make_bio_method();  // for the life of the process
-  BIO* bio = BIO_new(method);
+  static BIO_METHOD* const kMethod = make_bio_method();  // for the life of the process
+  BIO* bio = BIO_new(kMethod);
   VAULT_ASSERT(bio != nullptr);
   BIO_set_data(bio, socket);
   BIO_set_init(bio, 1);

@@ -112,7 +112,7 @@ bool has_encoded_slash(std::string_view encoded) {
   return false;
 }
 
-void add_value(Json& object, std::string name, std::string value) {
+void add_value(Json& object, const std::string& name, std::string value) {
   const Json* before = object.find(name);
   if (before == nullptr) {
     object.set(name, Json(std::move(value)));
@@ -158,7 +158,7 @@ bool read_query(std::string_view query, Json& object) {
     if (!percent_decode(pair.substr(std::min(equals + 1, pair.size())), Plus::space, value))
       return false;
     if (object.is_null()) object = Json::object();
-    add_value(object, std::move(name), std::move(value));
+    add_value(object, name, std::move(value));
   }
   return true;
 }

@@ -95,13 +95,19 @@ std::vector<std::string> EchoCore::undelivered_leases() {
 
 void EchoCore::release() {
   REQUIRE(wait_for_held(1));
+  REQUIRE(release_one());
+}
+
+bool EchoCore::release_one() {
   Held* oldest = nullptr;
   {
     const MutexLock lock(mutex_);
+    if (held_.empty()) return false;
     oldest = held_.front();
     held_.erase(held_.begin());
   }
   complete(oldest);
+  return true;
 }
 
 std::string Reply::header(std::string_view name) const {

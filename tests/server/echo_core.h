@@ -23,6 +23,8 @@ class EchoCore final : public server::Handler {
 
   // Answers the oldest held request, on its own loop; waits until there is one.
   void release();
+  // The same without waiting; false when none is held.
+  bool release_one();
   bool wait_for_held(std::size_t count);
   bool wait_for_undelivered(std::size_t count);
   std::vector<std::string> undelivered_leases();

@@ -1,6 +1,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <thread>
+
 #include "tests/server/echo_core.h"
 
 using namespace leasehold;
@@ -66,6 +69,95 @@ TEST_CASE("listener: 600 idle connections do not keep others waiting") {
   for (int i = 0; i < 20; ++i) CHECK(active.ask(kGet).status == 200);
   for (RawClient& client : idle) client.send("x HTTP/1.1\r\nHost: x\r\n\r\n");
   for (RawClient& client : idle) CHECK(client.reply().status == 200);
+}
+
+TEST_CASE("listener: the verbs of Vault's clients are served") {
+  const TestServer server;
+  RawClient client = server.connect();
+  const Reply list = client.ask("LIST /v1/a/b HTTP/1.1\r\nHost: x\r\n\r\n");
+  CHECK(list.body.find(R"("operation":"list","path":"a/b/")") != std::string::npos);
+  const Reply put = client.ask("PUT /v1/a HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}");
+  CHECK(put.body.find(R"("operation":"update")") != std::string::npos);
+  client.send("HEAD /v1/sys/health HTTP/1.1\r\nHost: x\r\n\r\n");
+  const Reply head = client.reply(true);
+  CHECK(head.status == 200);
+  CHECK(head.header("Content-Length") != "0");
+  CHECK(client.ask("BREW /v1/a HTTP/1.1\r\nHost: x\r\n\r\n").body == "{\"errors\":[]}\n");
+  const Reply old = client.ask("GET /v1/a HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+  CHECK(old.header("Connection") == "keep-alive");
+  CHECK(client.ask("GET /v1/a HTTP/1.0\r\n\r\n").header("Connection") == "close");
+  CHECK(client.ended());
+}
+
+TEST_CASE("listener: a body on GET is not the next request") {
+  const TestServer server;
+  RawClient client = server.connect();
+  const std::string inner = "GET /v1/smuggled HTTP/1.1\r\nHost: x\r\n\r\n";
+  client.send("GET /v1/a HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(inner.size()) +
+              "\r\n\r\n" + inner + std::string(kGet));
+  CHECK(client.reply().body.find(R"("path":"a")") != std::string::npos);
+  CHECK(client.reply().body.find(R"("path":"a/b")") != std::string::npos);
+}
+
+TEST_CASE("listener: after a refusal nothing more is read from the connection") {
+  const TestServer server;
+  for (const std::string_view head :
+       {"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n", "Transfer-Encoding: gzip\r\n",
+        "Content-Length: 4\r\nContent-Length: 4\r\n", " folded: x\r\n", "Space : x\r\n"}) {
+    CAPTURE(head);
+    RawClient client = server.connect();
+    client.send("POST /v1/a HTTP/1.1\r\nHost: x\r\n" + std::string(head) + "\r\n0\r\n\r\n" +
+                std::string(kGet));
+    const Reply refused = client.reply();
+    CHECK(refused.status >= 400);
+    CHECK(refused.header("Connection") == "close");
+    CHECK(client.ended());
+  }
+}
+
+TEST_CASE("listener: a client that waits for 100 Continue is told to go on, or why not") {
+  ServerOptions options;
+  options.settings.http.body_bytes = 1024;
+  const TestServer server(options);
+  RawClient client = server.connect();
+  const std::string head = "POST /v1/a HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n";
+  client.send(head + "Content-Length: 7\r\n\r\n");
+  CHECK(client.reply(true).status == 100);
+  CHECK(client.ask(R"({"k":1})").status == 200);
+  client.send(head + "Content-Length: 9999\r\n\r\n");
+  CHECK(client.reply().status == 413);
+}
+
+TEST_CASE("listener: clients that come, ask and go at any moment leave nothing behind") {
+  TestServer server;
+  std::atomic<bool> done{false};
+  std::thread core([&] {
+    while (!done) {
+      if (!server.core.release_one()) std::this_thread::yield();
+    }
+  });
+  std::vector<std::thread> clients;
+  for (unsigned seed = 0; seed < 3; ++seed)
+    clients.emplace_back([&server, seed] {
+      for (unsigned i = 0; i < 150; ++i) {
+        RawClient client = server.connect();
+        const unsigned choice = (i * 7 + seed * 3) % 8;
+        for (unsigned n = 0; n <= choice % 4; ++n)
+          client.send(n % 2 == 0 ? "GET /v1/held HTTP/1.1\r\nHost: x\r\n\r\n" : kGet);
+        if (choice == 5) client.send("GET /v1/big HTTP/1.1\r\nHost: x\r\n\r\n");
+        if (choice == 6) client.send("POST /v1/a HTTP/1.1\r\nHost: x\r\nContent-Le");
+        if (choice == 7) client.finish_sending();
+        if (choice % 2 == 0) client.reply();
+        if (choice % 3 == 0) client.reset();
+      }
+    });
+  for (std::thread& client : clients) client.join();
+  server.listener->stop_intake();
+  server.listener->join();
+  done = true;
+  core.join();
+  CHECK_FALSE(server.core.release_one());
+  CHECK(server.listener->connections() == 0);
 }
 
 TEST_CASE("listener: a client that closes its side with the request is answered") {

@@ -1,6 +1,9 @@
 #include <doctest/doctest.h>
 
+#include <iterator>
+
 #include "api/server/wire.h"
+#include "tests/support/seeded_random.h"
 
 using namespace leasehold;
 using namespace leasehold::server;
@@ -129,6 +132,37 @@ TEST_CASE("wire: a path is printable text") {
        {"/v1/a%80", "/v1/a%C0%AF", "/v1/a%C3", "/v1/a%ED%A0%80", "/v1/a%F4%90%80%80", "/v1/a%FF",
         "/v1/a%E0%80%AF", "/v1/a\xff"})
     CHECK(why_refused(target) == not_utf8);
+}
+
+// Advisory class 1: whatever is mixed from what has broken others is canonical or refused.
+TEST_CASE("wire: a path that is accepted is the one form of itself") {
+  constexpr std::string_view kPieces[] = {
+      "a",   "b",   "/",     "/",  ".",   "..",  "//",        "%2e",    "%2E",
+      "%2f", "%2F", "%5c",   "\\", "%00", "%20", "+",         "%C0%AF", "%c3%a4",
+      ";",   "%25", "%252e", "~",  "%61", "%0a", "%E2%80%8B", "*",      "\xc3\xa4"};
+  testing::SeededRandom random(1);
+  std::size_t accepted = 0;
+  for (int round = 0; round < 100'000; ++round) {
+    std::string encoded;
+    for (unsigned n = 1 + random.take<1>()[0] % 8u; n > 0; --n)
+      encoded += kPieces[random.take<1>()[0] % std::size(kPieces)];
+    std::string path, why;
+    if (!canonical_path(encoded, path, why)) {
+      CHECK_FALSE(why.empty());
+      continue;
+    }
+    ++accepted;
+    const std::string framed = "/" + path + (path.ends_with('/') ? "" : "/");
+    for (const std::string_view bad : {"//", "/./", "/../"})
+      if (framed.find(bad) != std::string::npos) FAIL_CHECK(encoded << " became " << path);
+    for (const char c : path)
+      if (static_cast<unsigned char>(c) < 0x20) FAIL_CHECK(encoded << " became " << path);
+    std::string again;
+    const bool stable =
+        path.find('%') != std::string::npos || (canonical_path(path, again, why) && again == path);
+    if (!stable) FAIL_CHECK(encoded << " became " << path << ", which became " << again);
+  }
+  CHECK(accepted > 10'000);
 }
 
 TEST_CASE("wire: a write to a folder is refused, a list of one is not") {
