@@ -13,10 +13,9 @@ if not (CLIENTS / "node_modules" / "node-vault").exists():
     )
     sys.exit(77)  # CTest's word for skipped, see CMakeLists.txt
 with Vault() as vault:
-    sys.exit(
-        subprocess.run(
-            [find("node"), str(pathlib.Path(__file__).with_suffix(".mjs"))],
-            timeout=120,
-            env={**os.environ, "LEASEHOLD_CLIENTS": str(CLIENTS), "VAULT_ADDR": vault.address},
-        ).returncode
+    result = subprocess.run(
+        [find("node"), str(pathlib.Path(__file__).with_suffix(".mjs"))],
+        timeout=120,
+        env={**os.environ, "LEASEHOLD_CLIENTS": str(CLIENTS), "VAULT_ADDR": vault.address},
     )
+sys.exit(result.returncode)
