@@ -194,6 +194,8 @@ TestVault::Waiting TestVault::begin(const std::string& method, const std::string
   core::Request request;
   request.operation = operation_of(method);
   request.path = path;
+  // As the listener does.
+  if (request.operation == core::Operation::list && !path.ends_with('/')) request.path += '/';
   request.token = token;
   request.remote_address = "127.0.0.1";
   if (!body.empty()) {

@@ -1,0 +1,278 @@
+// Classes of past advisories that concern the surface: what answers a stranger, what hostile input
+// does to it, and what stands between a secret and its comparison.
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "api/server/wire.h"
+#include "tests/support/test_vault.h"
+#include "vault/core/system.h"
+#include "vault/crypto/aead.h"
+#include "vault/crypto/shamir.h"
+
+#define TARGET(plugin, symbol)
+#define STORAGE(kind, symbol)
+#define AUDIT(kind, symbol)
+#define SEAL(kind, symbol)
+namespace leasehold::engine {
+#define ENGINE(wire_type, version, symbol, help) \
+  std::unique_ptr<core::Engine> make_##symbol(const core::EngineContext& context);
+#include "backends/catalog.def"
+#undef ENGINE
+}  // namespace leasehold::engine
+
+using namespace leasehold;
+using testing::Answer;
+using testing::TestVault;
+
+namespace {
+
+const core::EngineContext::TargetFactory* no_target(std::string_view) { return nullptr; }
+
+// Every engine of this build, the system's own among them.
+std::vector<std::unique_ptr<core::EngineKind>> every_kind(TestVault& vault) {
+  auto& world = vault.world();
+  const core::EngineContext context{world.clock, world.random, world.log, no_target};
+  auto kinds = core::all_engine_kinds(*vault.lifecycle().enter());
+  vault.lifecycle().leave();
+  const auto add = [&](const char* type, std::unique_ptr<core::Engine> engine) {
+    auto kind = std::make_unique<core::EngineKind>();
+    kind->wire_type = type;
+    kind->engine = std::move(engine);
+    kinds.push_back(std::move(kind));
+  };
+#define ENGINE(wire_type, version, symbol, help) add(wire_type, engine::make_##symbol(context));
+#include "backends/catalog.def"
+#undef ENGINE
+  return kinds;
+}
+
+std::vector<std::string> routes_with(TestVault& vault, bool core::Route::*property) {
+  std::vector<std::string> found;
+  for (const auto& kind : every_kind(vault))
+    for (const core::Route& route : kind->engine->routes())
+      if (route.*property && kind->wire_type != "test")
+        found.push_back(kind->wire_type + " " + route.pattern);
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+server::HttpParser::State framed(std::string text, int* status = nullptr) {
+  const server::HttpLimits limits;
+  server::HttpParser parser(limits);
+  parser.parse({text.data(), text.size()});
+  if (status != nullptr) *status = parser.refusal_status();
+  return parser.state();
+}
+bool frame_refused(const std::string& text) {
+  return framed(text) == server::HttpParser::State::refused;
+}
+
+}  // namespace
+
+TEST_CASE("class 22 unauthenticated routes: they are these and no others") {
+  TestVault vault;
+  const std::vector<std::string> golden = {
+      "system internal/ui/mounts",
+      "system internal/ui/mounts/:path*",
+  };
+  CHECK(routes_with(vault, &core::Route::unauthenticated) == golden);
+  // And those that answer while the vault is sealed.
+  const char* const sealed[] = {"sys/health", "sys/init", "sys/leader", "sys/seal-status",
+                                "sys/unseal"};
+  for (const char* path : sealed) CHECK(vault.lifecycle().sealed_route(path) != nullptr);
+  for (const char* path : {"sys/seal", "sys/mounts", "sys/rekey/init", "sys/generate-root/attempt",
+                           "sys/step-down", "sys/raw", "sys/metrics", "sys/pprof"}) {
+    CAPTURE(path);
+    CHECK(vault.lifecycle().sealed_route(path) == nullptr);
+    for (const char* method : {"GET", "POST", "DELETE", "LIST"})
+      CHECK(vault.request(method, path, "").status() == 403);
+  }
+}
+
+TEST_CASE("class 22 root-protected routes: they are these and no others") {
+  TestVault vault;
+  const std::vector<std::string> golden = {
+      "system audit",
+      "system audit/:path*",
+      "system auth/:path*",
+      "system leases/lookup/:prefix*",
+      "system leases/revoke-force/:prefix*",
+      "system leases/revoke-prefix/:prefix*",
+      "system revoke-force/:prefix*",
+      "system revoke-prefix/:prefix*",
+      "system seal",
+      "token accessors",
+      "token revoke-orphan",
+  };
+  CHECK(routes_with(vault, &core::Route::sudo) == golden);
+}
+
+TEST_CASE("class 22 mount probing: an unknown mount and a forbidden one look the same") {
+  TestVault vault;
+  const std::string token = vault.token(R"({"policies":["default"]})");
+  for (const char* path : {"sys/internal/ui/mounts/test/", "sys/internal/ui/mounts/none/"}) {
+    const Answer answer = vault.get(path, token);
+    CHECK(answer.status() == 403);
+    CHECK(answer.error().starts_with("preflight capability check returned 403"));
+    CHECK(vault.get(path, "").error() == "permission denied");
+  }
+  CHECK(vault.get("test/notes/a", token).error() == vault.get("none/notes/a", token).error());
+}
+
+TEST_CASE("class 23 exhaustion: limits hold while the request is still being read") {
+  int status = 0;
+  const std::string head = "POST /v1/x HTTP/1.1\r\nHost: x\r\n";
+  framed(head + "Content-Length: 99999999999\r\n\r\n", &status);
+  CHECK(status == 413);
+  framed(head + "X: " + std::string(20'000, 'x'), &status);
+  CHECK(status == 431);
+  std::string many = head;
+  for (int i = 0; i < 200; ++i) many += "A: b\r\n";
+  framed(many + "\r\n", &status);
+  CHECK(status == 431);
+  CHECK_FALSE(parse_json(std::string(100, '[') + std::string(100, ']')).ok());
+  std::string strings = "[\"a\"";
+  for (int i = 0; i < 70'000; ++i) strings += ",\"a\"";
+  CHECK_FALSE(parse_json(strings + "]").ok());
+  std::string zeros = "[0";
+  for (int i = 0; i < 300'000; ++i) zeros += ",0";
+  CHECK_FALSE(parse_json(zeros + "]").ok());
+}
+
+TEST_CASE("class 24 crash on input: every route survives every kind of value") {
+  TestVault vault;
+  const char* const values[] = {"null",
+                                "true",
+                                "-1",
+                                "1e400",
+                                "99999999999999999999",
+                                "\"\"",
+                                "\"\\u0000\"",
+                                "\"..\"",
+                                "[]",
+                                "{}",
+                                "[[],{}]",
+                                "{\"a\":{\"b\":[]}}",
+                                "\"9223372036854775807h\"",
+                                "\"\\ud800\"",
+                                "[null,1,\"x\",{}]"};
+  struct Row {
+    std::string path;
+    std::vector<core::Field> fields;
+  };
+  std::vector<Row> rows;
+  for (const auto& kind : every_kind(vault)) {
+    const std::string mount = kind->wire_type == "system"  ? "sys/"
+                              : kind->wire_type == "token" ? "auth/token/"
+                              : kind->wire_type == "test"  ? "test/"
+                                                           : "";
+    if (mount.empty()) continue;
+    for (const core::Route& route : kind->engine->routes())
+      if (route.pattern != "seal" && route.pattern != "revoke-self")
+        rows.push_back({mount + route.pattern, route.fields});
+  }
+  REQUIRE(rows.size() > 30);
+  for (Row& row : rows) {
+    std::string path = row.path;
+    for (std::size_t at; (at = path.find(':')) != path.npos;) {
+      const std::size_t end = std::min(path.find('/', at), path.size());
+      path = path.substr(0, at) + "x" + path.substr(end);
+    }
+    row.fields.push_back({"unknown"});
+    for (const char* value : values) {
+      Json body = Json::object();
+      auto parsed = parse_json(value);
+      if (!parsed.ok()) continue;
+      for (const core::Field& field : row.fields) body.set(field.name, *parsed);
+      for (const char* method : {"GET", "POST", "DELETE", "LIST", "PATCH", "HELP"}) {
+        CAPTURE(path);
+        CAPTURE(value);
+        CAPTURE(method);
+        const auto waiting = vault.begin(method, path, vault.root(), body.dump());
+        CHECK(vault.as_time_passes([&] { return vault.answered(waiting); }));
+        const int status = vault.wait(waiting).status();
+        CHECK(status >= 200);
+        CHECK(status < 600);
+        if (status == 500) CHECK_MESSAGE(path.find("broken") != path.npos, path);
+      }
+    }
+  }
+  CHECK(vault.get("auth/token/lookup-self", vault.root()).status() == 200);
+}
+
+TEST_CASE("class 26 crypto misuse: equal plaintexts look different, and no key can be read") {
+  SystemRandom random;
+  const crypto::Key key;
+  const Bytes plain(64, 0x41);
+  Bytes one, two;
+  crypto::seal(key.reveal(), plain, {}, random, one);
+  crypto::seal(key.reveal(), plain, {}, random, two);
+  CHECK(one != two);
+  CHECK(Bytes(one.begin(), one.begin() + 24) != Bytes(two.begin(), two.begin() + 24));
+  for (std::size_t i = 0; i < one.size(); ++i) {
+    Bytes changed = one;
+    changed[i] ^= 1;
+    CHECK_FALSE(crypto::open(key.reveal(), changed, {}).ok());
+  }
+  const Bytes secret(32, 0x42);
+  const auto shares = crypto::shamir_split(secret, 5, 3, random);
+  REQUIRE(shares.ok());
+  for (const SecretBytes& share : *shares)
+    CHECK_FALSE(std::equal(secret.begin(), secret.end(), share.reveal().begin()));
+  TestVault vault;
+  for (const char* path : {"sys/raw/core/keyring", "sys/raw", "sys/config/state/sanitized",
+                           "sys/rekey/backup", "sys/storage/raft/snapshot"})
+    CHECK(vault.get(path, vault.root()).status() == 404);
+}
+
+TEST_CASE("class 27 comparing secrets: one comparison, and it looks at every byte") {
+  const Bytes a(32, 1);
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    Bytes b = a;
+    b[i] ^= 0x80;
+    CHECK_FALSE(equal_constant_time(a, b));
+  }
+  CHECK(equal_constant_time(a, a));
+  CHECK_FALSE(equal_constant_time(a, Bytes(31, 1)));
+  const std::filesystem::path root = std::filesystem::path(__FILE__).parent_path() / "../..";
+  REQUIRE(std::filesystem::exists(root / "vault/base/bytes.cpp"));
+  for (const char* folder : {"vault", "backends", "api"})
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(root / folder)) {
+      const std::string name = entry.path().filename().string();
+      if (entry.path().extension() != ".cpp" && entry.path().extension() != ".h") continue;
+      std::ifstream in(entry.path());
+      std::ostringstream text;
+      text << in.rdbuf();
+      // Ordering public keys needs memcmp; nothing that compares secrets may.
+      const bool may_order = name == "bytes.cpp" || name == "storage.cpp" || name == "lmdb.cpp";
+      CHECK_MESSAGE((may_order || text.str().find("memcmp(") == std::string::npos), name);
+    }
+}
+
+TEST_CASE("class 34 HTTP front end: what two parsers could read in two ways is refused") {
+  const std::string head = "POST /v1/x HTTP/1.1\r\nHost: x\r\n";
+  CHECK(framed(head + "Content-Length: 0\r\n\r\n") == server::HttpParser::State::complete);
+  for (const char* rest :
+       {"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello", "Content-Length: +5\r\n\r\nhello",
+        "Content-Length: 5, 5\r\n\r\nhello", "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "Transfer-Encoding:\x0b"
+        "chunked\r\n\r\n0\r\n\r\n",
+        "A: b\r\n c\r\n\r\n", "A : b\r\n\r\n", "A: b\n\r\n", ": b\r\n\r\n", "A: b\rc\r\n\r\n",
+        "Host: y\r\n\r\n"}) {
+    CAPTURE(rest);
+    CHECK(frame_refused(head + rest));
+  }
+  for (const char* whole : {"GET /v1/x\r\n\r\n", "GET /v1/x HTTP/2.0\r\nHost: x\r\n\r\n",
+                            "GET  /v1/x HTTP/1.1\r\nHost: x\r\n\r\n", "GET /v1/x HTTP/1.1\r\n\r\n",
+                            "GET /v1/x HTTP/1.1\nHost: x\n\n"}) {
+    CAPTURE(whole);
+    CHECK(frame_refused(whole));
+  }
+}
