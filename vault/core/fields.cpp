@@ -57,9 +57,7 @@ Result<Json> to_duration(const Field& field, const Json& value) {
   if (!value.is_string() && !value.is_number()) return mismatch(field.name, "a duration");
   if (value.is_string() && value.text().empty()) return Json(0);
   const auto parsed = parse_duration(value.text());
-  if (!parsed.ok())
-    return failure(Code::invalid, "Field validation failed: error converting input for field \"" +
-                                      field.name + "\": " + parsed.error().message);
+  if (!parsed.ok()) return mismatch(field.name, "a duration such as 30, 5m or 24h");
   if (parsed->count() < 0)
     return failure(Code::invalid, "Field validation failed: field \"" + field.name +
                                       "\" cannot be a negative duration");

@@ -94,8 +94,8 @@ Result<Ttl> ttl_of(const Json* value, std::string_view which) {
     return Ttl{};
   const auto parsed = parse_duration(value->text());
   if (!parsed.ok())
-    return failure(Code::invalid, "unable to parse " + std::string(which) + " TTL of " +
-                                      value->text() + ": " + parsed.error().message);
+    return failure(Code::invalid, "unable to parse " + std::string(which) +
+                                      " TTL: give a duration such as 30, 5m or 24h");
   if (parsed->count() < 0)
     return failure(Code::invalid, std::string(which) + " TTL cannot be negative");
   return Ttl{parsed->count()};

@@ -18,9 +18,12 @@ constexpr std::string_view kCustomIdWarning =
 Result<Seconds> duration_of(const Fields& fields, std::string_view name) {
   const std::string text = fields.text(name);
   if (text.empty()) return Seconds{0};
-  VAULT_TRY_ASSIGN(const Seconds value, parse_duration(text));
-  if (value.count() < 0) return failure(Code::invalid, std::string(name) + " must be positive");
-  return value;
+  const auto value = parse_duration(text);
+  if (!value.ok())
+    return failure(Code::invalid,
+                   std::string(name) + " must be a duration such as 30, 5m or 24h");
+  if (value->count() < 0) return failure(Code::invalid, std::string(name) + " must be positive");
+  return *value;
 }
 
 std::string display_name_of(std::string_view wanted) {
