@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <utility>
@@ -23,6 +24,24 @@ void block_signals() {
   ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
 }
 
+// Files, targets and the key host need descriptors too: connections must not take the last one.
+constexpr rlim_t kOtherDescriptors = 256;
+
+// Raises the soft limit as far as it goes; returns how many connections fit under it.
+unsigned connections_that_fit(unsigned wanted) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return wanted;
+  const rlim_t needed = wanted + kOtherDescriptors;
+  if (limit.rlim_cur < needed) {
+    limit.rlim_cur = std::min(needed, limit.rlim_max);
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+  }
+  if (limit.rlim_cur >= needed) return wanted;
+  const rlim_t half = limit.rlim_cur / 2;
+  return static_cast<unsigned>(
+      limit.rlim_cur > 2 * kOtherDescriptors ? limit.rlim_cur - kOtherDescriptors : half);
+}
+
 }  // namespace
 
 Listener::Listener() = default;
@@ -36,7 +55,14 @@ Result<std::unique_ptr<Listener>> Listener::open(std::vector<ListenerSettings> s
                                                  const ListenerLimits& limits, Handler& handler,
                                                  Clock& clock, LogSink& log) {
   std::unique_ptr<Listener> listener(new Listener());
-  listener->shared_ = std::make_unique<Shared>(limits, handler, clock, log);
+  ListenerLimits fitting = limits;
+  fitting.connections = connections_that_fit(limits.connections);
+  if (fitting.connections < limits.connections)
+    log.warn(
+        "only {} connections at once fit under the limit of open files; raise it (ulimit -n, "
+        "LimitNOFILE) for {}",
+        fitting.connections, limits.connections);
+  listener->shared_ = std::make_unique<Shared>(fitting, handler, clock, log);
   for (unsigned i = 0; i < thread_count(limits); ++i)
     listener->io_.push_back(std::make_unique<IoThread>(*listener->shared_));
   for (ListenerSettings& one : settings) VAULT_TRY(listener->open_endpoint(std::move(one)));

@@ -46,6 +46,9 @@ struct Reply {
 class RawClient {
  public:
   explicit RawClient(const std::string& address);  // host:port, or a path
+  struct Later {};
+  explicit RawClient(Later);  // connect() follows
+  void connect(const std::string& address);
   RawClient(RawClient&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   RawClient(const RawClient&) = delete;
   RawClient& operator=(const RawClient&) = delete;

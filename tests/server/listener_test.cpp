@@ -1,3 +1,4 @@
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -314,6 +315,23 @@ TEST_CASE("listener: with too many requests in flight the next is refused, not q
   server.core.release();
   CHECK(first.reply().status == 200);
   CHECK(second.ask(kGet).status == 200);
+}
+
+TEST_CASE(
+    "listener: without a free descriptor a connection is dropped, and later ones are served") {
+  const TestServer server;
+  CHECK(server.connect().ask(kGet).status == 200);
+  RawClient dropped{RawClient::Later{}};
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const int lowest_free = ::dup(0);
+  ::close(lowest_free);
+  const rlimit none_free{static_cast<rlim_t>(lowest_free), before.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &none_free) == 0);
+  dropped.connect(server.address());
+  CHECK(dropped.ended());
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  CHECK(server.connect().ask(kGet).status == 200);
 }
 
 TEST_CASE("listener: bytes kept for unfinished bodies are bounded") {
