@@ -4,14 +4,15 @@
 //   {"seq":42,"prev":"<64 hex>",BODY
 //
 // where BODY is the record's own text without its leading '{'. Hash of a line:
-//   h = SHA256(prev | be64 seq | SHA256(0x00 | '{' BODY))      over the exact bytes, without newline
+//   h = SHA256(prev | be64 seq | SHA256(0x00 | '{' BODY))      over the exact bytes, without
+//   newline
 // `prev` is the hash of the line before; the very first line of a log has 32 zero bytes.
-// Kinds of body by "type": request, response, event; and the log's own: epoch (each start: store id,
-// incarnation, public key, last surviving hash), checkpoint (seq, hash, Ed25519 signature), torn (a
-// half-written last line was found and cut), gap (a device missed lines and is back; names the last
-// one it holds), continued (first line of a file after rotation: names its predecessor), closed. The
-// log's own kinds have "type" as their first member, the others have "time".
-// DO NOT CHANGE A VALUE HERE: logs are kept for years. Add a type.
+// Kinds of body by "type": request, response, event; and the log's own: epoch (each start: store
+// id, incarnation, public key, last surviving hash), checkpoint (seq, hash, Ed25519 signature),
+// torn (a half-written last line was found and cut), gap (a device missed lines and is back; names
+// the last one it holds), continued (first line of a file after rotation: names its predecessor),
+// closed. The log's own kinds have "type" as their first member, the others have "time". DO NOT
+// CHANGE A VALUE HERE: logs are kept for years. Add a type.
 
 #include <string>
 #include <string_view>

@@ -1,9 +1,9 @@
 #pragma once
-// The audit log: one sequencer that gives every body its place in the hash chain, and the devices it
-// writes to. A line has reached the kernel when append() returns, and the disk within 100 ms (its own
-// thread calls fdatasync), or before append() returns with `sync = "always"`.
-// Bodies are built and hashed outside the lock. At least one device must take a line, else append()
-// is an error and the caller must not let the answer leave. A device that failed is tried again, each
+// The audit log: one sequencer that gives every body its place in the hash chain, and the devices
+// it writes to. A line has reached the kernel when append() returns, and the disk within 100 ms
+// (its own thread calls fdatasync), or before append() returns with `sync = "always"`. Bodies are
+// built and hashed outside the lock. At least one device must take a line, else append() is an
+// error and the caller must not let the answer leave. A device that failed is tried again, each
 // time when no other works, else once a second; if it missed lines, a gap record says which.
 // Without any device every append succeeds and nothing is written.
 // Thread safety: every method from any thread.

@@ -1,7 +1,7 @@
 #pragma once
-// One audit record, flat: what happened, by whom, allowed by what. It knows no Request; the core maps.
-// body() writes it as one line of JSON with Vault's field names; the sequencer puts `seq` and `prev`
-// in front of it and never changes a byte behind them. Every string in `request.data` and
+// One audit record, flat: what happened, by whom, allowed by what. It knows no Request; the core
+// maps. body() writes it as one line of JSON with Vault's field names; the sequencer puts `seq` and
+// `prev` in front of it and never changes a byte behind them. Every string in `request.data` and
 // `response.data` is replaced by its HMAC in one streaming pass, unless its top-level key is in
 // `clear_keys`; tokens always are. Views: valid during the call only. Thread-safe functions.
 
@@ -64,14 +64,14 @@ struct Record {
 };
 
 std::string body(const Record& record, const crypto::HmacKey& key);
-// What the vault does by itself: `event` says what ("lease-revoked"), `fields_json` is an object that
-// holds no secret.
+// What the vault does by itself: `event` says what ("lease-revoked"), `fields_json` is an object
+// that holds no secret.
 std::string event_body(std::string_view event, WallTime time, std::string_view fields_json);
 
 // "hmac-sha256:<hex>" of one value, as `sys/audit-hash` answers.
 std::string hmac_text(std::string_view value, const crypto::HmacKey& key);
-// Copies JSON text to `out` with every string value replaced by its HMAC; keys, numbers, booleans stay.
-// `json` was written by us; anything unreadable is HMACed whole.
+// Copies JSON text to `out` with every string value replaced by its HMAC; keys, numbers, booleans
+// stay. `json` was written by us; anything unreadable is HMACed whole.
 void hmac_json(std::string& out, std::string_view json, const crypto::HmacKey& key,
                std::span<const std::string> clear_keys);
 

@@ -1,7 +1,7 @@
 #pragma once
 // Offline verification of audit files with nothing but the files (and, if the caller has them, a
-// public key and a head noted elsewhere). Says up to which signed checkpoint the log is whole, how many
-// records follow, and what it cannot prove. Links only base and crypto: the CLI uses it.
+// public key and a head noted elsewhere). Says up to which signed checkpoint the log is whole, how
+// many records follow, and what it cannot prove. Links only base and crypto: the CLI uses it.
 
 #include <functional>
 #include <optional>
@@ -15,8 +15,9 @@ namespace leasehold::audit {
 inline constexpr std::size_t kBreaksMax = 100;
 
 struct VerifyOptions {
-  std::optional<crypto::PublicKey> public_key;  // else the one in the first epoch record, and it says so
-  std::optional<crypto::Digest> head;           // a hash that must occur in the log
+  std::optional<crypto::PublicKey>
+      public_key;                      // else the one in the first epoch record, and it says so
+  std::optional<crypto::Digest> head;  // a hash that must occur in the log
   std::function<void(std::uint64_t bytes, std::uint64_t of)> progress;
 };
 
@@ -32,7 +33,7 @@ struct Verdict {
   // Where and how it breaks: "audit.log:17: hash does not follow line 16"; empty when whole.
   std::string broken;
   std::vector<std::string> breaks;  // every one of them, `broken` first; at most kBreaksMax
-  std::vector<std::string> notes;  // torn tails, epochs, what cannot be proven
+  std::vector<std::string> notes;   // torn tails, epochs, what cannot be proven
 };
 
 // Files in the order they were written (rotated first). Code::not_found when a file cannot be read.

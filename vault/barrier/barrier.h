@@ -33,10 +33,11 @@ class Barrier {
   std::array<std::uint8_t, kHashSize> id_hash(std::string_view purpose, ByteView id) const;
   PhysicalKey ordered_key(Table table, const OrderedId& id) const;
 
-  // Appends the sealed form of (name, plain) under `key` to `out`. `name` may be empty for keys that
-  // are a name by themselves.
+  // Appends the sealed form of (name, plain) under `key` to `out`. `name` may be empty for keys
+  // that are a name by themselves.
   void seal(const PhysicalKey& key, std::string_view name, ByteView plain, Bytes& out) const;
-  // Code::internal "storage is damaged …" when the bytes are not what this key sealed under this name.
+  // Code::internal "storage is damaged …" when the bytes are not what this key sealed under this
+  // name.
   Result<SecretBytes> open(const PhysicalKey& key, std::string_view name, ByteView sealed) const;
   // For records found by scanning: returns the name that was sealed with the value.
   struct Opened {

@@ -11,24 +11,25 @@
 
 namespace leasehold::barrier {
 
-// The first byte of a key. A table is either hidden tree (H), ordered by time (O) or fixed names (F).
+// The first byte of a key. A table is either hidden tree (H), ordered by time (O) or fixed names
+// (F).
 enum class Table : std::uint8_t {
-  head = 0x01,          // F  the head record
-  seal = 0x02,          // F  slot records, the wrapped key registry, the store's description
-  value = 0x10,         // H  space | H(space, directory) | H(space, directory, name)
-  name = 0x11,          // H  the sealed name of each entry, for LIST
-  counter = 0x12,       // H  folded counters
-  generation = 0x13,    // F  whose `mod` is the generation of mounts, of policies
-  token = 0x20,         // O  ms of creation | id of the token
-  child = 0x21,         //    parent token key | child token key; empty value
-  lease = 0x22,         // O  ms of creation | id of the lease
-  lease_owner = 0x23,   //    owner token key | lease key; empty value
-  lease_path = 0x24,    //    H(path) | ms of creation | id of the lease; empty value
-  expiry = 0x25,        //    ms of expiry | table | the key's own ms and id; empty value
-  due = 0x26,           //    target | ms | lease key; empty value
-  receipt = 0x27,       // O  ms of revocation | id of the lease
-  job = 0x28,           // O  background work that must survive a restart (revocation of a tree, a mount)
-  outbox = 0x30,        //    be64 group | be16 part; audit bodies not yet synced
+  head = 0x01,         // F  the head record
+  seal = 0x02,         // F  slot records, the wrapped key registry, the store's description
+  value = 0x10,        // H  space | H(space, directory) | H(space, directory, name)
+  name = 0x11,         // H  the sealed name of each entry, for LIST
+  counter = 0x12,      // H  folded counters
+  generation = 0x13,   // F  whose `mod` is the generation of mounts, of policies
+  token = 0x20,        // O  ms of creation | id of the token
+  child = 0x21,        //    parent token key | child token key; empty value
+  lease = 0x22,        // O  ms of creation | id of the lease
+  lease_owner = 0x23,  //    owner token key | lease key; empty value
+  lease_path = 0x24,   //    H(path) | ms of creation | id of the lease; empty value
+  expiry = 0x25,       //    ms of expiry | table | the key's own ms and id; empty value
+  due = 0x26,          //    target | ms | lease key; empty value
+  receipt = 0x27,      // O  ms of revocation | id of the lease
+  job = 0x28,     // O  background work that must survive a restart (revocation of a tree, a mount)
+  outbox = 0x30,  //    be64 group | be16 part; audit bodies not yet synced
 };
 
 // format:u8  suite:u8  term:u32be  nonce[24]  ciphertext[n]  tag[16]
@@ -42,14 +43,15 @@ static_assert(kOverhead == 46, "the size of every stored value depends on it");
 inline constexpr std::size_t kNameLengthSize = 2;
 
 // The serialized key registry (keyring.h): format:u8 | term:u32be | count:u16be |
-// count * (term:u32be | key[32]) | index | multiset | token | batch token | audit HMAC | audit seed,
-// the last six 32 bytes each.
+// count * (term:u32be | key[32]) | index | multiset | token | batch token | audit HMAC | audit
+// seed, the last six 32 bytes each.
 inline constexpr std::uint8_t kRegistryFormat = 1;
 
 inline constexpr std::size_t kSpaceSize = 8;
 inline constexpr std::size_t kHashSize = 16;
 inline constexpr std::size_t kMillisSize = 6;
-inline constexpr std::size_t kOrderedIdSize = kMillisSize + kHashSize;  // ms | hash: names a token, a lease
+inline constexpr std::size_t kOrderedIdSize =
+    kMillisSize + kHashSize;  // ms | hash: names a token, a lease
 
 using StoreId = std::array<std::uint8_t, 16>;
 using Space = std::array<std::uint8_t, kSpaceSize>;  // a mount instance; all zero is the core's own
@@ -79,9 +81,7 @@ class PhysicalKey {
   ByteView view() const { return {bytes_.data(), size_}; }
   std::size_t size() const { return size_; }
   Table table() const { return static_cast<Table>(bytes_[0]); }
-  bool operator==(const PhysicalKey& other) const {
-    return compare(view(), other.view()) == 0;
-  }
+  bool operator==(const PhysicalKey& other) const { return compare(view(), other.view()) == 0; }
   // The first key after all that begin with this one.
   PhysicalKey end_of_prefix() const;
 

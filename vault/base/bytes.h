@@ -2,9 +2,9 @@
 // Bytes, and bytes that are secret.
 //
 // `SecretBytes` lives as long as a request: move-only, wiped when freed, never printed, compared in
-// constant time. `SecretKey<N>` lives as long as the process: its bytes stand in the one locked arena
-// (mlocked, out of core dumps). The only door to either is `reveal()`; `grep -rn 'reveal()'` is the
-// review. Thread safety: values.
+// constant time. `SecretKey<N>` lives as long as the process: its bytes stand in the one locked
+// arena (mlocked, out of core dumps). The only door to either is `reveal()`; `grep -rn 'reveal()'`
+// is the review. Thread safety: values.
 
 #include <array>
 #include <cstddef>

@@ -33,9 +33,9 @@ struct Instant {
   auto operator<=>(const Instant&) const = default;
 };
 
-WallTime add(WallTime time, Nanos delta);        // saturating
-WallTime add(WallTime time, Seconds delta);      // saturating, also in the conversion
-Nanos since(WallTime later, WallTime earlier);   // saturating; negative when later < earlier
+WallTime add(WallTime time, Nanos delta);       // saturating
+WallTime add(WallTime time, Seconds delta);     // saturating, also in the conversion
+Nanos since(WallTime later, WallTime earlier);  // saturating; negative when later < earlier
 inline Instant add(Instant time, Nanos delta) { return {time.ns + delta.count()}; }
 
 // RFC 3339 with nanoseconds, UTC, as Go prints it: trailing zeros of the fraction dropped.
@@ -49,9 +49,10 @@ class Clock {
   virtual Instant instant() = 0;  // CLOCK_BOOTTIME; goes on while the machine sleeps
 };
 
-// An anchor (wall clock at construction) plus CLOCK_BOOTTIME. A step of the machine's clock backwards
-// is ignored; forwards it is followed at once up to an hour, beyond that only after it has stood for
-// five minutes (DESIGN 7). `never_before` is the last time the storage saw. Thread-safe.
+// An anchor (wall clock at construction) plus CLOCK_BOOTTIME. A step of the machine's clock
+// backwards is ignored; forwards it is followed at once up to an hour, beyond that only after it
+// has stood for five minutes (DESIGN 7). `never_before` is the last time the storage saw.
+// Thread-safe.
 class SystemClock final : public Clock {
  public:
   SystemClock();

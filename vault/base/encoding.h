@@ -11,9 +11,9 @@ namespace leasehold {
 
 std::string hex(ByteView bytes);  // lower case
 std::optional<Bytes> from_hex(std::string_view text);
-std::string base64(ByteView bytes);                             // standard alphabet, padded
-std::optional<Bytes> from_base64(std::string_view text);        // standard, padding required
-std::string base64_url(ByteView bytes);                         // URL alphabet, no padding
+std::string base64(ByteView bytes);                       // standard alphabet, padded
+std::optional<Bytes> from_base64(std::string_view text);  // standard, padding required
+std::string base64_url(ByteView bytes);                   // URL alphabet, no padding
 std::optional<Bytes> from_base64_url(std::string_view text);
 // Fixed width: the number, big-endian, in digits 0-9A-Za-z, so that text order is byte order.
 std::string base62(ByteView bytes, std::size_t width);

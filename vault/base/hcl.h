@@ -1,7 +1,7 @@
 #pragma once
-// The subset of HCL 1 that Vault's policies and configuration files use: attributes, labelled blocks,
-// lists, maps, strings (with escapes and heredocs), numbers, booleans, `#`, `//` and `/* */` comments.
-// Every node knows its line. JSON text (first character `{`) gives the same tree.
+// The subset of HCL 1 that Vault's policies and configuration files use: attributes, labelled
+// blocks, lists, maps, strings (with escapes and heredocs), numbers, booleans, `#`, `//` and `/*
+// */` comments. Every node knows its line. JSON text (first character `{`) gives the same tree.
 //
 //   VAULT_TRY_ASSIGN(const HclBody file, parse_hcl(text));
 //   for (const HclBlock& path : file.blocks) if (path.type == "path") ... path.labels[0], path.body
@@ -36,8 +36,8 @@ struct HclBlock {
 };
 
 // Limits: 1 MiB, depth 32. Errors are `Code::invalid` with "line N: ..." and never quote a value.
-// In JSON form, `{"path": {"a/*": {...}}}` becomes blocks: an object whose members are all objects (or
-// lists of objects) under a top-level key in `block_types` is read as labelled blocks.
+// In JSON form, `{"path": {"a/*": {...}}}` becomes blocks: an object whose members are all objects
+// (or lists of objects) under a top-level key in `block_types` is read as labelled blocks.
 Result<HclBody> parse_hcl(std::string_view text, const std::vector<std::string>& block_types);
 
 }  // namespace leasehold

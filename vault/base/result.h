@@ -94,9 +94,9 @@ inline Error failure(Code code, std::string message, std::string detail = {}) {
   ((condition) ? void(0) : ::leasehold::assertion_failed(__FILE__, __LINE__, #condition))
 
 // `VAULT_TRY(f());` returns the error of f() from this function. Not inside a coroutine.
-#define VAULT_TRY(expression)                                          \
-  do {                                                                 \
-    auto vault_try_result = (expression);                              \
+#define VAULT_TRY(expression)                                               \
+  do {                                                                      \
+    auto vault_try_result = (expression);                                   \
     if (!vault_try_result.ok()) return std::move(vault_try_result).error(); \
   } while (false)
 

@@ -1,8 +1,8 @@
 #pragma once
-// One block of the configuration file, e.g. `seal "tpm" { device = "/dev/tpmrm0" }`: kind, labels and
-// keys with their lines. Whoever owns the stanza takes the keys it knows; `finish()` then names every
-// key that nobody took, with file and line. Lives in base so that a backend can read its own stanza
-// without knowing where configuration comes from.
+// One block of the configuration file, e.g. `seal "tpm" { device = "/dev/tpmrm0" }`: kind, labels
+// and keys with their lines. Whoever owns the stanza takes the keys it knows; `finish()` then names
+// every key that nobody took, with file and line. Lives in base so that a backend can read its own
+// stanza without knowing where configuration comes from.
 //
 //   VAULT_TRY_ASSIGN(const std::string path, stanza.require_text("path"));
 //   VAULT_TRY_ASSIGN(const bool force, stanza.flag("force", false));
@@ -30,13 +30,15 @@ class Stanza {
   std::string where(std::string_view key = {}) const;  // "vault.hcl:12"
   bool has(std::string_view key) const { return block_.body.find(key) != nullptr; }
 
-  // Strings, numbers and booleans are interchangeable, as in Vault's files. Each marks the key taken.
+  // Strings, numbers and booleans are interchangeable, as in Vault's files. Each marks the key
+  // taken.
   Result<std::string> text(std::string_view key, std::string_view fallback = {});
   Result<std::string> require_text(std::string_view key);
   Result<bool> flag(std::string_view key, bool fallback);
   Result<std::int64_t> number(std::string_view key, std::int64_t fallback);
   Result<Seconds> duration(std::string_view key, Seconds fallback);
-  Result<std::vector<std::string>> texts(std::string_view key);  // a list, or one comma-separated string
+  Result<std::vector<std::string>> texts(
+      std::string_view key);  // a list, or one comma-separated string
   // A nested block (`options { … }`) as a stanza of its own; empty when absent.
   Stanza nested(std::string_view type);
   std::vector<Stanza> nested_all(std::string_view type);
@@ -45,7 +47,8 @@ class Stanza {
   std::vector<std::string> ignore(std::initializer_list<std::string_view> keys);
   Status finish() const;  // Code::invalid naming the first key nobody took
 
-  // The keys and values as they stand, secrets included: for `options`-like blocks whose keys are free.
+  // The keys and values as they stand, secrets included: for `options`-like blocks whose keys are
+  // free.
   const HclBody& body() const { return block_.body; }
 
  private:

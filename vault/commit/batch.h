@@ -1,6 +1,6 @@
 #pragma once
-// A storage batch with what the Committer adds to it: folded counters and the audit bodies that must
-// be durable with the change. One request is one batch.
+// A storage batch with what the Committer adds to it: folded counters and the audit bodies that
+// must be durable with the change. One request is one batch.
 
 #include <limits>
 #include <string>

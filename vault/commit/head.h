@@ -1,7 +1,7 @@
 #pragma once
 // The head record: one put per group. It orders commits, tells one run of the vault from another
-// (incarnation), remembers the last time seen, and holds an additive multiset hash over every record's
-// key, version, nonce and tag, so that a deleted, replayed or rolled-back record is found.
+// (incarnation), remembers the last time seen, and holds an additive multiset hash over every
+// record's key, version, nonce and tag, so that a deleted, replayed or rolled-back record is found.
 
 #include <array>
 
@@ -18,12 +18,12 @@ void add_to(Multiset& sum, const crypto::Digest& contribution);
 void subtract_from(Multiset& sum, const crypto::Digest& contribution);
 
 struct Head {
-  std::uint64_t term = 1;         // of leadership; 1 on a single machine
-  Incarnation incarnation{};      // random, new at every unseal
-  std::uint64_t index = 0;        // the last commit index
-  std::uint64_t group = 0;        // groups since the store was made
-  WallTime time_seen;             // the clock at the last group
-  std::uint64_t audit_synced = 0; // the last outbox group whose lines are on disk
+  std::uint64_t term = 1;          // of leadership; 1 on a single machine
+  Incarnation incarnation{};       // random, new at every unseal
+  std::uint64_t index = 0;         // the last commit index
+  std::uint64_t group = 0;         // groups since the store was made
+  WallTime time_seen;              // the clock at the last group
+  std::uint64_t audit_synced = 0;  // the last outbox group whose lines are on disk
   Multiset multiset{};
 
   Bytes serialize() const;
@@ -36,7 +36,8 @@ Result<std::optional<Head>> read_head(storage::Snapshot& snapshot, const barrier
 // All records but the head itself and the seal table, which is written while the barrier is shut.
 bool counts_in_multiset(ByteView key);
 
-// Recomputes the multiset over the whole store (all but head and the seal table) and compares it with the head's.
+// Recomputes the multiset over the whole store (all but head and the seal table) and compares it
+// with the head's.
 struct Verified {
   std::uint64_t records = 0;
   bool matches = false;

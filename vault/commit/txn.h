@@ -1,8 +1,8 @@
 #pragma once
-// What a handler reads and writes: a snapshot seen through the barrier, scoped to one space (a mount,
-// or the core's own). `WriteTxn` reads are versioned: what was read is guarded, so a commit that would
-// have read something else conflicts and runs again; it sees its own writes. Destroyed without
-// commit, it never happened.
+// What a handler reads and writes: a snapshot seen through the barrier, scoped to one space (a
+// mount, or the core's own). `WriteTxn` reads are versioned: what was read is guarded, so a commit
+// that would have read something else conflicts and runs again; it sees its own writes. Destroyed
+// without commit, it never happened.
 //
 //   VAULT_TRY_ASSIGN(const auto role, txn.get("roles/ro"));
 //   if (!role) return failure(Code::not_found, "...");

@@ -20,8 +20,7 @@ Result<Seconds> duration_of(const Fields& fields, std::string_view name) {
   if (text.empty()) return Seconds{0};
   const auto value = parse_duration(text);
   if (!value.ok())
-    return failure(Code::invalid,
-                   std::string(name) + " must be a duration such as 30, 5m or 24h");
+    return failure(Code::invalid, std::string(name) + " must be a duration such as 30, 5m or 24h");
   if (value->count() < 0) return failure(Code::invalid, std::string(name) + " must be positive");
   return *value;
 }

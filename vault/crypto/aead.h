@@ -1,7 +1,7 @@
 #pragma once
 // Authenticated encryption for the barrier, the seal and wrapped answers: XChaCha20-Poly1305 (IETF
-// draft-irtf-cfrg-xchacha-03) by libsodium. Callers see a box of nonce, ciphertext and tag and choose
-// none of it. Thread-safe functions.
+// draft-irtf-cfrg-xchacha-03) by libsodium. Callers see a box of nonce, ciphertext and tag and
+// choose none of it. Thread-safe functions.
 
 #include "vault/base/bytes.h"
 #include "vault/base/random.h"

@@ -1,7 +1,7 @@
 #pragma once
 // Hashes and MACs. SHA-256 and HMAC by OpenSSL (SHA-NI), keyed BLAKE2b (RFC 7693) by libsodium.
-// `HmacKey` keeps the two padded states of RFC 2104, so that a MAC of a short value costs two blocks.
-// Thread-safe: a HmacKey may be used from several threads at once.
+// `HmacKey` keeps the two padded states of RFC 2104, so that a MAC of a short value costs two
+// blocks. Thread-safe: a HmacKey may be used from several threads at once.
 
 #include <array>
 
@@ -36,7 +36,8 @@ class HmacKey {
 };
 
 // Keyed BLAKE2b of a|b|c into `out` (16 to 64 bytes).
-void blake2b(ByteView key, std::span<std::uint8_t> out, ByteView a, ByteView b = {}, ByteView c = {});
+void blake2b(ByteView key, std::span<std::uint8_t> out, ByteView a, ByteView b = {},
+             ByteView c = {});
 
 // HKDF-SHA256 (RFC 5869): `info` is a context string with a named function where it is made.
 SecretBytes hkdf(ByteView key, ByteView salt, std::string_view info, std::size_t size);

@@ -1,7 +1,8 @@
 #pragma once
-// Shamir's secret sharing over GF(2^8) (the AES field), without tables: time and memory access do not
-// depend on the secret. A share is the secret's bytes followed by one byte, its x coordinate, as
-// Vault's are. Nothing here tells a right share from a wrong one; the slot keeps a hash per share.
+// Shamir's secret sharing over GF(2^8) (the AES field), without tables: time and memory access do
+// not depend on the secret. A share is the secret's bytes followed by one byte, its x coordinate,
+// as Vault's are. Nothing here tells a right share from a wrong one; the slot keeps a hash per
+// share.
 
 #include <vector>
 

@@ -1,15 +1,15 @@
 #pragma once
-// The contract of storage: ordered byte keys, versioned values, snapshots to read from and batches to
-// commit. It sees bytes only; everything above a name or a secret is ciphertext by then. The same
-// contract fits memory, LMDB, PostgreSQL and etcd; tests/storage holds its conformance suite.
+// The contract of storage: ordered byte keys, versioned values, snapshots to read from and batches
+// to commit. It sees bytes only; everything above a name or a secret is ciphertext by then. The
+// same contract fits memory, LMDB, PostgreSQL and etcd; tests/storage holds its conformance suite.
 //
 //   VAULT_TRY_ASSIGN(auto snapshot, storage.snapshot());
 //   VAULT_TRY_ASSIGN(const auto found, snapshot->get(key));
 //   Batch batch;  batch.guard(key, found ? found->mod : 0);  batch.put(key, value);
 //
 // Keys are 1 to 120 bytes. `mod` is the commit index of the last write of a key, 0 when absent.
-// Thread safety: Storage from any thread; commit() from one thread only (the Committer's); a Snapshot
-// from one thread at a time.
+// Thread safety: Storage from any thread; commit() from one thread only (the Committer's); a
+// Snapshot from one thread at a time.
 
 #include <memory>
 #include <optional>
@@ -56,9 +56,9 @@ class Batch {
   enum class Kind : std::uint8_t { version, empty, put, erase };
   struct Operation {
     Kind kind;
-    ByteView key;            // of `empty`: the first key of the range
-    ByteView value;          // of `put`; of `empty`: the end of the range, exclusive
-    std::uint64_t mod = 0;   // of `version`
+    ByteView key;           // of `empty`: the first key of the range
+    ByteView value;         // of `put`; of `empty`: the end of the range, exclusive
+    std::uint64_t mod = 0;  // of `version`
   };
 
   void guard(ByteView key, std::uint64_t mod) { add(Kind::version, key, {}, mod); }
@@ -105,8 +105,8 @@ struct CommitResult {
 // What the Committer does inside the write transaction of a group. Called on the commit thread: per
 // batch whose guards held admit(i), in order; changed() for each write of the admitted ones, at any
 // time after their admit() and for one key in the order of the batches; last, if any batch was
-// admitted, finish(), whose `tail` is written without guards in the same transaction under the index
-// of the group (changed() is not called for it).
+// admitted, finish(), whose `tail` is written without guards in the same transaction under the
+// index of the group (changed() is not called for it).
 class GroupObserver {
  public:
   virtual ~GroupObserver() = default;
@@ -122,9 +122,9 @@ class Storage {
  public:
   virtual ~Storage() = default;
   virtual Result<std::unique_ptr<Snapshot>> snapshot() = 0;
-  // Each batch gets its own commit index, rising within the group; guards see earlier batches of the
-  // group. Durable when it returns. With no_space, failed or unknown, all batches that would have
-  // been committed carry that outcome. `results` is as long as `group`.
+  // Each batch gets its own commit index, rising within the group; guards see earlier batches of
+  // the group. Durable when it returns. With no_space, failed or unknown, all batches that would
+  // have been committed carry that outcome. `results` is as long as `group`.
   virtual void commit(std::span<const Batch* const> group, GroupObserver& observer,
                       std::span<CommitResult> results) = 0;
   // The index of the last commit, as storage itself knows it.
