@@ -259,6 +259,7 @@ Answer TestVault::unseal() {
 
 void TestVault::seal() {
   const Answer asked = post("sys/seal", root());
+  if (asked.status() != 204) std::fprintf(stderr, "seal: %d %s\n", asked.status(), asked.error().c_str());
   VAULT_ASSERT(asked.status() == 204);
   VAULT_ASSERT(eventually([&] { return sealed(); }));
 }

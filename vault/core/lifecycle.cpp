@@ -86,28 +86,9 @@ void Lifecycle::seal() {
 void Lifecycle::run() {
   Seconds pause{1};
   for (;;) {
-    bool wanted = false, try_devices = false;
-    {
-      MutexLock lock(mutex_);
-      if (stopping_) return;
-      wanted = std::exchange(seal_wanted_, false);
-      try_devices = !sealed_by_operator_;
-    }
-    if (wanted) do_seal();
-    if (try_devices && live_.load() == nullptr && seal_.initialized() && seal_.has_device_slot()) {
-      MutexLock changing(changing_);
-      if (live_.load() == nullptr) {
-        tear_down();
-        if (auto opened = seal_.open_with_devices()) {
-          const Status live = go_live(std::move(*opened), nullptr, {});
-          if (live.ok())
-            environment_.log.info("unsealed by its device");
-          else
-            environment_.log.error("cannot start: {} {}", live.error().message,
-                                   live.error().detail);
-        }
-      }
-    }
+    seal_if_wanted();
+    if (live_.load() == nullptr && seal_.initialized() && seal_.has_device_slot())
+      open_with_devices();
     const bool open = live_.load() != nullptr;
     pause = open ? Seconds{1} : std::min(pause * 2, kDeviceRetryMax);
     MutexLock lock(mutex_);
@@ -123,6 +104,33 @@ Unsealed* Lifecycle::enter() {
   return live;
 }
 void Lifecycle::leave() { users_.fetch_sub(1); }
+
+void Lifecycle::open_with_devices() {
+  MutexLock changing(changing_);
+  {
+    MutexLock lock(mutex_);
+    if (stopping_ || sealed_by_operator_) return;
+  }
+  if (live_.load() != nullptr) return;
+  tear_down();
+  auto opened = seal_.open_with_devices();
+  if (!opened) return;
+  const Status live = go_live(std::move(*opened), nullptr, {});
+  if (live.ok())
+    environment_.log.info("unsealed by its device");
+  else
+    environment_.log.error("cannot start: {} {}", live.error().message, live.error().detail);
+}
+
+// Not when it was unsealed again meanwhile: go_live() has then seen to what was asked for.
+void Lifecycle::seal_if_wanted() {
+  MutexLock changing(changing_);
+  {
+    MutexLock lock(mutex_);
+    if (!std::exchange(seal_wanted_, false)) return;
+  }
+  tear_down();
+}
 
 void Lifecycle::do_seal() {
   MutexLock changing(changing_);
@@ -168,9 +176,12 @@ Status Lifecycle::go_live(seal::Opened opened, SecretBytes* root_token,
   VAULT_TRY(live->audit->append(std::span(&event, 1)));
   live->revoker->start();
   owned_ = std::move(live);
+  {
+    // Before it opens: what is asked for from then on counts.
+    MutexLock lock(mutex_);
+    seal_wanted_ = sealed_by_operator_ = false;
+  }
   live_.store(owned_.get());
-  MutexLock lock(mutex_);
-  sealed_by_operator_ = false;
   return {};
 }
 

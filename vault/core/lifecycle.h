@@ -65,6 +65,8 @@ class Lifecycle {
   Json status_json() const;
   void run();
   void do_seal();
+  void seal_if_wanted();
+  void open_with_devices();
   void tear_down() REQUIRES(changing_);
 
   Environment environment_;
