@@ -60,7 +60,7 @@ bool is_secret(std::string_view setting) {
 
 // The password inside a URL or keyword string, as [begin, end); empty when there is none to hide.
 std::pair<std::size_t, std::size_t> password_in(const std::string& url) {
-  constexpr std::string_view place = "{{password}}";
+  constexpr std::string_view kPlace = "{{password}}";
   std::pair<std::size_t, std::size_t> found{0, 0};
   const auto scheme = url.find("://");
   if (scheme != std::string::npos) {
@@ -72,7 +72,7 @@ std::pair<std::size_t, std::size_t> password_in(const std::string& url) {
   if (found.second == 0)
     if (const auto key = url.find("password="); key != std::string::npos)
       found = {key + 9, std::min(url.find_first_of(" &", key), url.size())};
-  if (url.compare(found.first, found.second - found.first, place) == 0) return {0, 0};
+  if (url.compare(found.first, found.second - found.first, kPlace) == 0) return {0, 0};
   return found;
 }
 

@@ -86,15 +86,15 @@ Result<Response> settle_write(Call& call, WriteTxn& txn, const Intent&) {
 }
 
 Error explain_write(const Error& error) {
-  constexpr const char* skip = "; to save it without a trial, write it with force=true";
+  constexpr const char* kSkip = "; to save it without a trial, write it with force=true";
   const bool ours = error.message == "permission denied" || error.message.rfind("1 error", 0) == 0;
   if (error.code == Code::denied && !ours)
     return failure(
         Code::invalid,
-        "the role was not saved, an account made from it did not work: " + error.message + skip,
+        "the role was not saved, an account made from it did not work: " + error.message + kSkip,
         error.detail);
   if (error.code == Code::unavailable || error.code == Code::deadline)
-    return failure(error.code, "the role was not saved: " + error.message + skip, error.detail);
+    return failure(error.code, "the role was not saved: " + error.message + kSkip, error.detail);
   return error;
 }
 

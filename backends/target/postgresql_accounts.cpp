@@ -158,17 +158,18 @@ Status Accounts::after_failed_create(const target::CreateOrder& order, const Err
 Status Accounts::renew(const target::RenewOrder& order, Instant deadline) {
   if (!stays_quoted(order.account)) return refused_name();
   const std::string until = expiration(order.not_after);
-  static const std::vector<std::string> own{"ALTER ROLE \"{{name}}\" VALID UNTIL '{{expiration}}'"};
-  const auto& statements = order.statements.empty() ? own : order.statements;
+  static const std::vector<std::string> kOwn{
+      "ALTER ROLE \"{{name}}\" VALID UNTIL '{{expiration}}'"};
+  const auto& statements = order.statements.empty() ? kOwn : order.statements;
   VAULT_TRY(run(render(statements, {order.account, {}, until}), deadline));
   return {};
 }
 
 Status Accounts::set_password(const std::string& account, const SecretBytes& password,
                               const std::vector<std::string>& statements, Instant deadline) {
-  static const std::vector<std::string> own{"ALTER ROLE \"{{name}}\" PASSWORD '{{password}}'"};
+  static const std::vector<std::string> kOwn{"ALTER ROLE \"{{name}}\" PASSWORD '{{password}}'"};
   VAULT_TRY(
-      run_with_password(statements.empty() ? own : statements, account, password, {}, deadline));
+      run_with_password(statements.empty() ? kOwn : statements, account, password, {}, deadline));
   return {};
 }
 

@@ -241,7 +241,7 @@ Error Session::failed(const PGresult* result) {
   if (field(PG_DIAG_SEVERITY_NONLOCALIZED) != "ERROR" || last_state_.empty()) return lost();
   // Message and detail only: LINE and CONTEXT quote the statement.
   std::string text = field(PG_DIAG_MESSAGE_PRIMARY);
-  for (const int part : {PG_DIAG_MESSAGE_DETAIL, PG_DIAG_MESSAGE_HINT})
+  for (const int part : {+PG_DIAG_MESSAGE_DETAIL, +PG_DIAG_MESSAGE_HINT})
     if (const std::string more = field(part); !more.empty()) text += ": " + more;
   return failure(code_of_state(last_state_),
                  without_secrets(trimmed(text)) + " (SQLSTATE " + last_state_ + ")");

@@ -82,7 +82,7 @@ Result<std::optional<Head>> read_head(storage::Snapshot& snapshot,
   VAULT_TRY_ASSIGN(Head head, Head::deserialize(plain.reveal()));
   // The head is written with the group it describes; another version was put back by hand.
   if (found->mod != head.index) return damaged("its version is not its index");
-  return std::optional<Head>(std::move(head));
+  return std::optional<Head>(head);
 }
 
 bool counts_in_multiset(ByteView key) {

@@ -46,7 +46,8 @@ Json texts_of(const std::vector<SecretBytes>& shares, bool as_hex) {
 }  // namespace
 
 Lifecycle::Lifecycle(Environment environment, seal::Seal& seal, seal::RecoveryMode recovery_mode,
-                     std::string cluster_name, std::string product_version, std::string build_date)
+                     std::string cluster_name, const std::string& product_version,
+                     std::string build_date)
     : environment_(std::move(environment)),
       seal_(seal),
       recovery_mode_(recovery_mode),

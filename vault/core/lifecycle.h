@@ -24,7 +24,7 @@ struct SealedRoute {
 class Lifecycle {
  public:
   Lifecycle(Environment environment, seal::Seal& seal, seal::RecoveryMode recovery_mode,
-            std::string cluster_name, std::string product_version, std::string build_date);
+            std::string cluster_name, const std::string& product_version, std::string build_date);
   ~Lifecycle();
   Lifecycle(const Lifecycle&) = delete;
   Lifecycle& operator=(const Lifecycle&) = delete;

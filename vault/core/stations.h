@@ -13,6 +13,9 @@
 
 namespace leasehold::core {
 
+// Named as the road reads them: `co_await committed(flight)`.
+// NOLINTBEGIN(readability-identifier-naming)
+
 // Fire and forget: runs to its first suspension inside the call, frees itself at the end.
 struct Detached {
   struct promise_type {
@@ -148,5 +151,7 @@ class [[nodiscard]] latched : Suspended<LatchWait> {
   Latches& latches_;
   Latch& latch_;
 };
+
+// NOLINTEND(readability-identifier-naming)
 
 }  // namespace leasehold::core

@@ -229,7 +229,7 @@ void Lane::State::start_threads() {
       ++waiting;
     }
     if (!keeper) {
-      spawn([](std::shared_ptr<State> state) { state->keep(); });
+      spawn([](const std::shared_ptr<State>& state) { state->keep(); });
       keeper = true;
     }
   } catch (const std::system_error&) {

@@ -115,7 +115,7 @@ struct Lane::State : std::enable_shared_from_this<Lane::State> {
 };
 
 // The life of one worker thread.
-void run_lane_worker(std::shared_ptr<Lane::State> state);
+void run_lane_worker(const std::shared_ptr<Lane::State>& state);
 void refuse(const Jobs& jobs, const Error& why);
 
 }  // namespace leasehold::target

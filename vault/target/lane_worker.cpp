@@ -139,7 +139,7 @@ void run_task(State& state, const Task& task, Link& link) {
 
 }  // namespace
 
-void run_lane_worker(std::shared_ptr<Lane::State> state) {
+void run_lane_worker(const std::shared_ptr<Lane::State>& state) {
   Link link;
   {
     MutexLock lock(state->mutex);

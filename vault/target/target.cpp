@@ -17,10 +17,10 @@ bool has_one_of(const SecretBytes& text, std::string_view set) {
 
 // Uniform over kAll: bytes beyond the last whole multiple are thrown away.
 std::uint8_t pick(Random& random) {
-  constexpr std::size_t limit = 256 - 256 % kAll.size();
+  constexpr std::size_t kLimit = 256 - 256 % kAll.size();
   while (true) {
     const std::uint8_t byte = random.take<1>()[0];
-    if (byte < limit) return static_cast<std::uint8_t>(kAll[byte % kAll.size()]);
+    if (byte < kLimit) return static_cast<std::uint8_t>(kAll[byte % kAll.size()]);
   }
 }
 
