@@ -214,7 +214,7 @@ void Lane::State::say(LogLevel level, const std::string& message) {
   leave();
 }
 
-void Lane::State::spawn(void (*body)(std::shared_ptr<State>)) {
+void Lane::State::spawn(void (*body)(const std::shared_ptr<State>&)) {
   std::thread(body, shared_from_this()).detach();
 }
 

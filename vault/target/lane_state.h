@@ -66,7 +66,7 @@ struct Lane::State : std::enable_shared_from_this<Lane::State> {
   void say(LogLevel level, const std::string& message);
 
   void start_threads() REQUIRES(mutex);
-  void spawn(void (*body)(std::shared_ptr<State>)) REQUIRES(mutex);
+  void spawn(void (*body)(const std::shared_ptr<State>&)) REQUIRES(mutex);
   void keep();  // the keeper's loop
   Jobs take_expired() REQUIRES(mutex);
   Error refusal() REQUIRES(mutex);
