@@ -81,7 +81,7 @@ std::vector<target::RevocationSource::Item> Revoker::DueQueue::next(std::size_t 
   return items;
 }
 
-Status Revoker::DueQueue::settle(const Item& item, const target::Revoked& revoked) {
+Result<bool> Revoker::DueQueue::settle(const Item& item, const target::Revoked& revoked) {
   const OrderedId id = id_of(item.id);
   const WallTime now = revoker_.parts_.clock.now();
   for (;;) {
@@ -90,7 +90,7 @@ Status Revoker::DueQueue::settle(const Item& item, const target::Revoked& revoke
     batch.background = true;
     WriteTxn txn(*held, revoker_.parts_.barrier, barrier::kCoreSpace, batch);
     VAULT_TRY_ASSIGN(auto lease, revoker_.parts_.leases.load(txn, id));
-    if (!lease) return {};
+    if (!lease) return true;
     const bool again =
         lease->uncertain && lease->incarnation == revoker_.parts_.committer.incarnation();
     if (again) {
@@ -100,7 +100,8 @@ Status Revoker::DueQueue::settle(const Item& item, const target::Revoked& revoke
       if (!lease->probe) batch.audit.push_back(event(*lease, revoked, now));
     }
     const Status status = revoker_.parts_.committer.commit(batch).status();
-    if (!status.is(Code::conflict)) return status;
+    if (status.ok()) return !again;
+    if (!status.is(Code::conflict)) return status.error();
   }
 }
 
@@ -116,18 +117,22 @@ void Revoker::DueQueue::failed(const OrderedId& id, const Error& error) {
 
 void Revoker::DueQueue::done(const Item& item, const Result<target::Revoked>& result) {
   const OrderedId id = id_of(item.id);
+  bool gone = false;
   Status status;
-  if (result.ok())
-    status = settle(item, *result);
-  else
+  if (!result.ok()) {
     status = result.error();
+  } else if (const auto settled = settle(item, *result); settled.ok()) {
+    gone = *settled;
+  } else {
+    status = settled.error();
+  }
   if (!status.ok()) failed(id, status.error());
   {
     MutexLock lock(mutex_);
     working_.erase(id);
     if (status.ok()) retries_.erase(id);
   }
-  revoker_.finished(id, status);
+  if (gone || !status.ok()) revoker_.finished(id, status);
 }
 
 }  // namespace leasehold::core

@@ -22,7 +22,8 @@ class Revoker::DueQueue final : public target::RevocationSource {
     Instant not_before;
   };
   bool may_try(const barrier::OrderedId& id);
-  Status settle(const Item& item, const target::Revoked& revoked);
+  // False: seen absent, and to be looked at once more.
+  Result<bool> settle(const Item& item, const target::Revoked& revoked);
   void failed(const barrier::OrderedId& id, const Error& error);
 
   Revoker& revoker_;
