@@ -217,7 +217,7 @@ bool TestVault::answered(const Waiting& waiting) const {
 
 Answer TestVault::wait(const Waiting& waiting) {
   std::unique_lock<std::mutex> lock(waiting->mutex);
-  const bool in_time = waiting->changed.wait_for(lock, std::chrono::seconds(30),
+  const bool in_time = waiting->changed.wait_for(lock, std::chrono::seconds(120),
                                                  [&] { return waiting->has_answer; });
   if (!in_time) std::fprintf(stderr, "no answer; the log:\n%s", world_.log.text().c_str());
   VAULT_ASSERT(in_time);
@@ -259,7 +259,8 @@ Answer TestVault::unseal() {
 
 void TestVault::seal() {
   const Answer asked = post("sys/seal", root());
-  if (asked.status() != 204) std::fprintf(stderr, "seal: %d %s\n", asked.status(), asked.error().c_str());
+  if (asked.status() != 204)
+    std::fprintf(stderr, "seal: %d %s\n", asked.status(), asked.error().c_str());
   VAULT_ASSERT(asked.status() == 204);
   VAULT_ASSERT(eventually([&] { return sealed(); }));
 }

@@ -109,7 +109,7 @@ class TestVault {
   // The client of a request hangs up: its answer goes back to the core.
   void hang_up(const Waiting& waiting);
   bool answered(const Waiting& waiting) const;
-  // Within 30 s, or the program ends.
+  // Within two minutes, or the program ends.
   Answer wait(const Waiting& waiting);
 
   Answer request(const std::string& method, const std::string& path, const std::string& token,
