@@ -72,7 +72,7 @@ void Connection::shake_hands() {
 
 bool Connection::next_kept_message() {
   if (!fresh_input_) return false;
-  digest(kept_);
+  digest(kept_.bytes());
   return true;
 }
 
@@ -87,8 +87,8 @@ bool Connection::receive() {
   if (kept_.empty()) {
     digest(bytes);
   } else {
-    kept_.insert(kept_.end(), bytes.begin(), bytes.end());
-    digest(kept_);
+    kept_.append({bytes.data(), bytes.size()});
+    digest(kept_.bytes());
   }
   wipe(bytes.data(), bytes.size());
   account();
@@ -104,11 +104,11 @@ void Connection::digest(std::span<char> bytes) {
   const bool from_kept = bytes.data() == kept_.data();
   fresh_input_ = false;
   bytes = bytes.first(parser_.parse(bytes));
-  if (from_kept) kept_.resize(bytes.size());
+  if (from_kept) kept_.shorten(bytes.size());
   if (parser_.state() == HttpParser::State::refused)
     return refuse(parser_.refusal_status(), parser_.refusal());
   if (parser_.state() == HttpParser::State::complete) return take_message(bytes);
-  if (!from_kept) kept_.assign(bytes.begin(), bytes.end());
+  if (!from_kept) kept_.append({bytes.data(), bytes.size()});
   if (parser_.state() == HttpParser::State::body) invite_body();
 }
 
@@ -120,11 +120,10 @@ void Connection::take_message(std::span<char> bytes) {
   head_request_ = message.method == "HEAD";
   http_1_0_ = parser_.http_1_0();
   close_after_ = !parser_.keep_alive() || thread_.closing();
-  const std::span<char> rest = bytes.subspan(parser_.message_size());
-  if (rest.empty())
-    Kept().swap(kept_);
+  if (bytes.data() == kept_.data())
+    kept_.drop_front(parser_.message_size());
   else
-    Kept(rest.begin(), rest.end()).swap(kept_);
+    kept_.append(std::string_view(bytes.data(), bytes.size()).substr(parser_.message_size()));
   fresh_input_ = !kept_.empty();
   parser_.reset();
   invited_ = false;
@@ -155,7 +154,7 @@ void Connection::invite_body() {
 void Connection::refuse(int status, std::string_view message) {
   close_after_ = true;
   head_request_ = http_1_0_ = false;
-  Kept().swap(kept_);
+  kept_.release();
   answer_here({status, std::string(message)});
 }
 
@@ -184,7 +183,7 @@ void Connection::send_reply(core::Response&& answer, bool from_core) {
   encode_reply(answer, {head_request_, close_after_, http_1_0_ && !close_after_}, out);
   std::string_view left = out.view();
   const bool failed = write_some(left) == Io::failed;
-  if (!failed) unsent_.assign(left.begin(), left.end());
+  if (!failed) unsent_.append(left);
   out.wipe_used();
   if (from_core && (failed || !unsent_.empty()))
     unsent_answer_ = std::make_unique<core::Response>(std::move(answer));
@@ -204,13 +203,13 @@ Io Connection::write_some(std::string_view& bytes) {
 }
 
 void Connection::flush() {
-  std::string_view left(unsent_.data() + unsent_from_, unsent_.size() - unsent_from_);
+  std::string_view left = unsent_.text().substr(unsent_from_);
   const std::size_t before = left.size();
   if (write_some(left) == Io::failed) return close();
   unsent_from_ = unsent_.size() - left.size();
   if (left.size() < before) gate_.writing.enter(*this);
   if (!left.empty()) return;
-  Kept().swap(unsent_);
+  unsent_.release();
   unsent_from_ = 0;
   unsent_answer_.reset();
   after_reply();
@@ -273,8 +272,8 @@ void Connection::close() {
   phase_ = Phase::closed;
   leave_deadline();
   thread_.loop().remove(socket_.fd());
-  Kept().swap(kept_);
-  Kept().swap(unsent_);
+  kept_.release();
+  unsent_.release();
   account();
   if (unsent_answer_) thread_.shared().handler.undelivered(std::move(*unsent_answer_));
   unsent_answer_.reset();

@@ -5,12 +5,12 @@
 // Thread safety: its io thread.
 
 #include <memory>
-#include <vector>
 
 #include "api/server/deadlines.h"
 #include "api/server/http_parser.h"
 #include "api/server/io_thread.h"
 #include "api/server/socket.h"
+#include "api/server/wiped_buffer.h"
 
 namespace leasehold::server {
 
@@ -35,7 +35,6 @@ class Connection final : public Pollable, public core::Exchange, public Deadline
   Connection* next = nullptr;
 
  private:
-  using Kept = std::vector<char, WipingAllocator<char>>;
   enum class Phase : std::uint8_t { handshake, open, lingering, closed };
 
   void advance();
@@ -72,8 +71,8 @@ class Connection final : public Pollable, public core::Exchange, public Deadline
   bool http_1_0_ = false;
   bool invited_ = false;
   std::size_t accounted_ = 0;
-  Kept kept_;    // the message that is not whole yet
-  Kept unsent_;  // of an answer
+  WipedBuffer kept_;    // the message that is not whole yet
+  WipedBuffer unsent_;  // of an answer
   std::size_t unsent_from_ = 0;
   std::unique_ptr<core::Response> unsent_answer_;
   Peer peer_;

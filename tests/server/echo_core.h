@@ -58,13 +58,13 @@ class RawClient {
   void finish_sending();  // a FIN; still reads
   void hang_up();
   void reset();  // closes with a RST
-  // The next whole answer; status 0 when the connection ended or 5 s passed.
+  // The next whole answer; status 0 when the connection ended or 30 s passed.
   Reply reply(bool to_head = false);
   Reply ask(std::string_view bytes) {
     send(bytes);
     return reply();
   }
-  bool ended();  // waits up to 5 s for the end
+  bool ended();  // waits up to 30 s for the end
   int fd() const { return fd_; }
 
  private:
@@ -95,10 +95,10 @@ class TestServer {
   std::unique_ptr<server::Listener> listener;
 };
 
-// Runs `condition` until it holds or five seconds are over.
+// Runs `condition` until it holds or half a minute is over.
 template <class Condition>
 bool eventually(const Condition& condition) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
   while (!condition()) {
     if (std::chrono::steady_clock::now() > end) return false;
     std::this_thread::yield();
