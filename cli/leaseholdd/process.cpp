@@ -214,8 +214,6 @@ Status Process::serve() {
     std::printf("the configuration is good\n");
     return {};
   }
-  const sigset_t signals = handled_signals();
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   const PidFile pid_file(configuration_.pid_file);
   print_banner();
   if (options_.dev && !seal_->initialized()) {
@@ -259,6 +257,9 @@ Status Process::verify(bool& whole) {
 
 int run_server(const Options& options, config::Configuration configuration, LogSink& log,
                const std::string& own_executable) {
+  // Before the first thread: one that does not block them would be ended by them, and all with it.
+  const sigset_t signals = handled_signals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   Process process(options, std::move(configuration), log, own_executable);
   Status status = process.build();
   if (status.ok()) status = process.serve();

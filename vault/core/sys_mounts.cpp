@@ -40,7 +40,7 @@ class Mounts {
 
  private:
   Result<std::shared_ptr<const Mount>> find(ReadTxn& txn, const std::string& path);
-  Status check_path(const Compiled& compiled, const std::string& path) const;
+  Status check_path(const std::string& path) const;
   Unsealed& live_;
 };
 
@@ -74,14 +74,11 @@ Result<Response> Mounts::read(Call& call, ReadTxn& txn, bool auth) {
   return response;
 }
 
-Status Mounts::check_path(const Compiled& compiled, const std::string& path) const {
+Status Mounts::check_path(const std::string& path) const {
   if (path.size() > kMountPathMax || path == "/")
     return failure(Code::invalid, "the path of a mount has 1 to 256 characters");
   for (const char* taken : kProtected)
     if (path.starts_with(taken)) return failure(Code::invalid, "cannot mount \"" + path + "\"");
-  for (const auto& entry : compiled.mounts.all())
-    if (entry.first.starts_with(path) || path.starts_with(entry.first))
-      return failure(Code::invalid, "path is already in use at " + entry.first);
   return {};
 }
 
@@ -139,7 +136,10 @@ Result<Response> Mounts::enable(Call& call, WriteTxn& txn) {
       return failure(Code::invalid, "mount type of \"" + type + "\" is not mountable");
     return failure(Code::invalid, "plugin not found in the catalog: " + type);
   }
-  VAULT_TRY(check_path(*compiled, path));
+  VAULT_TRY(check_path(path));
+  for (const auto& entry : compiled->mounts.all())
+    if (entry.first.starts_with(path) || path.starts_with(entry.first))
+      return Response::refused(409, "path is already in use at " + entry.first);
   Json record = Registry::new_mount(call.random, path, type, call.fields.text("description"));
   record.set("options", std::move(options)).set("local", call.fields.boolean("local"));
   record.set("seal_wrap", call.fields.boolean("seal_wrap"));
