@@ -139,7 +139,7 @@ Result<Response> Mounts::enable(Call& call, WriteTxn& txn) {
   VAULT_TRY(check_path(path));
   for (const auto& entry : compiled->mounts.all())
     if (entry.first.starts_with(path) || path.starts_with(entry.first))
-      return Response::refused(409, "path is already in use at " + entry.first);
+      return failure(Code::invalid, "path is already in use at " + entry.first);
   Json record = Registry::new_mount(call.random, path, type, call.fields.text("description"));
   record.set("options", std::move(options)).set("local", call.fields.boolean("local"));
   record.set("seal_wrap", call.fields.boolean("seal_wrap"));
