@@ -32,7 +32,7 @@ TEST_CASE("audit text: a time is written as base writes it") {
   for (int i = 0; i < 20'000; ++i) {
     const auto bytes = random.take<8>();
     CHECK(same(WallTime{static_cast<std::int64_t>(get_be(bytes.data(), 8))}));
-    CHECK(same(WallTime{1'800'000'000'000'000'000 + bytes[0] * 100'000'000}));
+    CHECK(same(WallTime{1'800'000'000'000'000'000 + bytes[0] * std::int64_t{100'000'000}}));
   }
   for (const std::int64_t ns : {0l, 1l, -1l, 999'999'999l, 1'000'000'000l})
     CHECK(same(WallTime{ns}));
