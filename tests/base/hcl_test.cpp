@@ -217,3 +217,8 @@ TEST_CASE("hcl: wrong JSON is refused with its line") {
 
 }  // namespace
 }  // namespace leasehold
+
+TEST_CASE("hcl: a number that JSON refuses is refused") {
+  const auto parsed = leasehold::parse_hcl("a = 1e99999999999", {});
+  CHECK(parsed.is(leasehold::Code::invalid));
+}
