@@ -69,7 +69,7 @@ void measure_device(const char* what, std::unique_ptr<Device> device) {
   devices.push_back(std::move(device));
   SystemClock clock;
   NullLog sink;
-  AuditLog log(std::move(devices), false, clock, sink);
+  AuditLog log(std::move(devices), clock, sink);
   const Bytes seed(32, 1);
   Identity identity;
   identity.store_id = Bytes(16, 1);

@@ -146,7 +146,6 @@ core::Environment Process::environment() {
           {configuration_.default_lease_ttl, configuration_.max_lease_ttl},
           [this] { return make_engine_kinds(make_engine_context(clock_, random_, log_)); },
           [this] { return audit_devices(); },
-          false,
           options_.dev,
           nullptr,
           [this](WallTime floor) { clock_.never_before(floor); }};

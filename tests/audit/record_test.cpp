@@ -185,13 +185,14 @@ TEST_CASE("audit record: a clear key does not open the token fields") {
   record.type = Type::response;
   record.request.client_token = "CANARY";
   record.response.auth_client_token = "CANARY";
-  record.clear_keys = clear;
+  record.clear_request_keys = record.clear_response_keys = clear;
   CHECK(body(record, keyed.key).find("CANARY") == std::string::npos);
 }
 
 TEST_CASE("audit record: a stranger's text cannot end the line or add a member") {
   const Keyed keyed;
   Record record;
+  record.type = Type::response;
   record.request.path = "kv/a\"},\"seq\":7\n{\"type\":\"checkpoint\"";
   record.request.purpose = "\x01\xff\u2028";
   record.error = "a\r\nb";
@@ -201,6 +202,31 @@ TEST_CASE("audit record: a stranger's text cannot end the line or add a member")
   REQUIRE(parsed.ok());
   CHECK(parsed->find("request")->string_at("path") == record.request.path);
   CHECK(parsed->find("seq") == nullptr);
+}
+
+TEST_CASE("audit record: both lines at once are what each is alone") {
+  const Keyed keyed;
+  const std::vector<std::string> policies = {"default", "reader"}, clear_in = {"a"},
+                                 clear_out = {"b"};
+  Record record;
+  record.type = Type::response;
+  record.time = WallTime{1'800'000'000'500'000'000};
+  record.error = "permission denied";
+  record.has_auth = true;
+  record.auth.client_token = record.request.client_token = "hvs.CANARY";
+  record.auth.accessor = record.request.client_token_accessor = "accessor";
+  record.auth.policies = policies;
+  record.request.path = "kv/a";
+  record.request.data_json = record.response.data_json = R"({"a":"1","b":"2"})";
+  record.clear_request_keys = clear_in;
+  record.clear_response_keys = clear_out;
+  const WallTime requested{1'800'000'000'000'000'000};
+  const Bodies both = both_bodies(record, requested, keyed.key);
+  CHECK(both.response == body(record, keyed.key));
+  CHECK(both.request.find("permission denied") == std::string::npos);
+  record.type = Type::request;
+  record.time = requested;
+  CHECK(both.request == body(record, keyed.key));
 }
 
 TEST_CASE("audit record: an event carries its name, time and fields") {

@@ -138,7 +138,8 @@ struct Running {
   std::unique_ptr<AuditLog> log;
 
   explicit Running(std::vector<std::unique_ptr<Device>> devices, bool always = false) {
-    log = std::make_unique<AuditLog>(std::move(devices), always, clock, sink);
+    if (!devices.empty()) devices.front()->sync_always = always;
+    log = std::make_unique<AuditLog>(std::move(devices), clock, sink);
   }
   explicit Running(const std::string& file, bool always = false) : Running(one(file), always) {}
   static std::vector<std::unique_ptr<Device>> one(const std::string& file) {

@@ -90,6 +90,14 @@ TEST_CASE("encoding: base62 has its width, and numbers too large for the size ar
   CHECK(from_base62("10", 1) == Bytes{62});
   CHECK_FALSE(from_base62("zz", 1).has_value());
   CHECK_FALSE(from_base62("1-", 1).has_value());
+  CHECK(from_base62("", 2) == Bytes{0, 0});
+  // 2^32 - 1 and 2^32, 2^40 - 1 and 2^40: the edges of a limb and of a size between limbs.
+  CHECK(base62(Bytes{0xff, 0xff, 0xff, 0xff}, 6) == "4gfFC3");
+  CHECK(from_base62("4gfFC3", 4) == Bytes{0xff, 0xff, 0xff, 0xff});
+  CHECK_FALSE(from_base62("4gfFC4", 4).has_value());
+  CHECK(from_base62("4gfFC4", 5) == Bytes{1, 0, 0, 0, 0});
+  CHECK(base62(Bytes{0xff, 0xff, 0xff, 0xff, 0xff}, 7) == "JMAIjoV");
+  CHECK_FALSE(from_base62("JMAIjoW", 5).has_value());
 }
 
 TEST_CASE("encoding: secrets become the same text, in wiped memory") {

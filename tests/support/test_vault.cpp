@@ -138,12 +138,13 @@ core::Environment TestVault::environment() {
           },
           [this]() -> Result<std::vector<std::unique_ptr<audit::Device>>> {
             std::vector<std::unique_ptr<audit::Device>> devices;
-            if (world_.audited)
+            if (world_.audited) {
               devices.push_back(
                   std::make_unique<SwitchedDevice>(world_.audit_path(), world_.audit_fails));
+              devices.back()->sync_always = world_.audit_sync_always;
+            }
             return devices;
           },
-          world_.audit_sync_always,
           false,
           nullptr,
           nullptr};

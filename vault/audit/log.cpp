@@ -3,6 +3,7 @@
 // taken after `mutex`, or alone.
 #include "vault/audit/log.h"
 
+#include <algorithm>
 #include <deque>
 #include <thread>
 
@@ -44,18 +45,16 @@ Result<std::vector<HashedBody>> hash_all(std::span<const std::string> bodies) {
 }  // namespace
 
 struct AuditLog::State {
-  State(std::vector<std::unique_ptr<Device>> given, bool always, Clock& machine_clock,
-        LogSink& server_log)
+  State(std::vector<std::unique_ptr<Device>> given, Clock& machine_clock, LogSink& server_log)
       : devices(std::move(given)),
-        sync_always(always),
+        sync_always(std::any_of(devices.begin(), devices.end(),
+                                [](const auto& device) { return device->sync_always; })),
         clock(machine_clock),
         log(server_log),
-        chain(devices, busy, machine_clock, server_log) {
-    for (const auto& device : devices) sync_always = sync_always || device->sync_always;
-  }
+        chain(devices, busy, machine_clock, server_log) {}
 
   const std::vector<std::unique_ptr<Device>> devices;
-  bool sync_always;
+  const bool sync_always;
   Clock& clock;
   LogSink& log;
   Identity identity;
@@ -213,9 +212,8 @@ void AuditLog::State::run() {
   }
 }
 
-AuditLog::AuditLog(std::vector<std::unique_ptr<Device>> devices, bool sync_always, Clock& clock,
-                   LogSink& log)
-    : state_(std::make_unique<State>(std::move(devices), sync_always, clock, log)) {}
+AuditLog::AuditLog(std::vector<std::unique_ptr<Device>> devices, Clock& clock, LogSink& log)
+    : state_(std::make_unique<State>(std::move(devices), clock, log)) {}
 
 AuditLog::~AuditLog() { close(); }
 
@@ -276,6 +274,8 @@ void AuditLog::close() {
   MutexLock lock(state.mutex);
   state.sync_round();
 }
+
+bool AuditLog::waits_for_disk() const { return state_->sync_always; }
 
 AuditLog::Position AuditLog::position() const {
   MutexLock lock(state_->mutex);

@@ -70,8 +70,7 @@ struct Identity {
 
 class AuditLog {
  public:
-  AuditLog(std::vector<std::unique_ptr<Device>> devices, bool sync_always, Clock& clock,
-           LogSink& log);
+  AuditLog(std::vector<std::unique_ptr<Device>> devices, Clock& clock, LogSink& log);
   ~AuditLog();
   AuditLog(const AuditLog&) = delete;
   AuditLog& operator=(const AuditLog&) = delete;
@@ -87,6 +86,7 @@ class AuditLog {
   // Close record, checkpoint, fdatasync. Safe to call twice; append() refuses afterwards.
   void close();
 
+  bool waits_for_disk() const;  // append() does: a device asked for `sync = "always"`
   using Position = audit::Position;
   Position position() const;
   const std::vector<std::unique_ptr<Device>>& devices() const;

@@ -14,20 +14,52 @@ class Line {
   Line(std::string& out, const Record& record, const crypto::HmacKey& key)
       : out_(out), record_(record), key_(key) {}
 
-  void write() {
-    Members line(out_);
-    append_time(line.member("time"), record_.time);
-    line.text("type", record_.type == Type::request ? "request" : "response");
+  void write(Type type, WallTime time) {
+    Members line = begin(type, time);
+    shared_at_ = out_.size();
     if (record_.has_auth) auth(line);
     request(line);
-    if (record_.type == Type::response) response(line);
-    line.text("error", record_.error);
-    line.close();
+    shared_size_ = out_.size() - shared_at_;
+    end(line, type);
+  }
+  // As `other` wrote what the two have in common.
+  void write(Type type, WallTime time, const Line& other) {
+    Members line = begin(type, time);
+    out_.append(other.out_, other.shared_at_, other.shared_size_);
+    end(line, type);
   }
 
  private:
-  void hidden(Members& to, std::string_view name, std::string_view value) {
-    if (!value.empty()) append_hmac(to.member(name), as_bytes(value), key_);
+  Members begin(Type type, WallTime time) {
+    Members line(out_);
+    append_time(line.member("time"), time);
+    line.text("type", type == Type::request ? "request" : "response");
+    return line;
+  }
+  void end(Members& line, Type type) {
+    if (type == Type::response) {
+      response(line);
+      line.text("error", record_.error);
+    }
+    line.close();
+  }
+
+  // A token stands in a line twice, and is hashed once.
+  struct Known {
+    std::string_view value;
+    std::size_t at = 0, size = 0;
+  };
+  void hidden(Members& to, std::string_view name, std::string_view value, Known* known = nullptr) {
+    if (value.empty()) return;
+    to.member(name);
+    if (known != nullptr && known->value.data() == value.data() &&
+        known->value.size() == value.size()) {
+      out_.append(out_, known->at, known->size);
+      return;
+    }
+    const std::size_t at = out_.size();
+    append_hmac(out_, as_bytes(value), key_);
+    if (known != nullptr) *known = {value, at, out_.size() - at};
   }
   void hidden_json(Members& to, std::string_view name, std::string_view json,
                    std::span<const std::string> clear_keys) {
@@ -38,8 +70,8 @@ class Line {
     const Record::Auth& auth = record_.auth;
     line.member("auth");
     Members to(out_);
-    hidden(to, "client_token", auth.client_token);
-    hidden(to, "accessor", auth.accessor);
+    hidden(to, "client_token", auth.client_token, &token_);
+    hidden(to, "accessor", auth.accessor, &accessor_);
     to.text("display_name", auth.display_name);
     to.texts("policies", auth.policies);
     to.texts("token_policies", auth.token_policies);
@@ -86,10 +118,10 @@ class Line {
     to.text("mount_type", request.mount_type);
     to.text("mount_accessor", request.mount_accessor);
     to.text("mount_class", request.mount_class);
-    hidden(to, "client_token", request.client_token);
-    hidden(to, "client_token_accessor", request.client_token_accessor);
+    hidden(to, "client_token", request.client_token, &token_);
+    hidden(to, "client_token_accessor", request.client_token_accessor, &accessor_);
     to.text("path", request.path);
-    hidden_json(to, "data", request.data_json, record_.clear_keys);
+    hidden_json(to, "data", request.data_json, record_.clear_request_keys);
     to.text("purpose", request.purpose);
     to.text("remote_address", request.remote_address);
     to.number("remote_port", request.remote_port);
@@ -112,7 +144,7 @@ class Line {
       secret.text("lease_id", response.lease_id);
       secret.close();
     }
-    hidden_json(to, "data", response.data_json, record_.clear_keys);
+    hidden_json(to, "data", response.data_json, record_.clear_response_keys);
     to.texts("warnings", response.warnings);
     to.number("status", response.status);
     to.close();
@@ -133,6 +165,8 @@ class Line {
   std::string& out_;
   const Record& record_;
   const crypto::HmacKey& key_;
+  Known token_, accessor_;
+  std::size_t shared_at_ = 0, shared_size_ = 0;  // of out_: what both lines of a request hold
 };
 
 }  // namespace
@@ -140,8 +174,19 @@ class Line {
 std::string body(const Record& record, const crypto::HmacKey& key) {
   std::string out;
   out.reserve(kLineRoom + record.request.data_json.size() + record.response.data_json.size());
-  Line(out, record, key).write();
+  Line(out, record, key).write(record.type, record.time);
   return out;
+}
+
+Bodies both_bodies(const Record& record, WallTime requested, const crypto::HmacKey& key) {
+  Bodies bodies;
+  bodies.request.reserve(kLineRoom + record.request.data_json.size());
+  bodies.response.reserve(kLineRoom + record.request.data_json.size() +
+                          record.response.data_json.size());
+  Line request(bodies.request, record, key);
+  request.write(Type::request, requested);
+  Line(bodies.response, record, key).write(Type::response, record.time, request);
+  return bodies;
 }
 
 std::string event_body(std::string_view event, WallTime time, std::string_view fields_json) {

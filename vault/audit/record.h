@@ -2,8 +2,8 @@
 // One audit record, flat: what happened, by whom, allowed by what. It knows no Request; the core
 // maps. body() writes it as one line of JSON with Vault's field names; the sequencer puts `seq` and
 // `prev` in front of it and never changes a byte behind them. Every string in `request.data` and
-// `response.data` is replaced by its HMAC in one streaming pass, unless its top-level key is in
-// `clear_keys`; tokens always are. Views: valid during the call only. Thread-safe functions.
+// `response.data` is replaced by its HMAC in one streaming pass, unless its top-level key is
+// one to leave clear; tokens always are. Views: valid during the call only. Thread-safe functions.
 
 #include <optional>
 #include <span>
@@ -60,10 +60,17 @@ struct Record {
     int status = 0;
   } response;
 
-  std::span<const std::string> clear_keys;  // of this mount: audit_non_hmac_request/response_keys
+  // Of this mount: audit_non_hmac_request_keys and audit_non_hmac_response_keys.
+  std::span<const std::string> clear_request_keys, clear_response_keys;
 };
 
 std::string body(const Record& record, const crypto::HmacKey& key);
+// Both lines of a request at once, from the record of its response: what they have in common is
+// written and hashed once. The first has the time `requested`.
+struct Bodies {
+  std::string request, response;
+};
+Bodies both_bodies(const Record& record, WallTime requested, const crypto::HmacKey& key);
 // What the vault does by itself: `event` says what ("lease-revoked"), `fields_json` is an object
 // that holds no secret.
 std::string event_body(std::string_view event, WallTime time, std::string_view fields_json);

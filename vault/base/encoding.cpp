@@ -1,6 +1,7 @@
 #include "vault/base/encoding.h"
 
 #include <algorithm>
+#include <array>
 
 namespace leasehold {
 namespace {
@@ -109,14 +110,76 @@ std::optional<Bytes> base64_bytes(std::string_view text, const Alphabet& alphabe
   return bytes;
 }
 
-constexpr char kBase62[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+// Five digits at a time: 62^5 is the largest power below 2^32.
+constexpr std::size_t kDigitsPerStep = 5;
+constexpr std::uint32_t kStep = 62u * 62 * 62 * 62 * 62;
+constexpr std::size_t kNumberBytesMax = 64;
 
-int base62_value(char digit) {
-  if (digit >= '0' && digit <= '9') return digit - '0';
-  if (digit >= 'A' && digit <= 'Z') return digit - 'A' + 10;
-  if (digit >= 'a' && digit <= 'z') return digit - 'a' + 36;
-  return -1;
+constexpr char base62_digit(unsigned value) {
+  return static_cast<char>('0' + value + ((9u - value) >> 31) * ('A' - '9' - 1) +
+                           ((35u - value) >> 31) * ('a' - 'Z' - 1));
 }
+
+constexpr int base62_value(char digit) {
+  const unsigned c = static_cast<unsigned char>(digit);
+  const unsigned found = within(c, '0', '9') * (c - '0' + 1) +
+                         within(c, 'A', 'Z') * (c - 'A' + 11) +
+                         within(c, 'a', 'z') * (c - 'a' + 37);
+  return static_cast<int>(found) - 1;
+}
+
+// An unsigned number of as many bytes as it was made with, most significant limb first.
+class Number {
+ public:
+  explicit Number(std::size_t bytes) : size_(bytes), limbs_((bytes + 3) / 4) {
+    VAULT_ASSERT(bytes <= kNumberBytesMax);
+  }
+  ~Number() { wipe(limb_.data(), sizeof limb_); }
+  Number(const Number&) = delete;
+  Number& operator=(const Number&) = delete;
+
+  void load(ByteView bytes) {
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+      const std::size_t place = bytes.size() - 1 - i;
+      limb_[limbs_ - 1 - place / 4] |= std::uint32_t{bytes[i]} << (8 * (place % 4));
+    }
+  }
+  Bytes store() const {
+    Bytes bytes(size_);
+    for (std::size_t i = 0; i < size_; ++i) {
+      const std::size_t place = size_ - 1 - i;
+      bytes[i] = static_cast<std::uint8_t>(limb_[limbs_ - 1 - place / 4] >> (8 * (place % 4)));
+    }
+    return bytes;
+  }
+  std::uint32_t divide_by_step() {  // and gives the rest
+    std::uint64_t rest = 0;
+    for (std::size_t i = 0; i < limbs_; ++i) {
+      const std::uint64_t part = rest << 32 | limb_[i];
+      limb_[i] = static_cast<std::uint32_t>(part / kStep);
+      rest = part % kStep;
+    }
+    return static_cast<std::uint32_t>(rest);
+  }
+  bool multiply_add(std::uint32_t factor, std::uint32_t summand) {  // false: does not fit
+    std::uint64_t carry = summand;
+    for (std::size_t i = limbs_; i-- > 0;) {
+      const std::uint64_t part = std::uint64_t{limb_[i]} * factor + carry;
+      limb_[i] = static_cast<std::uint32_t>(part);
+      carry = part >> 32;
+    }
+    const unsigned spare_bits = static_cast<unsigned>(8 * (4 * limbs_ - size_));
+    const std::uint64_t most = std::uint64_t{0xffffffff} >> spare_bits;
+    return carry == 0 && (limbs_ == 0 || limb_[0] <= most);
+  }
+  bool is_zero() const {
+    return std::all_of(limb_.begin(), limb_.end(), [](std::uint32_t limb) { return limb == 0; });
+  }
+
+ private:
+  const std::size_t size_, limbs_;
+  std::array<std::uint32_t, kNumberBytesMax / 4> limb_{};
+};
 
 }  // namespace
 
@@ -145,35 +208,38 @@ std::string base64_url(ByteView bytes) { return base64_text(bytes, kUrl); }
 std::optional<Bytes> from_base64_url(std::string_view text) { return base64_bytes(text, kUrl); }
 
 std::string base62(ByteView bytes, std::size_t width) {
-  Bytes number = to_bytes(bytes);
+  Number number(bytes.size());
+  number.load(bytes);
   std::string text(width, '0');
-  for (std::size_t at = width; at-- > 0;) {
-    unsigned rest = 0;
-    for (std::uint8_t& byte : number) {
-      const unsigned part = rest << 8 | byte;
-      byte = static_cast<std::uint8_t>(part / 62);
-      rest = part % 62;
+  std::uint32_t rest = 0;
+  for (std::size_t at = width, left = 0; at-- > 0; --left, rest /= 62) {
+    if (left == 0) {
+      rest = number.divide_by_step();
+      left = kDigitsPerStep;
     }
-    text[at] = kBase62[rest];
+    text[at] = base62_digit(rest % 62);
   }
-  VAULT_ASSERT(std::all_of(number.begin(), number.end(), [](auto byte) { return byte == 0; }));
+  VAULT_ASSERT(number.is_zero() && rest == 0);
   return text;
 }
 
 std::optional<Bytes> from_base62(std::string_view text, std::size_t size) {
-  Bytes number(size);
-  for (const char digit : text) {
-    const int value = base62_value(digit);
-    if (value < 0) return std::nullopt;
-    unsigned carry = static_cast<unsigned>(value);
-    for (std::size_t at = size; at-- > 0;) {
-      const unsigned part = number[at] * 62u + carry;
-      number[at] = static_cast<std::uint8_t>(part);
-      carry = part >> 8;
+  Number number(size);
+  while (!text.empty()) {
+    // The first step takes the odd digits, so that all others are whole.
+    const std::size_t odd = text.size() % kDigitsPerStep;
+    const std::size_t here = odd != 0 ? odd : kDigitsPerStep;
+    std::uint32_t factor = 1, part = 0;
+    for (const char digit : text.substr(0, here)) {
+      const int value = base62_value(digit);
+      if (value < 0) return std::nullopt;
+      factor *= 62;
+      part = part * 62 + static_cast<std::uint32_t>(value);
     }
-    if (carry != 0) return std::nullopt;
+    if (!number.multiply_add(factor, part)) return std::nullopt;
+    text.remove_prefix(here);
   }
-  return number;
+  return number.store();
 }
 
 SecretBytes hex_secret(ByteView bytes) {

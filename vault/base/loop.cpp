@@ -143,7 +143,6 @@ void Loop::run() {
         static_cast<Pollable*>(events[i].data.ptr)->ready(events[i].events);
     drain();  // after the array: see the head of loop.h
     expire();
-    if (end_of_turn_ != nullptr) end_of_turn_(end_of_turn_context_);
   }
   while (drain()) {
   }
@@ -189,11 +188,6 @@ void Loop::disarm(Timer& timer) {
   timer.previous->next = timer.next;
   timer.next->previous = timer.previous;
   timer.previous = timer.next = nullptr;
-}
-
-void Loop::at_end_of_turn(void (*callback)(void*), void* context) {
-  end_of_turn_ = callback;
-  end_of_turn_context_ = context;
 }
 
 int Loop::timeout_ms() const {

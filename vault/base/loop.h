@@ -4,7 +4,8 @@
 // on the thread that completes it (a blocked thread wakes itself).
 //
 // `Loop` is one io thread: epoll, an eventfd mailbox and timers. The mailbox is drained after the
-// epoll array: a completion may end a connection that is named later in that very array. Thread
+// epoll array: a completion may end a connection that is named later in that very array; so what a
+// turn posts to its own loop is resumed once all its events are handled. Thread
 // safety: post() and stop() from any thread; everything else on the loop's own thread.
 
 #include <atomic>
@@ -102,8 +103,6 @@ class Loop {
   void remove(int fd);
   void arm(Timer& timer, Nanos delay);
   void disarm(Timer& timer);
-  // Called once per turn, after events, mail and timers: flush what the turn gathered.
-  void at_end_of_turn(void (*callback)(void*), void* context);
 
   FramePool& frames() { return frames_; }
   long live = 0;  // requests begun here and not answered; own thread only
@@ -120,8 +119,6 @@ class Loop {
   std::atomic<bool> stopping_{false};
   Timer timers_;
   FramePool frames_;
-  void (*end_of_turn_)(void*) = nullptr;
-  void* end_of_turn_context_ = nullptr;
 };
 
 }  // namespace leasehold

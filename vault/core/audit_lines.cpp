@@ -14,8 +14,12 @@ Json object_of(const std::vector<std::pair<std::string, std::string>>& pairs) {
 
 // Texts that the record only points to.
 struct Backing {
+  Backing() = default;
+  Backing(const Backing&) = delete;
+  Backing& operator=(const Backing&) = delete;
+  ~Backing() { wipe(body); }
   std::string meta, body;
-  std::vector<std::string> clear_keys;
+  std::vector<std::string> clear_request_keys, clear_response_keys;
 };
 
 void fill_auth(const InFlight& flight, Backing& backing, audit::Record& record) {
@@ -65,41 +69,25 @@ void fill_request(const InFlight& flight, Backing& backing, audit::Record& recor
   record.request.purpose = request.purpose;
 }
 
-void clear_keys(const InFlight& flight, std::string_view name, Backing& backing,
-                audit::Record& record) {
+std::vector<std::string> clear_keys(const InFlight& flight, std::string_view name) {
   const Json* config = flight.mount ? flight.mount->record.find("config") : nullptr;
-  if (config == nullptr) return;
-  backing.clear_keys = config->strings_at(name);
-  record.clear_keys = backing.clear_keys;
+  return config != nullptr ? config->strings_at(name) : std::vector<std::string>();
 }
 
-std::string finish(audit::Record& record, const InFlight& flight, Backing& backing) {
-  std::string text = audit::body(record, flight.live->audit_key);
-  wipe(backing.body);
-  return text;
-}
-
-}  // namespace
-
-std::string request_body(const InFlight& flight) {
-  Backing backing;
-  audit::Record record;
-  record.type = audit::Type::request;
-  record.time = flight.started;
+// What the two lines of a request have in common.
+void fill_shared(const InFlight& flight, Backing& backing, audit::Record& record) {
   fill_auth(flight, backing, record);
   fill_request(flight, backing, record);
-  clear_keys(flight, "audit_non_hmac_request_keys", backing, record);
-  return finish(record, flight, backing);
+  backing.clear_request_keys = clear_keys(flight, "audit_non_hmac_request_keys");
+  record.clear_request_keys = backing.clear_request_keys;
 }
 
-std::string response_body(const InFlight& flight, const Response& answer) {
-  Backing backing;
-  audit::Record record;
+void fill_response(const InFlight& flight, const Response& answer, Backing& backing,
+                   audit::Record& record) {
   record.type = audit::Type::response;
   record.time = flight.live->environment.clock.now();
-  fill_auth(flight, backing, record);
-  fill_request(flight, backing, record);
-  clear_keys(flight, "audit_non_hmac_response_keys", backing, record);
+  backing.clear_response_keys = clear_keys(flight, "audit_non_hmac_response_keys");
+  record.clear_response_keys = backing.clear_response_keys;
   if (answer.is_error && !answer.errors.empty()) record.error = answer.errors.front();
   record.response.status = answer.status != 0 ? answer.status : answer.has_body() ? 200 : 204;
   record.response.lease_id = answer.lease_id;
@@ -111,13 +99,33 @@ std::string response_body(const InFlight& flight, const Response& answer) {
     record.response.auth_policies = answer.auth->policies;
     record.response.auth_ttl = answer.auth->lease_duration.count();
   }
-  return finish(record, flight, backing);
+}
+
+}  // namespace
+
+std::string request_body(const InFlight& flight) {
+  Backing backing;
+  audit::Record record;
+  record.type = audit::Type::request;
+  record.time = flight.started;
+  fill_shared(flight, backing, record);
+  return audit::body(record, flight.live->audit_key);
 }
 
 std::vector<std::string> bodies_of(const InFlight& flight, const Response& answer) {
+  Backing backing;
+  audit::Record record;
+  fill_shared(flight, backing, record);
+  fill_response(flight, answer, backing, record);
   std::vector<std::string> bodies;
-  if (!flight.request_recorded) bodies.push_back(request_body(flight));
-  bodies.push_back(response_body(flight, answer));
+  bodies.reserve(2);
+  if (flight.request_recorded) {
+    bodies.push_back(audit::body(record, flight.live->audit_key));
+    return bodies;
+  }
+  audit::Bodies both = audit::both_bodies(record, flight.started, flight.live->audit_key);
+  bodies.push_back(std::move(both.request));
+  bodies.push_back(std::move(both.response));
   return bodies;
 }
 

@@ -1,7 +1,5 @@
 #include "vault/core/core.h"
 
-#include "vault/core/audit_lines.h"
-
 namespace leasehold::core {
 
 Core::Core(Lifecycle& lifecycle, Workers& workers, Environment environment)
@@ -37,9 +35,8 @@ Detached Core::handle(Request request, Exchange& asker) {
   if (status.ok()) status = co_await revoked(flight);  // what it revoked is gone when it answers
   conclude(flight, status);
   status = co_await committed(flight);  // of a token without uses left: its end
-  const Status recorded =
-      co_await placed(workers_, flight.flushes_audit, [&] { return record(flight); });
-  Response answer = answer_of(flight, recorded);
+  const Status on_record = co_await recorded(flight, workers_);
+  Response answer = answer_of(flight, on_record);
   if (flight.live != nullptr) lifecycle_.leave();
   asker.deliver(std::move(answer));
 }
@@ -59,7 +56,10 @@ Status Core::admit(InFlight& flight) {
   VAULT_TRY_ASSIGN(flight.compiled, flight.live->registry.at(txn));
   VAULT_TRY(route(flight));
   VAULT_TRY(identify(flight, txn));
-  if (!flight.token || flight.token->num_uses == 0) return {};
+  if (!flight.token || flight.token->num_uses == 0) {
+    if (!flight.on_worker) flight.snapshot.emplace(std::move(held));  // run() comes next
+    return {};
+  }
   flight.batch.additions.push_back({flight.live->tokens.uses_key(*flight.token), -1, 0});
   flight.use_begun = true;
   uses_.begin(flight.caller.token_id);
@@ -99,7 +99,7 @@ Status Core::identify(InFlight& flight, ReadTxn& txn) {
   flight.chain.clear();
   if (!text.empty() && text.size() <= kTokenSizeMax) {
     VAULT_TRY_ASSIGN(
-        token, live.tokens.valid(txn, live.tokens.name_of(text).id, flight.started, &flight.chain));
+        token, live.tokens.valid(txn, live.tokens.id_of(text), flight.started, &flight.chain));
   }
   if (!token) {
     if (flight.route != nullptr && flight.route->unauthenticated) return {};
@@ -142,12 +142,16 @@ Status Core::run_live(InFlight& flight) {
   flight.awaited.clear();
   flight.warnings.clear();
   flight.answer_recorded = false;
-  VAULT_TRY_ASSIGN(auto held, flight.live->snapshots.take());
+  std::optional<Snapshots::Held> held = std::exchange(flight.snapshot, std::nullopt);
+  if (!held) {
+    VAULT_TRY_ASSIGN(auto fresh, flight.live->snapshots.take());
+    held.emplace(std::move(fresh));
+  }
   if (flight.uses_left) flight.caller.uses_left = *flight.uses_left > 0 ? *flight.uses_left : -1;
   const MountInfo* mount = flight.mount ? &flight.mount->info : nullptr;
-  ReadTxn txn(*held, flight.live->barrier, mount ? mount->space : barrier::kCoreSpace);
+  ReadTxn txn(**held, flight.live->barrier, mount ? mount->space : barrier::kCoreSpace);
   VAULT_TRY(authorize(flight, txn));
-  return dispatch(flight, *held);
+  return dispatch(flight, **held);
 }
 
 Status Core::authorize(InFlight& flight, ReadTxn& txn) {
@@ -275,7 +279,6 @@ void Core::conclude(InFlight& flight, const Status& status) {
     flight.answer_recorded = false;
   }
   flight.answer.request_id = flight.id;
-  flight.flushes_audit = flight.live != nullptr && environment_.audit_sync_always;
   if (flight.lease && flight.effect != nullptr) flight.live->revoker->release(flight.lease->id);
   const bool last_use = flight.uses_left && *flight.uses_left == 0;
   if (!flight.use_begun || !uses_.end(flight.caller.token_id, last_use)) return;
@@ -286,16 +289,8 @@ void Core::conclude(InFlight& flight, const Status& status) {
   flight.live->tokens.revoke(txn, *flight.token, flight.started).ignore();
 }
 
-Status Core::record(InFlight& flight) {
-  if (flight.live == nullptr) return {};
-  if (flight.unaudited) return failure(Code::internal, "no audit device");
-  if (flight.answer_recorded) return {};
-  const std::vector<std::string> bodies = bodies_of(flight, flight.answer);
-  return flight.live->audit->append(bodies);
-}
-
-Response Core::answer_of(InFlight& flight, const Status& recorded) {
-  if (recorded.ok()) return std::move(flight.answer);
+Response Core::answer_of(InFlight& flight, const Status& on_record) {
+  if (on_record.ok()) return std::move(flight.answer);
   // Nothing secret leaves without a record of it, and what was just issued ends.
   const bool renewal = flight.intent && flight.intent->kind == Intent::Kind::renew;
   if (flight.lease && !renewal) flight.live->revoker->revoke_soon(flight.lease->id);

@@ -33,8 +33,7 @@ class Core {
   Status try_candidate(InFlight& flight);
   void guard_authority(InFlight& flight);
   void conclude(InFlight& flight, const Status& status);
-  Status record(InFlight& flight);
-  Response answer_of(InFlight& flight, const Status& recorded);
+  Response answer_of(InFlight& flight, const Status& on_record);
 
   Lifecycle& lifecycle_;
   Workers& workers_;

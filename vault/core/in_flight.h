@@ -26,6 +26,7 @@ struct InFlight {
 
   // router
   const SealedRoute* sealed_route = nullptr;
+  std::optional<Snapshots::Held> snapshot;  // as admitted, when run() follows at once
   std::shared_ptr<const Compiled> compiled;
   const Mount* mount = nullptr;
   const Route* route = nullptr;
@@ -66,8 +67,7 @@ struct InFlight {
   // audit
   bool request_recorded = false;  // its line is in the log or in the outbox
   bool answer_recorded = false;
-  bool flushes_audit = false;  // appending may wait for the disk
-  bool unaudited = false;      // durable, but no device took its lines
+  bool unaudited = false;  // durable, but no device took its lines
 
   std::uint64_t latch_key() const { return std::hash<std::string_view>()(request.path); }
 };

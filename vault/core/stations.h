@@ -6,6 +6,8 @@
 
 #include <coroutine>
 
+#include "vault/core/audit_lines.h"
+#include "vault/core/audit_turn.h"
 #include "vault/core/effects.h"
 #include "vault/core/in_flight.h"
 #include "vault/core/latches.h"
@@ -48,6 +50,25 @@ class Suspended : protected Op {
     };
   }
   std::coroutine_handle<> frame_;
+};
+
+// What is left to say about a request, in the audit log.
+class [[nodiscard]] recorded : Suspended<AuditWait> {
+ public:
+  recorded(InFlight& flight, Workers& workers_in) {
+    if (flight.live == nullptr) return;
+    if (flight.unaudited) written = failure(Code::internal, "no audit device");
+    if (flight.unaudited || flight.answer_recorded) return;
+    log = flight.live->audit.get();
+    workers = &workers_in;
+    bodies = bodies_of(flight, flight.answer);
+  }
+  bool await_ready() const noexcept { return log == nullptr; }
+  void await_suspend(std::coroutine_handle<> frame) {
+    suspend(frame);
+    AuditTurn::current().add(this);
+  }
+  Status await_resume() { return std::move(written); }
 };
 
 // The batch of a request, made durable. Ready at once when there is nothing to write.

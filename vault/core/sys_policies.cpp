@@ -135,13 +135,13 @@ void add_policy_routes(std::vector<Route>& routes, Unsealed& live) {
         return capabilities(live, call, txn, token);
       })},
       "What the caller may do on a path"));
-  routes.push_back(route(
-      "capabilities", asked, {asks([&live](Call& call, ReadTxn& txn) -> Result<Response> {
-        const auto name = live.tokens.name_of(call.fields.text("token"));
-        VAULT_TRY_ASSIGN(const auto token, live.tokens.valid(txn, name.id, call.now, nullptr));
-        return capabilities(live, call, txn, token);
-      })},
-      "What a token may do on a path"));
+  routes.push_back(
+      route("capabilities", asked, {asks([&live](Call& call, ReadTxn& txn) -> Result<Response> {
+              const auto id = live.tokens.id_of(call.fields.text("token"));
+              VAULT_TRY_ASSIGN(const auto token, live.tokens.valid(txn, id, call.now, nullptr));
+              return capabilities(live, call, txn, token);
+            })},
+            "What a token may do on a path"));
   routes.push_back(route(
       "capabilities-accessor", asked, {asks([&live](Call& call, ReadTxn& txn) -> Result<Response> {
         const auto id = live.tokens.id_of_accessor(call.fields.text("accessor"));

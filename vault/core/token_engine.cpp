@@ -72,7 +72,7 @@ class TokenEngine final : public Engine {
                          std::string_view text);
   Result<Response> accessors(Call& call, ReadTxn& txn);
   Result<std::optional<Token>> valid(Call& call, ReadTxn& txn, std::string_view text) {
-    return live_.tokens.valid(txn, live_.tokens.name_of(text).id, call.now, nullptr);
+    return live_.tokens.valid(txn, live_.tokens.id_of(text), call.now, nullptr);
   }
   Result<std::optional<Token>> by_accessor(Call& call, ReadTxn& txn) {
     const auto id = live_.tokens.id_of_accessor(call.fields.text("accessor"));

@@ -18,7 +18,6 @@ constexpr std::uint8_t kTokenVersion = 1;
 constexpr std::string_view kServicePrefix = "hvs.";
 constexpr std::size_t kTokenBytes = 30;  // be48 ms | 24 random
 constexpr std::size_t kTokenDigits = 41;
-constexpr std::size_t kAccessorBytes = 18;  // be48 ms | 12 of the HMAC
 constexpr std::size_t kAccessorDigits = 25;
 constexpr std::size_t kShortDigits = 24;
 constexpr std::size_t kSweepMax = 12;  // tokens or leases a step of a sweep handles
@@ -117,30 +116,34 @@ Status move_expiry(WriteTxn& txn, Table table, const OrderedId& id,
 Tokens::Tokens(const barrier::Barrier& barrier, Random& random)
     : barrier_(barrier), random_(random), accessor_key_(barrier.keys().token.reveal()) {}
 
-Tokens::Name Tokens::name_of(std::string_view token) const {
-  std::uint8_t bytes[kAccessorBytes] = {};
+Tokens::AccessorBytes Tokens::accessor_of(std::string_view token) const {
+  AccessorBytes bytes{};
   if (token.size() == kServicePrefix.size() + kTokenDigits && token.starts_with(kServicePrefix))
     if (const auto parts = from_base62(token.substr(kServicePrefix.size()), kTokenBytes))
-      std::copy_n(parts->begin(), barrier::kMillisSize, bytes);
+      std::copy_n(parts->begin(), barrier::kMillisSize, bytes.begin());
   const crypto::Digest digest = accessor_key_.mac(as_bytes(token));
-  std::copy_n(digest.begin(), kAccessorBytes - barrier::kMillisSize, bytes + barrier::kMillisSize);
-  Name name;
-  name.accessor = base62(bytes, kAccessorDigits);
-  const auto hash = barrier_.id_hash("token", bytes);
-  std::copy_n(bytes, barrier::kMillisSize, name.id.begin());
-  std::copy(hash.begin(), hash.end(), name.id.begin() + barrier::kMillisSize);
-  return name;
+  std::copy_n(digest.begin(), bytes.size() - barrier::kMillisSize,
+              bytes.begin() + barrier::kMillisSize);
+  return bytes;
 }
+
+OrderedId Tokens::id_of(const AccessorBytes& accessor) const {
+  OrderedId id{};
+  const auto hash = barrier_.id_hash("token", accessor);
+  std::copy_n(accessor.begin(), barrier::kMillisSize, id.begin());
+  std::copy(hash.begin(), hash.end(), id.begin() + barrier::kMillisSize);
+  return id;
+}
+
+OrderedId Tokens::id_of(std::string_view token) const { return id_of(accessor_of(token)); }
 
 std::optional<OrderedId> Tokens::id_of_accessor(std::string_view accessor) const {
   if (accessor.size() != kAccessorDigits) return std::nullopt;
-  const auto bytes = from_base62(accessor, kAccessorBytes);
-  if (!bytes) return std::nullopt;
-  OrderedId id{};
-  const auto hash = barrier_.id_hash("token", *bytes);
-  std::copy_n(bytes->begin(), barrier::kMillisSize, id.begin());
-  std::copy(hash.begin(), hash.end(), id.begin() + barrier::kMillisSize);
-  return id;
+  AccessorBytes bytes{};
+  const auto parts = from_base62(accessor, bytes.size());
+  if (!parts) return std::nullopt;
+  std::copy(parts->begin(), parts->end(), bytes.begin());
+  return id_of(bytes);
 }
 
 PhysicalKey Tokens::key_of(const OrderedId& id) const {
@@ -207,9 +210,9 @@ Result<SecretBytes> Tokens::create(WriteTxn& txn, Token& token, std::string_view
       wipe(bytes.data(), bytes.size());
     }
   }
-  const Name name = name_of(as_text(text.reveal()));
-  token.id = name.id;
-  token.accessor = name.accessor;
+  const AccessorBytes accessor = accessor_of(as_text(text.reveal()));
+  token.id = id_of(accessor);
+  token.accessor = base62(accessor, kAccessorDigits);
   if (wanted_id.empty()) {
     txn.guard(key_of(token.id), 0);
   } else {

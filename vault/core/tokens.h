@@ -45,11 +45,7 @@ class Tokens {
  public:
   Tokens(const barrier::Barrier& barrier, Random& random);
 
-  struct Name {
-    barrier::OrderedId id{};
-    std::string accessor;
-  };
-  Name name_of(std::string_view token) const;
+  barrier::OrderedId id_of(std::string_view token) const;
   std::optional<barrier::OrderedId> id_of_accessor(std::string_view accessor) const;
 
   // The record alone, valid or not.
@@ -80,6 +76,9 @@ class Tokens {
   barrier::PhysicalKey key_of(const barrier::OrderedId& id) const;
 
  private:
+  using AccessorBytes = std::array<std::uint8_t, 18>;  // be48 ms | 12 of the HMAC
+  AccessorBytes accessor_of(std::string_view token) const;
+  barrier::OrderedId id_of(const AccessorBytes& accessor) const;
   Status write(WriteTxn& txn, const Token& token) const;
   // Indexes and counter of a token go, the sweep is queued; the record itself is the caller's.
   Status forget(WriteTxn& txn, const Token& token, WallTime now) const;

@@ -41,8 +41,8 @@ Unsealed::Unsealed(const Environment& env, StoreIdentity id, barrier::KeyRing ke
       registry(all_engine_kinds(*this), environment.ttls, environment.log),
       tokens(barrier, environment.random),
       leases(barrier),
-      audit(std::make_unique<audit::AuditLog>(std::move(devices), environment.audit_sync_always,
-                                              environment.clock, environment.log)),
+      audit(std::make_unique<audit::AuditLog>(std::move(devices), environment.clock,
+                                              environment.log)),
       drain(std::make_unique<LogDrain>(*audit)),
       committer(environment.storage, barrier, environment.clock, environment.log),
       since(environment.clock.now()) {}

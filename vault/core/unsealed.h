@@ -26,7 +26,6 @@ struct Environment {
   std::function<std::vector<std::unique_ptr<EngineKind>>()> engine_kinds;
   // The configured devices; none in dev mode.
   std::function<Result<std::vector<std::unique_ptr<audit::Device>>>()> audit_devices;
-  bool audit_sync_always = false;
   bool dev_mode = false;
   // Asks for sealing, from any thread; set by Lifecycle.
   std::function<void()> request_seal;
