@@ -52,7 +52,7 @@ void measure(const char* what, int clients, double seconds, const std::function<
 
 struct Synced final : commit::Drain {
   std::atomic<std::uint64_t> group{0};
-  Status append(std::uint64_t number, std::span<const std::string>) override {
+  Status append(std::uint64_t number, std::span<const std::string_view>) override {
     group = number;
     return {};
   }
@@ -109,7 +109,7 @@ struct Store {
                      txn.mark(key(Table::child, now, id)).ok() &&
                      txn.mark(key(Table::expiry, now + 3'600'000, id)).ok();
     txn.add("tokens", 1, 0);
-    batch.audit.assign(2, std::string(700, 'a'));
+    for (int line = 0; line < 2; ++line) batch.audit.push_back(std::string(700, 'a'));
     snapshot->release();
     const auto operation = committer->commit(batch);
     return put && operation.status().ok();

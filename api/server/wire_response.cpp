@@ -1,9 +1,7 @@
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstring>
-#include <iterator>
 
 #include "api/server/wire.h"
 
@@ -78,7 +76,8 @@ void write_text(std::string& out, std::string_view name, std::string_view value)
 }
 void write_number(std::string& out, std::string_view name, std::int64_t value) {
   write_key(out, name);
-  fmt::format_to(std::back_inserter(out), "{}", value);
+  char digits[24];
+  out.append(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
 }
 void write_flag(std::string& out, std::string_view name, bool value) {
   write_key(out, name);
@@ -237,16 +236,27 @@ std::string_view content_type_of(const Response& answer) {
 std::size_t write_head(std::array<char, kHeadRoom>& head, const Response& answer, int status,
                        std::size_t body_size, const ReplyOptions& options) {
   char* to = head.data();
-  to = fmt::format_to(to, "HTTP/1.1 {} {}\r\nCache-Control: no-store\r\nContent-Type: {}\r\n",
-                      status, reason_of(status), content_type_of(answer));
-  if (status != 204) to = fmt::format_to(to, "Content-Length: {}\r\n", body_size);
-  if (answer.retry_after)
-    to = fmt::format_to(to, "Retry-After: {}\r\n", answer.retry_after->count());
+  const auto text = [&to](std::string_view what) { to = std::copy(what.begin(), what.end(), to); };
+  const auto number = [&to](std::int64_t what) { to = std::to_chars(to, to + 20, what).ptr; };
+  text("HTTP/1.1 ");
+  number(status);
+  text(" ");
+  text(reason_of(status));
+  text("\r\nCache-Control: no-store\r\nContent-Type: ");
+  text(content_type_of(answer));
+  if (status != 204) {
+    text("\r\nContent-Length: ");
+    number(static_cast<std::int64_t>(body_size));
+  }
+  if (answer.retry_after) {
+    text("\r\nRetry-After: ");
+    number(answer.retry_after->count());
+  }
   if (options.close)
-    to = fmt::format_to(to, "Connection: close\r\n");
+    text("\r\nConnection: close");
   else if (options.keep_alive)
-    to = fmt::format_to(to, "Connection: keep-alive\r\n");
-  to = fmt::format_to(to, "\r\n");
+    text("\r\nConnection: keep-alive");
+  text("\r\n\r\n");
   return static_cast<std::size_t>(to - head.data());
 }
 

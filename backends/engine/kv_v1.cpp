@@ -36,13 +36,14 @@ bool names_a_secret(std::string_view path) { return !path.empty() && path.back()
 
 Result<Response> read(Call& call, ReadTxn& txn) {
   if (!names_a_secret(call.path)) return Response::refused(404, "");
-  VAULT_TRY_ASSIGN(const auto stored, txn.get(call.path));
+  VAULT_TRY_ASSIGN(auto stored, txn.get(call.path));
   if (!stored) return Response::refused(404, "");
-  const ByteView bytes = stored->value.reveal();
-  if (bytes.size() < kHeaderSize)
+  SecretBytes& secret = stored->value;
+  if (secret.size() < kHeaderSize)
     return failure(Code::internal, "internal error", "a secret is shorter than its header");
-  Response response = Response::of_text(SecretBytes(bytes.subspan(kHeaderSize)));
-  const std::uint64_t seconds = get_be(bytes.data(), kHeaderSize);
+  const std::uint64_t seconds = get_be(secret.reveal().data(), kHeaderSize);
+  secret.drop_front(kHeaderSize);
+  Response response = Response::of_text(std::move(secret));
   response.lease_duration = seconds == kMountDefault ? call.mount.default_ttl
                                                      : Seconds(static_cast<std::int64_t>(seconds));
   return response;

@@ -59,7 +59,7 @@ TEST_CASE("audit log: a body that could be taken for the log's own, or for two l
   REQUIRE(running.start().ok());
   for (const char* bad : {"", "{", "{}", "{\"type\":\"checkpoint\"}", "{\"time\":\"t\"",
                           "{\"time\":\"t\",\n\"a\":1}"}) {
-    const std::vector<std::string> bodies = {bad};
+    const std::vector<std::string_view> bodies = {bad};
     CHECK_FALSE(running.log->append(bodies).ok());
   }
   running.log->close();
@@ -73,7 +73,7 @@ TEST_CASE("audit log: lines are on disk soon and the group is then said to be sy
   devices.push_back(std::make_unique<FaultyDevice>(folder / "audit.log", faults));
   Running running(std::move(devices));
   REQUIRE(running.start().ok());
-  const std::vector<std::string> bodies = {"{\"time\":\"t\",\"type\":\"request\"}"};
+  const std::vector<std::string_view> bodies = {"{\"time\":\"t\",\"type\":\"request\"}"};
   REQUIRE(eventually([&] { return faults.syncs > 0; }));
   const int before = faults.syncs;
   const auto begun = std::chrono::steady_clock::now();
@@ -94,7 +94,7 @@ TEST_CASE("audit log: a group is not synced while fdatasync fails, and never by 
   devices.push_back(std::make_unique<FaultyDevice>(folder / "audit.log", faults));
   Running running(std::move(devices));
   REQUIRE(running.start().ok());
-  const std::vector<std::string> bodies = {"{\"time\":\"t\",\"type\":\"request\"}"};
+  const std::vector<std::string_view> bodies = {"{\"time\":\"t\",\"type\":\"request\"}"};
   CHECK(running.log->append_group(1, bodies).ok());
   REQUIRE(eventually([&] { return running.log->synced_group() == 1; }));
   faults.sync = true;
@@ -248,7 +248,7 @@ TEST_CASE("audit log: without devices every append succeeds at once") {
   Running running(std::vector<std::unique_ptr<Device>>{}, true);
   REQUIRE(running.start().ok());
   CHECK(running.add("x").ok());
-  const std::vector<std::string> bodies = {"{\"time\":\"t\"}"};
+  const std::vector<std::string_view> bodies = {"{\"time\":\"t\"}"};
   CHECK(running.log->append_group(4, bodies).ok());
   CHECK(running.log->synced_group() == 4);
   CHECK(running.log->position().seq == 0);

@@ -221,12 +221,14 @@ TEST_CASE("audit record: both lines at once are what each is alone") {
   record.clear_request_keys = clear_in;
   record.clear_response_keys = clear_out;
   const WallTime requested{1'800'000'000'000'000'000};
-  const Bodies both = both_bodies(record, requested, keyed.key);
-  CHECK(both.response == body(record, keyed.key));
-  CHECK(both.request.find("permission denied") == std::string::npos);
+  Texts both;
+  append_both(both, record, requested, keyed.key);
+  REQUIRE(both.size() == 2);
+  CHECK(both[1] == body(record, keyed.key));
+  CHECK(both[0].find("permission denied") == std::string::npos);
   record.type = Type::request;
   record.time = requested;
-  CHECK(both.request == body(record, keyed.key));
+  CHECK(both[0] == body(record, keyed.key));
 }
 
 TEST_CASE("audit record: an event carries its name, time and fields") {

@@ -131,6 +131,12 @@ inline Identity test_identity() {
   return identity;
 }
 
+inline std::string body(const Record& record, const crypto::HmacKey& key) {
+  Texts texts;
+  append_body(texts, record, key);
+  return std::string(texts[0]);
+}
+
 // A log over the given devices; each test brings its own clock and sink through here.
 struct Running {
   testing::FakeClock clock;
@@ -149,8 +155,8 @@ struct Running {
   }
   Status start() { return log->start(test_identity()); }
   Status add(const std::string& text) {
-    const std::vector<std::string> bodies = {"{\"time\":\"t\",\"type\":\"request\",\"n\":\"" +
-                                             text + "\"}"};
+    const std::string body = "{\"time\":\"t\",\"type\":\"request\",\"n\":\"" + text + "\"}";
+    const std::string_view bodies[] = {body};
     return log->append(bodies);
   }
 };

@@ -200,6 +200,28 @@ TEST_CASE("json: pretty printing indents, and leaves empty brackets together") {
 }
 
 // Not a replacement for the fuzz target: a quick sweep over near-JSON.
+TEST_CASE("json: any byte at any place of a text is escaped as it is alone") {
+  std::string alone[256];
+  for (int byte = 0; byte < 256; ++byte) {
+    write_json_string(alone[byte], std::string(1, static_cast<char>(byte)));
+    alone[byte] = alone[byte].substr(1, alone[byte].size() - 2);
+  }
+  for (std::size_t size = 1; size < 20; ++size) {
+    for (std::size_t at = 0; at < size; ++at) {
+      for (int byte = 0; byte < 256; ++byte) {
+        std::string text(size, 'a'), out;
+        text[at] = static_cast<char>(byte);
+        write_json_string(out, text);
+        const std::string want =
+            '"' + std::string(at, 'a') + alone[byte] + std::string(size - 1 - at, 'a') + '"';
+        if (out != want) FAIL_CHECK("byte " << byte << " at " << at << " of " << size);
+      }
+    }
+  }
+  CHECK(alone['<'] == "\\u003c");
+  CHECK(alone[0x80] == "\\ufffd");
+}
+
 TEST_CASE("json: garbage is refused or understood, and what is understood is stable") {
   static constexpr std::string_view kPieces[] = {"{",     "}",    "[",   "]", ",",   ":",
                                                  "\"a\"", "\"",   "\\",  "-", "1",   "e5",

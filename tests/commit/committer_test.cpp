@@ -39,9 +39,9 @@ std::size_t outbox_records(VaultRun& run) {
             .ok());
   return count;
 }
-Operation audited(VaultRun& run, std::string name, std::vector<std::string> lines) {
+Operation audited(VaultRun& run, std::string name, const std::vector<std::string>& lines) {
   return run.operate([&](WriteTxn& txn) {
-    txn.batch().audit = std::move(lines);
+    for (const std::string& line : lines) txn.batch().audit.push_back(line);
     return txn.put(name, as_bytes("v"));
   });
 }

@@ -151,7 +151,8 @@ TEST_CASE("policy: advisory class 2, the compiled matcher agrees with the writte
   Chance chance(20270115);
   for (int round = 0; round < 400; ++round) {
     std::vector<Written> all;
-    std::vector<std::shared_ptr<const Policy>> policies;
+    std::vector<std::unique_ptr<const Policy>> kept;
+    std::vector<const Policy*> policies;
     for (unsigned p = 0; p < 1 + chance.below(3); ++p) {
       std::vector<Written> rules;
       for (unsigned i = 0; i < 1 + chance.below(12); ++i)
@@ -160,7 +161,8 @@ TEST_CASE("policy: advisory class 2, the compiled matcher agrees with the writte
         if (rule.pattern.rfind('/', 0) == 0) rule.pattern = "a" + rule.pattern;
       auto policy = parse_policy("p", text_of(rules));
       REQUIRE_MESSAGE(policy.ok(), policy.error().message);
-      policies.push_back(std::make_shared<const Policy>(std::move(policy).value()));
+      kept.push_back(std::make_unique<const Policy>(std::move(policy).value()));
+      policies.push_back(kept.back().get());
       all.insert(all.end(), rules.begin(), rules.end());
     }
     const Acl acl(policies, false, WallTime{});

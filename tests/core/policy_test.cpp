@@ -23,10 +23,13 @@ Shared parsed(std::string_view text, std::string name = "p") {
 }
 
 Acl acl_of(std::initializer_list<std::string_view> texts) {
-  std::vector<Shared> policies;
-  for (const std::string_view text : texts)
-    policies.push_back(parsed(text, "p" + std::to_string(policies.size())));
-  return Acl(std::move(policies), false, kNow);
+  auto kept = std::make_shared<std::vector<Shared>>();
+  std::vector<const Policy*> policies;
+  for (const std::string_view text : texts) {
+    kept->push_back(parsed(text, "p" + std::to_string(kept->size())));
+    policies.push_back(kept->back().get());
+  }
+  return Acl(std::move(policies), false, kNow, kept);
 }
 
 Decision decide(const Acl& acl, Operation operation, std::string_view path,
@@ -425,7 +428,8 @@ TEST_CASE("policy: no path at all is a policy that grants nothing") {
 }
 
 TEST_CASE("policy: the default policy is what a new vault needs, and no more") {
-  const Acl acl({parsed(default_policy_text(), "default")}, false, kNow);
+  const auto policy = parsed(default_policy_text(), "default");
+  const Acl acl({policy.get()}, false, kNow);
   allow(acl, Operation::read, "auth/token/lookup-self");
   allow(acl, Operation::update, "auth/token/renew-self");
   allow(acl, Operation::update, "auth/token/revoke-self");

@@ -38,7 +38,7 @@ int rounds() {
 struct SetDrain final : commit::Drain {
   std::set<std::string> lines;
   std::uint64_t synced = 0;
-  Status append(std::uint64_t group, std::span<const std::string> bodies) override {
+  Status append(std::uint64_t group, std::span<const std::string_view> bodies) override {
     lines.insert(bodies.begin(), bodies.end());
     synced = group;
     return {};

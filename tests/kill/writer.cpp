@@ -30,8 +30,8 @@ class LateDrain final : public commit::Drain {
  public:
   explicit LateDrain(const char* path)
       : file_(::open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)) {}
-  Status append(std::uint64_t group, std::span<const std::string> bodies) override {
-    for (const std::string& body : bodies) waiting_ += body + "\n";
+  Status append(std::uint64_t group, std::span<const std::string_view> bodies) override {
+    for (const std::string_view body : bodies) waiting_.append(body).append("\n");
     if (++groups_ % kGroupsKept != 0) return {};
     if (::write(file_, waiting_.data(), waiting_.size()) < 0)
       return failure(Code::internal, "cannot write the lines");

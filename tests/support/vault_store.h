@@ -17,7 +17,7 @@ namespace leasehold::testing {
 // Thread-safe, so that a test may look while the Committer runs.
 class KeptDrain final : public commit::Drain {
  public:
-  Status append(std::uint64_t group, std::span<const std::string> bodies) override {
+  Status append(std::uint64_t group, std::span<const std::string_view> bodies) override {
     MutexLock lock(mutex_);
     if (failing_) return failure(Code::unavailable, "no audit device could record");
     for (const auto& body : bodies) lines_.emplace_back(group, body);

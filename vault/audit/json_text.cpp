@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 
 #include "vault/base/json.h"
 
@@ -18,29 +17,6 @@ constexpr auto kHexPairs = [] {
   return pairs;
 }();
 
-constexpr std::uint64_t each(unsigned char byte) { return 0x0101010101010101u * byte; }
-
-// Zero when no byte of the word is zero; which byte it was is not exact.
-constexpr std::uint64_t zeros(std::uint64_t word) { return (word - each(1)) & ~word & each(0x80); }
-
-// True when all eight bytes stand in a JSON string as they are (ASCII, nothing to escape).
-constexpr bool plain(std::uint64_t word) {
-  const std::uint64_t control = (word - each(0x20)) & ~word & each(0x80);
-  return ((word & each(0x80)) | control | zeros(word ^ each('"')) | zeros(word ^ each('\\')) |
-          zeros(word ^ each('<')) | zeros(word ^ each('>')) | zeros(word ^ each('&'))) == 0;
-}
-
-bool is_plain(std::string_view text) {
-  std::uint64_t word = 0;
-  for (; text.size() >= sizeof word; text.remove_prefix(sizeof word)) {
-    std::memcpy(&word, text.data(), sizeof word);
-    if (!plain(word)) return false;
-  }
-  word = each(' ');
-  std::memcpy(&word, text.data(), text.size());
-  return plain(word);
-}
-
 }  // namespace
 
 void append_hex(std::string& out, ByteView bytes) {
@@ -48,13 +24,6 @@ void append_hex(std::string& out, ByteView bytes) {
   out.resize(at + 2 * bytes.size());
   char* to = out.data() + at;
   for (const std::uint8_t byte : bytes) to = std::copy_n(kHexPairs[byte].data(), 2, to);
-}
-
-void append_json_text(std::string& out, std::string_view text) {
-  if (!is_plain(text)) return write_json_string(out, text);
-  out += '"';
-  out += text;
-  out += '"';
 }
 
 void append_number(std::string& out, std::int64_t value) {
@@ -70,7 +39,7 @@ void append_time(std::string& out, WallTime time) {
     std::array<char, 19> text{};  // 2027-01-15T08:00:00
   };
   static thread_local std::array<Second, 4> seconds;
-  if (time.ns < 0) return append_json_text(out, rfc3339(time));
+  if (time.ns < 0) return write_json_string(out, rfc3339(time));
   Second& second = seconds[static_cast<std::size_t>(time.seconds()) % seconds.size()];
   if (second.number != time.seconds()) {
     const std::string text = rfc3339(WallTime{time.seconds() * kNanos});
@@ -111,7 +80,7 @@ void Members::texts(std::string_view name, std::span<const std::string> values) 
   member(name) += '[';
   for (const std::string& value : values) {
     if (&value != values.data()) out_ += ',';
-    append_json_text(out_, value);
+    write_json_string(out_, value);
   }
   out_ += ']';
 }

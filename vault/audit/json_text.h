@@ -1,7 +1,7 @@
 #pragma once
 // Appending JSON to a line under construction: no tree, no allocation beyond the line itself.
-// Members with an empty value are left out, as Vault leaves them out. `text` is escaped as base's
-// write_json_string does.
+// Members with an empty value are left out, as Vault leaves them out. Texts are escaped by
+// write_json_string.
 //
 //   Members members(out);            // appends '{'
 //   members.text("path", "kv/a");
@@ -16,12 +16,12 @@
 
 #include "vault/base/bytes.h"
 #include "vault/base/clock.h"
+#include "vault/base/json.h"
 #include "vault/crypto/hash.h"
 
 namespace leasehold::audit {
 
 void append_hex(std::string& out, ByteView bytes);
-void append_json_text(std::string& out, std::string_view text);
 void append_number(std::string& out, std::int64_t value);
 // As rfc3339(), in quotes; the calendar is asked once a second only.
 void append_time(std::string& out, WallTime time);
@@ -35,7 +35,7 @@ class Members {
   // Begins a member whose value the caller appends; `name` needs no escape.
   std::string& member(std::string_view name);
   void text(std::string_view name, std::string_view value) {
-    if (!value.empty()) append_json_text(member(name), value);
+    if (!value.empty()) write_json_string(member(name), value);
   }
   void texts(std::string_view name, std::span<const std::string> values);
   void number(std::string_view name, std::int64_t value) {

@@ -28,10 +28,10 @@ Error not_running() {
 }
 
 // Outside the lock: the one pass over the bytes of each body.
-Result<std::vector<HashedBody>> hash_all(std::span<const std::string> bodies) {
+Result<std::vector<HashedBody>> hash_all(std::span<const std::string_view> bodies) {
   std::vector<HashedBody> hashed;
   hashed.reserve(bodies.size());
-  for (const std::string& body : bodies) {
+  for (const std::string_view body : bodies) {
     // A body that looks like the log's own records, or ends its line early, would break the chain.
     if (!body.starts_with(kVaultRecord) || body.back() != '}' ||
         body.find('\n') != std::string::npos)
@@ -79,7 +79,7 @@ struct AuditLog::State {
 
   Status write(std::span<const HashedBody> bodies) REQUIRES(mutex);
   Status write_own(FunctionRef<std::string(const Position& before)> make) REQUIRES(mutex);
-  Status append(std::span<const std::string> bodies, const std::uint64_t* group);
+  Status append(std::span<const std::string_view> bodies, const std::uint64_t* group);
   Status wait_synced(std::uint64_t seq) REQUIRES(mutex);
   void note_written() REQUIRES(mutex);
   void checkpoint() REQUIRES(mutex);
@@ -109,7 +109,8 @@ void AuditLog::State::note_written() {
   }
 }
 
-Status AuditLog::State::append(std::span<const std::string> bodies, const std::uint64_t* group) {
+Status AuditLog::State::append(std::span<const std::string_view> bodies,
+                               const std::uint64_t* group) {
   VAULT_TRY_ASSIGN(const auto hashed, hash_all(bodies));
   MutexLock lock(mutex);
   if (!running) return not_running();
@@ -238,11 +239,11 @@ Status AuditLog::start(const Identity& identity) {
   return {};
 }
 
-Status AuditLog::append(std::span<const std::string> bodies) {
+Status AuditLog::append(std::span<const std::string_view> bodies) {
   return state_->append(bodies, nullptr);
 }
 
-Status AuditLog::append_group(std::uint64_t group, std::span<const std::string> bodies) {
+Status AuditLog::append_group(std::uint64_t group, std::span<const std::string_view> bodies) {
   return state_->append(bodies, &group);
 }
 

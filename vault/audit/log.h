@@ -78,9 +78,9 @@ class AuditLog {
   // Opens the devices, cites the last surviving hash in an epoch record, starts the sync thread.
   Status start(const Identity& identity);
   // Chains and writes the bodies in order, together.
-  Status append(std::span<const std::string> bodies);
+  Status append(std::span<const std::string_view> bodies);
   // The same for a commit group; once its lines are on disk, synced_group() is at least `group`.
-  Status append_group(std::uint64_t group, std::span<const std::string> bodies);
+  Status append_group(std::uint64_t group, std::span<const std::string_view> bodies);
   std::uint64_t synced_group() const;
   Status reopen();  // SIGHUP
   // Close record, checkpoint, fdatasync. Safe to call twice; append() refuses afterwards.

@@ -5,9 +5,6 @@
 namespace leasehold::audit {
 namespace {
 
-// What a line needs around its data; more only means one more allocation.
-constexpr std::size_t kLineRoom = 1536;
-
 // Writes one record's parts; holds what each of them needs.
 class Line {
  public:
@@ -171,22 +168,17 @@ class Line {
 
 }  // namespace
 
-std::string body(const Record& record, const crypto::HmacKey& key) {
-  std::string out;
-  out.reserve(kLineRoom + record.request.data_json.size() + record.response.data_json.size());
-  Line(out, record, key).write(record.type, record.time);
-  return out;
+void append_body(Texts& to, const Record& record, const crypto::HmacKey& key) {
+  Line(to.next(), record, key).write(record.type, record.time);
+  to.end();
 }
 
-Bodies both_bodies(const Record& record, WallTime requested, const crypto::HmacKey& key) {
-  Bodies bodies;
-  bodies.request.reserve(kLineRoom + record.request.data_json.size());
-  bodies.response.reserve(kLineRoom + record.request.data_json.size() +
-                          record.response.data_json.size());
-  Line request(bodies.request, record, key);
+void append_both(Texts& to, const Record& record, WallTime requested, const crypto::HmacKey& key) {
+  Line request(to.next(), record, key);
   request.write(Type::request, requested);
-  Line(bodies.response, record, key).write(Type::response, record.time, request);
-  return bodies;
+  to.end();
+  Line(to.next(), record, key).write(Type::response, record.time, request);
+  to.end();
 }
 
 std::string event_body(std::string_view event, WallTime time, std::string_view fields_json) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "vault/base/clock.h"
+#include "vault/base/texts.h"
 #include "vault/crypto/hash.h"
 
 namespace leasehold::audit {
@@ -64,13 +65,10 @@ struct Record {
   std::span<const std::string> clear_request_keys, clear_response_keys;
 };
 
-std::string body(const Record& record, const crypto::HmacKey& key);
+void append_body(Texts& to, const Record& record, const crypto::HmacKey& key);
 // Both lines of a request at once, from the record of its response: what they have in common is
 // written and hashed once. The first has the time `requested`.
-struct Bodies {
-  std::string request, response;
-};
-Bodies both_bodies(const Record& record, WallTime requested, const crypto::HmacKey& key);
+void append_both(Texts& to, const Record& record, WallTime requested, const crypto::HmacKey& key);
 // What the vault does by itself: `event` says what ("lease-revoked"), `fields_json` is an object
 // that holds no secret.
 std::string event_body(std::string_view event, WallTime time, std::string_view fields_json);

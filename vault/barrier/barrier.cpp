@@ -112,7 +112,9 @@ void Barrier::seal(const PhysicalKey& key, std::string_view name, ByteView plain
                aad_for(store_, header, key.view()), random_, out);
 }
 
-Result<Barrier::Opened> Barrier::open_named(const PhysicalKey& key, ByteView sealed) const {
+// Opened, with the name and its length still in front; `length` is the name's.
+Result<SecretBytes> Barrier::open_whole(const PhysicalKey& key, ByteView sealed,
+                                        std::size_t& length) const {
   if (sealed.size() < kOverhead + kNameLengthSize) return damaged("a sealed value is too short");
   if (sealed[0] > kFormat || sealed[1] != kSuiteXChaCha20Poly1305)
     return damaged("a sealed value has a format or suite this version does not know");
@@ -124,18 +126,28 @@ Result<Barrier::Opened> Barrier::open_named(const PhysicalKey& key, ByteView sea
   auto opened = crypto::open(term->second.reveal(), sealed.subspan(kHeaderSize),
                              aad_for(store_, header, key.view()));
   if (!opened.ok()) return damaged("a sealed value does not belong to its key");
-  const ByteView all = opened->reveal();
-  const std::size_t length = get_be(all.data(), kNameLengthSize);
-  if (all.size() < kNameLengthSize + length) return damaged("the name in a sealed value is cut");
-  return Opened{std::string(as_text(all.subspan(kNameLengthSize, length))),
-                SecretBytes(all.subspan(kNameLengthSize + length))};
+  length = get_be(opened->reveal().data(), kNameLengthSize);
+  if (opened->size() < kNameLengthSize + length)
+    return damaged("the name in a sealed value is cut");
+  return opened;
+}
+
+Result<Barrier::Opened> Barrier::open_named(const PhysicalKey& key, ByteView sealed) const {
+  std::size_t length = 0;
+  VAULT_TRY_ASSIGN(SecretBytes whole, open_whole(key, sealed, length));
+  std::string name(as_text(whole.reveal().subspan(kNameLengthSize, length)));
+  whole.drop_front(kNameLengthSize + length);
+  return Opened{std::move(name), std::move(whole)};
 }
 
 Result<SecretBytes> Barrier::open(const PhysicalKey& key, std::string_view name,
                                   ByteView sealed) const {
-  VAULT_TRY_ASSIGN(Opened opened, open_named(key, sealed));
-  if (opened.name != name) return damaged("a sealed value bears another name");
-  return std::move(opened.value);
+  std::size_t length = 0;
+  VAULT_TRY_ASSIGN(SecretBytes whole, open_whole(key, sealed, length));
+  if (as_text(whole.reveal().subspan(kNameLengthSize, length)) != name)
+    return damaged("a sealed value bears another name");
+  whole.drop_front(kNameLengthSize + length);
+  return whole;
 }
 
 crypto::Digest Barrier::contribution(ByteView key, ByteView value, std::uint64_t mod) const {

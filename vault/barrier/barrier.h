@@ -50,6 +50,8 @@ class Barrier {
   crypto::Digest contribution(ByteView key, ByteView value, std::uint64_t mod) const;
 
  private:
+  Result<SecretBytes> open_whole(const PhysicalKey& key, ByteView sealed,
+                                 std::size_t& name_length) const;
   const StoreId store_;
   const KeyRing keys_;
   Random& random_;

@@ -70,6 +70,9 @@ class SecretBytes {
   void append(ByteView more) { bytes_.insert(bytes_.end(), more.begin(), more.end()); }
   void reserve(std::size_t size) { bytes_.reserve(size); }
   void resize(std::size_t size) { bytes_.resize(size); }
+  void drop_front(std::size_t size) {
+    bytes_.erase(bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(size));
+  }
   std::size_t size() const { return bytes_.size(); }
   bool empty() const { return bytes_.empty(); }
   SecretBytes clone() const { return SecretBytes(reveal()); }

@@ -1,5 +1,7 @@
 #include "vault/base/json.h"
 
+#include <cstring>
+
 namespace leasehold {
 namespace {
 
@@ -51,6 +53,29 @@ void write_ascii(std::string& out, char c) {
   } else {
     out += c;
   }
+}
+
+constexpr std::uint64_t each(unsigned char byte) { return 0x0101010101010101u * byte; }
+
+// Zero when no byte of the word is zero; which byte it was is not exact.
+constexpr std::uint64_t zeros(std::uint64_t word) { return (word - each(1)) & ~word & each(0x80); }
+
+// True when all eight bytes stand in a JSON string as they are (ASCII, nothing to escape).
+constexpr bool plain(std::uint64_t word) {
+  const std::uint64_t control = (word - each(0x20)) & ~word & each(0x80);
+  return ((word & each(0x80)) | control | zeros(word ^ each('"')) | zeros(word ^ each('\\')) |
+          zeros(word ^ each('<')) | zeros(word ^ each('>')) | zeros(word ^ each('&'))) == 0;
+}
+
+bool is_plain(std::string_view text) {
+  std::uint64_t word = 0;
+  for (; text.size() >= sizeof word; text.remove_prefix(sizeof word)) {
+    std::memcpy(&word, text.data(), sizeof word);
+    if (!plain(word)) return false;
+  }
+  word = each(' ');
+  std::memcpy(&word, text.data(), text.size());
+  return plain(word);
 }
 
 // One value, on one line or over several.
@@ -131,6 +156,12 @@ class Writer {
 }  // namespace
 
 void write_json_string(std::string& out, std::string_view text) {
+  if (is_plain(text)) {
+    out += '"';
+    out += text;
+    out += '"';
+    return;
+  }
   out += '"';
   while (!text.empty()) {
     const std::size_t size = utf8_length(text);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "vault/barrier/format.h"
+#include "vault/base/texts.h"
 #include "vault/storage/storage.h"
 
 namespace leasehold::commit {
@@ -23,8 +24,8 @@ struct Addition {
 struct Batch {
   storage::Batch storage;
   std::vector<Addition> additions;
-  std::vector<std::string> audit;  // complete bodies (vault/audit/record.h), in order
-  bool background = false;         // gets at most half of a group, and may use the space reserve
+  Texts audit;              // complete bodies (vault/audit/record.h), in order
+  bool background = false;  // gets at most half of a group, and may use the space reserve
 
   bool empty() const { return !storage.has_writes() && additions.empty() && audit.empty(); }
   void clear() {

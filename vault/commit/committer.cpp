@@ -164,7 +164,7 @@ Status Committer::open_store() {
 Status Committer::replay() {
   State& state = *state_;
   std::size_t lines = 0;
-  const auto each = [&](OutboxGroup&& group, std::span<const std::string> bodies) -> Status {
+  const auto each = [&](OutboxGroup&& group, std::span<const std::string_view> bodies) -> Status {
     if (group.group > state.head.audit_synced) {
       VAULT_TRY(state.drain->append(group.group, bodies));
       lines += bodies.size();

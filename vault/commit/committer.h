@@ -45,7 +45,7 @@ class Drain {
   virtual ~Drain() = default;
   // An error: no device could record. `group` names the outbox record; the drain reports it to
   // synced_group() once its lines are on disk.
-  virtual Status append(std::uint64_t group, std::span<const std::string> bodies) = 0;
+  virtual Status append(std::uint64_t group, std::span<const std::string_view> bodies) = 0;
   virtual std::uint64_t synced_group() = 0;
 };
 

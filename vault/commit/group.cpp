@@ -43,8 +43,7 @@ bool Group::admit(std::size_t batch) {
     counter.erased = addition.erase;
     counter.touched = true;
   }
-  const auto& audit = batches_[batch]->audit;
-  bodies_.insert(bodies_.end(), audit.begin(), audit.end());
+  batches_[batch]->audit.append_views(bodies_);
   return true;
 }
 

@@ -40,7 +40,7 @@ class Group final : public storage::GroupObserver {
   // What the first addition of an admitted batch left of its counter.
   std::int64_t counted(std::size_t batch) const { return counted_[batch]; }
   // The audit bodies of all admitted batches, in order.
-  std::span<const std::string> bodies() const { return bodies_; }
+  std::span<const std::string_view> bodies() const { return bodies_; }
 
  private:
   struct Staged {
@@ -62,7 +62,7 @@ class Group final : public storage::GroupObserver {
 
   std::vector<std::int64_t> counted_;
   std::unordered_map<std::string, Staged> staged_;
-  std::vector<std::string> bodies_;
+  std::vector<std::string_view> bodies_;  // of the batches
   OutboxGroup written_;
   std::size_t erased_ = 0;
 };

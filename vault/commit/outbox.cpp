@@ -16,8 +16,8 @@ Error damaged(const char* detail) {
                  "the audit outbox in storage is damaged: run `leasehold operator verify`", detail);
 }
 
-Result<std::vector<std::string>> parse(ByteView text) {
-  std::vector<std::string> bodies;
+Result<std::vector<std::string_view>> parse(ByteView text) {
+  std::vector<std::string_view> bodies;
   while (!text.empty()) {
     if (text.size() < kLengthSize) return damaged("a length is cut");
     const std::size_t length = get_be(text.data(), kLengthSize);
@@ -32,7 +32,7 @@ Result<std::vector<std::string>> parse(ByteView text) {
 // Puts the parts of each group together again.
 class Reader {
  public:
-  using Each = FunctionRef<Status(OutboxGroup&&, std::span<const std::string>)>;
+  using Each = FunctionRef<Status(OutboxGroup&&, std::span<const std::string_view>)>;
   Reader(const barrier::Barrier& barrier, Each each) : barrier_(barrier), each_(each) {}
 
   Status take(const storage::Entry& entry) {
@@ -52,8 +52,9 @@ class Reader {
   Status finish() {
     if (group_.parts.empty()) return {};
     VAULT_TRY_ASSIGN(const auto bodies, parse(text_));
+    Status status = each_(std::exchange(group_, {}), bodies);
     text_.clear();
-    return each_(std::exchange(group_, {}), bodies);
+    return status;
   }
 
  private:
@@ -80,12 +81,12 @@ std::size_t Outbox::erasable(std::uint64_t synced) const {
 }
 
 OutboxGroup write_outbox(const barrier::Barrier& barrier, std::uint64_t group, std::uint64_t mod,
-                         std::span<const std::string> bodies, storage::Batch& tail) {
+                         std::span<const std::string_view> bodies, storage::Batch& tail) {
   Bytes text;
   std::size_t size = 0;
-  for (const std::string& body : bodies) size += kLengthSize + body.size();
+  for (const std::string_view body : bodies) size += kLengthSize + body.size();
   text.reserve(size);
-  for (const std::string& body : bodies) {
+  for (const std::string_view body : bodies) {
     append_be(text, body.size(), kLengthSize);
     append(text, as_bytes(body));
   }
@@ -105,7 +106,7 @@ OutboxGroup write_outbox(const barrier::Barrier& barrier, std::uint64_t group, s
 
 Status read_outbox(
     storage::Snapshot& snapshot, const barrier::Barrier& barrier,
-    FunctionRef<Status(OutboxGroup&& group, std::span<const std::string> bodies)> each) {
+    FunctionRef<Status(OutboxGroup&& group, std::span<const std::string_view> bodies)> each) {
   Reader reader(barrier, each);
   Status status;
   const auto take = [&](const storage::Entry& entry) {

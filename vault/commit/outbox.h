@@ -48,11 +48,11 @@ class Outbox {
 
 // Seals `bodies` as the record of `group`: a put per part into `tail`.
 OutboxGroup write_outbox(const barrier::Barrier& barrier, std::uint64_t group, std::uint64_t mod,
-                         std::span<const std::string> bodies, storage::Batch& tail);
+                         std::span<const std::string_view> bodies, storage::Batch& tail);
 
 // Everything that stands in storage, group by group in order.
 Status read_outbox(
     storage::Snapshot& snapshot, const barrier::Barrier& barrier,
-    FunctionRef<Status(OutboxGroup&& group, std::span<const std::string> bodies)> each);
+    FunctionRef<Status(OutboxGroup&& group, std::span<const std::string_view> bodies)> each);
 
 }  // namespace leasehold::commit

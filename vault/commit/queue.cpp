@@ -11,7 +11,7 @@ struct Size {
 
 Size size_of(const Batch& batch) {
   Size size{batch.storage.size() + batch.additions.size(), batch.storage.bytes()};
-  for (const std::string& body : batch.audit) size.bytes += body.size();
+  size.bytes += batch.audit.bytes();
   size.operations = std::max<std::size_t>(size.operations, 1);
   return size;
 }

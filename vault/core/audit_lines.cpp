@@ -103,30 +103,24 @@ void fill_response(const InFlight& flight, const Response& answer, Backing& back
 
 }  // namespace
 
-std::string request_body(const InFlight& flight) {
+void append_request_body(const InFlight& flight, Texts& to) {
   Backing backing;
   audit::Record record;
   record.type = audit::Type::request;
   record.time = flight.started;
   fill_shared(flight, backing, record);
-  return audit::body(record, flight.live->audit_key);
+  audit::append_body(to, record, flight.live->audit_key);
 }
 
-std::vector<std::string> bodies_of(const InFlight& flight, const Response& answer) {
+void append_bodies(const InFlight& flight, const Response& answer, Texts& to) {
   Backing backing;
   audit::Record record;
   fill_shared(flight, backing, record);
   fill_response(flight, answer, backing, record);
-  std::vector<std::string> bodies;
-  bodies.reserve(2);
-  if (flight.request_recorded) {
-    bodies.push_back(audit::body(record, flight.live->audit_key));
-    return bodies;
-  }
-  audit::Bodies both = audit::both_bodies(record, flight.started, flight.live->audit_key);
-  bodies.push_back(std::move(both.request));
-  bodies.push_back(std::move(both.response));
-  return bodies;
+  if (flight.request_recorded)
+    audit::append_body(to, record, flight.live->audit_key);
+  else
+    audit::append_both(to, record, flight.started, flight.live->audit_key);
 }
 
 }  // namespace leasehold::core

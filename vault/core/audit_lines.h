@@ -6,8 +6,8 @@
 
 namespace leasehold::core {
 
-std::string request_body(const InFlight& flight);
+void append_request_body(const InFlight& flight, Texts& to);
 // Both lines, or the second alone when the first is on record already.
-std::vector<std::string> bodies_of(const InFlight& flight, const Response& answer);
+void append_bodies(const InFlight& flight, const Response& answer, Texts& to);
 
 }  // namespace leasehold::core

@@ -1,6 +1,5 @@
 #include "vault/core/audit_turn.h"
 
-#include <iterator>
 #include <memory>
 #include <utility>
 
@@ -8,41 +7,31 @@ namespace leasehold::core {
 
 namespace {
 
-// Waits of one log, and all their lines.
-struct Together : WorkerJob {
+constexpr std::size_t kLinesKept = 256u << 10;
+
+void resume_all(WaiterQueue& waiting, const Status& written) {
+  while (auto* wait = static_cast<AuditWait*>(waiting.pop())) {
+    wait->written = written;
+    wait->resume(wait);  // ends the life of *wait
+  }
+}
+
+// A turn's lines on their way to the disk.
+struct Flush : WorkerJob {
   audit::AuditLog* log = nullptr;
-  WaiterQueue waits;
-  std::vector<std::string> bodies;
+  Texts lines;
+  WaiterQueue waiting;
   Status written;
 
   static void append(WorkerJob* job) {
-    auto* self = static_cast<Together*>(job);
-    self->written = self->log->append(self->bodies);
+    auto* self = static_cast<Flush*>(job);
+    self->written = self->log->append(self->lines.views());
   }
-  void resume_all() {
-    while (auto* wait = static_cast<AuditWait*>(waits.pop())) {
-      wait->written = written;
-      wait->resume(wait);  // ends the life of *wait
-    }
-  }
-  static void written_by_worker(Waiter* waiter) {
-    const std::unique_ptr<Together> self(static_cast<Together*>(waiter));
-    self->resume_all();
+  static void finish(Waiter* waiter) {
+    const std::unique_ptr<Flush> self(static_cast<Flush*>(waiter));
+    resume_all(self->waiting, self->written);
   }
 };
-
-void write_on_worker(Together&& lines, Workers& workers) {
-  auto job = std::make_unique<Together>(std::move(lines));
-  job->home = Loop::current();
-  job->work = &Together::append;
-  job->Waiter::resume = &Together::written_by_worker;
-  if (workers.submit(job.get())) {
-    (void)job.release();  // its resume has it
-    return;
-  }
-  job->written = job->refused;
-  job->resume_all();
-}
 
 }  // namespace
 
@@ -51,42 +40,38 @@ AuditTurn& AuditTurn::current() {
   return turn;
 }
 
-void AuditTurn::add(AuditWait* wait) {
+void AuditTurn::add(AuditWait* wait, audit::AuditLog& log, Workers& workers) {
+  VAULT_ASSERT(waiting_.empty() || log_ == &log);
   const bool first = waiting_.empty();
   waiting_.push(wait);
   if (!first) return;
+  log_ = &log;
+  workers_ = &workers;
   end_.turn = this;
   end_.home = Loop::current();
-  end_.resume = [](Waiter* waiter) { static_cast<End*>(waiter)->turn->write(); };
+  end_.resume = [](Waiter* waiter) { static_cast<End*>(waiter)->turn->end(); };
   complete(&end_);
 }
 
-void AuditTurn::write() {
-  // What is resumed below may add lines of its own: they are of the next turn.
-  WaiterQueue left = std::exchange(waiting_, {});
-  while (!left.empty()) {
-    Together lines;
-    Workers* workers = nullptr;
-    // After a seal and an unseal two logs may meet here.
-    WaiterQueue others;
-    while (auto* wait = static_cast<AuditWait*>(left.pop())) {
-      if (lines.log == nullptr) lines.log = wait->log;
-      if (wait->log != lines.log) {
-        others.push(wait);
-        continue;
-      }
-      workers = wait->workers;
-      std::move(wait->bodies.begin(), wait->bodies.end(), std::back_inserter(lines.bodies));
-      lines.waits.push(wait);
-    }
-    left = others;
-    if (lines.log->waits_for_disk()) {
-      write_on_worker(std::move(lines), *workers);
-      continue;
-    }
-    Together::append(&lines);
-    lines.resume_all();
+void AuditTurn::end() {
+  // Whoever is resumed may have lines again: they are of the next turn.
+  WaiterQueue waiting = std::exchange(waiting_, {});
+  if (!log_->waits_for_disk()) {
+    const Status written = log_->append(lines_.views());
+    lines_.clear(kLinesKept);
+    return resume_all(waiting, written);
   }
+  auto flush = std::make_unique<Flush>();
+  flush->home = Loop::current();
+  flush->Waiter::resume = &Flush::finish;
+  flush->work = &Flush::append;
+  flush->log = log_;
+  flush->lines = std::exchange(lines_, {});
+  flush->waiting = waiting;
+  if (workers_->submit(flush.get()))
+    (void)flush.release();  // finish() has it
+  else
+    resume_all(waiting, flush->refused);
 }
 
 }  // namespace leasehold::core

@@ -4,19 +4,14 @@
 // waits for the disk is written from a worker.
 // Thread safety: one AuditTurn per thread, of that thread's loop.
 
-#include <string>
-#include <vector>
-
 #include "vault/audit/log.h"
+#include "vault/base/texts.h"
 #include "vault/core/workers.h"
 
 namespace leasehold::core {
 
-// Resumed once its lines are in the log, or could not be written (`written`).
+// Resumed once its lines are in the log, or could not be written.
 struct AuditWait : Waiter {
-  audit::AuditLog* log = nullptr;  // outlives the wait
-  Workers* workers = nullptr;
-  std::vector<std::string> bodies;
   Status written;
 };
 
@@ -27,16 +22,22 @@ class AuditTurn {
   AuditTurn(const AuditTurn&) = delete;
   AuditTurn& operator=(const AuditTurn&) = delete;
 
-  void add(AuditWait* wait);
+  // Lines are appended here, then add() says who waits for them.
+  Texts& lines() { return lines_; }
+  void add(AuditWait* wait, audit::AuditLog& log, Workers& workers);
 
  private:
   struct End : Waiter {
     AuditTurn* turn = nullptr;
   };
-  void write();
+  void end();
 
-  End end_;  // posted to the loop's own mailbox, so resumed when all events of the turn are handled
+  // Of one log: a vault is sealed only when none of its requests is on its way any more.
+  audit::AuditLog* log_ = nullptr;
+  Workers* workers_ = nullptr;
+  Texts lines_;
   WaiterQueue waiting_;
+  End end_;  // in the loop's own mailbox, which is read when all events of a turn are handled
 };
 
 }  // namespace leasehold::core

@@ -95,7 +95,7 @@ Status Core::identify(InFlight& flight, ReadTxn& txn) {
     return {};
   Unsealed& live = *flight.live;
   const std::string& text = flight.request.token;
-  std::optional<Token> token;
+  TokenRef token;
   flight.chain.clear();
   if (!text.empty() && text.size() <= kTokenSizeMax) {
     VAULT_TRY_ASSIGN(
@@ -171,9 +171,9 @@ Status Core::authorize(InFlight& flight, ReadTxn& txn) {
     flight.decision.allowed = true;
     return {};
   }
-  std::vector<std::shared_ptr<const Policy>> policies;
+  std::vector<const Policy*> policies;
   for (const std::string& name : flight.caller.policies)
-    if (auto policy = flight.compiled->policies.find(name)) policies.push_back(std::move(policy));
+    if (const Policy* policy = flight.compiled->policies.find(name)) policies.push_back(policy);
   const Acl acl(std::move(policies), flight.caller.is_root, flight.started);
   const bool sudo = flight.route != nullptr && flight.route->sudo;
   flight.decision =
@@ -253,7 +253,7 @@ Status Core::run_write(InFlight& flight, const WriteHandler& handler, storage::S
     return {};
   }
   flight.answer.request_id = flight.id;
-  flight.batch.audit = bodies_of(flight, flight.answer);
+  append_bodies(flight, flight.answer, flight.batch.audit);
   flight.answer_recorded = true;
   return {};
 }

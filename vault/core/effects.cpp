@@ -223,7 +223,7 @@ Status plan_effect(InFlight& flight, storage::Snapshot& snapshot) {
   wanted.create.not_after = add(flight.started, ttl.ttl);
   WriteTxn pending(snapshot, live.barrier, barrier::kCoreSpace, flight.batch);
   VAULT_TRY(live.leases.write_pending(pending, lease));
-  flight.batch.audit.push_back(request_body(flight));
+  append_request_body(flight, flight.batch.audit);
   flight.lease = std::move(lease);
   return {};
 }
@@ -285,7 +285,7 @@ Status settle_effect(InFlight& flight, const Status& outcome) {
     Status settled = settle_success(flight, *held);
     if (settled.ok()) {
       flight.answer.request_id = flight.id;
-      flight.batch.audit = bodies_of(flight, flight.answer);
+      append_bodies(flight, flight.answer, flight.batch.audit);
       flight.answer_recorded = true;
       return settled;
     }

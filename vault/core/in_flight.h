@@ -36,7 +36,7 @@ struct InFlight {
   std::string_view inner_path;
 
   // tokens
-  std::optional<Token> token;
+  TokenRef token;
   Tokens::Chain chain;
   bool use_begun = false;                 // of a token with a limited number of uses
   std::optional<std::int64_t> uses_left;  // after this request's own, once it is counted

@@ -174,7 +174,8 @@ Status Lifecycle::go_live(seal::Opened opened, SecretBytes* root_token,
   Json fields = Json::object();
   fields.set("by", opened.by).set("degraded", opened.degraded);
   const std::string event = audit::event_body("unsealed", environment_.clock.now(), fields.dump());
-  VAULT_TRY(live->audit->append(std::span(&event, 1)));
+  const std::string_view lines[] = {event};
+  VAULT_TRY(live->audit->append(lines));
   live->revoker->start();
   owned_ = std::move(live);
   {

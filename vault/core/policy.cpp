@@ -16,7 +16,7 @@ struct Match {
   const PathRule* rule = nullptr;
 };
 using Matches = std::vector<Match>;
-using Policies = std::vector<std::shared_ptr<const Policy>>;
+using Policies = std::vector<const Policy*>;
 using Rules = std::span<const PathRule>;
 
 Rules exact_rules(const Policy& policy) { return Rules(policy.rules).first(policy.exact_rules); }
@@ -35,11 +35,11 @@ bool pattern_below(const PathRule& rule, std::string_view text) { return rule.pa
 bool pattern_above(std::string_view text, const PathRule& rule) { return text < rule.pattern; }
 
 void find_exact(const Policies& policies, std::string_view path, WallTime now, Matches& matches) {
-  for (const auto& policy : policies) {
+  for (const Policy* policy : policies) {
     const Rules rules = exact_rules(*policy);
     auto at = std::lower_bound(rules.begin(), rules.end(), path, pattern_below);
     for (; at != rules.end() && at->pattern == path; ++at)
-      if (in_force(*at, now)) matches.push_back({policy.get(), &*at});
+      if (in_force(*at, now)) matches.push_back({policy, &*at});
   }
 }
 
@@ -101,7 +101,7 @@ void consider(Matches& matches, const Policy& policy, const PathRule& rule) {
 
 void find_wildcard(const Policies& policies, std::string_view path, WallTime now,
                    Matches& matches) {
-  for (const auto& policy : policies) {
+  for (const Policy* policy : policies) {
     const Rules prefixes = prefix_rules(*policy);
     const PathRule* longest = longest_prefix(prefixes, path, now);
     // The same pattern stands twice when only their expirations differ.
@@ -220,7 +220,7 @@ bool grants(const PathRule& rule) {
 
 // Whether a policy has a denial of exactly this pattern.
 bool denied_by_any(const Policies& policies, const PathRule& rule, WallTime now) {
-  for (const auto& policy : policies)
+  for (const Policy* policy : policies)
     for (const PathRule& other : policy->rules)
       if ((other.capabilities & kDeny) != 0 && other.pattern == rule.pattern &&
           other.prefix == rule.prefix && in_force(other, now))
@@ -235,8 +235,9 @@ bool lies_below(const PathRule& rule, std::string_view folder) {
 
 }  // namespace
 
-Acl::Acl(std::vector<std::shared_ptr<const Policy>> policies, bool root, WallTime now)
-    : policies_(std::move(policies)), root_(root), now_(now) {}
+Acl::Acl(std::vector<const Policy*> policies, bool root, WallTime now,
+         std::shared_ptr<const void> keeper)
+    : policies_(std::move(policies)), root_(root), now_(now), keeper_(std::move(keeper)) {}
 
 Decision Acl::decide(Operation operation, std::string_view path, const Json& body, bool needs_sudo,
                      const std::optional<Seconds>& wrap_ttl) const {
@@ -273,7 +274,7 @@ bool Acl::may_reach(std::string_view prefix) const {
   if (root_) return true;
   const std::uint16_t here = united(find_rules(policies_, prefix, true, now_));
   if (here != 0 && (here & kDeny) == 0) return true;
-  for (const auto& policy : policies_)
+  for (const Policy* policy : policies_)
     for (const PathRule& rule : policy->rules)
       if (grants(rule) && in_force(rule, now_) && lies_below(rule, prefix) &&
           !denied_by_any(policies_, rule, now_))
@@ -286,7 +287,7 @@ Json Acl::resultant() const {
   result.set("root", root_);
   if (root_) return result;
   std::map<std::string, PathRule> exact, globs;
-  for (const auto& policy : policies_)
+  for (const Policy* policy : policies_)
     for (const PathRule& rule : policy->rules) {
       if (rule.segments || !in_force(rule, now_)) continue;
       auto& into = rule.prefix ? globs : exact;

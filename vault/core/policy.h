@@ -82,7 +82,9 @@ struct Decision {
 class Acl {
  public:
   // `root`: the token's policies are exactly {"root"}.
-  Acl(std::vector<std::shared_ptr<const Policy>> policies, bool root, WallTime now);
+  // `keeper` keeps the policies alive; null when the caller does.
+  Acl(std::vector<const Policy*> policies, bool root, WallTime now,
+      std::shared_ptr<const void> keeper = nullptr);
 
   // `needs_sudo`: the route is root-protected. `body`: the request's data, for parameter rules.
   Decision decide(Operation operation, std::string_view path, const Json& body, bool needs_sudo,
@@ -96,9 +98,10 @@ class Acl {
   bool is_root() const { return root_; }
 
  private:
-  std::vector<std::shared_ptr<const Policy>> policies_;
+  std::vector<const Policy*> policies_;
   bool root_;
   WallTime now_;
+  std::shared_ptr<const void> keeper_;
 };
 
 }  // namespace leasehold::core

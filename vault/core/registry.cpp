@@ -24,9 +24,9 @@ constexpr SystemMount kSystemMounts[] = {
 void PolicySet::add(std::shared_ptr<const Policy> policy) {
   by_name_[policy->name] = std::move(policy);
 }
-std::shared_ptr<const Policy> PolicySet::find(std::string_view name) const {
+const Policy* PolicySet::find(std::string_view name) const {
   const auto found = by_name_.find(name);
-  return found == by_name_.end() ? nullptr : found->second;
+  return found == by_name_.end() ? nullptr : found->second.get();
 }
 
 Registry::Registry(std::vector<std::unique_ptr<EngineKind>> kinds, TtlDefaults defaults,

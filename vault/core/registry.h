@@ -17,7 +17,7 @@ namespace leasehold::core {
 class PolicySet {
  public:
   void add(std::shared_ptr<const Policy> policy);
-  std::shared_ptr<const Policy> find(std::string_view name) const;  // null: none
+  const Policy* find(std::string_view name) const;  // null: none
 
  private:
   std::map<std::string, std::shared_ptr<const Policy>, std::less<>> by_name_;

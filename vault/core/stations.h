@@ -55,20 +55,21 @@ class Suspended : protected Op {
 // What is left to say about a request, in the audit log.
 class [[nodiscard]] recorded : Suspended<AuditWait> {
  public:
-  recorded(InFlight& flight, Workers& workers_in) {
+  recorded(InFlight& flight, Workers& workers) {
     if (flight.live == nullptr) return;
     if (flight.unaudited) written = failure(Code::internal, "no audit device");
     if (flight.unaudited || flight.answer_recorded) return;
-    log = flight.live->audit.get();
-    workers = &workers_in;
-    bodies = bodies_of(flight, flight.answer);
+    AuditTurn& turn = AuditTurn::current();
+    append_bodies(flight, flight.answer, turn.lines());
+    turn.add(this, *flight.live->audit, workers);
+    waits_ = true;
   }
-  bool await_ready() const noexcept { return log == nullptr; }
-  void await_suspend(std::coroutine_handle<> frame) {
-    suspend(frame);
-    AuditTurn::current().add(this);
-  }
+  bool await_ready() const noexcept { return !waits_; }
+  void await_suspend(std::coroutine_handle<> frame) { suspend(frame); }
   Status await_resume() { return std::move(written); }
+
+ private:
+  bool waits_ = false;
 };
 
 // The batch of a request, made durable. Ready at once when there is nothing to write.

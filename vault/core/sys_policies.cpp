@@ -93,8 +93,7 @@ Result<Response> remove(Call& call, WriteTxn& txn) {
   return Response::none();
 }
 
-Result<Response> capabilities(Unsealed& live, Call& call, ReadTxn& txn,
-                              const std::optional<Token>& token) {
+Result<Response> capabilities(Unsealed& live, Call& call, ReadTxn& txn, const TokenRef& token) {
   if (!token) return failure(Code::invalid, multierror("invalid token"));
   std::vector<std::string> paths = call.fields.list("paths");
   if (paths.empty()) paths = call.fields.list("path");

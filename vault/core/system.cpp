@@ -58,11 +58,11 @@ Action ends(WriteHandler handler) {
 Result<Acl> acl_of(Unsealed& live, ReadTxn& txn, const std::vector<std::string>& policies,
                    WallTime now) {
   VAULT_TRY_ASSIGN(const auto compiled, live.registry.at(txn));
-  std::vector<std::shared_ptr<const Policy>> found;
+  std::vector<const Policy*> found;
   for (const std::string& name : policies)
-    if (auto policy = compiled->policies.find(name)) found.push_back(std::move(policy));
+    if (const Policy* policy = compiled->policies.find(name)) found.push_back(policy);
   const bool root = policies.size() == 1 && policies[0] == "root";
-  return Acl(std::move(found), root, now);
+  return Acl(std::move(found), root, now, compiled);
 }
 
 std::unique_ptr<Engine> make_system_engine(Unsealed& live) {

@@ -68,15 +68,14 @@ class TokenEngine final : public Engine {
 
   Result<Response> lookup(Call& call, ReadTxn& txn, const std::string& text, bool show_id);
   Result<Response> show(Call& call, ReadTxn& txn, const Token& token, Json id, bool self);
-  Result<Response> renew(Call& call, WriteTxn& txn, const std::optional<Token>& token,
-                         std::string_view text);
+  Result<Response> renew(Call& call, WriteTxn& txn, const TokenRef& token, std::string_view text);
   Result<Response> accessors(Call& call, ReadTxn& txn);
-  Result<std::optional<Token>> valid(Call& call, ReadTxn& txn, std::string_view text) {
+  Result<TokenRef> valid(Call& call, ReadTxn& txn, std::string_view text) {
     return live_.tokens.valid(txn, live_.tokens.id_of(text), call.now, nullptr);
   }
-  Result<std::optional<Token>> by_accessor(Call& call, ReadTxn& txn) {
+  Result<TokenRef> by_accessor(Call& call, ReadTxn& txn) {
     const auto id = live_.tokens.id_of_accessor(call.fields.text("accessor"));
-    if (!id) return std::optional<Token>();
+    if (!id) return TokenRef();
     return live_.tokens.valid(txn, *id, call.now, nullptr);
   }
   // A caller with a limited number of uses, and what a custom id or no_parent needs.
@@ -265,7 +264,7 @@ Result<Response> TokenEngine::lookup(Call& call, ReadTxn& txn, const std::string
   return show(call, txn, *token, show_id ? Json(text) : Json(""), self);
 }
 
-Result<Response> TokenEngine::renew(Call& call, WriteTxn& txn, const std::optional<Token>& token,
+Result<Response> TokenEngine::renew(Call& call, WriteTxn& txn, const TokenRef& token,
                                     std::string_view text) {
   if (!token) return failure(Code::invalid, "token not found");
   if (!token->renewable || !token->expires) return failure(Code::invalid, "lease is not renewable");
@@ -379,8 +378,7 @@ void TokenEngine::make_routes() {
                           })},
                           "Renews a token by its accessor"));
 
-  const auto revoke = [this](Call& call, WriteTxn& txn,
-                             const std::optional<Token>& token) -> Result<Response> {
+  const auto revoke = [this](Call& call, WriteTxn& txn, const TokenRef& token) -> Result<Response> {
     if (token) VAULT_TRY(live_.tokens.revoke(txn, *token, call.now));
     return Response::none();
   };

@@ -162,25 +162,37 @@ Result<std::optional<Token>> Tokens::load(ReadTxn& txn, const OrderedId& id) con
   return std::optional<Token>(std::move(token));
 }
 
-Result<std::optional<Token>> Tokens::valid(ReadTxn& txn, const OrderedId& id, WallTime now,
-                                           Chain* chain) const {
-  std::optional<Token> asked;
+Result<TokenRef> Tokens::current(ReadTxn& txn, const OrderedId& id) const {
+  VAULT_TRY_ASSIGN(const std::uint64_t mod, txn.version(key_of(id)));
+  if (mod != 0)
+    if (TokenRef known = cache_.find(id, mod)) return known;
+  VAULT_TRY_ASSIGN(std::optional<Token> token, load(txn, id));
+  if (!token) return TokenRef();
+  TokenRef read = std::make_shared<const Token>(std::move(*token));
+  if (read->mod != 0) cache_.keep(read);  // 0: written by this very transaction
+  return read;
+}
+
+Result<TokenRef> Tokens::valid(ReadTxn& txn, const OrderedId& id, WallTime now,
+                               Chain* chain) const {
+  TokenRef asked;
   OrderedId at = id;
   for (unsigned depth = 0; depth <= kTokenDepthMax; ++depth) {
-    VAULT_TRY_ASSIGN(std::optional<Token> token, load(txn, at));
-    if (!token || (token->stub && depth == 0)) return std::optional<Token>();
+    VAULT_TRY_ASSIGN(const TokenRef token, current(txn, at));
+    if (!token || (token->stub && depth == 0)) return TokenRef();
     if (chain != nullptr) chain->emplace_back(key_of(at), token->mod);
-    if (token->stub) {  // whatever hangs below a stub is an orphan
-      if (depth == 1) asked->orphan = true;
-      return asked;
+    if (token->stub && depth == 1) {  // whatever hangs below a stub is an orphan
+      Token orphan = *asked;
+      orphan.orphan = true;
+      return std::make_shared<const Token>(std::move(orphan));
     }
-    if (token->expires && *token->expires <= now) return std::optional<Token>();
-    const std::optional<OrderedId> parent = token->parent;
-    if (depth == 0) asked = std::move(token);
-    if (!parent) return asked;
-    at = *parent;
+    if (token->stub) return asked;
+    if (token->expires && *token->expires <= now) return TokenRef();
+    if (depth == 0) asked = token;
+    if (!token->parent) return asked;
+    at = *token->parent;
   }
-  return std::optional<Token>();  // deeper than anything we create
+  return TokenRef();  // deeper than anything we create
 }
 
 Result<std::int64_t> Tokens::uses_left(ReadTxn& txn, const Token& token) const {

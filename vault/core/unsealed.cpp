@@ -12,7 +12,7 @@ namespace {
 class LogDrain final : public commit::Drain {
  public:
   explicit LogDrain(audit::AuditLog& log) : log_(log) {}
-  Status append(std::uint64_t group, std::span<const std::string> bodies) override {
+  Status append(std::uint64_t group, std::span<const std::string_view> bodies) override {
     return log_.append_group(group, bodies);
   }
   std::uint64_t synced_group() override { return log_.synced_group(); }
