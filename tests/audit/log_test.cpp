@@ -266,10 +266,12 @@ TEST_CASE("audit log: threads append together and the chain is whole") {
     for (int t = 0; t < kThreads; ++t) {
       threads.emplace_back([&, t] {
         for (int i = 0; i < (always ? kEach / 10 : kEach); ++i) {
-          const std::vector<std::string> pair = {
-              "{\"time\":\"t\",\"type\":\"request\",\"n\":" + std::to_string(t) + "}",
-              "{\"time\":\"t\",\"type\":\"response\",\"n\":" + std::to_string(t) + "}"};
-          if (!running.log->append_group(static_cast<std::uint64_t>(i), pair).ok()) ++failed;
+          Texts pair;
+          for (const std::string type : {"request", "response"})
+            pair.push_back("{\"time\":\"t\",\"type\":\"" + type +
+                           "\",\"n\":" + std::to_string(t) + "}");
+          if (!running.log->append_group(static_cast<std::uint64_t>(i), pair.views()).ok())
+            ++failed;
           if (t == 0 && i % 50 == 0) running.clock.advance(std::chrono::seconds(1));
         }
       });

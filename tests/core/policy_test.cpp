@@ -451,7 +451,8 @@ TEST_CASE("policy: the default policy is what a new vault needs, and no more") {
   deny(acl, Operation::read, "sys/mounts");
   deny(acl, Operation::read, "secret/a");
   CHECK(parsed(default_policy_text())->templated.size() == 2);
-  const Acl wrapping({parsed(response_wrapping_policy_text())}, false, kNow);
+  const auto unwraps = parsed(response_wrapping_policy_text());
+  const Acl wrapping({unwraps.get()}, false, kNow);
   allow(wrapping, Operation::read, "cubbyhole/response");
   allow(wrapping, Operation::update, "sys/wrapping/unwrap");
   deny(wrapping, Operation::read, "auth/token/lookup-self");

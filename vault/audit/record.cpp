@@ -5,6 +5,19 @@
 namespace leasehold::audit {
 namespace {
 
+// What a line needs around its data; more only means to grow once more.
+constexpr std::size_t kLineRoom = 1280;
+
+std::string& room_for(Texts& to, std::size_t size) {
+  std::string& out = to.next();
+  out.reserve(out.size() + size);
+  return out;
+}
+
+std::size_t usual_size(const Record& record) {
+  return kLineRoom + record.request.data_json.size() + record.response.data_json.size();
+}
+
 // Writes one record's parts; holds what each of them needs.
 class Line {
  public:
@@ -169,12 +182,12 @@ class Line {
 }  // namespace
 
 void append_body(Texts& to, const Record& record, const crypto::HmacKey& key) {
-  Line(to.next(), record, key).write(record.type, record.time);
+  Line(room_for(to, usual_size(record)), record, key).write(record.type, record.time);
   to.end();
 }
 
 void append_both(Texts& to, const Record& record, WallTime requested, const crypto::HmacKey& key) {
-  Line request(to.next(), record, key);
+  Line request(room_for(to, 2 * usual_size(record)), record, key);
   request.write(Type::request, requested);
   to.end();
   Line(to.next(), record, key).write(Type::response, record.time, request);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <new>
 
 namespace leasehold {
 
@@ -22,6 +23,41 @@ void wipe(void* data, std::size_t size) {
 bool equal_constant_time(ByteView a, ByteView b) {
   if (a.size() != b.size()) return false;
   return a.empty() || sodium_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+void SecretBytes::append(ByteView more) {
+  if (more.empty()) return;
+  if (capacity_ - size_ < more.size()) reserve(std::max(size_ + more.size(), 2 * capacity_));
+  std::memcpy(data_ + size_, more.data(), more.size());
+  size_ += more.size();
+}
+
+void SecretBytes::reserve(std::size_t size) {
+  if (size <= capacity_) return;
+  SecretBytes larger;
+  larger.data_ = static_cast<std::uint8_t*>(::operator new(size));
+  larger.capacity_ = size;
+  larger.append(reveal());
+  swap(larger);
+}
+
+void SecretBytes::resize(std::size_t size) {
+  reserve(size);
+  if (size > size_) std::memset(data_ + size_, 0, size - size_);
+  size_ = size;
+}
+
+void SecretBytes::drop_front(std::size_t size) {
+  VAULT_ASSERT(size <= size_);
+  if (size == 0) return;
+  size_ -= size;
+  std::memmove(data_, data_ + size, size_);
+}
+
+void SecretBytes::release() {
+  if (data_ == nullptr) return;
+  wipe(data_, capacity_);
+  ::operator delete(data_);
 }
 
 namespace {

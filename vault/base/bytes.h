@@ -40,48 +40,44 @@ inline void wipe(std::string& text) { wipe(text.data(), text.size()); }
 // The one comparison of secrets: time depends on the length only. Unequal lengths are unequal.
 bool equal_constant_time(ByteView a, ByteView b);
 
-template <class T>
-struct WipingAllocator {
-  using value_type = T;
-  WipingAllocator() = default;
-  template <class U>
-  WipingAllocator(const WipingAllocator<U>&) {}
-  T* allocate(std::size_t n) { return std::allocator<T>().allocate(n); }
-  void deallocate(T* p, std::size_t n) {
-    wipe(p, n * sizeof(T));
-    std::allocator<T>().deallocate(p, n);
-  }
-  bool operator==(const WipingAllocator&) const { return true; }
-};
-
+// Bytes that are wiped before their memory is given back. New ones are zero.
 class SecretBytes {
  public:
   SecretBytes() = default;
-  explicit SecretBytes(std::size_t size) : bytes_(size) {}
-  explicit SecretBytes(ByteView from) : bytes_(from.begin(), from.end()) {}
+  explicit SecretBytes(std::size_t size) { resize(size); }
+  explicit SecretBytes(ByteView from) { append(from); }
   explicit SecretBytes(std::string_view from) : SecretBytes(as_bytes(from)) {}
-  SecretBytes(SecretBytes&&) noexcept = default;
-  SecretBytes& operator=(SecretBytes&&) noexcept = default;
+  SecretBytes(SecretBytes&& other) noexcept { swap(other); }
+  SecretBytes& operator=(SecretBytes&& other) noexcept {
+    SecretBytes(std::move(other)).swap(*this);
+    return *this;
+  }
   SecretBytes(const SecretBytes&) = delete;
   SecretBytes& operator=(const SecretBytes&) = delete;
+  ~SecretBytes() { release(); }
 
-  ByteView reveal() const { return {bytes_.data(), bytes_.size()}; }
-  std::span<std::uint8_t> writable() { return {bytes_.data(), bytes_.size()}; }
-  void append(ByteView more) { bytes_.insert(bytes_.end(), more.begin(), more.end()); }
-  void reserve(std::size_t size) { bytes_.reserve(size); }
-  void resize(std::size_t size) { bytes_.resize(size); }
-  void drop_front(std::size_t size) {
-    bytes_.erase(bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(size));
-  }
-  std::size_t size() const { return bytes_.size(); }
-  bool empty() const { return bytes_.empty(); }
+  ByteView reveal() const { return {data_, size_}; }
+  std::span<std::uint8_t> writable() { return {data_, size_}; }
+  void append(ByteView more);  // `more` may not lie within
+  void reserve(std::size_t size);
+  void resize(std::size_t size);
+  void drop_front(std::size_t size);
+  std::size_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
   SecretBytes clone() const { return SecretBytes(reveal()); }
+  void swap(SecretBytes& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(size_, other.size_);
+    std::swap(capacity_, other.capacity_);
+  }
   bool operator==(const SecretBytes& other) const {
     return equal_constant_time(reveal(), other.reveal());
   }
 
  private:
-  std::vector<std::uint8_t, WipingAllocator<std::uint8_t>> bytes_;
+  void release();
+  std::uint8_t* data_ = nullptr;
+  std::size_t size_ = 0, capacity_ = 0;
 };
 
 // The locked arena for process-lifetime keys: 64 KiB of sodium_malloc, made on first use.

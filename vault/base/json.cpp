@@ -6,9 +6,24 @@
 namespace leasehold {
 namespace {
 
-// The reader keeps a copy of the token it stands on; this wipes it. `long double`, because nlohmann
-// refuses a number that its float type cannot hold, and we keep the text of 1e400.
+// The reader keeps a copy of the token it stands on; this wipes it.
+template <class T>
+struct WipingAllocator {
+  using value_type = T;
+  WipingAllocator() = default;
+  template <class U>
+  WipingAllocator(const WipingAllocator<U>&) {}
+  T* allocate(std::size_t n) { return std::allocator<T>().allocate(n); }
+  void deallocate(T* p, std::size_t n) {
+    wipe(p, n * sizeof(T));
+    std::allocator<T>().deallocate(p, n);
+  }
+  bool operator==(const WipingAllocator&) const { return true; }
+};
+
 using TokenText = std::basic_string<char, std::char_traits<char>, WipingAllocator<char>>;
+// `long double`, because nlohmann refuses a number that its float type cannot hold, and we keep the
+// text of 1e400.
 using Reader = nlohmann::basic_json<std::map, std::vector, TokenText, bool, std::int64_t,
                                     std::uint64_t, long double>;
 

@@ -12,7 +12,10 @@ namespace leasehold::core {
 
 class Encoder {
  public:
-  explicit Encoder(std::uint8_t version) { out_.append(ByteView(&version, 1)); }
+  explicit Encoder(std::uint8_t version) {
+    out_.reserve(kUsualSize);  // to grow is to copy and wipe
+    out_.append(ByteView(&version, 1));
+  }
   Encoder& number(std::uint64_t value) {
     std::uint8_t bytes[8];
     put_be(bytes, value, 8);
@@ -44,6 +47,7 @@ class Encoder {
   ByteView bytes() const { return out_.reveal(); }
 
  private:
+  static constexpr std::size_t kUsualSize = 512;
   SecretBytes out_;
 };
 

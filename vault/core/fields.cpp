@@ -180,7 +180,7 @@ Result<Fields> fields_of(const Route& route, const Captures& captures, const Jso
   for (const Field& field : route.fields) {
     const Json* found = body.is_object() ? body.find(field.name) : nullptr;
     if (found == nullptr) {
-      fields.set(field.name, field.fallback, false);
+      if (!field.fallback.is_null()) fields.set(field.name, field.fallback, false);
       continue;
     }
     VAULT_TRY_ASSIGN(Json value, convert(field, *found));

@@ -46,6 +46,10 @@ void Batch::add(Kind kind, ByteView key, ByteView value, std::uint64_t mod) {
     }
     if (place == nullptr) ++writes_;
   }
+  if (entries_.empty()) {  // as much as most requests write
+    entries_.reserve(16);
+    data_.reserve(1024);
+  }
   if (place == nullptr) place = &entries_.emplace_back();
   *place = {kind, static_cast<std::uint32_t>(data_.size()), static_cast<std::uint32_t>(key.size()),
             static_cast<std::uint32_t>(value.size()), mod};
