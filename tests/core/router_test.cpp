@@ -42,7 +42,7 @@ Converted convert(const Field& field, const char* body) {
   Converted out{Fields(), {}};
   const auto parsed = parse_json(body);
   REQUIRE(parsed.ok());
-  out.fields = fields_of(route, {}, *parsed, out.warnings);
+  out.fields = fields_of(route, Operation::read, {}, *parsed, out.warnings);
   return out;
 }
 bool refused(const Field& field, const char* body) {
@@ -162,7 +162,7 @@ TEST_CASE("fields: the path wins over the body, and says so") {
   REQUIRE(trie.find("roles/ro", captures) != nullptr);
   std::vector<std::string> warnings;
   const auto body = parse_json(R"({"name":"admin"})");
-  const auto fields = fields_of(route, captures, *body, warnings);
+  const auto fields = fields_of(route, Operation::read, captures, *body, warnings);
   CHECK(fields->text("name") == "ro");
   REQUIRE(warnings.size() == 1);
   CHECK(warnings[0] ==

@@ -44,10 +44,16 @@ class EngineBench {
   }
 
   EngineAnswer get(std::string_view path) { return ask(core::Operation::read, path, {}); }
+  EngineAnswer get(std::string_view path, std::string_view query) {
+    return ask(core::Operation::read, path, query);
+  }
   EngineAnswer list(std::string_view path, std::string_view query = {}) {
     return ask(core::Operation::list, path, query);
   }
   EngineAnswer remove(std::string_view path) { return ask(core::Operation::remove, path, {}); }
+  EngineAnswer patch(std::string_view path, std::string_view body) {
+    return ask(core::Operation::patch, path, body);
+  }
   EngineAnswer post(std::string_view path, std::string_view body = "{}") {
     return ask(core::Operation::update, path, body);
   }
@@ -56,7 +62,7 @@ class EngineBench {
     const core::Route* route = routes_.find(path, captures);
     core::Request request;
     std::vector<std::string> warnings;
-    auto fields = core::fields_of(*route, captures, request.body, warnings);
+    auto fields = core::fields_of(*route, request.operation, captures, request.body, warnings);
     core::Call call = call_of(request, path, *fields);
     const auto snapshot = store.snapshot();
     core::ReadTxn txn(*snapshot, store.barrier, kTestSpace);
@@ -102,8 +108,9 @@ class EngineBench {
     for (const core::Action& action : route->actions) {
       if (action.operation != request.operation) continue;
       std::vector<std::string> warnings;
-      VAULT_TRY_ASSIGN(const core::Fields fields,
-                       core::fields_of(*route, captures, request.body, warnings));
+      VAULT_TRY_ASSIGN(
+          const core::Fields fields,
+          core::fields_of(*route, request.operation, captures, request.body, warnings));
       core::Call call = call_of(request, path, fields);
       call.warnings = std::move(warnings);
       return handle(action, call);

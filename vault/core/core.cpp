@@ -208,8 +208,8 @@ Status Core::dispatch(InFlight& flight, storage::Snapshot& snapshot) {
     return failure(Code::unsupported, multierror("unsupported operation"));
   if (request.wrap_ttl && request.wrap_ttl->count() > 0)
     return failure(Code::invalid, "response wrapping is not supported by this version");
-  VAULT_TRY_ASSIGN(flight.fields,
-                   fields_of(*flight.route, flight.captures, request.body, flight.warnings));
+  VAULT_TRY_ASSIGN(flight.fields, fields_of(*flight.route, request.operation, flight.captures,
+                                            request.body, flight.warnings));
   guard_authority(flight);
   if (const auto* read = std::get_if<ReadHandler>(&flight.action->handler))
     return run_read(flight, *read, snapshot);

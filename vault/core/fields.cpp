@@ -14,17 +14,40 @@ namespace {
 
 const Json kNull;
 
-Error mismatch(std::string_view field, std::string_view want) {
-  return failure(Code::invalid, fmt::format("Field validation failed: error converting input for "
-                                            "field \"{}\": expected {}",
-                                            field, want));
+Error mismatch(std::string_view field, std::string_view why) {
+  return failure(Code::invalid,
+                 fmt::format("error converting input for field \"{}\": {}", field, why));
+}
+
+// As the library says it that Vault converts with.
+std::string_view go_type(const Json& value) {
+  switch (value.kind()) {
+    case Json::Kind::object:
+      return "map[string]interface {}";
+    case Json::Kind::array:
+      return "[]interface {}";
+    case Json::Kind::string:
+      return "string";
+    case Json::Kind::boolean:
+      return "bool";
+    default:
+      return "json.Number";
+  }
+}
+Error unconvertible(std::string_view field, const char* want, const Json& value) {
+  return mismatch(field, fmt::format("'' expected type '{}', got unconvertible type '{}'", want,
+                                     go_type(value)));
+}
+Error unparsable(std::string_view field, const char* want, const char* parser) {
+  return mismatch(field, fmt::format("'' cannot parse value as '{}': strconv.{}: invalid syntax",
+                                     want, parser));
 }
 
 Result<Json> to_text(const Field& field, const Json& value) {
   if (value.is_string()) return value;
   if (value.is_number()) return Json(value.text());
   if (value.is_bool()) return Json(value.boolean() ? "1" : "0");
-  return mismatch(field.name, "a string");
+  return unconvertible(field.name, "string", value);
 }
 
 Result<Json> to_integer(const Field& field, const Json& value) {
@@ -38,7 +61,8 @@ Result<Json> to_integer(const Field& field, const Json& value) {
     if (end.ec == std::errc() && end.ptr == text.data() + text.size() && !text.empty())
       return Json(number);
   }
-  return mismatch(field.name, "a whole number");
+  if (!value.is_string() && !value.is_number()) return unconvertible(field.name, "int", value);
+  return unparsable(field.name, "int", "ParseInt");
 }
 
 Result<Json> to_boolean(const Field& field, const Json& value) {
@@ -50,17 +74,17 @@ Result<Json> to_boolean(const Field& field, const Json& value) {
     if (text == "1" || text == "t" || text == "true") return Json(true);
     if (text == "0" || text == "f" || text == "false" || text.empty()) return Json(false);
   }
-  return mismatch(field.name, "true or false");
+  if (!value.is_string()) return unconvertible(field.name, "bool", value);
+  return unparsable(field.name, "bool", "ParseBool");
 }
 
 Result<Json> to_duration(const Field& field, const Json& value) {
-  if (!value.is_string() && !value.is_number()) return mismatch(field.name, "a duration");
+  if (!value.is_string() && !value.is_number()) return mismatch(field.name, "expected a duration");
   if (value.is_string() && value.text().empty()) return Json(0);
   const auto parsed = parse_duration(value.text());
-  if (!parsed.ok()) return mismatch(field.name, "a duration such as 30, 5m or 24h");
+  if (!parsed.ok()) return mismatch(field.name, "expected a duration such as 30, 5m or 24h");
   if (parsed->count() < 0)
-    return failure(Code::invalid, "Field validation failed: field \"" + field.name +
-                                      "\" cannot be a negative duration");
+    return failure(Code::invalid, "field \"" + field.name + "\" cannot be a negative duration");
   return Json(static_cast<std::int64_t>(parsed->count()));
 }
 
@@ -110,7 +134,7 @@ Result<Json> to_text_map(const Field& field, const Json& value) {
   VAULT_TRY_ASSIGN(const Json list, to_list(field, value, false));
   for (const Json& item : list.items()) {
     const std::size_t equals = item.text().find('=');
-    if (equals == std::string::npos) return mismatch(field.name, "pairs of key=value");
+    if (equals == std::string::npos) return mismatch(field.name, "expected pairs of key=value");
     map.set(item.text().substr(0, equals), Json(item.text().substr(equals + 1)));
   }
   return map;
@@ -134,12 +158,20 @@ Result<Json> convert(const Field& field, const Json& value) {
     case FieldType::text_map:
       return to_text_map(field, value);
     case FieldType::map:
-      if (!value.is_object()) return mismatch(field.name, "an object");
+      if (!value.is_object()) return unconvertible(field.name, "map[string]interface {}", value);
       return value;
     case FieldType::any:
       return value;
   }
   return value;
+}
+
+// Vault finds the fault of a write when it asks whether the thing exists, if the route asks that,
+// and says it without these words.
+Error refusal(const Route& route, Operation operation, Error error) {
+  const bool writes = operation == Operation::create || operation == Operation::update;
+  if (!writes || !route.exists) error.message = "Field validation failed: " + error.message;
+  return error;
 }
 
 }  // namespace
@@ -174,8 +206,8 @@ void Fields::set(std::string name, Json value, bool given) {
   values_.push_back({std::move(name), std::move(value), given});
 }
 
-Result<Fields> fields_of(const Route& route, const Captures& captures, const Json& body,
-                         std::vector<std::string>& warnings) {
+Result<Fields> fields_of(const Route& route, Operation operation, const Captures& captures,
+                         const Json& body, std::vector<std::string>& warnings) {
   Fields fields;
   for (const Field& field : route.fields) {
     const Json* found = body.is_object() ? body.find(field.name) : nullptr;
@@ -183,8 +215,9 @@ Result<Fields> fields_of(const Route& route, const Captures& captures, const Jso
       if (!field.fallback.is_null()) fields.set(field.name, field.fallback, false);
       continue;
     }
-    VAULT_TRY_ASSIGN(Json value, convert(field, *found));
-    fields.set(field.name, std::move(value), !found->is_null());
+    auto value = convert(field, *found);
+    if (!value.ok()) return refusal(route, operation, std::move(value).error());
+    fields.set(field.name, std::move(*value), !found->is_null());
   }
   std::string replaced, ignored;
   for (std::size_t i = 0; i < captures.size; ++i) {

@@ -8,7 +8,7 @@
 namespace leasehold::core {
 
 // Path captures win over the body; unknown body keys become a warning, as Vault words it.
-Result<Fields> fields_of(const Route& route, const Captures& captures, const Json& body,
-                         std::vector<std::string>& warnings);
+Result<Fields> fields_of(const Route& route, Operation operation, const Captures& captures,
+                         const Json& body, std::vector<std::string>& warnings);
 
 }  // namespace leasehold::core

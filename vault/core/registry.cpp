@@ -48,12 +48,6 @@ const EngineKind* Registry::kind(std::string_view wire_type, int version) const 
   return nullptr;
 }
 
-const EngineKind* Registry::first_kind(std::string_view wire_type, bool is_auth) const {
-  for (const auto& kind : kinds_)
-    if (kind->wire_type == wire_type && kind->is_auth == is_auth) return kind.get();
-  return nullptr;
-}
-
 Result<std::shared_ptr<const Compiled>> Registry::at(ReadTxn& txn) {
   VAULT_TRY_ASSIGN(const std::uint64_t generation, txn.version(generation_key()));
   {

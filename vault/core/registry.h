@@ -41,7 +41,6 @@ class Registry {
   // For the generation that `txn` shows; compiles it when nobody did yet.
   Result<std::shared_ptr<const Compiled>> at(ReadTxn& txn);
   const EngineKind* kind(std::string_view wire_type, int version) const;
-  const EngineKind* first_kind(std::string_view wire_type, bool is_auth) const;
   const TtlDefaults& defaults() const { return defaults_; }
 
   // What every change of a mount or policy adds to its batch.

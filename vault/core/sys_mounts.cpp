@@ -124,14 +124,12 @@ Result<Response> Mounts::enable(Call& call, WriteTxn& txn) {
     type = "kv";
     options.set("version", two ? "2" : "1");
   }
-  const int version = options.string_at("version") == "2" ? 2 : 1;
-  const EngineKind* kind = live_.registry.kind(type, version);
+  const std::string asked = options.string_at("version", "1");
+  if (type == "kv" && asked != "1" && asked != "2")
+    return failure(Code::invalid, "the version of a kv mount is 1 or 2");
+  const EngineKind* kind = live_.registry.kind(type, asked == "2" ? 2 : 1);
   if (kind == nullptr) kind = live_.registry.kind(type, 0);
   if (kind == nullptr || kind->is_auth || kind->is_system) {
-    if (live_.registry.first_kind(type, false) != nullptr && kind == nullptr)
-      return failure(Code::invalid,
-                     "version 2 of the kv engine is not in this version of "
-                     "Leasehold: use options version=1");
     if (kind != nullptr && kind->is_system)
       return failure(Code::invalid, "mount type of \"" + type + "\" is not mountable");
     return failure(Code::invalid, "plugin not found in the catalog: " + type);
@@ -184,6 +182,16 @@ Result<Response> Mounts::read_tune(Call& call, ReadTxn& txn) {
   return response;
 }
 
+// Stored secrets have the form of one version; nothing rewrites them behind a tune.
+Status check_version_kept(const MountInfo& mount, const Json& options) {
+  const Json* asked = options.is_object() ? options.find("version") : nullptr;
+  const std::string has =
+      mount.options.is_object() ? mount.options.string_at("version", "1") : std::string("1");
+  if (asked == nullptr || asked->text() == has) return {};
+  return failure(Code::invalid, "a mount keeps its version: enable another with version=" +
+                                    asked->text() + " and copy the secrets to it");
+}
+
 Result<Response> Mounts::tune(Call& call, WriteTxn& txn) {
   const std::string path = with_slash(call.fields.text("path"));
   VAULT_TRY_ASSIGN(const auto mount, find(txn, path));
@@ -192,6 +200,7 @@ Result<Response> Mounts::tune(Call& call, WriteTxn& txn) {
   Json record = mount->record;
   Json config = *record.find("config");
   const Fields& fields = call.fields;
+  VAULT_TRY(check_version_kept(mount->info, fields.json("options")));
   for (const char* key : {"default_lease_ttl", "max_lease_ttl"}) {
     if (!fields.given(key)) continue;
     VAULT_TRY_ASSIGN(const Ttl ttl, ttl_of(&fields.json(key), key[0] == 'd' ? "default" : "max"));

@@ -1,0 +1,214 @@
+// The records of kv version 2, and the small conversions that its routes share.
+//
+// DO NOT CHANGE: it is on users' disks (core/codec.h; every record begins with a version byte).
+//   <path>        1  created updated current oldest metadata_version versions_max  (be64 each)
+//                    cas_required:u8 metadata_cas_required:u8 delete_after:be64
+//                    count:be64  count * (created:be64 deleted:be64, 0 = not; destroyed:u8)
+//                    custom_metadata:text
+//   <path>/<n>/   1  the secret of version n as JSON text, to the end
+//   config/       1  versions_max:be64 cas_required:u8 metadata_cas_required:u8 delete_after:be64
+// A key of a user never ends in '/', so no key meets a version or the settings; and those two are
+// written by key, without a name record, so LIST sees nothing but keys.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "backends/engine/kv_v2.h"
+#include "vault/core/codec.h"
+
+namespace leasehold::engine::kv_v2 {
+namespace {
+
+using core::Call;
+using core::Decoder;
+using core::Encoder;
+using core::ReadTxn;
+using core::Response;
+using core::WriteTxn;
+
+constexpr std::uint8_t kFormat = 1;
+constexpr std::string_view kSettings = "config/";
+
+Error damaged(std::string_view detail) {
+  return failure(Code::internal, "internal error", std::string(detail));
+}
+
+std::string data_name(std::string_view path, std::uint64_t number) {
+  return fmt::format("{}/{}/", path, number);
+}
+
+barrier::PhysicalKey hidden(ReadTxn& txn, std::string_view name) {
+  return txn.barrier().value_key(txn.space(), name);
+}
+
+}  // namespace
+
+const Version* Key::version(std::uint64_t number) const {
+  return number < first() || number > current ? nullptr : &versions[number - first()];
+}
+Version* Key::version(std::uint64_t number) {
+  return number < first() || number > current ? nullptr : &versions[number - first()];
+}
+
+Result<std::optional<Key>> load_key(ReadTxn& txn, std::string_view path) {
+  VAULT_TRY_ASSIGN(const auto stored, txn.get(path));
+  if (!stored) return std::optional<Key>();
+  Decoder from(stored->value.reveal(), kFormat);
+  Key key;
+  key.created.ns = from.integer();
+  key.updated.ns = from.integer();
+  key.current = from.number();
+  key.oldest = from.number();
+  key.metadata_version = from.number();
+  key.versions_max = from.number();
+  key.cas_required = from.flag();
+  key.metadata_cas_required = from.flag();
+  key.delete_after = Seconds(from.integer());
+  const std::uint64_t count = from.number();
+  if (count > key.current || count > kVersionsMax)
+    return damaged("a kv key has more versions than can be");
+  key.versions.resize(count);
+  for (Version& version : key.versions) {
+    version.created.ns = from.integer();
+    const std::int64_t deleted = from.integer();
+    if (deleted != 0) version.deleted = WallTime{deleted};
+    version.destroyed = from.flag();
+  }
+  key.custom_metadata = from.text();
+  if (!from.whole()) return damaged("the metadata of a kv key is damaged");
+  return std::optional<Key>(std::move(key));
+}
+
+Status save_key(WriteTxn& txn, std::string_view path, const Key& key) {
+  VAULT_ASSERT(key.versions.size() <= kVersionsMax);
+  Encoder to(kFormat);
+  to.number(key.created.ns).number(key.updated.ns).number(key.current).number(key.oldest);
+  to.number(key.metadata_version).number(key.versions_max);
+  to.flag(key.cas_required).flag(key.metadata_cas_required);
+  to.number(key.delete_after.count());
+  to.number(static_cast<std::uint64_t>(key.versions.size()));
+  for (const Version& version : key.versions) {
+    to.number(version.created.ns).number(version.deleted ? version.deleted->ns : 0);
+    to.flag(version.destroyed);
+  }
+  to.text(key.custom_metadata);
+  return txn.put(path, to.bytes());
+}
+
+Result<Settings> load_settings(ReadTxn& txn) {
+  VAULT_TRY_ASSIGN(const auto stored, txn.get(hidden(txn, kSettings), kSettings));
+  Settings settings;
+  if (!stored) return settings;
+  Decoder from(stored->value.reveal(), kFormat);
+  settings.versions_max = from.number();
+  settings.cas_required = from.flag();
+  settings.metadata_cas_required = from.flag();
+  settings.delete_after = Seconds(from.integer());
+  if (!from.whole()) return damaged("the settings of a kv mount are damaged");
+  return settings;
+}
+
+Status save_settings(WriteTxn& txn, const Settings& settings) {
+  Encoder to(kFormat);
+  to.number(settings.versions_max);
+  to.flag(settings.cas_required).flag(settings.metadata_cas_required);
+  to.number(settings.delete_after.count());
+  return txn.put(hidden(txn, kSettings), kSettings, to.bytes());
+}
+
+Result<SecretBytes> load_data(ReadTxn& txn, std::string_view path, std::uint64_t number) {
+  const std::string name = data_name(path, number);
+  VAULT_TRY_ASSIGN(const auto stored, txn.get(hidden(txn, name), name));
+  if (!stored) return damaged("the data of a kv version is missing");
+  const ByteView bytes = stored->value.reveal();
+  if (bytes.empty() || bytes[0] != kFormat) return damaged("the data of a kv version is damaged");
+  return SecretBytes(bytes.subspan(1));
+}
+
+Status save_data(WriteTxn& txn, std::string_view path, std::uint64_t number,
+                 std::string_view json) {
+  const std::string name = data_name(path, number);
+  SecretBytes stored;
+  stored.reserve(1 + json.size());
+  stored.append(ByteView(&kFormat, 1));
+  stored.append(as_bytes(json));
+  return txn.put(hidden(txn, name), name, stored.reveal());
+}
+
+Status erase_data(WriteTxn& txn, std::string_view path, std::uint64_t number) {
+  return txn.erase(hidden(txn, data_name(path, number)));
+}
+
+std::string deletion_time(const Version& version) {
+  return version.deleted ? rfc3339(*version.deleted) : std::string();
+}
+
+std::string describe(const Key& key, std::uint64_t number) {
+  const Version& version = *key.version(number);
+  return fmt::format(
+      R"({{"created_time":"{}","custom_metadata":{},"deletion_time":"{}","destroyed":{},"version":{}}})",
+      rfc3339(version.created), key.custom_metadata.empty() ? "null" : key.custom_metadata,
+      deletion_time(version), version.destroyed, number);
+}
+
+std::string go_duration(Seconds duration) {
+  const std::int64_t seconds = duration.count();
+  if (seconds < 0) return "-" + go_duration(-duration);
+  if (seconds < 60) return fmt::format("{}s", seconds);
+  if (seconds < 3600) return fmt::format("{}m{}s", seconds / 60, seconds % 60);
+  return fmt::format("{}h{}m{}s", seconds / 3600, seconds / 60 % 60, seconds % 60);
+}
+
+bool is_mentioned(const Call& call, std::string_view field) {
+  return call.request.body.is_object() && call.request.body.find(field) != nullptr;
+}
+
+std::optional<std::int64_t> whole_number(const Json& value) {
+  if (value.is_null()) return 0;
+  if (value.is_bool()) return value.boolean() ? 1 : 0;
+  if (value.is_number()) return value.integer();
+  const std::string& text = value.text();
+  std::int64_t number = 0;
+  const auto end = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (!value.is_string() || end.ec != std::errc() || end.ptr != text.data() + text.size())
+    return std::nullopt;
+  return number;
+}
+
+Status check_writable(std::string_view path) {
+  if (path.empty()) return failure(Code::invalid, "missing path");
+  if (path.back() == '/') return failure(Code::invalid, "cannot write to a path ending in '/'");
+  return {};
+}
+
+Result<std::uint64_t> versions_max_of(const Call& call) {
+  const std::int64_t asked = call.fields.integer("max_versions");
+  if (asked < 0 || asked > static_cast<std::int64_t>(kVersionsMax))
+    return failure(Code::invalid,
+                   fmt::format("max_versions must be 0 (the default) to {}", kVersionsMax));
+  return static_cast<std::uint64_t>(asked);
+}
+
+Seconds clamped(Seconds duration) {
+  return std::min(duration, std::chrono::duration_cast<Seconds>(Nanos::max()));
+}
+
+Response absent() { return Response::refused(404, ""); }
+
+Response absent_unsaid() {
+  Response response;
+  response.status = 404;
+  response.form = Response::Form::raw;
+  return response;
+}
+
+Response not_at_the_root() {
+  Response response;
+  response.status = 404;
+  response.warnings = {"Non-listing operations on the root of a K/V v2 mount are not supported."};
+  return response;
+}
+
+}  // namespace leasehold::engine::kv_v2
