@@ -9,6 +9,8 @@ namespace leasehold::cli {
 
 std::span<const Command> data_commands();
 std::span<const Command> kv_commands();
+std::span<const Command> kv_write_commands();
+std::span<const Command> kv_metadata_commands();
 std::span<const Command> login_commands();
 std::span<const Command> status_commands();
 std::span<const Command> init_commands();

@@ -204,7 +204,7 @@ TEST_CASE("output: kv get of version 2 shows path, metadata and data") {
   const auto outcome = program.run({"kv", "get", "secret/app"});
   CHECK(outcome.code == 0);
   CHECK(outcome.out ==
-        "== Secret Path ==\n"
+        "= Secret Path =\n"
         "secret/data/app\n"
         "\n"
         "======= Metadata =======\n"

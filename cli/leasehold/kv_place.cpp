@@ -1,0 +1,81 @@
+#include "cli/leasehold/kv_place.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace leasehold::cli {
+namespace {
+
+std::string ruled(std::string_view title, std::size_t width) {
+  std::size_t signs = width > title.size() + 2 ? width - title.size() - 2 : 4;
+  signs += signs % 2;
+  const std::string half(signs / 2, '=');
+  return fmt::format("{} {} {}\n", half, title, half);
+}
+
+}  // namespace
+
+std::string Place::path(std::string_view part) const {
+  std::string path = mount;
+  if (is_versioned) path += fmt::format("/{}", part);
+  return name.empty() ? path : path + "/" + name;
+}
+
+Located locate(Session& session) {
+  const std::string given = trim_slashes(session.args().positional(0));
+  const std::string mount = trim_slashes(session.args().text("mount"));
+  const std::string path = mount.empty() ? given : mount + (given.empty() ? "" : "/" + given);
+  const auto answer = session.send({"GET", "sys/internal/ui/mounts/" + path});
+  Place place;
+  if (answer.ok() && answer->status == 404) {  // a server that does not say: version 1
+    const auto slash = path.find('/');
+    place.mount = mount.empty() ? path.substr(0, slash) : mount;
+    place.name = mount.empty() && slash != std::string::npos ? path.substr(slash + 1) : given;
+    return {place};
+  }
+  if (!is_good(answer) || answer->data() == nullptr)
+    return {place, session.refused(fmt::format("Error making API request for {}", path), answer)};
+  place.mount = trim_slashes(answer->data()->string_at("path"));
+  place.name = path.size() > place.mount.size() ? path.substr(place.mount.size() + 1) : "";
+  const Json* options = answer->data()->find("options");
+  const Json* version = options == nullptr ? nullptr : options->find("version");
+  place.is_versioned = version != nullptr && plain(*version) == "2";
+  return {place};
+}
+
+Located locate_versioned(Session& session, std::string_view what) {
+  Located located = locate(session);
+  if (located.code < 0 && !located.place.is_versioned)
+    located.code = session.misused(fmt::format("{} needs a kv engine of version 2", what));
+  return located;
+}
+
+std::string path_header(std::string_view title, std::string_view path) {
+  return fmt::format("{}{}\n", ruled(title, path.size()), path);
+}
+
+std::string section(std::string_view title, const Json& object) {
+  std::vector<Row> rows = {{"Key", "Value"}};
+  std::size_t widest = 0;
+  for (const auto& member : object.members()) {
+    rows.push_back({member.first, plain(member.second)});
+    widest = std::max(widest, member.first.size());
+  }
+  return ruled(title, widest + 4 + 5) + table(rows);
+}
+
+int no_value(const Session& session, std::string_view path) {
+  session.note(fmt::format("No value found at {}", path));
+  return kRemoteError;
+}
+
+int show_written(const Session& session, const Answer& answer, std::string_view path) {
+  if (session.format() != Format::table || session.args().has("field") || answer.data() == nullptr)
+    return show(session, answer);
+  show_warnings(session, answer.json);
+  session.print(path_header("Secret Path", path) + "\n" + section("Metadata", *answer.data()));
+  return kSuccess;
+}
+
+}  // namespace leasehold::cli
