@@ -83,6 +83,48 @@ class Data(Cli):
         self.ok("kv", "delete", "secret/kv")
         self.fails(2, "No value found at secret/kv", "kv", "get", "secret/kv")
 
+    def test_kv_commands_on_an_engine_with_versions(self):
+        self.ok("secrets", "enable", "-path=two", "-version=2", "kv")
+        made = self.ok("kv", "put", "-cas=0", "two/app", "user=bob", "pass=x")
+        self.assertIn("== Secret Path ==\ntwo/data/app\n\n======= Metadata =======\n", made)
+        self.fails(2, "did not match the current version", "kv", "put", "-cas=0", "two/app", "a=b")
+        table = self.ok("kv", "get", "two/app")
+        self.assertIn(
+            "\n==== Data ====\nKey     Value\n---     -----\npass    x\nuser    bob\n", table
+        )
+        self.ok("kv", "patch", "-remove-data=pass", "two/app", "user=eve", "new=1")
+        self.assertEqual(
+            self.ok_json("kv", "get", "two/app")["data"]["data"], {"user": "eve", "new": "1"}
+        )
+        self.assertEqual(self.ok("kv", "get", "-version=1", "-field=user", "two/app"), "bob")
+        self.assertEqual(self.ok("kv", "get", "-mount=two", "-field=user", "app"), "eve")
+
+        self.ok("kv", "delete", "two/app")
+        deleted = self.fails(2, "", "kv", "get", "two/app")
+        self.assertRegex(deleted.stdout, r"deletion_time +\d{4}-")
+        self.assertNotIn("= Data =", deleted.stdout)
+        self.ok("kv", "rollback", "-version=1", "two/app")
+        self.assertEqual(self.ok("kv", "get", "-field=pass", "two/app"), "x")
+        self.ok("kv", "undelete", "-versions=2", "two/app")
+        self.assertEqual(self.ok("kv", "get", "-version=2", "-field=new", "two/app"), "1")
+        self.ok("kv", "destroy", "-versions=2", "two/app")
+        self.assertRegex(
+            self.fails(2, "", "kv", "get", "-version=2", "two/app").stdout, r"destroyed +true"
+        )
+
+        self.ok("kv", "metadata", "put", "-max-versions=5", "-custom-metadata=owner=web", "two/app")
+        self.ok("kv", "metadata", "patch", "-custom-metadata=team=a", "two/app")
+        about = json.loads(self.ok("kv", "metadata", "get", "-format=json", "two/app"))["data"]
+        self.assertEqual(
+            (about["max_versions"], about["custom_metadata"], about["current_version"]),
+            (5, {"owner": "web", "team": "a"}, 3),
+        )
+        self.assertIn("====== Version 2 ======", self.ok("kv", "metadata", "get", "two/app"))
+        self.assertEqual(self.ok_json("kv", "list", "two"), ["app"])
+        self.assertIn("'leasehold kv get'", self.vault.cli("read", "two/app").stderr)
+        self.ok("kv", "metadata", "delete", "two/app")
+        self.fails(2, "No value found at two/data/app", "kv", "get", "two/app")
+
     def test_mistakes(self):
         self.fails(1, "reed", "reed", "secret/a")
         self.fails(1, "read", "read")
@@ -281,9 +323,9 @@ class Operator(unittest.TestCase):
             )
         try:
             wait_until("dev mode answers", lambda: vault.cli("status").returncode == 0)
-            run = vault.cli("write", "secret/a", "k=v")
+            run = vault.cli("kv", "put", "secret/a", "k=v")
             self.assertEqual(run.returncode, 0, run.stderr)
-            self.assertEqual(vault.read("secret/a"), {"k": "v"})
+            self.assertEqual(vault.read("secret/data/a")["data"], {"k": "v"})
             self.assertEqual(vault.stop(), 0)
         finally:
             vault.stop()

@@ -1,5 +1,6 @@
 """hvac, the Python client, as published: what an application and an operator's script do with it."""
 
+import json
 import unittest
 
 import hvac
@@ -39,6 +40,48 @@ class Hvac(unittest.TestCase):
         kv.delete_secret("app/db", mount_point="secret")
         with self.assertRaises(hvac.exceptions.InvalidPath):
             kv.read_secret("app/db", mount_point="secret")
+
+    def test_kv_version_2(self):
+        self.client.sys.enable_secrets_engine("kv", path="two", options={"version": "2"})
+        kv, at = self.client.secrets.kv.v2, {"mount_point": "two"}
+        kv.configure(max_versions=7, **at)
+        self.assertEqual(kv.read_configuration(**at)["data"]["max_versions"], 7)
+        made = kv.create_or_update_secret("app/db", {"user": "a", "pass": "b"}, cas=0, **at)
+        self.assertEqual(made["data"]["version"], 1)
+        with self.assertRaisesRegex(hvac.exceptions.InvalidRequest, "did not match the current"):
+            kv.create_or_update_secret("app/db", {"user": "c"}, cas=0, **at)
+        kv.patch("app/db", {"user": "c"}, **at)
+
+        def read(version=None):
+            return kv.read_secret_version(
+                "app/db", version=version, raise_on_deleted_version=True, **at
+            )["data"]["data"]
+
+        self.assertEqual(read(), {"user": "c", "pass": "b"})
+        self.assertEqual(read(1), {"user": "a", "pass": "b"})
+        self.assertEqual(kv.list_secrets("app", **at)["data"]["keys"], ["db"])
+
+        self.assertEqual(kv.delete_latest_version_of_secret("app/db", **at).status_code, 204)
+        with self.assertRaises(hvac.exceptions.InvalidPath) as deleted:
+            read()
+        told = json.loads(deleted.exception.text)["data"]
+        self.assertIsNone(told["data"])
+        self.assertNotEqual(told["metadata"]["deletion_time"], "")
+        kv.undelete_secret_versions("app/db", [2], **at)
+        self.assertEqual(read(), {"user": "c", "pass": "b"})
+        kv.delete_secret_versions("app/db", [1], **at)
+        kv.destroy_secret_versions("app/db", [2], **at)
+        with self.assertRaises(hvac.exceptions.InvalidPath):
+            read()
+
+        kv.update_metadata("app/db", max_versions=3, custom_metadata={"owner": "web"}, **at)
+        about = kv.read_secret_metadata("app/db", **at)["data"]
+        self.assertEqual((about["max_versions"], about["custom_metadata"]), (3, {"owner": "web"}))
+        self.assertTrue(about["versions"]["2"]["destroyed"])
+        kv.delete_metadata_and_all_versions("app/db", **at)
+        with self.assertRaises(hvac.exceptions.InvalidPath):
+            kv.read_secret_metadata("app/db", **at)
+        self.client.sys.disable_secrets_engine("two")
 
     def test_plain_read_write_list_delete(self):
         self.client.write("secret/http://test.com", key="value")

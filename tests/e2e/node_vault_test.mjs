@@ -24,6 +24,14 @@ assert.deepEqual((await root.list("secret/app")).data.keys, ["one"]);
 await root.delete("secret/app/one");
 await refused(root.read("secret/app/one"), 404);
 
+await root.mount({ mount_point: "two", type: "kv", options: { version: "2" } });
+assert.equal((await root.write("two/data/app", { data: { user: "a" }, options: { cas: 0 } })).data.version, 1);
+assert.deepEqual((await root.read("two/data/app")).data.data, { user: "a" });
+assert.deepEqual((await root.list("two/metadata")).data.keys, ["app"]);
+await root.delete("two/data/app");
+await refused(root.read("two/data/app"), 404);
+await root.unmount({ mount_point: "two" });
+
 await root.addPolicy({ name: "app", rules: 'path "secret/app/*" { capabilities = ["read"] }' });
 assert.ok((await root.policies()).policies.includes("app"));
 await root.write("secret/app/two", { k: "v" });

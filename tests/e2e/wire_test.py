@@ -3,7 +3,7 @@
 import re
 import unittest
 
-from vaultproc import Postgres, Vault, random_text, wait_until
+from vaultproc import Postgres, Vault, in_threads, random_text, wait_until
 
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 RFC3339 = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"
@@ -159,6 +159,108 @@ class KeyValue(Wire):
 
     def test_delete_is_204_also_when_nothing_is_there(self):
         self.assertEqual(self.vault.call("DELETE", "secret/" + random_text()).status, 204)
+
+
+class KeyValueVersions(Wire):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.vault.write("sys/mounts/two", {"type": "kv-v2"})
+
+    def put(self, name, data, **options):
+        body = {"data": data, "options": options}
+        return self.vault.call("POST", f"two/data/{name}", body)
+
+    def test_a_deleted_version_is_404_with_its_envelope(self):
+        name = random_text()
+        self.put(name, {"k": "v"})
+        self.assertEqual(self.vault.call("DELETE", f"two/data/{name}").status, 204)
+        answer = self.vault.call("GET", f"two/data/{name}")
+        self.assertEqual(answer.status, 404)
+        self.assertEqual(list(answer.json), ENVELOPE)
+        self.assertIsNone(answer.data["data"])
+        self.assertNotEqual(answer.data["metadata"]["deletion_time"], "")
+
+    def test_of_many_writers_with_one_cas_one_wins(self):
+        name = random_text()
+        statuses = in_threads(8, lambda i: self.put(name, {"by": i}, cas=0).status)
+        self.assertEqual(sorted(statuses), [200] + [400] * 7)
+        versions = in_threads(8, lambda i: self.put(name, {"by": i}).data["version"])
+        self.assertEqual(sorted(versions), list(range(2, 10)))
+
+    def test_a_patch_is_a_merge_patch(self):
+        name = random_text()
+        self.put(name, {"a": 1, "b": 2})
+        merge = {"Content-Type": "application/merge-patch+json"}
+        patch = {"data": {"a": None, "c": 3}}
+        self.assertEqual(self.vault.call("PATCH", f"two/data/{name}", patch).status, 415)
+        self.vault.must("PATCH", f"two/data/{name}", patch, headers=merge)
+        self.assertEqual(self.vault.read(f"two/data/{name}")["data"], {"b": 2, "c": 3})
+        absent = self.vault.call("PATCH", f"two/data/{random_text()}", patch, headers=merge)
+        self.assertEqual((absent.status, absent.body), (404, b""))
+
+    def test_a_policy_tells_creating_updating_and_patching_apart(self):
+        merge = {"Content-Type": "application/merge-patch+json"}
+        for capability, allowed in (
+            ("create", [200, 403, 403, 403]),
+            ("update", [403, 200, 403, 403]),
+            ("patch", [403, 403, 200, 403]),
+            ("delete", [403, 403, 403, 204]),
+        ):
+            folder = random_text()
+            self.put(f"{folder}/old", {"k": "v"})
+            token = self.vault.new_token(
+                f'path "two/data/{folder}/*" {{ capabilities = ["{capability}"] }}'
+            )
+            old, new = f"two/data/{folder}/old", f"two/data/{folder}/new"
+            body = {"data": {"k": "w"}}
+            with self.subTest(capability):
+                self.assertEqual(
+                    [
+                        self.vault.call("POST", new, body, token=token).status,
+                        self.vault.call("PUT", old, body, token=token).status,
+                        self.vault.call("PATCH", old, body, token=token, headers=merge).status,
+                        self.vault.call("DELETE", old, token=token).status,
+                    ],
+                    allowed,
+                )
+
+    def test_a_mount_keeps_its_version(self):
+        path = random_text()
+        self.vault.write(f"sys/mounts/{path}", {"type": "kv"})
+        self.refuses(
+            400,
+            "a mount keeps its version",
+            self.vault.call("POST", f"sys/mounts/{path}/tune", {"options": {"version": "2"}}),
+        )
+        self.assertEqual(
+            self.vault.read("sys/internal/ui/mounts/two/any")["options"], {"version": "2"}
+        )
+        self.assertEqual(
+            self.vault.call(
+                "POST", "sys/mounts/three", {"type": "kv", "options": {"version": "3"}}
+            ).status,
+            400,
+        )
+
+    def test_a_path_of_version_1_says_where_secrets_are(self):
+        answer = self.vault.call("GET", "two/app")
+        self.assertEqual(answer.status, 404)
+        self.assertIn("'leasehold kv get'", answer.json["warnings"][0])
+
+    def test_versions_survive_a_restart_and_a_mount_takes_them_along(self):
+        name = random_text()
+        for number in range(3):
+            self.put(name, {"n": number})
+        self.vault.restart()
+        self.vault.unseal()
+        self.assertEqual(self.vault.read(f"two/data/{name}?version=2")["data"], {"n": 1})
+        path = random_text()
+        self.vault.write(f"sys/mounts/{path}", {"type": "kv-v2"})
+        self.vault.write(f"{path}/data/a", {"data": {"k": "v"}})
+        self.vault.must("DELETE", f"sys/mounts/{path}")
+        self.vault.write(f"sys/mounts/{path}", {"type": "kv-v2"})
+        self.refuses(404, None, self.vault.call("GET", f"{path}/data/a"))
 
 
 class Tokens(Wire):
