@@ -55,8 +55,12 @@ Status save_key(core::WriteTxn& txn, std::string_view path, const Key& key);
 Result<Settings> load_settings(core::ReadTxn& txn);
 Status save_settings(core::WriteTxn& txn, const Settings& settings);
 
-// The secret of one version, as JSON text.
-Result<SecretBytes> load_data(core::ReadTxn& txn, std::string_view path, std::uint64_t number);
+// The secret of one version.
+struct Data {
+  SecretBytes stored;
+  ByteView json() const { return stored.reveal().subspan(1); }
+};
+Result<Data> load_data(core::ReadTxn& txn, std::string_view path, std::uint64_t number);
 Status save_data(core::WriteTxn& txn, std::string_view path, std::uint64_t number,
                  std::string_view json);
 Status erase_data(core::WriteTxn& txn, std::string_view path, std::uint64_t number);

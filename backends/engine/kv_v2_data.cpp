@@ -41,15 +41,14 @@ Result<Response> read(Call& call, ReadTxn& txn) {
   const std::uint64_t number = asked_version(call, *key);
   const Version* version = key->version(number);
   if (version == nullptr) return absent();
-  const bool is_gone = version->is_gone(call.now);
-  SecretBytes data("null");
-  if (!is_gone) {
-    VAULT_TRY_ASSIGN(data, load_data(txn, path, number));
+  const std::string about = describe(*key, number);
+  if (version->is_gone(call.now)) {
+    Response response = spliced(R"({"data":)", as_bytes("null"), R"(,"metadata":)", about);
+    response.status = 404;
+    return response;
   }
-  Response response =
-      spliced(R"({"data":)", data.reveal(), R"(,"metadata":)", describe(*key, number));
-  if (is_gone) response.status = 404;
-  return response;
+  VAULT_TRY_ASSIGN(const Data data, load_data(txn, path, number));
+  return spliced(R"({"data":)", data.json(), R"(,"metadata":)", about);
 }
 
 Status check_cas(const Call& call, const Settings& settings, const Key& key) {
@@ -149,8 +148,8 @@ Result<Response> patch(Call& call, WriteTxn& txn) {
     response.status = 404;
     return response;
   }
-  VAULT_TRY_ASSIGN(const SecretBytes before, load_data(txn, path, key->current));
-  VAULT_TRY_ASSIGN(const Json data, parse_json(as_text(before.reveal())));
+  VAULT_TRY_ASSIGN(const Data before, load_data(txn, path, key->current));
+  VAULT_TRY_ASSIGN(const Json data, parse_json(as_text(before.json())));
   return add_version(call, txn, path, settings, *key, merged(data, changes));
 }
 
@@ -190,8 +189,8 @@ Result<Response> read_subkeys(Call& call, ReadTxn& txn) {
   std::string names = "null";
   const bool is_gone = version->is_gone(call.now);
   if (!is_gone) {
-    VAULT_TRY_ASSIGN(const SecretBytes text, load_data(txn, path, number));
-    VAULT_TRY_ASSIGN(const Json data, parse_json(as_text(text.reveal())));
+    VAULT_TRY_ASSIGN(const Data stored, load_data(txn, path, number));
+    VAULT_TRY_ASSIGN(const Json data, parse_json(as_text(stored.json())));
     if (data.is_object()) names = names_of(data, call.fields.integer("depth")).dump();
   }
   Response response =

@@ -118,13 +118,13 @@ Status save_settings(WriteTxn& txn, const Settings& settings) {
   return txn.put(hidden(txn, kSettings), kSettings, to.bytes());
 }
 
-Result<SecretBytes> load_data(ReadTxn& txn, std::string_view path, std::uint64_t number) {
+Result<Data> load_data(ReadTxn& txn, std::string_view path, std::uint64_t number) {
   const std::string name = data_name(path, number);
-  VAULT_TRY_ASSIGN(const auto stored, txn.get(hidden(txn, name), name));
+  VAULT_TRY_ASSIGN(auto stored, txn.get(hidden(txn, name), name));
   if (!stored) return damaged("the data of a kv version is missing");
   const ByteView bytes = stored->value.reveal();
   if (bytes.empty() || bytes[0] != kFormat) return damaged("the data of a kv version is damaged");
-  return SecretBytes(bytes.subspan(1));
+  return Data{std::move(stored->value)};
 }
 
 Status save_data(WriteTxn& txn, std::string_view path, std::uint64_t number,
