@@ -239,7 +239,7 @@ TEST_CASE("class 27 comparing secrets: one comparison, and it looks at every byt
   }
   CHECK(equal_constant_time(a, a));
   CHECK_FALSE(equal_constant_time(a, Bytes(31, 1)));
-  const std::filesystem::path root = std::filesystem::path(__FILE__).parent_path() / "../..";
+  const std::filesystem::path root = LEASEHOLD_SOURCES;
   REQUIRE(std::filesystem::exists(root / "vault/base/bytes.cpp"));
   for (const char* folder : {"vault", "backends", "api"})
     for (const auto& entry : std::filesystem::recursive_directory_iterator(root / folder)) {

@@ -20,11 +20,7 @@ bool contains(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
 }
 
-// Beside the sources, wherever the test runs.
-std::string sample_path() {
-  const std::string here = __FILE__;
-  return here.substr(0, here.rfind("/tests/")) + "/config/sample.hcl";
-}
+std::string sample_path() { return LEASEHOLD_SOURCES "/config/sample.hcl"; }
 
 }  // namespace
 
