@@ -202,6 +202,80 @@ TEST_CASE("leases: a lease revoked while it is being issued is never handed out"
   CHECK(vault.ends_clean());
 }
 
+namespace {
+
+// A vault that does something at the last moment before an effect has done its work outside.
+struct LateVault : LeasingVault {
+  LateVault() {
+    policy("roles", R"(path "test/*" { capabilities = ["create", "read", "update"] })");
+    token_text = token(R"({"policies":["roles"],"ttl":"1h"})");
+  }
+  // The answer to `path`, when `meanwhile` happens while the target is inside `step`.
+  template <class Meanwhile>
+  Answer during(const std::string& step, const std::string& method, const std::string& path,
+                Meanwhile meanwhile) {
+    server()->hang(step);
+    const auto waiting = begin(method, path, token_text, method == "GET" ? "" : R"({"ttl":"1h"})");
+    REQUIRE(eventually([&] { return server()->inside(step) == 1; }));
+    meanwhile();
+    server()->release(step);
+    return wait(waiting);
+  }
+  void revoke_token() {
+    REQUIRE(post("auth/token/revoke", root(), body("token", token_text)).status() == 204);
+  }
+  std::string token_text;
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(LateVault, "leases: what a revoked token had tried is not saved") {
+  SUBCASE("a check") {
+    const Answer answer = during("ping", "POST", "test/checked/late", [&] { revoke_token(); });
+    CHECK(answer.status() == 403);
+    CHECK(answer.error() == "permission denied");
+  }
+  SUBCASE("a probe") {
+    CHECK(during("create", "POST", "test/tried/late", [&] { revoke_token(); }).status() >= 400);
+  }
+  CHECK(get("test/creds/late", root()).error() == "unknown role: late");
+  CHECK(ends_clean());
+}
+
+TEST_CASE_FIXTURE(LateVault, "leases: what a policy forbids meanwhile is not saved") {
+  const auto forbid = [&] { policy("roles", R"(path "test/*" { capabilities = ["deny"] })"); };
+  SUBCASE("a check") { CHECK(during("ping", "POST", "test/checked/late", forbid).status() == 403); }
+  SUBCASE("a probe") { CHECK(during("create", "POST", "test/tried/late", forbid).status() == 403); }
+  SUBCASE("a credential") {
+    const Answer answer = during("create", "GET", "test/creds/ro", forbid);
+    CHECK(answer.status() == 403);
+    CHECK(answer.data().is_null());
+  }
+  CHECK(get("test/creds/late", root()).error() == "unknown role: late");
+  CHECK(ends_clean());
+}
+
+TEST_CASE_FIXTURE(LateVault, "leases: what changes meanwhile and allows it is no hindrance") {
+  const auto change = [&] {
+    policy("other", R"(path "x" { capabilities = ["read"] })");
+    REQUIRE(post("auth/token/renew-self", token_text).status() == 200);
+  };
+  CHECK(during("ping", "POST", "test/checked/a", change).status() == 204);
+  CHECK(during("create", "POST", "test/tried/b", change).status() == 204);
+  CHECK(during("create", "GET", "test/creds/a", change).status() == 200);
+  CHECK(get("test/creds/b", root()).status() == 200);
+}
+
+TEST_CASE_FIXTURE(LateVault, "leases: nothing is saved in a mount that is disabled meanwhile") {
+  const Answer answer = during("ping", "POST", "test/checked/late", [&] {
+    REQUIRE(remove("sys/mounts/test", root()).status() == 204);
+    REQUIRE(post("sys/mounts/test", root(), R"({"type":"test"})").status() == 204);
+  });
+  CHECK(answer.status() == 503);
+  CHECK(get("test/creds/late", root()).error() == "unknown role: late");
+  CHECK(ends_clean());
+}
+
 TEST_CASE("leases: a client that hung up does not keep a credential alive") {
   LeasingVault vault;
   vault.server()->hang("create");

@@ -134,6 +134,22 @@ void TestEngine::add_roles() {
   };
   probe.settle = [](Call& call, WriteTxn& txn, const Intent&) { return store_role(call, txn); };
   routes_.push_back(route("tried/:name", fields, {{Operation::update, probe, Place::inline_}}));
+
+  core::Effect check;
+  check.plan = [](Call&, ReadTxn&) -> Result<Intent> {
+    Intent intent;
+    intent.kind = Intent::Kind::check;
+    return intent;
+  };
+  check.candidate = [this](Call& call, ReadTxn&) {
+    return Result<std::unique_ptr<target::Target>>(
+        make_account_target(servers_[call.fields.text("target")]));
+  };
+  check.settle = [](Call& call, WriteTxn& txn, const Intent&) { return store_role(call, txn); };
+  check.explain = [](const Error& error) {
+    return failure(Code::invalid, "the target: " + error.message, error.detail);
+  };
+  routes_.push_back(route("checked/:name", fields, {{Operation::update, check, Place::inline_}}));
 }
 
 void TestEngine::add_notes() {

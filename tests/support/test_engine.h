@@ -4,6 +4,7 @@
 //
 //   roles/:name    {target, ttl, max_ttl, renewable}     creds/:name   issues under a lease
 //   tried/:name    the same as roles, after a probe       notes/:path*  read, write, list, delete
+//   checked/:name  the same, after looking at the target
 //   counters/:name adds one to a record that it read      open/:name    unauthenticated
 //   slow           on a worker                            broken        fails with a detail
 

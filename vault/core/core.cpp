@@ -25,11 +25,14 @@ Detached Core::handle(Request request, Exchange& asker) {
     status = admit_again(flight);
   }
   latch.release();
-  const Status outcome = status;
+  Status outcome = status;
   while (flight.effect != nullptr && flight.intent && !flight.settled) {
     status = settle_effect(flight, outcome);  // ACTIVE, or REVOKING after a failure
     const Status recorded = co_await committed(flight);
-    if (recorded.is(Code::conflict)) flight.settled = false;
+    if (recorded.is(Code::conflict)) {
+      flight.settled = false;
+      if (outcome.ok()) outcome = still_allowed(flight);
+    }
     if (!recorded.ok()) status = recorded;
   }
   if (status.ok()) status = co_await revoked(flight);  // what it revoked is gone when it answers
@@ -131,6 +134,25 @@ Status Core::admit_again(InFlight& flight) {
   return identify(flight, txn);
 }
 
+// After a conflict of what an effect writes at its end: who asks and what they may is looked at
+// again, in the newest state; what the target did stands.
+Status Core::still_allowed(InFlight& flight) {
+  flight.not_allowed_any_more = true;
+  VAULT_TRY_ASSIGN(auto held, flight.live->snapshots.take());
+  ReadTxn txn(*held, flight.live->barrier, barrier::kCoreSpace);
+  VAULT_TRY_ASSIGN(auto compiled, flight.live->registry.at(txn));
+  const Mount* mount = compiled->mounts.find(flight.request.path);
+  if (mount == nullptr || mount->info.space != flight.mount->info.space)
+    return failure(Code::unavailable, "the mount was changed while the request ran: try again");
+  flight.compiled = std::move(compiled);
+  flight.mount = mount;
+  VAULT_TRY(identify(flight, txn));
+  ReadTxn scoped = txn.in(mount->info.space);
+  VAULT_TRY(authorize(flight, scoped));
+  flight.not_allowed_any_more = false;
+  return {};
+}
+
 Status Core::run(InFlight& flight) {
   if (flight.sealed_route == nullptr) return run_live(flight);
   flight.answer = lifecycle_.answer(*flight.sealed_route, flight.request);
@@ -210,20 +232,13 @@ Status Core::dispatch(InFlight& flight, storage::Snapshot& snapshot) {
     return failure(Code::invalid, "response wrapping is not supported by this version");
   VAULT_TRY_ASSIGN(flight.fields, fields_of(*flight.route, request.operation, flight.captures,
                                             request.body, flight.warnings));
-  guard_authority(flight);
   if (const auto* read = std::get_if<ReadHandler>(&flight.action->handler))
     return run_read(flight, *read, snapshot);
+  guard_authority(flight);
   if (const auto* write = std::get_if<WriteHandler>(&flight.action->handler))
     return run_write(flight, *write, snapshot);
   flight.effect = &std::get<Effect>(flight.action->handler);
   return plan_effect(flight, snapshot);
-}
-
-// What was authorised before a revocation cannot land after it.
-void Core::guard_authority(InFlight& flight) {
-  if (std::holds_alternative<ReadHandler>(flight.action->handler)) return;
-  for (const auto& link : flight.chain) flight.batch.storage.guard(link.first.view(), link.second);
-  flight.batch.storage.guard(Registry::generation_key().view(), flight.compiled->generation);
 }
 
 Status Core::run_read(InFlight& flight, const ReadHandler& handler, storage::Snapshot& snapshot) {
@@ -272,7 +287,8 @@ void Core::conclude(InFlight& flight, const Status& status) {
   if (!status.ok()) {
     const Error& why = status.error();
     Error shown = why;
-    if (flight.effect != nullptr && flight.effect->explain) shown = flight.effect->explain(why);
+    if (flight.effect != nullptr && flight.effect->explain && !flight.not_allowed_any_more)
+      shown = flight.effect->explain(why);
     if (!why.detail.empty() && why.code == Code::internal)
       environment_.log.error("request {} on {}: {}", flight.id, flight.request.path, why.detail);
     flight.answer = error_response(shown);

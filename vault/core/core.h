@@ -24,6 +24,7 @@ class Core {
   Status route(InFlight& flight);
   Status identify(InFlight& flight, ReadTxn& txn);
   Status admit_again(InFlight& flight);
+  Status still_allowed(InFlight& flight);
   Status run(InFlight& flight);
   Status run_live(InFlight& flight);
   Status authorize(InFlight& flight, ReadTxn& txn);
@@ -31,7 +32,6 @@ class Core {
   Status run_read(InFlight& flight, const ReadHandler& handler, storage::Snapshot& snapshot);
   Status run_write(InFlight& flight, const WriteHandler& handler, storage::Snapshot& snapshot);
   Status try_candidate(InFlight& flight);
-  void guard_authority(InFlight& flight);
   void conclude(InFlight& flight, const Status& status);
   Response answer_of(InFlight& flight, const Status& on_record);
 

@@ -165,6 +165,11 @@ Status revoked::await_resume() {
                  late_ ? std::string() : result.error().detail);
 }
 
+void guard_authority(InFlight& flight) {
+  for (const auto& link : flight.chain) flight.batch.storage.guard(link.first.view(), link.second);
+  flight.batch.storage.guard(Registry::generation_key().view(), flight.compiled->generation);
+}
+
 Status plan_effect(InFlight& flight, storage::Snapshot& snapshot) {
   Unsealed& live = *flight.live;
   ReadTxn txn(snapshot, live.barrier, flight.mount->info.space);
@@ -266,6 +271,7 @@ Status settle_lease(InFlight& flight, WriteTxn& core, const Status& outcome) {
 }
 
 Status settle_success(InFlight& flight, storage::Snapshot& snapshot) {
+  guard_authority(flight);
   WriteTxn txn(snapshot, flight.live->barrier, flight.mount->info.space, flight.batch);
   Call call = call_of(flight);
   VAULT_TRY_ASSIGN(flight.answer, flight.effect->settle(call, txn, *flight.intent));

@@ -32,6 +32,9 @@ struct EffectJob : target::Job, Waiter {
 
 std::shared_ptr<EffectJob> make_job(InFlight& flight);
 
+// What was authorised before a revocation cannot land after it: guards on the caller's tokens, the
+// mounts and the policies, as `flight` was judged by them.
+void guard_authority(InFlight& flight);
 // What run() does for an action that is an Effect: plans it and builds its PENDING batch.
 Status plan_effect(InFlight& flight, storage::Snapshot& snapshot);
 // After the target has answered: ACTIVE and the engine's answer, or REVOKING.

@@ -60,6 +60,7 @@ struct InFlight {
   std::shared_ptr<target::Lane> lane;
   bool pending_recorded = false;  // PENDING is durable: it must be settled
   bool settled = false;
+  bool not_allowed_any_more = false;  // found while settling: no error of the target's
 
   // revocations the answer waits for
   std::vector<barrier::OrderedId> awaited;
