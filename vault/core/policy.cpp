@@ -237,13 +237,21 @@ bool lies_below(const PathRule& rule, std::string_view folder) {
 
 Acl::Acl(std::vector<const Policy*> policies, bool root, WallTime now,
          std::shared_ptr<const void> keeper)
-    : policies_(std::move(policies)), root_(root), now_(now), keeper_(std::move(keeper)) {}
+    : policies_(std::move(policies)), root_(root), now_(now), keeper_(std::move(keeper)) {
+  for (const Policy* policy : policies_)
+    if (policy->unreadable) unreadable_ = policy;
+}
 
 Decision Acl::decide(Operation operation, std::string_view path, const Json& body, bool needs_sudo,
                      const std::optional<Seconds>& wrap_ttl) const {
   Decision decision;
   decision.allowed = decision.sudo = root_;
   if (root_) return decision;
+  if (unreadable_ != nullptr) {
+    decision.policy = unreadable_;
+    decision.reason = "unreadable policy";
+    return decision;
+  }
   if (operation == Operation::help) {
     decision.allowed = true;
     return decision;
@@ -267,11 +275,13 @@ Decision Acl::decide(Operation operation, std::string_view path, const Json& bod
 
 std::vector<std::string> Acl::capabilities(std::string_view path) const {
   if (root_) return {"root"};
+  if (unreadable_ != nullptr) return {"deny"};
   return capability_names(united(find_rules(policies_, path, true, now_)));
 }
 
 bool Acl::may_reach(std::string_view prefix) const {
   if (root_) return true;
+  if (unreadable_ != nullptr) return false;
   const std::uint16_t here = united(find_rules(policies_, prefix, true, now_));
   if (here != 0 && (here & kDeny) == 0) return true;
   for (const Policy* policy : policies_)
@@ -287,7 +297,8 @@ Json Acl::resultant() const {
   result.set("root", root_);
   if (root_) return result;
   std::map<std::string, PathRule> exact, globs;
-  for (const Policy* policy : policies_)
+  const Policies none;
+  for (const Policy* policy : unreadable_ != nullptr ? none : policies_)
     for (const PathRule& rule : policy->rules) {
       if (rule.segments || !in_force(rule, now_)) continue;
       auto& into = rule.prefix ? globs : exact;

@@ -59,6 +59,9 @@ struct Policy {
   std::size_t exact_rules = 0, prefix_rules = 0;
   // Patterns with `{{...}}`: they grant nothing until an identity fills them in.
   std::vector<PathRule> templated;
+  // Stored, and cannot be read any more: what it denied is not known, so whoever holds it is denied
+  // everything.
+  bool unreadable = false;
 };
 
 // Code::invalid "failed to parse policy: ..." as Vault words it, with a line number.
@@ -75,7 +78,8 @@ struct Decision {
   bool sudo = false;               // the matched rule grants sudo
   const Policy* policy = nullptr;  // whose rule decided; null: none matched
   int line = 0;
-  std::string_view reason;  // "no rule matches", "deny", "capability", "parameters", "wrapping"
+  // "no rule matches", "deny", "capability", "parameters", "wrapping", "unreadable policy"
+  std::string_view reason;
   std::int64_t pagination_limit = 0;
 };
 
@@ -99,6 +103,7 @@ class Acl {
 
  private:
   std::vector<const Policy*> policies_;
+  const Policy* unreadable_ = nullptr;  // one of them
   bool root_;
   WallTime now_;
   std::shared_ptr<const void> keeper_;

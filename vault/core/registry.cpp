@@ -19,6 +19,19 @@ constexpr SystemMount kSystemMounts[] = {
     {"auth/token/", "token", "token based credentials"},
 };
 
+// What is stored under `name`; nothing when it is absent or damaged. An error is storage's alone,
+// and must not be taken for damage.
+Result<std::optional<Json>> readable(ReadTxn& txn, const std::string& name) {
+  const barrier::PhysicalKey key = txn.barrier().value_key(txn.space(), name);
+  VAULT_TRY_ASSIGN(const auto found, txn.snapshot().get(key.view()));
+  if (!found) return std::optional<Json>();
+  const auto plain = txn.barrier().open(key, name, found->value);
+  if (!plain.ok()) return std::optional<Json>();
+  auto parsed = parse_json(as_text(plain->reveal()));
+  if (!parsed.ok() || !parsed->is_object()) return std::optional<Json>();
+  return std::optional<Json>(std::move(parsed).value());
+}
+
 }  // namespace
 
 void PolicySet::add(std::shared_ptr<const Policy> policy) {
@@ -109,19 +122,35 @@ Status Registry::compile_mounts(ReadTxn& txn, Compiled& into) {
 
 Status Registry::compile_policies(ReadTxn& txn, Compiled& into) {
   VAULT_TRY_ASSIGN(const auto names, txn.list(kPolicies));
-  for (const std::string& name : names) {
-    VAULT_TRY_ASSIGN(const auto stored, txn.get(std::string(kPolicies) + name));
-    if (!stored) continue;
-    VAULT_TRY_ASSIGN(const Json record, parse_json(as_text(stored->value.reveal())));
-    auto policy = parse_policy(record.string_at("name"), record.string_at("policy"));
-    if (!policy.ok()) {  // accepted once, so this is damage; without it the token gets less, never
-                         // more
-      log_.error("policy {} can no longer be read and grants nothing", name);
-      continue;
+  for (const std::string& stored_name : names) {
+    const std::string key = std::string(kPolicies) + stored_name;
+    const auto bytes = from_hex(stored_name);
+    const std::string name(bytes ? as_text(*bytes) : std::string_view(stored_name));
+    VAULT_TRY_ASSIGN(const auto record, readable(txn, key));
+    auto policy = record ? parse_policy(name, record->string_at("policy"))
+                         : Result<Policy>(failure(Code::internal, "damaged"));
+    if (!policy.ok()) {
+      VAULT_TRY_ASSIGN(const std::uint64_t mod, txn.version(key));
+      report_damaged(name, mod);
+      Policy damaged;
+      damaged.name = name;
+      damaged.unreadable = true;
+      policy = std::move(damaged);
     }
     into.policies.add(std::make_shared<const Policy>(std::move(policy).value()));
   }
   return {};
+}
+
+void Registry::report_damaged(const std::string& policy, std::uint64_t mod) {
+  MutexLock lock(mutex_);
+  const auto known = reported_.find(policy);
+  if (known != reported_.end() && known->second == mod) return;
+  reported_[policy] = mod;
+  log_.error(
+      "policy {} can no longer be read: tokens that have it are denied everything until it is "
+      "written anew",
+      policy);
 }
 
 Json Registry::new_mount(Random& random, std::string_view path, std::string_view type,
@@ -171,12 +200,9 @@ Status Registry::write_initial(WriteTxn& txn, Random& random, bool dev_secret_mo
 Status put_policy(WriteTxn& txn, const std::string& name, std::string_view text, WallTime now) {
   WriteTxn core = txn.in(barrier::kCoreSpace);
   const std::string key = std::string(kPolicies) + hex(as_bytes(name));
-  VAULT_TRY_ASSIGN(const auto before, core.get(key));
-  std::int64_t version = 1;
-  if (before) {
-    VAULT_TRY_ASSIGN(const Json old, parse_json(as_text(before->value.reveal())));
-    version = old.integer_at("version") + 1;
-  }
+  VAULT_TRY(core.version(key));                              // guards what is looked at next
+  VAULT_TRY_ASSIGN(const auto before, readable(core, key));  // a damaged one is repaired by this
+  const std::int64_t version = before ? before->integer_at("version") + 1 : 1;
   Json record = Json::object();
   record.set("name", name).set("policy", text).set("version", version);
   record.set("modified", rfc3339(now));

@@ -59,12 +59,14 @@ class Registry {
   Result<std::shared_ptr<const Compiled>> compile(ReadTxn& txn, std::uint64_t generation);
   Status compile_mounts(ReadTxn& txn, Compiled& into);
   Status compile_policies(ReadTxn& txn, Compiled& into);
+  void report_damaged(const std::string& policy, std::uint64_t mod);
 
   std::vector<std::unique_ptr<EngineKind>> kinds_;
   const TtlDefaults defaults_;
   LogSink& log_;
   Mutex mutex_;
   std::shared_ptr<const Compiled> newest_ GUARDED_BY(mutex_);
+  std::map<std::string, std::uint64_t> reported_ GUARDED_BY(mutex_);  // damaged policies, once each
 };
 
 // Policies as stored in the core's space under "policies/<name>": {"policy","modified","version"}.
