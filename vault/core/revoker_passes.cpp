@@ -1,0 +1,297 @@
+// What one pass of the Revoker does: expired entries, jobs, removed mounts, waking lanes.
+#include "vault/core/revoker.h"
+
+#include <algorithm>
+
+#include "vault/base/encoding.h"
+
+namespace leasehold::core {
+
+using barrier::OrderedId;
+using barrier::PhysicalKey;
+using barrier::Table;
+
+namespace {
+
+constexpr std::size_t kAtOnce = 64;        // expired entries or jobs a pass takes
+constexpr std::size_t kErasedAtOnce = 90;  // keys of a removed mount in one batch
+
+OrderedId id_at_end(ByteView key) {
+  OrderedId id{};
+  std::copy(key.end() - static_cast<std::ptrdiff_t>(id.size()), key.end(), id.begin());
+  return id;
+}
+
+// Resumed by the commit thread; the last of a pass wakes the waiting thread.
+struct Countdown {
+  Mutex mutex;
+  Condition done;
+  std::size_t left GUARDED_BY(mutex) = 0;
+};
+struct Counted : commit::Operation {
+  Countdown* countdown = nullptr;
+};
+void count_down(Waiter* waiter) {
+  Countdown* countdown = static_cast<Counted*>(static_cast<commit::Operation*>(waiter))->countdown;
+  MutexLock lock(countdown->mutex);
+  if (--countdown->left == 0) countdown->done.notify_all();
+}
+
+}  // namespace
+
+bool Revoker::tick(WallTime now) {
+  bool more = move_expired(now);
+  more = run_jobs(now) || more;
+  more = empty_removed_mounts(now) || more;
+  wake_lanes();
+  return more;
+}
+
+Revoker::Committed Revoker::commit_all(const std::vector<Fill>& fills) {
+  std::vector<commit::Batch> batches(fills.size());
+  std::vector<Counted> operations(fills.size());
+  Countdown countdown;
+  Committed committed;
+  committed.each.resize(fills.size());
+  {
+    auto held = parts_.snapshots.take();
+    if (!held.ok()) {
+      std::fill(committed.each.begin(), committed.each.end(), Status(held.error()));
+      return committed;
+    }
+    for (std::size_t i = 0; i < fills.size(); ++i) {
+      batches[i].background = true;
+      WriteTxn txn(**held, parts_.barrier, barrier::kCoreSpace, batches[i]);
+      const Status filled = fills[i](txn);
+      if (!filled.ok()) {
+        parts_.log.error("background work failed: {} {}", filled.error().message,
+                         filled.error().detail);
+        batches[i].clear();
+        committed.each[i] = filled;
+      }
+    }
+  }
+  for (std::size_t i = 0; i < fills.size(); ++i) {
+    if (batches[i].empty()) continue;
+    operations[i].batch = &batches[i];
+    operations[i].countdown = &countdown;
+    operations[i].resume = count_down;
+    {
+      MutexLock lock(countdown.mutex);
+      ++countdown.left;
+    }
+    if (!parts_.committer.submit(&operations[i])) count_down(&operations[i]);
+  }
+  MutexLock lock(countdown.mutex);
+  while (countdown.left > 0) countdown.done.wait(countdown.mutex);
+  for (std::size_t i = 0; i < fills.size(); ++i) {
+    if (operations[i].batch == nullptr) continue;
+    committed.each[i] = operations[i].status();
+    if (committed.each[i].ok()) ++committed.count;
+  }
+  return committed;
+}
+
+Status Revoker::expire_one(WriteTxn& txn, Table table, const OrderedId& id,
+                           const PhysicalKey& entry, WallTime now) {
+  if (table == Table::token) {
+    VAULT_TRY_ASSIGN(const auto token, parts_.tokens.load(txn, id));
+    if (token && token->expires && *token->expires <= now)
+      return parts_.tokens.revoke(txn, *token, now);
+    return token && token->expires && expiry_key(*token->expires, table, id) == entry
+               ? Status()
+               : txn.erase(entry);
+  }
+  VAULT_TRY_ASSIGN(auto lease, parts_.leases.load(txn, id));
+  if (lease && lease->state != Lease::State::revoking) {
+    if (lease->expires <= now) return parts_.leases.start_revoking(txn, *lease, now);
+    if (expiry_key(lease->expires, table, id) == entry) return {};
+  }
+  return txn.erase(entry);  // a left-over nobody needs
+}
+
+bool Revoker::move_expired(WallTime now) {
+  std::vector<PhysicalKey> entries;
+  std::vector<OrderedId> asked, asked_tokens;
+  {
+    MutexLock lock(mutex_);
+    asked.swap(asked_);
+    asked_tokens.swap(asked_tokens_);
+  }
+  {
+    auto held = parts_.snapshots.take();
+    if (!held.ok()) return false;
+    ReadTxn txn(**held, parts_.barrier, barrier::kCoreSpace);
+    PhysicalKey to(Table::expiry);
+    to.push_be(static_cast<std::uint64_t>(now.millis()), barrier::kMillisSize);
+    txn.scan(PhysicalKey(Table::expiry), to, kAtOnce, storage::Scan::keys,
+             [&](const storage::Entry& entry) {
+               entries.push_back(PhysicalKey::from(entry.key));
+               return true;
+             })
+        .ignore();  // tried again with the next tick
+  }
+  std::vector<Fill> fills;
+  for (const PhysicalKey& entry : entries)
+    fills.push_back([this, &entry, now](WriteTxn& txn) {
+      const auto table = static_cast<Table>(entry.view()[1 + barrier::kMillisSize]);
+      return expire_one(txn, table, id_at_end(entry.view()), entry, now);
+    });
+  for (const OrderedId& id : asked)
+    fills.push_back([this, &id, now](WriteTxn& txn) { return start_revoking(txn, id, now); });
+  for (const OrderedId& id : asked_tokens)
+    fills.push_back([this, &id, now](WriteTxn& txn) -> Status {
+      VAULT_TRY_ASSIGN(const auto token, parts_.tokens.load(txn, id));
+      return token && !token->stub ? parts_.tokens.revoke(txn, *token, now) : Status();
+    });
+  if (fills.empty()) return false;
+  const Committed committed = commit_all(fills);
+  // What was asked for stands nowhere else: it is asked again until it is durable.
+  MutexLock lock(mutex_);
+  auto result = committed.each.begin() + static_cast<std::ptrdiff_t>(entries.size());
+  for (const OrderedId& id : asked)
+    if (!(result++)->ok()) asked_.push_back(id);
+  for (const OrderedId& id : asked_tokens)
+    if (!(result++)->ok()) asked_tokens_.push_back(id);
+  return committed.count > 0 && entries.size() == kAtOnce;
+}
+
+Status Revoker::start_revoking(WriteTxn& txn, const OrderedId& id, WallTime now) {
+  VAULT_TRY_ASSIGN(auto lease, parts_.leases.load(txn, id));
+  return lease ? parts_.leases.start_revoking(txn, *lease, now) : Status();
+}
+
+// What a job does in this pass. The job of a token is a bare mark, that of a prefix names it.
+Status Revoker::add_steps(ReadTxn& txn, const PhysicalKey& job, bool of_prefix, WallTime now,
+                          std::vector<Fill>& fills) {
+  if (!of_prefix) {
+    fills.push_back([this, job, now](WriteTxn& write) -> Status {
+      const auto swept = parts_.tokens.sweep(
+          write, job, now,
+          [&](WriteTxn& inner, const OrderedId& id) { return start_revoking(inner, id, now); });
+      return swept.ok() ? Status() : Status(swept.error());
+    });
+    return {};
+  }
+  VAULT_TRY_ASSIGN(const auto prefix, txn.get(job));
+  if (!prefix) return {};
+  VAULT_TRY_ASSIGN(const auto ids,
+                   parts_.leases.below(txn, as_text(prefix->value.reveal()), kAtOnce));
+  for (const OrderedId& id : ids)
+    fills.push_back([this, id, now](WriteTxn& write) { return start_revoking(write, id, now); });
+  if (ids.empty()) fills.push_back([job](WriteTxn& write) { return write.erase(job); });
+  return {};
+}
+
+bool Revoker::run_jobs(WallTime now) {
+  std::vector<Fill> fills;
+  {
+    auto held = parts_.snapshots.take();
+    if (!held.ok()) return false;
+    ReadTxn txn(**held, parts_.barrier, barrier::kCoreSpace);
+    std::vector<std::pair<PhysicalKey, bool>> jobs;
+    const PhysicalKey from(Table::job);
+    Status read = txn.scan(from, from.end_of_prefix(), kAtOnce, storage::Scan::values,
+                           [&](const storage::Entry& entry) {
+                             jobs.emplace_back(PhysicalKey::from(entry.key), !entry.value.empty());
+                             return true;
+                           });
+    for (const auto& job : jobs)
+      if (read.ok()) read = add_steps(txn, job.first, job.second, now, fills);
+    if (!read.ok()) parts_.log.error("a job waits: {}", read.error().message);
+  }
+  return !fills.empty() && commit_all(fills).count > 0;
+}
+
+bool Revoker::empty_removed_mounts(WallTime now) {
+  std::vector<std::shared_ptr<const Mount>> removing;
+  {
+    auto held = parts_.snapshots.take();
+    if (!held.ok()) return false;
+    ReadTxn txn(**held, parts_.barrier, barrier::kCoreSpace);
+    const auto compiled = parts_.registry.at(txn);
+    if (!compiled.ok()) return false;
+    removing = (*compiled)->mounts.removing();
+  }
+  bool more = false;
+  for (const auto& mount : removing) more = empty_mount(*mount, now) || more;
+  return more;
+}
+
+// Leases first, then every record of its space, then the mount itself.
+bool Revoker::empty_mount(const Mount& mount, WallTime now) {
+  std::vector<Fill> fills;
+  {
+    auto held = parts_.snapshots.take();
+    if (!held.ok()) return false;
+    ReadTxn txn(**held, parts_.barrier, barrier::kCoreSpace);
+    bool any_lease = false;
+    const PhysicalKey leases_from(Table::lease);
+    std::vector<OrderedId> ours;
+    txn.scan(leases_from, leases_from.end_of_prefix(), SIZE_MAX, storage::Scan::keys,
+             [&](const storage::Entry& entry) {
+               ours.push_back(id_at_end(entry.key));
+               return true;
+             })
+        .ignore();
+    for (const OrderedId& id : ours) {
+      const auto lease = parts_.leases.load(txn, id);
+      if (!lease.ok() || !*lease || (*lease)->space != mount.info.space) continue;
+      any_lease = true;
+      if ((*lease)->state == Lease::State::revoking || fills.size() >= kAtOnce) continue;
+      fills.push_back([this, id, now](WriteTxn& write) { return start_revoking(write, id, now); });
+    }
+    if (!any_lease) {
+      std::vector<PhysicalKey> keys;
+      for (const Table table : {Table::value, Table::name, Table::counter}) {
+        PhysicalKey from(table);
+        from.push(mount.info.space);
+        txn.scan(from, from.end_of_prefix(), kErasedAtOnce - std::min(keys.size(), kErasedAtOnce),
+                 storage::Scan::keys,
+                 [&](const storage::Entry& entry) {
+                   keys.push_back(PhysicalKey::from(entry.key));
+                   return true;
+                 })
+            .ignore();
+      }
+      fills.push_back([keys, &mount](WriteTxn& write) -> Status {
+        for (const PhysicalKey& key : keys) VAULT_TRY(write.erase(key));
+        return keys.empty() ? Registry::erase_mount(write, mount) : Status();
+      });
+    }
+  }
+  return !fills.empty() && commit_all(fills).count > 0;
+}
+
+void Revoker::wake_lanes() {
+  std::vector<TargetId> targets;
+  auto held = parts_.snapshots.take();
+  if (!held.ok()) return;
+  ReadTxn txn(**held, parts_.barrier, barrier::kCoreSpace);
+  PhysicalKey from(Table::due);
+  const PhysicalKey end = PhysicalKey(Table::due).end_of_prefix();
+  for (bool found = true; found;) {  // one seek per target
+    found = false;
+    OrderedId lease_id{};
+    TargetId target{};
+    txn.scan(from, end, 1, storage::Scan::keys,
+             [&](const storage::Entry& entry) {
+               std::copy_n(entry.key.begin() + 1, target.size(), target.begin());
+               lease_id = id_at_end(entry.key);
+               found = true;
+               return false;
+             })
+        .ignore();
+    if (!found) return;
+    from = due_prefix(target).end_of_prefix();
+    const auto lease = parts_.leases.load(txn, lease_id);
+    if (!lease.ok() || !*lease) continue;
+    const auto its_lane = lane(txn, (*lease)->space, target);
+    if (its_lane.ok())
+      (*its_lane)->wake_revocations();
+    else
+      parts_.log.error("leases of target {} wait: {}", hex(target), its_lane.error().message);
+  }
+}
+
+}  // namespace leasehold::core
