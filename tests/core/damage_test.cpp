@@ -90,3 +90,83 @@ TEST_CASE_FIXTURE(DamagedVault, "damage: a policy that cannot be read denies eve
   CHECK(get("test/notes/secret", both).status() == 403);
   CHECK(get("test/notes/other", both).status() == 404);
 }
+
+namespace {
+
+struct LeasedVault : DamagedVault {
+  LeasedVault() { role(R"({"ttl":"1h"})"); }
+  std::string lease(const std::string& by) {
+    const auto creds = get("test/creds/ro", by);
+    REQUIRE(creds.status() == 200);
+    return creds.response().lease_id;
+  }
+  barrier::PhysicalKey key_of(const std::string& lease_id) {
+    return read([&](core::Unsealed& live, commit::ReadTxn&) {
+      return core::lease_key(*live.leases.id_of(lease_id));
+    });
+  }
+  bool ends(std::size_t accounts_left) {
+    return as_time_passes([&] { return server()->accounts().size() == accounts_left; });
+  }
+  static constexpr const char* kReported = "is damaged and is left as it is";
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(LeasedVault,
+                  "damage: leases that cannot be read do not keep others from expiring") {
+  constexpr std::size_t kDamaged = 70;  // more than one pass takes
+  std::vector<std::string> leases;
+  for (std::size_t i = 0; i < kDamaged; ++i) leases.push_back(lease(root()));
+  advance(Seconds{1});
+  lease(root());
+  for (const std::string& one : leases) damage(key_of(one));
+  advance(Seconds{3601});
+  CHECK(ends(kDamaged));
+  CHECK(logged(kReported) == kDamaged);
+  CHECK(as_time_passes([&, left = 20]() mutable { return --left == 0; }));
+  CHECK(logged(kReported) == kDamaged);  // once each
+  CHECK(count(barrier::Table::lease) == kDamaged);
+}
+
+TEST_CASE_FIXTURE(LeasedVault, "damage: a lease that cannot be read does not hold up its target") {
+  const std::string first = lease(root()), second = lease(root());
+  server()->down(true);
+  for (const std::string& one : {first, second}) {
+    post("sys/leases/revoke", root(), R"({"sync":false,"lease_id":")" + one + R"("})");
+    advance(Seconds{1});
+  }
+  damage(key_of(first));
+  seal();
+  REQUIRE(unseal().status() == 200);
+  server()->down(false);
+  CHECK(ends(1));
+  CHECK(logged(kReported) == 1);
+}
+
+TEST_CASE_FIXTURE(LeasedVault, "damage: what hangs below a token goes around what cannot be read") {
+  const std::string parent = token(R"({"ttl":"10h"})");
+  const std::string child = token(R"({"ttl":"10h"})", parent);
+  const std::string damaged = lease(parent);
+  lease(parent);
+  lease(child);
+  damage(key_of(damaged));
+  damage(read([&](core::Unsealed& live, commit::ReadTxn&) {
+    return live.tokens.key_of(live.tokens.name_of(child).id);
+  }));
+  CHECK(post("auth/token/revoke", root(), R"({"token":")" + parent + R"("})").status() == 204);
+  CHECK(ends(1));
+  CHECK(eventually([&] { return count(barrier::Table::job) == 0; }));
+  CHECK(get("test/notes/a", child).status() != 200);
+}
+
+TEST_CASE_FIXTURE(LeasedVault, "damage: jobs and prefixes go around what cannot be read") {
+  const std::string damaged = lease(root());
+  lease(root());
+  damage(key_of(damaged));
+  damage(core::job_key(add(world().clock.now(), -Nanos(Seconds{1})), barrier::OrderedId{7}));
+  CHECK(post("sys/leases/revoke-prefix/test/", root(), R"({"sync":false})").status() == 202);
+  CHECK(ends(1));
+  CHECK(eventually([&] { return count(barrier::Table::job) == 1; }));
+  CHECK(logged("the job record") == 1);
+}

@@ -60,6 +60,7 @@ std::vector<target::RevocationSource::Item> Revoker::DueQueue::next(std::size_t 
                  OrderedId id{};
                  std::copy(entry.key.end() - static_cast<std::ptrdiff_t>(id.size()),
                            entry.key.end(), id.begin());
+                 if (revoker_.is_aside(id)) return true;
                  if (may_try(id)) ids.push_back(id);
                  return ids.size() < limit && ++looked_at < kLookedAtMax;
                });
@@ -67,7 +68,7 @@ std::vector<target::RevocationSource::Item> Revoker::DueQueue::next(std::size_t 
   for (const OrderedId& id : ids) {
     auto lease = revoker_.parts_.leases.load(txn, id);
     if (!lease.ok() || !*lease) {
-      revoker_.parts_.log.error("a lease in the due queue cannot be read; it is left there");
+      revoker_.set_aside(txn, lease_key(id), id, "lease").ignore();
       MutexLock lock(mutex_);
       working_.erase(id);
       continue;

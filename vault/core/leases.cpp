@@ -258,8 +258,11 @@ Status Leases::collect(ReadTxn& txn, const std::string& directory, std::size_t l
   }
   for (const OrderedId& id : here) {
     if (into.size() >= limit) return {};
-    VAULT_TRY_ASSIGN(const auto lease, load(txn, id));
-    if (lease && lease->state != Lease::State::revoking && !lease->probe) into.push_back(id);
+    const auto lease = load(txn, id);
+    if (lease.ok() && *lease && (*lease)->state != Lease::State::revoking && !(*lease)->probe)
+      into.push_back(id);
+    if (!lease.ok())
+      VAULT_TRY(txn.version(lease_key(id)));  // damage does not protect its neighbours
   }
   VAULT_TRY_ASSIGN(const auto names,
                    txn.in(barrier::kCoreSpace).list(std::string(kPaths) + directory));

@@ -101,6 +101,14 @@ class Revoker {
   Status start_revoking(WriteTxn& txn, const barrier::OrderedId& id, WallTime now);
   Status expire_one(WriteTxn& txn, barrier::Table table, const barrier::OrderedId& id,
                     const barrier::PhysicalKey& entry, WallTime now);
+  // Ends the lease at this mark of its owner; a mark that leads to no lease goes.
+  Status revoke_owned(WriteTxn& txn, const barrier::OrderedId& owner, const barrier::OrderedId& id,
+                      WallTime now);
+  // A record that cannot be read: said once, left as it is, and looked at again now and then, so
+  // that it holds up nothing behind it. An error: storage failed, which is no damage.
+  Status set_aside(ReadTxn& txn, const barrier::PhysicalKey& record, const barrier::OrderedId& id,
+                   std::string_view what);
+  bool is_aside(const barrier::OrderedId& id) const;
   void finished(const barrier::OrderedId& id, const Status& result);
   bool claimed(const barrier::OrderedId& id) const;
 
@@ -114,6 +122,7 @@ class Revoker {
   std::vector<barrier::OrderedId> asked_ GUARDED_BY(mutex_);
   std::vector<barrier::OrderedId> asked_tokens_ GUARDED_BY(mutex_);
   std::set<RevocationWait*> waits_ GUARDED_BY(mutex_);
+  std::map<barrier::OrderedId, Instant> aside_ GUARDED_BY(mutex_);  // damaged, until then
   mutable Mutex lanes_mutex_;
   std::map<TargetId, LaneEntry> lanes_ GUARDED_BY(lanes_mutex_);
 };

@@ -13,7 +13,8 @@ using barrier::Table;
 
 namespace {
 
-constexpr std::size_t kAtOnce = 64;        // expired entries or jobs a pass takes
+constexpr std::size_t kAtOnce = 64;  // expired entries or jobs a pass takes
+constexpr Nanos kLookAtDamageEvery{Seconds{300}};
 constexpr std::size_t kErasedAtOnce = 90;  // keys of a removed mount in one batch
 
 OrderedId id_at_end(ByteView key) {
@@ -95,14 +96,18 @@ Revoker::Committed Revoker::commit_all(const std::vector<Fill>& fills) {
 Status Revoker::expire_one(WriteTxn& txn, Table table, const OrderedId& id,
                            const PhysicalKey& entry, WallTime now) {
   if (table == Table::token) {
-    VAULT_TRY_ASSIGN(const auto token, parts_.tokens.load(txn, id));
+    const auto loaded = parts_.tokens.load(txn, id);
+    if (!loaded.ok()) return set_aside(txn, parts_.tokens.key_of(id), id, "token");
+    const auto& token = *loaded;
     if (token && token->expires && *token->expires <= now)
       return parts_.tokens.revoke(txn, *token, now);
     return token && token->expires && expiry_key(*token->expires, table, id) == entry
                ? Status()
                : txn.erase(entry);
   }
-  VAULT_TRY_ASSIGN(auto lease, parts_.leases.load(txn, id));
+  auto loaded = parts_.leases.load(txn, id);
+  if (!loaded.ok()) return set_aside(txn, lease_key(id), id, "lease");
+  auto& lease = *loaded;
   if (lease && lease->state != Lease::State::revoking) {
     if (lease->expires <= now) return parts_.leases.start_revoking(txn, *lease, now);
     if (expiry_key(lease->expires, table, id) == entry) return {};
@@ -124,10 +129,10 @@ bool Revoker::move_expired(WallTime now) {
     ReadTxn txn(**held, parts_.barrier, barrier::kCoreSpace);
     PhysicalKey to(Table::expiry);
     to.push_be(static_cast<std::uint64_t>(now.millis()), barrier::kMillisSize);
-    txn.scan(PhysicalKey(Table::expiry), to, kAtOnce, storage::Scan::keys,
+    txn.scan(PhysicalKey(Table::expiry), to, SIZE_MAX, storage::Scan::keys,
              [&](const storage::Entry& entry) {
-               entries.push_back(PhysicalKey::from(entry.key));
-               return true;
+               if (!is_aside(id_at_end(entry.key))) entries.push_back(PhysicalKey::from(entry.key));
+               return entries.size() < kAtOnce;
              })
         .ignore();  // tried again with the next tick
   }
@@ -157,8 +162,36 @@ bool Revoker::move_expired(WallTime now) {
 }
 
 Status Revoker::start_revoking(WriteTxn& txn, const OrderedId& id, WallTime now) {
-  VAULT_TRY_ASSIGN(auto lease, parts_.leases.load(txn, id));
-  return lease ? parts_.leases.start_revoking(txn, *lease, now) : Status();
+  auto lease = parts_.leases.load(txn, id);
+  if (!lease.ok()) return set_aside(txn, lease_key(id), id, "lease");
+  return *lease ? parts_.leases.start_revoking(txn, **lease, now) : Status();
+}
+
+Status Revoker::revoke_owned(WriteTxn& txn, const OrderedId& owner, const OrderedId& id,
+                             WallTime now) {
+  auto lease = parts_.leases.load(txn, id);
+  if (lease.ok() && *lease && (*lease)->owner == owner)
+    return parts_.leases.start_revoking(txn, **lease, now);
+  if (!lease.ok()) VAULT_TRY(set_aside(txn, lease_key(id), id, "lease"));
+  return txn.erase(owner_key(owner, id));
+}
+
+Status Revoker::set_aside(ReadTxn& txn, const PhysicalKey& record, const OrderedId& id,
+                          std::string_view what) {
+  VAULT_TRY_ASSIGN(const std::uint64_t mod, txn.version(record));
+  const Instant until = add(parts_.clock.instant(), kLookAtDamageEvery);
+  MutexLock lock(mutex_);
+  const bool known = !aside_.insert_or_assign(id, until).second;
+  if (!known)
+    parts_.log.error("the {} record {} is {} and is left as it is: run `leasehold operator verify`",
+                     what, hex(id), mod == 0 ? "missing" : "damaged");
+  return {};
+}
+
+bool Revoker::is_aside(const OrderedId& id) const {
+  MutexLock lock(mutex_);
+  const auto found = aside_.find(id);
+  return found != aside_.end() && parts_.clock.instant() < found->second;
 }
 
 // What a job does in this pass. The job of a token is a bare mark, that of a prefix names it.
@@ -166,14 +199,17 @@ Status Revoker::add_steps(ReadTxn& txn, const PhysicalKey& job, bool of_prefix, 
                           std::vector<Fill>& fills) {
   if (!of_prefix) {
     fills.push_back([this, job, now](WriteTxn& write) -> Status {
-      const auto swept = parts_.tokens.sweep(
-          write, job, now,
-          [&](WriteTxn& inner, const OrderedId& id) { return start_revoking(inner, id, now); });
+      const auto swept =
+          parts_.tokens.sweep(write, job, now, [&](WriteTxn& inner, const OrderedId& id) {
+            return revoke_owned(inner, id_at_end(job.view()), id, now);
+          });
       return swept.ok() ? Status() : Status(swept.error());
     });
     return {};
   }
-  VAULT_TRY_ASSIGN(const auto prefix, txn.get(job));
+  const auto stored = txn.get(job);
+  if (!stored.ok()) return set_aside(txn, job, id_at_end(job.view()), "job");
+  const auto& prefix = *stored;
   if (!prefix) return {};
   VAULT_TRY_ASSIGN(const auto ids,
                    parts_.leases.below(txn, as_text(prefix->value.reveal()), kAtOnce));
@@ -191,10 +227,12 @@ bool Revoker::run_jobs(WallTime now) {
     ReadTxn txn(**held, parts_.barrier, barrier::kCoreSpace);
     std::vector<std::pair<PhysicalKey, bool>> jobs;
     const PhysicalKey from(Table::job);
-    Status read = txn.scan(from, from.end_of_prefix(), kAtOnce, storage::Scan::values,
+    Status read = txn.scan(from, from.end_of_prefix(), SIZE_MAX, storage::Scan::values,
                            [&](const storage::Entry& entry) {
-                             jobs.emplace_back(PhysicalKey::from(entry.key), !entry.value.empty());
-                             return true;
+                             const bool of_prefix = !entry.value.empty();
+                             if (!of_prefix || !is_aside(id_at_end(entry.key)))
+                               jobs.emplace_back(PhysicalKey::from(entry.key), of_prefix);
+                             return jobs.size() < kAtOnce;
                            });
     for (const auto& job : jobs)
       if (read.ok()) read = add_steps(txn, job.first, job.second, now, fills);
@@ -274,18 +312,21 @@ void Revoker::wake_lanes() {
     found = false;
     OrderedId lease_id{};
     TargetId target{};
-    txn.scan(from, end, 1, storage::Scan::keys,
+    txn.scan(from, end, SIZE_MAX, storage::Scan::keys,
              [&](const storage::Entry& entry) {
                std::copy_n(entry.key.begin() + 1, target.size(), target.begin());
                lease_id = id_at_end(entry.key);
-               found = true;
-               return false;
+               found = !is_aside(lease_id);
+               return !found;
              })
         .ignore();
     if (!found) return;
-    from = due_prefix(target).end_of_prefix();
     const auto lease = parts_.leases.load(txn, lease_id);
-    if (!lease.ok() || !*lease) continue;
+    if (!lease.ok() || !*lease) {  // not this one, then the next
+      if (!set_aside(txn, lease_key(lease_id), lease_id, "lease").ok()) return;
+      continue;
+    }
+    from = due_prefix(target).end_of_prefix();
     const auto its_lane = lane(txn, (*lease)->space, target);
     if (its_lane.ok())
       (*its_lane)->wake_revocations();

@@ -281,10 +281,11 @@ Result<bool> Tokens::sweep(WriteTxn& txn, const PhysicalKey& job, WallTime now,
       return true;
     };
   };
-  VAULT_TRY_ASSIGN(const auto itself, load(txn, owner));
+  const auto itself = load(txn, owner);
+  if (!itself.ok()) VAULT_TRY(txn.version(key_of(owner)));  // damage is as good as absence
   PhysicalKey from(Table::child);
   from.push(owner);
-  if (!itself)  // under a stub the children live on
+  if (!itself.ok() || !*itself)  // under a stub the children live on
     VAULT_TRY(
         txn.scan(from, from.end_of_prefix(), kSweepMax, storage::Scan::keys, collect(children)));
   PhysicalKey leases_from(Table::lease_owner);
@@ -293,11 +294,15 @@ Result<bool> Tokens::sweep(WriteTxn& txn, const PhysicalKey& job, WallTime now,
                      collect(leases)));
   if (!children.empty()) leases.clear();  // with a later step: a batch holds only so much
   for (const OrderedId& id : children) {
-    VAULT_TRY_ASSIGN(const auto child, load(txn, id));
-    if (child && !child->stub)
-      VAULT_TRY(revoke(txn, *child, now));
-    else
-      VAULT_TRY(txn.erase(child_key(owner, id)));
+    const auto child = load(txn, id);
+    if (child.ok() && *child && !(*child)->stub) {
+      VAULT_TRY(revoke(txn, **child, now));
+      continue;
+    }
+    VAULT_TRY(txn.erase(child_key(owner, id)));
+    if (child.ok()) continue;
+    VAULT_TRY(txn.version(key_of(id)));
+    VAULT_TRY(txn.mark(job_key(now, id)));  // damaged, so dead; what hangs below it goes too
   }
   for (const OrderedId& id : leases) VAULT_TRY(revoke_lease(txn, id));
   if (!children.empty() || !leases.empty()) return false;
