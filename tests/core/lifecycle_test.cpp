@@ -1,6 +1,10 @@
 #include <doctest/doctest.h>
 
+#include <filesystem>
+
 #include "tests/support/test_vault.h"
+#include "vault/audit/chain_records.h"
+#include "vault/audit/verify.h"
 
 using namespace leasehold;
 using testing::Answer;
@@ -218,4 +222,46 @@ TEST_CASE("lifecycle: a vault without audit devices works, as in development mod
   TestVault vault(world);
   CHECK(vault.post("test/notes/a", vault.root(), R"({"x":1})").status() == 204);
   CHECK(vault.get("test/notes/a", vault.root()).status() == 200);
+}
+
+TEST_CASE("lifecycle: a log that was rotated while the vault was sealed goes on in the next file") {
+  TestWorld world;
+  const std::string before = world.audit_path() + ".1";
+  {
+    TestVault vault(world);
+    REQUIRE(vault.post("test/notes/a", vault.root(), R"({"x":1})").status() == 204);
+    vault.get("test/notes/a", vault.root());
+  }
+  const std::size_t lines = world.audit_lines().size();
+  std::filesystem::rename(world.audit_path(), before);
+  {
+    TestVault vault(world);
+    REQUIRE(vault.get("test/notes/a", vault.root()).status() == 200);
+  }
+  const auto first = audit::parse_line(world.audit_lines().front());
+  REQUIRE(first.ok());
+  CHECK(first->seq == lines + 1);
+  CHECK(world.log.text().find("rotated while the server was down") != std::string::npos);
+  const Json epoch = audit::read_chain_record(first->body);
+  CHECK(epoch.string_at("type") == "epoch");
+  CHECK(epoch.string_at("incarnation").size() == 32);
+  const auto verdict = audit::verify_files({before, world.audit_path()}, {});
+  REQUIRE(verdict.ok());
+  CHECK(verdict->whole);
+}
+
+TEST_CASE("lifecycle: a log that was cut while the vault was sealed says so") {
+  TestWorld world;
+  { TestVault vault(world); }
+  const std::vector<std::string> lines = world.audit_lines();
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i + 4 < lines.size(); ++i) kept += lines[i].size() + 1;
+  std::filesystem::resize_file(world.audit_path(), kept);
+  { TestVault vault(world); }
+  CHECK(world.log.text().find("it was cut") != std::string::npos);
+  const auto gap = audit::parse_line(world.audit_lines()[lines.size() - 4]);
+  REQUIRE(gap.ok());
+  CHECK(gap->seq == lines.size() + 1);
+  const Json record = audit::read_chain_record(gap->body);
+  CHECK(record.string_at("type") == "gap");
 }

@@ -103,7 +103,7 @@ class Killed {
 
     SetDrain drain;
     commit::Committer committer(**storage, barrier, clock_, log);
-    REQUIRE(committer.start(drain, random_).ok());
+    REQUIRE(committer.start(drain, random_.take<16>()).ok());
     check_lines(lines, drain, from);
   }
 

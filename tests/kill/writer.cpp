@@ -107,7 +107,7 @@ int main(int count, char** arguments) {
   const barrier::Barrier barrier(testing::kLedgerStore, testing::ledger_keys(), random);
   LateDrain drain(arguments[3]);
   commit::Committer committer(**storage, barrier, clock, log);
-  const Status started = committer.start(drain, random);
+  const Status started = committer.start(drain, random.take<16>());
   if (!started.ok()) {
     std::fprintf(stderr, "writer: %s\n", started.error().message.c_str());
     return 1;

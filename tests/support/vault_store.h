@@ -79,7 +79,7 @@ struct VaultRun {
         barrier(kTestStore, test_keys(), random),
         committer(to, barrier, clock, log) {}
 
-  Status start() { return committer.start(drain, random); }
+  Status start() { return committer.start(drain, random.take<16>()); }
   std::unique_ptr<storage::Snapshot> snapshot() {
     auto made = storage.snapshot();
     VAULT_ASSERT(made.ok());

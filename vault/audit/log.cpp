@@ -68,6 +68,7 @@ struct AuditLog::State {
   std::uint64_t signed_seq GUARDED_BY(mutex) = 0;  // of the last checkpoint's own line
   Instant looked_at GUARDED_BY(mutex);             // when a checkpoint or a moved file was sought
   std::uint64_t synced_seq GUARDED_BY(mutex) = 0;  // every line up to here is on a disk
+  Position synced_at GUARDED_BY(mutex);            // its line, of this run
   std::uint64_t round_seq GUARDED_BY(mutex) = 0;   // the last sync round went up to here
   std::uint64_t failed_seq GUARDED_BY(mutex) = 0;  // the last round that failed went up to here
   std::uint64_t synced_group GUARDED_BY(mutex) = 0;
@@ -165,7 +166,7 @@ void AuditLog::State::look_around() {
 
 void AuditLog::State::sync_round() {
   unsynced = false;
-  const std::uint64_t through = chain.position().seq;
+  const Position through = chain.position();
   const auto targets = chain.sync_targets();
   std::vector<Status> results;
   mutex.unlock();
@@ -183,9 +184,12 @@ void AuditLog::State::sync_round() {
       chain.sync_failed(targets[i], results[i].error());
     }
   }
-  round_seq = through;
-  if (!flushed) failed_seq = through;
-  if (whole) synced_seq = through;
+  round_seq = through.seq;
+  if (!flushed) failed_seq = through.seq;
+  if (whole) {
+    synced_seq = through.seq;
+    synced_at = through;
+  }
   advance_groups();
   synced.notify_all();
 }
@@ -250,6 +254,11 @@ Status AuditLog::append_group(std::uint64_t group, std::span<const std::string_v
 std::uint64_t AuditLog::synced_group() const {
   MutexLock lock(state_->mutex);
   return state_->synced_group;
+}
+
+AuditLog::Position AuditLog::synced_position() const {
+  MutexLock lock(state_->mutex);
+  return state_->synced_at;
 }
 
 Status AuditLog::reopen() {

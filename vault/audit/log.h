@@ -70,6 +70,8 @@ struct Identity {
 
 class AuditLog {
  public:
+  using Position = audit::Position;
+
   AuditLog(std::vector<std::unique_ptr<Device>> devices, Clock& clock, LogSink& log);
   ~AuditLog();
   AuditLog(const AuditLog&) = delete;
@@ -82,12 +84,13 @@ class AuditLog {
   // The same for a commit group; once its lines are on disk, synced_group() is at least `group`.
   Status append_group(std::uint64_t group, std::span<const std::string_view> bodies);
   std::uint64_t synced_group() const;
+  // The last line that is on a disk, as are all before it; zero until this run has synced one.
+  Position synced_position() const;
   Status reopen();  // SIGHUP
   // Close record, checkpoint, fdatasync. Safe to call twice; append() refuses afterwards.
   void close();
 
   bool waits_for_disk() const;  // append() does: a device asked for `sync = "always"`
-  using Position = audit::Position;
   Position position() const;
   const std::vector<std::unique_ptr<Device>>& devices() const;
 

@@ -101,6 +101,7 @@ struct Committer::State {
   CounterCache counters;
   Outbox outbox;
   std::unique_ptr<storage::Snapshot> snapshot;  // for counters; released between groups
+  bool started = false;                         // the head in storage is this run's
   bool broken = false;  // storage and what stands here may disagree: no more commits
 
   Mutex mutex;
@@ -113,9 +114,9 @@ Committer::Committer(storage::Storage& storage, const barrier::Barrier& barrier,
 
 Committer::~Committer() { stop(); }
 
-Status Committer::start(Drain& drain, Random& random) {
+Status Committer::start(Drain& drain, const Incarnation& incarnation) {
   VAULT_ASSERT(!state_->thread.joinable());
-  incarnation_ = random.take<16>();
+  incarnation_ = incarnation;
   state_->drain = &drain;
   VAULT_TRY(open_store());
 
@@ -127,6 +128,7 @@ Status Committer::start(Drain& drain, Random& random) {
   state_->attempt(group);
   VAULT_TRY(first.status());
 
+  state_->started = true;
   state_->queue.open();
   state_->thread = std::thread([this] { run(); });
   return {};
@@ -202,6 +204,17 @@ void Committer::stop() {
   if (state_->thread.joinable()) state_->thread.join();
 }
 
+void Committer::write_last_head() {
+  State& state = *state_;
+  if (state.broken || !state.started) return;
+  const Batch nothing;
+  Operation last;
+  last.batch = &nothing;
+  Operation* const group[] = {&last};
+  state.attempt(group);
+  if (!last.status().ok()) state.log.warn("the last head record was not written");
+}
+
 Head Committer::head() const {
   MutexLock lock(state_->mutex);
   return state_->published;
@@ -264,6 +277,8 @@ void Committer::State::attempt(std::span<Operation* const> operations) {
   Head next = head;
   next.time_seen = std::max(head.time_seen, clock.now());
   next.audit_synced = std::max(head.audit_synced, drain->synced_group());
+  const AuditPosition synced = drain->synced_position();
+  if (synced.seq > head.audit_position.seq) next.audit_position = synced;
 
   Group group(barrier, counters, outbox, next, batches);
   std::vector<storage::CommitResult> results(operations.size());

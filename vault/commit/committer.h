@@ -47,6 +47,8 @@ class Drain {
   // synced_group() once its lines are on disk.
   virtual Status append(std::uint64_t group, std::span<const std::string_view> bodies) = 0;
   virtual std::uint64_t synced_group() = 0;
+  // The last line on disk, for the head record.
+  virtual AuditPosition synced_position() { return {}; }
 };
 
 class Committer {
@@ -56,15 +58,17 @@ class Committer {
   Committer& operator=(const Committer&) = delete;
   ~Committer();
 
-  // Reads (or, for an empty store, makes) the head record, gives this process a new incarnation,
-  // replays the outbox into `drain`, and starts the thread.
-  Status start(Drain& drain, Random& random);
+  // Reads (or, for an empty store, makes) the head record, gives this process its incarnation (a
+  // new random one), replays the outbox into `drain`, and starts the thread.
+  Status start(Drain& drain, const Incarnation& incarnation);
   // False: refused at once, `operation->result` and status() say why (queue full, shutting down).
   bool submit(Operation* operation);
   // Submits and waits; for background threads and tests.
   Operation commit(const Batch& batch);
   // Completes everything taken in, then ends the thread. Safe to call twice.
   void stop();
+  // After stop(): one more head, with what the drain has brought to disk since the last group.
+  void write_last_head();
 
   Head head() const;  // as of the last group
   const Incarnation& incarnation() const { return incarnation_; }

@@ -7,8 +7,10 @@ namespace {
 using barrier::Table;
 
 // format:u8 | term:u64 | incarnation[16] | index:u64 | group:u64 | time:i64 | synced:u64 | sum[32]
-constexpr std::uint8_t kHeadFormat = 1;
-constexpr std::size_t kHeadSize = 1 + 8 + 16 + 8 + 8 + 8 + 8 + 32;
+// | line:u64 | hash of the line[32]; format 1 ended with the sum
+constexpr std::uint8_t kHeadFormat = 2;
+constexpr std::size_t kHeadSize1 = 1 + 8 + 16 + 8 + 8 + 8 + 8 + 32;
+constexpr std::size_t kHeadSize = kHeadSize1 + 8 + 32;
 constexpr std::uint64_t kProgressEvery = 10'000;
 
 void add_bytes(Multiset& sum, const crypto::Digest& bytes, std::uint8_t flip, unsigned carry) {
@@ -46,6 +48,8 @@ Bytes Head::serialize() const {
   append_be(out, static_cast<std::uint64_t>(time_seen.ns), 8);
   append_be(out, audit_synced, 8);
   append(out, multiset);
+  append_be(out, audit_position.seq, 8);
+  append(out, audit_position.hash);
   return out;
 }
 
@@ -53,7 +57,9 @@ Result<Head> Head::deserialize(ByteView bytes) {
   if (bytes.empty()) return damaged("empty");
   if (bytes[0] > kHeadFormat)
     return failure(Code::internal, "storage was written by a newer version: upgrade Leasehold");
-  if (bytes[0] != kHeadFormat || bytes.size() != kHeadSize) return damaged("format or size");
+  const bool first_format = bytes[0] == 1 && bytes.size() == kHeadSize1;
+  if (!first_format && (bytes[0] != kHeadFormat || bytes.size() != kHeadSize))
+    return damaged("format or size");
   const std::uint8_t* at = bytes.data() + 1;
   const auto number = [&at] {
     at += 8;
@@ -68,6 +74,10 @@ Result<Head> Head::deserialize(ByteView bytes) {
   head.time_seen.ns = static_cast<std::int64_t>(number());
   head.audit_synced = number();
   std::memcpy(head.multiset.data(), at, head.multiset.size());
+  if (first_format) return head;
+  at += head.multiset.size();
+  head.audit_position.seq = number();
+  std::memcpy(head.audit_position.hash.data(), at, head.audit_position.hash.size());
   return head;
 }
 

@@ -17,6 +17,12 @@ using Multiset = std::array<std::uint8_t, 32>;  // a sum modulo 2^256, big-endia
 void add_to(Multiset& sum, const crypto::Digest& contribution);
 void subtract_from(Multiset& sum, const crypto::Digest& contribution);
 
+// A line of the audit log and its hash.
+struct AuditPosition {
+  std::uint64_t seq = 0;
+  crypto::Digest hash{};
+};
+
 struct Head {
   std::uint64_t term = 1;          // of leadership; 1 on a single machine
   Incarnation incarnation{};       // random, new at every unseal
@@ -25,6 +31,7 @@ struct Head {
   WallTime time_seen;              // the clock at the last group
   std::uint64_t audit_synced = 0;  // the last outbox group whose lines are on disk
   Multiset multiset{};
+  AuditPosition audit_position;  // the last line of the log known to be on disk
 
   Bytes serialize() const;
   static Result<Head> deserialize(ByteView bytes);

@@ -16,6 +16,10 @@ class LogDrain final : public commit::Drain {
     return log_.append_group(group, bodies);
   }
   std::uint64_t synced_group() override { return log_.synced_group(); }
+  commit::AuditPosition synced_position() override {
+    const audit::Position last = log_.synced_position();
+    return {last.seq, last.hash};
+  }
 
  private:
   audit::AuditLog& log_;
@@ -57,16 +61,19 @@ Result<std::unique_ptr<Unsealed>> Unsealed::make(const Environment& environment,
 }
 
 Status Unsealed::start() {
+  const commit::Incarnation incarnation = environment.random.take<16>();
   audit::Identity who;
+  who.incarnation = to_bytes(incarnation);
   who.store_id = to_bytes(identity.store);
   who.sign_seed = barrier.keys().audit_sign.reveal();
   {
     VAULT_TRY_ASSIGN(auto held, snapshots.take());
     VAULT_TRY_ASSIGN(const auto head, commit::read_head(*held, barrier));
     if (head && environment.never_before) environment.never_before(head->time_seen);
+    if (head) who.remembered = {head->audit_position.seq, head->audit_position.hash};
   }
   VAULT_TRY(audit->start(who));
-  VAULT_TRY(committer.start(*drain, environment.random));
+  VAULT_TRY(committer.start(*drain, incarnation));
   revoker = std::make_unique<Revoker>(Revoker::Parts{
       environment.storage, barrier, committer, snapshots, registry, tokens, leases,
       environment.clock, environment.log, tag_of(identity, committer.incarnation())});
@@ -77,6 +84,7 @@ Unsealed::~Unsealed() {
   if (revoker) revoker->stop();
   committer.stop();
   audit->close();
+  committer.write_last_head();
 }
 
 Result<SecretBytes> Unsealed::write_initial(std::string_view wanted_root, bool dev_secret_mount) {
