@@ -2,6 +2,8 @@
 
 #include <filesystem>
 
+#include "tests/seal/fake_protector.h"
+#include "tests/support/faulty_storage.h"
 #include "tests/support/test_vault.h"
 #include "vault/audit/chain_records.h"
 #include "vault/audit/verify.h"
@@ -264,4 +266,70 @@ TEST_CASE("lifecycle: a log that was cut while the vault was sealed says so") {
   CHECK(gap->seq == lines.size() + 1);
   const Json record = audit::read_chain_record(gap->body);
   CHECK(record.string_at("type") == "gap");
+}
+
+namespace {
+
+// A world whose storage fails when the test says so.
+struct FaultyWorld : TestWorld {
+  FaultyWorld() {
+    inner = std::move(storage);
+    auto faulty = std::make_unique<testing::FaultyStorage>(*inner, -1);
+    fails = faulty.get();
+    storage = std::move(faulty);
+  }
+  // One write of which storage cannot say whether it happened.
+  void lose_a_commit(TestVault& vault) {
+    fails->outcome = storage::Outcome::unknown;
+    for (int nth = 0; log.text().find("cannot say") == std::string::npos; ++nth) {
+      REQUIRE(nth < 100);
+      vault.post("test/notes/lost", root_token, R"({"x":1})");  // after an error more is read
+      fails->left = nth;
+      vault.post("test/notes/lost", root_token, R"({"x":1})");
+      fails->left = -1;
+    }
+  }
+  std::unique_ptr<storage::Storage> inner;
+  testing::FaultyStorage* fails = nullptr;
+};
+
+}  // namespace
+
+TEST_CASE("lifecycle: a vault that does not know what was written seals itself and says why") {
+  FaultyWorld world;
+  TestVault vault(world);
+  world.lose_a_commit(vault);
+  REQUIRE(TestVault::eventually([&] { return vault.sealed(); }));
+  const auto warnings = vault.get("sys/seal-status", "").data().strings_at("warnings");
+  REQUIRE(warnings.size() == 1);
+  CHECK(warnings.front().find("sealed by itself") == 0);
+  CHECK(world.log.text().find("sealed by itself") != std::string::npos);
+  REQUIRE(vault.unseal().status() == 200);
+  CHECK(vault.get("sys/seal-status", "").data().find("warnings") == nullptr);
+  CHECK(vault.post("test/notes/after", vault.root(), R"({"x":1})").status() == 204);
+  CHECK(vault.verifies());
+}
+
+TEST_CASE("lifecycle: a device opens a vault that sealed itself") {
+  FaultyWorld world;
+  testing::FakeDevice device;
+  world.protectors = [&] {
+    seal::Seal::Protectors all;
+    all.push_back(std::make_unique<testing::FakeProtector>(device));
+    return all;
+  };
+  TestVault vault(world, true);
+  const Answer made = vault.post("sys/init", "", R"({"recovery_shares":1,"recovery_threshold":1})");
+  REQUIRE(made.status() == 200);
+  world.root_token = made.data().string_at("root_token");
+  REQUIRE(vault.post("sys/mounts/test", vault.root(), R"({"type":"test"})").status() == 204);
+  world.lose_a_commit(vault);
+  REQUIRE(TestVault::eventually(
+      [&] { return world.log.text().find("unsealed by its device") != std::string::npos; }));
+  CHECK_FALSE(vault.sealed());
+  CHECK(vault.post("test/notes/after", vault.root(), R"({"x":1})").status() == 204);
+  // What an operator sealed stays so.
+  vault.seal();
+  CHECK(TestVault::eventually([&, left = 300]() mutable { return --left == 0; }));
+  CHECK(vault.sealed());
 }

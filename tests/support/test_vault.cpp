@@ -151,8 +151,9 @@ core::Environment TestVault::environment() {
 }
 
 void TestVault::build() {
-  seal_ = std::make_unique<seal::Seal>(*world_.storage, world_.random, world_.clock, world_.log,
-                                       seal::Seal::Protectors());
+  seal_ = std::make_unique<seal::Seal>(
+      *world_.storage, world_.random, world_.clock, world_.log,
+      world_.protectors ? world_.protectors() : seal::Seal::Protectors());
   const Status loaded = seal_->load();
   VAULT_ASSERT(loaded.ok());
   workers_ = std::make_unique<core::Workers>(2, 64);

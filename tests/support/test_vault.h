@@ -82,6 +82,7 @@ struct TestWorld {
   TemporaryDirectory directory;  // of the audit file
   std::unique_ptr<storage::Storage> storage;
   std::string unseal_key, root_token;
+  std::function<seal::Seal::Protectors()> protectors;  // none: shares only
   unsigned shares = 1, threshold = 1;
   bool audited = true;
   bool audit_sync_always = false;

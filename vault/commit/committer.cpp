@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <atomic>
 
 #include "vault/base/encoding.h"
 #include "vault/commit/group.h"
@@ -102,7 +103,7 @@ struct Committer::State {
   Outbox outbox;
   std::unique_ptr<storage::Snapshot> snapshot;  // for counters; released between groups
   bool started = false;                         // the head in storage is this run's
-  bool broken = false;  // storage and what stands here may disagree: no more commits
+  std::atomic<bool> broken = false;  // storage and what stands here may disagree: no more commits
 
   Mutex mutex;
   Head published GUARDED_BY(mutex);
@@ -215,6 +216,8 @@ void Committer::write_last_head() {
   if (!last.status().ok()) state.log.warn("the last head record was not written");
 }
 
+bool Committer::broken() const { return state_->broken; }
+
 Head Committer::head() const {
   MutexLock lock(state_->mutex);
   return state_->published;
@@ -247,7 +250,7 @@ void Committer::State::commit(std::vector<Operation*>& operations) {
 bool Committer::State::refuse(Operation& operation) {
   if (broken) {
     operation.refused =
-        failure(Code::unavailable, "storage failed: restart the vault after reading the log");
+        failure(Code::unavailable, "storage failed: the vault is being sealed; see the log");
   } else if (!operation.batch->background && storage.low_on_space()) {
     operation.result.outcome = Outcome::no_space;
     return true;

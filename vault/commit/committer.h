@@ -69,6 +69,9 @@ class Committer {
   void stop();
   // After stop(): one more head, with what the drain has brought to disk since the last group.
   void write_last_head();
+  // Storage could not say whether a group happened: nothing is written until a new Committer has
+  // looked.
+  bool broken() const;
 
   Head head() const;  // as of the last group
   const Incarnation& incarnation() const { return incarnation_; }

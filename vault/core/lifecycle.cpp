@@ -16,6 +16,7 @@ constexpr SealedRoute kRoutes[] = {
 };
 constexpr Seconds kDeviceRetryMax{30};
 constexpr Millis kDrainPoll{5};
+constexpr Millis kLookEvery{500};  // at what may make an open vault seal itself
 
 Response refused(const Error& error) { return error_response(error); }
 
@@ -83,18 +84,19 @@ void Lifecycle::seal() {
   wake_.notify_all();
 }
 
-// Opens with the devices while sealed, with growing pauses; seals when asked to.
+// Opens with the devices while sealed, with growing pauses; seals when asked to, or when it must.
 void Lifecycle::run() {
   Seconds pause{1};
   for (;;) {
     seal_if_wanted();
-    if (live_.load() == nullptr && seal_.initialized() && seal_.has_device_slot())
+    const bool broke = seal_if_broken();
+    if (!broke && live_.load() == nullptr && seal_.initialized() && seal_.has_device_slot())
       open_with_devices();
     const bool open = live_.load() != nullptr;
     pause = open ? Seconds{1} : std::min(pause * 2, kDeviceRetryMax);
     MutexLock lock(mutex_);
     if (stopping_) return;
-    if (!seal_wanted_) wake_.wait_for(mutex_, open ? Seconds{3600} : pause);
+    if (!seal_wanted_) wake_.wait_for(mutex_, open ? Nanos(kLookEvery) : Nanos(pause));
   }
 }
 
@@ -131,6 +133,20 @@ void Lifecycle::seal_if_wanted() {
     if (!std::exchange(seal_wanted_, false)) return;
   }
   tear_down();
+}
+
+bool Lifecycle::seal_if_broken() {
+  MutexLock changing(changing_);
+  if (!owned_ || !owned_->committer.broken()) return false;
+  {
+    MutexLock lock(mutex_);
+    sealed_because_ =
+        "sealed by itself: storage could not say whether a write happened; when the log shows that "
+        "it works again, unseal";
+    environment_.log.error("{}", sealed_because_);
+  }
+  tear_down();
+  return true;
 }
 
 void Lifecycle::do_seal() {
@@ -182,6 +198,7 @@ Status Lifecycle::go_live(seal::Opened opened, SecretBytes* root_token,
     // Before it opens: what is asked for from then on counts.
     MutexLock lock(mutex_);
     seal_wanted_ = sealed_by_operator_ = false;
+    sealed_because_.clear();
   }
   live_.store(owned_.get());
   return {};
@@ -246,7 +263,12 @@ Json Lifecycle::status_json() const {
   if (!sealed) body.set("cluster_name", about.cluster_name).set("cluster_id", about.cluster_id);
   if (!about.access.empty()) body.set("access", about.access);
   body.set("degraded", about.degraded);
-  if (!about.warnings.empty()) body.set("warnings", Json(about.warnings));
+  std::vector<std::string> warnings = about.warnings;
+  {
+    MutexLock lock(mutex_);
+    if (!sealed_because_.empty()) warnings.push_back(sealed_because_);
+  }
+  if (!warnings.empty()) body.set("warnings", Json(warnings));
   Json slots = Json::array();
   for (const seal::SlotStatus& slot : about.slots) {
     Json one = Json::object();

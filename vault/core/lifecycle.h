@@ -1,8 +1,9 @@
 #pragma once
 // Sealed and unsealed: init, unseal by shares or devices, seal, and the five routes that answer in
 // every state. A device that is absent is tried again by a thread of its own, with growing pauses;
-// an unsealed vault does not need it any more.
-// Thread safety: every method from any thread. sys/init and sys/unseal run on a worker.
+// an unsealed vault does not need it any more. When storage cannot say whether a write happened,
+// the vault seals itself, since only a new start can find out; a device then opens it again. Thread
+// safety: every method from any thread. sys/init and sys/unseal run on a worker.
 
 #include <atomic>
 #include <string>
@@ -66,6 +67,7 @@ class Lifecycle {
   void run();
   void do_seal();
   void seal_if_wanted();
+  bool seal_if_broken();
   void open_with_devices();
   void tear_down() REQUIRES(changing_);
 
@@ -83,7 +85,7 @@ class Lifecycle {
   bool stopping_ GUARDED_BY(mutex_) = false;
   bool seal_wanted_ GUARDED_BY(mutex_) = false;
   bool sealed_by_operator_ GUARDED_BY(mutex_) = false;
-  std::string last_error_ GUARDED_BY(mutex_);
+  std::string sealed_because_ GUARDED_BY(mutex_);  // when nobody asked for it
 };
 
 }  // namespace leasehold::core
