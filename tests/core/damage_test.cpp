@@ -152,7 +152,7 @@ TEST_CASE_FIXTURE(LeasedVault, "damage: what hangs below a token goes around wha
   lease(child);
   damage(key_of(damaged));
   damage(read([&](core::Unsealed& live, commit::ReadTxn&) {
-    return live.tokens.key_of(live.tokens.name_of(child).id);
+    return live.tokens.key_of(live.tokens.id_of(child));
   }));
   CHECK(post("auth/token/revoke", root(), R"({"token":")" + parent + R"("})").status() == 204);
   CHECK(ends(1));

@@ -220,3 +220,42 @@ TEST_CASE("road: the audit log is whole after everything") {
   REQUIRE(verdict.ok());
   CHECK(verdict->whole);
 }
+
+TEST_CASE("road: requests of one turn share their audit write, and each has its lines") {
+  for (const bool always : {false, true}) {
+    TestWorld world;
+    world.audit_sync_always = always;
+    TestVault vault(world);
+    vault.post("test/notes/a", vault.root(), R"({"x":1})");
+    const auto all_answer = [&](int status) {
+      std::vector<TestVault::Waiting> waiting;
+      for (int i = 0; i < 40; ++i)
+        waiting.push_back(vault.begin("GET", "test/notes/a", vault.root()));
+      for (const auto& one : waiting) CHECK(vault.wait(one).status() == status);
+    };
+    const int before = lines_about(world, "response", "test/notes/a");
+    all_answer(200);
+    CHECK(lines_about(world, "response", "test/notes/a") == before + 40);
+    CHECK(lines_about(world, "request", "test/notes/a") == before + 40);
+    world.audit_fails = true;
+    all_answer(500);
+    world.audit_fails = false;
+    all_answer(200);
+    vault.seal();
+    const auto verdict = audit::verify_files({world.audit_path()}, {});
+    REQUIRE(verdict.ok());
+    CHECK(verdict->whole);
+  }
+}
+
+TEST_CASE("road: what is remembered of a token ends with its record, and with its parent's") {
+  TestVault vault;
+  const std::string parent = vault.token(R"({"ttl":"1h","policies":["root"]})");
+  const std::string child = vault.token(R"({"ttl":"30m"})", parent);
+  for (int i = 0; i < 3; ++i) CHECK(vault.get("auth/token/lookup-self", child).status() == 200);
+  CHECK(vault.post("auth/token/renew-self", child, R"({"increment":"50m"})").status() == 200);
+  CHECK(vault.get("auth/token/lookup-self", child).data().integer_at("ttl") > 1800);
+  CHECK(vault.post("auth/token/revoke-self", parent).status() == 204);
+  CHECK(vault.get("auth/token/lookup-self", parent).status() == 403);
+  CHECK(vault.get("auth/token/lookup-self", child).status() == 403);
+}
