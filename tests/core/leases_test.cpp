@@ -3,7 +3,7 @@
 
 #include <doctest/doctest.h>
 
-#include "tests/support/test_vault.h"
+#include "tests/support/faulty_world.h"
 
 using namespace leasehold;
 using testing::AccountServer;
@@ -455,6 +455,40 @@ TEST_CASE("leases: a mount disabled while its target is down goes on being empti
   CHECK(vault.creds().status() == 404);
   vault.server()->down(false);
   CHECK(vault.ends_clean());
+}
+
+TEST_CASE("leases: a mount that waits to be emptied does not walk over all other leases") {
+  constexpr int kOthers = 400;
+  testing::FaultyWorld world;
+  TestVault vault(world);
+  REQUIRE(vault.post("sys/mounts/other", vault.root(), R"({"type":"test"})").status() == 204);
+  vault.role();
+  REQUIRE(vault.post("other/roles/far", vault.root(), R"({"target":"far"})").status() == 204);
+  REQUIRE(vault.get("other/creds/far", vault.root()).status() == 200);
+  std::vector<TestVault::Waiting> all;
+  for (int i = 0; i < kOthers; ++i)
+    all.push_back(vault.begin("GET", "test/creds/ro", vault.root()));
+  for (const auto& one : all) REQUIRE(vault.wait(one).status() == 200);
+  vault.server("far")->down(true);
+  vault.advance(Seconds{10});
+  const auto waiting = vault.begin("DELETE", "sys/mounts/other", vault.root());
+  REQUIRE(vault.as_time_passes([&] { return vault.answered(waiting); }, kStep));
+  // Passes of the revoker, five a second, while the target is down.
+  constexpr int kCalls = 1'000'000, kPasses = 3;
+  world.fails->left = kCalls;
+  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(200 * kPasses);
+  CHECK(TestVault::eventually([&] { return std::chrono::steady_clock::now() > end; }));
+  CHECK(kCalls - world.fails->left < kPasses * kOthers / 2);
+  world.fails->left = -1;
+  vault.server("far")->down(false);
+  CHECK(vault.as_time_passes([&] { return vault.server("far")->accounts().empty(); }, kStep));
+  CHECK(TestVault::eventually([&] {
+    return vault.read([](core::Unsealed& live, commit::ReadTxn& txn) {
+      return (*live.registry.at(txn))->mounts.removing().empty();
+    });
+  }));
+  CHECK(vault.count(barrier::Table::lease) == kOthers);
+  CHECK(vault.verifies());
 }
 
 TEST_CASE("leases: a probe leaves neither account nor lease, whatever its outcome") {

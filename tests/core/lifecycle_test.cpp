@@ -3,7 +3,7 @@
 #include <filesystem>
 
 #include "tests/seal/fake_protector.h"
-#include "tests/support/faulty_storage.h"
+#include "tests/support/faulty_world.h"
 #include "tests/support/test_vault.h"
 #include "vault/audit/chain_records.h"
 #include "vault/audit/verify.h"
@@ -270,14 +270,7 @@ TEST_CASE("lifecycle: a log that was cut while the vault was sealed says so") {
 
 namespace {
 
-// A world whose storage fails when the test says so.
-struct FaultyWorld : TestWorld {
-  FaultyWorld() {
-    inner = std::move(storage);
-    auto faulty = std::make_unique<testing::FaultyStorage>(*inner, -1);
-    fails = faulty.get();
-    storage = std::move(faulty);
-  }
+struct LossyWorld : testing::FaultyWorld {
   // One write of which storage cannot say whether it happened.
   void lose_a_commit(TestVault& vault) {
     fails->outcome = storage::Outcome::unknown;
@@ -289,14 +282,12 @@ struct FaultyWorld : TestWorld {
       fails->left = -1;
     }
   }
-  std::unique_ptr<storage::Storage> inner;
-  testing::FaultyStorage* fails = nullptr;
 };
 
 }  // namespace
 
 TEST_CASE("lifecycle: a vault that does not know what was written seals itself and says why") {
-  FaultyWorld world;
+  LossyWorld world;
   TestVault vault(world);
   world.lose_a_commit(vault);
   REQUIRE(TestVault::eventually([&] { return vault.sealed(); }));
@@ -311,7 +302,7 @@ TEST_CASE("lifecycle: a vault that does not know what was written seals itself a
 }
 
 TEST_CASE("lifecycle: a device opens a vault that sealed itself") {
-  FaultyWorld world;
+  LossyWorld world;
   testing::FakeDevice device;
   world.protectors = [&] {
     seal::Seal::Protectors all;

@@ -5,6 +5,7 @@
 // is down delays nothing but its own. Thread safety: every method from any thread; tick() from one
 // at a time.
 
+#include <deque>
 #include <map>
 #include <set>
 #include <thread>
@@ -83,14 +84,25 @@ class Revoker {
     std::uint64_t mod = 0;
   };
 
+  // Each function fills one batch; all are committed together.
+  using Fill = std::function<Status(WriteTxn&)>;
+
   void run();
   bool move_expired(WallTime now);
   bool run_jobs(WallTime now);
   bool empty_removed_mounts(WallTime now);
-  bool empty_mount(const Mount& mount, WallTime now);
+  // How far the emptying of a removed mount is. It gets no new leases, so the table of leases is
+  // walked once, a part in each pass; then only the mount's own are looked at until they are gone.
+  struct Removal {
+    std::optional<barrier::PhysicalKey> next;  // of the walk
+    bool walked = false;
+    std::deque<barrier::OrderedId> left;
+  };
+  bool empty_mount(const Mount& mount, Removal& removal, WallTime now);
+  Status walk_leases(ReadTxn& txn, const Mount& mount, Removal& removal);
+  Status look_at_left(ReadTxn& txn, Removal& removal, WallTime now, std::vector<Fill>& fills);
+  Result<Fill> erase_some(ReadTxn& txn, const Mount& mount);
   void wake_lanes();
-  // Each function fills one batch; all are committed together.
-  using Fill = std::function<Status(WriteTxn&)>;
   struct Committed {
     std::vector<Status> each;
     std::size_t count = 0;  // batches that are durable now
@@ -114,6 +126,7 @@ class Revoker {
 
   Parts parts_;
   std::thread thread_;
+  std::map<barrier::Space, Removal> removals_;  // of tick() alone
   mutable Mutex mutex_;
   Condition wake_;
   bool stopping_ GUARDED_BY(mutex_) = false;

@@ -1,4 +1,5 @@
-// What one pass of the Revoker does: expired entries, jobs, removed mounts, waking lanes.
+// What one pass of the Revoker does: expired entries, jobs, waking lanes. Removed mounts:
+// removal.cpp
 #include "vault/core/revoker.h"
 
 #include <algorithm>
@@ -15,7 +16,6 @@ namespace {
 
 constexpr std::size_t kAtOnce = 64;  // expired entries or jobs a pass takes
 constexpr Nanos kLookAtDamageEvery{Seconds{300}};
-constexpr std::size_t kErasedAtOnce = 90;  // keys of a removed mount in one batch
 
 OrderedId id_at_end(ByteView key) {
   OrderedId id{};
@@ -237,66 +237,6 @@ bool Revoker::run_jobs(WallTime now) {
     for (const auto& job : jobs)
       if (read.ok()) read = add_steps(txn, job.first, job.second, now, fills);
     if (!read.ok()) parts_.log.error("a job waits: {}", read.error().message);
-  }
-  return !fills.empty() && commit_all(fills).count > 0;
-}
-
-bool Revoker::empty_removed_mounts(WallTime now) {
-  std::vector<std::shared_ptr<const Mount>> removing;
-  {
-    auto held = parts_.snapshots.take();
-    if (!held.ok()) return false;
-    ReadTxn txn(**held, parts_.barrier, barrier::kCoreSpace);
-    const auto compiled = parts_.registry.at(txn);
-    if (!compiled.ok()) return false;
-    removing = (*compiled)->mounts.removing();
-  }
-  bool more = false;
-  for (const auto& mount : removing) more = empty_mount(*mount, now) || more;
-  return more;
-}
-
-// Leases first, then every record of its space, then the mount itself.
-bool Revoker::empty_mount(const Mount& mount, WallTime now) {
-  std::vector<Fill> fills;
-  {
-    auto held = parts_.snapshots.take();
-    if (!held.ok()) return false;
-    ReadTxn txn(**held, parts_.barrier, barrier::kCoreSpace);
-    bool any_lease = false;
-    const PhysicalKey leases_from(Table::lease);
-    std::vector<OrderedId> ours;
-    txn.scan(leases_from, leases_from.end_of_prefix(), SIZE_MAX, storage::Scan::keys,
-             [&](const storage::Entry& entry) {
-               ours.push_back(id_at_end(entry.key));
-               return true;
-             })
-        .ignore();
-    for (const OrderedId& id : ours) {
-      const auto lease = parts_.leases.load(txn, id);
-      if (!lease.ok() || !*lease || (*lease)->space != mount.info.space) continue;
-      any_lease = true;
-      if ((*lease)->state == Lease::State::revoking || fills.size() >= kAtOnce) continue;
-      fills.push_back([this, id, now](WriteTxn& write) { return start_revoking(write, id, now); });
-    }
-    if (!any_lease) {
-      std::vector<PhysicalKey> keys;
-      for (const Table table : {Table::value, Table::name, Table::counter}) {
-        PhysicalKey from(table);
-        from.push(mount.info.space);
-        txn.scan(from, from.end_of_prefix(), kErasedAtOnce - std::min(keys.size(), kErasedAtOnce),
-                 storage::Scan::keys,
-                 [&](const storage::Entry& entry) {
-                   keys.push_back(PhysicalKey::from(entry.key));
-                   return true;
-                 })
-            .ignore();
-      }
-      fills.push_back([keys, &mount](WriteTxn& write) -> Status {
-        for (const PhysicalKey& key : keys) VAULT_TRY(write.erase(key));
-        return keys.empty() ? Registry::erase_mount(write, mount) : Status();
-      });
-    }
   }
   return !fills.empty() && commit_all(fills).count > 0;
 }

@@ -1,0 +1,122 @@
+// Emptying mounts that were removed, as part of the Revoker's pass.
+#include <algorithm>
+
+#include "vault/core/revoker.h"
+
+namespace leasehold::core {
+
+using barrier::OrderedId;
+using barrier::PhysicalKey;
+using barrier::Table;
+
+namespace {
+
+constexpr std::size_t kWalkedAtOnce = 1000;  // leases of all mounts
+constexpr std::size_t kLookedAtOnce = 64;    // leases of the removed one
+constexpr std::size_t kErasedAtOnce = 90;    // keys of a removed mount in one batch
+
+OrderedId id_at_end(ByteView key) {
+  OrderedId id{};
+  std::copy(key.end() - static_cast<std::ptrdiff_t>(id.size()), key.end(), id.begin());
+  return id;
+}
+
+}  // namespace
+
+bool Revoker::empty_removed_mounts(WallTime now) {
+  std::vector<std::shared_ptr<const Mount>> removing;
+  {
+    auto held = parts_.snapshots.take();
+    if (!held.ok()) return false;
+    ReadTxn txn(**held, parts_.barrier, barrier::kCoreSpace);
+    const auto compiled = parts_.registry.at(txn);
+    if (!compiled.ok()) return false;
+    removing = (*compiled)->mounts.removing();
+  }
+  bool more = false;
+  std::map<barrier::Space, Removal> going_on;
+  for (const auto& mount : removing) {
+    Removal& removal = going_on[mount->info.space];
+    removal = std::move(removals_[mount->info.space]);
+    more = empty_mount(*mount, removal, now) || more;
+  }
+  removals_ = std::move(going_on);
+  return more;
+}
+
+// Leases first, then every record of its space, then the mount itself.
+bool Revoker::empty_mount(const Mount& mount, Removal& removal, WallTime now) {
+  std::vector<Fill> fills;
+  bool walking = false;
+  {
+    auto held = parts_.snapshots.take();
+    if (!held.ok()) return false;
+    ReadTxn txn(**held, parts_.barrier, barrier::kCoreSpace);
+    Status looked = removal.walked ? Status() : walk_leases(txn, mount, removal);
+    walking = !removal.walked;
+    if (looked.ok()) looked = look_at_left(txn, removal, now, fills);
+    if (!looked.ok()) return false;  // storage failed: tried again with the next tick
+    if (removal.walked && removal.left.empty()) {
+      auto erasure = erase_some(txn, mount);
+      if (!erasure.ok()) return false;
+      fills.push_back(std::move(erasure).value());
+    }
+  }
+  const bool did = !fills.empty() && commit_all(fills).count > 0;
+  return did || walking;
+}
+
+Status Revoker::walk_leases(ReadTxn& txn, const Mount& mount, Removal& removal) {
+  const PhysicalKey table(Table::lease);
+  std::vector<OrderedId> here, ours;
+  VAULT_TRY(txn.scan(removal.next.value_or(table), table.end_of_prefix(), kWalkedAtOnce,
+                     storage::Scan::keys, [&](const storage::Entry& entry) {
+                       here.push_back(id_at_end(entry.key));
+                       return true;
+                     }));
+  for (const OrderedId& id : here) {
+    const auto lease = parts_.leases.load(txn, id);
+    if (lease.ok() && *lease && (*lease)->space == mount.info.space) ours.push_back(id);
+    if (!lease.ok()) VAULT_TRY(set_aside(txn, lease_key(id), id, "lease"));
+  }
+  removal.left.insert(removal.left.end(), ours.begin(), ours.end());
+  removal.walked = here.size() < kWalkedAtOnce;
+  if (!here.empty()) removal.next = lease_key(here.back()).end_of_prefix();
+  return {};
+}
+
+// Some of them, in turn: those that are gone are done, those not REVOKING yet become it.
+Status Revoker::look_at_left(ReadTxn& txn, Removal& removal, WallTime now,
+                             std::vector<Fill>& fills) {
+  const std::size_t count = std::min(removal.left.size(), kLookedAtOnce);
+  for (std::size_t i = 0; i < count; ++i) {
+    const OrderedId id = removal.left.front();
+    const auto lease = parts_.leases.load(txn, id);
+    if (!lease.ok()) VAULT_TRY(set_aside(txn, lease_key(id), id, "lease"));
+    removal.left.pop_front();
+    if (!lease.ok() || !*lease) continue;
+    removal.left.push_back(id);
+    if ((*lease)->state == Lease::State::revoking) continue;
+    fills.push_back([this, id, now](WriteTxn& write) { return start_revoking(write, id, now); });
+  }
+  return {};
+}
+
+Result<Revoker::Fill> Revoker::erase_some(ReadTxn& txn, const Mount& mount) {
+  std::vector<PhysicalKey> keys;
+  for (const Table table : {Table::value, Table::name, Table::counter}) {
+    PhysicalKey from(table);
+    from.push(mount.info.space);
+    VAULT_TRY(txn.scan(from, from.end_of_prefix(), kErasedAtOnce - keys.size(), storage::Scan::keys,
+                       [&](const storage::Entry& entry) {
+                         keys.push_back(PhysicalKey::from(entry.key));
+                         return true;
+                       }));
+  }
+  return Fill([keys, &mount](WriteTxn& write) -> Status {
+    for (const PhysicalKey& key : keys) VAULT_TRY(write.erase(key));
+    return keys.empty() ? Registry::erase_mount(write, mount) : Status();
+  });
+}
+
+}  // namespace leasehold::core
