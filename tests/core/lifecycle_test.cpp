@@ -324,3 +324,38 @@ TEST_CASE("lifecycle: a device opens a vault that sealed itself") {
   CHECK(TestVault::eventually([&, left = 300]() mutable { return --left == 0; }));
   CHECK(vault.sealed());
 }
+
+TEST_CASE("lifecycle: seal-status tells how a device is while the vault is open") {
+  TestWorld world;
+  testing::FakeDevice device;
+  world.protectors = [&] {
+    seal::Seal::Protectors all;
+    all.push_back(std::make_unique<testing::FakeProtector>(device));
+    return all;
+  };
+  {
+    TestVault vault(world, true);
+    const Answer made =
+        vault.post("sys/init", "", R"({"recovery_shares":1,"recovery_threshold":1})");
+    REQUIRE(made.status() == 200);
+    world.unseal_key = made.data().strings_at("recovery_keys").front();
+  }
+  device.serial = "B2";  // replaced: the shares open it, and the new one is enrolled
+  device.secret = 9;
+  TestVault vault(world, true);
+  const auto has_logged = [&](const char* text) {
+    return TestVault::eventually([&] { return world.log.text().find(text) != std::string::npos; });
+  };
+  REQUIRE(has_logged("another device answered"));
+  REQUIRE(vault.unseal().status() == 200);
+  const auto degraded = [&] { return vault.get("sys/seal-status", "").data().bool_at("degraded"); };
+  CHECK(TestVault::eventually([&] { return !degraded(); }));
+  CHECK(has_logged("generation 2"));
+  device.serial = "C3";
+  vault.advance(Seconds{61});
+  CHECK(TestVault::eventually(degraded));
+  CHECK(has_logged("is replaced: another device answered"));
+  device.serial = "B2";
+  vault.advance(Seconds{61});
+  CHECK(TestVault::eventually([&] { return !degraded(); }));
+}

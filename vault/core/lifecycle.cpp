@@ -16,7 +16,9 @@ constexpr SealedRoute kRoutes[] = {
 };
 constexpr Seconds kDeviceRetryMax{30};
 constexpr Millis kDrainPoll{5};
-constexpr Millis kLookEvery{500};  // at what may make an open vault seal itself
+constexpr Nanos kHealthEvery{Seconds{60}};
+constexpr Millis kHealthTimeout{10'000};  // for one device; ending waits for it
+constexpr Millis kLookEvery{500};         // at what may make an open vault seal itself
 
 Response refused(const Error& error) { return error_response(error); }
 
@@ -62,6 +64,7 @@ Lifecycle::~Lifecycle() { stop(); }
 
 void Lifecycle::start() {
   thread_ = std::thread([this] { run(); });
+  devices_thread_ = std::thread([this] { watch_devices(); });
 }
 
 void Lifecycle::stop() {
@@ -70,7 +73,8 @@ void Lifecycle::stop() {
     stopping_ = true;
   }
   wake_.notify_all();
-  if (thread_.joinable()) thread_.join();
+  for (std::thread* one : {&thread_, &devices_thread_})
+    if (one->joinable()) one->join();
   do_seal();
 }
 
@@ -97,6 +101,23 @@ void Lifecycle::run() {
     MutexLock lock(mutex_);
     if (stopping_) return;
     if (!seal_wanted_) wake_.wait_for(mutex_, open ? Nanos(kLookEvery) : Nanos(pause));
+  }
+}
+
+// Soon after the vault was opened, then once a minute.
+void Lifecycle::watch_devices() {
+  Instant next;
+  for (;;) {
+    const Instant now = environment_.clock.instant();
+    if (live_.load() == nullptr) {
+      next = now;
+    } else if (now >= next && seal_.has_device_slot()) {
+      seal_.check_health(kHealthTimeout);
+      next = add(now, kHealthEvery);
+    }
+    MutexLock lock(mutex_);
+    if (stopping_) return;
+    wake_.wait_for(mutex_, kLookEvery);
   }
 }
 

@@ -2,8 +2,10 @@
 // Sealed and unsealed: init, unseal by shares or devices, seal, and the five routes that answer in
 // every state. A device that is absent is tried again by a thread of its own, with growing pauses;
 // an unsealed vault does not need it any more. When storage cannot say whether a write happened,
-// the vault seals itself, since only a new start can find out; a device then opens it again. Thread
-// safety: every method from any thread. sys/init and sys/unseal run on a worker.
+// the vault seals itself, since only a new start can find out; a device then opens it again.
+// Another thread asks the devices of an open vault for their health, so that seal-status is true.
+//
+// Thread safety: every method from any thread. sys/init and sys/unseal run on a worker.
 
 #include <atomic>
 #include <string>
@@ -68,6 +70,7 @@ class Lifecycle {
   void do_seal();
   void seal_if_wanted();
   bool seal_if_broken();
+  void watch_devices();
   void open_with_devices();
   void tear_down() REQUIRES(changing_);
 
@@ -78,7 +81,7 @@ class Lifecycle {
   std::atomic<Unsealed*> live_{nullptr};
   std::atomic<long> users_{0};
   std::unique_ptr<Unsealed> owned_;
-  std::thread thread_;
+  std::thread thread_, devices_thread_;
   Mutex changing_;  // one init, unseal or seal at a time
   mutable Mutex mutex_;
   Condition wake_;

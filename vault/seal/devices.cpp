@@ -1,5 +1,7 @@
 // Opening through devices, and their health.
 
+#include <algorithm>
+
 #include "vault/seal/seal.h"
 #include "vault/seal/state.h"
 
@@ -108,8 +110,34 @@ void Seal::check_health(Millis timeout) {
       answer = protector->health(slot, timeout);
       if (answer.ok()) break;
     }
-    remember(slot.id, std::move(answer));
+    note_health(slot, std::move(answer));
   }
+  MutexLock lock(state_->mutex);
+  if (!state_->records) return;
+  bool all_well = true;
+  for (const SlotRecord& slot : state_->records->slots)
+    all_well = all_well && (!is_device(slot) || state_->answers[slot.id].state == DeviceState::ok);
+  if (all_well) state_->opened_by_shares = false;  // the next start needs no shares
+}
+
+// Not over what a later enrolment found, nor over "its key does not open the slot", which a device
+// that is well does not know.
+void Seal::note_health(const SlotRecord& slot, DeviceAnswer answer) {
+  MutexLock lock(state_->mutex);
+  const auto& slots = state_->records->slots;
+  const bool current = std::any_of(slots.begin(), slots.end(), [&](const SlotRecord& other) {
+    return other.id == slot.id && other.generation == slot.generation;
+  });
+  DeviceAnswer& known = state_->answers[slot.id];
+  if (!current || (known.state == DeviceState::tampered && answer.ok())) return;
+  if (known.state != answer.state) {
+    if (answer.state == DeviceState::ok)
+      log_.info("seal slot {} ({}) is well", short_id(slot.id), slot.kind);
+    else
+      log_.warn("seal slot {} ({}) is {}: {}", short_id(slot.id), slot.kind, to_text(answer.state),
+                in_full(answer.message, answer.detail));
+  }
+  known = std::move(answer);
 }
 
 }  // namespace leasehold::seal

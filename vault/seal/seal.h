@@ -126,7 +126,8 @@ class Seal {
   void installed(const SlotRecord& slot);
 
   SealStatus status() const;
-  // Asks every device slot for its health; may take as long as the timeouts. For a background job.
+  // Asks every device slot for its health; may take as long as the timeouts. For a background job,
+  // while the store is open. When all devices are well, it no longer counts as degraded.
   void check_health(Millis timeout = kDeviceTimeout);
 
  private:
@@ -139,6 +140,7 @@ class Seal {
   std::optional<SlotRecord> wanted_slot(const Protector& protector, const Opened& opened) const;
   void verify_authorizing(const Records& records, const crypto::Key& registry_key);
   void remember(const SlotId& id, DeviceAnswer answer);
+  void note_health(const SlotRecord& slot, DeviceAnswer answer);
   void keep(const SlotRecord& slot);
   void arrange(std::vector<SlotRecord>& slots) const;
   SlotStatus status_of(const SlotRecord& slot, const DeviceAnswer& answer) const;
