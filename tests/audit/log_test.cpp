@@ -268,8 +268,8 @@ TEST_CASE("audit log: threads append together and the chain is whole") {
         for (int i = 0; i < (always ? kEach / 10 : kEach); ++i) {
           Texts pair;
           for (const std::string type : {"request", "response"})
-            pair.push_back("{\"time\":\"t\",\"type\":\"" + type +
-                           "\",\"n\":" + std::to_string(t) + "}");
+            pair.push_back("{\"time\":\"t\",\"type\":\"" + type + "\",\"n\":" + std::to_string(t) +
+                           "}");
           if (!running.log->append_group(static_cast<std::uint64_t>(i), pair.views()).ok())
             ++failed;
           if (t == 0 && i % 50 == 0) running.clock.advance(std::chrono::seconds(1));
