@@ -65,7 +65,7 @@ int main(int argc, char** argv) {
     case Options::Command::keyhost:
       return keyhost::keyhost_main(keyhost::kHostDescriptor);
     case Options::Command::version:
-      std::printf("Leasehold v%s\n", server_process::kVersion);
+      std::printf("Leasehold v%s (%s)\n", server_process::kVersion, server_process::kRevision);
       return 0;
     case Options::Command::help:
       std::printf("%s", server_process::usage().c_str());

@@ -19,7 +19,6 @@ namespace {
 
 constexpr unsigned kWorkers = 4;
 constexpr std::size_t kWorkerQueueMax = 1024;
-constexpr const char* kBuildDate = "2026-11-23";
 
 // The listener's view of the core.
 class CoreHandler final : public server::Handler {
@@ -193,7 +192,7 @@ void Process::print_banner() const {
     std::printf("%22s: %s\n", "Listener", address.c_str());
   std::printf("%22s: %s\n", "Storage", std::string(storage_->kind()).c_str());
   std::printf("%22s: %s\n", "Seal", seal_->status().type.c_str());
-  std::printf("%22s: Leasehold v%s\n\n", "Version", kVersion);
+  std::printf("%22s: Leasehold v%s (%s)\n\n", "Version", kVersion, kRevision);
 }
 
 void Process::handle_signals() {

@@ -8,7 +8,10 @@
 
 namespace leasehold::server_process {
 
-inline constexpr const char* kVersion = "0.1.0";
+// Of this build: "0.1.0", what git says, RFC 3339 ("" when unknown).
+extern const char* const kVersion;
+extern const char* const kRevision;
+extern const char* const kBuildDate;
 
 // Runs until SIGTERM or SIGINT; the exit status.
 int run_server(const Options& options, config::Configuration configuration, LogSink& log,

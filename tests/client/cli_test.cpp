@@ -85,7 +85,8 @@ TEST_CASE("cli: every command explains itself with an example") {
 TEST_CASE("cli: the second word of the version is the number") {
   const auto outcome = Program().run({"version"});
   CHECK(outcome.code == 0);
-  CHECK(outcome.out.compare(0, 17, "Leasehold v0.1.0 ") == 0);
+  CHECK(outcome.out.compare(0, 18, "Leasehold v0.1.0 (") == 0);
+  CHECK(outcome.out.find("), built ") != std::string::npos);
   CHECK(Program().run({"-version"}).out == outcome.out);
 }
 
