@@ -210,9 +210,16 @@ class Reader {
   Configuration& into_;
 };
 
+// "line 18: what" of the parser, as every other message here says it: "vault.hcl:18: what".
+std::string in_file(const std::string& file, std::string_view message) {
+  constexpr std::string_view kLine = "line ";
+  if (!message.starts_with(kLine)) return file + ": " + std::string(message);
+  return file + ":" + std::string(message.substr(kLine.size()));
+}
+
 Status read_into(const std::string& name, std::string_view text, Configuration& into) {
   auto body = parse_hcl(text, block_types());
-  if (!body.ok()) return failure(body.error().code, name + ": " + body.error().message);
+  if (!body.ok()) return failure(body.error().code, in_file(name, body.error().message));
   return Reader(name, *body, into).read();
 }
 

@@ -141,6 +141,9 @@ TEST_CASE("config: a syntax error names file and line") {
 TEST_CASE("config: values out of range are refused") {
   CHECK(contains(message_of("default_lease_ttl = \"2h\"\nmax_lease_ttl = \"1h\"\n"),
                  "default_lease_ttl (2h) is longer than max_lease_ttl (1h)"));
+  CHECK(contains(message_of("ui = true\nlog_level = \"info\n"),
+                 "vault.hcl:2: the string is not closed"));
+  CHECK(contains(message_of("{\n\"ui\": tru\n}"), "vault.hcl:2: "));
   CHECK(contains(message_of("log_level = \"loud\"\n"), "vault.hcl:1: log_level is one of"));
   CHECK(contains(message_of("log_format = \"xml\"\n"), "log_format is standard or json"));
   CHECK(contains(message_of("max_lease_ttl = \"soon\"\n"), "must be a duration"));
