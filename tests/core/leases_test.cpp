@@ -288,6 +288,35 @@ TEST_CASE("leases: a client that hung up does not keep a credential alive") {
   CHECK(vault.ends_clean());
 }
 
+TEST_CASE("leases: what could not be delivered when the vault was sealed ends at the next unseal") {
+  LeasingVault vault;
+  Answer creds = vault.creds();
+  Answer made = vault.post("auth/token/create", vault.root(), R"({"ttl":"1h"})");
+  const std::string token = made.token();
+  vault.seal();
+  vault.core().undelivered(std::move(creds.response()));
+  vault.core().undelivered(std::move(made.response()));
+  CHECK(vault.server()->accounts().size() == 1);
+  REQUIRE(vault.unseal().status() == 200);
+  CHECK(TestVault::eventually([&] { return nothing_left(vault); }));
+  CHECK(vault.get("auth/token/lookup-self", token).status() == 403);
+}
+
+TEST_CASE("leases: what was asked to end just before sealing is on record") {
+  for (int i = 0; i < 10; ++i) {
+    testing::TestWorld world;
+    {
+      TestVault vault(world);
+      vault.role(R"({"ttl":"1h"})");
+      Answer creds = vault.get("test/creds/ro", vault.root());
+      REQUIRE(creds.status() == 200);
+      vault.core().undelivered(std::move(creds.response()));
+    }
+    TestVault vault(world);
+    CHECK(TestVault::eventually([&] { return nothing_left(vault); }));
+  }
+}
+
 TEST_CASE("leases: a hang-up during a renewal revokes nothing") {
   LeasingVault vault;
   const Answer creds = vault.creds();

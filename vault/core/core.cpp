@@ -319,14 +319,10 @@ Response Core::answer_of(InFlight& flight, const Status& on_record) {
 }
 
 void Core::undelivered(Response&& answer) {
-  Unsealed* live = lifecycle_.enter();
-  if (live == nullptr) return;
-  if (!answer.lease_id.empty() && !answer.data.empty())
-    if (const auto id = live->leases.id_of(answer.lease_id)) live->revoker->revoke_soon(*id);
-  if (answer.auth && !answer.auth->renewed)
-    if (const auto id = live->tokens.id_of_accessor(answer.auth->accessor))
-      live->revoker->revoke_token_soon(*id);
-  lifecycle_.leave();
+  Lifecycle::Undelivered lost;
+  if (!answer.data.empty()) lost.lease_id = answer.lease_id;
+  if (answer.auth && !answer.auth->renewed) lost.accessor = answer.auth->accessor;
+  if (!lost.lease_id.empty() || !lost.accessor.empty()) lifecycle_.revoke(std::move(lost));
 }
 
 }  // namespace leasehold::core

@@ -222,7 +222,32 @@ Status Lifecycle::go_live(seal::Opened opened, SecretBytes* root_token,
     sealed_because_.clear();
   }
   live_.store(owned_.get());
+  revoke_undelivered();
   return {};
+}
+
+void Lifecycle::revoke(Undelivered lost) {
+  {
+    MutexLock lock(mutex_);
+    undelivered_.push_back(std::move(lost));
+  }
+  revoke_undelivered();
+}
+
+void Lifecycle::revoke_undelivered() {
+  Unsealed* live = enter();
+  if (live == nullptr) return;
+  std::vector<Undelivered> lost;
+  {
+    MutexLock lock(mutex_);
+    lost.swap(undelivered_);
+  }
+  for (const Undelivered& one : lost) {
+    if (const auto id = live->leases.id_of(one.lease_id)) live->revoker->revoke_soon(*id);
+    if (const auto id = live->tokens.id_of_accessor(one.accessor))
+      live->revoker->revoke_token_soon(*id);
+  }
+  leave();
 }
 
 const SealedRoute* Lifecycle::sealed_route(std::string_view path) const {

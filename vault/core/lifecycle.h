@@ -45,6 +45,13 @@ class Lifecycle {
   void leave();
   std::string why_sealed() const;
 
+  // What an answer handed out that never left. While sealed it waits for the next unseal, in
+  // memory: if the process ends before, the lease or token lives out its time.
+  struct Undelivered {
+    std::string lease_id, accessor;  // "": none
+  };
+  void revoke(Undelivered lost);
+
   const SealedRoute* sealed_route(std::string_view path) const;
   bool on_worker(const SealedRoute& route, const Request& request) const;
   Response answer(const SealedRoute& route, const Request& request);
@@ -71,6 +78,7 @@ class Lifecycle {
   void seal_if_wanted();
   bool seal_if_broken();
   void watch_devices();
+  void revoke_undelivered();
   void open_with_devices();
   void tear_down() REQUIRES(changing_);
 
@@ -86,6 +94,7 @@ class Lifecycle {
   mutable Mutex mutex_;
   Condition wake_;
   bool stopping_ GUARDED_BY(mutex_) = false;
+  std::vector<Undelivered> undelivered_ GUARDED_BY(mutex_);
   bool seal_wanted_ GUARDED_BY(mutex_) = false;
   bool sealed_by_operator_ GUARDED_BY(mutex_) = false;
   std::string sealed_because_ GUARDED_BY(mutex_);  // when nobody asked for it
