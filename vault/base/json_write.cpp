@@ -73,6 +73,7 @@ bool is_plain(std::string_view text) {
     std::memcpy(&word, text.data(), sizeof word);
     if (!plain(word)) return false;
   }
+  if (text.empty()) return true;
   word = each(' ');
   std::memcpy(&word, text.data(), text.size());
   return plain(word);
