@@ -35,6 +35,7 @@ std::optional<Task> Lane::State::takeable(Instant now) {
   Task task;
   task.target = targets.back();
   task.generation = generation;
+  task.outages = outages;
   if (health != Health::healthy) {
     const bool due = health == Health::open ? now >= status.retry_at : has_work();
     if (probing || !due) return std::nullopt;
@@ -164,6 +165,7 @@ void Lane::State::unreachable(const Task& task, const Error& why) {
     // Several connections find out about one outage: it counts once.
     if (health == Health::open && task.kind != Task::Kind::probe) return;
     news = health != Health::open;
+    if (news) ++outages;
     open_breaker(why);
     error = refusal();
     for (auto& queued : jobs) refused.push_back(std::move(queued.job));

@@ -32,12 +32,14 @@ struct Task {
   std::uint64_t probe = 0;         // its number
   std::shared_ptr<Target> target;  // to connect to
   std::uint64_t generation = 0;    // of `target`
+  std::uint64_t outages = 0;       // so far
 };
 
 // One thread's own connection.
 struct Link {
   std::unique_ptr<Connection> connection;
   std::uint64_t generation = 0;
+  std::uint64_t outages = 0;  // when the connection was last known to answer
   Instant used;
 };
 
@@ -103,6 +105,7 @@ struct Lane::State : std::enable_shared_from_this<Lane::State> {
   Nanos revoke_pause GUARDED_BY(mutex){0};
   RevocationPace pace GUARDED_BY(mutex);
   Health health GUARDED_BY(mutex) = Health::unknown;
+  std::uint64_t outages GUARDED_BY(mutex) = 0;
   bool probing GUARDED_BY(mutex) = false;
   std::uint64_t probe GUARDED_BY(mutex) = 0;
   Instant probe_began GUARDED_BY(mutex);

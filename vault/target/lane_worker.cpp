@@ -15,6 +15,7 @@ Status connect(State& state, const Task& task, Link& link) {
   const Instant now = state.clock.instant();
   VAULT_TRY_ASSIGN(link.connection, task.target->connect(state.tag, add(now, kConnectLimit)));
   link.generation = task.generation;
+  link.outages = task.outages;
   return {};
 }
 
@@ -22,9 +23,10 @@ Status connect(State& state, const Task& task, Link& link) {
 bool healthy(State& state, const Task& task, Link& link) {
   const Instant now = state.clock.instant();
   if (link.connection && link.generation != task.generation) link.connection.reset();
-  const bool rested = now >= add(link.used, kPingAfter);
-  if (link.connection && rested && !link.connection->ping(add(now, kPingLimit)).ok())
+  const bool doubtful = now >= add(link.used, kPingAfter) || link.outages != task.outages;
+  if (link.connection && doubtful && !link.connection->ping(add(now, kPingLimit)).ok())
     link.connection.reset();
+  link.outages = task.outages;
   if (!link.connection) {
     const Status connected = connect(state, task, link);
     if (!connected.ok()) {
