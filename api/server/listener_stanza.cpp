@@ -80,12 +80,15 @@ Status read_limits(Stanza& stanza, ListenerSettings& settings) {
   return {};
 }
 
-Status read_unauthenticated(Stanza& stanza, ListenerSettings& settings) {
-  VAULT_TRY_ASSIGN(const bool no_rekey, stanza.flag("disable_unauthed_rekey_endpoints", true));
-  VAULT_TRY_ASSIGN(const bool no_generate,
-                   stanza.flag("disable_unauthed_generate_root_endpoints", true));
-  settings.unauthenticated_rekey = !no_rekey;
-  settings.unauthenticated_generate_root = !no_generate;
+// Without a token these endpoints answer nobody here, whatever is set.
+Status read_unauthenticated(Stanza& stanza, std::vector<std::string>& warnings) {
+  for (const char* key :
+       {"disable_unauthed_rekey_endpoints", "disable_unauthed_generate_root_endpoints"}) {
+    VAULT_TRY_ASSIGN(const bool disabled, stanza.flag(key, true));
+    if (!disabled)
+      warnings.push_back(stanza.where(key) + ": " + key +
+                         " = false is not supported: nothing answers there without a token");
+  }
   return {};
 }
 
@@ -152,7 +155,7 @@ Result<ListenerSettings> read_listener(Stanza& stanza, std::vector<std::string>&
     return wrong(stanza, {}, "a listener is \"tcp\" or \"unix\"");
   VAULT_TRY_ASSIGN(ListenerSettings settings, type == "tcp" ? read_tcp(stanza) : read_unix(stanza));
   VAULT_TRY(read_limits(stanza, settings));
-  VAULT_TRY(read_unauthenticated(stanza, settings));
+  VAULT_TRY(read_unauthenticated(stanza, warnings));
   ignore_known(stanza, warnings);
   VAULT_TRY(stanza.finish());
   return settings;

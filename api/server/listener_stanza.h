@@ -30,9 +30,6 @@ struct ListenerSettings {
   Nanos read_timeout = Seconds{30};
   Nanos idle_timeout = Seconds{300};
   Nanos write_timeout = Seconds{30};  // without progress
-  // For the core: off means that these answer 404 without a token.
-  bool unauthenticated_rekey = false;
-  bool unauthenticated_generate_root = false;
 };
 
 Result<ListenerSettings> read_listener(Stanza& stanza, std::vector<std::string>& warnings);

@@ -34,6 +34,10 @@ std::vector<Field> own_fields() {
           {"password_policy", FieldType::text, {}, "Must be empty."}};
 }
 
+// Other ways to prove who the manager is; a write that counts on one is told.
+constexpr const char* kNotUsed[] = {"tls_certificate", "private_key", "auth_type",
+                                    "service_account_json", "self_managed"};
+
 std::vector<Field> plugin_fields() {
   std::vector<Field> fields{
       {"connection_url", FieldType::text, {}, "With {{username}} and {{password}}."},
@@ -48,8 +52,9 @@ std::vector<Field> plugin_fields() {
        "as they are."},
       {"password_authentication", FieldType::text, {}, "\"password\" or \"scram-sha-256\"."},
       {"username_template", FieldType::text, {}, "Not used: see the warning."}};
-  for (const char* name : {"max_connection_lifetime", "tls_ca", "tls_certificate", "private_key",
-                           "auth_type", "service_account_json", "self_managed"})
+  fields.push_back({"max_connection_lifetime", FieldType::any, {}, "0: as long as it works."});
+  fields.push_back({"tls_ca", FieldType::text, {}, "Who signs the database's certificate, PEM."});
+  for (const char* name : kNotUsed)
     fields.push_back({name, FieldType::any, {}, "Kept for clients that send it."});
   return fields;
 }
@@ -116,6 +121,10 @@ Json shown_settings(Call& call, const Json& settings) {
         "Password found in connection_url, use a templated url to enable root rotation and prevent "
         "read access to password information.");
   }
+  for (const char* name : kNotUsed)
+    if (const Json* given = settings.find(name);
+        given != nullptr && (given->is_string() ? !given->text().empty() : given->dump() == "true"))
+      call.warnings.push_back(std::string(name) + " is not supported and is not used");
   if (!settings.string_at("username_template").empty())
     call.warnings.push_back(
         "username_template is not used: account names carry the lease's id, so "

@@ -5,6 +5,7 @@
 
 #include "backends/target/postgresql_accounts.h"
 #include "backends/target/statements.h"
+#include "vault/base/duration.h"
 #include "vault/base/encoding.h"
 
 namespace leasehold::postgresql {
@@ -58,13 +59,24 @@ std::string system_certificates() {
   return {};
 }
 
-void require_verified_tls(Parameters& parameters) {
-  if (parameters.get("sslmode").empty() && !parameters.is_local())
+void require_verified_tls(Parameters& parameters, const MemoryFile* authority) {
+  if (parameters.get("sslmode").empty() && (authority != nullptr || !parameters.is_local()))
     parameters.set("sslmode", "verify-full");
+  if (authority != nullptr) parameters.set("sslrootcert", authority->path());
   const bool verifies = parameters.get("sslmode").substr(0, 7) == "verify-";
   if (verifies && parameters.get("sslrootcert").empty())
     if (std::string path = system_certificates(); !path.empty())
       parameters.set("sslrootcert", std::move(path));
+}
+
+// A number of seconds or a duration.
+Result<Seconds> lifetime_of(const Json& json) {
+  const Json* given = json.find("max_connection_lifetime");
+  if (given == nullptr || given->is_null() || given->text().empty()) return Seconds{0};
+  const auto parsed = parse_duration(given->text());
+  if (!parsed.ok() || parsed->count() < 0)
+    return failure(Code::invalid, "max_connection_lifetime must be a duration such as \"1h\"");
+  return *parsed;
 }
 
 std::string safe_part(std::string_view text, std::size_t limit) {
@@ -99,6 +111,7 @@ class PostgreSql final : public target::Target {
   }
   std::string_view kind() const override { return "postgresql"; }
   unsigned connections_max() const override { return server_->settings().connections_max; }
+  Nanos connection_lifetime() const override { return server_->settings().connection_lifetime; }
 
  private:
   const std::shared_ptr<Server> server_;
@@ -125,6 +138,12 @@ Result<Settings> Settings::parse(const Json& json) {
     return failure(Code::invalid,
                    fmt::format("max_open_connections must be between 0 and {}", kConnectionsMax));
   if (limit > 0) settings.connections_max = static_cast<unsigned>(limit);
+  VAULT_TRY_ASSIGN(settings.connection_lifetime, lifetime_of(json));
+  if (const std::string pem = json.string_at("tls_ca"); !pem.empty()) {
+    if (pem.find("-----BEGIN CERTIFICATE-----") == std::string::npos)
+      return failure(Code::invalid, "tls_ca must be a certificate in PEM form");
+    VAULT_TRY_ASSIGN(settings.authority, MemoryFile::make("tls_ca", pem));
+  }
   VAULT_TRY(settings.parameters());
   return settings;
 }
@@ -145,7 +164,7 @@ Result<Parameters> Settings::parameters() const {
   if (parsed->get("user").empty() && !username.empty()) parsed->set("user", username);
   if (parsed->get("password").empty() && !password.empty())
     parsed->set("password", std::string(as_text(password.reveal())));
-  require_verified_tls(*parsed);
+  require_verified_tls(*parsed, authority.get());
   return parsed;
 }
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 
+#include "backends/target/memory_file.h"
 #include "backends/target/postgresql_session.h"
 #include "vault/base/json.h"
 #include "vault/base/mutex.h"
@@ -21,6 +22,8 @@ struct Settings {
   bool escape = true;  // percent-encode what is substituted into a URL
   bool scram = false;
   unsigned connections_max = 4;
+  Seconds connection_lifetime{0};               // 0: as long as it works
+  std::shared_ptr<const MemoryFile> authority;  // `tls_ca`; null: the machine's own
 
   static Result<Settings> parse(const Json& settings);
   Result<Parameters> parameters() const;

@@ -127,6 +127,19 @@ TEST_CASE_FIXTURE(Database, "database: a password inside the URL works and is no
   CHECK(get("config/kv").data.dump().find("in-the-string") == std::string::npos);
 }
 
+TEST_CASE_FIXTURE(Database, "database: a setting that is not used says so") {
+  Json body = config();
+  body.set("verify_connection", false).set("tls_certificate", "-----BEGIN CERTIFICATE-----");
+  body.set("self_managed", false).set("auth_type", "");
+  const auto answer = post("config/pg", body.dump());
+  CHECK(answer.status == 200);
+  REQUIRE(answer.response.warnings.size() == 1);
+  CHECK(answer.response.warnings[0] == "tls_certificate is not supported and is not used");
+  body = config();
+  body.set("max_connection_lifetime", "soon");
+  CHECK(post("config/pg", body.dump()).status == 400);
+}
+
 TEST_CASE_FIXTURE(Database, "database: leases of a removed config still reach their target") {
   configure();
   const core::TargetId id = intent()->target;

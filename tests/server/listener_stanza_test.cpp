@@ -28,6 +28,7 @@ bool contains(std::string_view text, std::string_view part) { return text.find(p
 }  // namespace
 
 TEST_CASE("listener stanza: Vault's keys mean what they mean there") {
+  std::vector<std::string> warnings;
   const auto read_settings = read(R"(listener "tcp" {
     address = "0.0.0.0:8300"
     tls_cert_file = "/c.pem"
@@ -41,7 +42,9 @@ TEST_CASE("listener stanza: Vault's keys mean what they mean there") {
     http_idle_timeout = "1m"
     http_write_timeout = "9s"
     disable_unauthed_rekey_endpoints = false
-  })");
+    disable_unauthed_generate_root_endpoints = true
+  })",
+                                  &warnings);
   REQUIRE_MESSAGE(read_settings.ok(), read_settings.error().message);
   const ListenerSettings& settings = read_settings.value();
   CHECK(settings.address == "0.0.0.0:8300");
@@ -56,8 +59,8 @@ TEST_CASE("listener stanza: Vault's keys mean what they mean there") {
   CHECK(settings.read_timeout == Seconds{7});
   CHECK(settings.idle_timeout == Seconds{60});
   CHECK(settings.write_timeout == Seconds{9});
-  CHECK(settings.unauthenticated_rekey);
-  CHECK_FALSE(settings.unauthenticated_generate_root);
+  REQUIRE(warnings.size() == 1);
+  CHECK(contains(warnings[0], "disable_unauthed_rekey_endpoints = false is not supported"));
 }
 
 TEST_CASE(
@@ -68,7 +71,6 @@ TEST_CASE(
   CHECK_FALSE(settings.value().tls);
   CHECK(settings.value().tls_settings.ask_client_certificate);
   CHECK_FALSE(settings.value().tls_settings.require_client_certificate);
-  CHECK_FALSE(settings.value().unauthenticated_rekey);
   CHECK(settings.value().http.body_bytes == 32u << 20);
 }
 

@@ -94,7 +94,8 @@ class FakeConnection final : public target::Connection {
 
 class FakeTarget final : public target::Target {
  public:
-  explicit FakeTarget(std::shared_ptr<FakeMachine> machine) : machine_(std::move(machine)) {}
+  explicit FakeTarget(std::shared_ptr<FakeMachine> machine, Nanos lifetime = {})
+      : machine_(std::move(machine)), lifetime_(lifetime) {}
   Result<std::unique_ptr<target::Connection>> connect(const target::Tag&, Instant) override {
     VAULT_TRY(machine_->visit("connect"));
     return std::unique_ptr<target::Connection>(std::make_unique<FakeConnection>(machine_));
@@ -105,9 +106,11 @@ class FakeTarget final : public target::Target {
   }
   std::string_view kind() const override { return "fake"; }
   unsigned connections_max() const override { return 3; }
+  Nanos connection_lifetime() const override { return lifetime_; }
 
  private:
   const std::shared_ptr<FakeMachine> machine_;
+  const Nanos lifetime_;
 };
 
 // Revocations that are due, taken in order; what came back as unavailable is due again.

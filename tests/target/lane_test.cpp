@@ -66,6 +66,23 @@ TEST_CASE("lane: connections are kept for the next job, and the fence is not rep
   CHECK(test.machine->visits("connect") <= 3);
 }
 
+TEST_CASE("lane: a connection that is too old is replaced before its next job") {
+  LaneTest test;
+  test.lane.replace(std::make_unique<FakeTarget>(test.machine, 60s));
+  const auto connects_of_a_job = [&] {
+    const int before = test.machine->visits("connect");
+    const auto job = test.submitted();
+    REQUIRE(eventually([&] { return job->ended() == 1; }));
+    CHECK(job->result.ok());
+    return test.machine->visits("connect") - before;
+  };
+  connects_of_a_job();
+  test.clock.advance(4s);
+  CHECK(connects_of_a_job() == 0);
+  test.clock.advance(56s);
+  CHECK(connects_of_a_job() == 1);
+}
+
 TEST_CASE("lane: a target that cannot be reached refuses at once, and is tried again later") {
   LaneTest test;
   test.machine->fail("connect", Code::unavailable);

@@ -1,8 +1,10 @@
 // PostgreSQL as a target, against a real server.
 
 #include <doctest/doctest.h>
+
 #include <signal.h>
 
+#include <fstream>
 #include <thread>
 
 #include "backends/target/postgresql.h"
@@ -352,11 +354,13 @@ TEST_CASE("postgresql: a certificate nobody vouches for, or of another host, is 
   Postgres server({.tls = true});
   SystemClock clock;
   SystemRandom random;
-  const auto connect = [&](const std::string& host, const std::string& query) {
+  const auto connect = [&](const std::string& host, const std::string& query,
+                           const std::string& authority = {}) {
     auto target = make_target(
         testing::settings_for(
             server, {{"connection_url", "postgresql://{{username}}:{{password}}@" + host + ":" +
-                                            std::to_string(server.port()) + "/app" + query}}),
+                                            std::to_string(server.port()) + "/app" + query},
+                     {"tls_ca", authority}}),
         clock, random);
     REQUIRE(target.ok());
     auto opened = (*target)->connect({"test01", "thisincarnation0"},
@@ -368,6 +372,26 @@ TEST_CASE("postgresql: a certificate nobody vouches for, or of another host, is 
   CHECK(connect("127.0.0.1", trusted).find("127.0.0.1") != std::string::npos);
   CHECK(connect("localhost", "?sslmode=verify-full").find("certificate verify failed") !=
         std::string::npos);
+  std::ifstream file(server.certificate());
+  const std::string pem((std::istreambuf_iterator<char>(file)), {});
+  CHECK(connect("localhost", "", pem) == "connected");
+  CHECK(connect("127.0.0.1", "", pem).find("127.0.0.1") != std::string::npos);
+}
+
+TEST_CASE("postgresql: settings that cannot be meant are refused") {
+  const auto refused = [](const std::string& name, const Json& value) {
+    Json json = Json::object();
+    json.set("connection_url", "postgresql://localhost/app").set(name, value);
+    const auto settings = Settings::parse(json);
+    return settings.ok() ? std::string() : settings.error().message;
+  };
+  CHECK(refused("tls_ca", Json("/etc/ssl/ca.pem")) == "tls_ca must be a certificate in PEM form");
+  CHECK(refused("max_connection_lifetime", Json("soon")).find("must be a duration") !=
+        std::string::npos);
+  CHECK(refused("max_connection_lifetime", Json(-5)).find("must be a duration") !=
+        std::string::npos);
+  for (const Json& good : {Json("1h"), Json(30), Json("0s"), Json(0)})
+    CHECK(refused("max_connection_lifetime", good).empty());
 }
 
 TEST_CASE("postgresql: without sslmode a server is verified in full unless it is this machine") {

@@ -40,7 +40,7 @@ struct Link {
   std::unique_ptr<Connection> connection;
   std::uint64_t generation = 0;
   std::uint64_t outages = 0;  // when the connection was last known to answer
-  Instant used;
+  Instant opened, used;
 };
 
 using Jobs = std::vector<std::shared_ptr<Job>>;

@@ -16,6 +16,7 @@ Status connect(State& state, const Task& task, Link& link) {
   VAULT_TRY_ASSIGN(link.connection, task.target->connect(state.tag, add(now, kConnectLimit)));
   link.generation = task.generation;
   link.outages = task.outages;
+  link.opened = now;
   return {};
 }
 
@@ -23,6 +24,8 @@ Status connect(State& state, const Task& task, Link& link) {
 bool healthy(State& state, const Task& task, Link& link) {
   const Instant now = state.clock.instant();
   if (link.connection && link.generation != task.generation) link.connection.reset();
+  const Nanos lifetime = task.target->connection_lifetime();
+  if (lifetime.count() > 0 && now >= add(link.opened, lifetime)) link.connection.reset();
   const bool doubtful = now >= add(link.used, kPingAfter) || link.outages != task.outages;
   if (link.connection && doubtful && !link.connection->ping(add(now, kPingLimit)).ok())
     link.connection.reset();

@@ -88,6 +88,8 @@ class Target {
                                    std::string_view id) const = 0;
   virtual std::string_view kind() const = 0;
   virtual unsigned connections_max() const = 0;
+  // A connection that is older is replaced before its next job; 0: never.
+  virtual Nanos connection_lifetime() const { return Nanos{0}; }
 };
 
 // The common prefix of all accounts of a cluster, for the sweeper: "v-<cluster6>-".
