@@ -28,12 +28,12 @@ Detached Core::handle(Request request, Exchange& asker) {
   Status outcome = status;
   while (flight.effect != nullptr && flight.intent && !flight.settled) {
     status = settle_effect(flight, outcome);  // ACTIVE, or REVOKING after a failure
-    const Status recorded = co_await committed(flight);
-    if (recorded.is(Code::conflict)) {
+    const Status durable = co_await committed(flight);
+    if (durable.is(Code::conflict)) {
       flight.settled = false;
       if (outcome.ok()) outcome = still_allowed(flight);
     }
-    if (!recorded.ok()) status = recorded;
+    if (!durable.ok()) status = durable;
   }
   if (status.ok()) status = co_await revoked(flight);  // what it revoked is gone when it answers
   conclude(flight, status);
@@ -284,6 +284,7 @@ Status Core::try_candidate(InFlight& flight) {
 // From the status to the answer; what was committed with its lines keeps the answer it has.
 void Core::conclude(InFlight& flight, const Status& status) {
   flight.batch.clear();
+  flight.snapshot.reset();  // before leave(): its home goes with the vault
   if (!status.ok()) {
     const Error& why = status.error();
     Error shown = why;
