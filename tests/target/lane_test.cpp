@@ -76,10 +76,10 @@ TEST_CASE("lane: a connection that is too old is replaced before its next job") 
     CHECK(job->result.ok());
     return test.machine->visits("connect") - before;
   };
-  connects_of_a_job();
-  test.clock.advance(4s);
-  CHECK(connects_of_a_job() == 0);
-  test.clock.advance(56s);
+  int connects = 0;
+  for (int i = 0; i < 10; ++i) connects += connects_of_a_job();
+  CHECK(connects <= 3);  // a thread each
+  test.clock.advance(60s);
   CHECK(connects_of_a_job() == 1);
 }
 
