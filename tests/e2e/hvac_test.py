@@ -1,5 +1,6 @@
 """hvac, the Python client, as published: what an application and an operator's script do with it."""
 
+import inspect
 import json
 import unittest
 
@@ -52,10 +53,13 @@ class Hvac(unittest.TestCase):
             kv.create_or_update_secret("app/db", {"user": "c"}, cas=0, **at)
         kv.patch("app/db", {"user": "c"}, **at)
 
+        # Debian's older hvac always raises, and knows no parameter for it.
+        raises = {"raise_on_deleted_version": True}
+        known = inspect.signature(kv.read_secret_version).parameters
+        how = at if "raise_on_deleted_version" not in known else {**at, **raises}
+
         def read(version=None):
-            return kv.read_secret_version(
-                "app/db", version=version, raise_on_deleted_version=True, **at
-            )["data"]["data"]
+            return kv.read_secret_version("app/db", version=version, **how)["data"]["data"]
 
         self.assertEqual(read(), {"user": "c", "pass": "b"})
         self.assertEqual(read(1), {"user": "a", "pass": "b"})
@@ -64,9 +68,10 @@ class Hvac(unittest.TestCase):
         self.assertEqual(kv.delete_latest_version_of_secret("app/db", **at).status_code, 204)
         with self.assertRaises(hvac.exceptions.InvalidPath) as deleted:
             read()
-        told = json.loads(deleted.exception.text)["data"]
-        self.assertIsNone(told["data"])
-        self.assertNotEqual(told["metadata"]["deletion_time"], "")
+        if how is not at:  # the older one drops the body of an error
+            told = json.loads(deleted.exception.text)["data"]
+            self.assertIsNone(told["data"])
+            self.assertNotEqual(told["metadata"]["deletion_time"], "")
         kv.undelete_secret_versions("app/db", [2], **at)
         self.assertEqual(read(), {"user": "c", "pass": "b"})
         kv.delete_secret_versions("app/db", [1], **at)
@@ -122,7 +127,8 @@ class Hvac(unittest.TestCase):
         self.assertFalse(child.is_authenticated())
         with self.assertRaises(hvac.exceptions.InvalidRequest):
             token.lookup_accessor("nothing")
-        orphan = token.create_orphan(ttl="1h")["auth"]
+        create_orphan = getattr(token, "create_orphan", lambda **o: token.create(no_parent=True, **o))
+        orphan = create_orphan(ttl="1h")["auth"]
         self.assertTrue(orphan["orphan"])
         token.revoke(orphan["client_token"])
         hvac.Client(

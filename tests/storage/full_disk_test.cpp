@@ -6,6 +6,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+
 #include "tests/support/every_storage.h"
 
 using namespace leasehold;
@@ -35,9 +39,12 @@ Outcome put(storage::Storage& storage, const std::string& key) {
 
 bool mount_small_disk(const std::string& path) {
   const int flags = CLONE_NEWNS | (::geteuid() == 0 ? 0 : CLONE_NEWUSER);
-  return ::unshare(flags) == 0 &&
-         ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
-         ::mount("tmpfs", path.c_str(), "tmpfs", 0, "size=16m,mode=0700") == 0;
+  if (::unshare(flags) != 0) return false;
+  // Below a chroot "/" is no mount and cannot be made private; fill()'s caller unmounts in any
+  // case.
+  if (::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 && errno != EINVAL)
+    return false;
+  return ::mount("tmpfs", path.c_str(), "tmpfs", 0, "size=16m,mode=0700") == 0;
 }
 
 bool take_space(const std::string& path, std::size_t size) {
@@ -95,9 +102,19 @@ int fill(const std::string& path) {
 TEST_CASE("lmdb: a full disk refuses, keeps a reserve, loses nothing, and recovers with room") {
   testing::TemporaryDirectory directory;
   const pid_t child = ::fork();
-  if (child == 0) ::_exit(fill(directory.path()));
+  if (child == 0) {
+    const int told = fill(directory.path());
+    if (told != kNoDisk) ::umount2(directory.path().c_str(), MNT_DETACH);
+    ::_exit(told);
+  }
   int status = 0;
   ::waitpid(child, &status, 0);
   REQUIRE(WIFEXITED(status));
+  if (WEXITSTATUS(status) == kNoDisk && ::geteuid() != 0) {
+    // No user namespaces here (a chroot, a hardened kernel): as root, who needs none.
+    const std::string self = std::filesystem::read_symlink("/proc/self/exe");
+    status = std::system(("sudo -n '" + self + "' -tc='lmdb: a full disk*'").c_str());
+    REQUIRE(WIFEXITED(status));
+  }
   CHECK(WEXITSTATUS(status) == kTrue);
 }
