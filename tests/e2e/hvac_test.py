@@ -79,7 +79,11 @@ class Hvac(unittest.TestCase):
         with self.assertRaises(hvac.exceptions.InvalidPath):
             read()
 
-        kv.update_metadata("app/db", max_versions=3, custom_metadata={"owner": "web"}, **at)
+        owner = {"custom_metadata": {"owner": "web"}}
+        if "custom_metadata" not in inspect.signature(kv.update_metadata).parameters:
+            self.client.write("two/metadata/app/db", **owner)
+            owner = {}
+        kv.update_metadata("app/db", max_versions=3, **owner, **at)
         about = kv.read_secret_metadata("app/db", **at)["data"]
         self.assertEqual((about["max_versions"], about["custom_metadata"]), (3, {"owner": "web"}))
         self.assertTrue(about["versions"]["2"]["destroyed"])
