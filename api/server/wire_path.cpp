@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <map>
 
 #include "api/server/wire.h"
 
@@ -104,35 +105,11 @@ bool segments_canonical(std::string_view path, std::string& why) {
   return true;
 }
 
-// A slash that came encoded would be a separator to us and a character to whoever wrote it.
-bool has_encoded_slash(std::string_view encoded) {
-  for (std::size_t i = encoded.find('%'); i != std::string_view::npos; i = encoded.find('%', i + 1))
-    if (encoded.size() - i >= 3 && encoded[i + 1] == '2' && (encoded[i + 2] | 0x20) == 'f')
-      return true;
-  return false;
-}
-
-void add_value(Json& object, const std::string& name, std::string value) {
-  const Json* before = object.find(name);
-  if (before == nullptr) {
-    object.set(name, Json(std::move(value)));
-    return;
-  }
-  Json list = before->is_array() ? *before : Json::array();
-  if (!before->is_array()) list.push(*before);
-  list.push(Json(std::move(value)));
-  object.set(name, std::move(list));
-}
-
 }  // namespace
 
 bool canonical_path(std::string_view encoded, std::string& path, std::string& why) {
   path.clear();
   why.clear();
-  if (has_encoded_slash(encoded)) {
-    why = "the path holds an encoded slash ('%2F'): write '/' where a segment ends";
-    return false;
-  }
   path.reserve(encoded.size() + 1);
   if (!percent_decode(encoded, Plus::literal, path)) {
     why = "the path holds a malformed percent-encoding";
@@ -143,9 +120,8 @@ bool canonical_path(std::string_view encoded, std::string& path, std::string& wh
 }
 
 bool read_query(std::string_view query, Json& object) {
-  constexpr std::size_t kMostPairs =
-      1000;  // a repeated name costs time in proportion to its values
-  object = Json();
+  constexpr std::size_t kMostPairs = 1000;
+  std::map<std::string, std::vector<std::string>> values;
   for (std::size_t pairs = 0; !query.empty(); ++pairs) {
     if (pairs == kMostPairs) return false;
     const std::size_t end = std::min(query.find('&'), query.size());
@@ -157,9 +133,12 @@ bool read_query(std::string_view query, Json& object) {
     if (!percent_decode(pair.substr(0, equals), Plus::space, name)) return false;
     if (!percent_decode(pair.substr(std::min(equals + 1, pair.size())), Plus::space, value))
       return false;
-    if (object.is_null()) object = Json::object();
-    add_value(object, name, std::move(value));
+    values[std::move(name)].push_back(std::move(value));
   }
+  object = values.empty() ? Json() : Json::object();
+  for (auto& entry : values)
+    object.set(entry.first, entry.second.size() == 1 ? Json(std::move(entry.second.front()))
+                                                     : Json(entry.second));
   return true;
 }
 

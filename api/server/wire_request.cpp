@@ -67,6 +67,13 @@ Target split(std::string_view target) {
   return {target.substr(0, mark), target.substr(mark + 1)};
 }
 
+// The one namespace there is: "", "/", "root", "root/".
+bool names_root(std::string_view name_space) {
+  if (name_space.starts_with('/')) name_space.remove_prefix(1);
+  if (name_space.ends_with('/')) name_space.remove_suffix(1);
+  return name_space.empty() || name_space == "root";
+}
+
 bool read_target(const HttpMessage& message, core::Request& request, Json& query,
                  WireError& refusal) {
   const Target target = split(message.target);
@@ -174,8 +181,7 @@ bool read_request(const HttpMessage& message, const Peer& peer, core::Request& r
   Json query;
   if (!read_target(message, request, query, refusal)) return false;
   if (!read_operation(message.method, request, query, refusal)) return false;
-  if (!message.name_space.empty() && message.name_space != "/" && message.name_space != "root")
-    return refuse(refusal, 404, "namespace not found");
+  if (!names_root(message.name_space)) return refuse(refusal, 404, "namespace not found");
   read_token(message, request);
   if (!read_wrap_ttl(message.wrap_ttl, request, refusal)) return false;
   request.purpose = message.purpose;
