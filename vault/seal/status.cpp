@@ -97,9 +97,12 @@ void add_warnings(const std::vector<SlotRecord>& slots, SealStatus& out) {
 
 SealStatus Seal::status() const {
   SealStatus out;
-  if (!protectors_.empty()) out.type = protectors_.front()->kind();
   MutexLock lock(state_->mutex);
-  if (!state_->records) return out;
+  if (!state_->records) {  // what init would make of it
+    out.recovery_seal = !protectors_.empty();
+    if (out.recovery_seal) out.type = protectors_.front()->kind();
+    return out;
+  }
   const Records& records = *state_->records;
   out.initialized = true;
   out.type = "shamir";
