@@ -32,15 +32,9 @@ Status save(WriteTxn& txn, std::string_view directory, std::string_view name, co
 }
 
 Result<Response> list_names(Call& call, ReadTxn& txn, std::string_view directory) {
-  const auto limit =
-      static_cast<std::size_t>(std::max<std::int64_t>(0, call.fields.integer("limit")));
-  VAULT_TRY_ASSIGN(const auto names, txn.list(directory, call.fields.text("after"), limit));
+  VAULT_TRY_ASSIGN(const core::Page page, core::page_of(call.request.body));
+  VAULT_TRY_ASSIGN(const auto names, txn.list(directory, page.after, page.limit));
   return Response::keys(names);
-}
-
-std::vector<core::Field> list_fields() {
-  return {{"after", core::FieldType::text, {}, "List the names after this one."},
-          {"limit", core::FieldType::integer, {}, "List at most so many names."}};
 }
 
 Result<core::TargetId> target_id_of(const Json& config) {
@@ -176,7 +170,7 @@ class Database final : public core::Engine {
                                 std::string synopsis) {
     core::Route route;
     route.pattern = std::move(pattern);
-    route.fields = database::list_fields();
+    route.fields = core::page_fields();
     route.actions = {
         {Operation::list, core::ReadHandler([directory](core::Call& call, core::ReadTxn& txn) {
            return database::list_names(call, txn, directory);

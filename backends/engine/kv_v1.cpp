@@ -2,8 +2,6 @@
 // text behind eight bytes with the seconds its `ttl` asks for, so that a read splices bytes and
 // parses none.
 
-#include <algorithm>
-#include <charconv>
 #include <limits>
 
 #include "vault/base/duration.h"
@@ -68,24 +66,11 @@ Result<Response> remove(Call& call, WriteTxn& txn) {
   return Response::none();
 }
 
-// `after` and `limit` are no fields of the route: a secret may have keys of these names.
-Result<std::size_t> limit_of(const Json& query) {
-  const Json* given = query.find("limit");
-  if (given == nullptr || given->text().empty()) return std::size_t{0};
-  const std::string& text = given->text();
-  std::int64_t limit = 0;
-  const auto end = std::from_chars(text.data(), text.data() + text.size(), limit);
-  if (end.ec != std::errc() || end.ptr != text.data() + text.size())
-    return failure(Code::invalid, "limit must be a whole number");
-  return static_cast<std::size_t>(std::max<std::int64_t>(0, limit));
-}
-
 Result<Response> list(Call& call, ReadTxn& txn) {
   std::string directory(call.path);
   if (!directory.empty() && directory.back() != '/') directory += '/';
-  const Json query = call.request.body.is_object() ? call.request.body : Json::object();
-  VAULT_TRY_ASSIGN(const std::size_t limit, limit_of(query));
-  VAULT_TRY_ASSIGN(const auto names, txn.list(directory, query.string_at("after"), limit));
+  VAULT_TRY_ASSIGN(const core::Page page, core::page_of(call.request.body));
+  VAULT_TRY_ASSIGN(const auto names, txn.list(directory, page.after, page.limit));
   return Response::keys(names);
 }
 

@@ -205,9 +205,8 @@ Result<Listing> names_below(const Call& call, ReadTxn& txn) {
   Listing listing;
   listing.directory = call.fields.text("path");
   if (!listing.directory.empty() && listing.directory.back() != '/') listing.directory += '/';
-  const auto limit =
-      static_cast<std::size_t>(std::max<std::int64_t>(0, call.fields.integer("limit")));
-  VAULT_TRY_ASSIGN(listing.names, txn.list(listing.directory, call.fields.text("after"), limit));
+  VAULT_TRY_ASSIGN(const core::Page page, core::page_of(call.request.body));
+  VAULT_TRY_ASSIGN(listing.names, txn.list(listing.directory, page.after, page.limit));
   return listing;
 }
 
@@ -237,17 +236,12 @@ Result<bool> exists(Call& call, ReadTxn& txn) {
   return mod != 0;
 }
 
-std::vector<core::Field> list_fields() {
-  return {{"after", FieldType::text, {}, "List the names after this one."},
-          {"limit", FieldType::integer, {}, "List at most so many; 0: all."}};
-}
-
 }  // namespace
 
 core::Route metadata_route() {
   core::Route route;
   route.pattern = "metadata/:path*";
-  route.fields = list_fields();
+  route.fields = core::page_fields();
   const std::vector<core::Field> own = {
       {"cas_required", FieldType::boolean, {}, "Every write must say `cas`."},
       {"metadata_cas_required", FieldType::boolean, {}, "As must every write of metadata."},
@@ -278,7 +272,7 @@ core::Route metadata_route() {
 core::Route detailed_metadata_route() {
   core::Route route;
   route.pattern = "detailed-metadata/:path*";
-  route.fields = list_fields();
+  route.fields = core::page_fields();
   route.actions = {{Operation::list, core::ReadHandler(list_detailed), core::Place::worker}};
   route.synopsis = "List secrets with what is known of them.";
   route.description = "\"keys\" as a list of metadata/ has them, and \"key_info\" of each secret.";

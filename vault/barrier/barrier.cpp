@@ -73,9 +73,10 @@ PhysicalKey Barrier::counter_key(const Space& space, std::string_view name) cons
   return tree_key(keys_.index, Table::counter, space, name);
 }
 
-PhysicalKey Barrier::directory_prefix(const Space& space, std::string_view directory) const {
+PhysicalKey Barrier::directory_prefix(const Space& space, std::string_view directory,
+                                      Table table) const {
   VAULT_ASSERT(directory.empty() || directory.back() == '/');
-  return directory_key(keys_.index, Table::name, space, directory);
+  return directory_key(keys_.index, table, space, directory);
 }
 
 std::array<std::uint8_t, kHashSize> Barrier::id_hash(std::string_view purpose, ByteView id) const {

@@ -26,8 +26,9 @@ class Barrier {
   // "a/b/c" stands in directory "a/b/" under the leaf "c"; a directory's own leaf ends in '/'.
   PhysicalKey value_key(const Space& space, std::string_view name) const;
   PhysicalKey name_key(const Space& space, std::string_view name) const;
-  // All name records of one directory ("" or ending in '/') begin with this.
-  PhysicalKey directory_prefix(const Space& space, std::string_view directory) const;
+  // All name records of one directory ("" or ending in '/') begin with this; or all its values.
+  PhysicalKey directory_prefix(const Space& space, std::string_view directory,
+                               Table table = Table::name) const;
   PhysicalKey counter_key(const Space& space, std::string_view name) const;
   // Keyed hash of an id for ordered keys.
   std::array<std::uint8_t, kHashSize> id_hash(std::string_view purpose, ByteView id) const;

@@ -82,6 +82,7 @@ class PhysicalKey {
   std::size_t size() const { return size_; }
   Table table() const { return static_cast<Table>(bytes_[0]); }
   bool operator==(const PhysicalKey& other) const { return compare(view(), other.view()) == 0; }
+  bool operator<(const PhysicalKey& other) const { return compare(view(), other.view()) < 0; }
   // The first key after all that begin with this one.
   PhysicalKey end_of_prefix() const;
 

@@ -2,6 +2,36 @@
 
 namespace leasehold::core {
 
+namespace {
+
+// Of a route; of the whole engine when there is none.
+Response help_of(const Engine& engine, const Route* route) {
+  std::string text;
+  if (route != nullptr) {
+    text = "## " + route->synopsis + "\n\n" + route->description;
+  } else {
+    text = "## PATHS\n";
+    for (const Route& one : engine.routes())
+      text += "\n    " + one.pattern + "\n        " + one.synopsis;
+  }
+  Json help = Json::object();
+  help.set("help", text).set("see_also", nullptr);
+  return Response::bare(200, help);
+}
+
+std::string unsupported_path(const Mount& mount) {
+  if (!mount.kind->engine->routes().empty()) return multierror("unsupported path");
+  return multierror("unsupported path: " + mount.info.type + " is not in this version");
+}
+
+// Vault wraps what has a body and is no error; nothing may leave unwrapped that was to be wrapped.
+Status check_wrapping(const InFlight& flight) {
+  if (!flight.request.wrap_ttl || flight.answer.is_error || !flight.answer.has_body()) return {};
+  return failure(Code::invalid, "response wrapping is not supported by this version");
+}
+
+}  // namespace
+
 Core::Core(Lifecycle& lifecycle, Workers& workers, Environment environment)
     : lifecycle_(lifecycle), workers_(workers), environment_(std::move(environment)) {}
 
@@ -74,15 +104,10 @@ Status Core::route(InFlight& flight) {
   const std::string_view path = flight.request.path;
   flight.mount = flight.compiled->mounts.find(path);
   if (flight.mount == nullptr || flight.mount->kind == nullptr) return {};
-  flight.inner_path = path.substr(flight.mount->info.path.size());
-  const RouteTrie& routes = *flight.mount->kind->routes;
-  flight.route = routes.find(flight.inner_path, flight.captures);
-  if (flight.route == nullptr && flight.inner_path.ends_with('/') &&
-      flight.request.operation == Operation::list)
-    flight.route =
-        routes.find(flight.inner_path.substr(0, flight.inner_path.size() - 1), flight.captures);
-  if (flight.route == nullptr) return {};
+  flight.inner_path = path.substr(std::min(path.size(), flight.mount->info.path.size()));
   const Operation asked = flight.request.operation;
+  flight.route = flight.mount->kind->routes->find(flight.inner_path, asked, flight.captures);
+  if (flight.route == nullptr) return {};
   for (const Action& action : flight.route->actions)
     if (action.operation == asked ||
         (asked == Operation::create && action.operation == Operation::update) ||
@@ -218,18 +243,14 @@ Status Core::dispatch(InFlight& flight, storage::Snapshot& snapshot) {
   if (flight.mount->kind == nullptr)
     return failure(Code::not_found, "no handler for route \"" + request.path +
                                         "\". route entry found, but backend is nil.");
-  if (flight.route == nullptr) return failure(Code::not_found, multierror("unsupported path"));
-  if (request.operation == Operation::help) {
-    Json help = Json::object();
-    help.set("help", "## " + flight.route->synopsis + "\n\n" + flight.route->description);
-    help.set("see_also", nullptr);
-    flight.answer = Response::bare(200, help);
+  if (request.operation == Operation::help &&
+      (flight.route != nullptr || flight.inner_path.empty())) {
+    flight.answer = help_of(*flight.mount->kind->engine, flight.route);
     return {};
   }
+  if (flight.route == nullptr) return failure(Code::not_found, unsupported_path(*flight.mount));
   if (flight.action == nullptr)
     return failure(Code::unsupported, multierror("unsupported operation"));
-  if (request.wrap_ttl && request.wrap_ttl->count() > 0)
-    return failure(Code::invalid, "response wrapping is not supported by this version");
   VAULT_TRY_ASSIGN(flight.fields, fields_of(*flight.route, request.operation, flight.captures,
                                             request.body, flight.warnings));
   if (const auto* read = std::get_if<ReadHandler>(&flight.action->handler))
@@ -247,6 +268,7 @@ Status Core::run_read(InFlight& flight, const ReadHandler& handler, storage::Sna
   Call call{flight.request,    flight.mount->info, flight.caller,       std::move(flight.fields),
             flight.inner_path, flight.started,     environment_.random, {}};
   VAULT_TRY_ASSIGN(flight.answer, handler(call, txn));
+  VAULT_TRY(check_wrapping(flight));
   if (flight.answer.has_body())
     for (auto* list : {&flight.warnings, &call.warnings})
       for (std::string& warning : *list) flight.answer.warnings.push_back(std::move(warning));
@@ -259,6 +281,7 @@ Status Core::run_write(InFlight& flight, const WriteHandler& handler, storage::S
   Call call{flight.request,    flight.mount->info, flight.caller,       std::move(flight.fields),
             flight.inner_path, flight.started,     environment_.random, {}};
   VAULT_TRY_ASSIGN(flight.answer, handler(call, txn));
+  VAULT_TRY(check_wrapping(flight));
   if (flight.answer.has_body())
     for (auto* list : {&flight.warnings, &call.warnings})
       for (std::string& warning : *list) flight.answer.warnings.push_back(std::move(warning));
@@ -278,6 +301,7 @@ Status Core::try_candidate(InFlight& flight) {
   const auto connection = flight.candidate->connect(flight.live->revoker->tag(), deadline);
   const Status status = connection.ok() ? (*connection)->ping(deadline) : connection.error();
   flight.candidate.reset();
+  flight.of_target = !status.ok();
   return status;
 }
 
@@ -290,9 +314,13 @@ void Core::conclude(InFlight& flight, const Status& status) {
     Error shown = why;
     if (flight.effect != nullptr && flight.effect->explain && !flight.not_allowed_any_more)
       shown = flight.effect->explain(why);
+    // 503 would say that the vault is sealed; what is down is the database.
+    const bool of_target = flight.of_target && shown.code == Code::unavailable;
+    if (of_target) shown.code = Code::internal;
     if (!why.detail.empty() && why.code == Code::internal)
       environment_.log.error("request {} on {}: {}", flight.id, flight.request.path, why.detail);
     flight.answer = error_response(shown);
+    if (of_target && !flight.answer.retry_after) flight.answer.retry_after = Seconds{1};
     flight.answer_recorded = false;
   }
   flight.answer.request_id = flight.id;

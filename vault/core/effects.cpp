@@ -56,6 +56,7 @@ Status on_target(EffectJob& job, target::Connection& connection, Instant deadlin
 Status work(EffectJob& job, target::Connection& connection, Instant deadline) {
   if (!job.pending.empty()) {
     const commit::Operation operation = job.live->committer.commit(job.pending);
+    job.of_target = operation.status().ok();
     VAULT_TRY(operation.status());
     job.pending_recorded = true;
     VAULT_TRY(operation.audit);
@@ -120,6 +121,7 @@ bool applied::await_suspend(std::coroutine_handle<> frame) {
 }
 
 Status applied::await_resume() {
+  flight_.of_target = true;
   if (!refused_.ok()) {
     flight_.intent = std::move(job_->intent);
     return refused_;
@@ -132,6 +134,7 @@ Status applied::await_resume() {
   if (job_->lease && !job_->pending_recorded) flight_.live->revoker->release(*job_->lease);
   if (job_->pending_recorded) flight_.request_recorded = true;
   flight_.intent = std::move(job_->intent);
+  flight_.of_target = job_->of_target && !job_->result.ok();
   return job_->result;
 }
 
@@ -172,7 +175,8 @@ void guard_authority(InFlight& flight) {
 
 Status plan_effect(InFlight& flight, storage::Snapshot& snapshot) {
   Unsealed& live = *flight.live;
-  ReadTxn txn(snapshot, live.barrier, flight.mount->info.space);
+  // What the plan rests on (its role, its configuration) is guarded when PENDING is committed.
+  WriteTxn txn(snapshot, live.barrier, flight.mount->info.space, flight.batch);
   Call call = call_of(flight);
   VAULT_TRY_ASSIGN(Intent intent, flight.effect->plan(call, txn));
   if (flight.effect->candidate) {

@@ -25,7 +25,7 @@ struct EffectJob : target::Job, Waiter {
   commit::Batch pending;                    // the PENDING lease; empty for renew and check
   std::optional<barrier::OrderedId> lease;  // of `pending`
   bool pending_recorded = false;
-  bool unaudited = false;
+  bool of_target = true;  // `result` is the target's, not storage's
   Status result;
   void* waiting = nullptr;
 };

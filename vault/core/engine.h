@@ -69,6 +69,16 @@ class Fields {
   std::vector<Value> values_;
 };
 
+// Every list can be read in parts: the names behind `after`, at most `limit` of them (0, absent or
+// "max": all).
+struct Page {
+  std::string after;
+  std::size_t limit = 0;
+};
+std::vector<Field> page_fields();
+Result<Page> page_of(const Json& query);  // of a list; null: all
+std::vector<std::string> part_of(std::vector<std::string> sorted_names, const Page& page);
+
 // Who calls, as policy and handlers see it. Filled by core/tokens.
 struct Caller {
   bool present = false;

@@ -206,6 +206,33 @@ void Fields::set(std::string name, Json value, bool given) {
   values_.push_back({std::move(name), std::move(value), given});
 }
 
+std::vector<Field> page_fields() {
+  return {{"after", FieldType::text, {}, "List the names after this one."},
+          {"limit", FieldType::text, {}, "List at most so many names."}};
+}
+
+Result<Page> page_of(const Json& query) {
+  Page page;
+  if (!query.is_object()) return page;
+  page.after = query.string_at("after");
+  const Json* given = query.find("limit");
+  const std::string text = given != nullptr ? given->text() : std::string();
+  if (text.empty() || text == "max") return page;
+  std::int64_t limit = 0;
+  const auto end = std::from_chars(text.data(), text.data() + text.size(), limit);
+  if (end.ec != std::errc() || end.ptr != text.data() + text.size())
+    return failure(Code::invalid, "limit must be a whole number");
+  page.limit = static_cast<std::size_t>(std::max<std::int64_t>(0, limit));
+  return page;
+}
+
+std::vector<std::string> part_of(std::vector<std::string> names, const Page& page) {
+  if (!page.after.empty())
+    names.erase(names.begin(), std::upper_bound(names.begin(), names.end(), page.after));
+  if (page.limit > 0 && names.size() > page.limit) names.resize(page.limit);
+  return names;
+}
+
 Result<Fields> fields_of(const Route& route, Operation operation, const Captures& captures,
                          const Json& body, std::vector<std::string>& warnings) {
   Fields fields;

@@ -58,12 +58,13 @@ struct InFlight {
   std::optional<Lease> lease;
   std::unique_ptr<target::Target> candidate;
   std::shared_ptr<target::Lane> lane;
+  bool of_target = false;         // what failed, failed at the target
   bool pending_recorded = false;  // PENDING is durable: it must be settled
   bool settled = false;
   bool not_allowed_any_more = false;  // found while settling: no error of the target's
 
   // revocations the answer waits for
-  std::vector<barrier::OrderedId> awaited;
+  std::vector<barrier::PhysicalKey> awaited;
 
   // audit
   bool request_recorded = false;  // its line is in the log or in the outbox

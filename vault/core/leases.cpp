@@ -14,10 +14,9 @@ using barrier::Table;
 namespace {
 
 constexpr std::uint8_t kLeaseVersion = 1;
+constexpr std::uint8_t kJobVersion = 1;
 constexpr std::size_t kLeafBytes = 18;  // be48 ms | 96 random bits
 constexpr std::size_t kLeafDigits = 25;
-constexpr std::string_view kPaths = "lease-paths/";
-constexpr unsigned kDepthMax = 32;
 
 Encoder encode(const Lease& lease) {
   Encoder out(kLeaseVersion);
@@ -65,22 +64,13 @@ Result<Lease> decode(ByteView bytes) {
   return lease;
 }
 
-OrderedId id_at_end(ByteView key) {
-  OrderedId id{};
-  std::copy(key.end() - static_cast<std::ptrdiff_t>(id.size()), key.end(), id.begin());
-  return id;
-}
-
-std::string receipt_json(const Lease& lease, const target::Revoked& revoked, WallTime now) {
+Json receipt_of(const Lease& lease, WallTime now) {
   Json receipt = Json::object();
   receipt.set("lease_id", lease.lease_id).set("account", lease.account);
   receipt.set("target", hex(lease.target)).set("issued", rfc3339(lease.issued));
   receipt.set("expired", rfc3339(lease.expires)).set("revoked", rfc3339(now));
-  receipt.set("verified_absent", rfc3339(revoked.verified_at));
-  receipt.set("was_absent", revoked.was_absent);
-  receipt.set("sessions_ended", static_cast<std::int64_t>(revoked.sessions_ended));
   receipt.set("owner_accessor", lease.owner_accessor).set("request_id", lease.request_id);
-  return receipt.dump();
+  return receipt;
 }
 
 }  // namespace
@@ -168,7 +158,7 @@ Status Leases::write_pending(WriteTxn& txn, Lease& lease) const {
   VAULT_TRY(txn.mark(listed_key(lease)));
   // The directory, for LIST: written once per path, empty ones are left out when listing.
   WriteTxn core = txn.in(barrier::kCoreSpace);
-  const std::string marker = std::string(kPaths) + lease.path() + "/.";
+  const std::string marker = std::string(kLeasePaths) + lease.path() + "/.";
   VAULT_TRY_ASSIGN(const std::uint64_t known, core.version(marker));
   return known != 0 ? Status() : core.put(marker, {});
 }
@@ -203,10 +193,22 @@ Status Leases::start_revoking(WriteTxn& txn, Lease& lease, WallTime now) const {
   return txn.mark(due_key(lease.target, lease.due_since, lease.id));
 }
 
-Status Leases::revoke_below(WriteTxn& txn, std::string_view prefix, WallTime now,
-                            Random& random) const {
-  const OrderedId job = random.take<sizeof(OrderedId)>();
-  return txn.put(job_key(now, job), "", as_bytes(prefix));
+Result<PhysicalKey> Leases::queue(WriteTxn& txn, const LeaseJob& job, WallTime now,
+                                  Random& random) const {
+  const PhysicalKey key = job_key(now, random.take<sizeof(OrderedId)>());
+  Encoder out(kJobVersion);
+  out.text(job.prefix).flag(job.force);
+  VAULT_TRY(txn.put(key, "", out.bytes()));
+  return key;
+}
+
+Result<LeaseJob> Leases::job_of(ByteView stored) {
+  Decoder in(stored, kJobVersion);
+  LeaseJob job;
+  job.prefix = in.text();
+  job.force = in.flag();
+  if (!in.whole()) return failure(Code::internal, "internal error", "a job record is damaged");
+  return job;
 }
 
 Status Leases::look_again(WriteTxn& txn, Lease& lease, WallTime when) const {
@@ -219,100 +221,41 @@ Status Leases::look_again(WriteTxn& txn, Lease& lease, WallTime when) const {
   return txn.mark(due_key(lease.target, when, lease.id));
 }
 
-Status Leases::finish(WriteTxn& txn, const Lease& lease, const target::Revoked& revoked,
-                      WallTime now) const {
+Status Leases::erase(WriteTxn& txn, const Lease& lease) const {
   txn.guard(lease_key(lease.id), lease.mod);
   VAULT_TRY(txn.erase(lease_key(lease.id)));
-  if (lease.state == Lease::State::revoking) {
-    VAULT_TRY(txn.erase(due_key(lease.target, lease.due_since, lease.id)));
-  } else {
-    VAULT_TRY(txn.erase(expiry_key(lease.expires, Table::lease, lease.id)));
-    VAULT_TRY(txn.erase(owner_key(lease.owner, lease.id)));
-    VAULT_TRY(txn.erase(listed_key(lease)));
-  }
-  if (lease.probe) return {};
+  if (lease.state == Lease::State::revoking)
+    return txn.erase(due_key(lease.target, lease.due_since, lease.id));
+  VAULT_TRY(txn.erase(expiry_key(lease.expires, Table::lease, lease.id)));
+  VAULT_TRY(txn.erase(owner_key(lease.owner, lease.id)));
+  return txn.erase(listed_key(lease));
+}
+
+Status Leases::write_receipt(WriteTxn& txn, const Lease& lease, std::string_view json,
+                             WallTime now) const {
   OrderedId receipt = lease.id;
   put_be(receipt.data(), static_cast<std::uint64_t>(now.millis()), barrier::kMillisSize);
   PhysicalKey key(Table::receipt);
   key.push(receipt);
-  return txn.put(key, lease.lease_id, as_bytes(receipt_json(lease, revoked, now)));
+  return txn.put(key, lease.lease_id, as_bytes(json));
 }
 
-Result<bool> Leases::any_below(ReadTxn& txn, const std::string& directory) const {
-  std::vector<OrderedId> one;
-  VAULT_TRY(collect(txn, directory, 1, one, 0));
-  return !one.empty();
+Status Leases::finish(WriteTxn& txn, const Lease& lease, const target::Revoked& revoked,
+                      WallTime now) const {
+  VAULT_TRY(erase(txn, lease));
+  if (lease.probe) return {};
+  Json receipt = receipt_of(lease, now);
+  receipt.set("verified_absent", rfc3339(revoked.verified_at));
+  receipt.set("was_absent", revoked.was_absent);
+  receipt.set("sessions_ended", static_cast<std::int64_t>(revoked.sessions_ended));
+  return write_receipt(txn, lease, receipt.dump(), now);
 }
 
-Status Leases::collect(ReadTxn& txn, const std::string& directory, std::size_t limit,
-                       std::vector<OrderedId>& into, unsigned depth) const {
-  if (depth > kDepthMax || into.size() >= limit) return {};
-  std::vector<OrderedId> here;
-  if (!directory.empty()) {
-    const PhysicalKey from = path_key(std::string_view(directory).substr(0, directory.size() - 1));
-    VAULT_TRY(txn.scan(from, from.end_of_prefix(), SIZE_MAX, storage::Scan::keys,
-                       [&](const storage::Entry& entry) {
-                         here.push_back(id_at_end(entry.key));
-                         return true;
-                       }));
-  }
-  for (const OrderedId& id : here) {
-    if (into.size() >= limit) return {};
-    const auto lease = load(txn, id);
-    if (lease.ok() && *lease && (*lease)->state != Lease::State::revoking && !(*lease)->probe)
-      into.push_back(id);
-    if (!lease.ok())
-      VAULT_TRY(txn.version(lease_key(id)));  // damage does not protect its neighbours
-  }
-  VAULT_TRY_ASSIGN(const auto names,
-                   txn.in(barrier::kCoreSpace).list(std::string(kPaths) + directory));
-  for (const std::string& name : names)
-    if (name.ends_with('/')) VAULT_TRY(collect(txn, directory + name, limit, into, depth + 1));
-  return {};
-}
-
-Result<std::vector<OrderedId>> Leases::below(ReadTxn& txn, std::string_view prefix,
-                                             std::size_t limit) const {
-  std::vector<OrderedId> ids;
-  VAULT_TRY_ASSIGN(const auto exact,
-                   find(txn, prefix.substr(0, prefix.size() - prefix.ends_with('/'))));
-  if (exact) {
-    if (exact->state != Lease::State::revoking) ids.push_back(exact->id);
-    return ids;
-  }
-  std::string directory(prefix);
-  if (!directory.empty() && !directory.ends_with('/')) directory += '/';
-  VAULT_TRY(collect(txn, directory, limit, ids, 0));
-  return ids;
-}
-
-Result<std::vector<std::string>> Leases::list(ReadTxn& txn, std::string_view prefix) const {
-  std::vector<std::string> out;
-  std::string directory(prefix);
-  if (!directory.empty() && !directory.ends_with('/')) directory += '/';
-  VAULT_TRY_ASSIGN(const auto names,
-                   txn.in(barrier::kCoreSpace).list(std::string(kPaths) + directory));
-  for (const std::string& name : names) {
-    if (!name.ends_with('/')) continue;
-    VAULT_TRY_ASSIGN(const bool any, any_below(txn, directory + name));
-    if (any) out.push_back(name);
-  }
-  if (!directory.empty()) {
-    std::vector<OrderedId> here;
-    const PhysicalKey from = path_key(std::string_view(directory).substr(0, directory.size() - 1));
-    VAULT_TRY(txn.scan(from, from.end_of_prefix(), SIZE_MAX, storage::Scan::keys,
-                       [&](const storage::Entry& entry) {
-                         here.push_back(id_at_end(entry.key));
-                         return true;
-                       }));
-    for (const OrderedId& id : here) {
-      VAULT_TRY_ASSIGN(const auto lease, load(txn, id));
-      if (lease && lease->state != Lease::State::revoking && !lease->probe)
-        out.push_back(lease->lease_id.substr(directory.size()));
-    }
-  }
-  std::sort(out.begin(), out.end());
-  return out;
+Status Leases::forget(WriteTxn& txn, const Lease& lease, WallTime now) const {
+  VAULT_TRY(erase(txn, lease));
+  Json receipt = receipt_of(lease, now);
+  receipt.set("verified_absent", nullptr).set("forgotten", true);
+  return write_receipt(txn, lease, receipt.dump(), now);
 }
 
 }  // namespace leasehold::core

@@ -45,6 +45,17 @@ struct Lease {
 
 inline constexpr Seconds kIssueLimit{30};  // PENDING longer than this belongs to nobody
 
+// A revocation of many that was asked for. Durable, so that it goes on through any crash.
+struct LeaseJob {
+  std::string prefix;
+  bool force = false;  // what its target has not confirmed after kForceAfter is forgotten
+};
+inline constexpr Seconds kForceAfter{10};
+
+inline constexpr std::string_view kLeasePaths = "lease-paths/";  // the directories, for lists
+
+bool is_below(std::string_view lease_id, std::string_view prefix);  // or the lease itself
+
 barrier::PhysicalKey lease_key(const barrier::OrderedId& id);
 barrier::PhysicalKey due_key(const TargetId& target, WallTime when, const barrier::OrderedId& id);
 barrier::PhysicalKey due_prefix(const TargetId& target);
@@ -65,11 +76,16 @@ class Leases {
   Status renew(WriteTxn& txn, Lease& lease, WallTime expires, WallTime now) const;
   // Idempotent. Moves the end to the due queue.
   Status start_revoking(WriteTxn& txn, Lease& lease, WallTime now) const;
-  // Queues the revocation of all leases below `prefix`, as below() finds them.
-  Status revoke_below(WriteTxn& txn, std::string_view prefix, WallTime now, Random& random) const;
+  // Queues the revocation of all leases below a prefix; the key of the job, which goes when each is
+  // on its way (or forgotten).
+  Result<barrier::PhysicalKey> queue(WriteTxn& txn, const LeaseJob& job, WallTime now,
+                                     Random& random) const;
+  static Result<LeaseJob> job_of(ByteView stored);
   // Seen absent: everything goes, a receipt stays.
   Status finish(WriteTxn& txn, const Lease& lease, const target::Revoked& revoked,
                 WallTime now) const;
+  // Nobody has seen it gone, and nobody looks any more: an operator said so. The receipt tells.
+  Status forget(WriteTxn& txn, const Lease& lease, WallTime now) const;
   // Seen absent for the first time although CREATE may still have been running: back in the queue.
   Status look_again(WriteTxn& txn, Lease& lease, WallTime when) const;
 
@@ -79,9 +95,17 @@ class Leases {
   // `limit`, REVOKING ones left out. Not with a WriteTxn: its guards have no room for them.
   Result<std::vector<barrier::OrderedId>> below(ReadTxn& txn, std::string_view prefix,
                                                 std::size_t limit) const;
+  // The same for those that are REVOKING: they wait for their target.
+  Result<std::vector<barrier::OrderedId>> revoking_below(ReadTxn& txn, std::string_view prefix,
+                                                         std::size_t limit) const;
 
  private:
   Status write(WriteTxn& txn, const Lease& lease) const;
+  Status erase(WriteTxn& txn, const Lease& lease) const;
+  Status write_receipt(WriteTxn& txn, const Lease& lease, std::string_view json,
+                       WallTime now) const;
+  Status each_listed(ReadTxn& txn, std::string_view directory,
+                     FunctionRef<bool(const Lease&)> take) const;
   barrier::PhysicalKey path_key(std::string_view path) const;
   barrier::PhysicalKey listed_key(const Lease& lease) const;
   Status collect(ReadTxn& txn, const std::string& directory, std::size_t limit,

@@ -126,7 +126,6 @@ Response Lifecycle::seal_status(const Request& request) {
 
 Response Lifecycle::leader(const Request& request) {
   if (request.operation != Operation::read) return Response::refused(405, "");
-  if (live_.load() == nullptr) return Response::refused(503, why_sealed());
   Json body = Json::object();
   body.set("ha_enabled", false).set("is_self", false).set("active_time", "0001-01-01T00:00:00Z");
   body.set("leader_address", "").set("leader_cluster_address", "");

@@ -149,7 +149,7 @@ constexpr std::array kKeys{Key{"capabilities", read_capabilities},
                            Key{"max_wrapping_ttl", read_wrapping},
                            Key{"expiration", read_expiration},
                            Key{"pagination_limit", read_pagination},
-                           Key{"mfa_methods", accept},
+                           Key{"mfa_methods", refuse_unenforced},
                            Key{"comment", accept},
                            Key{"control_group", refuse_unenforced},
                            Key{"list_scan_response_keys_filter_path", refuse_unenforced}};

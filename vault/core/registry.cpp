@@ -1,8 +1,13 @@
 #include "vault/core/registry.h"
 
+#include <algorithm>
+
 #include "vault/base/encoding.h"
 
 namespace leasehold::core {
+
+using barrier::PhysicalKey;
+using barrier::Table;
 
 namespace {
 
@@ -32,6 +37,49 @@ Result<std::optional<Json>> readable(ReadTxn& txn, const std::string& name) {
   return std::optional<Json>(std::move(parsed).value());
 }
 
+// A record of one folder. Nothing in it: its value cannot be read. No name: its name neither.
+struct Stored {
+  std::string name;  // in full
+  std::optional<Json> record;
+  std::uint64_t mod = 0;
+};
+
+// By the values, each of which repeats its name: so a damaged name record hides nothing.
+Result<std::vector<Stored>> stored_in(ReadTxn& txn, std::string_view folder) {
+  const barrier::Barrier& barrier = txn.barrier();
+  const PhysicalKey prefix = barrier.directory_prefix(txn.space(), folder, Table::value);
+  std::vector<Stored> all;
+  Status looked;
+  VAULT_TRY(txn.scan(prefix, prefix.end_of_prefix(), SIZE_MAX, storage::Scan::values,
+                     [&](const storage::Entry& entry) {
+                       Stored& one = all.emplace_back();
+                       one.mod = entry.mod;
+                       const PhysicalKey key = PhysicalKey::from(entry.key);
+                       if (auto value = barrier.open_named(key, entry.value); value.ok()) {
+                         one.name = std::move(value->name);
+                         auto parsed = parse_json(as_text(value->value.reveal()));
+                         if (parsed.ok() && parsed->is_object())
+                           one.record = std::move(parsed).value();
+                         return true;
+                       }
+                       PhysicalKey name_key(Table::name);
+                       name_key.push(entry.key.subspan(1));
+                       const auto name = txn.snapshot().get(name_key.view());
+                       if (!name.ok()) looked = name.error();
+                       if (!name.ok() || !*name) return looked.ok();
+                       if (auto opened = barrier.open_named(name_key, (*name)->value); opened.ok())
+                         one.name = std::move(opened->name);
+                       return true;
+                     }));
+  VAULT_TRY(std::move(looked));
+  return all;
+}
+
+// For the records of a system mount that must be made up.
+struct NoRandom final : Random {
+  void fill(std::span<std::uint8_t> out) override { std::fill(out.begin(), out.end(), 0); }
+};
+
 }  // namespace
 
 void PolicySet::add(std::shared_ptr<const Policy> policy) {
@@ -39,7 +87,10 @@ void PolicySet::add(std::shared_ptr<const Policy> policy) {
 }
 const Policy* PolicySet::find(std::string_view name) const {
   const auto found = by_name_.find(name);
-  return found == by_name_.end() ? nullptr : found->second.get();
+  return found == by_name_.end() ? nameless_.get() : found->second.get();
+}
+void PolicySet::add_nameless(std::shared_ptr<const Policy> policy) {
+  nameless_ = std::move(policy);
 }
 
 Registry::Registry(std::vector<std::unique_ptr<EngineKind>> kinds, TtlDefaults defaults,
@@ -82,75 +133,96 @@ Result<std::shared_ptr<const Compiled>> Registry::compile(ReadTxn& txn, std::uin
 }
 
 Status Registry::compile_mounts(ReadTxn& txn, Compiled& into) {
-  VAULT_TRY_ASSIGN(const auto names, txn.list(kMounts));
-  for (const std::string& name : names) {
-    VAULT_TRY_ASSIGN(const auto stored, txn.get(std::string(kMounts) + name));
-    if (!stored) continue;
-    VAULT_TRY_ASSIGN(Json record, parse_json(as_text(stored->value.reveal())));
-    auto mount = std::make_shared<Mount>();
-    MountInfo& info = mount->info;
-    info.path = record.string_at("path");
-    info.type = record.string_at("type");
-    info.accessor = record.string_at("accessor");
-    info.uuid = record.string_at("uuid");
-    info.description = record.string_at("description");
-    const auto space = from_hex(record.string_at("space"));
-    if (!space || space->size() != info.space.size())
-      return failure(Code::internal, "internal error", "a mount record is damaged");
-    std::copy(space->begin(), space->end(), info.space.begin());
-    if (const Json* options = record.find("options")) info.options = *options;
-    const Json* config = record.find("config");
-    const std::int64_t ttl = config ? config->integer_at("default_lease_ttl") : 0;
-    const std::int64_t max = config ? config->integer_at("max_lease_ttl") : 0;
-    info.max_ttl = max > 0 ? Seconds{max} : defaults_.max_ttl;
-    info.default_ttl = std::min(ttl > 0 ? Seconds{ttl} : defaults_.default_ttl, info.max_ttl);
-    mount->tainted = record.bool_at("tainted");
-    const bool is_auth = info.path.starts_with("auth/");
-    const int version =
-        info.options.is_object() && info.options.string_at("version") == "2" ? 2 : 1;
-    mount->kind = kind(info.type, version);
-    if (mount->kind == nullptr) mount->kind = kind(info.type, 0);
-    if (mount->kind == nullptr || mount->kind->is_auth != is_auth) {
-      mount->kind = nullptr;
-      log_.warn("mount {} has the type {}, which this build does not have", info.path, info.type);
-    }
-    mount->record = std::move(record);
-    into.mounts.add(std::move(mount));
+  VAULT_TRY_ASSIGN(auto stored, stored_in(txn, kMounts));
+  for (Stored& one : stored) {
+    auto mount = one.record ? mount_of(std::move(*one.record)) : nullptr;
+    if (mount == nullptr)
+      report_damaged(one.name, one.mod,
+                     "a mount record is damaged: what it held cannot be reached until it is "
+                     "restored; run `leasehold operator verify`");
+    else
+      into.mounts.add(std::move(mount));
+  }
+  for (const SystemMount& needed : kSystemMounts) {  // without these nobody could mend anything
+    if (into.mounts.at(needed.path) != nullptr) continue;
+    NoRandom none;
+    into.mounts.add(mount_of(new_mount(none, needed.path, needed.type, needed.description)));
   }
   return {};
+}
+
+// Null: not the record of a mount.
+std::shared_ptr<Mount> Registry::mount_of(Json record) {
+  auto mount = std::make_shared<Mount>();
+  MountInfo& info = mount->info;
+  info.path = record.string_at("path");
+  info.type = record.string_at("type");
+  info.accessor = record.string_at("accessor");
+  info.uuid = record.string_at("uuid");
+  info.description = record.string_at("description");
+  const auto space = from_hex(record.string_at("space"));
+  const Json* config = record.find("config");
+  if (!space || space->size() != info.space.size() || info.path.empty() || config == nullptr)
+    return nullptr;
+  std::copy(space->begin(), space->end(), info.space.begin());
+  if (const Json* options = record.find("options")) info.options = *options;
+  const std::int64_t ttl = config->integer_at("default_lease_ttl");
+  const std::int64_t max = config->integer_at("max_lease_ttl");
+  info.max_ttl = max > 0 ? Seconds{max} : defaults_.max_ttl;
+  info.default_ttl = std::min(ttl > 0 ? Seconds{ttl} : defaults_.default_ttl, info.max_ttl);
+  mount->tainted = record.bool_at("tainted");
+  mount->kind = kind_of(info);
+  mount->record = std::move(record);
+  return mount;
+}
+
+const EngineKind* Registry::kind_of(const MountInfo& info) const {
+  const int version = info.options.is_object() && info.options.string_at("version") == "2" ? 2 : 1;
+  const EngineKind* found = kind(info.type, version);
+  if (found == nullptr) found = kind(info.type, 0);
+  if (found != nullptr && found->is_auth == info.path.starts_with("auth/")) return found;
+  log_.warn("mount {} has the type {}, which this build does not have", info.path, info.type);
+  return nullptr;
 }
 
 Status Registry::compile_policies(ReadTxn& txn, Compiled& into) {
-  VAULT_TRY_ASSIGN(const auto names, txn.list(kPolicies));
-  for (const std::string& stored_name : names) {
-    const std::string key = std::string(kPolicies) + stored_name;
-    const auto bytes = from_hex(stored_name);
-    const std::string name(bytes ? as_text(*bytes) : std::string_view(stored_name));
-    VAULT_TRY_ASSIGN(const auto record, readable(txn, key));
-    auto policy = record ? parse_policy(name, record->string_at("policy"))
-                         : Result<Policy>(failure(Code::internal, "damaged"));
-    if (!policy.ok()) {
-      VAULT_TRY_ASSIGN(const std::uint64_t mod, txn.version(key));
-      report_damaged(name, mod);
-      Policy damaged;
-      damaged.name = name;
-      damaged.unreadable = true;
-      policy = std::move(damaged);
+  VAULT_TRY_ASSIGN(const auto stored, stored_in(txn, kPolicies));
+  for (const Stored& one : stored) {
+    const std::string_view coded =
+        std::string_view(one.name).substr(std::min(one.name.size(), kPolicies.size()));
+    const auto bytes = from_hex(coded);
+    const std::string name(bytes ? as_text(*bytes) : coded);
+    auto policy = one.record ? parse_policy(name, one.record->string_at("policy"))
+                             : Result<Policy>(failure(Code::internal, "damaged"));
+    if (policy.ok()) {
+      into.policies.add(std::make_shared<const Policy>(std::move(policy).value()));
+      continue;
     }
-    into.policies.add(std::make_shared<const Policy>(std::move(policy).value()));
+    auto damaged = std::make_shared<Policy>();
+    damaged->name = name;
+    damaged->unreadable = true;
+    if (name.empty()) {
+      report_damaged(one.name, one.mod,
+                     "a policy can no longer be read, nor its name: tokens with a policy that is "
+                     "not found are denied everything; run `leasehold operator verify`");
+      into.policies.add_nameless(std::move(damaged));
+    } else {
+      report_damaged(one.name, one.mod,
+                     "policy " + name +
+                         " can no longer be read: tokens that have it are denied everything until "
+                         "it is written anew");
+      into.policies.add(std::move(damaged));
+    }
   }
   return {};
 }
 
-void Registry::report_damaged(const std::string& policy, std::uint64_t mod) {
+void Registry::report_damaged(const std::string& record, std::uint64_t mod, std::string_view what) {
   MutexLock lock(mutex_);
-  const auto known = reported_.find(policy);
+  const auto known = reported_.find(record);
   if (known != reported_.end() && known->second == mod) return;
-  reported_[policy] = mod;
-  log_.error(
-      "policy {} can no longer be read: tokens that have it are denied everything until it is "
-      "written anew",
-      policy);
+  reported_[record] = mod;
+  log_.error("{}", what);
 }
 
 Json Registry::new_mount(Random& random, std::string_view path, std::string_view type,

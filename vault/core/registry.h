@@ -18,8 +18,11 @@ class PolicySet {
  public:
   void add(std::shared_ptr<const Policy> policy);
   const Policy* find(std::string_view name) const;  // null: none
+  // One that cannot be read, nor its name: it may be any that is not found, and stands for them.
+  void add_nameless(std::shared_ptr<const Policy> policy);
 
  private:
+  std::shared_ptr<const Policy> nameless_;
   std::map<std::string, std::shared_ptr<const Policy>, std::less<>> by_name_;
 };
 
@@ -59,14 +62,16 @@ class Registry {
   Result<std::shared_ptr<const Compiled>> compile(ReadTxn& txn, std::uint64_t generation);
   Status compile_mounts(ReadTxn& txn, Compiled& into);
   Status compile_policies(ReadTxn& txn, Compiled& into);
-  void report_damaged(const std::string& policy, std::uint64_t mod);
+  std::shared_ptr<Mount> mount_of(Json record);
+  const EngineKind* kind_of(const MountInfo& info) const;
+  void report_damaged(const std::string& record, std::uint64_t mod, std::string_view what);
 
   std::vector<std::unique_ptr<EngineKind>> kinds_;
   const TtlDefaults defaults_;
   LogSink& log_;
   Mutex mutex_;
   std::shared_ptr<const Compiled> newest_ GUARDED_BY(mutex_);
-  std::map<std::string, std::uint64_t> reported_ GUARDED_BY(mutex_);  // damaged policies, once each
+  std::map<std::string, std::uint64_t> reported_ GUARDED_BY(mutex_);  // damaged records, once each
 };
 
 // Policies as stored in the core's space under "policies/<name>": {"policy","modified","version"}.

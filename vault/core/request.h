@@ -3,13 +3,13 @@
 // api/server turns bytes into a Request and a Response into bytes. Values of one request, on its io
 // thread.
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "vault/barrier/format.h"
 #include "vault/base/bytes.h"
 #include "vault/base/clock.h"
 #include "vault/base/json.h"
@@ -81,8 +81,8 @@ struct Response {
   std::vector<std::string> errors;  // an error answer, whatever else is set
   bool is_error = false;
   std::optional<Seconds> retry_after;
-  // Leases that must be gone (seen absent) before this answer leaves; their ids in the core.
-  std::vector<std::array<std::uint8_t, 22>> awaited;
+  // Records of leases and jobs that must be gone before this answer leaves.
+  std::vector<barrier::PhysicalKey> awaited;
   std::string request_id;  // set by the core
 
   bool has_body() const {

@@ -144,7 +144,7 @@ bool Revoker::wait(RevocationWait* wait) {
   if (held.ok()) {
     ReadTxn txn(**held, parts_.barrier, barrier::kCoreSpace);
     for (auto at = wait->left.begin(); at != wait->left.end();) {
-      const auto mod = txn.version(lease_key(*at));
+      const auto mod = txn.version(*at);
       at = mod.ok() && *mod == 0 ? wait->left.erase(at) : std::next(at);
     }
   }
@@ -160,13 +160,13 @@ bool Revoker::give_up(RevocationWait* wait) {
   return waits_.erase(wait) > 0;
 }
 
-void Revoker::finished(const OrderedId& id, const Status& result) {
+void Revoker::ended(const barrier::PhysicalKey& record, const Status& result) {
   std::vector<RevocationWait*> done;
   {
     MutexLock lock(mutex_);
     for (auto at = waits_.begin(); at != waits_.end();) {
       RevocationWait* one = *at;
-      const bool concerned = one->left.erase(id) > 0;
+      const bool concerned = one->left.erase(record) > 0;
       if (concerned && !result.ok()) one->result = result.error();
       if (concerned && (!result.ok() || one->left.empty())) {
         done.push_back(one);

@@ -20,9 +20,10 @@
 
 namespace leasehold::core {
 
-// Waits until every lease in `left` is gone, or the first attempt on one failed.
+// Waits until every record (of a lease, of a job) in `left` is gone, or the first attempt on one
+// failed.
 struct RevocationWait : Waiter {
-  std::set<barrier::OrderedId> left;
+  std::set<barrier::PhysicalKey> left;
   Status result;
 };
 
@@ -108,8 +109,22 @@ class Revoker {
     std::size_t count = 0;  // batches that are durable now
   };
   Committed commit_all(const std::vector<Fill>& fills);
-  Status add_steps(ReadTxn& txn, const barrier::PhysicalKey& job, bool of_prefix, WallTime now,
-                   std::vector<Fill>& fills);
+
+  // A step of a job, and the record that is gone with it: whoever waits for that is told.
+  struct Step {
+    Fill fill;
+    std::optional<barrier::PhysicalKey> gone;
+  };
+  Status token_steps(const barrier::PhysicalKey& job, WallTime now, std::vector<Step>& steps);
+  Status prefix_steps(ReadTxn& txn, const barrier::PhysicalKey& job, WallTime now,
+                      std::vector<Step>& steps);
+  Status login_steps(ReadTxn& txn, const barrier::PhysicalKey& key, const LeaseJob& job,
+                     WallTime now, std::vector<Step>& steps);
+  Status forget_steps(ReadTxn& txn, const barrier::PhysicalKey& key, const LeaseJob& job,
+                      WallTime now, std::vector<Step>& steps);
+  Result<bool> walk_tokens(ReadTxn& txn, std::optional<barrier::PhysicalKey>& next,
+                           FunctionRef<bool(const barrier::OrderedId&)> take);
+  Step erase_job(const barrier::PhysicalKey& job);
   Status start_revoking(WriteTxn& txn, const barrier::OrderedId& id, WallTime now);
   Status expire_one(WriteTxn& txn, barrier::Table table, const barrier::OrderedId& id,
                     const barrier::PhysicalKey& entry, WallTime now);
@@ -121,12 +136,17 @@ class Revoker {
   Status set_aside(ReadTxn& txn, const barrier::PhysicalKey& record, const barrier::OrderedId& id,
                    std::string_view what);
   bool is_aside(const barrier::OrderedId& id) const;
-  void finished(const barrier::OrderedId& id, const Status& result);
+  void finished(const barrier::OrderedId& lease, const Status& result) {
+    ended(lease_key(lease), result);
+  }
+  void ended(const barrier::PhysicalKey& record, const Status& result);
   bool claimed(const barrier::OrderedId& id) const;
 
   Parts parts_;
   std::thread thread_;
   std::map<barrier::Space, Removal> removals_;  // of tick() alone
+  // Where a job that walks over all tokens goes on; of tick() alone.
+  std::map<barrier::PhysicalKey, std::optional<barrier::PhysicalKey>> walks_;
   mutable Mutex mutex_;
   Condition wake_;
   bool stopping_ GUARDED_BY(mutex_) = false;

@@ -1,5 +1,5 @@
-// What one pass of the Revoker does: expired entries, jobs, waking lanes. Removed mounts:
-// removal.cpp
+// What one pass of the Revoker does: expired entries, waking lanes. Jobs: revoker_jobs.cpp; removed
+// mounts: removal.cpp
 #include "vault/core/revoker.h"
 
 #include <algorithm>
@@ -14,7 +14,7 @@ using barrier::Table;
 
 namespace {
 
-constexpr std::size_t kAtOnce = 64;  // expired entries or jobs a pass takes
+constexpr std::size_t kAtOnce = 64;  // expired entries a pass takes
 constexpr Nanos kLookAtDamageEvery{Seconds{300}};
 
 OrderedId id_at_end(ByteView key) {
@@ -167,15 +167,6 @@ Status Revoker::start_revoking(WriteTxn& txn, const OrderedId& id, WallTime now)
   return *lease ? parts_.leases.start_revoking(txn, **lease, now) : Status();
 }
 
-Status Revoker::revoke_owned(WriteTxn& txn, const OrderedId& owner, const OrderedId& id,
-                             WallTime now) {
-  auto lease = parts_.leases.load(txn, id);
-  if (lease.ok() && *lease && (*lease)->owner == owner)
-    return parts_.leases.start_revoking(txn, **lease, now);
-  if (!lease.ok()) VAULT_TRY(set_aside(txn, lease_key(id), id, "lease"));
-  return txn.erase(owner_key(owner, id));
-}
-
 Status Revoker::set_aside(ReadTxn& txn, const PhysicalKey& record, const OrderedId& id,
                           std::string_view what) {
   VAULT_TRY_ASSIGN(const std::uint64_t mod, txn.version(record));
@@ -192,53 +183,6 @@ bool Revoker::is_aside(const OrderedId& id) const {
   MutexLock lock(mutex_);
   const auto found = aside_.find(id);
   return found != aside_.end() && parts_.clock.instant() < found->second;
-}
-
-// What a job does in this pass. The job of a token is a bare mark, that of a prefix names it.
-Status Revoker::add_steps(ReadTxn& txn, const PhysicalKey& job, bool of_prefix, WallTime now,
-                          std::vector<Fill>& fills) {
-  if (!of_prefix) {
-    fills.push_back([this, job, now](WriteTxn& write) -> Status {
-      const auto swept =
-          parts_.tokens.sweep(write, job, now, [&](WriteTxn& inner, const OrderedId& id) {
-            return revoke_owned(inner, id_at_end(job.view()), id, now);
-          });
-      return swept.ok() ? Status() : Status(swept.error());
-    });
-    return {};
-  }
-  const auto stored = txn.get(job);
-  if (!stored.ok()) return set_aside(txn, job, id_at_end(job.view()), "job");
-  const auto& prefix = *stored;
-  if (!prefix) return {};
-  VAULT_TRY_ASSIGN(const auto ids,
-                   parts_.leases.below(txn, as_text(prefix->value.reveal()), kAtOnce));
-  for (const OrderedId& id : ids)
-    fills.push_back([this, id, now](WriteTxn& write) { return start_revoking(write, id, now); });
-  if (ids.empty()) fills.push_back([job](WriteTxn& write) { return write.erase(job); });
-  return {};
-}
-
-bool Revoker::run_jobs(WallTime now) {
-  std::vector<Fill> fills;
-  {
-    auto held = parts_.snapshots.take();
-    if (!held.ok()) return false;
-    ReadTxn txn(**held, parts_.barrier, barrier::kCoreSpace);
-    std::vector<std::pair<PhysicalKey, bool>> jobs;
-    const PhysicalKey from(Table::job);
-    Status read = txn.scan(from, from.end_of_prefix(), SIZE_MAX, storage::Scan::values,
-                           [&](const storage::Entry& entry) {
-                             const bool of_prefix = !entry.value.empty();
-                             if (!of_prefix || !is_aside(id_at_end(entry.key)))
-                               jobs.emplace_back(PhysicalKey::from(entry.key), of_prefix);
-                             return jobs.size() < kAtOnce;
-                           });
-    for (const auto& job : jobs)
-      if (read.ok()) read = add_steps(txn, job.first, job.second, now, fills);
-    if (!read.ok()) parts_.log.error("a job waits: {}", read.error().message);
-  }
-  return !fills.empty() && commit_all(fills).count > 0;
 }
 
 void Revoker::wake_lanes() {

@@ -1,14 +1,23 @@
 #include "vault/core/router.h"
 
+#include <algorithm>
+
 namespace leasehold::core {
 
 namespace {
+
+constexpr std::size_t kAuthSize = std::string_view("auth/").size();
 
 // The first segment of `path`, and what follows its slash.
 std::pair<std::string_view, std::string_view> split(std::string_view path) {
   const std::size_t slash = path.find('/');
   if (slash == path.npos) return {path, {}};
   return {path.substr(0, slash), path.substr(slash + 1)};
+}
+
+bool lists(const Route& route) {
+  return std::any_of(route.actions.begin(), route.actions.end(),
+                     [](const Action& action) { return action.operation == Operation::list; });
 }
 
 }  // namespace
@@ -35,6 +44,15 @@ RouteTrie::RouteTrie(std::span<const Route> routes) {
     }
     if (!ended) node->here = &route;
   }
+}
+
+const Route* RouteTrie::find(std::string_view path, Operation asked, Captures& captures) const {
+  if (asked != Operation::list || !path.ends_with('/')) return find(path, captures);
+  const std::string_view folder = path.substr(0, path.size() - 1);
+  const Route* named = find(folder, captures);
+  if (named != nullptr && !named->pattern.ends_with('*') && lists(*named)) return named;
+  if (const Route* rest = find(path, captures)) return rest;
+  return find(folder, captures);
 }
 
 const Route* RouteTrie::find(std::string_view path, Captures& captures) const {
@@ -87,12 +105,12 @@ void MountTable::add(std::shared_ptr<const Mount> mount) {
 }
 
 const Mount* MountTable::find(std::string_view path) const {
-  for (std::size_t end = path.size(); end > 0; --end) {
+  for (std::size_t end = std::min(path.size(), kMountPathMax + kAuthSize); end > 0; --end) {
     if (path[end - 1] != '/') continue;
     const auto found = index_.find(path.substr(0, end));
     if (found != index_.end()) return found->second;
   }
-  return nullptr;
+  return at(std::string(path) + '/');
 }
 
 const Mount* MountTable::at(std::string_view mount_path) const {

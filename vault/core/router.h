@@ -26,7 +26,9 @@ class RouteTrie {
  public:
   explicit RouteTrie(std::span<const Route> routes);
   // Null: no pattern fits. `path` is behind the mount; a trailing slash is a segment of its own
-  // only for `:rest*` (LIST paths arrive with one and match without it).
+  // only for `:rest*`. The path of a list arrives with one: a route that lists and is named without
+  // it comes first.
+  const Route* find(std::string_view path, Operation asked, Captures& captures) const;
   const Route* find(std::string_view path, Captures& captures) const;
 
  private:
@@ -57,11 +59,14 @@ struct Mount {
   Json record;                       // as stored, for sys/mounts
 };
 
+inline constexpr std::size_t kMountPathMax = 256;  // below "auth/", if it lies there
+
 class MountTable {
  public:
   // A tainted mount is kept for revocation only: no path leads to it.
   void add(std::shared_ptr<const Mount> mount);
-  // The mount whose path is the longest prefix of `path`; null when there is none.
+  // The mount whose path is the longest prefix of `path`, or `path` itself without its last slash;
+  // null when there is none.
   const Mount* find(std::string_view path) const;
   const Mount* at(std::string_view mount_path) const;  // exactly
   const std::map<std::string, std::shared_ptr<const Mount>, std::less<>>& all() const {

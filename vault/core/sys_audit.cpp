@@ -44,12 +44,16 @@ void add_audit_routes(std::vector<Route>& routes, Unsealed& live) {
   all.sudo = true;
   routes.push_back(std::move(all));
   // Devices come from the configuration only: a request must not be able to choose a file to write.
-  Route fixed = route("audit/:path*", {}, {asks([](Call&, ReadTxn&) -> Result<Response> {
-                        return failure(Code::invalid,
-                                       "cannot enable audit device via API; use declarative, "
-                                       "config-based audit device management instead");
-                      })},
-                      "Audit devices are configured in the server's file");
+  const auto refuses = [](const char* what) {
+    return failure(Code::invalid, std::string("cannot ") + what +
+                                      " audit device via API; use declarative, config-based audit "
+                                      "device management instead");
+  };
+  Route fixed =
+      route("audit/:path*", {},
+            {asks([=](Call&, ReadTxn&) -> Result<Response> { return refuses("enable"); }),
+             removes([=](Call&, WriteTxn&) -> Result<Response> { return refuses("disable"); })},
+            "Audit devices are configured in the server's file");
   fixed.sudo = true;
   routes.push_back(std::move(fixed));
   routes.push_back(route("audit-hash/:path*", {{"input"}},

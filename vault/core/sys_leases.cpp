@@ -1,11 +1,34 @@
 // sys/leases: look up, list, renew and revoke leases; the legacy paths Vault still takes.
 
+#include <algorithm>
+
 #include "vault/base/duration.h"
 #include "vault/core/system.h"
+#include "vault/core/token_leases.h"
 
 namespace leasehold::core {
 
 namespace {
+
+constexpr std::size_t kAwaitedMax = 10'000;  // leases an answer waits for
+
+struct Shown {
+  std::string path;
+  WallTime issued, expires;
+  std::optional<WallTime> last_renewal;
+  bool renewable = false;
+};
+
+Response shown_lease(const std::string& id, const Shown& lease, WallTime now) {
+  Json data = Json::object();
+  data.set("id", id).set("issue_time", rfc3339(lease.issued));
+  data.set("expire_time", rfc3339(lease.expires)).set("path", lease.path);
+  data.set("last_renewal", lease.last_renewal ? Json(rfc3339(*lease.last_renewal)) : Json());
+  data.set("renewable", lease.renewable);
+  const auto left = std::chrono::ceil<Seconds>(since(lease.expires, now));
+  data.set("ttl", static_cast<std::int64_t>(left.count()));
+  return Response::of(data);
+}
 
 class SysLeases {
  public:
@@ -14,7 +37,7 @@ class SysLeases {
   Result<Response> list(Call& call, ReadTxn& txn);
   Result<Intent> plan_renewal(Call& call, ReadTxn& txn);
   Result<Response> revoke(Call& call, WriteTxn& txn);
-  Result<Response> revoke_prefix(Call& call, WriteTxn& txn);
+  Result<Response> revoke_prefix(Call& call, WriteTxn& txn, bool force);
 
  private:
   std::string id_of(const Call& call) const {
@@ -28,27 +51,39 @@ class SysLeases {
 Result<Response> SysLeases::lookup(Call& call, ReadTxn& txn) {
   const std::string id = id_of(call);
   if (id.empty()) return failure(Code::invalid, "lease_id must be specified");
-  VAULT_TRY_ASSIGN(const auto lease, live_.leases.find(txn, id));
-  if (!lease || lease->state != Lease::State::active)
-    return failure(Code::invalid, "invalid lease");
-  Json data = Json::object();
-  data.set("id", lease->lease_id).set("issue_time", rfc3339(lease->issued));
-  data.set("expire_time", rfc3339(lease->expires)).set("path", lease->path());
-  data.set("last_renewal", lease->last_renewal ? Json(rfc3339(*lease->last_renewal)) : Json());
-  data.set("renewable", lease->renewable);
-  const auto left = std::chrono::ceil<Seconds>(since(lease->expires, call.now));
-  data.set("ttl", static_cast<std::int64_t>(left.count()));
-  return Response::of(data);
+  Shown shown;
+  if (is_token_lease(id)) {
+    VAULT_TRY_ASSIGN(const auto token, find_by_lease(live_.tokens, txn, id, call.now));
+    if (!token) return failure(Code::invalid, "invalid lease");
+    shown = {token->path, token->created, *token->expires, token->last_renewal, token->renewable};
+  } else {
+    VAULT_TRY_ASSIGN(const auto lease, live_.leases.find(txn, id));
+    if (!lease || lease->state != Lease::State::active)
+      return failure(Code::invalid, "invalid lease");
+    shown = {lease->path(), lease->issued, lease->expires, lease->last_renewal, lease->renewable};
+  }
+  return shown_lease(id, shown, call.now);
 }
 
 Result<Response> SysLeases::list(Call& call, ReadTxn& txn) {
-  VAULT_TRY_ASSIGN(const auto names, live_.leases.list(txn, call.fields.text("prefix")));
-  return Response::keys(names);
+  VAULT_TRY_ASSIGN(const Page page, page_of(call.request.body));
+  std::string directory = call.fields.text("prefix");
+  if (!directory.empty() && !directory.ends_with('/')) directory += '/';
+  VAULT_TRY_ASSIGN(auto names, live_.leases.list(txn, directory));
+  bool cut = false;
+  VAULT_TRY_ASSIGN(const auto of_tokens,
+                   list_token_leases(live_.tokens, txn, directory, call.now, cut));
+  if (cut) call.warnings.push_back("not all tokens were looked at: there may be more leases");
+  names.insert(names.end(), of_tokens.begin(), of_tokens.end());
+  std::sort(names.begin(), names.end());
+  return Response::keys(part_of(std::move(names), page));
 }
 
 Result<Intent> SysLeases::plan_renewal(Call& call, ReadTxn& txn) {
   const std::string id = id_of(call);
   if (id.empty()) return failure(Code::invalid, "missing lease ID");
+  if (is_token_lease(id))
+    return failure(Code::invalid, "tokens cannot be renewed through this endpoint");
   VAULT_TRY_ASSIGN(const auto lease, live_.leases.find(txn, id));
   if (!lease || lease->state != Lease::State::active || lease->expires <= call.now)
     return failure(Code::invalid, "lease not found");
@@ -83,27 +118,38 @@ Result<Intent> SysLeases::plan_renewal(Call& call, ReadTxn& txn) {
 Result<Response> SysLeases::revoke(Call& call, WriteTxn& txn) {
   const std::string id = id_of(call);
   if (id.empty()) return failure(Code::invalid, "lease_id must be specified");
-  VAULT_TRY_ASSIGN(auto lease, live_.leases.find(txn, id));
   Response response = Response::none();
   const bool sync = call.fields.boolean("sync");
-  if (lease) {
-    VAULT_TRY(live_.leases.start_revoking(txn, *lease, call.now));
-    if (sync) response.awaited.push_back(lease->id);
+  if (is_token_lease(id)) {
+    VAULT_TRY_ASSIGN(const auto token, find_by_lease(live_.tokens, txn, id, call.now));
+    if (token) VAULT_TRY(live_.tokens.revoke(txn, *token, call.now));
+  } else {
+    VAULT_TRY_ASSIGN(auto lease, live_.leases.find(txn, id));
+    if (lease) VAULT_TRY(live_.leases.start_revoking(txn, *lease, call.now));
+    if (lease && sync) response.awaited.push_back(lease_key(lease->id));
   }
   if (!sync) response.status = 202;
   return response;
 }
 
-Result<Response> SysLeases::revoke_prefix(Call& call, WriteTxn& txn) {
-  const std::string prefix = call.fields.text("prefix");
-  ReadTxn look(txn.snapshot(), txn.barrier(), barrier::kCoreSpace);
-  VAULT_TRY_ASSIGN(const auto ids, live_.leases.below(look, prefix, SIZE_MAX));
+// However many they are, and through any crash: by a job that this batch makes durable.
+Result<Response> SysLeases::revoke_prefix(Call& call, WriteTxn& txn, bool force) {
+  const LeaseJob job{call.fields.text("prefix"), force};
+  if (job.prefix.empty())
+    return failure(Code::invalid, "a prefix must be specified, such as database/creds/app");
   const bool sync = call.fields.boolean("sync");
   Response response = Response::none();
-  // However many they are, and through any crash: by a job that this batch makes durable.
-  if (!ids.empty()) VAULT_TRY(live_.leases.revoke_below(txn, prefix, call.now, call.random));
-  if (sync) response.awaited.assign(ids.begin(), ids.end());
-  if (!sync) response.status = 202;
+  VAULT_TRY_ASSIGN(const auto key, live_.leases.queue(txn, job, call.now, call.random));
+  if (sync) {
+    ReadTxn look(txn.snapshot(), txn.barrier(), barrier::kCoreSpace);
+    VAULT_TRY_ASSIGN(auto ids, live_.leases.below(look, job.prefix, kAwaitedMax));
+    VAULT_TRY_ASSIGN(const auto due, live_.leases.revoking_below(look, job.prefix, kAwaitedMax));
+    ids.insert(ids.end(), due.begin(), due.end());
+    for (const auto& id : ids) response.awaited.push_back(lease_key(id));
+    response.awaited.push_back(key);
+  } else {
+    response.status = 202;
+  }
   return response;
 }
 
@@ -114,9 +160,6 @@ void add_lease_routes(std::vector<Route>& routes, Unsealed& live) {
       std::make_shared<SysLeases>(live);  // shared by the handlers, which outlive this call
   const auto looks_up = [leases](Call& call, ReadTxn& txn) { return leases->lookup(call, txn); };
   const auto revoke = [leases](Call& call, WriteTxn& txn) { return leases->revoke(call, txn); };
-  const auto prefix = [leases](Call& call, WriteTxn& txn) {
-    return leases->revoke_prefix(call, txn);
-  };
   Effect renewal;
   renewal.plan = [leases](Call& call, ReadTxn& txn) { return leases->plan_renewal(call, txn); };
   renewal.settle = [](Call&, WriteTxn&, const Intent&) -> Result<Response> {
@@ -128,7 +171,16 @@ void add_lease_routes(std::vector<Route>& routes, Unsealed& live) {
   const std::vector<Field> revoking = {{"lease_id"}, synchronous};
 
   routes.push_back(route("leases/lookup", {{"lease_id"}}, {asks(looks_up)}, "Shows a lease"));
-  Route all = route("leases/lookup/:prefix*", {},
+  routes.push_back(route("leases/tidy", {}, {asks([](Call&, ReadTxn&) -> Result<Response> {
+                           Response response;
+                           response.status = 202;
+                           response.warnings.push_back(
+                               "Tidy operation successfully started. Any information from the "
+                               "operation will be printed to Leasehold's server logs.");
+                           return response;
+                         })},
+                         "Nothing is left behind here that needs tidying"));
+  Route all = route("leases/lookup/:prefix*", page_fields(),
                     {lists([leases](Call& call, ReadTxn& txn) { return leases->list(call, txn); })},
                     "Lists leases under a prefix");
   all.sudo = true;
@@ -140,9 +192,14 @@ void add_lease_routes(std::vector<Route>& routes, Unsealed& live) {
     routes.push_back(route(root + "revoke", revoking, {ends(revoke)}, "Revokes a lease"));
     routes.push_back(
         route(root + "revoke/:url_lease_id*", revoking, {ends(revoke)}, "Revokes a lease"));
-    for (const char* how : {"revoke-prefix", "revoke-force"}) {
-      Route many = route(root + how + "/:prefix*", {synchronous}, {ends(prefix)},
-                         "Revokes all leases under a prefix");
+    for (const bool force : {false, true}) {
+      Action revokes = ends([leases, force](Call& call, WriteTxn& txn) {
+        return leases->revoke_prefix(call, txn, force);
+      });
+      revokes.place = Place::worker;
+      Route many = route(root + (force ? "revoke-force" : "revoke-prefix") + "/:prefix*",
+                         {synchronous}, {std::move(revokes)}, "Revokes all leases under a prefix");
+      if (force) many.description = "What its target has not confirmed after 10 s is forgotten.";
       many.sudo = true;
       routes.push_back(std::move(many));
     }

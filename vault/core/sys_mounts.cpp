@@ -1,5 +1,7 @@
 // sys/mounts, sys/auth (reading), sys/internal/ui: enable, disable, list, read and tune mounts.
 
+#include <algorithm>
+
 #include "vault/base/duration.h"
 #include "vault/core/system.h"
 
@@ -7,7 +9,12 @@ namespace leasehold::core {
 
 namespace {
 
-constexpr std::size_t kMountPathMax = 256;
+constexpr std::size_t kAwaitedMax = 10'000;  // leases an answer waits for
+constexpr std::string_view kLater[] = {
+    "approle", "aws",       "azure",    "cert",       "consul",    "gcp",     "github",
+    "jwt",     "kerberos",  "kmip",     "kubernetes", "ldap",      "nomad",   "oci",
+    "oidc",    "okta",      "openldap", "pki",        "rabbitmq",  "radius",  "saml",
+    "ssh",     "terraform", "token",    "totp",       "transform", "transit", "userpass"};
 constexpr const char* kProtected[] = {"sys/", "cubbyhole/", "identity/", "auth/"};
 
 std::string with_slash(std::string path) {
@@ -112,6 +119,13 @@ Result<Json> config_of(const Json& given, Json config) {
   return config;
 }
 
+// What Vault has and this version has not is told from what nobody has.
+Error not_here(const std::string& type) {
+  const bool known = std::find(std::begin(kLater), std::end(kLater), type) != std::end(kLater);
+  return failure(Code::invalid, "plugin not found in the catalog: " + type +
+                                    (known ? " (it is not in this version of Leasehold)" : ""));
+}
+
 Result<Response> Mounts::enable(Call& call, WriteTxn& txn) {
   const std::string path = with_slash(call.fields.text("path"));
   std::string type = call.fields.text("type");
@@ -132,7 +146,7 @@ Result<Response> Mounts::enable(Call& call, WriteTxn& txn) {
   if (kind == nullptr || kind->is_auth || kind->is_system) {
     if (kind != nullptr && kind->is_system)
       return failure(Code::invalid, "mount type of \"" + type + "\" is not mountable");
-    return failure(Code::invalid, "plugin not found in the catalog: " + type);
+    return not_here(type);
   }
   VAULT_TRY(check_path(path));
   for (const auto& entry : compiled->mounts.all())
@@ -142,6 +156,11 @@ Result<Response> Mounts::enable(Call& call, WriteTxn& txn) {
   record.set("options", std::move(options)).set("local", call.fields.boolean("local"));
   record.set("seal_wrap", call.fields.boolean("seal_wrap"));
   VAULT_TRY_ASSIGN(Json config, config_of(call.fields.json("config"), *record.find("config")));
+  const std::int64_t system_max = live_.registry.defaults().max_ttl.count();
+  if (config.integer_at("max_lease_ttl") == 0 &&
+      config.integer_at("default_lease_ttl") > system_max)
+    return failure(Code::invalid, "given default lease TTL greater than system max lease TTL of " +
+                                      std::to_string(system_max));
   record.set("config", std::move(config));
   VAULT_TRY(Registry::put_mount(txn, record));
   return Response::none();
@@ -150,17 +169,21 @@ Result<Response> Mounts::enable(Call& call, WriteTxn& txn) {
 // The path is gone at once; leases are revoked and data erased behind it, through any crash.
 Result<Response> Mounts::disable(Call& call, WriteTxn& txn) {
   const std::string path = with_slash(call.fields.text("path"));
-  for (const char* fixed : {"sys/", "cubbyhole/", "identity/"})
+  for (const char* fixed : {"sys/", "cubbyhole/", "identity/", "auth/token/"})
     if (path == fixed) return failure(Code::invalid, "cannot unmount \"" + path + "\"");
   VAULT_TRY_ASSIGN(const auto mount, find(txn, path));
-  if (!mount || path.starts_with("auth/")) return Response::none();
-  Json record = mount->record;
-  record.set("tainted", true);
-  VAULT_TRY(Registry::put_mount(txn, record));
+  if (path.starts_with("auth/")) return Response::none();
+  if (mount) {
+    Json record = mount->record;
+    record.set("tainted", true);
+    VAULT_TRY(Registry::put_mount(txn, record));
+  }
   ReadTxn look(txn.snapshot(), txn.barrier(), barrier::kCoreSpace);
-  VAULT_TRY_ASSIGN(const auto leases, live_.leases.below(look, path, 10'000));
+  VAULT_TRY_ASSIGN(auto leases, live_.leases.below(look, path, kAwaitedMax));
+  VAULT_TRY_ASSIGN(const auto due, live_.leases.revoking_below(look, path, kAwaitedMax));
+  leases.insert(leases.end(), due.begin(), due.end());
   Response response = Response::none();
-  response.awaited.assign(leases.begin(), leases.end());
+  for (const auto& id : leases) response.awaited.push_back(lease_key(id));
   return response;
 }
 
@@ -276,22 +299,22 @@ void add_mount_routes(std::vector<Route>& routes, Unsealed& live) {
         [mounts, auth](Call& call, ReadTxn& txn) { return mounts->read(call, txn, auth); });
   };
   routes.push_back(route("mounts", {}, {all(false)}, "Lists the mounts"));
-  Route single = route("mounts/:path*",
-                       {{"type"},
-                        {"description"},
-                        {"config", FieldType::map},
-                        {"options", FieldType::text_map},
-                        {"local", FieldType::boolean},
-                        {"seal_wrap", FieldType::boolean},
-                        {"external_entropy_access", FieldType::boolean},
-                        {"plugin_name"},
-                        {"plugin_version"},
-                        {"default_lease_ttl"},
-                        {"max_lease_ttl"},
-                        {"audit_non_hmac_request_keys", FieldType::comma_list},
-                        {"audit_non_hmac_response_keys", FieldType::comma_list},
-                        {"listing_visibility"}},
-                       {}, "Enables, reads, tunes and disables a mount");
+  const std::vector<Field> single_fields = {{"type"},
+                                            {"description"},
+                                            {"config", FieldType::map},
+                                            {"options", FieldType::text_map},
+                                            {"local", FieldType::boolean},
+                                            {"seal_wrap", FieldType::boolean},
+                                            {"external_entropy_access", FieldType::boolean},
+                                            {"plugin_name"},
+                                            {"plugin_version"},
+                                            {"default_lease_ttl"},
+                                            {"max_lease_ttl"},
+                                            {"audit_non_hmac_request_keys", FieldType::comma_list},
+                                            {"audit_non_hmac_response_keys", FieldType::comma_list},
+                                            {"listing_visibility"}};
+  Route single =
+      route("mounts/:path*", single_fields, {}, "Enables, reads, tunes and disables a mount");
   // A mount's path may hold slashes, so `…/tune` is told apart here and not by the pattern.
   const auto tunes = [](Call& call) {
     std::string path = call.fields.text("path");
@@ -299,6 +322,10 @@ void add_mount_routes(std::vector<Route>& routes, Unsealed& live) {
     path.resize(path.size() - 5);
     call.fields.set("path", Json(path), true);
     return true;
+  };
+  const auto in_auth = [](Call& call) -> Call& {
+    call.fields.set("path", Json("auth/" + call.fields.text("path")), true);
+    return call;
   };
   const auto listed = [](Call& call) { return call.fields.text("path").empty(); };
   single.actions.push_back(reads([=](Call& call, ReadTxn& txn) -> Result<Response> {
@@ -312,7 +339,20 @@ void add_mount_routes(std::vector<Route>& routes, Unsealed& live) {
       removes([=](Call& call, WriteTxn& txn) { return mounts->disable(call, txn); }));
   routes.push_back(std::move(single));
   routes.push_back(route("auth", {}, {all(true)}, "Lists the auth methods"));
-  Route auth = route("auth/:path*", {}, {one(true)}, "Reads an auth method");
+  Route auth = route("auth/:path*", single_fields, {}, "Reads and tunes an auth method");
+  auth.actions.push_back(reads([=](Call& call, ReadTxn& txn) -> Result<Response> {
+    if (!tunes(call)) return mounts->read(call, txn, true);
+    return mounts->read_tune(in_auth(call), txn);
+  }));
+  auth.actions.push_back(writes([=](Call& call, WriteTxn& txn) -> Result<Response> {
+    if (tunes(call)) return mounts->tune(in_auth(call), txn);
+    const std::string type = call.fields.text("type");
+    return type.empty() ? failure(Code::invalid, "backend type must be specified as a string")
+                        : not_here(type);
+  }));
+  auth.actions.push_back(removes([=](Call& call, WriteTxn& txn) -> Result<Response> {
+    return mounts->disable(in_auth(call), txn);
+  }));
   auth.sudo = true;
   routes.push_back(std::move(auth));
   Route ui =

@@ -25,8 +25,14 @@ Result<std::vector<std::string>> names_of(ReadTxn& txn) {
   return names;
 }
 
-Result<Response> list(Call&, ReadTxn& txn, bool old_form) {
-  VAULT_TRY_ASSIGN(const auto names, names_of(txn));
+Result<Response> list(Call& call, ReadTxn& txn, bool old_form) {
+  VAULT_TRY_ASSIGN(auto names, names_of(txn));
+  VAULT_TRY_ASSIGN(const Page page, page_of(call.request.body));
+  if (!page.after.empty() || page.limit > 0) {
+    std::sort(names.begin(), names.end());
+    names = part_of(std::move(names), page);
+    if (names.empty()) return Response::keys(names);
+  }
   Json data = Json::object();
   data.set("keys", Json(names));
   if (old_form) data.set("policies", Json(names));
@@ -63,6 +69,23 @@ std::string text_of(const Fields& fields) {
   return given;
 }
 
+// Check-and-set, as key/value version 2 has it: -1 for a policy that must not exist.
+Status check_version(const Call& call, ReadTxn& txn, const std::string& name) {
+  for (const char* later : {"cas_required", "ttl", "expiration"})
+    if (call.fields.given(later) && call.fields.json(later).dump() != "false")
+      return failure(Code::invalid,
+                     std::string(later) + " of a policy is not supported by this version");
+  if (!call.fields.given("cas")) return {};
+  VAULT_TRY_ASSIGN(const auto stored, txn.in(barrier::kCoreSpace).get(stored_name(name)));
+  std::int64_t version = -1;
+  if (stored) {
+    VAULT_TRY_ASSIGN(const Json record, parse_json(as_text(stored->value.reveal())));
+    version = record.integer_at("version");
+  }
+  if (call.fields.integer("cas") == version) return {};
+  return failure(Code::invalid, "check-and-set parameter did not match the current version");
+}
+
 Result<Response> write(Call& call, WriteTxn& txn) {
   const std::string given = call.fields.text("name");
   const std::string name = canonical_policy_name(given);
@@ -75,6 +98,7 @@ Result<Response> write(Call& call, WriteTxn& txn) {
   if (text.size() > kTextMax) return failure(Code::invalid, "the policy is larger than 256 KiB");
   const auto parsed = parse_policy(name, text);
   if (!parsed.ok()) return parsed.error();
+  VAULT_TRY(check_version(call, txn, name));
   VAULT_TRY(put_policy(txn, name, text, call.now));
   Response response;
   if (given != name) response.warnings.push_back("policy name was converted to " + name);
@@ -113,14 +137,16 @@ Result<Response> capabilities(Unsealed& live, Call& call, ReadTxn& txn, const To
 }  // namespace
 
 void add_policy_routes(std::vector<Route>& routes, Unsealed& live) {
+  const std::vector<Field> fields = {{"policy"},       {"rules"}, {"cas", FieldType::integer},
+                                     {"cas_required"}, {"ttl"},   {"expiration"}};
   for (const bool old_form : {true, false}) {
     const std::string base = old_form ? "policy" : "policies/acl";
     const auto lister = [old_form](Call& call, ReadTxn& txn) { return list(call, txn, old_form); };
-    Route all = route(base, {}, {lists(lister)}, "Lists the policies");
+    Route all = route(base, page_fields(), {lists(lister)}, "Lists the policies");
     if (old_form) all.actions.push_back(reads(lister));
     routes.push_back(std::move(all));
     routes.push_back(
-        route(base + "/:name", {{"policy"}, {"rules"}},
+        route(base + "/:name*", fields,
               {reads([old_form](Call& call, ReadTxn& txn) { return read(call, txn, old_form); }),
                writes(write), removes(remove)},
               "Reads, writes and deletes a policy"));

@@ -188,6 +188,8 @@ Result<Response> TokenEngine::create(Call& call, WriteTxn& txn, bool orphan) {
     return failure(Code::invalid, "invalid 'token_type' value");
   if (fields.given("role_name") && !fields.text("role_name").empty())
     return failure(Code::invalid, "unknown role " + fields.text("role_name"));
+  if (!fields.text("entity_alias").empty())
+    return failure(Code::invalid, "entity_alias is not supported by this version");
   const std::string id = fields.text("id");
   if (!id.empty()) VAULT_TRY(check_id(call, id));
   if (fields.boolean("no_parent") && !orphan) {
@@ -210,6 +212,8 @@ Result<Response> TokenEngine::create(Call& call, WriteTxn& txn, bool orphan) {
     token.parent = call.caller.token_id;
     token.entity_id = call.caller.entity_id;
   }
+  if (fields.json("meta").size() > kTokenMetaMax)
+    return failure(Code::invalid, "a token can have at most 1024 pairs of meta");
   for (const auto& pair : fields.json("meta").members())
     token.meta.emplace_back(pair.first, pair.second.text());
   token.has_meta = !token.meta.empty();
@@ -292,22 +296,21 @@ Result<Response> TokenEngine::renew(Call& call, WriteTxn& txn, const TokenRef& t
 }
 
 Result<Response> TokenEngine::accessors(Call& call, ReadTxn& txn) {
-  std::vector<barrier::OrderedId> ids;
-  const barrier::PhysicalKey from(barrier::Table::token);
-  VAULT_TRY(txn.scan(from, from.end_of_prefix(), kListedMax, storage::Scan::keys,
-                     [&](const storage::Entry& entry) {
-                       barrier::OrderedId id{};
-                       std::copy(entry.key.begin() + 1, entry.key.end(), id.begin());
-                       ids.push_back(id);
-                       return true;
-                     }));
+  VAULT_TRY_ASSIGN(const Page page, page_of(call.request.body));
   std::vector<std::string> names;
-  for (const barrier::OrderedId& id : ids) {
-    VAULT_TRY_ASSIGN(const auto token, live_.tokens.valid(txn, id, call.now, nullptr));
-    if (token) names.push_back(token->accessor);
-  }
-  if (ids.size() == kListedMax) call.warnings.push_back("only the first 10000 tokens are listed");
+  bool cut = false;
+  Status looked;
+  VAULT_TRY(live_.tokens.each(txn, page.after, kListedMax, cut, [&](const Token& token) {
+    const auto valid = live_.tokens.valid(txn, token.id, call.now, nullptr);
+    if (!valid.ok()) looked = valid.error();
+    if (valid.ok() && *valid) names.push_back(token.accessor);
+    return looked.ok();
+  }));
+  VAULT_TRY(std::move(looked));
   std::sort(names.begin(), names.end());
+  names = part_of(std::move(names), page);
+  if (cut && (page.limit == 0 || names.size() < page.limit) && !names.empty())
+    call.warnings.push_back("there are more tokens: go on with after=" + names.back());
   return Response::keys(names);
 }
 
@@ -415,11 +418,22 @@ void TokenEngine::make_routes() {
       "Revokes a token; what hangs below lives on");
   orphan.sudo = true;
   routes_.push_back(std::move(orphan));
-  Route all = route("accessors", {},
+  Route all = route("accessors", page_fields(),
                     {lists([this](Call& call, ReadTxn& txn) { return accessors(call, txn); })},
                     "Lists the accessors of all tokens");
   all.sudo = true;
   routes_.push_back(std::move(all));
+  routes_.push_back(
+      route("roles", page_fields(),
+            {lists([](Call&, ReadTxn&) -> Result<Response> { return Response::keys({}); })},
+            "Lists the token roles: there are none in this version"));
+  routes_.push_back(
+      route("roles/:name", {},
+            {reads([](Call&, ReadTxn&) -> Result<Response> { return Response::refused(404, ""); }),
+             asks([](Call&, ReadTxn&) -> Result<Response> {
+               return failure(Code::invalid, "token roles are not supported by this version");
+             })},
+            "Token roles are not in this version"));
   routes_.push_back(route("tidy", {}, {asks([](Call&, ReadTxn&) -> Result<Response> {
                             Response response;
                             response.status = 202;

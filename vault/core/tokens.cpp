@@ -22,6 +22,12 @@ constexpr std::size_t kAccessorDigits = 25;
 constexpr std::size_t kShortDigits = 24;
 constexpr std::size_t kSweepMax = 12;  // tokens or leases a step of a sweep handles
 
+OrderedId id_at_end(ByteView key) {
+  OrderedId id{};
+  std::copy(key.end() - static_cast<std::ptrdiff_t>(id.size()), key.end(), id.begin());
+  return id;
+}
+
 void encode_time(Encoder& out, const std::optional<WallTime>& time) {
   out.flag(time.has_value()).number(time ? time->ns : std::int64_t{0});
 }
@@ -68,7 +74,7 @@ Result<Token> decode(ByteView bytes) {
   token.entity_id = in.text();
   token.policies = in.texts();
   token.has_meta = in.flag();
-  for (std::uint64_t left = in.number(); left > 0 && token.meta.size() < 1024; --left) {
+  for (std::uint64_t left = in.number(); left > 0 && token.meta.size() < kTokenMetaMax; --left) {
     std::string name = in.text();
     token.meta.emplace_back(std::move(name), in.text());
   }
@@ -195,6 +201,37 @@ Result<TokenRef> Tokens::valid(ReadTxn& txn, const OrderedId& id, WallTime now,
   return TokenRef();  // deeper than anything we create
 }
 
+Status Tokens::each(ReadTxn& txn, std::string_view from, std::size_t max, bool& cut,
+                    FunctionRef<bool(const Token&)> take) const {
+  constexpr std::size_t kAtOnce = 1000;
+  PhysicalKey next(Table::token);
+  const PhysicalKey end = next.end_of_prefix();
+  if (const auto first = id_of_accessor(from))
+    next.push(ByteView(*first).first(barrier::kMillisSize));
+  std::size_t seen = 0;
+  for (;;) {
+    std::vector<OrderedId> part;
+    VAULT_TRY(txn.scan(next, end, kAtOnce, storage::Scan::keys, [&](const storage::Entry& entry) {
+      part.push_back(id_at_end(entry.key));
+      return true;
+    }));
+    OrderedId last{};
+    for (const OrderedId& id : part) {
+      const bool same = std::equal(id.begin(), id.begin() + barrier::kMillisSize, last.begin());
+      if (++seen > max && !same) {
+        cut = true;
+        return {};
+      }
+      last = id;
+      const auto token = load(txn, id);
+      if (!token.ok()) VAULT_TRY(txn.version(key_of(id)));  // damaged, or storage failed
+      if (token.ok() && *token && !take(**token)) return {};
+    }
+    if (part.size() < kAtOnce) return {};
+    next = key_of(last).end_of_prefix();
+  }
+}
+
 Result<std::int64_t> Tokens::uses_left(ReadTxn& txn, const Token& token) const {
   if (token.num_uses == 0) return std::int64_t{0};
   return txn.counter(uses_key(token));
@@ -274,10 +311,7 @@ Result<bool> Tokens::sweep(WriteTxn& txn, const PhysicalKey& job, WallTime now,
   std::vector<OrderedId> children, leases;
   const auto collect = [](std::vector<OrderedId>& into) {
     return [&into](const storage::Entry& entry) {
-      OrderedId id{};
-      std::copy(entry.key.end() - static_cast<std::ptrdiff_t>(id.size()), entry.key.end(),
-                id.begin());
-      into.push_back(id);
+      into.push_back(id_at_end(entry.key));
       return true;
     };
   };

@@ -20,6 +20,7 @@ namespace leasehold::core {
 
 inline constexpr unsigned kTokenDepthMax = 32;
 inline constexpr std::size_t kTokenSizeMax = 2048;
+inline constexpr std::size_t kTokenMetaMax = 1024;  // pairs
 
 struct Token {
   barrier::OrderedId id{};
@@ -59,6 +60,11 @@ class Tokens {
   using Chain = std::vector<std::pair<barrier::PhysicalKey, std::uint64_t>>;
   Result<TokenRef> valid(ReadTxn& txn, const barrier::OrderedId& id, WallTime now,
                          Chain* chain) const;
+  // Records by the time of their creation, from that of the accessor `from` on (empty: all), valid
+  // or not, until `take` says false; those that cannot be read are passed over. After `max` it
+  // stops with the millisecond it is in, and `cut` says so.
+  Status each(ReadTxn& txn, std::string_view from, std::size_t max, bool& cut,
+              FunctionRef<bool(const Token&)> take) const;
   Result<std::int64_t> uses_left(ReadTxn& txn, const Token& token) const;
 
   // Writes a new record with its indexes. `wanted_id`: empty for a random token, else the text
