@@ -36,10 +36,11 @@ bool is_header_text(std::string_view text) {
   return text.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos;
 }
 
-Fields headers_of(const Settings& settings) {
+Fields headers_of(const Settings& settings, const Call& call) {
   Fields headers = {{"X-Vault-Request", "true"}, {"User-Agent", "leasehold/0.1.0"}};
   if (!settings.name_space.empty()) headers.emplace_back("X-Vault-Namespace", settings.name_space);
-  if (!settings.wrap_ttl.empty()) headers.emplace_back("X-Vault-Wrap-TTL", settings.wrap_ttl);
+  if (!settings.wrap_ttl.empty() && !call.is_preliminary)
+    headers.emplace_back("X-Vault-Wrap-TTL", settings.wrap_ttl);
   if (settings.policy_override) headers.emplace_back("X-Vault-Policy-Override", "true");
   for (const auto& mfa : settings.mfa) headers.emplace_back("X-Vault-MFA", mfa);
   for (const auto& header : settings.headers) headers.push_back(header);
@@ -119,7 +120,7 @@ Result<RawRequest> Client::prepare(const Url& server, const Call& call) const {
   RawRequest request;
   request.method = call.method == "LIST" ? "GET" : call.method;
   request.target = escaped_target(server, call);
-  request.headers = headers_of(settings_);
+  request.headers = headers_of(settings_, call);
   const SecretBytes& token = call.token.empty() ? settings_.token : call.token;
   if (!is_printable(token.reveal()))
     return failure(Code::invalid, "the token contains characters that no token has; log in again");
@@ -149,6 +150,7 @@ Result<RawResponse> Client::exchange_with_retries(const Url& server, const RawRe
 // A standby points to the active node with one 307. Never from a secure address to a plain one.
 Result<RawResponse> Client::follow(Url& server, RawRequest& request, RawResponse response) {
   const int status = response.status;
+  if (settings_.disable_redirects) return response;
   if ((status != 301 && status != 302 && status != 307) || response.location.empty())
     return response;
   if (response.location.front() == '/') {
@@ -174,13 +176,14 @@ Result<std::string> Client::curl(const Call& call) const {
     out += " -X " + call.method;
   }
   if (server.scheme == Url::Scheme::unix_socket) out += " --unix-socket " + quoted(server.host);
+  if (settings_.proxy) out += " --proxy " + quoted(settings_.proxy->origin());
   if (settings_.tls_skip_verify) out += " --insecure";
   if (!settings_.ca_cert.empty()) out += " --cacert " + quoted(settings_.ca_cert);
   if (!settings_.ca_path.empty()) out += " --capath " + quoted(settings_.ca_path);
   if (!settings_.client_cert.empty()) out += " --cert " + quoted(settings_.client_cert);
   if (!settings_.client_key.empty()) out += " --key " + quoted(settings_.client_key);
   if (!settings_.token.empty()) out += " -H \"X-Vault-Token: $(leasehold print token)\"";
-  for (const auto& header : headers_of(settings_))
+  for (const auto& header : headers_of(settings_, call))
     if (header.first != "User-Agent") out += " -H " + quoted(header.first + ": " + header.second);
   if (call.body) out += " -d " + quoted(call.body->dump());
   Call plain{call.method == "LIST" ? "GET" : call.method, call.path, {}, call.query, {}};

@@ -27,6 +27,8 @@ struct Call {
   std::optional<Json> body{};
   Fields query{};
   SecretBytes token{};  // instead of the client's own, when not empty
+  // What a command must know before it can ask its own question: never wrapped.
+  bool is_preliminary = false;
 };
 
 struct Answer {

@@ -2,6 +2,9 @@
 #include <httplib.h>
 #include <netdb.h>
 
+#include <vector>
+
+#include "api/client/memory_file.h"
 #include "api/client/transport.h"
 
 namespace leasehold::client {
@@ -57,6 +60,7 @@ class HttpTransport final : public Transport {
       client_ = std::make_unique<httplib::ClientImpl>(server.host, server.port);
       if (server.scheme == Url::Scheme::unix_socket) client_->set_address_family(AF_UNIX);
     }
+    if (server.scheme != Url::Scheme::unix_socket) use_proxy();
     const auto seconds = static_cast<time_t>(settings_.timeout.count());
     client_->set_connection_timeout(seconds);
     client_->set_read_timeout(seconds);
@@ -68,18 +72,43 @@ class HttpTransport final : public Transport {
     return {};
   }
 
+  void use_proxy() {
+    if (!settings_.proxy) return;
+    client_->set_proxy(settings_.proxy->host, settings_.proxy->port);
+    if (!settings_.proxy->user.empty())
+      client_->set_proxy_basic_auth(settings_.proxy->user, settings_.proxy->password);
+  }
+
+  // The file that is named, or one in memory that holds the text; nothing when there is neither.
+  Result<std::string> file_for(const std::string& name, ByteView text) {
+    if (!name.empty() || text.empty()) return name;
+    VAULT_TRY_ASSIGN(MemoryFile file, MemoryFile::holding(text));
+    files_.push_back(std::move(file));
+    return files_.back().path();
+  }
+
   Status connect_tls(const Url& server) {
     const bool renamed = !settings_.tls_server_name.empty();
+    // The library would ask the proxy for the other name.
+    if (renamed && settings_.proxy)
+      return failure(Code::invalid, "-tls-server-name cannot be used through a proxy");
     const std::string& name = renamed ? settings_.tls_server_name : server.host;
-    auto tls = std::make_unique<httplib::SSLClient>(name, server.port, settings_.client_cert,
-                                                    settings_.client_key);
+    files_.clear();
+    VAULT_TRY_ASSIGN(const auto authority,
+                     file_for(settings_.ca_cert, as_bytes(settings_.ca_cert_pem)));
+    VAULT_TRY_ASSIGN(const auto certificate,
+                     file_for(settings_.client_cert, as_bytes(settings_.client_cert_pem)));
+    VAULT_TRY_ASSIGN(const auto key,
+                     file_for(settings_.client_key, settings_.client_key_pem.reveal()));
+    auto tls = std::make_unique<httplib::SSLClient>(name, server.port, certificate, key);
     if (!tls->is_valid())
       return failure(Code::invalid,
-                     "cannot load the client certificate and key; check -client-cert "
-                     "(" +
-                         settings_.client_cert + ") and -client-key");
+                     "cannot load the client certificate and key; check -client-cert (" +
+                         settings_.client_cert +
+                         ") and -client-key, or VAULT_CLIENT_CERT_BYTES and "
+                         "VAULT_CLIENT_KEY_BYTES");
     SSL_CTX_set_min_proto_version(tls->ssl_context(), TLS1_2_VERSION);
-    tls->set_ca_cert_path(settings_.ca_cert, settings_.ca_path);
+    tls->set_ca_cert_path(authority, settings_.ca_path);
     tls->enable_server_certificate_verification(!settings_.tls_skip_verify);
     if (renamed) tls->set_hostname_addr_map({{name, numeric_address(server.host)}});
     client_ = std::move(tls);
@@ -98,8 +127,9 @@ class HttpTransport final : public Transport {
   }
 
   Error explain(const Url& server, httplib::Error error) const {
-    const std::string where =
-        server.scheme == Url::Scheme::unix_socket ? server.host : server.authority();
+    const bool is_socket = server.scheme == Url::Scheme::unix_socket;
+    std::string where = is_socket ? server.host : server.authority();
+    if (!is_socket && settings_.proxy) where += " through the proxy " + settings_.proxy->origin();
     switch (error) {
       case httplib::Error::Connection:
         return failure(Code::unavailable, "dial " + where + ": connection refused or no route");
@@ -108,8 +138,8 @@ class HttpTransport final : public Transport {
       case httplib::Error::SSLConnection:
         return failure(Code::invalid, "tls: the handshake with " + where + " failed");
       case httplib::Error::SSLLoadingCerts:
-        return failure(Code::invalid, "cannot load the certificate authority from \"" +
-                                          settings_.ca_cert + settings_.ca_path + "\"");
+        return failure(Code::invalid,
+                       "cannot load the certificate authority from " + name_of_authority());
       case httplib::Error::SSLServerVerification:
         return failure(Code::denied, "x509: the certificate of " + where +
                                          " is not valid for this name or signed by an unknown "
@@ -120,8 +150,15 @@ class HttpTransport final : public Transport {
     }
   }
 
+  std::string name_of_authority() const {
+    if (!settings_.ca_cert.empty()) return "\"" + settings_.ca_cert + "\"";
+    if (!settings_.ca_cert_pem.empty()) return "VAULT_CACERT_BYTES";
+    return "\"" + settings_.ca_path + "\"";
+  }
+
   const Settings& settings_;
   std::string origin_;
+  std::vector<MemoryFile> files_;  // read when the first connection is made
   std::unique_ptr<httplib::ClientImpl> client_;
 };
 

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "api/client/proxy.h"
 #include "api/client/url.h"
 #include "vault/base/bytes.h"
 #include "vault/base/clock.h"
@@ -25,9 +26,15 @@ struct Settings {
   std::string ca_path;  // folder of PEM files
   std::string client_cert;
   std::string client_key;
+  // The same as texts, where the file is not named.
+  std::string ca_cert_pem;
+  std::string client_cert_pem;
+  SecretBytes client_key_pem;
   std::string tls_server_name;
   bool tls_skip_verify = false;
   bool policy_override = false;
+  bool disable_redirects = false;
+  std::optional<Proxy> proxy;
   Fields headers;
   std::vector<std::string> mfa;
   Seconds timeout{60};
@@ -35,6 +42,8 @@ struct Settings {
 };
 
 std::optional<std::string> environment(std::string_view name);
+// A variable that is true or false; `fallback` when it is unset or empty.
+Result<bool> environment_switch(std::string_view name, bool fallback);
 // Everything but the token file. Code::invalid names the variable that cannot be understood.
 Result<Settings> settings_from_environment();
 

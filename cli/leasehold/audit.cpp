@@ -19,7 +19,7 @@ int run_list(Session& session) {
     session.note("No audit devices are enabled.");
     return kRemoteError;
   }
-  const bool detailed = session.args().is_on("detailed");
+  const bool detailed = session.is_detailed();
   std::vector<Row> rows = {{"Path", "Type", "Description"}};
   if (detailed) rows[0].push_back("Options");
   for (const auto& member : answer->data()->members()) {

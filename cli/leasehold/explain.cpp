@@ -69,6 +69,8 @@ std::string hint_of_answer(const Answer& answer, const client::Settings& setting
   if (answer.status == 403)
     return fmt::format("see what this token may do there: leasehold token capabilities {}",
                        path_of(answer));
+  if (answer.status >= 300 && answer.status < 400)
+    return "this server points to another one; ask that, or leave out -disable-redirects";
   if (says(answer, "no handler for route"))
     return "see what is mounted where: leasehold secrets list";
   if (answer.status == 429 || answer.status == 503)

@@ -14,6 +14,7 @@ inline constexpr Flag kGlobalFlags[] = {
     {"client-cert", "", Takes::value, "FILE", "PEM certificate to present (VAULT_CLIENT_CERT)"},
     {"client-key", "", Takes::value, "FILE", "Its private key (VAULT_CLIENT_KEY)"},
     {"tls-server-name", "", Takes::value, "NAME", "Name to expect in the server's certificate"},
+    {"disable-redirects", "", Takes::nothing, "", "Do not follow a standby to the active server"},
     {"tls-skip-verify", "", Takes::nothing, "", "Trust any certificate; for tests only"},
     {"namespace", "ns", Takes::value, "PATH", "Namespace (VAULT_NAMESPACE)"},
     {"wrap-ttl", "", Takes::value, "DURATION", "Wrap the answer in a token of this lifetime"},
@@ -23,7 +24,10 @@ inline constexpr Flag kGlobalFlags[] = {
     {"field", "", Takes::value, "NAME", "Print only this field, without a newline in pipes"},
     {"detailed", "", Takes::nothing, "", "Show more columns where there are some"},
     {"output-curl-string", "", Takes::nothing, "", "Print the curl command instead of running it"},
+    {"output-policy", "", Takes::nothing, "",
+     "Print the policy the command needs instead of running it"},
     {"policy-override", "", Takes::nothing, "", "Ask to override soft-mandatory policies"},
+    {"unlock-key", "", Takes::value, "KEY", "Not supported"},
     {"non-interactive", "", Takes::nothing, "", "Never ask; fail instead"},
     {"help", "h", Takes::nothing, "", "Show this help"},
 };

@@ -84,7 +84,7 @@ int list_mounts(Session& session, const MountKind& kind) {
   const auto answer = session.send({"GET", kind.api});
   if (!is_good(answer) || answer->data() == nullptr)
     return session.refused(fmt::format("Error listing {}", kind.many), answer);
-  const bool detailed = session.args().is_on("detailed");
+  const bool detailed = session.is_detailed();
   std::vector<Row> rows = {{"Path", "Type", "Accessor"}};
   if (detailed)
     rows[0].insert(rows[0].end(), {"Default TTL", "Max TTL", "Options", "UUID", "Running Version"});

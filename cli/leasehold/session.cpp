@@ -37,8 +37,9 @@ Status override_settings(const Arguments& arguments, client::Settings& settings)
   override_text(arguments, "namespace", settings.name_space);
   override_text(arguments, "wrap-ttl", settings.wrap_ttl);
   settings.tls_skip_verify = arguments.is_on("tls-skip-verify", settings.tls_skip_verify);
+  settings.disable_redirects = arguments.is_on("disable-redirects", settings.disable_redirects);
   settings.policy_override = arguments.is_on("policy-override");
-  settings.mfa = arguments.texts("mfa");
+  if (arguments.has("mfa")) settings.mfa = arguments.texts("mfa");
   for (const std::string& header : arguments.texts("header")) {
     const auto equals = header.find('=');
     if (equals == std::string::npos || equals == 0)
@@ -51,13 +52,18 @@ Status override_settings(const Arguments& arguments, client::Settings& settings)
 }  // namespace
 
 Result<std::unique_ptr<Session>> Session::open(Arguments arguments) {
+  if (arguments.has("unlock-key"))
+    return failure(Code::invalid, "-unlock-key is not supported: namespaces cannot be locked here");
   VAULT_TRY_ASSIGN(const Format format, parse_format(arguments));
+  VAULT_TRY_ASSIGN(const bool detailed, client::environment_switch("DETAILED", false));
   VAULT_TRY_ASSIGN(client::Settings settings, client::settings_from_environment());
   VAULT_TRY(override_settings(arguments, settings));
   if (settings.token.empty()) {
     VAULT_TRY_ASSIGN(settings.token, read_token_file());
   }
-  return std::unique_ptr<Session>(new Session(std::move(arguments), std::move(settings), format));
+  const bool is_detailed = arguments.is_on("detailed", detailed);
+  return std::unique_ptr<Session>(
+      new Session(std::move(arguments), std::move(settings), format, is_detailed));
 }
 
 bool Session::is_interactive() const {

@@ -25,6 +25,7 @@ class Session {
   const Arguments& args() const { return arguments_; }
   const client::Settings& settings() const { return settings_; }
   Format format() const { return format_; }
+  bool is_detailed() const { return is_detailed_; }  // more columns where there are some
   bool is_interactive() const;
 
   Result<Answer> send(Call call);
@@ -40,12 +41,16 @@ class Session {
   int succeed(std::string_view text) const;
 
  private:
-  Session(Arguments arguments, client::Settings settings, Format format)
-      : arguments_(std::move(arguments)), settings_(std::move(settings)), format_(format) {}
+  Session(Arguments arguments, client::Settings settings, Format format, bool is_detailed)
+      : arguments_(std::move(arguments)),
+        settings_(std::move(settings)),
+        format_(format),
+        is_detailed_(is_detailed) {}
 
   Arguments arguments_;
   client::Settings settings_;
   Format format_;
+  bool is_detailed_;
   bool described_ = false;  // -output-curl-string has printed its line
   std::optional<client::Client> client_;
 };

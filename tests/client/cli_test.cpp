@@ -183,6 +183,25 @@ TEST_CASE("cli: LEASEHOLD_x wins over BAO_x, that over VAULT_x, a flag over all"
   CHECK(program.run({"read", "s"}).out[0] == '{');
 }
 
+TEST_CASE("cli: MFA and details can be asked for by the environment") {
+  VaultServer server;
+  server.on("GET /v1/sys/mounts", {200, R"({"data":{"a/":{"type":"kv","uuid":"u-1"}}})"});
+  Program program(server.address());
+  program.environment["VAULT_MFA"] = "one:123,two";
+  program.environment["VAULT_DETAILED"] = "1";
+  CHECK(contains(program.run({"secrets", "list"}).out, "u-1"));
+  const auto seen = server.last().headers;
+  CHECK(seen.count("x-vault-mfa") == 2);
+  CHECK(seen.find("x-vault-mfa")->second == "one:123");
+  CHECK_FALSE(contains(program.run({"secrets", "list", "-detailed=false"}).out, "u-1"));
+  CHECK(program.run({"secrets", "list", "-mfa=three"}).code == 0);
+  CHECK(server.last().headers.count("x-vault-mfa") == 1);
+  program.environment["VAULT_DETAILED"] = "perhaps";
+  const auto refused = program.run({"secrets", "list"});
+  CHECK(refused.code == 1);
+  CHECK(refused.err == "VAULT_DETAILED must be true or false\n");
+}
+
 TEST_CASE("cli: login keeps the token for its owner only, the next command sends it") {
   VaultServer server;
   server.on("GET /v1/auth/token/lookup-self", {200, kSelf});

@@ -2,8 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include <cstdlib>
-
+#include "tests/client/certificate.h"
 #include "tests/client/vault_server.h"
 #include "tests/config/temporary_folder.h"
 
@@ -15,6 +14,7 @@ using leasehold::client::Call;
 using leasehold::client::Client;
 using leasehold::client::make_http_transport;
 using leasehold::client::Settings;
+using leasehold::testing::Certificate;
 using leasehold::testing::TemporaryFolder;
 using leasehold::testing::VaultServer;
 
@@ -32,20 +32,6 @@ struct Caller {
   Settings settings;
   std::vector<Millis> pauses;
   std::optional<Client> client;
-};
-
-// A self-signed certificate for 127.0.0.1 and "vault.test".
-struct Certificate {
-  Certificate() {
-    const std::string command =
-        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj "
-        "/CN=vault.test -addext subjectAltName=DNS:vault.test,IP:127.0.0.1 -keyout " +
-        key() + " -out " + file() + " 2>/dev/null";
-    REQUIRE(std::system(command.c_str()) == 0);
-  }
-  std::string file() const { return folder.path() + "/cert.pem"; }
-  std::string key() const { return folder.path() + "/key.pem"; }
-  TemporaryFolder folder;
 };
 
 }  // namespace

@@ -1,0 +1,127 @@
+// The way to a server: certificates given as texts, proxies, redirects that are not followed.
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "api/client/proxy.h"
+#include "tests/client/certificate.h"
+#include "tests/client/program.h"
+#include "tests/client/tunnel.h"
+#include "tests/client/vault_server.h"
+
+using leasehold::client::parse_proxy;
+using leasehold::testing::Certificate;
+using leasehold::testing::Program;
+using leasehold::testing::Tunnel;
+using leasehold::testing::VaultServer;
+
+namespace {
+
+bool contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
+
+std::string text_of(const std::string& file) {
+  std::ostringstream text;
+  text << std::ifstream(file).rdbuf();
+  return text.str();
+}
+
+}  // namespace
+
+TEST_CASE("reach: an authority, a certificate and its key can be texts in the environment") {
+  const Certificate certificate;
+  VaultServer server(certificate.file(), certificate.key());
+  server.on("GET /v1/s", {200, R"({"data":{"k":"v"}})"});
+  Program program(server.address());
+  CHECK(contains(program.run({"read", "s"}).err, "unknown authority"));
+  program.environment["VAULT_CACERT_BYTES"] = text_of(certificate.file());
+  CHECK(program.run({"read", "-field=k", "s"}).out == "v");
+  program.environment["VAULT_CLIENT_CERT_BYTES"] = text_of(certificate.file());
+  program.environment["VAULT_CLIENT_KEY_BYTES"] = text_of(certificate.key());
+  CHECK(program.run({"read", "-field=k", "s"}).out == "v");
+
+  program.environment["VAULT_CLIENT_KEY_BYTES"] = "no key";
+  const auto bad_key = program.run({"read", "s"});
+  CHECK(contains(bad_key.err, "cannot load the client certificate and key"));
+  CHECK_FALSE(contains(bad_key.err, "no key"));
+  program.environment.erase("VAULT_CLIENT_CERT_BYTES");
+  program.environment.erase("VAULT_CLIENT_KEY_BYTES");
+  program.environment["BAO_CACERT_BYTES"] = "no certificate";
+  CHECK(contains(program.run({"read", "s"}).err, "authority from VAULT_CACERT_BYTES"));
+  // A file that is named wins over the text.
+  CHECK(program.run({"read", "-ca-cert=" + certificate.file(), "-field=k", "s"}).out == "v");
+}
+
+TEST_CASE("reach: a plain request is handed to the proxy whole") {
+  VaultServer proxy;
+  proxy.on("GET http://vault.test:8200/v1/s", {200, R"({"data":{"k":"v"}})"});
+  Program program("http://vault.test:8200");
+  program.environment["VAULT_HTTP_PROXY"] = "http://127.0.0.1:1";
+  program.environment["VAULT_PROXY_ADDR"] =
+      "http://al%40ice:pass@127.0.0.1:" + std::to_string(proxy.port());
+  CHECK(program.run({"read", "-field=k", "s"}).out == "v");
+  CHECK(proxy.last().header("host") == "vault.test:8200");
+  CHECK(proxy.last().header("proxy-authorization") == "Basic YWxAaWNlOnBhc3M=");
+  const auto curl = program.run({"read", "-output-curl-string", "s"});
+  CHECK(contains(curl.out, "--proxy 'http://127.0.0.1:"));
+  CHECK_FALSE(contains(curl.out, "pass"));
+
+  program.environment["VAULT_PROXY_ADDR"] = "";
+  CHECK(contains(program.run({"read", "s"}).err, "through the proxy http://127.0.0.1:1"));
+  program.environment["VAULT_HTTP_PROXY"] = "socks5://alice:pass@127.0.0.1:1";
+  const auto refused = program.run({"read", "s"});
+  CHECK(refused.code == 1);
+  CHECK(contains(refused.err, "VAULT_HTTP_PROXY must be http://HOST:PORT"));
+  CHECK_FALSE(contains(refused.err, "alice"));
+}
+
+TEST_CASE("reach: TLS goes through the proxy unread") {
+  const Certificate certificate;
+  VaultServer server(certificate.file(), certificate.key());
+  server.on("GET /v1/s", {200, R"({"data":{"k":"v"}})"});
+  Tunnel tunnel(server.port());
+  Program program(server.address());
+  program.environment["VAULT_TOKEN"] = "hvs.secret";
+  program.environment["VAULT_HTTP_PROXY"] = "http://" + tunnel.address();
+  CHECK(program.run({"read", "-ca-cert=" + certificate.file(), "-field=k", "s"}).out == "v");
+  const std::string asked = tunnel.request();
+  CHECK(contains(asked, "CONNECT 127.0.0.1:" + std::to_string(server.port())));
+  CHECK_FALSE(contains(asked, "hvs.secret"));
+}
+
+TEST_CASE("reach: the address of a proxy is taken apart") {
+  const auto proxy = parse_proxy("http://us%20er:p%3Aw:d@[::1]:3128/");
+  REQUIRE(proxy.has_value());
+  CHECK(proxy->host == "::1");
+  CHECK(proxy->port == 3128);
+  CHECK(proxy->user == "us er");
+  CHECK(proxy->password == "p:w:d");
+  CHECK(proxy->origin() == "http://[::1]:3128");
+  CHECK(parse_proxy("http://proxy")->port == 80);
+  for (const char* bad : {"proxy:3128", "https://proxy", "http://", "http://@proxy",
+                          "http://a:%4@proxy", "http://a:%zz@proxy", "http://proxy/path"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(parse_proxy(bad).has_value());
+  }
+}
+
+TEST_CASE("reach: a redirect is not followed when that is forbidden") {
+  VaultServer active;
+  active.on("GET /v1/s", {200, R"({"data":{"k":"v"}})"});
+  VaultServer standby;
+  standby.on("GET /v1/s", {307, "", {{"Location", active.address() + "/v1/s"}}});
+  Program program(standby.address());
+  CHECK(program.run({"read", "s"}).code == 0);
+  const auto flag = program.run({"read", "-disable-redirects", "s"});
+  CHECK(flag.code == 2);
+  CHECK(contains(flag.err, "Code: 307"));
+  CHECK(contains(flag.err, "hint: this server points to another one"));
+  program.environment["VAULT_DISABLE_REDIRECTS"] = "true";
+  CHECK(program.run({"read", "s"}).code == 2);
+  CHECK(program.run({"read", "-disable-redirects=false", "s"}).code == 0);
+  CHECK(active.seen().size() == 2);
+}
