@@ -65,8 +65,10 @@ int run_get(Session& session) {
   if (answer.ok() && answer->is_absent()) return no_value(session, path);
   if (!answer.ok() || !answer->has_value())
     return session.refused(fmt::format("Error reading {}", path), answer);
-  const int code = place.is_versioned ? show_versioned(session, place, *answer)
-                                      : show_unversioned(session, *answer);
+  // A wrapped answer has no data to lay out.
+  const int code = place.is_versioned && answer->data() != nullptr
+                       ? show_versioned(session, place, *answer)
+                       : show_unversioned(session, *answer);
   return code == kSuccess && !answer->ok() ? kRemoteError : code;
 }
 

@@ -26,7 +26,9 @@ Located locate(Session& session) {
   const std::string given = trim_slashes(session.args().positional(0));
   const std::string mount = trim_slashes(session.args().text("mount"));
   const std::string path = mount.empty() ? given : mount + (given.empty() ? "" : "/" + given);
-  const auto answer = session.send({"GET", "sys/internal/ui/mounts/" + path});
+  Call question{"GET", "sys/internal/ui/mounts/" + path};
+  question.is_preliminary = true;
+  const auto answer = session.send(std::move(question));
   Place place;
   if (answer.ok() && answer->status == 404) {  // a server that does not say: version 1
     const auto slash = path.find('/');

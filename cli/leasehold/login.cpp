@@ -114,7 +114,7 @@ int run_login(Session& session) {
       method == "token" ? login_with_token(session) : login_with_method(session, method);
   const Json* auth = auth_of(login.envelope);
   if (auth == nullptr) {
-    if (login.code != kSuccess || session.args().is_on("output-curl-string")) return login.code;
+    if (login.code != kSuccess || session.describes()) return login.code;
     if (login.envelope.find("wrap_info") != nullptr) return show_json(session, login.envelope);
     session.note("Error authenticating: the server answered without a token");
     return kRemoteError;

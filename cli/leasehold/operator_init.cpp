@@ -32,7 +32,11 @@ int show_whether_initialized(Session& session) {
                : kLocalError;
   }
   const bool initialized = answer->json.bool_at("initialized");
-  session.line(initialized ? "Vault is initialized" : "Vault is not initialized");
+  if (session.format() == Format::table) {
+    session.line(initialized ? "Vault is initialized" : "Vault is not initialized");
+  } else {
+    show_value(session, Json::object().set("Initialized", initialized), {});
+  }
   return initialized ? kSuccess : kRemoteError;
 }
 
@@ -72,8 +76,10 @@ Json as_vault_prints(const Json& answer, const Json& body) {
   Json out = Json::object();
   copy(answer, "keys_base64", out, "unseal_keys_b64");
   copy(answer, "keys", out, "unseal_keys_hex");
-  out.set("unseal_shares", body.integer_at("secret_shares"));
-  out.set("unseal_threshold", body.integer_at("secret_threshold"));
+  // A device keeps what opens the vault: to Vault's readers that is one key of one.
+  const bool has_keys = out.find("unseal_keys_hex")->size() > 0;
+  out.set("unseal_shares", has_keys ? body.integer_at("secret_shares") : 1);
+  out.set("unseal_threshold", has_keys ? body.integer_at("secret_threshold") : 1);
   copy(answer, "recovery_keys_base64", out, "recovery_keys_b64");
   copy(answer, "recovery_keys", out, "recovery_keys_hex");
   out.set("recovery_keys_shares", body.integer_at("recovery_shares"));
@@ -116,11 +122,11 @@ int run_init(Session& session) {
                       "  leasehold operator init -format=json | age -R keyholders.txt > init.age",
                       flag));
   if (session.args().is_on("status")) return show_whether_initialized(session);
-  const auto status = session.send({"GET", "sys/seal-status"});
+  Call question{"GET", "sys/seal-status"};
+  question.is_preliminary = true;
+  const auto status = session.send(std::move(question));
   if (!is_good(status)) return session.refused("Error checking seal status", status);
-  const bool has_device =
-      status->json.bool_at("recovery_seal") || status->json.string_at("type", "shamir") != "shamir";
-  auto body = body_for(session, has_device);
+  auto body = body_for(session, status->json.bool_at("recovery_seal"));
   if (!body.ok()) return session.misused(body.error().message);
   const auto answer = session.send({"PUT", "sys/init", *body});
   if (!is_good(answer)) return session.refused("Error initializing", answer);

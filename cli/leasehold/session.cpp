@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "cli/leasehold/explain.h"
+#include "cli/leasehold/policy_sample.h"
 #include "cli/leasehold/token_file.h"
 
 namespace leasehold::cli {
@@ -72,11 +73,26 @@ bool Session::is_interactive() const {
 
 Result<Answer> Session::send(Call call) {
   if (!client_) client_.emplace(settings_, client::make_http_transport(settings_));
-  if (!arguments_.is_on("output-curl-string")) return client_->send(call);
-  VAULT_TRY_ASSIGN(const std::string command, client_->curl(call));
-  if (!described_) line(command);
+  if (call.is_preliminary || !describes()) return client_->send(call);
+  if (!described_) {
+    VAULT_TRY(describe(call));
+  }
   described_ = true;
   return failure(Code::unsupported, "");  // refused() knows
+}
+
+bool Session::describes() const {
+  return arguments_.is_on("output-curl-string") || arguments_.is_on("output-policy");
+}
+
+Status Session::describe(const Call& call) const {
+  if (arguments_.is_on("output-policy")) {
+    line(policy_for(call));
+    return {};
+  }
+  VAULT_TRY_ASSIGN(const std::string command, client_->curl(call));
+  line(command);
+  return {};
 }
 
 int Session::refused(std::string_view doing, const Result<Answer>& answer) const {

@@ -29,6 +29,7 @@ class Session {
   bool is_interactive() const;
 
   Result<Answer> send(Call call);
+  bool describes() const;  // calls are printed, as a command or a policy, and not sent
   // Prints why `answer` is no success, with a hint of what to do next; returns the exit code.
   int refused(std::string_view doing, const Result<Answer>& answer) const;
   int misused(std::string_view message) const;  // local error: stderr, exit code 1
@@ -47,11 +48,13 @@ class Session {
         format_(format),
         is_detailed_(is_detailed) {}
 
+  Status describe(const Call& call) const;
+
   Arguments arguments_;
   client::Settings settings_;
   Format format_;
   bool is_detailed_;
-  bool described_ = false;  // -output-curl-string has printed its line
+  bool described_ = false;  // -output-curl-string or -output-policy has printed a call
   std::optional<client::Client> client_;
 };
 

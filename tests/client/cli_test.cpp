@@ -270,6 +270,10 @@ TEST_CASE("cli: init prints keys and token, and asks for recovery keys when a de
   const auto recovery = Program(device.address()).run({"operator", "init", "-recovery-shares=1"});
   CHECK(contains(recovery.out, "Recovery Key 1: qg==\n"));
   CHECK(device.last().body == R"({"recovery_shares":1,"recovery_threshold":1})");
+  const auto machine =
+      Program(device.address()).run({"operator", "init", "-format=json", "-recovery-shares=1"});
+  CHECK(contains(machine.out, "\"unseal_keys_hex\": [],"));
+  CHECK(contains(machine.out, "\"unseal_shares\": 1,\n  \"unseal_threshold\": 1"));
   CHECK(Program(device.address()).run({"operator", "init", "-n=1"}).code == 1);
   const auto pgp = Program(device.address()).run({"operator", "init", "-pgp-keys=a"});
   CHECK(pgp.code == 1);
@@ -282,7 +286,12 @@ TEST_CASE("cli: init -status answers by exit code") {
   server.on("GET /v1/sys/init", {200, R"({"initialized":false})"});
   const Program program(server.address());
   CHECK(program.run({"operator", "init", "-status"}).code == 0);
-  CHECK(program.run({"operator", "init", "-status"}).code == 2);
+  const auto no = program.run({"operator", "init", "-status"});
+  CHECK(no.code == 2);
+  CHECK(no.out == "Vault is not initialized\n");
+  const auto json = program.run({"operator", "init", "-status", "-format=json"});
+  CHECK(json.code == 2);
+  CHECK(json.out == "{\n  \"Initialized\": false\n}\n");
 }
 
 TEST_CASE("cli: unseal takes the key as an argument or from a pipe") {
@@ -426,6 +435,39 @@ TEST_CASE("cli: -output-curl-string prints and sends nothing") {
   CHECK(outcome.out == "curl -X PUT -H 'X-Vault-Request: true' -d '{\"k\":\"v\"}' '" +
                            server.address() + "/v1/s'\n");
   CHECK(server.seen().empty());
+}
+
+TEST_CASE("cli: -output-policy prints what the command needs and sends nothing") {
+  struct Row {
+    std::vector<std::string> words;
+    const char* path;
+    const char* capabilities;
+  };
+  const std::vector<Row> rows = {
+      {{"read", "secret/a"}, "secret/a", "\"read\""},
+      {{"write", "secret/a", "k=v"}, "secret/a", "\"create\", \"update\""},
+      {{"list", "secret/"}, "secret", "\"list\""},
+      {{"delete", "secret/a"}, "secret/a", "\"delete\""},
+      {{"auth", "enable", "approle"}, "sys/auth/approle", "\"create\", \"update\", \"sudo\""},
+      {{"audit", "list"}, "sys/audit", "\"read\", \"sudo\""},
+  };
+  VaultServer server;
+  const Program program(server.address());
+  for (const Row& row : rows) {
+    CAPTURE(row.path);
+    auto words = row.words;
+    words.push_back("-output-policy");
+    const auto outcome = program.run(words);
+    CHECK(outcome.code == 0);
+    CHECK(outcome.err.empty());
+    CHECK(outcome.out == "path \"" + std::string(row.path) + "\" {\n  capabilities = [" +
+                             row.capabilities + "]\n}\n");
+  }
+  CHECK(server.seen().empty());
+  const auto refused = program.run({"read", "-unlock-key=hvs.u", "s"});
+  CHECK(refused.code == 1);
+  CHECK(contains(refused.err, "-unlock-key is not supported"));
+  CHECK_FALSE(contains(refused.err, "hvs.u"));
 }
 
 TEST_CASE("cli: policy fmt lays a file out and keeps its comments") {

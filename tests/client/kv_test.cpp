@@ -57,6 +57,29 @@ TEST_CASE("kv: patch lets the server merge") {
         "patch needs a kv engine of version 2\n");
 }
 
+TEST_CASE("kv: which version a mount has is asked in plain, also when the answer is wrapped") {
+  KvServer server;
+  server.on("GET /v1/v2/data/a", {200, R"({"data":null,"wrap_info":{"token":"hvs.w"}})"});
+  const Program program(server.address());
+  CHECK(program.run({"kv", "get", "-wrap-ttl=60s", "-field=wrapping_token", "v2/a"}).code == 0);
+  const auto seen = server.seen();
+  REQUIRE(seen.size() == 2);
+  CHECK(seen[0].header("x-vault-wrap-ttl").empty());
+  CHECK(seen[1].header("x-vault-wrap-ttl") == "60s");
+}
+
+TEST_CASE("kv: a command that is only printed is the one that matters") {
+  KvServer server;
+  const Program program(server.address());
+  CHECK(program.run({"kv", "get", "-output-policy", "v2/a"}).out ==
+        "path \"v2/data/a\" {\n  capabilities = [\"read\"]\n}\n");
+  CHECK(program.run({"kv", "put", "-output-curl-string", "v1/a", "k=v"}).out ==
+        "curl -X PUT -H 'X-Vault-Request: true' -d '{\"k\":\"v\"}' '" + server.address() +
+            "/v1/v1/a'\n");
+  for (const auto& seen : server.seen())
+    CHECK(seen.target == "/v1/sys/internal/ui/mounts/" + seen.target.substr(27));
+}
+
 TEST_CASE("kv: patch reads, merges and writes where the policy has no patch") {
   KvServer server;
   server.on("PATCH /v1/v2/data/a", {403, kDenied});
