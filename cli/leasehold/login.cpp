@@ -5,7 +5,7 @@
 #include "cli/leasehold/groups.h"
 #include "cli/leasehold/input.h"
 #include "cli/leasehold/output.h"
-#include "cli/leasehold/token_file.h"
+#include "cli/leasehold/token_store.h"
 
 namespace leasehold::cli {
 namespace {
@@ -102,10 +102,11 @@ void say_authenticated(const Session& session, bool stored) {
     session.note(
         "WARNING! The VAULT_TOKEN environment variable is set! Its value wins over the token\n"
         "that was just stored; run: unset VAULT_TOKEN\n");
-  session.line(stored ? "Success! You are now authenticated. The token below is kept in the token "
-                        "file, so the next\ncommands use it by themselves.\n"
-                      : "Success! You are now authenticated. The token was not stored in the token "
-                        "file; set VAULT_TOKEN\nto use it.\n");
+  session.line(stored
+                   ? "Success! You are now authenticated. The token below is stored, so the next "
+                     "commands\nuse it by themselves.\n"
+                   : "Success! You are now authenticated. The token was not stored; set "
+                     "VAULT_TOKEN\nto use it.\n");
 }
 
 int run_login(Session& session) {
@@ -125,7 +126,7 @@ int run_login(Session& session) {
   }
   const bool store = !session.args().is_on("no-store");
   if (store) {
-    const Status stored = write_token_file(SecretBytes(auth->string_at("client_token")));
+    const Status stored = store_token(SecretBytes(auth->string_at("client_token")));
     if (!stored.ok()) return session.misused("Error storing token: " + stored.error().message);
   }
   if (session.args().is_on("no-print")) return kSuccess;
@@ -137,7 +138,8 @@ constexpr Command kCommands[] = {
     {"login", "Authenticate and keep the token", "[flags] [TOKEN | K=V...]",
      "Authenticates and keeps the token in ~/.vault-token (mode 0600), where every Vault client "
      "on\n"
-     "this machine finds it. Without a token it asks, and what is typed is not shown.\n\n"
+     "this machine finds it, or gives it to the program that ~/.vault names as token_helper.\n"
+     "Without a token it asks, and what is typed is not shown.\n\n"
      "  $ leasehold login\n"
      "  $ leasehold login -method=userpass username=alice\n"
      "  $ export VAULT_TOKEN=$(leasehold login -token-only -method=jwt role=ci jwt=@token.jwt)",

@@ -12,6 +12,8 @@ namespace {
 // The wrapping token is spent by this call. With a token of our own it goes into the body, so that
 // the audit log shows who unwrapped; without one it is the token itself.
 int run_unwrap(Session& session) {
+  if (const Status found = session.find_token(); !found.ok())
+    return session.misused(found.error().message);
   const std::string token = session.args().positional(0);
   Call call{"PUT", "sys/wrapping/unwrap"};
   if (!token.empty() && !session.settings().token.empty()) {
@@ -30,6 +32,8 @@ int run_unwrap(Session& session) {
 }
 
 int run_print_token(Session& session) {
+  if (const Status found = session.find_token(); !found.ok())
+    return session.misused(found.error().message);
   if (session.settings().token.empty()) {
     session.note("There is no token; get one with: leasehold login");
     return kLocalError;

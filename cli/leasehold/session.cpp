@@ -7,7 +7,7 @@
 
 #include "cli/leasehold/explain.h"
 #include "cli/leasehold/policy_sample.h"
-#include "cli/leasehold/token_file.h"
+#include "cli/leasehold/token_store.h"
 
 namespace leasehold::cli {
 namespace {
@@ -59,9 +59,6 @@ Result<std::unique_ptr<Session>> Session::open(Arguments arguments) {
   VAULT_TRY_ASSIGN(const bool detailed, client::environment_switch("DETAILED", false));
   VAULT_TRY_ASSIGN(client::Settings settings, client::settings_from_environment());
   VAULT_TRY(override_settings(arguments, settings));
-  if (settings.token.empty()) {
-    VAULT_TRY_ASSIGN(settings.token, read_token_file());
-  }
   const bool is_detailed = arguments.is_on("detailed", detailed);
   return std::unique_ptr<Session>(
       new Session(std::move(arguments), std::move(settings), format, is_detailed));
@@ -71,7 +68,20 @@ bool Session::is_interactive() const {
   return !arguments_.is_on("non-interactive") && ::isatty(STDIN_FILENO) == 1;
 }
 
+Status Session::find_token() {
+  if (!settings_.token.empty() || token_sought_) return {};
+  auto token = stored_token();
+  lacks_token_ = !token.ok();
+  if (lacks_token_) return token.error();
+  token_sought_ = true;
+  settings_.token = std::move(token).value();
+  return {};
+}
+
 Result<Answer> Session::send(Call call) {
+  if (call.token.empty()) {
+    VAULT_TRY(find_token());
+  }
   if (!client_) client_.emplace(settings_, client::make_http_transport(settings_));
   if (call.is_preliminary || !describes()) return client_->send(call);
   if (!described_) {
@@ -98,7 +108,7 @@ Status Session::describe(const Call& call) const {
 int Session::refused(std::string_view doing, const Result<Answer>& answer) const {
   if (described_) return kSuccess;
   note(explain(doing, answer, settings_));
-  return kRemoteError;
+  return lacks_token_ ? kLocalError : kRemoteError;
 }
 
 int Session::misused(std::string_view message) const {

@@ -28,6 +28,9 @@ class Session {
   bool is_detailed() const { return is_detailed_; }  // more columns where there are some
   bool is_interactive() const;
 
+  // Looks for the token where `login` left it, unless the environment holds one; `send` does so by
+  // itself. What needs no token never asks a token helper.
+  Status find_token();
   Result<Answer> send(Call call);
   bool describes() const;  // calls are printed, as a command or a policy, and not sent
   // Prints why `answer` is no success, with a hint of what to do next; returns the exit code.
@@ -54,7 +57,9 @@ class Session {
   client::Settings settings_;
   Format format_;
   bool is_detailed_;
-  bool described_ = false;  // -output-curl-string or -output-policy has printed a call
+  bool token_sought_ = false;
+  bool lacks_token_ = false;  // what keeps it cannot be read
+  bool described_ = false;    // -output-curl-string or -output-policy has printed a call
   std::optional<client::Client> client_;
 };
 

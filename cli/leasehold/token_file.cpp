@@ -19,15 +19,6 @@ Error cannot(const char* verb, const std::string& path, int error_number) {
                                     std::strerror(error_number));
 }
 
-bool write_all(int descriptor, ByteView bytes) {
-  while (!bytes.empty()) {
-    const ssize_t wrote = ::write(descriptor, bytes.data(), bytes.size());
-    if (wrote < 0 && errno != EINTR) return false;
-    if (wrote > 0) bytes = bytes.subspan(static_cast<std::size_t>(wrote));
-  }
-  return true;
-}
-
 }  // namespace
 
 Result<std::string> token_file_path() {
@@ -46,15 +37,11 @@ Result<SecretBytes> read_token_file() {
     if (errno == ENOENT || errno == ENOTDIR) return SecretBytes();
     return cannot("read", *path, errno);
   }
-  SecretBytes token(kTokenBytesMax);
-  const ssize_t got = ::read(descriptor, token.writable().data(), token.size());
+  auto token = read_token(descriptor);
   const int error_number = errno;
   ::close(descriptor);
-  if (got < 0) return cannot("read", *path, error_number);
-  std::string_view text = as_text(token.reveal().first(static_cast<std::size_t>(got)));
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' '))
-    text.remove_suffix(1);
-  return SecretBytes(text);
+  if (token) return *std::move(token);
+  return cannot("read", *path, error_number);
 }
 
 Status write_token_file(const SecretBytes& token) {
@@ -67,6 +54,29 @@ Status write_token_file(const SecretBytes& token) {
   const int error_number = errno;
   ::unlink(temporary.c_str());
   return cannot("write", path, error_number);
+}
+
+std::optional<SecretBytes> read_token(int descriptor) {
+  SecretBytes token(kTokenBytesMax);
+  std::size_t size = 0;
+  for (ssize_t got = 1; got != 0 && size < token.size();) {
+    got = ::read(descriptor, token.writable().data() + size, token.size() - size);
+    if (got < 0 && errno != EINTR) return std::nullopt;
+    if (got > 0) size += static_cast<std::size_t>(got);
+  }
+  std::string_view text = as_text(token.reveal().first(size));
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' '))
+    text.remove_suffix(1);
+  return SecretBytes(text);
+}
+
+bool write_all(int descriptor, ByteView bytes) {
+  while (!bytes.empty()) {
+    const ssize_t wrote = ::write(descriptor, bytes.data(), bytes.size());
+    if (wrote < 0 && errno != EINTR) return false;
+    if (wrote > 0) bytes = bytes.subspan(static_cast<std::size_t>(wrote));
+  }
+  return true;
 }
 
 }  // namespace leasehold::cli
