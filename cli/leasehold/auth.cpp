@@ -36,9 +36,10 @@ constexpr Command kCommands[] = {
      1,
      run_disable},
     {"auth move",
-     "Move an auth method",
+     "Move an auth method (not served by Leasehold yet)",
      "[flags] FROM TO",
-     "Mounts what is at FROM at TO instead.\n\n  $ leasehold auth move approle/ apps/",
+     "Mounts what is at FROM at TO instead. Not served by Leasehold yet, but by other servers.\n\n"
+     "  $ leasehold auth move approle/ apps/",
      {},
      2,
      2,

@@ -85,6 +85,30 @@ std::string row(std::string_view name, std::string_view synopsis) {
   return left + std::string(synopsis) + "\n";
 }
 
+// Commands of Vault and OpenBao that this program does not have.
+constexpr std::string_view kElsewhere[] = {"agent",
+                                           "auth help",
+                                           "debug",
+                                           "kv enable-versioning",
+                                           "kv scan",
+                                           "monitor",
+                                           "namespace",
+                                           "operator diagnose",
+                                           "operator generate-root",
+                                           "operator members",
+                                           "operator migrate",
+                                           "operator raft",
+                                           "operator rekey",
+                                           "operator rotate-keys",
+                                           "operator validate-config",
+                                           "pki",
+                                           "plugin",
+                                           "proxy",
+                                           "scan",
+                                           "ssh",
+                                           "transit",
+                                           "version-history"};
+
 std::string_view first_word(std::string_view name) { return name.substr(0, name.find(' ')); }
 
 std::string_view about_group(std::string_view name) {
@@ -97,8 +121,8 @@ std::string_view about_group(std::string_view name) {
       {"lease", "Look up, renew and revoke leases"},
       {"audit", "List audit devices and verify their logs"},
       {"kv", "Read and write key/value secrets, versioned or not"},
+      {"kv metadata", "Read and write what is kept with a secret"},
       {"print", "Print what the other commands would use"},
-      {"", ""},
   }};
   for (const auto& group : kGroups)
     if (group.first == name) return group.second;
@@ -133,6 +157,10 @@ Found find_command(std::span<const std::string> words) {
   return found;
 }
 
+bool is_elsewhere(std::string_view typed) {
+  return std::find(std::begin(kElsewhere), std::end(kElsewhere), typed) != std::end(kElsewhere);
+}
+
 bool is_group(std::string_view name) {
   bool found = false;
   const std::string prefix = std::string(name) + " ";
@@ -146,6 +174,7 @@ std::string suggest_command(std::string_view typed) {
   Nearest nearest(typed);
   for_each_name([&](std::string_view name, std::string_view) {
     nearest.consider(name);
+    nearest.consider(name.substr(0, name.rfind(' ')));  // its group
     nearest.consider(first_word(name));
   });
   return nearest.name();

@@ -20,7 +20,9 @@ struct Found {
 };
 // The longest name that the words begin with.
 Found find_command(std::span<const std::string> words);
-// Whether `name` begins the name of a command, as "operator" does.
+// Whether Vault has a command of that name, and this program does not.
+bool is_elsewhere(std::string_view typed);
+// Whether `name` begins the name of a command, as "operator" and "kv metadata" do.
 bool is_group(std::string_view name);
 // The name nearest to what was typed, when it is near.
 std::string suggest_command(std::string_view typed);

@@ -1,4 +1,4 @@
-// read, write, list, delete: any path of the API.
+// read, write, patch, list, delete: any path of the API.
 
 #include <fmt/format.h>
 
@@ -30,19 +30,22 @@ int run_read(Session& session) {
   return session.refused(fmt::format("Error reading {}", path), answer);
 }
 
-int run_write(Session& session) {
+int write(Session& session, const char* method) {
   const auto& words = session.args().positionals();
   const std::string path = trim_slashes(words[0]);
   if (words.size() == 1 && !session.args().is_on("force"))
     return session.misused("Must supply data or use -force");
   auto data = parse_data(words, 1);
   if (!data.ok()) return session.misused(data.error().message);
-  const auto answer = session.send({"PUT", path, std::move(data).value()});
+  const auto answer = session.send({method, path, std::move(data).value()});
   if (!is_good(answer))
     return session.refused(fmt::format("Error writing data to {}", path), answer);
   if (answer->has_value()) return show(session, *answer);
   return session.succeed(fmt::format("Data written to: {}", path));
 }
+
+int run_write(Session& session) { return write(session, "PUT"); }
+int run_patch(Session& session) { return write(session, "PATCH"); }
 
 int run_list(Session& session) {
   const std::string path = trim_slashes(session.args().positional(0));
@@ -62,7 +65,8 @@ int run_list(Session& session) {
   if (session.format() == Format::json || session.format() == Format::yaml) {
     session.line("{}");
   } else {
-    session.note(fmt::format("No value found at {}", path));
+    session.note(
+        fmt::format("No {} found at {}", answer->status == 200 ? "entries" : "value", path));
   }
   return kRemoteError;
 }
@@ -96,6 +100,11 @@ constexpr Command kCommands[] = {
      "  $ leasehold write auth/token/roles/ci allowed_policies=ci period=1h\n"
      "  $ echo '{\"a\":\"b\"}' | leasehold write secret/app -",
      kWriteFlags, 1, kAnyNumber, run_write},
+    {"patch", "Change some of what is at a path", "[flags] PATH [K=V...]",
+     "Merges the pairs into what is at PATH, where the engine can; the others stay. Values as in\n"
+     "`leasehold write`.\n\n"
+     "  $ leasehold patch secret/metadata/app max_versions=5",
+     kWriteFlags, 1, kAnyNumber, run_patch},
     {"list", "List the names below a path", "[flags] PATH",
      "Lists the names below PATH; folders end in a slash.\n\n  $ leasehold list auth/token/roles",
      kListFlags, 1, 1, run_list},

@@ -57,6 +57,14 @@ std::string path_of(const Answer& answer) {
   return path.substr(0, path.find('?'));
 }
 
+std::string hint_of_denial(const std::string& path) {
+  constexpr std::string_view kAlive = "whether this token still counts: leasehold token lookup";
+  if (path.compare(0, 12, "sys/internal") == 0) return fmt::format("see {}", kAlive);
+  return fmt::format(
+      "see what this token may do there: leasehold token capabilities {}\n      and {}", path,
+      kAlive);
+}
+
 std::string hint_of_answer(const Answer& answer, const client::Settings& settings) {
   if (says(answer, "HTTP request to an HTTPS server"))
     return fmt::format("this server speaks TLS: set VAULT_ADDR={}", other_scheme(settings.address));
@@ -66,13 +74,12 @@ std::string hint_of_answer(const Answer& answer, const client::Settings& setting
     return "the vault is sealed; open it with: leasehold operator unseal";
   if (answer.status == 403 && settings.token.empty())
     return "no token was sent; get one with: leasehold login (or set VAULT_TOKEN)";
-  if (answer.status == 403)
-    return fmt::format("see what this token may do there: leasehold token capabilities {}",
-                       path_of(answer));
+  if (answer.status == 403) return hint_of_denial(path_of(answer));
   if (answer.status >= 300 && answer.status < 400)
     return "this server points to another one; ask that, or leave out -disable-redirects";
   if (says(answer, "no handler for route"))
     return "see what is mounted where: leasehold secrets list";
+  if (says(answer, "unsupported path")) return "this server does not have that path";
   if (answer.status == 429 || answer.status == 503)
     return "the server is busy; try again in a moment";
   if (answer.status >= 500) return "the server's log says more";

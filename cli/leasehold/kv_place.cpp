@@ -37,7 +37,7 @@ Located locate(Session& session) {
     return {place};
   }
   if (!is_good(answer) || answer->data() == nullptr)
-    return {place, session.refused(fmt::format("Error making API request for {}", path), answer)};
+    return {place, session.refused(fmt::format("Error looking up the mount of {}", path), answer)};
   place.mount = trim_slashes(answer->data()->string_at("path"));
   place.name = path.size() > place.mount.size() ? path.substr(place.mount.size() + 1) : "";
   const Json* options = answer->data()->find("options");

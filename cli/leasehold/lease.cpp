@@ -12,7 +12,8 @@ constexpr Flag kRenewFlags[] = {
     {"increment", "i", Takes::value, "DURATION", "Lifetime to ask for"},
 };
 constexpr Flag kRevokeFlags[] = {
-    {"force", "f", Takes::nothing, "", "Forget leases that cannot be revoked (with -prefix)"},
+    {"force", "f", Takes::nothing, "",
+     "Forget leases whose revocation cannot be confirmed (with -prefix)"},
     {"prefix", "", Takes::nothing, "", "The argument is a prefix of leases"},
     {"sync", "", Takes::nothing, "", "Wait until the credentials are gone"},
 };
@@ -61,7 +62,8 @@ int run_revoke(Session& session) {
     return session.misused("Specifying -force requires also specifying -prefix");
   if (what.by_force)
     session.note(
-        "WARNING! Forced: credentials that cannot be removed from their target stay there.");
+        "WARNING! Leases whose revocation cannot be confirmed are forgotten: their credentials may "
+        "still\nexist, and nothing will try again to remove them.");
   const auto answer = session.send(call_for(what));
   if (!is_good(answer))
     return session.refused(fmt::format("Error revoking {}{}",
@@ -92,9 +94,17 @@ constexpr Command kCommands[] = {
      "  $ leasehold lease renew -increment=1h database/creds/app/2f6a614c6f7b52e7a1b3c4d5e",
      kRenewFlags, 1, 1, run_renew},
     {"lease revoke", "End a lease now", "[flags] ID",
-     "Removes the credential from its target and ends the lease.\n\n"
+     "Removes the credential from its target and ends the lease. Until the target confirms it, "
+     "the\n"
+     "server keeps trying; -sync waits for that.\n\n"
+     "-force forgets leases whose revocation cannot be confirmed; the credentials may still "
+     "exist.\n"
+     "Leasehold tries for some ten seconds, then forgets what the target did not confirm, and "
+     "says\n"
+     "so in a receipt and in the audit log.\n\n"
      "  $ leasehold lease revoke database/creds/app/2f6a614c6f7b52e7a1b3c4d5e\n"
-     "  $ leasehold lease revoke -prefix -sync database/creds/app",
+     "  $ leasehold lease revoke -prefix -sync database/creds/app\n"
+     "  $ leasehold lease revoke -force -prefix database/creds/app",
      kRevokeFlags, 1, 1, run_revoke},
 };
 

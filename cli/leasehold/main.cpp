@@ -49,13 +49,43 @@ std::vector<std::string> command_first(std::vector<std::string> words) {
   return words;
 }
 
-int unknown_command(const std::vector<std::string>& words) {
-  std::string typed = words[0];
-  if (is_group(words[0]) && words.size() > 1) typed += " " + words[1];
+int unknown_command(const std::string& typed) {
   std::string text = fmt::format("There is no command \"{}\".", typed);
   const std::string nearest = suggest_command(typed);
-  if (!nearest.empty()) text += fmt::format(" Did you mean \"leasehold {}\"?", nearest);
+  if (is_elsewhere(typed)) {
+    text +=
+        " Vault has one; what it does with the API, read, write, list and delete can do, too, "
+        "where "
+        "the\nserver has its paths.";
+  } else if (!nearest.empty()) {
+    text += fmt::format(" Did you mean \"leasehold {}\"?", nearest);
+  }
   return complain(text + "\nSee all with: leasehold -h");
+}
+
+// No command's name: a group without its second word, or something misspelled.
+int run_group(const std::vector<std::string>& words) {
+  std::string group;
+  std::size_t count = 0;
+  for (; count < words.size(); ++count) {
+    const std::string longer = group.empty() ? words[count] : group + " " + words[count];
+    if (!is_group(longer)) break;
+    group = longer;
+  }
+  const std::string next = count < words.size() ? words[count] : "";
+  if (group.empty()) return unknown_command(next);
+  if (!next.empty() && flag_name(next).empty()) return unknown_command(group + " " + next);
+  print_to(is_help(next) ? stdout : stderr, help_of_group(group));
+  return is_help(next) ? kSuccess : kLocalError;
+}
+
+// The words begin with a flag that is not one of the global ones, or hold nothing but flags.
+int no_command(const std::vector<std::string>& words) {
+  const FlagSets global = {kGlobalFlags};
+  const std::string_view name = flag_name(words[0]);
+  if (find_flag(global, name) != nullptr) return complain(help_of_all());
+  return complain(
+      fmt::format("flag provided but not defined: -{}\nSee all with: leasehold -h", name));
 }
 
 int wrong_count(const Command& command, std::size_t got) {
@@ -111,15 +141,12 @@ int run(std::vector<std::string> words) {
     print_to(stdout, version_line() + "\n");
     return kSuccess;
   }
+  if (!flag_name(words[0]).empty()) return no_command(words);
   const Found found = find_command(words);
   const auto rest = std::span<const std::string>(words).subspan(found.words);
   if (found.command != nullptr) return run_command(*found.command, rest);
   if (found.passage != nullptr) return run_passage(*found.passage, rest);
-  if (!is_group(words[0])) return unknown_command(words);
-  if (words.size() > 1 && !is_help(words[1])) return unknown_command(words);
-  const bool asked = words.size() > 1;
-  print_to(asked ? stdout : stderr, help_of_group(words[0]));
-  return asked ? kSuccess : kLocalError;
+  return run_group(words);
 }
 
 }  // namespace

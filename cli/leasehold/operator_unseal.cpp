@@ -89,25 +89,32 @@ constexpr Command kCommands[] = {
      0,
      run_seal},
     {"operator step-down",
-     "Hand over to a standby",
+     "Hand over to a standby (not served by Leasehold yet)",
      "[flags]",
-     "Asks the active node to give up its role.\n\n  $ leasehold operator step-down",
+     "Asks the active node to give up its role. Not served by Leasehold yet, but by other "
+     "servers.\n\n"
+     "  $ leasehold operator step-down",
      {},
      0,
      0,
      run_step_down},
     {"operator rotate",
-     "Add a new data key",
+     "Add a new data key (not served by Leasehold yet)",
      "[flags]",
-     "New writes use a new key; older data stays readable.\n\n  $ leasehold operator rotate",
+     "New writes use a new key; older data stays readable. Not served by Leasehold yet, but by "
+     "other "
+     "servers.\n\n"
+     "  $ leasehold operator rotate",
      {},
      0,
      0,
      run_rotate},
     {"operator key-status",
-     "Show the term of the data key",
+     "Show the term of the data key (not served by Leasehold yet)",
      "[flags]",
-     "Shows which data key is in use since when.\n\n  $ leasehold operator key-status",
+     "Shows which data key is in use since when. Not served by Leasehold yet, but by other servers."
+     "\n\n"
+     "  $ leasehold operator key-status",
      {},
      0,
      0,

@@ -43,7 +43,9 @@ int run_print_token(Session& session) {
 }
 
 int run_path_help(Session& session) {
-  const std::string path = trim_slashes(session.args().positional(0));
+  // A slash at the end asks about a mount itself.
+  std::string path = session.args().positional(0);
+  path.erase(0, path.find_first_not_of('/'));
   const auto answer = session.send({"GET", path, {}, {{"help", "1"}}});
   if (!is_good(answer)) return session.refused("Error retrieving help", answer);
   if (session.format() != Format::table) return show(session, *answer);
@@ -58,9 +60,10 @@ int run_version(Session& session) {
 
 constexpr Command kCommands[] = {
     {"unwrap",
-     "Open a wrapped answer, once",
+     "Open a wrapped answer, once (not served by Leasehold yet)",
      "[flags] [TOKEN]",
-     "Opens what a wrapping token holds; the token is spent.\n\n"
+     "Opens what a wrapping token holds; the token is spent. Not served by Leasehold yet, but by "
+     "other servers.\n\n"
      "  $ leasehold unwrap hvs.CAESIJ...",
      {},
      0,
@@ -78,7 +81,8 @@ constexpr Command kCommands[] = {
      "Explain a path of the API",
      "[flags] PATH",
      "Shows what the engine mounted there says about PATH.\n\n"
-     "  $ leasehold path-help database/roles/app",
+     "  $ leasehold path-help database/roles/app\n"
+     "  $ leasehold path-help secret/",
      {},
      1,
      1,
@@ -86,7 +90,7 @@ constexpr Command kCommands[] = {
     {"version",
      "Print the version",
      "",
-     "Prints the version of this program.",
+     "Prints the version of this program; the second word is the number.\n\n  $ leasehold version",
      {},
      0,
      0,

@@ -39,9 +39,10 @@ constexpr Command kCommands[] = {
      1,
      run_disable},
     {"secrets move",
-     "Move a secrets engine",
+     "Move a secrets engine (not served by Leasehold yet)",
      "[flags] FROM TO",
-     "Mounts what is at FROM at TO instead.\n\n  $ leasehold secrets move secret/ generic/",
+     "Mounts what is at FROM at TO instead. Not served by Leasehold yet, but by other servers.\n\n"
+     "  $ leasehold secrets move secret/ generic/",
      {},
      2,
      2,

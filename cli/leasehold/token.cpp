@@ -36,7 +36,7 @@ constexpr Flag kRenewFlags[] = {
 constexpr Flag kRevokeFlags[] = {
     {"accessor", "", Takes::nothing, "", "The argument is an accessor"},
     {"self", "", Takes::nothing, "", "Revoke the token in use"},
-    {"mode", "", Takes::value, "MODE", "orphan: spare the children; path: every token of a path"},
+    {"mode", "", Takes::value, "MODE", "orphan: spare the children; path: all tokens made at PATH"},
 };
 
 Result<Json> metadata_of(const Arguments& args) {
@@ -195,7 +195,9 @@ constexpr Command kCommands[] = {
      "  $ leasehold token renew -increment=2h",
      kRenewFlags, 0, 1, run_renew},
     {"token revoke", "End a token and all it created", "[flags] [TOKEN | ACCESSOR | PATH]",
-     "Ends a token, its children and their leases, at once.\n\n"
+     "Ends a token, its children and their leases, at once. With -mode=path the argument is a "
+     "path\n"
+     "below auth/, and all tokens that were made there end, with their children.\n\n"
      "  $ leasehold token revoke -accessor 9793c9b3-e04a-46f3-e7b8-748d7da248da\n"
      "  $ leasehold token revoke -self\n"
      "  $ leasehold token revoke -mode=path auth/userpass/login/alice",

@@ -60,26 +60,64 @@ TEST_CASE("cli: mistakes are local errors that say what was meant") {
   CHECK(program.run({"write", "s"}).err == "Must supply data or use -force\n");
 }
 
-TEST_CASE("cli: every command explains itself with an example") {
+// The first words of the rows below "Commands:".
+std::vector<std::string> names_in(const std::string& help) {
+  std::vector<std::string> names;
+  std::istringstream lines(help.substr(help.find("\nCommands:\n") + 11));
+  for (std::string line; std::getline(lines, line) && line.compare(0, 2, "  ") == 0;)
+    names.push_back(line.substr(2, line.find("  ", 2) - 2));
+  return names;
+}
+
+std::vector<std::string> words_of(const std::string& text) {
+  std::istringstream stream(text);
+  std::vector<std::string> words;
+  for (std::string word; stream >> word;) words.push_back(word);
+  return words;
+}
+
+TEST_CASE("cli: every command explains itself with its flags and an example") {
   const Program program;
   const auto all = program.run({"-h"});
   CHECK(all.code == 0);
-  for (const char* name :
-       {"read", "operator init", "operator unseal", "token create", "kv get", "policy write",
-        "secrets enable", "lease revoke", "audit verify", "server", "login", "unwrap"}) {
+  std::vector<std::string> names = names_in(all.out);
+  int commands = 0;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const std::string name = names[i];
     CAPTURE(name);
-    std::istringstream words(name);
-    std::vector<std::string> argv;
-    for (std::string word; words >> word;) argv.push_back(word);
-    CHECK(contains(all.out, argv[0]));
-    argv.push_back("-h");
-    const auto help = program.run(argv);
+    auto words = words_of(name);
+    words.push_back("-h");
+    const auto help = program.run(words);
     CHECK(help.code == 0);
-    CHECK(contains(help.out, "Usage: leasehold " + std::string(name)));
-    CHECK(contains(help.out, "  $ "));
+    CHECK(contains(help.out, "Usage: leasehold " + name));
+    if (contains(help.out, "\nCommands:\n")) {
+      for (const std::string& inner : names_in(help.out)) names.push_back(name + " " + inner);
+      words.pop_back();
+      CHECK(program.run(words).code == 1);
+      continue;
+    }
+    ++commands;
+    CHECK(contains(help.out, "  $ leasehold " + name));
+    if (name != "operator verify") CHECK(contains(help.out, "lags"));
   }
-  CHECK(program.run({"token"}).code == 1);
-  CHECK(program.run({"token", "-h"}).code == 0);
+  CHECK(commands > 50);
+}
+
+TEST_CASE("cli: a command that does not exist is told apart from one that only Vault has") {
+  const Program program;
+  CHECK(contains(program.run({"kv", "metadata"}).err, "Usage: leasehold kv metadata COMMAND"));
+  CHECK(program.run({"kv", "metadata", "-h"}).code == 0);
+  CHECK(contains(program.run({"kv", "metdata", "get", "x"}).err,
+                 "Did you mean \"leasehold kv metadata\"?"));
+  CHECK(contains(program.run({"kv", "metadata", "gte", "x"}).err,
+                 "Did you mean \"leasehold kv metadata get\"?"));
+  const auto rekey = program.run({"operator", "rekey", "-init"});
+  CHECK(rekey.code == 1);
+  CHECK(contains(rekey.err, "There is no command \"operator rekey\". Vault has one"));
+  CHECK_FALSE(contains(rekey.err, "Did you mean"));
+  CHECK(contains(program.run({"-format=json"}).err, "Usage: leasehold COMMAND"));
+  CHECK(contains(program.run({"-formt=json", "read", "x"}).err,
+                 "flag provided but not defined: -formt"));
 }
 
 TEST_CASE("cli: the second word of the version is the number") {
@@ -132,7 +170,8 @@ TEST_CASE("cli: a refusal is printed as Vault does, with a hint") {
   program.environment["VAULT_TOKEN"] = "hvs.x";
   CHECK(program.run({"read", "secret/x"}).err ==
         expected +
-            "hint: see what this token may do there: leasehold token capabilities secret/x\n");
+            "hint: see what this token may do there: leasehold token capabilities secret/x\n"
+            "      and whether this token still counts: leasehold token lookup\n");
 }
 
 TEST_CASE("cli: each common failure has its own hint") {
@@ -370,6 +409,14 @@ TEST_CASE("cli: each group reaches the paths that Vault's own program does") {
        "PUT /v1/auth/token/revoke-self",
        "",
        "Success! Revoked token (if it existed)\n"},
+      {{"token", "revoke", "-mode=path", "auth/userpass/"},
+       "PUT /v1/sys/leases/revoke-prefix/auth/userpass",
+       "",
+       "Success! Revoked token (if it existed)\n"},
+      {{"patch", "secret/metadata/a", "max_versions=5"},
+       "PATCH /v1/secret/metadata/a",
+       R"({"max_versions":"5"})",
+       "Success! Data written to: secret/metadata/a\n"},
       {{"token", "revoke", "-mode=orphan", "hvs.a"},
        "PUT /v1/auth/token/revoke-orphan",
        R"({"token":"hvs.a"})",
