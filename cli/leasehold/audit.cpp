@@ -1,10 +1,11 @@
-// audit list, audit verify.
+// audit list, enable, disable, verify.
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "cli/leasehold/groups.h"
+#include "cli/leasehold/input.h"
 #include "cli/leasehold/output.h"
 #include "vault/audit/verify.h"
 #include "vault/base/encoding.h"
@@ -30,6 +31,32 @@ int run_list(Session& session) {
     rows.push_back(std::move(row));
   }
   return show_value(session, *answer->data(), rows);
+}
+
+constexpr Flag kEnableFlags[] = {
+    {"path", "", Takes::value, "PATH", "Name of the device (default: its type)"},
+    {"description", "", Takes::value, "TEXT", "What it is for"},
+    {"local", "", Takes::nothing, "", "Not replicated"},
+};
+
+int run_enable(Session& session) {
+  const std::string type = trim_slashes(session.args().positional(0));
+  const std::string path = trim_slashes(session.args().text("path", type));
+  auto options = parse_data(session.args().positionals(), 1);
+  if (!options.ok()) return session.misused(options.error().message);
+  Json body = Json::object();
+  body.set("type", type).set("description", session.args().text("description"));
+  body.set("options", std::move(options).value()).set("local", session.args().is_on("local"));
+  const auto answer = session.send({"PUT", "sys/audit/" + path, std::move(body)});
+  if (!is_good(answer)) return session.refused("Error enabling audit device", answer);
+  return session.succeed(fmt::format("Enabled the {} audit device at: {}/", type, path));
+}
+
+int run_disable(Session& session) {
+  const std::string path = trim_slashes(session.args().positional(0));
+  const auto answer = session.send({"DELETE", "sys/audit/" + path});
+  if (!is_good(answer)) return session.refused("Error disabling audit device", answer);
+  return session.succeed(fmt::format("Disabled audit device (if it was enabled) at: {}/", path));
 }
 
 constexpr Flag kVerifyFlags[] = {
@@ -109,6 +136,22 @@ constexpr Command kCommands[] = {
      0,
      0,
      run_list},
+    {"audit enable", "Enable an audit device (Leasehold has them in its configuration)",
+     "[flags] TYPE [K=V...]",
+     "Enables an audit device of another server. Leasehold reads its devices from its "
+     "configuration,\n"
+     "so that no request can choose a file to write, and refuses this.\n\n"
+     "  $ leasehold audit enable file file_path=/var/log/vault_audit.log",
+     kEnableFlags, 1, kAnyNumber, run_enable},
+    {"audit disable",
+     "Disable an audit device (Leasehold has them in its configuration)",
+     "[flags] PATH",
+     "Disables an audit device of another server; Leasehold refuses this, see `audit enable`.\n\n"
+     "  $ leasehold audit disable file/",
+     {},
+     1,
+     1,
+     run_disable},
     {"audit verify", "Prove that an audit log is whole", "[flags] FILE...",
      "Checks the chain of hashes and the signatures of audit files, oldest first, without a "
      "server.\n"

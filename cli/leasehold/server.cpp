@@ -49,12 +49,19 @@ constexpr Passage kPassages[] = {
      "  -dev                          In memory, unsealed, plain HTTP on loopback; nothing is "
      "kept\n"
      "  -dev-root-token-id=TOKEN      Root token of the -dev server\n"
-     "  -dev-listen-address=ADDRESS   Address of the -dev server (127.0.0.1:8200)",
+     "  -dev-listen-address=ADDRESS   Address of the -dev server (127.0.0.1:8200)\n"
+     "  -dev-no-store-token           Do not write the root token to ~/.vault-token\n"
+     "  -test-server-config           Only check the configuration\n"
+     "  -log-level=LEVEL              trace, debug, info, warn or error\n"
+     "  -log-format=FORMAT            standard or json\n"
+     "  -log-file=FILE                Where the log goes (default: standard error)",
      run_server},
     {"operator verify", "Check the stored data against its head record", "-config=PATH",
      "Runs leaseholdd verify: opens the storage of a stopped vault and proves that no record was\n"
      "deleted, replayed or rolled back.\n\n"
-     "  $ leasehold operator verify -config=/etc/leasehold/leasehold.hcl",
+     "  $ leasehold operator verify -config=/etc/leasehold/leasehold.hcl\n\n"
+     "Flags:\n"
+     "  -config=PATH                  File or folder of configuration; may be repeated",
      run_verify},
 };
 
