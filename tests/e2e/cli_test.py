@@ -154,6 +154,31 @@ class Data(Cli):
         self.assertIn(f"{self.vault.address}/v1/secret/a", line.stdout)
         self.assertNotIn(self.vault.token, line.stdout)
 
+    def test_a_printed_policy_is_enough_and_no_more(self):
+        policy = self.ok("write", "-output-policy", "secret/printed", "k=v")
+        self.fails(2, "No value found", "read", "secret/printed")
+        token = self.vault.new_token(policy)
+        self.ok("write", "secret/printed", "k=v", token=token)
+        self.fails(2, "permission denied", "read", "secret/printed", token=token)
+        token = self.vault.new_token(self.ok("audit", "list", "-output-policy"))
+        self.ok("audit", "list", token=token)
+
+    def test_a_token_helper_keeps_the_token(self):
+        home = self.vault.folder / "home"
+        home.mkdir(exist_ok=True)
+        helper = home / "helper"
+        helper.write_text(
+            '#!/bin/sh\ncase "$1" in get) cat "$HOME/kept" ;; store) cat >"$HOME/kept" ;; esac\n'
+        )
+        helper.chmod(0o700)
+        configuration = home / ".vault"
+        configuration.write_text(f'token_helper = "{helper}"\n')
+        self.addCleanup(configuration.unlink)
+        self.ok("login", self.vault.token, token="")
+        self.assertEqual((home / "kept").read_text(), self.vault.token)
+        self.assertFalse((home / ".vault-token").exists())
+        self.ok("write", "secret/helped", "k=v", token="")
+
 
 class Tokens(Cli):
     def test_create_look_up_renew_revoke(self):
