@@ -62,8 +62,8 @@ int run_revoke(Session& session) {
     return session.misused("Specifying -force requires also specifying -prefix");
   if (what.by_force)
     session.note(
-        "WARNING! Leases whose revocation cannot be confirmed are forgotten: their credentials may "
-        "still\nexist, and nothing will try again to remove them.");
+        "WARNING! Leases whose revocation cannot be confirmed are forgotten: their credentials\n"
+        "may still exist, and nothing will try again to remove them.");
   const auto answer = session.send(call_for(what));
   if (!is_good(answer))
     return session.refused(fmt::format("Error revoking {}{}",
@@ -94,14 +94,11 @@ constexpr Command kCommands[] = {
      "  $ leasehold lease renew -increment=1h database/creds/app/2f6a614c6f7b52e7a1b3c4d5e",
      kRenewFlags, 1, 1, run_renew},
     {"lease revoke", "End a lease now", "[flags] ID",
-     "Removes the credential from its target and ends the lease. Until the target confirms it, "
-     "the\n"
-     "server keeps trying; -sync waits for that.\n\n"
-     "-force forgets leases whose revocation cannot be confirmed; the credentials may still "
-     "exist.\n"
-     "Leasehold tries for some ten seconds, then forgets what the target did not confirm, and "
-     "says\n"
-     "so in a receipt and in the audit log.\n\n"
+     "Removes the credential from its target and ends the lease. Until the target confirms\n"
+     "it, the server keeps trying; -sync waits for that.\n\n"
+     "-force forgets leases whose revocation cannot be confirmed; the credentials may still\n"
+     "exist. Leasehold tries for some ten seconds, then forgets what the target did not\n"
+     "confirm, and says so in a receipt and in the audit log.\n\n"
      "  $ leasehold lease revoke database/creds/app/2f6a614c6f7b52e7a1b3c4d5e\n"
      "  $ leasehold lease revoke -prefix -sync database/creds/app\n"
      "  $ leasehold lease revoke -force -prefix database/creds/app",

@@ -54,9 +54,8 @@ int unknown_command(const std::string& typed) {
   const std::string nearest = suggest_command(typed);
   if (is_elsewhere(typed)) {
     text +=
-        " Vault has one; what it does with the API, read, write, list and delete can do, too, "
-        "where "
-        "the\nserver has its paths.";
+        " Vault has one; where the server has its paths,\n"
+        "they are reached with read, write, list and delete.";
   } else if (!nearest.empty()) {
     text += fmt::format(" Did you mean \"leasehold {}\"?", nearest);
   }

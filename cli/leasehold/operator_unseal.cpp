@@ -91,8 +91,8 @@ constexpr Command kCommands[] = {
     {"operator step-down",
      "Hand over to a standby (not served by Leasehold yet)",
      "[flags]",
-     "Asks the active node to give up its role. Not served by Leasehold yet, but by other "
-     "servers.\n\n"
+     "Asks the active node to give up its role. Not served by Leasehold\n"
+     "yet, but by other servers.\n\n"
      "  $ leasehold operator step-down",
      {},
      0,
@@ -112,8 +112,8 @@ constexpr Command kCommands[] = {
     {"operator key-status",
      "Show the term of the data key (not served by Leasehold yet)",
      "[flags]",
-     "Shows which data key is in use since when. Not served by Leasehold yet, but by other servers."
-     "\n\n"
+     "Shows which data key is in use since when. Not served by Leasehold yet, but\n"
+     "by other servers.\n\n"
      "  $ leasehold operator key-status",
      {},
      0,

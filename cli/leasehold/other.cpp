@@ -62,8 +62,8 @@ constexpr Command kCommands[] = {
     {"unwrap",
      "Open a wrapped answer, once (not served by Leasehold yet)",
      "[flags] [TOKEN]",
-     "Opens what a wrapping token holds; the token is spent. Not served by Leasehold yet, but by "
-     "other servers.\n\n"
+     "Opens what a wrapping token holds; the token is spent. Not served by\n"
+     "Leasehold yet, but by other servers.\n\n"
      "  $ leasehold unwrap hvs.CAESIJ...",
      {},
      0,

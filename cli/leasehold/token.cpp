@@ -195,9 +195,8 @@ constexpr Command kCommands[] = {
      "  $ leasehold token renew -increment=2h",
      kRenewFlags, 0, 1, run_renew},
     {"token revoke", "End a token and all it created", "[flags] [TOKEN | ACCESSOR | PATH]",
-     "Ends a token, its children and their leases, at once. With -mode=path the argument is a "
-     "path\n"
-     "below auth/, and all tokens that were made there end, with their children.\n\n"
+     "Ends a token, its children and their leases, at once. With -mode=path the argument is\n"
+     "a path below auth/, and all tokens that were made there end, with their children.\n\n"
      "  $ leasehold token revoke -accessor 9793c9b3-e04a-46f3-e7b8-748d7da248da\n"
      "  $ leasehold token revoke -self\n"
      "  $ leasehold token revoke -mode=path auth/userpass/login/alice",
