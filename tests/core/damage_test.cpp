@@ -6,6 +6,7 @@
 #include "vault/base/encoding.h"
 
 using namespace leasehold;
+using testing::Answer;
 using testing::TestVault;
 
 namespace {
@@ -170,4 +171,70 @@ TEST_CASE_FIXTURE(LeasedVault, "damage: jobs and prefixes go around what cannot 
   CHECK(ends(1));
   CHECK(eventually([&] { return count(barrier::Table::job) == 1; }));
   CHECK(logged("the job record") == 1);
+}
+
+TEST_CASE_FIXTURE(LeasedVault, "damage: a list of leases leaves out what cannot be read") {
+  const std::string damaged = lease(root()), intact = lease(root());
+  damage(key_of(damaged));
+  const Answer listed = list("sys/leases/lookup/test/creds/ro", root());
+  CHECK(listed.data().strings_at("keys") ==
+        std::vector<std::string>{intact.substr(intact.rfind('/') + 1)});
+}
+
+namespace {
+
+struct MountedVault : DamagedVault {
+  MountedVault() {
+    REQUIRE(post("sys/mounts/other", root(), R"({"type":"test"})").status() == 204);
+    REQUIRE(post("other/notes/a", root(), R"({"x":1})").status() == 204);
+    REQUIRE(post("test/notes/a", root(), R"({"x":1})").status() == 204);
+  }
+  std::string record_of(const std::string& path) {
+    return "mounts/" + get("sys/mounts/" + path, root()).data().string_at("uuid");
+  }
+  void damage_record(const std::string& name, bool of_name) {
+    damage(read([&](core::Unsealed& live, commit::ReadTxn&) {
+      return of_name ? live.barrier.name_key(barrier::kCoreSpace, name)
+                     : live.barrier.value_key(barrier::kCoreSpace, name);
+    }));
+  }
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(MountedVault, "damage: a mount that cannot be read is away, all others work") {
+  damage_record(record_of("other"), false);
+  CHECK(get("other/notes/a", root()).status() == 404);
+  CHECK(get("test/notes/a", root()).status() == 200);
+  CHECK(logged("a mount record is damaged") == 1);
+  seal();
+  REQUIRE(unseal().status() == 200);
+  CHECK(get("test/notes/a", root()).status() == 200);
+}
+
+TEST_CASE_FIXTURE(MountedVault, "damage: a mount is found without the record of its name") {
+  damage_record(record_of("other"), true);
+  CHECK(get("other/notes/a", root()).status() == 200);
+}
+
+TEST_CASE_FIXTURE(MountedVault, "damage: the vault's own mounts are there whatever was damaged") {
+  const std::string sys = record_of("sys");
+  const std::string tokens = "mounts/" + get("sys/auth/token", root()).data().string_at("uuid");
+  damage_record(sys, false);
+  damage_record(tokens, false);
+  CHECK(get("sys/mounts", root()).status() == 200);
+  CHECK(get("auth/token/lookup-self", root()).status() == 200);
+}
+
+TEST_CASE_FIXTURE(MountedVault, "damage: a deny whose very name is lost still denies") {
+  policy("keeps-out", R"(path "test/notes/a" { capabilities = ["deny"] })");
+  policy("allows", R"(path "test/*" { capabilities = ["read"] })");
+  const std::string both = token(R"({"policies":["keeps-out","allows"]})");
+  const std::string intact = token(R"({"policies":["allows"],"no_default_policy":true})");
+  REQUIRE(get("test/notes/a", both).status() == 403);
+  for (const bool of_name : {true, false})
+    damage_record("policies/" + hex(as_bytes("keeps-out")), of_name);
+  CHECK(get("test/notes/a", both).status() == 403);
+  CHECK(get("test/notes/a", intact).status() == 200);
+  CHECK(get("test/notes/a", root()).status() == 200);
 }

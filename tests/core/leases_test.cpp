@@ -255,6 +255,15 @@ TEST_CASE_FIXTURE(LateVault, "leases: what a policy forbids meanwhile is not sav
   CHECK(ends_clean());
 }
 
+TEST_CASE_FIXTURE(LateVault, "leases: no credential of a role that was deleted while it waited") {
+  const Answer answer = during("connect", "GET", "test/creds/ro",
+                               [&] { REQUIRE(remove("test/roles/ro", root()).status() == 204); });
+  CHECK(answer.status() == 400);
+  CHECK(answer.error() == "unknown role: ro");
+  CHECK(server()->created() == 0);
+  CHECK(ends_clean());
+}
+
 TEST_CASE_FIXTURE(LateVault, "leases: what changes meanwhile and allows it is no hindrance") {
   const auto change = [&] {
     policy("other", R"(path "x" { capabilities = ["read"] })");

@@ -1,0 +1,166 @@
+// Revocations of many at once: below a prefix, of the tokens made at a path, and by force.
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "tests/support/faulty_world.h"
+
+using namespace leasehold;
+using testing::Answer;
+using testing::TestVault;
+
+namespace {
+
+struct ManyVault : TestVault {
+  ManyVault() { role(R"({"ttl":"1h"})"); }
+  std::string lease() {
+    const Answer creds = get("test/creds/ro", root());
+    REQUIRE(creds.status() == 200);
+    return creds.response().lease_id;
+  }
+  Answer many(const std::string& how, const std::string& prefix, const std::string& body = "{}") {
+    return post("sys/leases/" + how + "/" + prefix, root(), body);
+  }
+  // The answer, while the clock goes on.
+  Answer as_time_passes_for(const std::string& path) {
+    const auto waiting = begin("POST", path, root(), "{}");
+    REQUIRE(as_time_passes([&] { return answered(waiting); }));
+    return wait(waiting);
+  }
+  std::vector<std::string> keys(const Answer& answer) { return answer.data().strings_at("keys"); }
+  bool works(const std::string& text) {
+    return get("auth/token/lookup-self", text).status() == 200;
+  }
+  void take_down() {
+    server()->down(true);
+    advance(Seconds{10});  // past the last healthy look
+  }
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(ManyVault, "lease jobs: a prefix must be given") {
+  lease();
+  for (const char* how : {"revoke-prefix", "revoke-force"}) {
+    CHECK(many(how, "").status() == 400);
+    CHECK(post(std::string("sys/") + how + "/", root()).status() == 400);
+  }
+  CHECK(server()->accounts().size() == 1);
+}
+
+TEST_CASE_FIXTURE(ManyVault, "lease jobs: no answer says gone while an account is not") {
+  lease();
+  take_down();
+  CHECK(as_time_passes_for("sys/leases/revoke-prefix/test/creds/ro").status() == 500);
+  // Asked again, when all are REVOKING already.
+  CHECK(as_time_passes_for("sys/leases/revoke-prefix/test/creds/ro").status() == 500);
+  REQUIRE(server()->accounts().size() == 1);
+  server()->down(false);
+  CHECK(as_time_passes([&] { return count(barrier::Table::lease) == 0; }));
+  CHECK(many("revoke-prefix", "test/creds/ro").status() == 204);
+  CHECK(server()->accounts().empty());
+}
+
+TEST_CASE_FIXTURE(ManyVault, "lease jobs: force is done at once where the target answers") {
+  const std::string id = lease();
+  CHECK(many("revoke-force", "test/creds").status() == 204);
+  CHECK(server()->accounts().empty());
+  CHECK(world().audit_text().find("lease-forgotten") == std::string::npos);
+  CHECK(eventually([&] { return count(barrier::Table::job) == 0; }));
+}
+
+TEST_CASE_FIXTURE(ManyVault, "lease jobs: force forgets what a dead target does not confirm") {
+  role(R"({"ttl":"1h","target":"other"})", "other");
+  lease();
+  lease();
+  const Answer kept = get("test/creds/other", root());
+  REQUIRE(kept.status() == 200);
+  take_down();
+  CHECK(many("revoke-prefix", "test/creds/ro", R"({"sync":false})").status() == 202);
+  REQUIRE(eventually([&] { return count(barrier::Table::due) == 2; }));
+  CHECK(as_time_passes_for("sys/leases/revoke-force/test/creds/ro").status() == 204);
+  CHECK(count(barrier::Table::lease) == 1);
+  CHECK(count(barrier::Table::due) == 0);
+  CHECK(count(barrier::Table::receipt) == 2);
+  CHECK(eventually([&] { return count(barrier::Table::job) == 0; }));
+  CHECK(server()->accounts().size() == 2);  // that is what force means
+  CHECK(server("other")->accounts().size() == 1);
+  const std::string log = world().audit_text();
+  CHECK(log.find("lease-forgotten") != std::string::npos);
+  CHECK(log.find("lease-forgotten") != log.rfind("lease-forgotten"));
+  CHECK(verifies());
+}
+
+TEST_CASE_FIXTURE(ManyVault, "lease jobs: the mount of a dead target can be disabled by force") {
+  lease();
+  take_down();
+  const auto waiting = begin("DELETE", "sys/mounts/test", root());
+  REQUIRE(as_time_passes([&] { return answered(waiting); }));
+  CHECK(wait(waiting).status() == 500);
+  const auto mounted = count(barrier::Table::value);
+  CHECK(as_time_passes_for("sys/leases/revoke-force/test").status() == 204);
+  CHECK(eventually([&] { return count(barrier::Table::value) < mounted; }));
+  CHECK(remove("sys/mounts/test", root()).status() == 204);
+}
+
+TEST_CASE_FIXTURE(ManyVault,
+                  "lease jobs: a token that expires has a lease, named by its accessor") {
+  const Answer made = post("auth/token/create", root(), R"({"ttl":"1h"})");
+  const std::string id = "auth/token/create/" + made.response().auth->accessor;
+  CHECK(keys(list("sys/leases/lookup/", root())) == std::vector<std::string>{"auth/"});
+  CHECK(keys(list("sys/leases/lookup/auth", root())) == std::vector<std::string>{"token/"});
+  CHECK(keys(list("sys/leases/lookup/auth/token/create", root())) ==
+        std::vector<std::string>{made.response().auth->accessor});
+  const std::string asked = R"({"lease_id":")" + id + R"("})";
+  const Answer shown = post("sys/leases/lookup", root(), asked);
+  CHECK(shown.data().string_at("id") == id);
+  CHECK(shown.data().integer_at("ttl") == 3600);
+  CHECK(post("sys/leases/renew", root(), asked).status() == 400);
+  CHECK(post("sys/leases/lookup", root(),
+             R"({"lease_id":"auth/token/other/)" + made.response().auth->accessor + R"("})")
+            .status() == 400);
+  CHECK(post("sys/leases/revoke", root(), asked).status() == 204);
+  CHECK_FALSE(works(made.token()));
+  CHECK(post("sys/leases/lookup", root(), asked).status() == 400);
+  CHECK(list("sys/leases/lookup/", root()).status() == 404);
+}
+
+TEST_CASE_FIXTURE(ManyVault, "lease jobs: the tokens made at a path are gone when it is answered") {
+  constexpr int kMany = 150;  // more than a pass takes
+  std::vector<std::string> texts;
+  for (int i = 0; i < kMany; ++i) texts.push_back(token(R"({"ttl":"1h","policies":["default"]})"));
+  const Answer orphan = post("auth/token/create-orphan", root(), R"({"ttl":"1h"})");
+  CHECK(many("revoke-prefix", "auth/token/create").status() == 204);
+  CHECK(std::none_of(texts.begin(), texts.end(), [&](const auto& text) { return works(text); }));
+  CHECK(works(orphan.token()));
+  CHECK(get("sys/mounts", root()).status() == 200);  // has no lease, and lives
+  CHECK(many("revoke-prefix", "auth").status() == 204);
+  CHECK_FALSE(works(orphan.token()));
+  CHECK(verifies());
+}
+
+TEST_CASE_FIXTURE(ManyVault, "lease jobs: lists of leases and accessors can be read in parts") {
+  std::vector<std::string> made;
+  for (int i = 0; i < 5; ++i) {
+    made.push_back(post("auth/token/create", root(), R"({"ttl":"1h"})").response().auth->accessor);
+    if (i % 2 == 0) advance(std::chrono::milliseconds(1));
+  }
+  std::sort(made.begin(), made.end());
+  for (const std::string path : {"auth/token/accessors/", "sys/leases/lookup/auth/token/create/"}) {
+    std::vector<std::string> all;
+    Answer part = request("LIST", path, root(), R"({"limit":"2"})");
+    while (part.status() == 200) {
+      for (const auto& key : keys(part)) all.push_back(key);
+      part = request("LIST", path, root(), R"({"limit":"2","after":")" + all.back() + R"("})");
+    }
+    CHECK(part.status() == 404);
+    all.erase(std::remove_if(all.begin(), all.end(),
+                             [&](const auto& one) {
+                               return !std::binary_search(made.begin(), made.end(), one);
+                             }),
+              all.end());
+    CHECK(all == made);
+  }
+  CHECK(request("LIST", "auth/token/accessors/", root(), R"({"limit":"x"})").status() == 400);
+}

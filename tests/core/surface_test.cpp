@@ -1,0 +1,138 @@
+// What the core's own routes answer beyond the straight line: forms that clients of Vault send.
+
+#include <doctest/doctest.h>
+
+#include "tests/support/test_vault.h"
+
+using namespace leasehold;
+using testing::Answer;
+using testing::TestVault;
+
+TEST_CASE("surface: a policy's name may have slashes") {
+  TestVault vault;
+  vault.policy("ci/org/repo", R"(path "test/notes/*" { capabilities = ["read"] })");
+  for (const std::string base : {"sys/policies/acl", "sys/policy"}) {
+    CHECK(vault.get(base + "/ci/org/repo", vault.root()).status() == 200);
+    const auto names = vault.list(base + "/", vault.root()).data().strings_at("keys");
+    CHECK(std::find(names.begin(), names.end(), "ci/org/repo") != names.end());
+  }
+  const std::string token = vault.token(R"({"policies":["ci/org/repo"]})");
+  CHECK(vault.get("test/notes/none", token).status() == 404);
+  CHECK(vault.remove("sys/policies/acl/ci/org/repo", vault.root()).status() == 204);
+  CHECK(vault.get("test/notes/none", token).status() == 403);
+}
+
+TEST_CASE("surface: a policy is replaced only in the version that was meant") {
+  TestVault vault;
+  const auto write = [&](const std::string& more) {
+    return vault.post("sys/policies/acl/p", vault.root(),
+                      R"({"policy":"path \"x\" {}")" + more + "}");
+  };
+  CHECK(write(R"(,"cas":1)").status() == 400);
+  CHECK(write(R"(,"cas":-1)").status() == 204);
+  CHECK(write(R"(,"cas":-1)").status() == 400);
+  CHECK(write(R"(,"cas":1)").status() == 204);
+  CHECK(write("").status() == 204);
+  CHECK(write(R"(,"cas":2)").error() ==
+        "check-and-set parameter did not match the current version");
+  CHECK(vault.get("sys/policies/acl/p", vault.root()).data().integer_at("version") == 3);
+  CHECK(write(R"(,"ttl":"1h")").status() == 400);  // rather than living for ever in silence
+}
+
+TEST_CASE("surface: the names of policies can be read in parts") {
+  TestVault vault;
+  for (const char* name : {"a", "b", "c"}) vault.policy(name, "path \"x\" {}");
+  const auto part = [&](const std::string& query) {
+    return vault.request("LIST", "sys/policies/acl/", vault.root(), query)
+        .data()
+        .strings_at("keys");
+  };
+  CHECK(part(R"({"limit":"2"})") == std::vector<std::string>{"a", "b"});
+  CHECK(part(R"({"limit":"2","after":"b"})") == std::vector<std::string>{"c", "default"});
+  CHECK(part(R"({"after":"default"})") == std::vector<std::string>{"root"});
+  CHECK(part(R"({"limit":"max"})").size() == 5);
+  CHECK(vault.request("LIST", "sys/policies/acl/", vault.root(), R"({"after":"root"})").status() ==
+        404);
+}
+
+TEST_CASE("surface: a mount answers without its last slash, and says what it has") {
+  TestVault vault;
+  const Answer help = vault.request("HELP", "test", vault.root());
+  CHECK(help.status() == 200);
+  CHECK(help.data().string_at("help").find("creds/:name") != std::string::npos);
+  CHECK(vault.request("HELP", "sys", vault.root()).status() == 200);
+  CHECK(vault.request("HELP", "nothing", vault.root()).status() == 404);
+  CHECK(vault.get("test", vault.root()).status() == 404);
+}
+
+TEST_CASE("surface: what this version does not have is told from what nobody has") {
+  TestVault vault;
+  const auto enable = [&](const std::string& where, const std::string& type) {
+    return vault.post("sys/" + where + "/x", vault.root(), R"({"type":")" + type + R"("})");
+  };
+  CHECK(enable("mounts", "transit").error() ==
+        "plugin not found in the catalog: transit (it is not in this version of Leasehold)");
+  CHECK(enable("mounts", "transmit").error() == "plugin not found in the catalog: transmit");
+  CHECK(enable("auth", "approle").status() == 400);
+  CHECK(vault.get("cubbyhole/a", vault.root()).error().find("cubbyhole is not in this version") !=
+        std::string::npos);
+  CHECK(vault.post("auth/token/roles/ci", vault.root()).status() == 400);
+  CHECK(vault.list("auth/token/roles/", vault.root()).status() == 404);
+  CHECK(vault.remove("sys/audit/main", vault.root()).status() == 400);
+  CHECK(vault.post("auth/token/create", vault.root(), R"({"entity_alias":"x"})").status() == 400);
+}
+
+TEST_CASE("surface: an auth method is tuned where it is mounted") {
+  TestVault vault;
+  CHECK(vault.post("sys/auth/token/tune", vault.root(), R"({"max_lease_ttl":"2h"})").status() ==
+        204);
+  CHECK(vault.get("sys/auth/token/tune", vault.root()).data().integer_at("max_lease_ttl") == 7200);
+  CHECK(vault.post("auth/token/create", vault.root(), R"({"ttl":"9h"})")
+            .response()
+            .auth->lease_duration == Seconds{7200});
+  CHECK(vault.remove("sys/auth/token", vault.root()).status() == 400);
+}
+
+TEST_CASE("surface: what would be wrapped is refused, what has no body is not") {
+  TestVault vault;
+  const auto wrapped = [&](core::Operation operation, const std::string& path, Json body) {
+    core::Request request;
+    request.operation = operation;
+    request.path = path;
+    request.token = vault.root();
+    request.body = std::move(body);
+    request.wrap_ttl = Seconds{60};
+    return vault.wait(vault.begin(std::move(request)));
+  };
+  Json note = Json::object();
+  note.set("x", 1);
+  CHECK(wrapped(core::Operation::update, "test/notes/a", note).status() == 204);
+  CHECK(wrapped(core::Operation::read, "test/notes/a", {}).status() == 400);
+  const auto before = vault.count(barrier::Table::token);
+  CHECK(wrapped(core::Operation::update, "auth/token/create", Json::object()).status() == 400);
+  CHECK(vault.count(barrier::Table::token) == before);
+}
+
+TEST_CASE("surface: a token holds at most as many pairs of meta as can be read again") {
+  TestVault vault;
+  const auto with = [](std::size_t pairs) {
+    Json meta = Json::object(), fields = Json::object();
+    for (std::size_t i = 0; i < pairs; ++i) meta.set("k" + std::to_string(i), "v");
+    fields.set("meta", std::move(meta));
+    return fields.dump();
+  };
+  const std::string token = vault.token(with(1024));
+  CHECK(vault.get("auth/token/lookup-self", token).status() == 200);
+  CHECK(vault.post("auth/token/create", vault.root(), with(1025)).status() == 400);
+}
+
+TEST_CASE("surface: a mount's default ttl cannot exceed what the system allows") {
+  TestVault vault;
+  const auto enable = [&](const std::string& config) {
+    return vault.post("sys/mounts/x", vault.root(), R"({"type":"test","config":)" + config + "}");
+  };
+  CHECK(enable(R"({"default_lease_ttl":"9000h"})")
+            .error()
+            .starts_with("given default lease TTL greater than system max lease TTL of "));
+  CHECK(enable(R"({"default_lease_ttl":"9000h","max_lease_ttl":"9000h"})").status() == 204);
+}
