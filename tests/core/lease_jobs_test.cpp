@@ -164,3 +164,35 @@ TEST_CASE_FIXTURE(ManyVault, "lease jobs: lists of leases and accessors can be r
   }
   CHECK(request("LIST", "auth/token/accessors/", root(), R"({"limit":"x"})").status() == 400);
 }
+
+TEST_CASE_FIXTURE(ManyVault, "lease jobs: what is owed is shown, with the reason") {
+  const std::string id = lease();
+  const std::string path = "sys/leases", asked = R"({"type":"irrevocable"})";
+  CHECK(request("GET", path, root()).status() == 400);
+  CHECK(request("GET", path, root(), asked).data().integer_at("lease_count") == 0);
+  take_down();
+  CHECK(
+      post("sys/leases/revoke", root(), R"({"sync":false,"lease_id":")" + id + R"("})").status() ==
+      202);
+  REQUIRE(as_time_passes([&] { return server()->visits("connect") > 1; }));
+  const Answer owed = request("GET", path, root(), asked);
+  CHECK(owed.data().integer_at("lease_count") == 1);
+  CHECK(owed.data().find("counts")->integer_at("test/") == 1);
+  const Json one = owed.data().find("leases")->items().at(0);
+  CHECK(one.string_at("lease_id") == id);
+  CHECK_FALSE(one.string_at("error").empty());
+  CHECK(request("GET", "sys/leases/count", root(), asked).data().find("leases") == nullptr);
+}
+
+TEST_CASE_FIXTURE(ManyVault, "lease jobs: receipts are kept for a month") {
+  lease();
+  CHECK(many("revoke-prefix", "test").status() == 204);
+  REQUIRE(count(barrier::Table::receipt) == 1);
+  advance(Seconds{29 * 24 * 3600});
+  lease();
+  CHECK(many("revoke-prefix", "test").status() == 204);
+  CHECK(count(barrier::Table::receipt) == 2);
+  advance(Seconds{2 * 24 * 3600});
+  CHECK(eventually([&] { return count(barrier::Table::receipt) == 1; }));
+  CHECK(verifies());
+}

@@ -51,6 +51,7 @@ struct LeaseJob {
   bool force = false;  // what its target has not confirmed after kForceAfter is forgotten
 };
 inline constexpr Seconds kForceAfter{10};
+inline constexpr Seconds kReceiptsKept{30 * 24 * 3600};
 
 inline constexpr std::string_view kLeasePaths = "lease-paths/";  // the directories, for lists
 

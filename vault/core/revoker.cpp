@@ -95,12 +95,10 @@ Result<std::shared_ptr<target::Lane>> Revoker::lane(ReadTxn& txn, const barrier:
   return entry.lane;
 }
 
-std::vector<Revoker::TargetStatus> Revoker::targets() const {
-  std::vector<TargetStatus> out;
+std::string Revoker::trouble_with(const TargetId& id) const {
   MutexLock lock(lanes_mutex_);
-  for (const auto& entry : lanes_)
-    out.push_back({hex(entry.first), {}, entry.second.lane->status()});
-  return out;
+  const auto known = lanes_.find(id);
+  return known == lanes_.end() ? std::string() : known->second.lane->status().last_error;
 }
 
 void Revoker::claim(const OrderedId& id) {

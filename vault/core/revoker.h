@@ -71,11 +71,8 @@ class Revoker {
   // Its deadline passed. False: it has been completed already.
   bool give_up(RevocationWait* wait);
 
-  struct TargetStatus {
-    std::string name, space_hex;
-    target::LaneStatus lane;
-  };
-  std::vector<TargetStatus> targets() const;
+  // Why the last attempt at this target failed; empty: it did not, or there was none.
+  std::string trouble_with(const TargetId& id) const;
 
  private:
   class DueQueue;
@@ -103,6 +100,7 @@ class Revoker {
   Status walk_leases(ReadTxn& txn, const Mount& mount, Removal& removal);
   Status look_at_left(ReadTxn& txn, Removal& removal, WallTime now, std::vector<Fill>& fills);
   Result<Fill> erase_some(ReadTxn& txn, const Mount& mount);
+  bool erase_old_receipts(WallTime now);
   void wake_lanes();
   struct Committed {
     std::vector<Status> each;

@@ -44,8 +44,34 @@ bool Revoker::tick(WallTime now) {
   bool more = move_expired(now);
   more = run_jobs(now) || more;
   more = empty_removed_mounts(now) || more;
+  more = erase_old_receipts(now) || more;
   wake_lanes();
   return more;
+}
+
+// The audit log is what lasts; receipts must not fill the store (docs/decisions/019).
+bool Revoker::erase_old_receipts(WallTime now) {
+  PhysicalKey to(Table::receipt);
+  const WallTime kept_since = add(now, -Nanos(kReceiptsKept));
+  to.push_be(static_cast<std::uint64_t>(kept_since.millis()), barrier::kMillisSize);
+  std::vector<PhysicalKey> old;
+  {
+    auto held = parts_.snapshots.take();
+    if (!held.ok()) return false;
+    ReadTxn txn(**held, parts_.barrier, barrier::kCoreSpace);
+    txn.scan(PhysicalKey(Table::receipt), to, kAtOnce, storage::Scan::keys,
+             [&](const storage::Entry& entry) {
+               old.push_back(PhysicalKey::from(entry.key));
+               return true;
+             })
+        .ignore();  // tried again with the next tick
+  }
+  if (old.empty()) return false;
+  const Fill erase = [&old](WriteTxn& write) -> Status {
+    for (const PhysicalKey& key : old) VAULT_TRY(write.erase(key));
+    return {};
+  };
+  return commit_all({erase}).count > 0 && old.size() == kAtOnce;
 }
 
 Revoker::Committed Revoker::commit_all(const std::vector<Fill>& fills) {

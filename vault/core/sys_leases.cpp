@@ -1,6 +1,7 @@
 // sys/leases: look up, list, renew and revoke leases; the legacy paths Vault still takes.
 
 #include <algorithm>
+#include <map>
 
 #include "vault/base/duration.h"
 #include "vault/core/system.h"
@@ -36,6 +37,7 @@ class SysLeases {
   Result<Response> lookup(Call& call, ReadTxn& txn);
   Result<Response> list(Call& call, ReadTxn& txn);
   Result<Intent> plan_renewal(Call& call, ReadTxn& txn);
+  Result<Response> owed(Call& call, ReadTxn& txn, bool each);
   Result<Response> revoke(Call& call, WriteTxn& txn);
   Result<Response> revoke_prefix(Call& call, WriteTxn& txn, bool force);
 
@@ -77,6 +79,34 @@ Result<Response> SysLeases::list(Call& call, ReadTxn& txn) {
   names.insert(names.end(), of_tokens.begin(), of_tokens.end());
   std::sort(names.begin(), names.end());
   return Response::keys(part_of(std::move(names), page));
+}
+
+// What has ended and is not seen gone yet, as Vault shows leases it could not revoke.
+Result<Response> SysLeases::owed(Call& call, ReadTxn& txn, bool each) {
+  if (call.fields.text("type") != "irrevocable")
+    return failure(Code::invalid, "type must be \"irrevocable\"");
+  VAULT_TRY_ASSIGN(const Page page, page_of(call.request.body));
+  VAULT_TRY_ASSIGN(const auto ids, live_.leases.revoking_below(txn, "", kAwaitedMax));
+  VAULT_TRY_ASSIGN(const auto compiled, live_.registry.at(txn));
+  std::map<std::string, std::int64_t> by_mount;
+  Json leases = Json::array();
+  for (const auto& id : ids) {
+    VAULT_TRY_ASSIGN(const auto lease, live_.leases.load(txn, id));
+    const Mount* mount = compiled->mounts.by_space(lease->space);
+    ++by_mount[mount != nullptr ? mount->info.path : std::string("?")];
+    if (page.limit > 0 && leases.size() >= page.limit) continue;
+    const std::string trouble = live_.revoker->trouble_with(lease->target);
+    Json one = Json::object();
+    one.set("lease_id", lease->lease_id).set("since", rfc3339(lease->due_since));
+    one.set("error", trouble.empty() ? "revocation is under way" : trouble);
+    leases.push(std::move(one));
+  }
+  Json counts = Json::object(), data = Json::object();
+  for (const auto& entry : by_mount) counts.set(entry.first, entry.second);
+  data.set("lease_count", static_cast<std::int64_t>(ids.size())).set("counts", std::move(counts));
+  if (each) data.set("leases", std::move(leases));
+  if (ids.size() == kAwaitedMax) call.warnings.emplace_back("there are more than these");
+  return Response::of(data);
 }
 
 Result<Intent> SysLeases::plan_renewal(Call& call, ReadTxn& txn) {
@@ -180,6 +210,17 @@ void add_lease_routes(std::vector<Route>& routes, Unsealed& live) {
                            return response;
                          })},
                          "Nothing is left behind here that needs tidying"));
+  std::vector<Field> owed_fields = page_fields();
+  for (const char* name : {"type", "include_child_namespaces"}) owed_fields.push_back({name});
+  for (const bool each : {true, false}) {
+    Action shows =
+        reads([leases, each](Call& call, ReadTxn& txn) { return leases->owed(call, txn, each); },
+              Place::worker);
+    Route owed = route(each ? "leases" : "leases/count", owed_fields, {std::move(shows)},
+                       "Leases that have ended and are not seen gone yet");
+    owed.sudo = each;
+    routes.push_back(std::move(owed));
+  }
   Route all = route("leases/lookup/:prefix*", page_fields(),
                     {lists([leases](Call& call, ReadTxn& txn) { return leases->list(call, txn); })},
                     "Lists leases under a prefix");

@@ -169,7 +169,9 @@ Result<Response> Mounts::enable(Call& call, WriteTxn& txn) {
 // The path is gone at once; leases are revoked and data erased behind it, through any crash.
 Result<Response> Mounts::disable(Call& call, WriteTxn& txn) {
   const std::string path = with_slash(call.fields.text("path"));
-  for (const char* fixed : {"sys/", "cubbyhole/", "identity/", "auth/token/"})
+  if (path == "auth/token/")
+    return failure(Code::invalid, "token credential backend cannot be disabled");
+  for (const char* fixed : {"sys/", "cubbyhole/", "identity/"})
     if (path == fixed) return failure(Code::invalid, "cannot unmount \"" + path + "\"");
   VAULT_TRY_ASSIGN(const auto mount, find(txn, path));
   if (path.starts_with("auth/")) return Response::none();
