@@ -37,9 +37,10 @@ core::Response echo(const core::Request& request) {
   return answer;
 }
 
+// More than the buffers of both ends of a connection take in.
 core::Response big() {
   core::Response answer = echo({});
-  answer.data = SecretBytes("\"" + std::string(4u << 20, 'x') + "\"");
+  answer.data = SecretBytes("\"" + std::string(16u << 20, 'x') + "\"");
   answer.lease_id = "big/lease";
   return answer;
 }
