@@ -66,7 +66,7 @@ TEST_CASE("audit log: a body that could be taken for the log's own, or for two l
   CHECK(verified({folder / "audit.log"}).whole);
 }
 
-TEST_CASE("audit log: lines are on disk soon and the group is then said to be synced") {
+TEST_CASE("audit log: lines are on disk soon and are then said to be synced") {
   Folder folder;
   FaultyDevice::Faults faults;
   std::vector<std::unique_ptr<Device>> devices;
@@ -77,17 +77,17 @@ TEST_CASE("audit log: lines are on disk soon and the group is then said to be sy
   REQUIRE(eventually([&] { return faults.syncs > 0; }));
   const int before = faults.syncs;
   const auto begun = std::chrono::steady_clock::now();
-  CHECK(running.log->append_group(7, bodies).ok());
-  CHECK(eventually([&] { return running.log->synced_group() == 7; }));
+  const auto line = running.log->write(bodies);
+  REQUIRE(line.ok());
+  CHECK(eventually([&] { return running.log->synced().last.seq >= *line; }));
   const auto took = std::chrono::steady_clock::now() - begun;
   CHECK(faults.syncs > before);
   // The promise is 100 ms; the rest is for a busy machine.
   CHECK(took < std::chrono::seconds(2));
-  CHECK(running.log->append_group(9, {}).ok());
-  CHECK(eventually([&] { return running.log->synced_group() == 9; }));
+  CHECK(running.log->synced().since <= *line);
 }
 
-TEST_CASE("audit log: a group is not synced while fdatasync fails, and never by a later one") {
+TEST_CASE("audit log: a line is not synced while fdatasync fails, and is in doubt by a later one") {
   Folder folder;
   FaultyDevice::Faults faults;
   std::vector<std::unique_ptr<Device>> devices;
@@ -95,18 +95,21 @@ TEST_CASE("audit log: a group is not synced while fdatasync fails, and never by 
   Running running(std::move(devices));
   REQUIRE(running.start().ok());
   const std::vector<std::string_view> bodies = {"{\"time\":\"t\",\"type\":\"request\"}"};
-  CHECK(running.log->append_group(1, bodies).ok());
-  REQUIRE(eventually([&] { return running.log->synced_group() == 1; }));
+  const auto synced = [&] { return running.log->synced(); };
+  const auto first = running.log->write(bodies);
+  REQUIRE(eventually([&] { return synced().last.seq >= *first; }));
+  CHECK(synced().since <= *first);
   faults.sync = true;
-  CHECK(running.log->append_group(2, bodies).ok());
+  const auto second = running.log->write(bodies);
   REQUIRE(eventually(
       [&] { return running.sink.text().find("cannot flush to disk") != std::string::npos; }));
+  CHECK(synced().last.seq < *second);
   faults.sync = false;
-  const int before = faults.syncs;
-  CHECK(running.log->append_group(3, bodies).ok());
-  REQUIRE(eventually([&] { return faults.syncs > before; }));
+  const auto third = running.log->write(bodies);
+  REQUIRE(eventually([&] { return synced().last.seq >= *third; }));
+  CHECK(synced().since > *second);
+  CHECK(synced().since <= *third);
   running.log->close();
-  CHECK(running.log->synced_group() == 1);
   CHECK(verified({folder / "audit.log"}).whole);
 }
 
@@ -249,8 +252,9 @@ TEST_CASE("audit log: without devices every append succeeds at once") {
   REQUIRE(running.start().ok());
   CHECK(running.add("x").ok());
   const std::vector<std::string_view> bodies = {"{\"time\":\"t\"}"};
-  CHECK(running.log->append_group(4, bodies).ok());
-  CHECK(running.log->synced_group() == 4);
+  const auto line = running.log->write(bodies);
+  REQUIRE(line.ok());
+  CHECK(*line <= running.log->synced().last.seq);
   CHECK(running.log->position().seq == 0);
 }
 
@@ -270,8 +274,7 @@ TEST_CASE("audit log: threads append together and the chain is whole") {
           for (const std::string type : {"request", "response"})
             pair.push_back("{\"time\":\"t\",\"type\":\"" + type + "\",\"n\":" + std::to_string(t) +
                            "}");
-          if (!running.log->append_group(static_cast<std::uint64_t>(i), pair.views()).ok())
-            ++failed;
+          if (!running.log->append(pair.views()).ok()) ++failed;
           if (t == 0 && i % 50 == 0) running.clock.advance(std::chrono::seconds(1));
         }
       });

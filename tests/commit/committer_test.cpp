@@ -46,6 +46,12 @@ Operation audited(VaultRun& run, std::string name, const std::vector<std::string
   });
 }
 
+std::vector<std::string> bodies(testing::KeptDrain& drain) {
+  std::vector<std::string> all;
+  for (const auto& line : drain.lines()) all.push_back(line.second);
+  return all;
+}
+
 // Resumed on the commit thread; the test thread polls.
 struct Flagged : Operation {
   std::atomic<bool> done{false};
@@ -225,9 +231,7 @@ TEST_CASE("committer: what was not synced is drained again, in order, by the nex
     }
     VaultRun next(*made.storage, 2);
     REQUIRE(next.start().ok());
-    std::vector<std::string> bodies;
-    for (const auto& line : next.drain.lines()) bodies.push_back(line.second);
-    CHECK(bodies == std::vector<std::string>{"1", long_line, "", "2", "3"});
+    CHECK(bodies(next.drain) == std::vector<std::string>{"1", long_line, "", "2", "3"});
     CHECK(next.verifies());
     for (int i = 0; i < 40; ++i) CHECK(audited(next, "n", {"l"}).status().ok());
     CHECK(next.write(putting("x")).ok());
@@ -244,6 +248,60 @@ TEST_CASE_FIXTURE(VaultStore, "committer: a batch no device could record says so
   CHECK(read("a") == "v");
   CHECK(operate(putting("b")).audit.ok());
   CHECK(outbox_records(*this) == 1);
+}
+
+TEST_CASE_FIXTURE(VaultStore,
+                  "committer: what no device took is recorded once one works, in order") {
+  const std::string long_line(commit::kOutboxPartMax + 1000, 'x');
+  drain.fail(true);
+  CHECK_FALSE(audited(*this, "a", {"1", long_line}).audit.ok());
+  CHECK_FALSE(audited(*this, "b", {"2"}).audit.ok());
+  drain.fail(false);
+  CHECK(audited(*this, "c", {"3"}).audit.ok());
+  CHECK(bodies(drain) == std::vector<std::string>{"1", long_line, "2", "3"});
+  for (int i = 0; i < 40; ++i) CHECK(audited(*this, "n", {"l"}).audit.ok());
+  CHECK(write(putting("later")).ok());
+  CHECK(outbox_records(*this) < commit::kOutboxEraseMin);
+  CHECK(verifies());
+}
+
+TEST_CASE_FIXTURE(VaultStore, "committer: what no device took is recorded without another write") {
+  drain.fail(true);
+  CHECK_FALSE(audited(*this, "a", {"1"}).audit.ok());
+  drain.fail(false);
+  while (drain.lines().empty()) std::this_thread::yield();
+  CHECK(bodies(drain) == std::vector<std::string>{"1"});
+}
+
+TEST_CASE("committer: what no device took is recorded by the next run, whatever came after it") {
+  auto storage = storage::make_memory_storage();
+  {
+    VaultRun run(*storage);
+    REQUIRE(run.start().ok());
+    run.drain.fail(true);
+    for (int i = 0; i < 100; ++i) CHECK_FALSE(audited(run, "n", {std::to_string(i)}).audit.ok());
+  }
+  VaultRun next(*storage, 2);
+  REQUIRE(next.start().ok());
+  CHECK(bodies(next.drain).size() == 100);
+  CHECK(bodies(next.drain).back() == "99");
+}
+
+TEST_CASE_FIXTURE(VaultStore,
+                  "committer: what a disk lost is recorded again, and the outbox is freed") {
+  CHECK(audited(*this, "a", {"synced"}).audit.ok());
+  CHECK(write(putting("so that it is known to be synced")).ok());
+  drain.sync(false);
+  for (int i = 0; i < 50; ++i) CHECK(audited(*this, "n", {std::to_string(i)}).audit.ok());
+  drain.lose_unsynced();
+  for (int i = 0; i < 2; ++i) CHECK(audited(*this, "b", {"after"}).audit.ok());
+  CHECK(write(putting("later")).ok());
+  CHECK(outbox_records(*this) < commit::kOutboxEraseMin);
+  const auto lines = bodies(drain);
+  CHECK(std::count(lines.begin(), lines.end(), "synced") == 1);
+  for (int i = 0; i < 50; ++i)
+    CHECK(std::count(lines.begin(), lines.end(), std::to_string(i)) == 2);
+  CHECK(verifies());
 }
 
 TEST_CASE("committer: a run whose outbox cannot be drained does not start") {

@@ -37,13 +37,12 @@ int rounds() {
 
 struct SetDrain final : commit::Drain {
   std::set<std::string> lines;
-  std::uint64_t synced = 0;
-  Status append(std::uint64_t group, std::span<const std::string_view> bodies) override {
+  std::uint64_t last = 0;
+  Result<std::uint64_t> append(std::span<const std::string_view> bodies) override {
     lines.insert(bodies.begin(), bodies.end());
-    synced = group;
-    return {};
+    return last += bodies.size();
   }
-  std::uint64_t synced_group() override { return synced; }
+  commit::AuditSynced synced() override { return {0, {last, {}}}; }
 };
 
 struct Totals {

@@ -30,23 +30,24 @@ class LateDrain final : public commit::Drain {
  public:
   explicit LateDrain(const char* path)
       : file_(::open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)) {}
-  Status append(std::uint64_t group, std::span<const std::string_view> bodies) override {
+  Result<std::uint64_t> append(std::span<const std::string_view> bodies) override {
     for (const std::string_view body : bodies) waiting_.append(body).append("\n");
-    if (++groups_ % kGroupsKept != 0) return {};
+    last_ += bodies.size();
+    if (++groups_ % kGroupsKept != 0) return last_;
     if (::write(file_, waiting_.data(), waiting_.size()) < 0)
       return failure(Code::internal, "cannot write the lines");
     waiting_.clear();
-    synced_ = group;
-    return {};
+    synced_ = last_;
+    return last_;
   }
-  std::uint64_t synced_group() override { return synced_; }
+  commit::AuditSynced synced() override { return {0, {synced_, {}}}; }
 
  private:
   static constexpr int kGroupsKept = 10;
   const int file_;
   int groups_ = 0;
   std::string waiting_;
-  std::uint64_t synced_ = 0;
+  std::uint64_t last_ = 0, synced_ = 0;
 };
 
 struct Writer {

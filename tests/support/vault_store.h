@@ -17,14 +17,15 @@ namespace leasehold::testing {
 // Thread-safe, so that a test may look while the Committer runs.
 class KeptDrain final : public commit::Drain {
  public:
-  Status append(std::uint64_t group, std::span<const std::string_view> bodies) override {
+  Result<std::uint64_t> append(std::span<const std::string_view> bodies) override {
     MutexLock lock(mutex_);
     if (failing_) return failure(Code::unavailable, "no audit device could record");
-    for (const auto& body : bodies) lines_.emplace_back(group, body);
-    if (syncing_) synced_ = group;
-    return {};
+    const std::uint64_t last = lines_.size() + bodies.size();
+    for (const auto& body : bodies) lines_.emplace_back(last, body);
+    if (syncing_) synced_.last.seq = last;
+    return last;
   }
-  std::uint64_t synced_group() override {
+  commit::AuditSynced synced() override {
     MutexLock lock(mutex_);
     return synced_;
   }
@@ -36,6 +37,14 @@ class KeptDrain final : public commit::Drain {
     MutexLock lock(mutex_);
     syncing_ = syncing;
   }
+  // The disk may have lost every line that it had not synced; what comes is synced again.
+  void lose_unsynced() {
+    MutexLock lock(mutex_);
+    synced_.since = lines_.size() + 1;
+    synced_.last.seq = lines_.size();
+    syncing_ = true;
+  }
+  // Each with the number of the last line that was appended with it.
   std::vector<std::pair<std::uint64_t, std::string>> lines() {
     MutexLock lock(mutex_);
     return lines_;
@@ -45,7 +54,7 @@ class KeptDrain final : public commit::Drain {
   Mutex mutex_;
   bool failing_ GUARDED_BY(mutex_) = false;
   bool syncing_ GUARDED_BY(mutex_) = true;
-  std::uint64_t synced_ GUARDED_BY(mutex_) = 0;
+  commit::AuditSynced synced_ GUARDED_BY(mutex_);
   std::vector<std::pair<std::uint64_t, std::string>> lines_ GUARDED_BY(mutex_);
 };
 

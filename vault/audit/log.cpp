@@ -4,7 +4,6 @@
 #include "vault/audit/log.h"
 
 #include <algorithm>
-#include <deque>
 #include <thread>
 
 #include "vault/audit/chain_records.h"
@@ -67,27 +66,23 @@ struct AuditLog::State {
   bool unsynced GUARDED_BY(mutex) = false;
   std::uint64_t signed_seq GUARDED_BY(mutex) = 0;  // of the last checkpoint's own line
   Instant looked_at GUARDED_BY(mutex);             // when a checkpoint or a moved file was sought
-  std::uint64_t synced_seq GUARDED_BY(mutex) = 0;  // every line up to here is on a disk
-  Position synced_at GUARDED_BY(mutex);            // its line, of this run
+  std::uint64_t synced_seq GUARDED_BY(mutex) = 0;  // the last line on a disk, or before this run
+  Synced on_disk GUARDED_BY(mutex);                // of this run
   std::uint64_t round_seq GUARDED_BY(mutex) = 0;   // the last sync round went up to here
   std::uint64_t failed_seq GUARDED_BY(mutex) = 0;  // the last round that failed went up to here
-  std::uint64_t synced_group GUARDED_BY(mutex) = 0;
-  std::deque<std::pair<std::uint64_t, std::uint64_t>> groups GUARDED_BY(mutex);  // group, last line
-  Condition work;    // for the sync thread: lines to sync, or stop
-  Condition stop;    // for the sync thread between rounds
-  Condition synced;  // for append() with sync_always
+  Condition work;                                  // for the sync thread: lines to sync, or stop
+  Condition stop;                                  // for the sync thread between rounds
+  Condition synced;                                // for flush() with sync_always
   std::thread thread;
 
   Status write(std::span<const HashedBody> bodies) REQUIRES(mutex);
   Status write_own(FunctionRef<std::string(const Position& before)> make) REQUIRES(mutex);
-  Status append(std::span<const std::string_view> bodies, const std::uint64_t* group);
-  Status wait_synced(std::uint64_t seq) REQUIRES(mutex);
   void note_written() REQUIRES(mutex);
   void checkpoint() REQUIRES(mutex);
   Status begin_new_files() REQUIRES(mutex);
   void look_around() REQUIRES(mutex);
   void sync_round() REQUIRES(mutex);
-  void advance_groups() REQUIRES(mutex);
+  void note_synced(std::uint64_t since, const Position& through) REQUIRES(mutex);
   void run();
 };
 
@@ -108,28 +103,6 @@ void AuditLog::State::note_written() {
     unsynced = true;
     work.notify_one();
   }
-}
-
-Status AuditLog::State::append(std::span<const std::string_view> bodies,
-                               const std::uint64_t* group) {
-  VAULT_TRY_ASSIGN(const auto hashed, hash_all(bodies));
-  MutexLock lock(mutex);
-  if (!running) return not_running();
-  VAULT_TRY(write(hashed));
-  const std::uint64_t seq = chain.position().seq;
-  if (group != nullptr) {
-    groups.emplace_back(*group, seq);
-    advance_groups();
-  }
-  return sync_always && !bodies.empty() ? wait_synced(seq) : Status();
-}
-
-Status AuditLog::State::wait_synced(std::uint64_t seq) {
-  if (!chain.has_devices()) return {};
-  while (round_seq < seq) synced.wait(mutex);
-  if (failed_seq < seq) return {};
-  return failure(Code::internal, "the audit log could not record this request",
-                 "no audit device could flush the lines to disk; the server log names each device");
 }
 
 // Signs the line before it; the signature of one second costs as much as fifty lines.
@@ -175,30 +148,29 @@ void AuditLog::State::sync_round() {
     for (const auto& target : targets) results.push_back(target.device->sync());
   }
   mutex.lock();
-  bool flushed = false, whole = false;
+  bool flushed = false;
+  std::optional<std::uint64_t> since;  // of the device that has most on its disk
   for (std::size_t i = 0; i < targets.size(); ++i) {
     if (results[i].ok()) {
       flushed = true;
-      whole = whole || chain.synced(targets[i], synced_seq);
+      const auto held = chain.holds_since(targets[i]);
+      if (held && (!since || *held < *since)) since = held;
     } else {
       chain.sync_failed(targets[i], results[i].error());
     }
   }
   round_seq = through.seq;
   if (!flushed) failed_seq = through.seq;
-  if (whole) {
-    synced_seq = through.seq;
-    synced_at = through;
-  }
-  advance_groups();
+  if (since) note_synced(*since, through);
   synced.notify_all();
 }
 
-void AuditLog::State::advance_groups() {
-  while (!groups.empty() && groups.front().second <= synced_seq) {
-    synced_group = std::max(synced_group, groups.front().first);
-    groups.pop_front();
-  }
+// Only a disk that works again says which lines are in doubt: written earlier, they would go to one
+// that still fails.
+void AuditLog::State::note_synced(std::uint64_t since, const Position& through) {
+  if (since > synced_seq + 1) on_disk.since = since;
+  synced_seq = through.seq;
+  on_disk.last = through;
 }
 
 void AuditLog::State::run() {
@@ -243,22 +215,33 @@ Status AuditLog::start(const Identity& identity) {
   return {};
 }
 
+Result<std::uint64_t> AuditLog::write(std::span<const std::string_view> bodies) {
+  VAULT_TRY_ASSIGN(const auto hashed, hash_all(bodies));
+  State& state = *state_;
+  MutexLock lock(state.mutex);
+  if (!state.running) return not_running();
+  VAULT_TRY(state.write(hashed));
+  return state.chain.position().seq;
+}
+
+Status AuditLog::flush(std::uint64_t seq) {
+  State& state = *state_;
+  MutexLock lock(state.mutex);
+  if (!state.sync_always || !state.chain.has_devices()) return {};
+  while (state.round_seq < seq) state.synced.wait(state.mutex);
+  if (state.failed_seq < seq) return {};
+  return failure(Code::internal, "the audit log could not record this request",
+                 "no audit device could flush the lines to disk; the server log names each device");
+}
+
 Status AuditLog::append(std::span<const std::string_view> bodies) {
-  return state_->append(bodies, nullptr);
+  VAULT_TRY_ASSIGN(const std::uint64_t seq, write(bodies));
+  return bodies.empty() ? Status() : flush(seq);
 }
 
-Status AuditLog::append_group(std::uint64_t group, std::span<const std::string_view> bodies) {
-  return state_->append(bodies, &group);
-}
-
-std::uint64_t AuditLog::synced_group() const {
+Synced AuditLog::synced() const {
   MutexLock lock(state_->mutex);
-  return state_->synced_group;
-}
-
-AuditLog::Position AuditLog::synced_position() const {
-  MutexLock lock(state_->mutex);
-  return state_->synced_at;
+  return state_->on_disk;
 }
 
 Status AuditLog::reopen() {

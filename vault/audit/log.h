@@ -37,6 +37,14 @@ struct Tail {
   std::uint64_t remnant = 0;
 };
 
+// What is on a disk: the lines from `since` to `last`. After a failed fdatasync nobody knows which
+// pages the kernel dropped, so `since` may rise: lines before it that were not yet seen here as
+// synced may be on no disk, and whoever still has them writes them again.
+struct Synced {
+  std::uint64_t since = 0;
+  Position last = {};  // zero until this run has synced one
+};
+
 class Device {
  public:
   virtual ~Device() = default;
@@ -79,18 +87,18 @@ class AuditLog {
 
   // Opens the devices, cites the last surviving hash in an epoch record, starts the sync thread.
   Status start(const Identity& identity);
-  // Chains and writes the bodies in order, together.
+  // Chains and writes the bodies in order, together; the line of the last one.
+  Result<std::uint64_t> write(std::span<const std::string_view> bodies);
+  // With `sync = "always"` waits for the disk: an error when the line did not get there.
+  Status flush(std::uint64_t seq);
+  // Both.
   Status append(std::span<const std::string_view> bodies);
-  // The same for a commit group; once its lines are on disk, synced_group() is at least `group`.
-  Status append_group(std::uint64_t group, std::span<const std::string_view> bodies);
-  std::uint64_t synced_group() const;
-  // The last line that is on a disk, as are all before it; zero until this run has synced one.
-  Position synced_position() const;
+  Synced synced() const;
   Status reopen();  // SIGHUP
   // Close record, checkpoint, fdatasync. Safe to call twice; append() refuses afterwards.
   void close();
 
-  bool waits_for_disk() const;  // append() does: a device asked for `sync = "always"`
+  bool waits_for_disk() const;  // flush() does: a device asked for `sync = "always"`
   Position position() const;
   const std::vector<std::unique_ptr<Device>>& devices() const;
 

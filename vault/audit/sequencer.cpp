@@ -66,7 +66,10 @@ void Sequencer::retry(Slot& slot) {
   if (!tail.ok()) return fail(slot, tail.error());
   slot.health = Health::returning;
   slot.remnant = tail->remnant;
-  if (tail->seq != 0) slot.last = {tail->seq, tail->hash};
+  if (tail->seq != 0)
+    slot.last = {tail->seq, tail->hash};
+  else
+    slot.holds_since = 0;  // another file: what it held is not there
   // Whole lines of a write that failed half-way and could not be undone: no one else has them.
   if (!any_works() && slot.last.seq > position_.seq) position_ = slot.last;
 }
@@ -183,9 +186,10 @@ std::vector<Sequencer::SyncTarget> Sequencer::sync_targets() const {
   return targets;
 }
 
-bool Sequencer::synced(const SyncTarget& target, std::uint64_t synced_seq) const {
+std::optional<std::uint64_t> Sequencer::holds_since(const SyncTarget& target) const {
   const Slot& slot = slots_[target.slot];
-  return slot.generation == target.generation && slot.holds_since <= synced_seq + 1;
+  if (slot.generation != target.generation) return std::nullopt;
+  return slot.holds_since;
 }
 
 void Sequencer::sync_failed(const SyncTarget& target, const Error& error) {

@@ -5,6 +5,7 @@
 // Thread safety: none; AuditLog's mutex guards it.
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -51,8 +52,9 @@ class Sequencer {
     std::uint64_t generation;
   };
   std::vector<SyncTarget> sync_targets() const;
-  // Whether lines after `synced_seq` up to `through` are now on this device's disk, all of them.
-  bool synced(const SyncTarget& target, std::uint64_t synced_seq) const;
+  // From which line on a good sync brought every line to this device's disk; nothing when its file
+  // was exchanged meanwhile.
+  std::optional<std::uint64_t> holds_since(const SyncTarget& target) const;
   void sync_failed(const SyncTarget& target, const Error& error);
 
  private:

@@ -15,6 +15,9 @@ namespace {
 
 using storage::Outcome;
 
+// How soon groups that are not settled are looked at again, when no commit does.
+constexpr std::chrono::milliseconds kLookAgain{1000};
+
 // Posts what a group completed with one wake-up per loop; whoever has no loop is resumed here.
 class Completions {
  public:
@@ -85,6 +88,10 @@ struct Committer::State {
   void attempt(std::span<Operation* const> operations);
   void retry_alone(std::span<Operation* const> operations);
   void settle(std::span<Operation* const> operations, Group& group);
+  Status record(std::span<const std::string_view> bodies);
+  Status drain_newest(std::span<const std::string_view> bodies);
+  Status drain_owed();
+  void look_again();
   Status load_counters(const Batch& batch);
   bool refuse(Operation& operation);
 
@@ -103,6 +110,7 @@ struct Committer::State {
   Outbox outbox;
   std::unique_ptr<storage::Snapshot> snapshot;  // for counters; released between groups
   bool started = false;                         // the head in storage is this run's
+  bool behind = false;                          // the log lacks groups, and it has been said
   std::atomic<bool> broken = false;  // storage and what stands here may disagree: no more commits
 
   Mutex mutex;
@@ -167,17 +175,21 @@ Status Committer::open_store() {
 Status Committer::replay() {
   State& state = *state_;
   std::size_t lines = 0;
+  std::uint64_t last = 0;
+  state.outbox.begin(state.head.audit_synced);
   const auto each = [&](OutboxGroup&& group, std::span<const std::string_view> bodies) -> Status {
     if (group.group > state.head.audit_synced) {
-      VAULT_TRY(state.drain->append(group.group, bodies));
+      VAULT_TRY_ASSIGN(last, state.drain->append(bodies));
+      group.line = last;
       lines += bodies.size();
     }
     state.outbox.add(std::move(group));
     return {};
   };
-  VAULT_TRY(read_outbox(*state.snapshot, state.barrier, each));
-  if (lines > 0) state.log.info("{} audit records of the last run were taken from storage", lines);
-  return {};
+  VAULT_TRY(read_outbox(*state.snapshot, state.barrier, 0, each));
+  if (lines == 0) return {};
+  state.log.info("{} audit records of the last run were taken from storage", lines);
+  return state.drain->flush(last);
 }
 
 bool Committer::submit(Operation* operation) {
@@ -226,7 +238,13 @@ Head Committer::head() const {
 void Committer::run() {
   pthread_setname_np(pthread_self(), "committer");
   std::vector<Operation*> operations;
-  while (state_->queue.take(operations)) {
+  for (;;) {
+    const auto patience = state_->outbox.all_settled() ? std::nullopt : std::optional(kLookAgain);
+    if (!state_->queue.take(operations, patience)) return;
+    if (operations.empty()) {
+      state_->look_again();
+      continue;
+    }
     Completions completions;
     for (Operation* operation : operations) completions.add(operation);
     state_->commit(operations);
@@ -279,9 +297,10 @@ void Committer::State::attempt(std::span<Operation* const> operations) {
   }
   Head next = head;
   next.time_seen = std::max(head.time_seen, clock.now());
-  next.audit_synced = std::max(head.audit_synced, drain->synced_group());
-  const AuditPosition synced = drain->synced_position();
-  if (synced.seq > head.audit_position.seq) next.audit_position = synced;
+  const AuditSynced synced = drain->synced();
+  outbox.update(synced);
+  next.audit_synced = std::max(head.audit_synced, outbox.settled_group());
+  if (synced.last.seq > head.audit_position.seq) next.audit_position = synced.last;
 
   Group group(barrier, counters, outbox, next, batches);
   std::vector<storage::CommitResult> results(operations.size());
@@ -311,11 +330,52 @@ void Committer::State::settle(std::span<Operation* const> operations, Group& gro
     published = head;
   }
   if (group.bodies().empty()) return;
-  const Status drained = drain->append(head.group, group.bodies());
-  if (drained.ok()) return;
+  const Status recorded = record(group.bodies());
+  if (recorded.ok()) return;
   for (Operation* operation : operations)
     if (operation->result.outcome == Outcome::committed && !operation->batch->audit.empty())
-      operation->audit = drained;
+      operation->audit = recorded;
+}
+
+Status Committer::State::record(std::span<const std::string_view> bodies) {
+  // In their order: what no device took comes first.
+  Status recorded = outbox.owed() > 1 ? drain_owed() : drain_newest(bodies);
+  if (outbox.owed() > 0 && !behind)
+    log.error("the audit log lacks a committed change; its record waits in storage");
+  behind = outbox.owed() > 0;
+  return recorded;
+}
+
+Status Committer::State::drain_newest(std::span<const std::string_view> bodies) {
+  VAULT_TRY_ASSIGN(const std::uint64_t line, drain->append(bodies));
+  outbox.drained(head.group, line);
+  return drain->flush(line);
+}
+
+// From storage to the log, until it takes no more.
+Status Committer::State::drain_owed() {
+  std::size_t lines = 0;
+  std::uint64_t last = 0;
+  const auto each = [&](OutboxGroup&& group, std::span<const std::string_view> bodies) -> Status {
+    if (!outbox.owes(group.group)) return {};
+    VAULT_TRY_ASSIGN(last, drain->append(bodies));
+    outbox.drained(group.group, last);
+    lines += bodies.size();
+    return {};
+  };
+  VAULT_TRY(snapshot->renew());
+  const Status read = read_outbox(*snapshot, barrier, outbox.settled_group(), each);
+  snapshot->release();
+  if (lines > 0) log.info("{} audit records were taken from storage to the log", lines);
+  VAULT_TRY(read);
+  return drain->flush(last);
+}
+
+void Committer::State::look_again() {
+  outbox.update(drain->synced());
+  if (outbox.owed() == 0) return;
+  drain_owed().ignore();  // the log names each device that fails
+  behind = outbox.owed() > 0;
 }
 
 // A group fails for space as a whole. Alone, the small ones still fit; and what runs in the

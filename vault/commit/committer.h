@@ -5,8 +5,9 @@
 // shutdown.
 //
 // The group's audit bodies go to the `Drain` right after the commit; once the drain says they are
-// synced, their outbox records are erased with a later group. start() replays what an earlier
-// process left in the outbox. Thread safety: submit() and commit() from any thread.
+// synced, their outbox records are erased with a later group. What no device took, and what a disk
+// lost, is drained again from the outbox, at the latest a second after a device works; start()
+// replays what an earlier process left there. Thread safety: submit() and commit() from any thread.
 
 #include <memory>
 #include <thread>
@@ -43,12 +44,11 @@ struct Operation : Waiter {
 class Drain {
  public:
   virtual ~Drain() = default;
-  // An error: no device could record. `group` names the outbox record; the drain reports it to
-  // synced_group() once its lines are on disk.
-  virtual Status append(std::uint64_t group, std::span<const std::string_view> bodies) = 0;
-  virtual std::uint64_t synced_group() = 0;
-  // The last line on disk, for the head record.
-  virtual AuditPosition synced_position() { return {}; }
+  // The line of the last body. An error: no device could record.
+  virtual Result<std::uint64_t> append(std::span<const std::string_view> bodies) = 0;
+  // For a log that waits for its disk: an error when the line did not get there.
+  virtual Status flush(std::uint64_t /*line*/) { return {}; }
+  virtual AuditSynced synced() = 0;
 };
 
 class Committer {

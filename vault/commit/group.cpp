@@ -85,7 +85,7 @@ void Group::write_counter(ByteView key, Staged& counter, std::uint64_t index,
 }
 
 void Group::erase_synced(storage::Batch& tail) {
-  erased_ = outbox_.erasable(head_.audit_synced);
+  erased_ = outbox_.erasable();
   for (std::size_t i = 0; i < erased_; ++i) {
     for (const OutboxPart& part : outbox_[i].parts) {
       tail.erase(part.key.view());

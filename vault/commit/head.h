@@ -23,13 +23,20 @@ struct AuditPosition {
   crypto::Digest hash{};
 };
 
+// What is on a disk of the audit log: its lines from `since` to `last`. When `since` rises, lines
+// before it that were not seen here as synced may be on no disk.
+struct AuditSynced {
+  std::uint64_t since = 0;
+  AuditPosition last;
+};
+
 struct Head {
   std::uint64_t term = 1;          // of leadership; 1 on a single machine
   Incarnation incarnation{};       // random, new at every unseal
   std::uint64_t index = 0;         // the last commit index
   std::uint64_t group = 0;         // groups since the store was made
   WallTime time_seen;              // the clock at the last group
-  std::uint64_t audit_synced = 0;  // the last outbox group whose lines are on disk
+  std::uint64_t audit_synced = 0;  // the lines of outbox groups up to here are on disk
   Multiset multiset{};
   AuditPosition audit_position;  // the last line of the log known to be on disk
 

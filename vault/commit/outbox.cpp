@@ -1,5 +1,7 @@
 #include "vault/commit/outbox.h"
 
+#include <algorithm>
+
 namespace leasehold::commit {
 
 namespace {
@@ -73,11 +75,62 @@ PhysicalKey outbox_key(std::uint64_t group, std::size_t part) {
   return key;
 }
 
-std::size_t Outbox::erasable(std::uint64_t synced) const {
-  std::size_t count = 0;
-  while (count < pending_.size() && count < kOutboxEraseMax && pending_[count].group <= synced)
-    ++count;
+void Outbox::add(OutboxGroup group) {
+  VAULT_ASSERT(pending_.empty() || pending_.back().group < group.group);
+  const bool settled = group.group <= settled_group_;
+  if (settled)
+    settled_ = pending_.size() + 1;
+  else if (!group.line)
+    ++owed_;
+  pending_.push_back(std::move(group));
+}
+
+std::optional<std::size_t> Outbox::index_of(std::uint64_t group) const {
+  const auto at = std::lower_bound(
+      pending_.begin(), pending_.end(), group,
+      [](const OutboxGroup& one, std::uint64_t number) { return one.group < number; });
+  if (at == pending_.end() || at->group != group) return std::nullopt;
+  return static_cast<std::size_t>(at - pending_.begin());
+}
+
+bool Outbox::owes(std::uint64_t group) const {
+  const auto at = index_of(group);
+  return at && *at >= settled_ && !pending_[*at].line;
+}
+
+void Outbox::drained(std::uint64_t group, std::uint64_t line) {
+  VAULT_ASSERT(owes(group));
+  pending_[*index_of(group)].line = line;
+  --owed_;
+}
+
+void Outbox::update(const AuditSynced& synced) {
+  if (synced.since > since_) owe_again(synced.since);
+  for (; settled_ < pending_.size(); ++settled_) {
+    const OutboxGroup& oldest = pending_[settled_];
+    if (!oldest.line || *oldest.line > synced.last.seq) return;
+    settled_group_ = oldest.group;
+  }
+}
+
+void Outbox::owe_again(std::uint64_t since) {
+  since_ = since;
+  for (std::size_t i = settled_; i < pending_.size(); ++i) {
+    if (!pending_[i].line || *pending_[i].line >= since) continue;
+    pending_[i].line.reset();
+    ++owed_;
+  }
+}
+
+std::size_t Outbox::erasable() const {
+  const std::size_t count = std::min(settled_, kOutboxEraseMax);
   return count < kOutboxEraseMin ? 0 : count;
+}
+
+void Outbox::erased(std::size_t count) {
+  VAULT_ASSERT(count <= settled_);
+  pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(count));
+  settled_ -= count;
 }
 
 OutboxGroup write_outbox(const barrier::Barrier& barrier, std::uint64_t group, std::uint64_t mod,
@@ -105,7 +158,7 @@ OutboxGroup write_outbox(const barrier::Barrier& barrier, std::uint64_t group, s
 }
 
 Status read_outbox(
-    storage::Snapshot& snapshot, const barrier::Barrier& barrier,
+    storage::Snapshot& snapshot, const barrier::Barrier& barrier, std::uint64_t first,
     FunctionRef<Status(OutboxGroup&& group, std::span<const std::string_view> bodies)> each) {
   Reader reader(barrier, each);
   Status status;
@@ -114,7 +167,7 @@ Status read_outbox(
     return status.ok();
   };
   const PhysicalKey table(Table::outbox);
-  VAULT_TRY(snapshot.scan(table.view(), table.end_of_prefix().view(), SIZE_MAX,
+  VAULT_TRY(snapshot.scan(outbox_key(first, 0).view(), table.end_of_prefix().view(), SIZE_MAX,
                           storage::Scan::values, take));
   VAULT_TRY(std::move(status));
   return reader.finish();

@@ -49,9 +49,15 @@ Status Queue::push(Operation* operation) {
   return {};
 }
 
-bool Queue::take(std::vector<Operation*>& group) {
+bool Queue::take(std::vector<Operation*>& group,
+                 std::optional<std::chrono::milliseconds> patience) {
   MutexLock lock(mutex_);
-  while (open_ && user_.empty() && background_.empty()) wake_.wait(mutex_);
+  while (open_ && user_.empty() && background_.empty()) {
+    if (!patience)
+      wake_.wait(mutex_);
+    else if (!wake_.wait_for(mutex_, *patience))
+      return true;
+  }
   constexpr Size kAll{kGroupOperationsMax, kGroupBytesMax};
   constexpr Size kHalf{kGroupOperationsMax / 2, kGroupBytesMax / 2};
   Size used;

@@ -5,7 +5,9 @@
 //
 // Thread safety: push() and close() from any thread; take() from the commit thread.
 
+#include <chrono>
 #include <deque>
+#include <optional>
 #include <vector>
 
 #include "vault/base/mutex.h"
@@ -17,8 +19,10 @@ class Queue {
  public:
   // Not ok: closed (or not yet open), full, or a batch beyond the limits.
   Status push(Operation* operation) EXCLUDES(mutex_);
-  // Waits for work. False: closed, and everything has been handed out.
-  bool take(std::vector<Operation*>& group) EXCLUDES(mutex_);
+  // Waits for work, with `patience` at most so long: then `group` stays empty. False: closed, and
+  // everything has been handed out.
+  bool take(std::vector<Operation*>& group, std::optional<std::chrono::milliseconds> patience = {})
+      EXCLUDES(mutex_);
   void open() EXCLUDES(mutex_);
   void close() EXCLUDES(mutex_);
 

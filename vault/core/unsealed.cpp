@@ -7,18 +7,17 @@ namespace leasehold::core {
 
 namespace {
 
-// The committer's way to the audit log; it knows commit groups, the log does not care what they
-// are.
+// The committer's way to the audit log.
 class LogDrain final : public commit::Drain {
  public:
   explicit LogDrain(audit::AuditLog& log) : log_(log) {}
-  Status append(std::uint64_t group, std::span<const std::string_view> bodies) override {
-    return log_.append_group(group, bodies);
+  Result<std::uint64_t> append(std::span<const std::string_view> bodies) override {
+    return log_.write(bodies);
   }
-  std::uint64_t synced_group() override { return log_.synced_group(); }
-  commit::AuditPosition synced_position() override {
-    const audit::Position last = log_.synced_position();
-    return {last.seq, last.hash};
+  Status flush(std::uint64_t line) override { return log_.flush(line); }
+  commit::AuditSynced synced() override {
+    const audit::Synced synced = log_.synced();
+    return {synced.since, {synced.last.seq, synced.last.hash}};
   }
 
  private:
