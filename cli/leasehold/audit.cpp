@@ -60,6 +60,8 @@ int run_disable(Session& session) {
 }
 
 constexpr Flag kVerifyFlags[] = {
+    {"device", "", Takes::value, "PATH",
+     "Whose files these are, when they lie elsewhere: the file_path of the audit device"},
     {"head", "", Takes::value, "HASH", "A hash noted earlier, elsewhere; it must occur in the log"},
     {"public-key", "", Takes::value, "HEX", "The key that init printed (default: the log's own)"},
 };
@@ -115,6 +117,7 @@ int run_verify(Session& session) {
   auto key = digest_flag(session.args(), "public-key");
   if (!key.ok()) return session.misused(key.error().message);
   options.public_key = *key;
+  options.device = session.args().text("device");
   const auto verdict = audit::verify_files(session.args().positionals(), options);
   if (!verdict.ok()) return session.misused("Error verifying: " + verdict.error().message);
   show_value(session, as_json(*verdict), verdict_rows(*verdict));
@@ -156,6 +159,9 @@ constexpr Command kCommands[] = {
      "Checks the chain of hashes and the signatures of audit files, oldest first, without a "
      "server.\n"
      "Exit code 0: whole, 2: broken, 1: could not be read.\n\n"
+     "With several devices, one that failed for a while lacks lines, and a record says so.\n"
+     "That record is believed only in the files of the device it names: the last FILE lies at its\n"
+     "file_path, or -device says so.\n\n"
      "  $ leasehold audit verify /var/log/leasehold/audit.log\n"
      "  $ leasehold audit verify -public-key=HEX -head=HASH audit.log.1 audit.log",
      kVerifyFlags, 1, kAnyNumber, run_verify},

@@ -247,7 +247,7 @@ TEST_CASE("audit verify: a remnant is believed only with its exact size and a ga
   const Position at{last->seq, line_hash(last->previous, last->seq, last->body)};
   const std::string junk = lines[2].substr(0, 50);
   const auto with_gap = [&](std::uint64_t remnant) {
-    Gap gap{"file x", at, remnant};
+    Gap gap{"file " + (folder / "t.log"), at, remnant};
     auto all = lines;
     all.push_back(junk);
     std::string text;
@@ -259,4 +259,56 @@ TEST_CASE("audit verify: a remnant is believed only with its exact size and a ga
   CHECK(with_gap(51).whole);
   CHECK_FALSE(with_gap(50).whole);
   CHECK_FALSE(with_gap(0).whole);
+}
+
+TEST_CASE("audit verify: a gap record is believed only of the device whose files these are") {
+  Folder folder;
+  const std::string a = folder / "a.log", b = folder / "b.log";
+  FaultyDevice::Faults none, faults;
+  std::vector<std::unique_ptr<Device>> devices;
+  devices.push_back(std::make_unique<FaultyDevice>(a, none));
+  devices.push_back(std::make_unique<FaultyDevice>(b, faults));
+  Running running(std::move(devices));
+  REQUIRE(running.start().ok());
+  faults.write = true;
+  for (int i = 0; i < 5; ++i) CHECK(running.add("missed by b").ok());
+  faults.write = false;
+  running.clock.advance(std::chrono::seconds(2));
+  CHECK(running.add("after").ok());
+  running.log->close();
+  CHECK(verified({a}).whole);
+  CHECK(verified({b}).whole);
+  CHECK(notes(verified({b}), "file " + b + " did not get them"));
+
+  // The lines that b missed, taken out of a.
+  auto lines = lines_of(read_file(a));
+  std::erase_if(
+      lines, [](const std::string& line) { return line.find("missed by b") != std::string::npos; });
+  write_file(a, joined(lines));
+  CHECK(names(verified({a}), "the log says that of file " + b));
+  VerifyOptions options;
+  options.device = a;
+  CHECK_FALSE(verified({a}, options).whole);
+
+  // A copy of b must be named.
+  std::filesystem::rename(b, folder / "copy.log");
+  CHECK_FALSE(verified({folder / "copy.log"}).whole);
+  for (const std::string& name : {b, "file " + b}) {
+    options.device = name;
+    CHECK(verified({folder / "copy.log"}, options).whole);
+  }
+}
+
+TEST_CASE("audit verify: lines that were not signed when a start found them are counted") {
+  Folder folder;
+  {
+    Running running(folder / "a.log");
+    REQUIRE(running.start().ok());
+    for (int i = 0; i < 3; ++i) CHECK(running.add("x").ok());
+    std::filesystem::copy_file(folder / "a.log", folder / "killed.log");
+  }
+  sample(folder / "killed.log", 1);
+  const Verdict verdict = verified({folder / "killed.log"});
+  CHECK(verdict.whole);
+  CHECK(notes(verdict, "a hard stop; the 3 records before it were not signed then"));
 }

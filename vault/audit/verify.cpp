@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "vault/audit/chain_records.h"
 #include "vault/audit/line_reader.h"
@@ -15,6 +16,16 @@ namespace {
 constexpr std::uint64_t kProgressEvery = 4u << 20;
 constexpr std::size_t kNotesMax = 1000;
 
+// Whether a device that the log names is the one with this path.
+bool has_path(std::string_view device, const std::string& path) {
+  constexpr std::string_view kFile = "file ";
+  if (!device.starts_with(kFile)) return false;
+  namespace fs = std::filesystem;
+  std::error_code error;
+  const fs::path given = fs::weakly_canonical(fs::absolute(path, error), error);
+  return given == fs::weakly_canonical(fs::path(device.substr(kFile.size())), error);
+}
+
 // Follows the chain over all files. After a break it goes on from the line that broke it, so that
 // each break is named once.
 class Verifier {
@@ -24,6 +35,7 @@ class Verifier {
   }
 
   Status read(const std::vector<std::string>& files) {
+    device_ = options_.device.empty() ? files.back() : options_.device;
     for (const std::string& file : files) {
       struct stat status {};
       if (::stat(file.c_str(), &status) == 0) of_ += static_cast<std::uint64_t>(status.st_size);
@@ -85,6 +97,7 @@ class Verifier {
       junk_bytes_ += text.size() + 1;
       return;
     }
+    records_before_ = verdict_.records;
     std::optional<Json> own;
     if (line->body.starts_with(kChainRecord)) own = read_chain_record(line->body);
     follow(*line, own);
@@ -129,6 +142,7 @@ class Verifier {
   }
 
   // A gap record names the last line that stands before it, and the bytes of half a line between.
+  // It stands in the file of every device, and in those of others it would cover a removal.
   bool explained(const Json& gap, std::uint64_t seq) {
     const Json* devices = gap.find("devices");
     if (devices == nullptr) return false;
@@ -136,9 +150,16 @@ class Verifier {
       const auto last = position_at(device, "last_seq", "last_hash");
       const auto remnant = static_cast<std::uint64_t>(device.integer_at("remnant"));
       if (!last || !(*last == last_) || remnant != junk_bytes_) continue;
-      note(here() + "this device missed the lines between " + std::to_string(last->seq) + " and " +
-           std::to_string(seq) + " and says so; another device may have them");
+      const std::string name = device.string_at("device");
+      const std::string missed = "the lines between " + std::to_string(last->seq) + " and " +
+                                 std::to_string(seq) + " are missing; ";
       junk_bytes_ = 0;
+      if (name == device_ || has_path(name, device_))
+        note(here() + missed + name + " did not get them; another device may have them" +
+             unsigned_before());
+      else
+        add_break(here() + missed + "the log says that of " + name +
+                  ": if these are its files, give -device");
       return true;
     }
     return false;
@@ -164,7 +185,16 @@ class Verifier {
     if (own.integer_at("version") > 1)
       note(here() + "written by a newer version; its rules may differ");
     if (verdict_.epochs > 1 && !closed_)
-      note(here() + "the server started again without having closed the log: a hard stop");
+      note(here() + "the server started again without having closed the log: a hard stop" +
+           unsigned_before());
+  }
+
+  // Lines that nothing vouched for when the server found them at a start or in a device that was
+  // back; the next checkpoint signs over them.
+  std::string unsigned_before() const {
+    const std::uint64_t before = last_.seq == 0 ? 0 : records_before_ - records_checked_;
+    if (before == 0) return "";
+    return "; the " + std::to_string(before) + " records before it were not signed then";
   }
 
   void adopt_key(const Json& own) {
@@ -193,6 +223,7 @@ class Verifier {
     if (!crypto::ed25519_verify(*key_, message, *signature))
       return add_break(here() + "the signature of the checkpoint is not by this key");
     ++verdict_.checkpoints;
+    records_checked_ = verdict_.records;
     if (!verdict_.breaks.empty()) return;
     verdict_.signed_seq = covered->seq;
     records_signed_ = verdict_.records;
@@ -249,6 +280,7 @@ class Verifier {
   }
 
   const VerifyOptions& options_;
+  std::string device_;
   std::optional<crypto::PublicKey> key_;
   Verdict verdict_;
   std::string file_;
@@ -261,6 +293,8 @@ class Verifier {
   bool closed_ = false;
   bool said_no_key_ = false;
   std::uint64_t records_signed_ = 0;
+  std::uint64_t records_before_ = 0;   // the line in hand
+  std::uint64_t records_checked_ = 0;  // up to the last good checkpoint, whatever broke before it
   std::uint64_t bytes_ = 0, of_ = 0, reported_ = 0;
 };
 

@@ -18,6 +18,9 @@ struct VerifyOptions {
   std::optional<crypto::PublicKey>
       public_key;                      // else the one in the first epoch record, and it says so
   std::optional<crypto::Digest> head;  // a hash that must occur in the log
+  // Whose files these are, by path or as the log names it; else the device with the last file's
+  // path. Only of this device a gap record is believed.
+  std::string device;
   std::function<void(std::uint64_t bytes, std::uint64_t of)> progress;
 };
 
