@@ -94,6 +94,34 @@ TEST_CASE("audit record: what is no JSON is hashed whole") {
   CHECK(keyed.json(deep) == keyed.hash(deep));
 }
 
+TEST_CASE("audit record: data that would fill the log is hashed whole") {
+  const Keyed keyed;
+  std::string many = "[\"\"";
+  while (many.size() < 100'000) many += ",\"\"";
+  many += "]";
+  std::string key;
+  write_json_string(key, std::string(300'000, '<'));
+  const std::string long_key = "{" + key + ":1}", digits(2'000'000, '7');
+  for (const std::string& text : {many, long_key, digits})
+    CHECK(keyed.json(text) == keyed.hash(text));
+  const std::string value = "{\"a\":\"" + std::string(2'000'000, 'x') + "\"}";
+  CHECK(keyed.json(value).size() < 100);  // a long value is a short HMAC
+  CHECK(keyed.json(value).starts_with("{\"a\":"));
+}
+
+TEST_CASE("audit record: warnings that would fill the log are counted, and omitted data is said") {
+  const Keyed keyed;
+  const std::vector<std::string> warnings = {"a", std::string(kWarningsBytesMax, 'x')};
+  Record record;
+  record.type = Type::response;
+  record.response.warnings = warnings;
+  record.request.data_omitted = true;
+  const std::string line = body(record, keyed.key);
+  CHECK(line.size() < 300);
+  CHECK(line.find("\"warnings_omitted\":2") != std::string::npos);
+  CHECK(line.find("\"data_omitted\":true") != std::string::npos);
+}
+
 TEST_CASE("audit record: hashing agrees with a tree built by the parser") {
   const Keyed keyed;
   testing::SeededRandom random(7);

@@ -152,6 +152,43 @@ TEST_CASE("road: nothing is answered that is not on record") {
   CHECK(vault.get("auth/token/lookup-self", token).status() == 200);
 }
 
+TEST_CASE("road: a change that no audit device took is on record once one works") {
+  for (const bool restarted : {false, true}) {
+    TestVault vault;
+    TestWorld& world = vault.world();
+    world.audit_fails = true;
+    CHECK(vault.post("test/notes/a", vault.root(), R"({"x":1})").status() == 500);
+    world.audit_fails = false;
+    CHECK(lines_about(world, "response", "test/notes/a") == 0);
+    // Groups after it are recorded, synced and erased from storage.
+    for (int i = 0; i < 50; ++i)
+      CHECK(vault.post("test/notes/b", vault.root(), R"({"x":1})").status() == 204);
+    vault.seal();
+    if (restarted) REQUIRE(vault.unseal().status() == 200);
+    CHECK(lines_about(world, "request", "test/notes/a") == 1);
+    CHECK(lines_about(world, "response", "test/notes/a") == 1);
+  }
+}
+
+TEST_CASE("road: who has no valid token cannot fill the audit log") {
+  TestVault vault;
+  TestWorld& world = vault.world();
+  std::string body = "{\"" + std::string(200'000, '<') + "\":1}";
+  const std::size_t before = world.audit_text().size();
+  for (const char* token : {"", "bad", "hvs.wrong"})
+    CHECK(vault.post("test/notes/a", token, body).status() == 403);
+  CHECK(world.audit_text().size() < before + 10'000);
+  const Json request = *records(world, "request").back().find("request");
+  CHECK(request.find("data") == nullptr);
+  CHECK(request.bool_at("data_omitted"));
+  // Who may ask is on record with what they asked, refused or not.
+  const std::string nobody = vault.token(R"({"policies":["default"]})");
+  CHECK(vault.post("test/notes/a", nobody, R"({"x":"y"})").status() == 403);
+  const Json refused = *records(world, "request").back().find("request");
+  CHECK(refused.find("data")->string_at("x").starts_with("hmac-sha256:"));
+  CHECK(refused.find("data_omitted") == nullptr);
+}
+
 TEST_CASE("road: a token whose client hung up is revoked, a renewed one is not") {
   TestVault vault;
   const std::string token = vault.token(R"({"ttl":"1h"})");

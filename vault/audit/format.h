@@ -22,6 +22,13 @@
 
 namespace leasehold::audit {
 
+// What a body may take up, and what a reader of lines must be ready for. A request may be longer:
+// record.h says what of it is written.
+inline constexpr std::size_t kBodyBytesMax = 64u << 20;
+inline constexpr std::size_t kLineBytesMax = 128u << 20;
+// The rest of a line is its number and a hash.
+static_assert(kBodyBytesMax + 256 < kLineBytesMax);
+
 crypto::Digest line_hash(const crypto::Digest& previous, std::uint64_t seq, std::string_view body);
 // The same in two halves: the costly one needs no place in the chain yet.
 crypto::Digest body_hash(std::string_view body);

@@ -1,7 +1,7 @@
 // One pass over JSON text: every string value leaves as its HMAC. A value without a backslash is
 // hashed where it stands; one with escapes is first decoded, because Vault hashes the value and not
 // its spelling. Text that is no JSON is hashed whole, so a mistake elsewhere hides data instead of
-// showing it.
+// showing it; so is text that would become too long, which nobody reads.
 #include <algorithm>
 #include <optional>
 
@@ -12,6 +12,7 @@ namespace leasehold::audit {
 namespace {
 
 constexpr unsigned kDepthMax = 128;
+constexpr std::size_t kHmacSize = sizeof "\"hmac-sha256:\"" - 1 + 2 * sizeof(crypto::Digest);
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -96,15 +97,15 @@ bool unescape(std::string_view raw, SecretBytes& out) {
 class Pass {
  public:
   Pass(std::string& out, std::string_view json, const crypto::HmacKey& key,
-       std::span<const std::string> clear_keys)
-      : out_(out), rest_(json), key_(key), clear_keys_(clear_keys) {}
+       std::span<const std::string> clear_keys, std::size_t bytes_max)
+      : out_(out), end_(out.size() + bytes_max), rest_(json), key_(key), clear_keys_(clear_keys) {}
 
   bool run() { return value(0, true) && (skip_space(), rest_.empty()); }
 
  private:
   bool value(unsigned depth, bool hide) {
     skip_space();
-    if (rest_.empty() || depth > kDepthMax) return false;
+    if (rest_.empty() || depth > kDepthMax || !has_room(kHmacSize)) return false;
     switch (rest_.front()) {
       case '{':
         return object(depth, hide);
@@ -162,7 +163,7 @@ class Pass {
   bool string() {
     bool escaped = false;
     const auto inside = take_string(escaped);
-    if (!inside) return false;
+    if (!inside || !has_room(inside->size() + 2)) return false;
     if (escaped) {
       SecretBytes checked;
       if (!unescape(*inside, checked)) return false;
@@ -214,6 +215,7 @@ class Pass {
       if (exponent == 0) return false;
       at += exponent;
     }
+    if (!has_room(at)) return false;
     copy(at);
     return true;
   }
@@ -234,6 +236,7 @@ class Pass {
   void skip_space() {
     rest_.remove_prefix(std::min(rest_.find_first_not_of(" \t\r\n"), rest_.size()));
   }
+  bool has_room(std::size_t size) const { return out_.size() + size <= end_; }
   bool take(char wanted) {
     skip_space();
     if (rest_.empty() || rest_.front() != wanted) return false;
@@ -246,6 +249,7 @@ class Pass {
   }
 
   std::string& out_;
+  const std::size_t end_;  // out_ grows up to here
   std::string_view rest_;
   const crypto::HmacKey& key_;
   std::span<const std::string> clear_keys_;
@@ -266,9 +270,9 @@ std::string hmac_text(std::string_view value, const crypto::HmacKey& key) {
 }
 
 void hmac_json(std::string& out, std::string_view json, const crypto::HmacKey& key,
-               std::span<const std::string> clear_keys) {
+               std::span<const std::string> clear_keys, std::size_t bytes_max) {
   const std::size_t before = out.size();
-  if (Pass(out, json, key, clear_keys).run()) return;
+  if (Pass(out, json, key, clear_keys, bytes_max).run()) return;
   out.resize(before);
   append_hmac(out, as_bytes(json), key);
 }

@@ -6,11 +6,9 @@
 #include <string>
 #include <string_view>
 
-#include "vault/base/result.h"
+#include "vault/audit/format.h"
 
 namespace leasehold::audit {
-
-inline constexpr std::size_t kLineBytesMax = 128u << 20;
 
 class LineReader {
  public:

@@ -36,6 +36,9 @@ Result<std::vector<HashedBody>> hash_all(std::span<const std::string_view> bodie
         body.find('\n') != std::string::npos)
       return failure(Code::internal, "the audit log could not record this request",
                      "an audit body must be one line of JSON that begins with \"time\"");
+    if (body.size() > kBodyBytesMax)
+      return failure(Code::internal, "the audit log could not record this request",
+                     "an audit body is longer than a line may be");
     hashed.push_back({body, body_hash(body)});
   }
   return hashed;

@@ -1,5 +1,7 @@
 #include "vault/audit/record.h"
 
+#include <algorithm>
+
 #include "vault/audit/json_text.h"
 
 namespace leasehold::audit {
@@ -15,7 +17,8 @@ std::string& room_for(Texts& to, std::size_t size) {
 }
 
 std::size_t usual_size(const Record& record) {
-  return kLineRoom + record.request.data_json.size() + record.response.data_json.size();
+  return kLineRoom + std::min(record.request.data_json.size(), kDataBytesMax) +
+         std::min(record.response.data_json.size(), kDataBytesMax);
 }
 
 // Writes one record's parts; holds what each of them needs.
@@ -72,8 +75,8 @@ class Line {
     if (known != nullptr) *known = {value, at, out_.size() - at};
   }
   void hidden_json(Members& to, std::string_view name, std::string_view json,
-                   std::span<const std::string> clear_keys) {
-    if (!json.empty()) hmac_json(to.member(name), json, key_, clear_keys);
+                   std::span<const std::string> clear_keys, std::size_t bytes_max = kDataBytesMax) {
+    if (!json.empty()) hmac_json(to.member(name), json, key_, clear_keys, bytes_max);
   }
 
   void auth(Members& line) {
@@ -131,7 +134,8 @@ class Line {
     hidden(to, "client_token", request.client_token, &token_);
     hidden(to, "client_token_accessor", request.client_token_accessor, &accessor_);
     to.text("path", request.path);
-    hidden_json(to, "data", request.data_json, record_.clear_request_keys);
+    hidden_json(to, "data", request.data_json, record_.clear_request_keys, request.data_max);
+    if (request.data_omitted) to.boolean("data_omitted", true);
     to.text("purpose", request.purpose);
     to.text("remote_address", request.remote_address);
     to.number("remote_port", request.remote_port);
@@ -155,9 +159,16 @@ class Line {
       secret.close();
     }
     hidden_json(to, "data", response.data_json, record_.clear_response_keys);
-    to.texts("warnings", response.warnings);
+    warnings(to);
     to.number("status", response.status);
     to.close();
+  }
+
+  void warnings(Members& response) {
+    std::size_t size = 0;
+    for (const std::string& warning : record_.response.warnings) size += warning.size();
+    if (size <= kWarningsBytesMax) return response.texts("warnings", record_.response.warnings);
+    response.member("warnings_omitted") += std::to_string(record_.response.warnings.size());
   }
 
   void response_auth(Members& response) {

@@ -45,6 +45,11 @@ void fill_auth(const InFlight& flight, Backing& backing, audit::Record& record) 
   record.auth.remaining_uses = flight.caller.uses_left;
 }
 
+// Whoever asks without a token that holds may not fill the log.
+bool may_be_heard(const InFlight& flight) {
+  return flight.token || (flight.route != nullptr && flight.route->unauthenticated);
+}
+
 void fill_request(const InFlight& flight, Backing& backing, audit::Record& record) {
   const Request& request = flight.request;
   record.request.id = flight.id;
@@ -60,8 +65,10 @@ void fill_request(const InFlight& flight, Backing& backing, audit::Record& recor
   record.request.client_token = request.token;
   if (flight.token) record.request.client_token_accessor = flight.token->accessor;
   if (request.body.is_object() && request.body.size() > 0) {
-    backing.body = request.body.dump();
+    record.request.data_omitted = !may_be_heard(flight);
+    if (!record.request.data_omitted) backing.body = request.body.dump();
     record.request.data_json = backing.body;
+    if (!flight.token) record.request.data_max = audit::kLoginDataBytesMax;
   }
   record.request.remote_address = request.remote_address;
   record.request.remote_port = request.remote_port;
