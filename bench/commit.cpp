@@ -75,7 +75,7 @@ struct Store {
     barrier = std::make_unique<barrier::Barrier>(barrier::StoreId{1},
                                                  barrier::KeyRing::generate(random), random);
     committer = std::make_unique<commit::Committer>(*storage, *barrier, clock, log);
-    VAULT_ASSERT(committer->start(drain, random).ok());
+    VAULT_ASSERT(committer->start(drain, random.take<16>()).ok());
     commit::Batch batch;
     for (const char* name : {"caller", "mount", "policies"}) {
       guarded.push_back(barrier->value_key(barrier::kCoreSpace, name));
