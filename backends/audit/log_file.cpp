@@ -9,12 +9,10 @@
 #include <cerrno>
 #include <system_error>
 
+#include "backends/audit/lines_backward.h"
+
 namespace leasehold::audit {
 namespace {
-
-// The last line of a file is sought this far back; a request body is at most 32 MiB.
-constexpr std::uint64_t kLastLineMax = 80u << 20;
-constexpr std::size_t kReadSize = 64 * 1024;
 
 std::string reason(int error) { return std::generic_category().message(error); }
 
@@ -26,35 +24,6 @@ bool write_all(int fd, std::string_view text, std::size_t& written) {
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) return false;
     written += static_cast<std::size_t>(count);
-  }
-  return true;
-}
-
-bool read_at(int fd, std::uint64_t at, char* to, std::size_t size) {
-  while (size > 0) {
-    const ssize_t count = ::pread(fd, to, size, static_cast<off_t>(at));
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return false;
-    to += count;
-    at += static_cast<std::uint64_t>(count);
-    size -= static_cast<std::size_t>(count);
-  }
-  return true;
-}
-
-// The end of the file from the newline before its last whole line on (or from its beginning): grown
-// backwards until it holds two newlines.
-bool read_end(int fd, std::uint64_t size, std::string& end) {
-  std::string block;
-  std::ptrdiff_t newlines = 0;
-  while (end.size() < size && newlines < 2) {
-    if (end.size() > kLastLineMax) return false;
-    const std::size_t step =
-        std::min<std::uint64_t>(std::max(kReadSize, end.size()), size - end.size());
-    block.resize(step);
-    if (!read_at(fd, size - end.size() - step, block.data(), step)) return false;
-    newlines += std::count(block.begin(), block.end(), '\n');
-    end.insert(0, block);
   }
   return true;
 }
@@ -105,10 +74,19 @@ Error LogFile::fault(std::string_view what, int error) const {
                  where() + ": " + std::string(what), reason(error));
 }
 
-Result<int> LogFile::open_file() const {
+// The file that is there, or a new one with its mode, whatever the umask of the process.
+int LogFile::open_or_create() const {
   // O_NONBLOCK: a FIFO in the file's place is refused below instead of waited for.
-  const int flags = O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK;
-  const int fd = ::open(file_path_.c_str(), flags, mode_);
+  const int flags = O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK;
+  const int there = ::open(file_path_.c_str(), flags);
+  if (there >= 0 || errno != ENOENT) return there;
+  const int fd = ::open(file_path_.c_str(), flags | O_CREAT | O_EXCL, mode_);
+  if (fd >= 0) (void)::fchmod(fd, mode_);  // refused by few file systems; then it is narrower
+  return fd;
+}
+
+Result<int> LogFile::open_file() const {
+  const int fd = open_or_create();
   if (fd < 0 && errno == ELOOP)
     return failure(Code::internal, where() + ": cannot open",
                    "it is a symbolic link; name the file itself");
@@ -147,25 +125,34 @@ Result<Tail> LogFile::read_tail(int fd) const {
   struct stat status {};
   if (::fstat(fd, &status) != 0) return fault("cannot read its size", errno);
   const auto size = static_cast<std::uint64_t>(status.st_size);
-  std::string end;
-  if (!read_end(fd, size, end))
+  LinesBackward lines(fd, size);
+  const auto torn = lines.half_line();
+  const auto last = lines.next();
+  if (lines.failed())
     return failure(Code::internal, where() + ": cannot read its last line",
                    "move the file away; the log goes on in a new one");
   Tail tail;
-  const std::size_t stop = end.rfind('\n') == std::string::npos ? 0 : end.rfind('\n') + 1;
-  const std::string torn = end.substr(stop);
-  if (stop > 0) {
-    const std::size_t before = stop < 2 ? std::string::npos : end.rfind('\n', stop - 2);
-    const std::size_t begin = before == std::string::npos ? 0 : before + 1;
-    const auto line = parse_line(std::string_view(end).substr(begin, stop - 1 - begin));
+  if (last) {
+    const auto line = parse_line(*last);
     if (!line.ok())
       return failure(Code::internal, where() + ": cannot use",
                      "its last line is not of this log; move the file away");
     tail.seq = line->seq;
     tail.hash = line_hash(line->previous, line->seq, line->body);
   }
-  if (!torn.empty()) VAULT_TRY(end_torn_line(fd, size - torn.size(), torn, tail));
+  if (!torn->empty()) VAULT_TRY(end_torn_line(fd, size - torn->size(), *torn, tail));
   return tail;
+}
+
+Status LogFile::each_back(FunctionRef<bool(std::string_view line)> each) {
+  struct stat status {};
+  if (fd_ < 0 || ::fstat(fd_, &status) != 0) return fault("cannot read its size", errno);
+  LinesBackward lines(fd_, static_cast<std::uint64_t>(status.st_size));
+  auto line = lines.half_line() ? lines.next() : std::nullopt;
+  while (line && each(*line)) line = lines.next();
+  if (!lines.failed()) return {};
+  return failure(Code::internal, where() + ": cannot read its last lines",
+                 "move the file away; the log goes on in a new one");
 }
 
 Status LogFile::end_torn_line(int fd, std::uint64_t whole, std::string_view torn,

@@ -21,9 +21,11 @@ class LogFile final : public Device {
   Status sync() override;
   Result<bool> reopen() override;
   bool moved() override;
+  Status each_back(FunctionRef<bool(std::string_view line)> each) override;
   std::string where() const override { return "file " + file_path_; }
 
  private:
+  int open_or_create() const;
   Result<int> open_file() const;
   Result<Tail> read_tail(int fd) const;
   Status end_torn_line(int fd, std::uint64_t whole, std::string_view torn, Tail& tail) const;

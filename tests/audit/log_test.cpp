@@ -362,3 +362,161 @@ TEST_CASE("audit log: a log shorter than the store remembers goes on from what i
   CHECK(first->previous == identity.remembered.hash);
   CHECK(verified({folder / "audit.log"}).whole);
 }
+
+namespace {
+
+// A log of one run that ended hard: without close record and last checkpoint, as a kill leaves it.
+std::vector<std::string> killed(const std::string& file, int count) {
+  Running running(file);
+  REQUIRE(running.start().ok());
+  for (int i = 0; i < count; ++i) REQUIRE(running.add(std::to_string(i)).ok());
+  return lines_of(read_file(file));
+}
+
+Position place_of(const std::string& line) {
+  const auto parsed = parse_line(line);
+  REQUIRE(parsed.ok());
+  return {parsed->seq, line_hash(parsed->previous, parsed->seq, parsed->body)};
+}
+
+// `count` lines that chain to the last of `lines`, as anybody can make them.
+std::vector<std::string> forged(std::vector<std::string> lines, int count) {
+  for (int i = 0; i < count; ++i) {
+    const Position last = place_of(lines.back());
+    std::string line;
+    append_line(line, last.seq + 1, last.hash, R"({"time":"t","type":"request","n":"forged"})");
+    line.pop_back();
+    lines.push_back(line);
+  }
+  return lines;
+}
+
+struct Restarted {
+  Running running;
+  Status status;
+  Restarted(const std::string& file, const Position& remembered) : running(file) {
+    Identity identity = test_identity();
+    identity.remembered = remembered;
+    status = running.log->start(identity);
+  }
+  bool refused() const {
+    return !status.ok() &&
+           running.sink.text().find("changed while the server was down") != std::string::npos;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("audit log: a tail that was forged while the server was down is not continued") {
+  Folder folder;
+  const std::string file = folder / "audit.log";
+  const auto lines = killed(file, 10);
+  const Position remembered = place_of(lines[7]);
+  const std::vector<std::string> kept(lines.begin(), lines.begin() + 4);
+  for (const int more : {4, 5, 50}) {  // as many as the store remembers, one more, many more
+    CAPTURE(more);
+    const std::string text = joined(forged(kept, more));
+    write_file(file, text);
+    Restarted restarted(file, remembered);
+    CHECK(restarted.refused());
+    CHECK(restarted.running.sink.text().find("move the file away") != std::string::npos);
+    CHECK(read_file(file) == text);  // evidence
+  }
+  std::filesystem::rename(file, file + ".forged");
+  CHECK(Restarted(file, remembered).status.ok());
+  CHECK(place_of(lines_of(read_file(file)).front()).seq == remembered.seq + 1);
+}
+
+TEST_CASE("audit log: a forged gap record does not step over the line that is remembered") {
+  Folder folder;
+  const std::string file = folder / "audit.log";
+  const auto lines = killed(file, 10);
+  const Position remembered = place_of(lines[7]);
+  std::vector<std::string> kept(lines.begin(), lines.begin() + 4);
+  const Gap gap{"file " + file, place_of(kept.back()), 0};
+  std::string line;
+  append_line(line, remembered.seq + 1, remembered.hash, gap_body(WallTime{}, {&gap, 1}));
+  line.pop_back();
+  kept.push_back(line);
+  write_file(file, joined(forged(kept, 3)));
+  CHECK(Restarted(file, remembered).refused());
+}
+
+TEST_CASE("audit log: after a hard stop it goes on, whatever of the unsynced lines is left") {
+  Folder folder;
+  const std::string file = folder / "audit.log";
+  const auto lines = killed(file, 10);
+  for (std::size_t left = 8; left <= lines.size(); ++left) {
+    for (const char* half : {"", "{\"seq\":"}) {
+      CAPTURE(left);
+      write_file(file, joined({lines.begin(), lines.begin() + static_cast<long>(left)}) + half);
+      CHECK(Restarted(file, place_of(lines[7])).status.ok());
+      CHECK(verified({file}).whole);
+    }
+  }
+}
+
+TEST_CASE("audit log: a store from a backup, a rotation and an older log are no forgery") {
+  Folder folder;
+  const std::string file = folder / "audit.log";
+  const auto lines = killed(file, 10);
+  const std::string text = joined(lines);
+  CHECK(Restarted(file, place_of(lines[2])).status.ok());  // an older store
+  CHECK(Restarted(file, {}).status.ok());                  // one that remembers nothing
+  // What the store remembers stands in the file before this one.
+  std::filesystem::rename(file, file + ".1");
+  write_file(file, joined({lines.begin() + 9, lines.end()}));
+  CHECK(Restarted(file, place_of(lines[8])).status.ok());
+  CHECK(Restarted(file, place_of(lines[5])).status.ok());
+  write_file(file, text.substr(0, text.find('\n') + 1));
+  CHECK(Restarted(file, place_of(lines[8])).status.ok());
+  CHECK(verified({file}).whole);
+}
+
+TEST_CASE("audit log: a device whose log was forged is left out while another works") {
+  Folder folder;
+  const auto lines = killed(folder / "a.log", 10);
+  std::filesystem::copy_file(folder / "a.log", folder / "b.log");
+  write_file(folder / "b.log", joined(forged({lines.begin(), lines.begin() + 4}, 20)));
+  const std::string text = read_file(folder / "b.log");
+  std::vector<std::unique_ptr<Device>> devices;
+  for (const char* name : {"a.log", "b.log"})
+    devices.push_back(std::make_unique<LogFile>(folder / name, 0600));
+  Running running(std::move(devices));
+  Identity identity = test_identity();
+  identity.remembered = place_of(lines[7]);
+  REQUIRE(running.log->start(identity).ok());
+  for (int i = 0; i < 3; ++i) {
+    running.clock.advance(std::chrono::seconds(2));  // it is tried again, and refused again
+    CHECK(running.add("x").ok());
+  }
+  CHECK(read_file(folder / "b.log") == text);
+  std::filesystem::rename(folder / "b.log", folder / "b.log.forged");
+  running.clock.advance(std::chrono::seconds(2));
+  CHECK(running.add("y").ok());
+  running.log->close();
+  CHECK(verified({folder / "a.log"}).whole);
+  CHECK(verified({folder / "b.log"}).whole);
+}
+
+TEST_CASE("audit log: lines that somebody appends while a device fails are not continued") {
+  Folder folder;
+  const std::string file = folder / "audit.log";
+  FaultyDevice::Faults faults;
+  std::vector<std::unique_ptr<Device>> devices;
+  devices.push_back(std::make_unique<FaultyDevice>(file, faults));
+  Running running(std::move(devices));
+  REQUIRE(running.start().ok());
+  CHECK(running.add("a").ok());
+  faults.write = true;
+  CHECK_FALSE(running.add("b").ok());
+  faults.write = false;
+  const std::string good = read_file(file);
+  write_file(file, joined(forged(lines_of(good), 2)));
+  CHECK_FALSE(running.add("c").ok());
+  CHECK(running.sink.text().find("changed while the server ran") != std::string::npos);
+  write_file(file, good);
+  CHECK(running.add("d").ok());
+  running.log->close();
+  CHECK(verified({file}).whole);
+}

@@ -114,6 +114,9 @@ class FaultyDevice final : public Device {
   }
   Result<bool> reopen() override { return file_.reopen(); }
   bool moved() override { return file_.moved(); }
+  Status each_back(FunctionRef<bool(std::string_view)> each) override {
+    return file_.each_back(each);
+  }
   std::string where() const override { return file_.where(); }
 
  private:

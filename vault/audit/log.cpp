@@ -78,7 +78,7 @@ struct AuditLog::State {
   Condition synced;                                // for flush() with sync_always
   std::thread thread;
 
-  Status write(std::span<const HashedBody> bodies) REQUIRES(mutex);
+  Result<std::uint64_t> write(std::span<const HashedBody> bodies) REQUIRES(mutex);
   Status write_own(FunctionRef<std::string(const Position& before)> make) REQUIRES(mutex);
   void note_written() REQUIRES(mutex);
   void checkpoint() REQUIRES(mutex);
@@ -89,10 +89,13 @@ struct AuditLog::State {
   void run();
 };
 
-Status AuditLog::State::write(std::span<const HashedBody> bodies) {
+// A gap record is signed at once: until then anybody could have put it there.
+Result<std::uint64_t> AuditLog::State::write(std::span<const HashedBody> bodies) {
   VAULT_TRY(chain.append(bodies));
   note_written();
-  return {};
+  const std::uint64_t seq = chain.position().seq;
+  if (chain.told_gap()) checkpoint();
+  return seq;
 }
 
 Status AuditLog::State::write_own(FunctionRef<std::string(const Position&)> make) {
@@ -202,7 +205,7 @@ Status AuditLog::start(const Identity& identity) {
   MutexLock lock(state.mutex);
   VAULT_ASSERT(!state.running && !state.stopping);
   state.identity = identity;
-  VAULT_TRY_ASSIGN(const auto torn, state.chain.open(identity.remembered));
+  VAULT_TRY_ASSIGN(const auto torn, state.chain.open(state.identity));
   const Position last = state.chain.position();
   state.signed_seq = state.synced_seq = state.round_seq = last.seq;
   state.looked_at = state.clock.instant();
@@ -223,8 +226,7 @@ Result<std::uint64_t> AuditLog::write(std::span<const std::string_view> bodies) 
   State& state = *state_;
   MutexLock lock(state.mutex);
   if (!state.running) return not_running();
-  VAULT_TRY(state.write(hashed));
-  return state.chain.position().seq;
+  return state.write(hashed);
 }
 
 Status AuditLog::flush(std::uint64_t seq) {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "vault/audit/format.h"
+#include "vault/base/function_ref.h"
 #include "vault/base/log.h"
 #include "vault/base/stanza.h"
 
@@ -59,6 +60,9 @@ class Device {
   virtual Result<bool> reopen() = 0;
   // True when the path no longer leads to the open file: removed, or renamed without a signal.
   virtual bool moved() { return false; }
+  // The whole lines of the open log from the last one back, without newline, until `each` says
+  // false.
+  virtual Status each_back(FunctionRef<bool(std::string_view line)> /*each*/) { return {}; }
   virtual std::string where() const = 0;  // for the log: "file /var/log/…"
 
   // What `sys/audit` shows.
@@ -72,7 +76,8 @@ struct Identity {
   Bytes incarnation;
   ByteView sign_seed;  // must outlive the log
   // What the store remembers, if it does: a log that ends before this line was cut or rotated while
-  // the server was down; the chain then goes on from here and the server log says so.
+  // the server was down; the chain then goes on from here and the server log says so. A log that
+  // holds another line in its place was changed and is not used.
   Position remembered = {};
 };
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "vault/audit/tail_check.h"
+
 namespace leasehold::audit {
 
 Sequencer::Sequencer(const std::vector<std::unique_ptr<Device>>& devices, Mutex& busy, Clock& clock,
@@ -13,10 +15,12 @@ Sequencer::Sequencer(const std::vector<std::unique_ptr<Device>>& devices, Mutex&
   }
 }
 
-Result<std::vector<std::string>> Sequencer::open(const Position& remembered) {
+Result<std::vector<std::string>> Sequencer::open(const Identity& identity) {
+  identity_ = &identity;
+  const Position& remembered = identity.remembered;
   std::vector<std::string> torn;
   for (Slot& slot : slots_) {
-    auto tail = slot.device->open();
+    const auto tail = open(slot);
     if (!tail.ok()) {
       fail(slot, tail.error());
       continue;
@@ -41,6 +45,24 @@ Result<std::vector<std::string>> Sequencer::open(const Position& remembered) {
   return torn;
 }
 
+Result<Tail> Sequencer::open(Slot& slot) {
+  VAULT_TRY_ASSIGN(const Tail tail, slot.device->open());
+  VAULT_TRY(check(slot, tail));
+  slot.checked = true;
+  return tail;
+}
+
+// In this run a log ends with the last line that was written, or with one of a write that failed
+// half-way; or it is another, empty file.
+Status Sequencer::check(const Slot& slot, const Tail& tail) const {
+  if (!slot.checked) return check_tail(*slot.device, tail, *identity_);
+  const Position end{tail.seq, tail.hash};
+  if (tail.seq == 0 || end == slot.last ||
+      std::find(slot.attempted.begin(), slot.attempted.end(), end) != slot.attempted.end())
+    return {};
+  return changed_log(*slot.device, "while the server ran");
+}
+
 bool Sequencer::any_works() const {
   return std::any_of(slots_.begin(), slots_.end(),
                      [](const Slot& slot) { return slot.health == Health::works; });
@@ -62,7 +84,7 @@ void Sequencer::retry_failed() {
 void Sequencer::retry(Slot& slot) {
   MutexLock lock(busy_);
   ++slot.generation;
-  auto tail = slot.device->open();
+  const auto tail = open(slot);
   if (!tail.ok()) return fail(slot, tail.error());
   slot.health = Health::returning;
   slot.remnant = tail->remnant;
@@ -89,6 +111,7 @@ void Sequencer::chain(Position& at, std::string_view body, const crypto::Digest&
   ++at.seq;
   append_line(lines_, at.seq, at.hash, body);
   at.hash = line_hash(at.hash, at.seq, hash);
+  chained_.push_back(at);
 }
 
 Status Sequencer::append(FunctionRef<std::string(const Position&)> make) {
@@ -110,8 +133,11 @@ Status Sequencer::append(std::span<const HashedBody> bodies) {
 Position Sequencer::begin_lines() {
   retry_failed();
   lines_.clear();
+  chained_.clear();
   Position after = position_;
-  if (const auto missed = gaps(); !missed.empty()) {
+  const auto missed = gaps();
+  told_gap_ = !missed.empty();
+  if (told_gap_) {
     const std::string body = gap_body(clock_.now(), missed);
     chain(after, body, body_hash(body));
   }
@@ -133,25 +159,27 @@ Status Sequencer::write_lines(const Position& after) {
 bool Sequencer::write_to(Slot& slot, const Position& after) {
   const Status written = slot.device->write(lines_);
   if (!written.ok()) {
+    slot.attempted = chained_;
     fail(slot, written.error());
     return false;
   }
   if (slot.health == Health::returning) {
     if (!(slot.last == position_) || slot.holds_since == 0) slot.holds_since = position_.seq + 1;
-    if (slot.reported) log_.info("audit: {} works again", slot.device->where());
-    slot.reported = false;
+    if (!slot.reported.empty()) log_.info("audit: {} works again", slot.device->where());
+    slot.reported.clear();
     slot.remnant = 0;
     slot.health = Health::works;
   }
   slot.last = after;
+  slot.attempted.clear();
   return true;
 }
 
 void Sequencer::fail(Slot& slot, const Error& error) {
   slot.health = Health::failed;
   slot.retry_at = add(clock_.instant(), kRetryFailedDevice);
-  if (slot.reported) return;
-  slot.reported = true;
+  if (slot.reported == error.message) return;
+  slot.reported = error.message;
   log_.error("audit: {}: {}; it is tried again until it works", error.message, error.detail);
 }
 

@@ -31,8 +31,9 @@ class Sequencer {
             LogSink& log);
 
   // Opens every device and goes on from the last line any of them (or the store) knows; returns the
-  // devices whose last line was torn.
-  Result<std::vector<std::string>> open(const Position& remembered);
+  // devices whose last line was torn. A device with a log that somebody else wrote to is not used.
+  // `identity` must outlive this.
+  Result<std::vector<std::string>> open(const Identity& identity);
   // All bodies or none. An error when no device took them.
   Status append(std::span<const HashedBody> bodies);
   // One record of the log's own, made when the line before it is known: a gap record may come
@@ -42,6 +43,7 @@ class Sequencer {
   std::vector<std::string> reopen(Status& first_failure);
 
   const Position& position() const { return position_; }
+  bool told_gap() const { return told_gap_; }  // with the lines last written
   bool has_devices() const { return !slots_.empty(); }
   bool any_moved() const;
 
@@ -64,15 +66,19 @@ class Sequencer {
     Health health = Health::failed;
     Position last;  // the last line it took
     std::uint64_t remnant = 0;
-    std::uint64_t holds_since = 0;  // every line from here on went to it and may be synced
-    std::uint64_t generation = 0;   // of its open file
+    std::uint64_t holds_since = 0;    // every line from here on went to it and may be synced
+    std::uint64_t generation = 0;     // of its open file
+    std::vector<Position> attempted;  // the lines of a write that failed: some may be there
+    bool checked = false;             // its log was found to be ours
     Instant retry_at;
-    bool reported = false;
+    std::string reported;  // the failure that the server log has; empty: it works
   };
 
   bool any_works() const;
   void retry_failed();
   void retry(Slot& slot);
+  Result<Tail> open(Slot& slot);
+  Status check(const Slot& slot, const Tail& tail) const;
   std::vector<Gap> gaps() const;
   Position begin_lines();
   Status write_lines(const Position& after);
@@ -84,8 +90,11 @@ class Sequencer {
   Mutex& busy_;
   Clock& clock_;
   LogSink& log_;
+  const Identity* identity_ = nullptr;
   Position position_;
-  std::string lines_;  // reused
+  bool told_gap_ = false;
+  std::string lines_;              // reused
+  std::vector<Position> chained_;  // where each of them stands
 };
 
 }  // namespace leasehold::audit

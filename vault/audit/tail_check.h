@@ -1,0 +1,19 @@
+#pragma once
+// Whether the log a device holds is the one that this store wrote. Hashes have no key: whoever may
+// write the file while the server is down can cut it and append lines that chain. What they cannot
+// make is the line that the store remembers, under its number, or a checkpoint behind it. Lines
+// behind both are taken as they stand: after a hard stop they are all that is left of the last
+// second. Thread-safe function.
+
+#include "vault/audit/log.h"
+
+namespace leasehold::audit {
+
+// `device` is open and ends with `tail`. A log that ends before the remembered line is no matter of
+// this function: the chain goes on behind that line and says so.
+Status check_tail(Device& device, const Tail& tail, const Identity& identity);
+
+// The error of a device whose log somebody else wrote to.
+Error changed_log(const Device& device, std::string_view when);
+
+}  // namespace leasehold::audit
