@@ -147,7 +147,9 @@ core::Environment Process::environment() {
           [this] { return audit_devices(); },
           options_.dev,
           nullptr,
-          [this](WallTime floor) { clock_.never_before(floor); }};
+          [this](WallTime floor) { clock_.never_before(floor); },
+          // Not exit(): that would wait for the threads that hang.
+          [] { std::_Exit(EXIT_FAILURE); }};
 }
 
 Status Process::build_listener() {

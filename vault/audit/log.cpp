@@ -8,6 +8,7 @@
 
 #include "vault/audit/chain_records.h"
 #include "vault/audit/sequencer.h"
+#include "vault/audit/watch.h"
 #include "vault/base/mutex.h"
 
 namespace leasehold::audit {
@@ -47,19 +48,22 @@ Result<std::vector<HashedBody>> hash_all(std::span<const std::string_view> bodie
 }  // namespace
 
 struct AuditLog::State {
-  State(std::vector<std::unique_ptr<Device>> given, Clock& machine_clock, LogSink& server_log)
+  State(std::vector<std::unique_ptr<Device>> given, Clock& machine_clock, LogSink& server_log,
+        std::function<void()> stuck)
       : devices(std::move(given)),
         sync_always(std::any_of(devices.begin(), devices.end(),
                                 [](const auto& device) { return device->sync_always; })),
         clock(machine_clock),
         log(server_log),
-        chain(devices, busy, machine_clock, server_log) {}
+        watch(server_log, std::move(stuck)),
+        chain(devices, busy, watch, machine_clock, server_log) {}
 
   const std::vector<std::unique_ptr<Device>> devices;
   const bool sync_always;
   Clock& clock;
   LogSink& log;
   Identity identity;
+  Watch watch;
 
   Mutex busy;
   mutable Mutex mutex;
@@ -151,7 +155,10 @@ void AuditLog::State::sync_round() {
   mutex.unlock();
   {
     MutexLock lock(busy);
-    for (const auto& target : targets) results.push_back(target.device->sync());
+    for (const auto& target : targets) {
+      const Watch::Call call(watch, *target.device);
+      results.push_back(target.device->sync());
+    }
   }
   mutex.lock();
   bool flushed = false;
@@ -195,8 +202,9 @@ void AuditLog::State::run() {
   }
 }
 
-AuditLog::AuditLog(std::vector<std::unique_ptr<Device>> devices, Clock& clock, LogSink& log)
-    : state_(std::make_unique<State>(std::move(devices), clock, log)) {}
+AuditLog::AuditLog(std::vector<std::unique_ptr<Device>> devices, Clock& clock, LogSink& log,
+                   std::function<void()> stuck)
+    : state_(std::make_unique<State>(std::move(devices), clock, log, std::move(stuck))) {}
 
 AuditLog::~AuditLog() { close(); }
 
@@ -205,6 +213,7 @@ Status AuditLog::start(const Identity& identity) {
   MutexLock lock(state.mutex);
   VAULT_ASSERT(!state.running && !state.stopping);
   state.identity = identity;
+  if (!state.devices.empty()) state.watch.start();
   VAULT_TRY_ASSIGN(const auto torn, state.chain.open(state.identity));
   const Position last = state.chain.position();
   state.signed_seq = state.synced_seq = state.round_seq = last.seq;
@@ -269,8 +278,11 @@ void AuditLog::close() {
     state.stop.notify_all();
   }
   state.thread.join();
-  MutexLock lock(state.mutex);
-  state.sync_round();
+  {
+    MutexLock lock(state.mutex);
+    state.sync_round();
+  }
+  state.watch.stop();
 }
 
 bool AuditLog::waits_for_disk() const { return state_->sync_always; }

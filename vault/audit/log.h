@@ -85,7 +85,10 @@ class AuditLog {
  public:
   using Position = audit::Position;
 
-  AuditLog(std::vector<std::unique_ptr<Device>> devices, Clock& clock, LogSink& log);
+  // `stuck`: a device has not come back from a call for minutes, and its thread cannot be freed;
+  // from a thread of this log.
+  AuditLog(std::vector<std::unique_ptr<Device>> devices, Clock& clock, LogSink& log,
+           std::function<void()> stuck = {});
   ~AuditLog();
   AuditLog(const AuditLog&) = delete;
   AuditLog& operator=(const AuditLog&) = delete;

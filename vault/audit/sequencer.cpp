@@ -6,9 +6,9 @@
 
 namespace leasehold::audit {
 
-Sequencer::Sequencer(const std::vector<std::unique_ptr<Device>>& devices, Mutex& busy, Clock& clock,
-                     LogSink& log)
-    : busy_(busy), clock_(clock), log_(log) {
+Sequencer::Sequencer(const std::vector<std::unique_ptr<Device>>& devices, Mutex& busy, Watch& watch,
+                     Clock& clock, LogSink& log)
+    : busy_(busy), watch_(watch), clock_(clock), log_(log) {
   for (const auto& device : devices) {
     slots_.emplace_back();
     slots_.back().device = device.get();
@@ -46,6 +46,7 @@ Result<std::vector<std::string>> Sequencer::open(const Identity& identity) {
 }
 
 Result<Tail> Sequencer::open(Slot& slot) {
+  const Watch::Call call(watch_, *slot.device);
   VAULT_TRY_ASSIGN(const Tail tail, slot.device->open());
   VAULT_TRY(check(slot, tail));
   slot.checked = true;
@@ -157,7 +158,10 @@ Status Sequencer::write_lines(const Position& after) {
 }
 
 bool Sequencer::write_to(Slot& slot, const Position& after) {
-  const Status written = slot.device->write(lines_);
+  const Status written = [&] {
+    const Watch::Call call(watch_, *slot.device);
+    return slot.device->write(lines_);
+  }();
   if (!written.ok()) {
     slot.attempted = chained_;
     fail(slot, written.error());
@@ -188,6 +192,7 @@ std::vector<std::string> Sequencer::reopen(Status& first_failure) {
   std::vector<std::string> begun;
   for (Slot& slot : slots_) {
     if (slot.health != Health::works) continue;
+    const Watch::Call call(watch_, *slot.device);
     const auto fresh = slot.device->reopen();
     if (!fresh.ok()) {
       log_.error("audit: {}: {}; the file that is open stays in use", fresh.error().message,

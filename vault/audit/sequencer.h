@@ -12,6 +12,7 @@
 
 #include "vault/audit/chain_records.h"
 #include "vault/audit/log.h"
+#include "vault/audit/watch.h"
 #include "vault/base/function_ref.h"
 #include "vault/base/mutex.h"
 
@@ -27,8 +28,8 @@ struct HashedBody {
 class Sequencer {
  public:
   // `busy` is held around open() and reopen(): a sync may be running on another thread.
-  Sequencer(const std::vector<std::unique_ptr<Device>>& devices, Mutex& busy, Clock& clock,
-            LogSink& log);
+  Sequencer(const std::vector<std::unique_ptr<Device>>& devices, Mutex& busy, Watch& watch,
+            Clock& clock, LogSink& log);
 
   // Opens every device and goes on from the last line any of them (or the store) knows; returns the
   // devices whose last line was torn. A device with a log that somebody else wrote to is not used.
@@ -88,6 +89,7 @@ class Sequencer {
 
   std::vector<Slot> slots_;
   Mutex& busy_;
+  Watch& watch_;
   Clock& clock_;
   LogSink& log_;
   const Identity* identity_ = nullptr;

@@ -45,7 +45,7 @@ Unsealed::Unsealed(const Environment& env, StoreIdentity id, barrier::KeyRing ke
       tokens(barrier, environment.random),
       leases(barrier),
       audit(std::make_unique<audit::AuditLog>(std::move(devices), environment.clock,
-                                              environment.log)),
+                                              environment.log, environment.audit_stuck)),
       drain(std::make_unique<LogDrain>(*audit)),
       committer(environment.storage, barrier, environment.clock, environment.log),
       since(environment.clock.now()) {}
