@@ -1,5 +1,6 @@
 """The audit log: whole after any kill, tampering is named, and no secret is in it or anywhere else on disk."""
 
+import hashlib
 import http.client
 import json
 import random
@@ -113,6 +114,42 @@ class Audit(unittest.TestCase):
                     self.assertRegex(
                         result.stdout + result.stderr, rf"forged\.log:({middle + 1}|{middle + 2})\b"
                     )
+            vault.start().unseal()
+
+    def test_a_log_that_was_forged_while_the_server_was_down_is_not_continued(self):
+        with Vault() as vault:
+            vault.init_and_unseal()
+            vault.write("sys/mounts/secret", {"type": "kv"})
+            for number in range(20):
+                vault.write(f"secret/{number}", {"k": "v"})
+            vault.kill()
+            lines = vault.audit.read_bytes().splitlines()
+            forged = lines[: len(lines) // 2]
+            while len(forged) < len(lines) + 20:
+                last = json.loads(forged[-1])
+                body = b"{" + forged[-1].split(b",", 2)[2]
+                previous = hashlib.sha256(
+                    bytes.fromhex(last["prev"])
+                    + last["seq"].to_bytes(8, "big")
+                    + hashlib.sha256(b"\0" + body).digest()
+                ).hexdigest()
+                forged.append(
+                    b'{"seq":%d,"prev":"%s","time":"t","type":"request"}'
+                    % (last["seq"] + 1, previous.encode())
+                )
+            vault.audit.write_bytes(b"".join(line + b"\n" for line in forged))
+            vault.start()
+            self.assertGreaterEqual(
+                vault.call("POST", "sys/unseal", {"key": vault.keys[0]}).status, 400
+            )
+            self.assertIn("changed while the server was down", vault.log.read_text())
+            self.assertIn("move the file away", vault.log.read_text())
+            before = vault.audit.rename(vault.folder / "forged.log")
+            vault.unseal()
+            vault.write("secret/after", {"k": "v"})
+            vault.stop()
+            self.assertEqual(self.verify(vault).returncode, 0)
+            self.assertNotEqual(self.verify(vault, before, vault.audit).returncode, 0)
             vault.start().unseal()
 
     def test_no_secret_reaches_the_log_and_no_name_the_store(self):

@@ -364,7 +364,7 @@ Status Committer::State::drain_owed() {
     return {};
   };
   VAULT_TRY(snapshot->renew());
-  const Status read = read_outbox(*snapshot, barrier, outbox.settled_group(), each);
+  const Status read = read_outbox(*snapshot, barrier, outbox.first_owed(), each);
   snapshot->release();
   if (lines > 0) log.info("{} audit records were taken from storage to the log", lines);
   VAULT_TRY(read);

@@ -98,6 +98,13 @@ bool Outbox::owes(std::uint64_t group) const {
   return at && *at >= settled_ && !pending_[*at].line;
 }
 
+std::uint64_t Outbox::first_owed() const {
+  const auto at = std::find_if(pending_.begin() + static_cast<std::ptrdiff_t>(settled_),
+                               pending_.end(), [](const OutboxGroup& one) { return !one.line; });
+  VAULT_ASSERT(at != pending_.end());
+  return at->group;
+}
+
 void Outbox::drained(std::uint64_t group, std::uint64_t line) {
   VAULT_ASSERT(owes(group));
   pending_[*index_of(group)].line = line;
