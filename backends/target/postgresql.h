@@ -9,7 +9,8 @@
 // certificate is verified in full, except on loopback and unix sockets.
 //
 // The manager needs CREATEROLE, pg_signal_backend and ADMIN OPTION on what it grants; errors name
-// what is missing. Accounts in owner's or grantee's role are cleaned in every database first.
+// what is missing. Rights and objects of an account are cleaned up in every database first; what it
+// owned is kept by a role without rights, `kept-<account>` (docs/decisions/018).
 // Thread safety: a target from any thread, a connection from one at a time.
 // Source: PostgreSQL 15 documentation, 34 (libpq), 22.5 (dropping roles); RFC 5802, RFC 7677.
 

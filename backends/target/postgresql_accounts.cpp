@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "backends/target/scram.h"
 #include "backends/target/statements.h"
@@ -15,6 +16,7 @@ constexpr Seconds kGrace{5};  // an account outlives its lease by this much if n
 constexpr Nanos kStatementTimeout = std::chrono::seconds(10);
 constexpr Nanos kEndingTimeout = std::chrono::seconds(2);
 constexpr Nanos kSkewIgnored = std::chrono::seconds(2);
+constexpr std::int64_t kSkewMaxMillis = 10LL * 366 * 24 * 3600 * 1000;
 constexpr int kHasConnectionCheck = 140000;  // client_connection_check_interval
 
 std::string application_prefix(const target::Tag& tag) { return "leasehold-" + tag.cluster + "-"; }
@@ -23,8 +25,11 @@ std::string application_name(const target::Tag& tag, Random& random) {
   return application_prefix(tag) + tag.incarnation + "-" + hex(random.take<4>());
 }
 
+// First of all the search path: with the server's own, a function or operator that somebody put
+// into a schema of it could be taken for PostgreSQL's, and would run with the manager's rights.
 std::string set_up_statements(int server_version) {
   std::string sql =
+      "SET search_path = pg_catalog, pg_temp;"
       "SET statement_timeout = '10s'; SET lock_timeout = '5s';"
       "SET idle_in_transaction_session_timeout = '10s'; SET standard_conforming_strings = on;";
   // A server that notices a lost client does not finish what the client had begun.
@@ -32,6 +37,17 @@ std::string set_up_statements(int server_version) {
   return sql +
          "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint, current_user,"
          " current_database(), (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)";
+}
+
+// How far the server's clock is ahead of ours, from its milliseconds since the epoch.
+std::optional<Nanos> ahead_of(const std::string& millis, WallTime now) {
+  std::int64_t theirs = 0;
+  const char* const end = millis.data() + millis.size();
+  const auto parsed = std::from_chars(millis.data(), end, theirs);
+  if (parsed.ec != std::errc() || parsed.ptr != end || theirs < 0) return std::nullopt;
+  const std::int64_t ahead = theirs - now.millis();
+  if (ahead > kSkewMaxMillis || ahead < -kSkewMaxMillis) return std::nullopt;
+  return Millis(ahead);
 }
 
 Error refused_name() {
@@ -52,11 +68,14 @@ Result<Server::Opened> Server::open(const target::Tag& tag, std::string_view dat
   Result<Rows> rows =
       opened.session->run(set_up_statements(opened.session->server_version()), deadline);
   if (!rows.ok()) return failure(Code::unavailable, rows.error().message, rows.error().detail);
-  const Row& row = rows->at(0);
+  if (rows->empty() || rows->front().size() < 4) return not_postgresql();
+  const Row& row = rows->front();
   opened.user = row[1];
   opened.database = row[2];
   opened.superuser = row[3] == "t";
-  opened.ahead = Millis(std::stoll(row[0]) - clock_.now().millis());
+  const auto ahead = ahead_of(row[0], clock_.now());
+  if (!ahead) return failure(Code::unavailable, "the clock of PostgreSQL is ten years from ours");
+  opened.ahead = *ahead;
   return opened;
 }
 
@@ -96,10 +115,14 @@ void Server::give_back_abandoned(std::vector<std::string> names) {
   abandoned_.insert(abandoned_.end(), names.begin(), names.end());
 }
 
-Result<Rows> Accounts::run(const std::string& sql, Instant deadline) {
-  Result<Rows> rows = manager_.session->run(sql, deadline);
+Result<Rows> Accounts::run_in(Server::Opened& where, const std::string& sql, Instant deadline,
+                              std::size_t columns) {
+  Result<Rows> rows = where.session->run(sql, deadline);
   // Ended by the server's own limit, or by ours: nothing of ours may still be at work there.
-  if (rows.is(Code::deadline)) server_->abandon(tag_, manager_.name);
+  if (rows.is(Code::deadline)) server_->abandon(tag_, where.name);
+  if (!rows.ok()) return rows;
+  for (const Row& row : *rows)
+    if (row.size() < columns) return not_postgresql();
   return rows;
 }
 
@@ -116,7 +139,7 @@ Result<Rows> Accounts::run_with_password(const std::vector<std::string>& stateme
   if (!stays_quoted(account) || !stays_quoted(as_text(password.reveal()))) return refused_name();
   const SecretBytes sent =
       server_->settings().scram ? scram_verifier(password, server_->random()) : password.clone();
-  std::string sql = render(statements, {account, as_text(sent.reveal()), until});
+  std::string sql = render(on_operators_path(statements), {account, as_text(sent.reveal()), until});
   manager_.session->hide(as_text(password.reveal()));
   manager_.session->hide(as_text(sent.reveal()));
   Result<Rows> rows = run(sql, deadline);
@@ -147,8 +170,8 @@ Status Accounts::after_failed_create(const target::CreateOrder& order, const Err
   if (!stays_quoted(order.account)) return why;
   if (!order.rollback_statements.empty()) {
     // Its own failure says nothing: the look below does.
-    [[maybe_unused]] const auto rolled_back =
-        run(render(order.rollback_statements, {order.account, {}, {}}), deadline);
+    [[maybe_unused]] const auto rolled_back = run(
+        render(on_operators_path(order.rollback_statements), {order.account, {}, {}}), deadline);
   }
   const Result<std::string> oid = oid_of(order.account, deadline);
   if (oid.ok() && oid->empty()) return why;
@@ -161,7 +184,7 @@ Status Accounts::renew(const target::RenewOrder& order, Instant deadline) {
   static const std::vector<std::string> kOwn{
       "ALTER ROLE \"{{name}}\" VALID UNTIL '{{expiration}}'"};
   const auto& statements = order.statements.empty() ? kOwn : order.statements;
-  VAULT_TRY(run(render(statements, {order.account, {}, until}), deadline));
+  VAULT_TRY(run(render(on_operators_path(statements), {order.account, {}, until}), deadline));
   return {};
 }
 
@@ -178,7 +201,7 @@ Result<std::vector<std::string>> Accounts::list(const std::string& prefix, Insta
                    run(fmt::format("SELECT rolname FROM pg_roles WHERE left(rolname::text, {}) = {}"
                                    " ORDER BY 1",
                                    prefix.size(), quote_literal(prefix)),
-                       deadline));
+                       deadline, 1));
   std::vector<std::string> names;
   for (const Row& row : rows) names.push_back(row[0]);
   return names;
@@ -192,7 +215,7 @@ Status Accounts::ping(Instant deadline) {
 Result<std::string> Accounts::oid_of(std::string_view account, Instant deadline) {
   VAULT_TRY_ASSIGN(
       const Rows rows,
-      run("SELECT oid FROM pg_roles WHERE rolname = " + quote_literal(account), deadline));
+      run("SELECT oid FROM pg_roles WHERE rolname = " + quote_literal(account), deadline, 1));
   return rows.empty() ? std::string() : rows[0][0];
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 // Accounts of a PostgreSQL server through one managing session. Revocation, the longest procedure,
-// is in postgresql_revoke.cpp. Thread safety: none; `Server` is shared by the connections of a
-// target.
+// is in postgresql_revoke.cpp, and in postgresql_left_behind.cpp what becomes of an account's
+// objects. Thread safety: none; `Server` is shared by the connections of a target.
 
 #include <memory>
 #include <optional>
@@ -85,9 +85,15 @@ class Accounts final : public target::Connection {
   struct Found {  // an account as revocation finds it
     std::string oid;
     std::string quoted;
+    std::string keeper;  // the role that is to own what the account leaves behind
   };
 
-  Result<Rows> run(const std::string& sql, Instant deadline);
+  // `columns`: how many every row must have, for who looks into them.
+  Result<Rows> run(const std::string& sql, Instant deadline, std::size_t columns = 0) {
+    return run_in(manager_, sql, deadline, columns);
+  }
+  Result<Rows> run_in(Server::Opened& where, const std::string& sql, Instant deadline,
+                      std::size_t columns = 0);
   Result<Rows> run_with_password(const std::vector<std::string>& statements,
                                  const std::string& account, const SecretBytes& password,
                                  std::string_view expiration, Instant deadline);
@@ -101,9 +107,15 @@ class Accounts final : public target::Connection {
   Result<target::Revoked> revoke_now(const target::RevokeOrder& order, Instant deadline);
   Status disable(const Found& account, Instant deadline);
   Result<std::uint32_t> end_sessions_of(const Found& account, Instant deadline);
-  Status become_member(const Found& account, Instant deadline);
+
   Status drop_owned(const Found& account, Instant deadline);
-  Status drop_owned_in(const Found& account, const std::string& database, Instant deadline);
+  void leave_groups(const Found& account, Instant deadline);
+  Status become_member(const Found& account, Instant deadline);
+  Status make_keeper(const Found& account, Instant deadline);
+  Status drop_owned_in(const Found& account, const std::string& database, bool owns,
+                       Instant deadline);
+  Status clean_up(Server::Opened& where, const Found& account, bool owns, Instant deadline);
+  Result<std::string> hand_over(Server::Opened& where, const Found& account, Instant deadline);
   Status drop(const Found& account, Instant deadline);
   Status see_absent(const target::RevokeOrder& order, const Found& account, Instant deadline);
 
@@ -111,5 +123,17 @@ class Accounts final : public target::Connection {
   const target::Tag tag_;
   Server::Opened manager_;
 };
+
+// What answers the protocol, and not as PostgreSQL does.
+inline Error not_postgresql() {
+  return failure(Code::unavailable, "the server does not answer as PostgreSQL does");
+}
+
+inline constexpr std::string_view kInsufficientPrivilege = "42501";
+
+inline Error with_advice(Error error, const std::string& advice) {
+  error.message += "; " + advice;
+  return error;
+}
 
 }  // namespace leasehold::postgresql

@@ -5,18 +5,21 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "backends/target/postgresql_accounts.h"
 #include "backends/target/statements.h"
 
 namespace leasehold::postgresql {
 namespace {
 
-constexpr std::string_view kInsufficientPrivilege = "42501";
 constexpr std::string_view kUndefinedObject = "42704";
 
-Error with_advice(Error error, const std::string& advice) {
-  error.message += "; " + advice;
-  return error;
+constexpr std::size_t kKeptMax = 58;  // of the account's name, so that "kept-" fits before it
+
+// The end of the name is what tells accounts apart.
+std::string keeper_of(const std::string& account) {
+  return "kept-" + account.substr(account.size() - std::min(account.size(), kKeptMax));
 }
 
 }  // namespace
@@ -35,7 +38,7 @@ Result<target::Revoked> Accounts::revoke_now(const target::RevokeOrder& order, I
   VAULT_TRY_ASSIGN(const std::string oid, oid_of(order.account, deadline));
   revoked.was_absent = oid.empty();
   if (!oid.empty()) {
-    const Found account{oid, quote_identifier(order.account)};
+    const Found account{oid, quote_identifier(order.account), keeper_of(order.account)};
     VAULT_TRY(disable(account, deadline));
     VAULT_TRY_ASSIGN(revoked.sessions_ended, end_sessions_of(account, deadline));
     VAULT_TRY(see_absent(order, account, deadline));
@@ -50,7 +53,8 @@ Status Accounts::see_absent(const target::RevokeOrder& order, const Found& accou
   if (!order.statements.empty()) {
     if (!stays_quoted(order.account))
       return failure(Code::denied, "the account's name cannot be put in revocation statements");
-    const auto rows = run(render(order.statements, {order.account, {}, {}}), deadline);
+    const auto rows =
+        run(render(on_operators_path(order.statements), {order.account, {}, {}}), deadline);
     // They may fail because what they drop is gone already; what counts is what is left afterwards.
     if (!rows.ok()) custom = rows.error();
     if (rows.is(Code::deadline)) return custom;
@@ -81,60 +85,13 @@ Result<std::uint32_t> Accounts::end_sessions_of(const Found& account, Instant de
                                         quote_identifier(manager_.user));
 }
 
-Status Accounts::become_member(const Found& account, Instant deadline) {
-  if (manager_.superuser) return {};
-  VAULT_TRY(run("GRANT " + account.quoted + " TO CURRENT_USER", deadline));
-  return {};
-}
-
-Status Accounts::drop_owned(const Found& account, Instant deadline) {
-  // '' stands for objects of the whole server: a database the role owns, a right on one.
-  VAULT_TRY_ASSIGN(
-      const Rows databases,
-      run("SELECT DISTINCT coalesce(d.datname, '') FROM pg_shdepend s"
-          " LEFT JOIN pg_database d ON d.oid = s.dbid"
-          " WHERE s.refclassid = 'pg_authid'::regclass AND s.classid <> 'pg_auth_members'::regclass"
-          " AND s.refobjid = " +
-              account.oid,
-          deadline));
-  if (databases.empty()) return {};
-  if (const Status member = become_member(account, deadline); !member.ok())
-    return with_advice(member.error(),
-                       "the account owns objects or was granted rights directly; to let them be "
-                       "cleaned up: GRANT " +
-                           account.quoted + " TO " + quote_identifier(manager_.user));
-  for (const Row& row : databases) VAULT_TRY(drop_owned_in(account, row[0], deadline));
-  return {};
-}
-
-Status Accounts::drop_owned_in(const Found& account, const std::string& database,
-                               Instant deadline) {
-  const std::string sql =
-      "REASSIGN OWNED BY " + account.quoted + " TO CURRENT_USER; DROP OWNED BY " + account.quoted;
-  if (database.empty() || database == manager_.database) {
-    VAULT_TRY(run(sql, deadline));
-    return {};
-  }
-  const std::string place = "database " + quote_identifier(database);
-  auto elsewhere = server_->open(tag_, database, deadline);
-  if (!elsewhere.ok())
-    return with_advice(elsewhere.error(),
-                       "the account owns objects or was granted rights in " + place +
-                           "; grant access with: GRANT CONNECT ON DATABASE " +
-                           quote_identifier(database) + " TO " + quote_identifier(manager_.user));
-  const auto rows = elsewhere->session->run(sql, deadline);
-  if (rows.is(Code::deadline)) server_->abandon(tag_, elsewhere->name);
-  if (!rows.ok()) return with_advice(rows.error(), "while cleaning up in " + place);
-  return {};
-}
-
 Status Accounts::drop(const Found& account, Instant deadline) {
   // Committed before the look, so that what is seen is what everybody sees.
   const auto rows = run(fmt::format("BEGIN; DROP ROLE IF EXISTS {}; COMMIT;"
                                     "SELECT (SELECT count(*) FROM pg_roles WHERE oid = {}),"
                                     " (SELECT count(*) FROM pg_stat_activity WHERE usesysid = {})",
                                     account.quoted, account.oid, account.oid),
-                        deadline);
+                        deadline, 2);
   if (!rows.ok()) {
     if (code_of_state(manager_.session->last_state()) != Code::denied) return rows.error();
     return with_advice(rows.error(),
@@ -143,7 +100,8 @@ Status Accounts::drop(const Found& account, Instant deadline) {
                            "OWNED BY " +
                            account.quoted + " in these databases");
   }
-  const Row& left = rows->at(0);
+  if (rows->empty()) return not_postgresql();
+  const Row& left = rows->front();
   if (left[0] != "0")
     return failure(Code::unavailable, "the account was dropped and is still there");
   // Somebody who was logging in while login was taken away.

@@ -41,6 +41,12 @@ bool stays_quoted(std::string_view text) {
   return !text.empty();
 }
 
+std::vector<std::string> on_operators_path(const std::vector<std::string>& statements) {
+  std::vector<std::string> all{"SET LOCAL search_path TO DEFAULT"};
+  all.insert(all.end(), statements.begin(), statements.end());
+  return all;
+}
+
 std::string render(const std::vector<std::string>& statements, const Substitutions& values) {
   std::size_t size = 0;
   for (const auto& statement : statements) size += 2 * statement.size() + 512;

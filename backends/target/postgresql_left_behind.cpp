@@ -1,0 +1,140 @@
+// What a revoked account leaves behind. Whoever may make objects may make code: functions that run
+// with their owner's rights, views that read with them. So what is left goes to nobody who has any:
+// to `kept-<account>`, which cannot log in and is a member of nothing. One per account, because a
+// view made by one would otherwise read the tables of another. Tables and their grants stay.
+
+#include <algorithm>
+
+#include "backends/target/postgresql_accounts.h"
+
+namespace leasehold::postgresql {
+
+Status Accounts::drop_owned(const Found& account, Instant deadline) {
+  // '' stands for objects of the whole server: a database the role owns, a right on one.
+  VAULT_TRY_ASSIGN(
+      const Rows databases,
+      run("SELECT coalesce(d.datname, ''), bool_or(s.deptype = 'o') FROM pg_shdepend s"
+          " LEFT JOIN pg_database d ON d.oid = s.dbid"
+          " WHERE s.refclassid = 'pg_authid'::regclass AND s.classid <> 'pg_auth_members'::regclass"
+          " AND s.refobjid = " +
+              account.oid + " GROUP BY 1",
+          deadline, 2));
+  if (databases.empty()) return {};
+  leave_groups(account, deadline);
+  if (const Status member = become_member(account, deadline); !member.ok())
+    return with_advice(member.error(),
+                       "the account owns objects or was granted rights directly; to let them be "
+                       "cleaned up: GRANT " +
+                           account.quoted + " TO " + quote_identifier(manager_.user));
+  const bool owns =
+      std::any_of(databases.begin(), databases.end(), [](const Row& row) { return row[1] == "t"; });
+  if (owns) VAULT_TRY(make_keeper(account, deadline));
+  for (const Row& row : databases) VAULT_TRY(drop_owned_in(account, row[0], owns, deadline));
+  return {};
+}
+
+// Should the rest fail, code the account left has lost the rights of its groups all the same.
+void Accounts::leave_groups(const Found& account, Instant deadline) {
+  const auto groups =
+      run("SELECT quote_ident(r.rolname) FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.roleid"
+          " WHERE m.member = " +
+              account.oid,
+          deadline, 1);
+  if (!groups.ok()) return;
+  // One by one: what was granted by somebody else keeps nothing of the others.
+  for (const Row& row : *groups) {
+    [[maybe_unused]] const auto left =
+        run("REVOKE " + row[0] + " FROM " + account.quoted, deadline);
+  }
+}
+
+Status Accounts::become_member(const Found& account, Instant deadline) {
+  if (manager_.superuser) return {};
+  VAULT_TRY(run("GRANT " + account.quoted + " TO CURRENT_USER", deadline));
+  return {};
+}
+
+Status Accounts::make_keeper(const Found& account, Instant deadline) {
+  VAULT_TRY_ASSIGN(
+      const Rows rows,
+      run("SELECT rolsuper OR rolcreaterole OR rolcreatedb OR rolcanlogin OR rolreplication"
+          " OR rolbypassrls OR EXISTS (SELECT FROM pg_auth_members m WHERE m.member = r.oid)"
+          " FROM pg_roles r WHERE rolname = " +
+              quote_literal(account.keeper),
+          deadline, 1));
+  const std::string quoted = quote_identifier(account.keeper);
+  if (rows.empty()) {
+    VAULT_TRY(run("CREATE ROLE " + quoted + " NOLOGIN", deadline));
+    return {};
+  }
+  if (rows[0][0] != "t") return {};
+  return failure(Code::denied, "the role " + quoted +
+                                   ", which is to own what the account leaves behind, has rights "
+                                   "of its own; rename it, or take them away");
+}
+
+Status Accounts::drop_owned_in(const Found& account, const std::string& database, bool owns,
+                               Instant deadline) {
+  if (database.empty() || database == manager_.database)
+    return clean_up(manager_, account, owns, deadline);
+  const std::string place = "database " + quote_identifier(database);
+  auto elsewhere = server_->open(tag_, database, deadline);
+  if (!elsewhere.ok())
+    return with_advice(elsewhere.error(),
+                       "the account owns objects or was granted rights in " + place +
+                           "; grant access with: GRANT CONNECT ON DATABASE " +
+                           quote_identifier(database) + " TO " + quote_identifier(manager_.user));
+  const Status cleaned = clean_up(*elsewhere, account, owns, deadline);
+  return cleaned.ok() ? cleaned : with_advice(cleaned.error(), "while cleaning up in " + place);
+}
+
+Status Accounts::clean_up(Server::Opened& where, const Found& account, bool owns,
+                          Instant deadline) {
+  std::string sql;
+  if (owns) {
+    VAULT_TRY_ASSIGN(sql, hand_over(where, account, deadline));
+  }
+  const auto rows = run_in(where, sql + "DROP OWNED BY " + account.quoted, deadline);
+  if (rows.ok()) return {};
+  if (!owns || where.session->last_state() != kInsufficientPrivilege) return rows.error();
+  return with_advice(rows.error(), "what the account left there cannot be given to " +
+                                       quote_identifier(account.keeper) + ": make " +
+                                       quote_identifier(manager_.user) +
+                                       " a member of the owner of the schema it is in");
+}
+
+// A new owner needs CREATE on the schema, unless a superuser gives. It has that for a moment, in a
+// transaction nobody else sees: from the manager, as a member of the schema's owner, or through a
+// group of the manager's that has it, as the account had.
+Result<std::string> Accounts::hand_over(Server::Opened& where, const Found& account,
+                                        Instant deadline) {
+  const std::string keeper = quote_identifier(account.keeper);
+  const std::string reassign = "REASSIGN OWNED BY " + account.quoted + " TO " + keeper + ";";
+  if (where.superuser) return reassign;
+  VAULT_TRY_ASSIGN(
+      const Rows schemas,
+      run_in(where,
+             "SELECT DISTINCT quote_ident(n.nspname), n.nspowner = s.refobjid,"
+             " pg_has_role(n.nspowner, 'USAGE'),"
+             " (SELECT quote_ident(min(r.rolname::text)) FROM pg_roles r WHERE NOT r.rolsuper"
+             "  AND r.rolname <> current_user AND pg_has_role(r.oid, 'MEMBER WITH ADMIN OPTION')"
+             "  AND has_schema_privilege(r.oid, n.oid, 'CREATE'))"
+             " FROM pg_shdepend s"
+             " CROSS JOIN LATERAL pg_identify_object(s.classid, s.objid, s.objsubid) o"
+             " JOIN pg_namespace n ON quote_ident(n.nspname) = o.schema"
+             " WHERE s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())"
+             " AND s.refclassid = 'pg_authid'::regclass AND s.deptype = 'o' AND s.refobjid = " +
+                 account.oid,
+             deadline, 4));
+  std::string before = "GRANT " + keeper + " TO CURRENT_USER;", after;
+  for (const Row& row : schemas) {
+    const bool its_own = row[1] == "t", may_grant = row[2] == "t";
+    const std::string right = may_grant ? "CREATE ON SCHEMA " + row[0] : row[3];
+    if (right.empty()) continue;  // tables can be given all the same
+    before += "GRANT " + right + " TO " + keeper + ";";
+    if (!its_own) after += "REVOKE " + right + " FROM " + keeper + ";";
+  }
+  return before + reassign + after + "REVOKE " + keeper + " FROM CURRENT_USER;";
+}
+
+}  // namespace leasehold::postgresql

@@ -1,0 +1,221 @@
+// What accounts leave behind on a real PostgreSQL, and what it can still do there.
+
+#include <doctest/doctest.h>
+
+#include "tests/target/account_on_postgres.h"
+
+namespace leasehold::postgresql {
+namespace {
+
+using testing::AccountOnPostgres;
+using testing::Login;
+using testing::Postgres;
+
+constexpr const char* kSuperuser = "rootmgr";
+
+std::map<std::string, std::string> managed_by(const std::string& manager) {
+  if (manager == testing::kManager) return {};
+  return {{"username", manager}, {"password", "root-password"}};
+}
+
+// A schema in `app` where everybody may make objects, with a table `secrets` nobody may read. The
+// manager is a member of the owner of both.
+std::string open_schema(const std::string& name) {
+  Postgres& server = Postgres::shared();
+  if (!server.has_role("zone_owner"))
+    server.query(
+        "CREATE ROLE zone_owner NOLOGIN; GRANT zone_owner TO vaultmgr;"
+        "CREATE ROLE rootmgr SUPERUSER LOGIN PASSWORD 'root-password'");
+  server.query("CREATE SCHEMA " + name +
+                   " AUTHORIZATION zone_owner; GRANT USAGE, CREATE ON SCHEMA " + name +
+                   " TO PUBLIC; CREATE TABLE " + name + ".secrets AS SELECT 1 AS id;" +
+                   "ALTER TABLE " + name + ".secrets OWNER TO zone_owner",
+               "app");
+  return name;
+}
+
+// What the holder of a lease does in `schema`.
+void make(AccountOnPostgres& test, const std::string& schema, const std::string& sql) {
+  Login session(test.server, test.account, test.password());
+  REQUIRE(session.ok());
+  session.query(("SET search_path = " + schema).c_str());
+  session.query(sql.c_str());
+}
+
+std::string read(AccountOnPostgres& test, const std::string& sql) {
+  return Login(test.server, test.account, test.password()).query(sql.c_str());
+}
+
+void revoke(AccountOnPostgres& test) {
+  const auto revoked = test.revoke();
+  if (!revoked.ok()) MESSAGE(revoked.error().message);
+  REQUIRE(revoked.ok());
+  CHECK_FALSE(test.server.has_role(test.account));
+}
+
+std::string owner_of_function(const std::string& name) {
+  return Postgres::shared().query(
+      "SELECT proowner::regrole FROM pg_proc WHERE proname = '" + name + "'", "app");
+}
+
+}  // namespace
+
+TEST_CASE("left behind: code of a revoked account has nobody's rights, and its tables stay") {
+  std::string manager;
+  SUBCASE("a manager without superuser") { manager = testing::kManager; }
+  SUBCASE("a superuser") { manager = kSuperuser; }
+  const std::string zone = open_schema("zone_of_" + manager);
+  const std::string promote = "promote_" + manager, evil = "evil_" + manager;
+  AccountOnPostgres mallory("mallory", managed_by(manager));
+  REQUIRE(mallory.create().ok());
+  make(mallory, zone,
+       "CREATE FUNCTION " + promote +
+           "() RETURNS text LANGUAGE plpgsql SECURITY DEFINER AS $$"
+           "BEGIN CREATE ROLE " +
+           evil +
+           " CREATEROLE; RETURN 'done'; END $$;"
+           "CREATE VIEW peek AS SELECT id FROM secrets; GRANT SELECT ON peek TO PUBLIC;"
+           "CREATE TABLE orders AS SELECT 7 AS id; GRANT SELECT ON orders TO PUBLIC");
+  revoke(mallory);
+  CHECK(owner_of_function(promote) == "\"kept-" + mallory.account + "\"");
+
+  AccountOnPostgres next("next", managed_by(manager));
+  REQUIRE(next.create().ok());
+  CHECK(read(next, "SELECT " + zone + "." + promote + "()").empty());
+  CHECK_FALSE(next.server.has_role(evil));
+  CHECK(read(next, "SELECT id FROM " + zone + ".peek").empty());
+  CHECK(read(next, "SELECT id FROM " + zone + ".orders") == "7");
+  revoke(next);
+  CHECK(next.server.query("SELECT has_schema_privilege('kept-" + mallory.account + "', '" + zone +
+                              "', 'CREATE') AND NOT pg_has_role('vaultmgr', 'kept-" +
+                              mallory.account + "', 'MEMBER')",
+                          "app") == "t");  // as everybody has it there
+}
+
+TEST_CASE("left behind: a view of one account does not read the table of another") {
+  const std::string zone = open_schema("zone_of_two");
+  AccountOnPostgres alice("alice"), mallory("mallory2"), next("next2");
+  for (auto* one : {&alice, &mallory, &next}) REQUIRE(one->create().ok());
+  make(alice, zone, "CREATE TABLE private AS SELECT 7 AS id");
+  make(mallory, zone, "CREATE VIEW peek AS SELECT id FROM private; GRANT SELECT ON peek TO PUBLIC");
+  revoke(alice);
+  revoke(mallory);
+  CHECK(read(next, "SELECT id FROM " + zone + ".peek").empty());
+  CHECK(next.server.query("SELECT id FROM " + zone + ".private", "app") == "7");
+  revoke(next);
+}
+
+TEST_CASE("left behind: a schema of the account's own goes with all that is in it") {
+  Postgres& server = Postgres::shared();
+  AccountOnPostgres test("schema");
+  REQUIRE(test.create().ok());
+  server.query("GRANT CREATE ON DATABASE app TO PUBLIC; GRANT CREATE ON DATABASE app TO vaultmgr");
+  make(test, "public",
+       "CREATE SCHEMA \"its \"\"own\"; CREATE TABLE \"its \"\"own\".kept AS SELECT 7 AS id;"
+       "CREATE FUNCTION \"its \"\"own\".f() RETURNS int LANGUAGE sql AS 'SELECT 1'");
+  revoke(test);
+  CHECK(server.query("SELECT id FROM \"its \"\"own\".kept", "app") == "7");
+  CHECK(server.query(
+            "SELECT has_schema_privilege('kept-" + test.account + "', 'its \"own', 'CREATE')",
+            "app") == "t");
+  server.query("REVOKE CREATE ON DATABASE app FROM PUBLIC");
+}
+
+TEST_CASE("left behind: code goes where only a group of the manager's may make any") {
+  Postgres& server = Postgres::shared();
+  AccountOnPostgres test("grouped");
+  REQUIRE(test.create().ok());
+  server.query("CREATE SCHEMA grouped; GRANT USAGE, CREATE ON SCHEMA grouped TO app_ro", "app");
+  make(test, "grouped", "CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1'");
+  revoke(test);
+  const std::string keeper = "kept-" + test.account;
+  CHECK(owner_of_function("one") == "\"" + keeper + "\"");
+  CHECK(server.query("SELECT pg_has_role('" + keeper + "', 'app_ro', 'MEMBER')") == "f");
+}
+
+TEST_CASE("left behind: code that cannot be given away has lost the rights of its groups") {
+  Postgres& server = Postgres::shared();
+  AccountOnPostgres stuck("stuck2"), next("next3");
+  REQUIRE(stuck.create().ok());
+  REQUIRE(next.create().ok());
+  server.query(
+      "CREATE SCHEMA walled; GRANT USAGE ON SCHEMA walled TO PUBLIC;"
+      "GRANT CREATE ON SCHEMA walled TO \"" +
+          stuck.account + "\"",
+      "app");
+  make(stuck, "walled",
+       "CREATE FUNCTION walled.items() RETURNS int LANGUAGE sql SECURITY DEFINER"
+       " AS 'SELECT id FROM public.items'");
+  CHECK(read(next, "SELECT walled.items()") == "7");
+  const auto revoked = stuck.revoke();
+  REQUIRE(revoked.is(Code::denied));
+  CHECK(revoked.error().message.find("permission denied for schema walled") != std::string::npos);
+  CHECK(revoked.error().message.find("a member of the owner of the schema") != std::string::npos);
+  CHECK(read(next, "SELECT walled.items()").empty());
+  server.query("DROP OWNED BY \"" + stuck.account + "\"", "app");
+  revoke(stuck);
+  revoke(next);
+}
+
+TEST_CASE("left behind: a role with rights, or a member of another, is given nothing") {
+  Postgres& server = Postgres::shared();
+  const std::string zone = open_schema("zone_of_names");
+  AccountOnPostgres test("named");
+  REQUIRE(test.create().ok());
+  make(test, zone, "CREATE TABLE left_here (id int)");
+  const std::string keeper = "\"kept-" + test.account + "\"";
+  server.query("CREATE ROLE " + keeper + " NOLOGIN; GRANT app_ro TO " + keeper);
+  const auto refused = test.revoke();
+  REQUIRE(refused.is(Code::denied));
+  CHECK(refused.error().message.find("has rights of its own") != std::string::npos);
+  server.query("REVOKE app_ro FROM " + keeper);
+  revoke(test);
+}
+
+TEST_CASE("left behind: an account that works as a group leaves nothing of its own") {
+  const std::string zone = open_schema("zone_of_group");
+  AccountOnPostgres test("works");
+  test.statements.emplace_back(
+      "GRANT zone_owner TO \"{{name}}\"; ALTER ROLE \"{{name}}\" SET role = 'zone_owner'");
+  REQUIRE(test.create().ok());
+  make(test, zone, "CREATE TABLE of_the_group (id int)");
+  revoke(test);
+  CHECK(test.server.query("SELECT tableowner FROM pg_tables WHERE tablename = 'of_the_group'",
+                          "app") == "zone_owner");
+  CHECK_FALSE(test.server.has_role("kept-" + test.account));
+}
+
+TEST_CASE("left behind: an account without objects leaves no role") {
+  AccountOnPostgres test("tidy");
+  REQUIRE(test.create().ok());
+  test.server.query("GRANT CONNECT ON DATABASE app TO PUBLIC");
+  revoke(test);
+  CHECK_FALSE(test.server.has_role("kept-" + test.account));
+}
+
+TEST_CASE("left behind: an operator that an account made is not one the manager uses") {
+  Postgres server;
+  AccountOnPostgres test("operator", {}, server);
+  REQUIRE(test.create().ok());
+  server.query("GRANT CREATE ON SCHEMA public TO PUBLIC", "app");
+  make(test, "public",
+       "CREATE FUNCTION times(numeric, int) RETURNS numeric LANGUAGE plpgsql AS $$"
+       "BEGIN CREATE ROLE evil_operator; RETURN $1; EXCEPTION WHEN OTHERS THEN RETURN $1; END $$;"
+       "CREATE OPERATOR public.* (leftarg = numeric, rightarg = int, function = public.times)");
+  REQUIRE(server.query("SELECT count(*) FROM pg_operator WHERE oprcode = 'public.times'::regproc",
+                       "app") == "1");
+  CHECK(test.target->connect(test.tag, test.soon()).ok());
+  CHECK_FALSE(server.has_role("evil_operator"));
+}
+
+TEST_CASE("left behind: an operator's statements still find what is in the server's search path") {
+  AccountOnPostgres test("path");
+  test.server.query("CREATE TABLE IF NOT EXISTS unqualified (id int)", "app");
+  test.server.query("ALTER TABLE unqualified OWNER TO vaultmgr", "app");
+  test.statements.emplace_back("GRANT SELECT ON unqualified TO \"{{name}}\"");
+  CHECK(test.create().ok());
+  CHECK(test.revoke({"REVOKE ALL ON unqualified FROM \"{{name}}\""}).ok());
+  test.server.query("DROP TABLE unqualified", "app");
+}
+
+}  // namespace leasehold::postgresql
