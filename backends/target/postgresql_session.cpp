@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::string_view kNoAnswer = "PostgreSQL did not answer in time";
 constexpr std::size_t kMessageMax = 500;
+// What one message may return: more than a million accounts' names.
+constexpr std::size_t kAnswerMax = std::size_t{128} << 20;
 
 bool starts_with(std::string_view text, std::string_view prefix) {
   return text.substr(0, prefix.size()) == prefix;
@@ -59,6 +61,17 @@ std::string state_in(std::string_view message) {
 
 std::string without_location(std::string_view message) {
   return trimmed(message.substr(0, message.find("\nLOCATION:")));
+}
+
+// Returns how much memory it takes.
+std::size_t append_row(const PGresult* result, Rows& rows) {
+  Row& row = rows.emplace_back();
+  std::size_t size = sizeof(Row);
+  for (int column = 0; column < PQnfields(result); ++column) {
+    row.emplace_back(PQgetvalue(result, 0, column));
+    size += sizeof(std::string) + row.back().size();
+  }
+  return size;
 }
 
 void ignore_notice(void*, const PGresult*) {}
@@ -170,7 +183,7 @@ Status Session::wait(int events, Instant deadline) {
   do {
     ready = poll(&waiting, 1, static_cast<int>(ms));
   } while (ready < 0 && errno == EINTR);
-  if (ready > 0) return {};
+  if (ready > 0 && left > 0) return {};  // one that never stops talking has not answered either
   broken_ = true;
   return failure(Code::deadline, std::string(kNoAnswer));
 }
@@ -192,6 +205,7 @@ Result<Rows> Session::run(const std::string& sql, Instant deadline) {
 
 Status Session::send(const std::string& sql, Instant deadline) {
   if (PQsendQuery(connection_, sql.c_str()) != 1) return lost();
+  PQsetSingleRowMode(connection_);  // so that an answer is measured before all of it is in memory
   while (true) {
     const int left = PQflush(connection_);
     if (left < 0) return lost();
@@ -202,9 +216,10 @@ Status Session::send(const std::string& sql, Instant deadline) {
 }
 
 Result<Rows> Session::receive(Instant deadline) {
-  Rows rows;
+  Rows rows, coming;
+  std::size_t size = 0;
   std::optional<Error> error;
-  while (true) {
+  while (!broken_) {
     while (PQisBusy(connection_) != 0) {
       VAULT_TRY(wait(POLLIN, deadline));
       if (PQconsumeInput(connection_) != 1 && !error) return lost();
@@ -212,22 +227,27 @@ Result<Rows> Session::receive(Instant deadline) {
     PGresult* const result = PQgetResult(connection_);
     if (result == nullptr) break;
     const ExecStatusType status = PQresultStatus(result);
-    if (status == PGRES_TUPLES_OK) {
-      rows.assign(static_cast<std::size_t>(PQntuples(result)), Row());
-      for (int r = 0; r < PQntuples(result); ++r)
-        for (int c = 0; c < PQnfields(result); ++c)
-          rows[static_cast<std::size_t>(r)].emplace_back(PQgetvalue(result, r, c));
+    if (status == PGRES_SINGLE_TUPLE) {
+      size += append_row(result, coming);
+      if (size > kAnswerMax)
+        error = unusable(Code::deadline, "the answer of PostgreSQL is too long");
+    } else if (status == PGRES_TUPLES_OK) {
+      rows = std::exchange(coming, {});
     } else if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH) {
-      broken_ = true;  // it would wait for data for ever
-      error = failure(Code::denied, "a statement must not use COPY ... FROM STDIN or TO STDOUT");
+      // It would wait for data for ever.
+      error = unusable(Code::denied, "a statement must not use COPY ... FROM STDIN or TO STDOUT");
     } else if (status != PGRES_COMMAND_OK && status != PGRES_EMPTY_QUERY && !error) {
       error = failed(result);
     }
     PQclear(result);
-    if (broken_) break;
   }
   if (error) return *error;
   return rows;
+}
+
+Error Session::unusable(Code code, std::string_view why) {
+  broken_ = true;
+  return failure(code, std::string(why));
 }
 
 Error Session::failed(const PGresult* result) {

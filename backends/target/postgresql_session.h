@@ -76,6 +76,7 @@ class Session {
   Result<Rows> receive(Instant deadline);
   Error failed(const pg_result* result);
   Error lost();
+  Error unusable(Code code, std::string_view why);
   std::string without_secrets(std::string text) const;
 
   pg_conn* const connection_;

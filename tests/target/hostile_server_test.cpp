@@ -1,0 +1,127 @@
+// Servers that speak PostgreSQL's protocol and are none: the vault goes on.
+
+#include <doctest/doctest.h>
+
+#include "backends/target/postgresql.h"
+#include "backends/target/postgresql_session.h"
+#include "tests/target/talking_server.h"
+#include "vault/target/target.h"
+
+namespace leasehold::postgresql {
+namespace {
+
+using testing::TalkingServer;
+using Answer = TalkingServer::Answer;
+
+struct Hostile {
+  explicit Hostile(TalkingServer::Answers answers) : server(std::move(answers)) {
+    Json settings = Json::object();
+    settings.set("connection_url", server.url());
+    auto made = make_target(settings, clock, random);
+    VAULT_ASSERT(made.ok());
+    target = std::move(made).value();
+  }
+  Instant soon() { return add(clock.instant(), std::chrono::seconds(10)); }
+  Result<std::unique_ptr<target::Connection>> connect() {
+    return target->connect({"test01", "thisincarnation0"}, soon());
+  }
+  Result<Rows> run(Instant deadline) {
+    const auto session = Session::open(*Parameters::parse(server.url()), clock, soon());
+    REQUIRE(session.ok());
+    return (*session)->run("SELECT 1", deadline);
+  }
+
+  SystemClock clock;
+  SystemRandom random;
+  TalkingServer server;
+  std::unique_ptr<target::Target> target;
+};
+
+std::string set_up_answer(Clock& clock) {
+  return TalkingServer::one_row({std::to_string(clock.now().millis()), "someone", "app", "f"});
+}
+
+bool begins_set_up(const std::string& query) { return query.rfind("SET search_path", 0) == 0; }
+
+}  // namespace
+
+TEST_CASE("hostile server: whatever it says of itself, it is unavailable and nothing ends") {
+  std::string said;
+  SUBCASE("no row") { said = TalkingServer::columns(4) + TalkingServer::end(); }
+  SUBCASE("nothing") { said = TalkingServer::end(); }
+  SUBCASE("a row of no column") { said = TalkingServer::one_row({}); }
+  SUBCASE("too few columns") { said = TalkingServer::one_row({"1", "me"}); }
+  SUBCASE("no number") { said = TalkingServer::one_row({"soon", "me", "app", "f"}); }
+  SUBCASE("no time") { said = TalkingServer::one_row({"", "me", "app", "f"}); }
+  SUBCASE("a number beyond all") {
+    said = TalkingServer::one_row({"99999999999999999999999", "me", "app", "f"});
+  }
+  SUBCASE("the end of time") {
+    said = TalkingServer::one_row({"9223372036854775807", "me", "app", "f"});
+  }
+  SUBCASE("before all time") {
+    said = TalkingServer::one_row({"-9223372036854775808", "me", "app", "f"});
+  }
+  Hostile hostile([&](const std::string&) { return Answer{said}; });
+  CHECK(hostile.connect().is(Code::unavailable));
+}
+
+TEST_CASE("hostile server: short rows are no account, and no reason to stop") {
+  SystemClock clock;
+  std::string said;
+  SUBCASE("rows of no column") { said = TalkingServer::one_row({}); }
+  SUBCASE("no row at all") { said = TalkingServer::columns(2) + TalkingServer::end(); }
+  SUBCASE("one column each") { said = TalkingServer::one_row({"1"}); }
+  Hostile hostile([&](const std::string& query) {
+    if (begins_set_up(query)) return Answer{set_up_answer(clock)};
+    // An account, without sessions, that owns nothing: then it is dropped and looked for.
+    if (query.find("SELECT oid FROM pg_roles") == 0) return Answer{TalkingServer::one_row({"9"})};
+    if (query.find("BEGIN; DROP ROLE") != 0) return Answer{TalkingServer::end()};
+    return Answer{said};
+  });
+  const auto connection = hostile.connect();
+  REQUIRE(connection.ok());
+  CHECK_FALSE((*connection)->revoke({"v-test01-x", {}}, hostile.soon()).ok());
+}
+
+TEST_CASE("hostile server: an account without an id, and names without a name, are refused") {
+  SystemClock clock;
+  Hostile hostile([&](const std::string& query) {
+    return Answer{begins_set_up(query) ? set_up_answer(clock) : TalkingServer::one_row({})};
+  });
+  const auto connection = hostile.connect();
+  REQUIRE(connection.ok());
+  CHECK(hostile.target->connect({"test01", "i"}, hostile.soon()).ok());
+  CHECK_FALSE((*connection)->revoke({"v-test01-x", {}}, hostile.soon()).ok());
+  CHECK((*connection)->list("v-", hostile.soon()).is(Code::unavailable));
+}
+
+TEST_CASE("hostile server: an answer without end is cut off, as one row after another") {
+  const std::string part = [] {
+    std::string rows;
+    const std::string one = TalkingServer::row({std::string(64 * 1024, 'x')});
+    for (int i = 0; i < 16; ++i) rows += one;
+    return rows;
+  }();
+  std::atomic<int> parts{0};
+  Hostile hostile([&](const std::string&) {
+    const bool first = parts.fetch_add(1) == 0;
+    return Answer{(first ? TalkingServer::columns(1) : std::string()) + part, true};
+  });
+  const auto rows = hostile.run(add(hostile.clock.instant(), std::chrono::seconds(60)));
+  REQUIRE_FALSE(rows.ok());
+  CHECK(rows.error().message == "the answer of PostgreSQL is too long");
+  CHECK(parts < 200);  // of a MiB each
+}
+
+TEST_CASE("hostile server: one that never stops talking has not answered in time") {
+  std::string notices;
+  for (int i = 0; i < 1000; ++i)
+    notices += TalkingServer::message('N', std::string("SNOTICE\0C00000\0Mwait\0\0", 22));
+  Hostile hostile([&](const std::string&) { return Answer{notices, true}; });
+  const auto rows = hostile.run(add(hostile.clock.instant(), std::chrono::milliseconds(300)));
+  REQUIRE(rows.is(Code::deadline));
+  CHECK(rows.error().message == "PostgreSQL did not answer in time");
+}
+
+}  // namespace leasehold::postgresql
