@@ -433,6 +433,29 @@ TEST_CASE("leases: a revocation that the target refuses is tried until it succee
   CHECK(vault.as_time_passes([&] { return nothing_left(vault); }, Nanos(Seconds{5})));
 }
 
+TEST_CASE("leases: however many a target refuses to revoke, those behind them are revoked") {
+  constexpr std::size_t kRefused = 1100;
+  LeasingVault vault;
+  vault.role(R"({"ttl":"1h"})", "rw");
+  while (vault.server()->accounts().size() < kRefused) {
+    std::vector<TestVault::Waiting> some;
+    for (int i = 0; i < 100; ++i) some.push_back(vault.begin("GET", "test/creds/ro", vault.root()));
+    for (const auto& one : some) REQUIRE(vault.wait(one).status() == 200);
+  }
+  vault.server()->keep(vault.server()->accounts());
+  vault.post("sys/leases/revoke-prefix/test/creds/ro", vault.root(), R"({"sync":false})");
+  // All of them were refused a few times, so that they wait for minutes.
+  REQUIRE(vault.as_time_passes(
+      [&] { return vault.server()->visits("revoke") > static_cast<int>(5 * kRefused); }));
+  const Answer creds = vault.get("test/creds/rw", vault.root());
+  REQUIRE(creds.status() == 200);
+  vault.post("sys/leases/revoke", vault.root(),
+             R"({"sync":false,"lease_id":")" + lease_of(creds) + R"("})");
+  CHECK(TestVault::eventually([&] { return vault.server()->accounts().size() == kRefused; }));
+  vault.server()->keep({});
+  CHECK(vault.as_time_passes([&] { return nothing_left(vault); }, Nanos(Seconds{5})));
+}
+
 TEST_CASE("leases: a lost answer of REVOKE is asked for again, and absent is success") {
   LeasingVault vault;
   const Answer creds = vault.creds();

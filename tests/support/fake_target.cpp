@@ -10,6 +10,10 @@ void AccountServer::down(bool is_down) {
   const Lock lock(mutex_);
   down_ = is_down;
 }
+void AccountServer::keep(std::set<std::string> accounts) {
+  const Lock lock(mutex_);
+  kept_ = std::move(accounts);
+}
 void AccountServer::hang(const std::string& step) {
   const Lock lock(mutex_);
   hung_.insert(step);
@@ -115,10 +119,14 @@ class AccountConnection final : public target::Connection {
   }
   Result<target::Revoked> revoke(const target::RevokeOrder& order, Instant) override {
     target::Revoked revoked;
+    bool kept = false;
     VAULT_TRY(step("revoke", [&] {
+      kept = server_->kept_.count(order.account) > 0;
+      if (kept) return;
       revoked.was_absent = server_->accounts_.erase(order.account) == 0;
       revoked.verified_at = server_->clock_.now();
     }));
+    if (kept) return failure(Code::denied, "the account is needed by others");
     return revoked;
   }
   Status end_other_incarnations(Instant) override {

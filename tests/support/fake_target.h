@@ -28,7 +28,8 @@ class AccountServer {
   explicit AccountServer(Clock& clock) : clock_(clock) {}
 
   void set(const std::string& step, Fault fault);
-  void down(bool is_down);  // not reachable by any step
+  void down(bool is_down);                    // not reachable by any step
+  void keep(std::set<std::string> accounts);  // refuses to revoke these
   void hang(const std::string& step);
   void release(const std::string& step);
   void release_all();
@@ -55,7 +56,7 @@ class AccountServer {
   std::condition_variable changed_;
   std::map<std::string, Fault> faults_;
   std::map<std::string, std::function<void()>> callbacks_;
-  std::set<std::string> hung_;
+  std::set<std::string> hung_, kept_;
   std::map<std::string, int> visits_, inside_;
   std::map<std::string, WallTime> accounts_;
   std::multimap<std::string, bool*> sessions_;  // by incarnation

@@ -14,6 +14,7 @@ namespace {
 constexpr Seconds kLookAgain{20};  // twice the statement timeout of our sessions
 constexpr Seconds kRetryMax{300};
 constexpr std::size_t kLookedAtMax = 1024;
+constexpr std::size_t kRetriesMax = 65'536;
 
 OrderedId id_of(const std::string& text) {
   OrderedId id{};
@@ -45,32 +46,51 @@ bool Revoker::DueQueue::may_try(const OrderedId& id) {
   return true;
 }
 
+Result<std::vector<OrderedId>> Revoker::DueQueue::take(ReadTxn& txn, std::size_t limit) {
+  barrier::PhysicalKey from = due_prefix(target_);
+  const barrier::PhysicalKey to = due_key(target_, add(revoker_.parts_.clock.now(), Millis{1}), {});
+  {
+    MutexLock lock(mutex_);
+    if (resume_) from = *resume_;
+  }
+  std::vector<OrderedId> ids;
+  std::size_t looked_at = 0;
+  std::optional<barrier::PhysicalKey> last;
+  const Status scanned =
+      txn.scan(from, to, SIZE_MAX, storage::Scan::keys, [&](const storage::Entry& entry) {
+        OrderedId id{};
+        std::copy(entry.key.end() - static_cast<std::ptrdiff_t>(id.size()), entry.key.end(),
+                  id.begin());
+        if (!revoker_.is_aside(id) && may_try(id)) ids.push_back(id);
+        if (++looked_at == kLookedAtMax) last = barrier::PhysicalKey::from(entry.key);
+        return ids.size() < limit && !last;
+      });
+  MutexLock lock(mutex_);
+  if (!scanned.ok()) {
+    for (const OrderedId& id : ids) working_.erase(id);
+    return scanned.error();
+  }
+  if (last)
+    resume_ = last->end_of_prefix();
+  else if (ids.size() < limit)
+    resume_.reset();  // the end of the queue
+  return ids;
+}
+
 std::vector<target::RevocationSource::Item> Revoker::DueQueue::next(std::size_t limit) {
   std::vector<Item> items;
   auto held = revoker_.parts_.snapshots.take();
   if (!held.ok()) return items;
   ReadTxn txn(**held, revoker_.parts_.barrier, barrier::kCoreSpace);
-  std::vector<OrderedId> ids;
-  std::size_t looked_at = 0;
-  const WallTime now = revoker_.parts_.clock.now();
-  const barrier::PhysicalKey from = due_prefix(target_);
-  const auto scanned =
-      txn.scan(from, due_key(target_, add(now, Millis{1}), {}), SIZE_MAX, storage::Scan::keys,
-               [&](const storage::Entry& entry) {
-                 OrderedId id{};
-                 std::copy(entry.key.end() - static_cast<std::ptrdiff_t>(id.size()),
-                           entry.key.end(), id.begin());
-                 if (revoker_.is_aside(id)) return true;
-                 if (may_try(id)) ids.push_back(id);
-                 return ids.size() < limit && ++looked_at < kLookedAtMax;
-               });
-  if (!scanned.ok()) return items;
-  for (const OrderedId& id : ids) {
+  const auto ids = take(txn, limit);
+  if (!ids.ok()) return items;
+  for (const OrderedId& id : *ids) {
     auto lease = revoker_.parts_.leases.load(txn, id);
     if (!lease.ok() || !*lease) {
       revoker_.set_aside(txn, lease_key(id), id, "lease").ignore();
       MutexLock lock(mutex_);
       working_.erase(id);
+      retries_.erase(id);
       continue;
     }
     Item item;
@@ -110,6 +130,8 @@ void Revoker::DueQueue::failed(const OrderedId& id, const Error& error) {
   MutexLock lock(mutex_);
   // Being unreachable is the target's state, not this lease's: the lane itself backs off.
   if (error.code == Code::unavailable) return;
+  // One that is forgotten is only asked for sooner.
+  if (retries_.size() >= kRetriesMax && retries_.count(id) == 0) retries_.erase(retries_.begin());
   Retry& retry = retries_[id];
   const Seconds wait = std::min(Seconds{1LL << std::min(retry.attempts, 9U)}, kRetryMax);
   ++retry.attempts;
