@@ -456,6 +456,48 @@ TEST_CASE("leases: however many a target refuses to revoke, those behind them ar
   CHECK(vault.as_time_passes([&] { return nothing_left(vault); }, Nanos(Seconds{5})));
 }
 
+TEST_CASE("leases: what was asked for while storage failed is revoked when it works again") {
+  testing::FaultyWorld world;
+  TestVault vault(world);
+  vault.role(R"({"ttl":"1h"})");
+  const std::string lease = lease_of(vault.get("test/creds/ro", vault.root()));
+  core::Unsealed* live = vault.lifecycle().enter();
+  REQUIRE(live != nullptr);
+  const auto id = live->leases.id_of(lease);
+  REQUIRE(id.has_value());
+  world.fails->left = 0;
+  live->revoker->revoke_soon(*id);
+  vault.lifecycle().leave();
+  const int failed = world.fails->failed;
+  CHECK(TestVault::eventually([&] { return world.fails->failed > failed + 10; }));  // two passes
+  world.fails->left = -1;
+  CHECK(vault.as_time_passes([&] { return nothing_left(vault); }, kStep));
+}
+
+TEST_CASE("leases: a target whose settings cannot be opened is reported once, not ever again") {
+  LeasingVault vault;
+  const Answer creds = vault.creds();
+  vault.server()->down(true);
+  vault.post("sys/leases/revoke", vault.root(),
+             R"({"sync":false,"lease_id":")" + lease_of(creds) + R"("})");
+  vault.seal();
+  vault.world().servers.lose_settings("db", true);
+  REQUIRE(vault.unseal().status() == 200);
+  const auto reports = [&] {
+    const std::string log = vault.world().log.text(), text = " wait: its settings are lost";
+    std::size_t count = 0;
+    for (auto at = log.find(text); at != log.npos; at = log.find(text, at + 1)) ++count;
+    return count;
+  };
+  CHECK(TestVault::eventually([&] { return reports() > 0; }));
+  const int looks = vault.world().servers.looks();
+  CHECK(TestVault::eventually([&] { return vault.world().servers.looks() > looks + 3; }));
+  CHECK(reports() == 1);
+  vault.world().servers.lose_settings("db", false);
+  vault.server()->down(false);
+  CHECK(vault.ends_clean());
+}
+
 TEST_CASE("leases: a lost answer of REVOKE is asked for again, and absent is success") {
   LeasingVault vault;
   const Answer creds = vault.creds();

@@ -22,6 +22,7 @@ class FaultyStorage final : public storage::Storage {
 
   // Calls that still succeed; negative: all of them.
   std::atomic<int> left;
+  std::atomic<int> failed{0};  // calls that did not
   // What a failing commit answers. With `unknown` the group happens all the same.
   std::atomic<storage::Outcome> outcome{storage::Outcome::failed};
   std::atomic<bool> low{false};
@@ -76,6 +77,7 @@ class FaultyStorage final : public storage::Storage {
     while (now > 0 && !left.compare_exchange_weak(now, now - 1)) {
     }
     if (now != 0) return {};
+    ++failed;
     return failure(Code::internal, "storage failed as the test asked");
   }
 

@@ -16,6 +16,16 @@ void AccountServers::share(const std::string& name, std::shared_ptr<AccountServe
   const std::lock_guard<std::mutex> lock(mutex_);
   servers_[name] = std::move(server);
 }
+void AccountServers::lose_settings(const std::string& name, bool lost) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  lost_.erase(name);
+  if (lost) lost_.insert(name);
+}
+bool AccountServers::settings_lost(const std::string& name) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  ++looks_;
+  return lost_.count(name) > 0;
+}
 void AccountServers::release_all() {
   const std::lock_guard<std::mutex> lock(mutex_);
   for (auto& server : servers_) server.second->release_all();
@@ -50,6 +60,7 @@ class TestEngine final : public core::Engine {
   std::span<const Route> routes() const override { return routes_; }
   Result<std::unique_ptr<target::Target>> target(const core::TargetId& id, ReadTxn&) override {
     const std::string name(id.begin(), std::find(id.begin(), id.end(), 0));
+    if (servers_.settings_lost(name)) return failure(Code::unavailable, "its settings are lost");
     return make_account_target(servers_[name]);
   }
 

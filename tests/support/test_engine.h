@@ -8,9 +8,11 @@
 //   counters/:name adds one to a record that it read      open/:name    unauthenticated
 //   slow           on a worker                            broken        fails with a detail
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 
 #include "tests/support/fake_target.h"
 #include "vault/core/router.h"
@@ -24,6 +26,10 @@ class AccountServers {
   // The server of this name, made when it is asked for first.
   std::shared_ptr<AccountServer> operator[](const std::string& name);
   void release_all();
+  // Whether the settings of this server's targets can be opened; they can unless a test says so.
+  void lose_settings(const std::string& name, bool lost);
+  bool settings_lost(const std::string& name);
+  int looks() const { return looks_; }  // for settings, so far
   // The same machine as in another world.
   void share(const std::string& name, std::shared_ptr<AccountServer> server);
 
@@ -31,6 +37,8 @@ class AccountServers {
   Clock& clock_;
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<AccountServer>> servers_;
+  std::set<std::string> lost_;
+  std::atomic<int> looks_{0};
 };
 
 std::unique_ptr<core::EngineKind> make_test_engine_kind(AccountServers& servers);

@@ -102,6 +102,8 @@ class Revoker {
   Result<Fill> erase_some(ReadTxn& txn, const Mount& mount);
   bool erase_old_receipts(WallTime now);
   void wake_lanes();
+  // Once until it changes, not with every pass.
+  void report_waiting(const TargetId& target, const Status& opened);
   struct Committed {
     std::vector<Status> each;
     std::size_t count = 0;  // batches that are durable now
@@ -145,6 +147,7 @@ class Revoker {
   std::map<barrier::Space, Removal> removals_;  // of tick() alone
   // Where a job that walks over all tokens goes on; of tick() alone.
   std::map<barrier::PhysicalKey, std::optional<barrier::PhysicalKey>> walks_;
+  std::map<TargetId, std::string> waiting_;     // of tick() alone: what was said
   mutable Mutex mutex_;
   Condition wake_;
   bool stopping_ GUARDED_BY(mutex_) = false;

@@ -145,11 +145,6 @@ bool Revoker::move_expired(WallTime now) {
   std::vector<PhysicalKey> entries;
   std::vector<OrderedId> asked, asked_tokens;
   {
-    MutexLock lock(mutex_);
-    asked.swap(asked_);
-    asked_tokens.swap(asked_tokens_);
-  }
-  {
     auto held = parts_.snapshots.take();
     if (!held.ok()) return false;
     ReadTxn txn(**held, parts_.barrier, barrier::kCoreSpace);
@@ -161,6 +156,11 @@ bool Revoker::move_expired(WallTime now) {
                return entries.size() < kAtOnce;
              })
         .ignore();  // tried again with the next tick
+  }
+  {
+    MutexLock lock(mutex_);
+    asked.swap(asked_);
+    asked_tokens.swap(asked_tokens_);
   }
   std::vector<Fill> fills;
   for (const PhysicalKey& entry : entries)
@@ -238,11 +238,20 @@ void Revoker::wake_lanes() {
     }
     from = due_prefix(target).end_of_prefix();
     const auto its_lane = lane(txn, (*lease)->space, target);
-    if (its_lane.ok())
-      (*its_lane)->wake_revocations();
-    else
-      parts_.log.error("leases of target {} wait: {}", hex(target), its_lane.error().message);
+    if (its_lane.ok()) (*its_lane)->wake_revocations();
+    report_waiting(target, its_lane.ok() ? Status() : Status(its_lane.error()));
   }
+}
+
+void Revoker::report_waiting(const TargetId& target, const Status& opened) {
+  if (opened.ok()) {
+    waiting_.erase(target);
+    return;
+  }
+  std::string& said = waiting_[target];
+  if (said == opened.error().message) return;
+  said = opened.error().message;
+  parts_.log.error("leases of target {} wait: {}", hex(target), said);
 }
 
 }  // namespace leasehold::core
