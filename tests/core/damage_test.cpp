@@ -238,3 +238,37 @@ TEST_CASE_FIXTURE(MountedVault, "damage: a deny whose very name is lost still de
   CHECK(get("test/notes/a", intact).status() == 200);
   CHECK(get("test/notes/a", root()).status() == 200);
 }
+
+TEST_CASE_FIXTURE(LeasedVault,
+                  "damage: the settings of a removed mount stay while a lease cannot be read") {
+  const std::string damaged = lease(root());
+  lease(root());
+  const barrier::PhysicalKey key = key_of(damaged);
+  const core::TargetId id{'d', 'b'};
+  const auto space = read([](core::Unsealed& live, commit::ReadTxn& txn) {
+    return (*live.registry.at(txn))->mounts.at("test/")->info.space;
+  });
+  const auto settings = [&] {
+    return read([&](core::Unsealed&, commit::ReadTxn& txn) {
+      return txn.in(space).get("targets/" + hex(id))->has_value();
+    });
+  };
+  write([&](core::Unsealed&, commit::WriteTxn& txn) {
+    REQUIRE(txn.in(space).put("targets/" + hex(id), as_bytes("how to reach it")).ok());
+  });
+  const std::string record = read([&](core::Unsealed&, commit::ReadTxn& txn) {
+    return std::string(as_text((*txn.snapshot().get(key.view()))->value));
+  });
+  damage(key);
+  remove("sys/mounts/test", root());
+  CHECK(ends(1));
+  CHECK(eventually([&] { return logged("keeps the settings of its targets") == 1; }));
+  CHECK(as_time_passes([&, left = 20]() mutable { return --left == 0; }));
+  CHECK(settings());
+  write([&](core::Unsealed&, commit::WriteTxn& txn) {
+    txn.batch().storage.put(key.view(), as_bytes(record));
+  });
+  CHECK(as_time_passes([&] { return server()->accounts().empty(); }, Nanos(Seconds{5})));
+  CHECK(as_time_passes([&] { return !settings(); }));
+  CHECK(logged("keeps the settings of its targets") == 1);
+}

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include "tests/support/faulty_world.h"
+#include "vault/base/encoding.h"
 
 using namespace leasehold;
 using testing::AccountServer;
@@ -498,6 +499,40 @@ TEST_CASE("leases: a target whose settings cannot be opened is reported once, no
   CHECK(vault.ends_clean());
 }
 
+TEST_CASE("leases: an older snapshot does not bring a target's older settings back") {
+  LeasingVault vault;
+  core::Unsealed* live = vault.lifecycle().enter();
+  REQUIRE(live != nullptr);
+  const core::TargetId id{'d', 'b'};
+  const auto space = vault.read([&](core::Unsealed& unsealed, commit::ReadTxn& txn) {
+    return (*unsealed.registry.at(txn))->mounts.at("test/")->info.space;
+  });
+  const auto change = [&](const std::string& text) {
+    auto held = live->snapshots.take();
+    REQUIRE(held.ok());
+    commit::Batch batch;
+    commit::WriteTxn txn(**held, live->barrier, space, batch);
+    REQUIRE(txn.put("targets/" + hex(id), as_bytes(text)).ok());
+    REQUIRE(live->committer.commit(batch).status().ok());
+  };
+  const auto target_in = [&](core::Snapshots::Held& held) {
+    commit::ReadTxn txn(*held, live->barrier, barrier::kCoreSpace);
+    const auto lane = live->revoker->lane(txn, space, id);
+    REQUIRE(lane.ok());
+    return (*lane)->target();
+  };
+  {
+    change("first");
+    auto older = live->snapshots.take();
+    change("second");
+    auto newer = live->snapshots.take();
+    const auto before = target_in(*older), after = target_in(*newer);
+    CHECK(before != after);
+    CHECK(target_in(*older) == after);
+  }
+  vault.lifecycle().leave();
+}
+
 TEST_CASE("leases: a lost answer of REVOKE is asked for again, and absent is success") {
   LeasingVault vault;
   const Answer creds = vault.creds();
@@ -544,6 +579,7 @@ TEST_CASE("leases: disabling a mount revokes its leases, then erases what it hel
   CHECK(vault.get("test/notes/a", vault.root()).status() == 404);
   CHECK(vault.creds().status() == 404);
   CHECK(TestVault::eventually([&] { return vault.count(barrier::Table::value) < values - 1; }));
+  CHECK(TestVault::eventually([&] { return vault.targets() == 0; }));
   CHECK(vault.ends_clean());
 }
 

@@ -283,6 +283,11 @@ std::size_t TestVault::count(barrier::Table table) {
   });
 }
 
+std::size_t TestVault::targets() {
+  return read(
+      [](core::Unsealed& live, commit::ReadTxn&) { return live.revoker->targets().size(); });
+}
+
 bool TestVault::verifies() {
   return read([&](core::Unsealed& live, commit::ReadTxn& txn) {
     const auto verified =

@@ -158,6 +158,7 @@ class TestVault {
   template <class Body>
   auto read(Body body);
   std::size_t count(barrier::Table table);  // records of a table
+  std::size_t targets();                    // that have a lane
   bool verifies();                          // the head's hash covers the store
 
   TestWorld& world() { return world_; }

@@ -237,15 +237,35 @@ TEST_CASE("lane: changed settings are used by the next job, after a fence of the
   LaneTest test;
   const auto before = test.submitted();
   REQUIRE(eventually([&] { return before->ended() == 1; }));
-  const Target& old = test.lane.target();
+  const auto old = test.lane.target();
   auto other = std::make_shared<FakeMachine>();
   test.lane.replace(std::make_unique<FakeTarget>(other));
-  CHECK(old.kind() == "fake");  // still there for whoever holds it
-  CHECK(&old != &test.lane.target());
+  CHECK(old->kind() == "fake");  // still there for whoever holds it
+  CHECK(old != test.lane.target());
   const auto after = test.submitted();
   REQUIRE(eventually([&] { return after->ended() == 1; }));
   CHECK(other->visits("connect") >= 1);
   CHECK(other->visits("fence") == 1);
+}
+
+TEST_CASE("lane: settings that were replaced are gone once nobody uses them") {
+  LaneTest test;
+  const auto before = test.submitted();
+  REQUIRE(eventually([&] { return before->ended() == 1; }));
+  std::vector<std::shared_ptr<FakeMachine>> machines;
+  for (int i = 0; i < 20; ++i) {
+    machines.push_back(std::make_shared<FakeMachine>());
+    test.lane.replace(std::make_unique<FakeTarget>(machines.back()));
+    const auto job = testing::make_test_job(test.machine, add(test.clock.instant(), 20s));
+    REQUIRE(test.lane.submit(job).ok());
+    REQUIRE(eventually([&] { return job->ended() == 1; }));
+  }
+  const std::shared_ptr<FakeMachine> newest = machines.back();
+  machines.pop_back();
+  CHECK(eventually([&] {
+    return std::all_of(machines.begin(), machines.end(),
+                       [](const auto& machine) { return machine.use_count() == 1; });
+  }));
 }
 
 TEST_CASE("lane: new settings end an outage at once") {

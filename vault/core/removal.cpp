@@ -1,5 +1,6 @@
 // Emptying mounts that were removed, as part of the Revoker's pass.
 #include <algorithm>
+#include <utility>
 
 #include "vault/core/revoker.h"
 
@@ -40,6 +41,8 @@ bool Revoker::empty_removed_mounts(WallTime now) {
     removal = std::move(removals_[mount->info.space]);
     more = empty_mount(*mount, removal, now) || more;
   }
+  for (const auto& before : removals_)
+    if (going_on.count(before.first) == 0) drop_lanes(before.first);  // it is gone
   removals_ = std::move(going_on);
   return more;
 }
@@ -54,7 +57,7 @@ bool Revoker::empty_mount(const Mount& mount, Removal& removal, WallTime now) {
     ReadTxn txn(**held, parts_.barrier, barrier::kCoreSpace);
     Status looked = removal.walked ? Status() : walk_leases(txn, mount, removal);
     walking = !removal.walked;
-    if (looked.ok()) looked = look_at_left(txn, removal, now, fills);
+    if (looked.ok()) looked = look_at_left(txn, mount, removal, now, fills);
     if (!looked.ok()) return false;  // storage failed: tried again with the next tick
     if (removal.walked && removal.left.empty()) {
       auto erasure = erase_some(txn, mount);
@@ -69,24 +72,37 @@ bool Revoker::empty_mount(const Mount& mount, Removal& removal, WallTime now) {
 Status Revoker::walk_leases(ReadTxn& txn, const Mount& mount, Removal& removal) {
   const PhysicalKey table(Table::lease);
   std::vector<OrderedId> here, ours;
+  VAULT_TRY_ASSIGN(const auto targets, txn.in(mount.info.space).list("targets/", {}, 1));
+  const bool has_targets = !targets.empty();
   VAULT_TRY(txn.scan(removal.next.value_or(table), table.end_of_prefix(), kWalkedAtOnce,
                      storage::Scan::keys, [&](const storage::Entry& entry) {
                        here.push_back(id_at_end(entry.key));
                        return true;
                      }));
+  bool unreadable = false;
   for (const OrderedId& id : here) {
     const auto lease = parts_.leases.load(txn, id);
     if (lease.ok() && *lease && (*lease)->space == mount.info.space) ours.push_back(id);
-    if (!lease.ok()) VAULT_TRY(set_aside(txn, lease_key(id), id, "lease"));
+    if (lease.ok()) continue;
+    VAULT_TRY(set_aside(txn, lease_key(id), id, "lease"));
+    unreadable = true;
+    // Perhaps one of ours: once it is restored its account goes through the settings here.
+    if (has_targets) ours.push_back(id);
   }
+  if (unreadable && has_targets && !std::exchange(removal.reported, true))
+    parts_.log.error(
+        "the mount {} was removed and keeps the settings of its targets: there are leases that "
+        "cannot be read and may need them",
+        mount.info.path);
   removal.left.insert(removal.left.end(), ours.begin(), ours.end());
   removal.walked = here.size() < kWalkedAtOnce;
   if (!here.empty()) removal.next = lease_key(here.back()).end_of_prefix();
   return {};
 }
 
-// Some of them, in turn: those that are gone are done, those not REVOKING yet become it.
-Status Revoker::look_at_left(ReadTxn& txn, Removal& removal, WallTime now,
+// Some of them, in turn: those that are gone are done, those not REVOKING yet become it. One that
+// cannot be read stays until it can be, or is gone.
+Status Revoker::look_at_left(ReadTxn& txn, const Mount& mount, Removal& removal, WallTime now,
                              std::vector<Fill>& fills) {
   const std::size_t count = std::min(removal.left.size(), kLookedAtOnce);
   for (std::size_t i = 0; i < count; ++i) {
@@ -94,9 +110,10 @@ Status Revoker::look_at_left(ReadTxn& txn, Removal& removal, WallTime now,
     const auto lease = parts_.leases.load(txn, id);
     if (!lease.ok()) VAULT_TRY(set_aside(txn, lease_key(id), id, "lease"));
     removal.left.pop_front();
-    if (!lease.ok() || !*lease) continue;
+    const bool done = lease.ok() && (!*lease || (*lease)->space != mount.info.space);
+    if (done) continue;
     removal.left.push_back(id);
-    if ((*lease)->state == Lease::State::revoking) continue;
+    if (!lease.ok() || (*lease)->state == Lease::State::revoking) continue;
     fills.push_back([this, id, now](WriteTxn& write) { return start_revoking(write, id, now); });
   }
   return {};

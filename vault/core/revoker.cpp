@@ -75,7 +75,8 @@ Result<std::shared_ptr<target::Lane>> Revoker::lane(ReadTxn& txn, const barrier:
   {
     MutexLock lock(lanes_mutex_);
     const auto known = lanes_.find(id);
-    if (known != lanes_.end() && (known->second.mod == mod || mod == 0)) return known->second.lane;
+    // A request on an older snapshot brings no older settings back.
+    if (known != lanes_.end() && known->second.mod >= mod) return known->second.lane;
   }
   VAULT_TRY_ASSIGN(const auto compiled, parts_.registry.at(txn));
   const Mount* mount = compiled->mounts.by_space(space);
@@ -84,6 +85,7 @@ Result<std::shared_ptr<target::Lane>> Revoker::lane(ReadTxn& txn, const barrier:
   VAULT_TRY_ASSIGN(auto target, mount->kind->engine->target(id, scoped));
   MutexLock lock(lanes_mutex_);
   LaneEntry& entry = lanes_[id];
+  if (entry.lane && entry.mod >= mod) return entry.lane;  // somebody was faster
   if (entry.lane) {
     entry.lane->replace(std::move(target));
   } else {
@@ -92,7 +94,21 @@ Result<std::shared_ptr<target::Lane>> Revoker::lane(ReadTxn& txn, const barrier:
                                                 parts_.tag, *entry.queue, parts_.clock, parts_.log);
   }
   entry.mod = mod;
+  entry.space = space;
   return entry.lane;
+}
+
+void Revoker::drop_lanes(const barrier::Space& space) {
+  std::vector<LaneEntry> gone;
+  {
+    MutexLock lock(lanes_mutex_);
+    for (auto at = lanes_.begin(); at != lanes_.end();) {
+      const bool of_it = at->second.space == space;
+      if (of_it) gone.push_back(std::move(at->second));
+      at = of_it ? lanes_.erase(at) : std::next(at);
+    }
+  }
+  for (const LaneEntry& entry : gone) entry.lane->stop(kStopLimit);  // then its queue may go
 }
 
 std::string Revoker::trouble_with(const TargetId& id) const {

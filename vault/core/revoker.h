@@ -80,6 +80,7 @@ class Revoker {
     std::shared_ptr<target::Lane> lane;
     std::unique_ptr<DueQueue> queue;
     std::uint64_t mod = 0;
+    barrier::Space space{};
   };
 
   // Each function fills one batch; all are committed together.
@@ -94,13 +95,16 @@ class Revoker {
   struct Removal {
     std::optional<barrier::PhysicalKey> next;  // of the walk
     bool walked = false;
+    bool reported = false;  // that leases which cannot be read hold it up
     std::deque<barrier::OrderedId> left;
   };
   bool empty_mount(const Mount& mount, Removal& removal, WallTime now);
   Status walk_leases(ReadTxn& txn, const Mount& mount, Removal& removal);
-  Status look_at_left(ReadTxn& txn, Removal& removal, WallTime now, std::vector<Fill>& fills);
+  Status look_at_left(ReadTxn& txn, const Mount& mount, Removal& removal, WallTime now,
+                      std::vector<Fill>& fills);
   Result<Fill> erase_some(ReadTxn& txn, const Mount& mount);
   bool erase_old_receipts(WallTime now);
+  void drop_lanes(const barrier::Space& space);
   void wake_lanes();
   // Once until it changes, not with every pass.
   void report_waiting(const TargetId& target, const Status& opened);

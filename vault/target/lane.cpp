@@ -57,8 +57,9 @@ void Lane::wake_revocations() {
 
 void Lane::replace(std::unique_ptr<Target> target) {
   State& state = *state_;
+  std::shared_ptr<Target> before = std::move(target);  // goes after the lock
   MutexLock lock(state.mutex);
-  state.targets.push_back(std::move(target));
+  state.target.swap(before);
   ++state.generation;
   state.health = State::Health::unknown;
   state.probing = false;
@@ -75,9 +76,9 @@ LaneStatus Lane::status() const {
   return state_->status;
 }
 
-const Target& Lane::target() const {
+std::shared_ptr<const Target> Lane::target() const {
   MutexLock lock(state_->mutex);
-  return *state_->targets.back();
+  return state_->target;
 }
 
 void Lane::stop(Nanos limit) {

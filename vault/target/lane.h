@@ -68,7 +68,8 @@ class Lane {
   // A changed configuration: new connections use it, old ones are closed when idle.
   void replace(std::unique_ptr<Target> target);
   LaneStatus status() const;
-  const Target& target() const;
+  // Shared, because new settings may replace it at any moment.
+  std::shared_ptr<const Target> target() const;
   // Bounded: threads that do not end within `limit` are left behind and own what they use (all but
   // the clock). Their jobs end here, with Code::deadline; they call nobody afterwards.
   void stop(Nanos limit);

@@ -28,12 +28,12 @@ void refuse(const Jobs& jobs, const Error& why) {
 }
 
 std::size_t Lane::State::each_max() {
-  return std::max<std::size_t>(2, targets.back()->connections_max()) - 1;
+  return std::max<std::size_t>(2, target->connections_max()) - 1;
 }
 
 std::optional<Task> Lane::State::takeable(Instant now) {
   Task task;
-  task.target = targets.back();
+  task.target = target;
   task.generation = generation;
   task.outages = outages;
   if (health != Health::healthy) {

@@ -46,11 +46,15 @@ struct Link {
 using Jobs = std::vector<std::shared_ptr<Job>>;
 
 struct Lane::State : std::enable_shared_from_this<Lane::State> {
-  State(std::string n, std::shared_ptr<Target> target, Tag t, RevocationSource& s, Clock& c,
+  State(std::string n, std::shared_ptr<Target> first, Tag t, RevocationSource& s, Clock& c,
         LogSink& l)
-      : name(std::move(n)), tag(std::move(t)), source(s), clock(c), log(l), pace(c.instant()) {
-    targets.push_back(std::move(target));
-  }
+      : name(std::move(n)),
+        tag(std::move(t)),
+        source(s),
+        clock(c),
+        log(l),
+        target(std::move(first)),
+        pace(c.instant()) {}
 
   // Asked by a thread that has nothing to do; waits until there is something.
   Task next_task(const Link& link);
@@ -92,10 +96,9 @@ struct Lane::State : std::enable_shared_from_this<Lane::State> {
   LogSink& log;
 
   Mutex mutex;
-  Condition work;   // workers wait here
-  Condition watch;  // the keeper and stop()
-  // The newest last; older ones stay for whoever holds a reference.
-  std::vector<std::shared_ptr<Target>> targets GUARDED_BY(mutex);
+  Condition work;                                    // workers wait here
+  Condition watch;                                   // the keeper and stop()
+  std::shared_ptr<Target> target GUARDED_BY(mutex);  // an older one lives while a task has it
   std::uint64_t generation GUARDED_BY(mutex) = 1;
   std::uint64_t fenced GUARDED_BY(mutex) = 0;  // the generation that was fenced
   std::deque<Queued> jobs GUARDED_BY(mutex);
