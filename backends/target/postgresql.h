@@ -3,10 +3,11 @@
 //
 // Settings, as in a database engine's connection: `connection_url` (a URL or a keyword string with
 // {{username}} and {{password}}), `username`, `password`, `disable_escaping`,
-// `max_open_connections`, `max_connection_lifetime`, `tls_ca` (PEM; instead of the machine's own
-// certificates), `password_authentication` ("password", or "scram-sha-256": the server is
-// sent a verifier, so that the password is never in its log). Without `sslmode` the server's
-// certificate is verified in full, except on loopback and unix sockets.
+// `max_open_connections` (of a lane; it uses two at least), `max_connection_lifetime`, `tls_ca`
+// (PEM; instead of the machine's own certificates), `password_authentication` ("password", or
+// "scram-sha-256": the server is sent a verifier, so that the password is never in its log).
+// Without `sslmode` the server's certificate is verified in full, except on loopback and unix
+// sockets.
 //
 // The manager needs CREATEROLE, pg_signal_backend and ADMIN OPTION on what it grants; errors name
 // what is missing. Rights and objects of an account are cleaned up in every database first; what it
