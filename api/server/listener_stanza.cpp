@@ -16,22 +16,6 @@ Result<int> tls_version(Stanza& stanza, std::string_view key, std::string_view f
   return wrong(stanza, key, std::string(key) + " must be \"tls12\" or \"tls13\"");
 }
 
-Status read_client_certificates(Stanza& stanza, TlsSettings& tls) {
-  VAULT_TRY_ASSIGN(tls.client_ca_file, stanza.text("tls_client_ca_file"));
-  VAULT_TRY_ASSIGN(tls.require_client_certificate,
-                   stanza.flag("tls_require_and_verify_client_cert", false));
-  VAULT_TRY_ASSIGN(const bool never, stanza.flag("tls_disable_client_certs", false));
-  tls.ask_client_certificate = !never;
-  if (never && tls.require_client_certificate)
-    return wrong(
-        stanza, "tls_disable_client_certs",
-        "tls_disable_client_certs and tls_require_and_verify_client_cert exclude each other");
-  if (tls.require_client_certificate && tls.client_ca_file.empty())
-    return wrong(stanza, "tls_require_and_verify_client_cert",
-                 "tls_require_and_verify_client_cert needs tls_client_ca_file");
-  return {};
-}
-
 Status read_tls(Stanza& stanza, ListenerSettings& settings) {
   TlsSettings& tls = settings.tls_settings;
   VAULT_TRY_ASSIGN(const bool disabled, stanza.flag("tls_disable", false));
@@ -39,9 +23,32 @@ Status read_tls(Stanza& stanza, ListenerSettings& settings) {
   VAULT_TRY_ASSIGN(tls.key_file, stanza.text("tls_key_file"));
   VAULT_TRY_ASSIGN(tls.least_version, tls_version(stanza, "tls_min_version", "tls12"));
   VAULT_TRY_ASSIGN(tls.most_version, tls_version(stanza, "tls_max_version", "tls13"));
-  VAULT_TRY(read_client_certificates(stanza, tls));
+  VAULT_TRY_ASSIGN(tls.client_ca_file, stanza.text("tls_client_ca_file"));
+  VAULT_TRY_ASSIGN(tls.require_client_certificate,
+                   stanza.flag("tls_require_and_verify_client_cert", false));
+  VAULT_TRY_ASSIGN(const bool never, stanza.flag("tls_disable_client_certs", false));
+  tls.ask_client_certificate = !never;
   settings.tls = !disabled;
-  if (disabled) return {};
+  return {};
+}
+
+Status check_client_certificates(const Stanza& stanza, const TlsSettings& tls) {
+  if (!tls.require_client_certificate) return {};
+  if (!tls.ask_client_certificate)
+    return wrong(
+        stanza, "tls_disable_client_certs",
+        "tls_disable_client_certs and tls_require_and_verify_client_cert exclude each other");
+  if (tls.client_ca_file.empty())
+    return wrong(stanza, "tls_require_and_verify_client_cert",
+                 "tls_require_and_verify_client_cert needs tls_client_ca_file");
+  return {};
+}
+
+// After every key is known: a misspelt one is told as that, not as one that is missing.
+Status check_tls(const Stanza& stanza, const ListenerSettings& settings) {
+  const TlsSettings& tls = settings.tls_settings;
+  VAULT_TRY(check_client_certificates(stanza, tls));
+  if (!settings.tls) return {};
   if (tls.certificate_file.empty() || tls.key_file.empty())
     return wrong(stanza, {},
                  "a tcp listener needs tls_cert_file and tls_key_file, or tls_disable = true");
@@ -142,7 +149,7 @@ Result<ListenerSettings> read_tcp(Stanza& stanza) {
 Result<ListenerSettings> read_unix(Stanza& stanza) {
   ListenerSettings settings;
   settings.kind = ListenerSettings::Kind::unix_socket;
-  VAULT_TRY_ASSIGN(settings.address, stanza.require_text("address"));
+  VAULT_TRY_ASSIGN(settings.address, stanza.text("address"));
   VAULT_TRY(read_socket_mode(stanza, settings));
   return settings;
 }
@@ -158,6 +165,8 @@ Result<ListenerSettings> read_listener(Stanza& stanza, std::vector<std::string>&
   VAULT_TRY(read_unauthenticated(stanza, warnings));
   ignore_known(stanza, warnings);
   VAULT_TRY(stanza.finish());
+  if (type == "unix") VAULT_TRY(stanza.require_text("address"));
+  if (type == "tcp") VAULT_TRY(check_tls(stanza, settings));
   return settings;
 }
 

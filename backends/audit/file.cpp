@@ -109,17 +109,18 @@ Result<std::unique_ptr<Device>> make_file_device(Stanza& stanza,
   VAULT_TRY_ASSIGN(std::string description, stanza.text("description"));
   Stanza options = stanza.nested("options");
   VAULT_TRY(stanza.finish());
-  VAULT_TRY_ASSIGN(const std::string path, take_path(options, storage_directory));
   VAULT_TRY_ASSIGN(const mode_t mode, take_mode(options));
   VAULT_TRY_ASSIGN(const bool always, take_sync(options));
   VAULT_TRY(take_unsupported(options));
+  const auto path = take_path(options, storage_directory);
   VAULT_TRY(options.finish());
+  VAULT_TRY(path);
 
-  auto device = make_device(path, mode);
+  auto device = make_device(*path, mode);
   device->type = "file";
   device->path = (stanza.label(1).empty() ? "file" : stanza.label(1)) + "/";
   device->description = std::move(description);
-  device->options = {{"file_path", path}};
+  device->options = {{"file_path", *path}};
   if (options.has("mode")) device->options.emplace_back("mode", mode == 0640 ? "0640" : "0600");
   if (always) device->options.emplace_back("sync", "always");
   device->sync_always = always;

@@ -54,8 +54,9 @@ constexpr TargetRow kTargets[] = {
 using StorageMaker = Result<std::unique_ptr<storage::Storage>> (*)(Stanza&, std::string&, LogSink&);
 Result<std::unique_ptr<storage::Storage>> make_lmdb(Stanza& stanza, std::string& directory,
                                                     LogSink& log) {
-  VAULT_TRY_ASSIGN(directory, stanza.require_text("path"));
+  VAULT_TRY(stanza.text("path"));
   VAULT_TRY(stanza.finish());
+  VAULT_TRY_ASSIGN(directory, stanza.require_text("path"));
   return storage::open_lmdb(directory, {}, log);
 }
 Result<std::unique_ptr<storage::Storage>> make_inmem(Stanza& stanza, std::string&, LogSink&) {

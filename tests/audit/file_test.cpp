@@ -90,6 +90,7 @@ TEST_CASE("audit file: options that are unsafe or unknown name their line") {
   CHECK(refused("file_path = \"/tmp/a\"\n elide_list_responses = true", "vault.hcl:5"));
   CHECK(refused("file_path = \"/tmp/a\"\n sync = \"never\"", "vault.hcl:5"));
   CHECK(refused("file_path = \"/tmp/a\"\n sbx = 1", "vault.hcl:5: unknown key \"sbx\""));
+  CHECK(refused("file_pth = \"/tmp/a\"", "vault.hcl:4: unknown key \"file_pth\""));
   CHECK(refused("file_path = \"relative.log\"", "absolute"));
   for (const char* mode : {"0777", "0666", "0644", "0700", "0400", "4600", "rw", "0x180", "06000"})
     CHECK(refused("file_path = \"/tmp/a\"\n mode = \"" + std::string(mode) + "\"", "vault.hcl:5"));

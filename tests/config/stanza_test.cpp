@@ -58,7 +58,10 @@ TEST_CASE("stanza: finish names the first key that nobody took, with its line") 
   CHECK(stanza.text("device").ok());
   const auto finished = stanza.finish();
   REQUIRE_FALSE(finished.ok());
-  CHECK(finished.error().message.find("vault.hcl:3: unknown key \"devcie\" in seal \"tpm\"") == 0);
+  CHECK(finished.error().message ==
+        "vault.hcl:3: unknown key \"devcie\" in seal \"tpm\"; did you mean \"device\"?");
+  CHECK(stanza_of("seal \"tpm\" { colour = 1 }").finish().error().message ==
+        "vault.hcl:1: unknown key \"colour\" in seal \"tpm\"; remove it or correct its name");
 }
 
 TEST_CASE("stanza: a nested block and a map read alike") {

@@ -18,12 +18,16 @@ constexpr Millis kTimeout{1000};
 const std::string kHexKey(64, 'a');
 const std::string kOtherKey(64, 'b');
 
-std::unique_ptr<Protector> protector_of(const std::string& keys, const std::string& data = {}) {
+Result<std::unique_ptr<Protector>> made_of(const std::string& keys, const std::string& data) {
   static testing::SeededRandom random;
   auto body = parse_hcl("seal \"static\" {\n" + keys + "\n}", {"seal"});
   REQUIRE(body.ok());
   Stanza stanza("vault.hcl", body->blocks[0]);
-  auto made = make_static_protector(stanza, data, random);
+  return make_static_protector(stanza, data, random);
+}
+
+std::unique_ptr<Protector> protector_of(const std::string& keys, const std::string& data = {}) {
+  auto made = made_of(keys, data);
   REQUIRE_MESSAGE(made.ok(), made.error().message);
   return std::move(*made);
 }
@@ -87,6 +91,15 @@ TEST_CASE("static: a file inside the data directory is refused") {
   CHECK(protector_of(keys_of("one", "file://" + file), folder.path() + "/data")
             ->enroll({}, kTimeout)
             .answer.ok());
+}
+
+TEST_CASE("static: a key that is missing is told, a misspelt one by its name") {
+  const auto said = [](const std::string& keys) { return made_of(keys, {}).error().message; };
+  CHECK(said("current_key = \"" + kHexKey + "\"").find("needs \"current_key_id\"") !=
+        std::string::npos);
+  CHECK(said("current_key_id = \"1\"").find("needs \"current_key\"") != std::string::npos);
+  CHECK(said("current_key_id = \"1\"\ncurent_key = \"x\"")
+            .find("vault.hcl:3: unknown key \"curent_key\"") == 0);
 }
 
 TEST_CASE("static: a missing file is absent") {

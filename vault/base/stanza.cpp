@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "vault/base/nearest.h"
+
 namespace leasehold {
 namespace {
 
@@ -67,8 +69,8 @@ Result<std::string> Stanza::text(std::string_view key, std::string_view fallback
 Result<std::string> Stanza::require_text(std::string_view key) {
   VAULT_TRY_ASSIGN(std::string value, text(key));
   if (!value.empty()) return value;
-  const std::string title = kind() + (label(0).empty() ? "" : " \"" + label(0) + "\"");
-  return failure(Code::invalid, where(key) + ": " + title + " needs \"" + std::string(key) + "\"");
+  return failure(Code::invalid,
+                 where(key) + ": " + title() + " needs \"" + std::string(key) + "\"");
 }
 
 Result<bool> Stanza::flag(std::string_view key, bool fallback) {
@@ -153,18 +155,25 @@ std::vector<std::string> Stanza::ignore(std::initializer_list<std::string_view> 
 }
 
 Status Stanza::finish() const {
-  const auto unknown = [&](const std::string& key, int line) {
-    const std::string title = kind().empty()     ? std::string()
-                              : label(0).empty() ? " in " + kind()
-                                                 : " in " + kind() + " \"" + label(0) + "\"";
-    return failure(Code::invalid, file_ + ":" + std::to_string(line) + ": unknown key \"" + key +
-                                      "\"" + title + "; remove it or correct its name");
-  };
   for (const HclAttribute& attribute : block_.body.attributes)
     if (taken_.count(attribute.name) == 0) return unknown(attribute.name, attribute.line);
   for (const HclBlock& block : block_.body.blocks)
     if (taken_.count(block.type) == 0) return unknown(block.type, block.line);
   return {};
+}
+
+Error Stanza::unknown(const std::string& key, int line) const {
+  Nearest nearest(key);
+  for (const std::string& known : taken_) nearest.consider(known);
+  const std::string in = kind().empty() ? std::string() : " in " + title();
+  const std::string advice = nearest.name().empty() ? "; remove it or correct its name"
+                                                    : "; did you mean \"" + nearest.name() + "\"?";
+  return failure(Code::invalid, file_ + ":" + std::to_string(line) + ": unknown key \"" + key +
+                                    "\"" + in + advice);
+}
+
+std::string Stanza::title() const {
+  return kind() + (label(0).empty() ? "" : " \"" + label(0) + "\"");
 }
 
 }  // namespace leasehold

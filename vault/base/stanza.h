@@ -4,9 +4,10 @@
 // every key that nobody took, with file and line. Lives in base so that a backend can read its own
 // stanza without knowing where configuration comes from.
 //
-//   VAULT_TRY_ASSIGN(const std::string path, stanza.require_text("path"));
 //   VAULT_TRY_ASSIGN(const bool force, stanza.flag("force", false));
+//   VAULT_TRY_ASSIGN(std::string path, stanza.text("path"));
 //   VAULT_TRY(stanza.finish());
+//   VAULT_TRY_ASSIGN(path, stanza.require_text("path"));
 
 #include <set>
 #include <string>
@@ -45,13 +46,18 @@ class Stanza {
 
   // Keys Vault knows and we do not need: taken, and returned as warnings "file:line: ...".
   std::vector<std::string> ignore(std::initializer_list<std::string_view> keys);
-  Status finish() const;  // Code::invalid naming the first key nobody took
+  // Code::invalid naming the first key nobody took, and the known one that is nearest. Before what
+  // is missing is told, because a misspelt key is missing, too.
+  Status finish() const;
 
   // The keys and values as they stand, secrets included: for `options`-like blocks whose keys are
   // free.
   const HclBody& body() const { return block_.body; }
 
  private:
+  std::string title() const;  // `seal "tpm"`
+  Error unknown(const std::string& key, int line) const;
+
   std::string file_;
   HclBlock block_;
   std::set<std::string, std::less<>> taken_;

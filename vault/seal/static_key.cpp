@@ -181,8 +181,8 @@ SecretBytes parse_static_key(ByteView bytes) {
 Result<std::unique_ptr<Protector>> make_static_protector(Stanza& stanza, std::string data_directory,
                                                          Random& random) {
   Source current, previous;
-  VAULT_TRY_ASSIGN(current.id, stanza.require_text("current_key_id"));
-  VAULT_TRY_ASSIGN(std::string text, stanza.require_text("current_key"));
+  VAULT_TRY_ASSIGN(current.id, stanza.text("current_key_id"));
+  VAULT_TRY_ASSIGN(std::string text, stanza.text("current_key"));
   current.text = SecretBytes(std::string_view(text));
   wipe(text);
   VAULT_TRY_ASSIGN(previous.id, stanza.text("previous_key_id"));
@@ -190,6 +190,8 @@ Result<std::unique_ptr<Protector>> make_static_protector(Stanza& stanza, std::st
   previous.text = SecretBytes(std::string_view(text));
   wipe(text);
   VAULT_TRY(stanza.finish());
+  VAULT_TRY(stanza.require_text("current_key_id"));
+  if (current.text.empty()) VAULT_TRY(stanza.require_text("current_key"));
   if (current.id.size() > kKeyIdMax)
     return failure(Code::invalid, stanza.where("current_key_id") + ": the key id is too long");
   return std::unique_ptr<Protector>(std::make_unique<StaticProtector>(
