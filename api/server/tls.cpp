@@ -3,6 +3,7 @@
 #include <openssl/err.h>
 #include <openssl/x509.h>
 
+#include <cstring>
 #include <string_view>
 
 namespace leasehold::server {
@@ -16,7 +17,13 @@ std::string openssl_reason() {
   return reason != nullptr ? reason : "unknown reason";
 }
 
+// What the system said first says more than what was made of it, and the file's form is no cause.
 Error cannot(std::string_view what, const std::string& file, std::string_view advice) {
+  if (const unsigned long first = ERR_peek_error(); ERR_SYSTEM_ERROR(first)) {
+    ERR_clear_error();
+    return failure(Code::invalid,
+                   std::string(what) + " " + file + ": " + std::strerror(ERR_GET_REASON(first)));
+  }
   return failure(Code::invalid, std::string(what) + " " + file + ": " + openssl_reason() + "; " +
                                     std::string(advice));
 }

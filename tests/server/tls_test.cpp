@@ -220,6 +220,21 @@ TEST_CASE_FIXTURE(TlsFixture, "tls: a key of another certificate is refused when
   CHECK(listener.error().message.find("client.key") != std::string::npos);
 }
 
+TEST_CASE_FIXTURE(TlsFixture, "tls: a file that is missing is told as missing, with its path") {
+  const auto said = [&](std::string server::TlsSettings::*file) {
+    server::TlsSettings settings = options.settings.tls_settings;
+    settings.require_client_certificate = true;
+    settings.*file = folder.file("none.pem");
+    const auto context = server::make_tls_context(settings);
+    REQUIRE_FALSE(context.ok());
+    return context.error().message;
+  };
+  const std::string end = " " + folder.file("none.pem") + ": No such file or directory";
+  CHECK(said(&server::TlsSettings::certificate_file) == "cannot read tls_cert_file" + end);
+  CHECK(said(&server::TlsSettings::key_file) == "cannot read tls_key_file" + end);
+  CHECK(said(&server::TlsSettings::client_ca_file) == "cannot read tls_client_ca_file" + end);
+}
+
 TEST_CASE_FIXTURE(TlsFixture, "tls: HTTP/1.1 is chosen from what a client offers") {
   const TestServer server(options);
   static constexpr unsigned char kOffer[] = "\x02h2\x08http/1.1";
