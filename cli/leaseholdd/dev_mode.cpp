@@ -45,6 +45,11 @@ std::string read_hidden(const char* prompt) {
   return line;
 }
 
+// As the CLI takes it; a path is that of a unix socket.
+std::string url_of(const std::string& address) {
+  return (address.starts_with('/') ? "unix://" : "http://") + address;
+}
+
 }  // namespace
 
 void print_dev_start(const core::Lifecycle::DevStart& dev, const std::string& address,
@@ -54,9 +59,9 @@ void print_dev_start(const core::Lifecycle::DevStart& dev, const std::string& ad
       "WARNING! dev mode is enabled! In this mode, Leasehold runs entirely in memory and starts\n"
       "unsealed with a single unseal key. Everything is lost when it stops.\n\n"
       "You may need to set the following environment variables:\n\n"
-      "    $ export VAULT_ADDR='http://%s'\n\n"
+      "    $ export VAULT_ADDR='%s'\n\n"
       "The unseal key and root token are displayed below.\n\n",
-      address.c_str());
+      url_of(address).c_str());
   const std::string_view key = as_text(dev.unseal_key.reveal());
   const std::string_view token = as_text(dev.root_token.reveal());
   std::printf("Unseal Key: %.*s\nRoot Token: %.*s\n\n", static_cast<int>(key.size()), key.data(),

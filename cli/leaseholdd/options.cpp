@@ -1,6 +1,10 @@
 #include "cli/leaseholdd/options.h"
 
+#include <algorithm>
 #include <cstdlib>
+#include <iterator>
+
+#include "vault/base/nearest.h"
 
 namespace leasehold::server_process {
 
@@ -23,6 +27,29 @@ constexpr TextFlag kTexts[] = {
     {"log-format", &Options::log_format},
     {"log-file", &Options::log_file},
 };
+
+constexpr const char* kSwitches[] = {"dev", "dev-no-store-token", "test-server-config", "version",
+                                     "v"};
+
+bool is_switch(const std::string& flag) {
+  return std::find(std::begin(kSwitches), std::end(kSwitches), flag) != std::end(kSwitches);
+}
+
+// Where the value of a flag goes; null: there is no such flag.
+const TextFlag* text_flag(const std::string& flag) {
+  for (const TextFlag& text : kTexts)
+    if (flag == text.name) return &text;
+  return nullptr;
+}
+
+Error unknown_flag(const std::string& flag) {
+  Nearest nearest(flag);
+  for (const char* name : kSwitches) nearest.consider(name);
+  for (const TextFlag& text : kTexts) nearest.consider(text.name);
+  nearest.consider("config");
+  const std::string hint = nearest.name().empty() ? "" : "; did you mean -" + nearest.name() + "?";
+  return failure(Code::invalid, "unknown flag -" + flag + hint + "\n" + usage());
+}
 
 Options::Command command_of(std::string_view word, bool& known) {
   known = true;
@@ -71,8 +98,7 @@ Result<Options> parse_options(int argc, char** argv) {
       options.command = Options::Command::help;
       return options;
     }
-    if (flag == "dev" || flag == "dev-no-store-token" || flag == "test-server-config" ||
-        flag == "version" || flag == "v") {
+    if (is_switch(flag)) {
       VAULT_TRY_ASSIGN(const bool on, to_bool(flag, value, has_value));
       if (flag == "dev") options.dev = on;
       if (flag == "dev-no-store-token") options.dev_store_token = !on;
@@ -80,18 +106,16 @@ Result<Options> parse_options(int argc, char** argv) {
       if (flag == "version" || flag == "v") options.command = Options::Command::version;
       continue;
     }
+    const TextFlag* text = text_flag(flag);
+    if (text == nullptr && flag != "config") return unknown_flag(flag);
     if (!has_value) {
       if (at + 1 >= argc) return failure(Code::invalid, "-" + flag + " needs a value");
       value = argv[++at];
     }
-    bool known = flag == "config";
-    if (known) options.configs.push_back(value);
-    for (const TextFlag& text : kTexts)
-      if (flag == text.name) {
-        options.*text.field = value;
-        known = true;
-      }
-    if (!known) return failure(Code::invalid, "unknown flag -" + flag + "\n" + usage());
+    if (text != nullptr)
+      options.*text->field = value;
+    else
+      options.configs.push_back(value);
   }
   return options;
 }

@@ -3,6 +3,9 @@
 import json
 import os
 import pathlib
+import re
+import subprocess
+import tempfile
 import unittest
 
 from vaultproc import BIN, Postgres, Vault, free_port, mortal, wait_until
@@ -355,6 +358,60 @@ class Operator(unittest.TestCase):
         finally:
             vault.stop()
             vault.owned.remove()
+
+    def test_a_flag_that_is_not_known_is_told_so(self):
+        for flags, said in (
+            (["-bogus"], "unknown flag -bogus"),
+            (["-dev-tls"], "unknown flag -dev-tls"),
+            (["-confg=x.hcl"], "unknown flag -confg; did you mean -config?"),
+            (["-config"], "-config needs a value"),
+        ):
+            with self.subTest(flags):
+                run = subprocess.run(
+                    [BIN / "leasehold", "server", *flags], capture_output=True, text=True
+                )
+                self.assertEqual(run.returncode, 1)
+                self.assertIn(said, run.stderr)
+
+    def test_dev_mode_prints_the_address_of_a_unix_socket_as_the_cli_takes_it(self):
+        with tempfile.TemporaryDirectory() as folder:
+            socket, log = f"{folder}/u.sock", pathlib.Path(folder, "log")
+            config = pathlib.Path(folder, "u.hcl")
+            config.write_text(
+                f'storage "inmem" {{}}\nlistener "unix" {{ address = "{socket}" }}\n'
+                "disable_mlock = true\n"
+            )
+            with log.open("wb") as out:
+                server = mortal(
+                    [BIN / "leasehold", "server", "-dev", f"-config={config}"],
+                    stdout=out,
+                    stderr=out,
+                    env={**os.environ, "HOME": folder},
+                )
+            try:
+                wait_until("the server says it started", lambda: "started!" in log.read_text())
+                address = re.search(r"export VAULT_ADDR='(.*)'", log.read_text()).group(1)
+                self.assertEqual(address, f"unix://{socket}")
+                run = subprocess.run(
+                    [BIN / "leasehold", "status", f"-address={address}"], capture_output=True
+                )
+                self.assertEqual(run.returncode, 0, run.stderr)
+            finally:
+                server.terminate()
+                server.wait()
+
+    def test_a_misspelt_key_of_the_storage_is_named_with_its_line(self):
+        with tempfile.TemporaryDirectory() as folder:
+            config = pathlib.Path(folder, "c.hcl")
+            config.write_text(f'storage "lmdb" {{\n  pth = "{folder}/data"\n}}\n')
+            run = subprocess.run(
+                [BIN / "leaseholdd", f"-config={config}"], capture_output=True, text=True
+            )
+            self.assertEqual(run.returncode, 1)
+            self.assertIn(
+                f'{config}:2: unknown key "pth" in storage "lmdb"; did you mean "path"?',
+                run.stderr,
+            )
 
     def test_configuration_mistakes_name_file_and_line(self):
         for wrong, said in (
