@@ -91,7 +91,12 @@ TEST_CASE("lane: a target that cannot be reached refuses at once, and is tried a
   CHECK(first->result.is(Code::unavailable));
   CHECK_FALSE(first->started);
   CHECK(test.open());
-  CHECK(test.lane.submit(test.job()).is(Code::unavailable));
+  const Status refused = test.lane.submit(test.job());
+  CHECK(refused.is(Code::unavailable));
+  for (const Status& status : {first->result, refused}) {
+    CHECK(status.error().message.find(test.lane.status().last_error) != std::string::npos);
+    CHECK(status.error().detail.find("db/pg") != std::string::npos);
+  }
   CHECK(test.machine->visits("connect") == 1);
 
   test.machine->heal("connect");

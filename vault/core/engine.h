@@ -181,6 +181,8 @@ class Engine {
   virtual std::span<const Route> routes() const = 0;
   // The target behind an id, from its stored settings; kept as long as a lease names it.
   virtual Result<std::unique_ptr<target::Target>> target(const TargetId& id, ReadTxn& txn);
+  // What an operator calls it, for the log.
+  virtual std::string target_name(const TargetId& id, ReadTxn& txn);
 };
 
 // What a factory gets. References outlive the engine.

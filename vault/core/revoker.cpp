@@ -83,6 +83,7 @@ Result<std::shared_ptr<target::Lane>> Revoker::lane(ReadTxn& txn, const barrier:
   if (mount == nullptr || mount->kind == nullptr)
     return failure(Code::unavailable, "the engine of this target is gone");
   VAULT_TRY_ASSIGN(auto target, mount->kind->engine->target(id, scoped));
+  const std::string name = mount->info.path + mount->kind->engine->target_name(id, scoped);
   MutexLock lock(lanes_mutex_);
   LaneEntry& entry = lanes_[id];
   if (entry.lane && entry.mod >= mod) return entry.lane;  // somebody was faster
@@ -90,8 +91,8 @@ Result<std::shared_ptr<target::Lane>> Revoker::lane(ReadTxn& txn, const barrier:
     entry.lane->replace(std::move(target));
   } else {
     entry.queue = std::make_unique<DueQueue>(*this, id);
-    entry.lane = std::make_shared<target::Lane>(mount->info.path + hex(id), std::move(target),
-                                                parts_.tag, *entry.queue, parts_.clock, parts_.log);
+    entry.lane = std::make_shared<target::Lane>(name, std::move(target), parts_.tag, *entry.queue,
+                                                parts_.clock, parts_.log);
   }
   entry.mod = mod;
   entry.space = space;

@@ -1,5 +1,7 @@
 #include "vault/core/system.h"
 
+#include "vault/base/encoding.h"
+
 namespace leasehold::core {
 
 namespace {
@@ -29,6 +31,8 @@ std::unique_ptr<EngineKind> system_kind(std::string_view type, bool is_auth,
 Result<std::unique_ptr<target::Target>> Engine::target(const TargetId&, ReadTxn&) {
   return failure(Code::unsupported, "this engine has no targets");
 }
+
+std::string Engine::target_name(const TargetId& id, ReadTxn&) { return hex(id); }
 
 Route route(std::string pattern, std::vector<Field> fields, std::vector<Action> actions,
             std::string synopsis) {

@@ -146,11 +146,13 @@ void Lane::State::open_breaker(const Error& why) {
 
 Error Lane::State::refusal() {
   const Nanos left = from(clock.instant(), status.retry_at);
-  return failure(Code::unavailable,
-                 fmt::format("the target of this role is not available at the moment; it is tried "
-                             "again in {} s",
-                             std::chrono::ceil<std::chrono::seconds>(left).count()),
-                 name + ": " + status.last_error);
+  const std::string why = status.last_error.empty() ? "" : ": " + status.last_error;
+  return failure(
+      Code::unavailable,
+      fmt::format("the target of this role is not available at the moment{}; it is tried again in "
+                  "{} s",
+                  why, std::chrono::ceil<std::chrono::seconds>(left).count()),
+      name + ": " + status.last_error);
 }
 
 void Lane::State::unreachable(const Task& task, const Error& why) {

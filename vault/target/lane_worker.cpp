@@ -77,10 +77,14 @@ void end_job(State& state, const std::shared_ptr<Job>& job, const Status& status
   state.leave();
 }
 
+Error why_not(State& state) {
+  MutexLock lock(state.mutex);
+  return state.refusal();
+}
+
 void run_issue(State& state, const Task& task, Link& link) {
   if (!healthy(state, task, link) || is_stopping(state)) {
-    const Error why = failure(Code::unavailable, "the target of this role is not available");
-    return end_job(state, task.job, why, false);
+    return end_job(state, task.job, why_not(state), false);
   }
   const Status status = task.job->work(*link.connection, task.job->deadline);
   link.used = state.clock.instant();
