@@ -149,7 +149,7 @@ class Database final : public core::Engine {
     routes_.push_back(database::config_route(context_));
     routes_.push_back(list_route("config", database::kConfigs, "List the databases configured."));
     routes_.push_back(database::reset_route());
-    routes_.push_back(database::role_route());
+    routes_.push_back(database::role_route(context_));
     routes_.push_back(list_route("roles", database::kRoles, "List the roles."));
     routes_.push_back(database::creds_route());
   }
@@ -163,6 +163,12 @@ class Database final : public core::Engine {
                      "the settings of this database are gone; its leases "
                      "cannot be revoked until they are restored");
     return database::open_target(context_, *record);
+  }
+
+  std::string target_name(const core::TargetId& id, core::ReadTxn& txn) override {
+    const auto record = database::load(txn, database::kTargets, hex(id));
+    const std::string name = record.ok() && *record ? (*record)->string_at("name") : std::string();
+    return name.empty() ? hex(id) : name + " (" + hex(id) + ")";
   }
 
  private:

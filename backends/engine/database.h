@@ -2,9 +2,8 @@
 // What the files of the database engine share: its records and who reads them.
 //
 //   config/<name>   what config reads show, and the id of the target: no secret
-//   targets/<id>    plugin and settings, secrets included; stays when the config goes, because
-//   leases
-//                   name the target by this id
+//   targets/<id>    plugin and settings, secrets included, and the name of the config; stays when
+//                   the config goes, because leases name the target by this id
 //   roles/<name>    statements and terms
 //
 // Every record is JSON in the engine's own space. Thread safety: functions of their arguments.
@@ -39,7 +38,7 @@ Result<core::Intent> intent_for(core::Call& call, const Json& role, const Json& 
 
 core::Route config_route(const core::EngineContext& context);
 core::Route reset_route();
-core::Route role_route();
+core::Route role_route(const core::EngineContext& context);
 core::Route creds_route();
 
 }  // namespace leasehold::engine::database

@@ -17,7 +17,7 @@ using core::ReadTxn;
 using core::Response;
 using core::WriteTxn;
 
-// Of the engine; every other key of a write is a setting of the plugin.
+// Of the engine; plugin_fields() are the settings of the plugin.
 std::vector<Field> own_fields() {
   return {{"plugin_name", FieldType::text, {}, "Which kind of database this is."},
           {"plugin_version", FieldType::text, {}, "Kept for clients that send it."},
@@ -96,18 +96,20 @@ void take(Json& into, const core::Fields& fields, std::string_view field,
   if (fields.given(field)) into.set(as.empty() ? field : as, fields.json(field));
 }
 
-// Keys that are no field of the route are kept as they came: plugins have settings of their own.
-Json merged_settings(const Call& call, Json settings) {
-  for (const auto& member : call.request.body.members()) {
-    const bool own = [&] {
-      for (const Field& field : own_fields())
-        if (field.name == member.first) return true;
-      return member.first == "name";
-    }();
-    if (own) continue;
-    const Json& converted = call.fields.json(member.first);
-    settings.set(member.first, converted.is_null() ? member.second : converted);
-  }
+// Without the keys that are no setting: they are not kept, they may be a misspelt "password".
+Json settings_of(const Json& record) {
+  Json settings = Json::object();
+  for (const Field& field : plugin_fields())
+    if (const Json* value = record.find(field.name)) settings.set(field.name, *value);
+  return settings;
+}
+
+// The stored settings with what the request gives.
+Json merged_settings(const Call& call, const Json& before) {
+  Json settings = settings_of(before);
+  for (const Field& field : plugin_fields())
+    if (call.request.body.find(field.name) != nullptr)
+      settings.set(field.name, call.fields.json(field.name));
   return settings;
 }
 
@@ -121,8 +123,9 @@ Json shown_settings(Call& call, const Json& settings) {
     url.replace(secret.first, secret.second - secret.first, "xxxxx");
     shown.set("connection_url", url);
     call.warnings.push_back(
-        "Password found in connection_url, use a templated url to enable root rotation and prevent "
-        "read access to password information.");
+        "Password found in connection_url; reads show it as xxxxx. Write connection_url with "
+        "{{username}} and {{password}} and give both as fields of their own: then a new password "
+        "is one field");
   }
   for (const char* name : kNotUsed)
     if (const Json* given = settings.find(name);
@@ -155,11 +158,12 @@ Result<Draft> draft_of(const core::EngineContext& context, Call& call, ReadTxn& 
   const std::string plugin = draft.config.string_at("plugin_name");
   if (plugin.empty()) return failure(Code::invalid, "empty plugin name");
   if (!draft.config.string_at("password_policy").empty()) return unsupported("password_policy");
-  settings = merged_settings(call, std::move(settings));
+  settings = merged_settings(call, settings);
   draft.config.set("target", hex(draft.id));
   draft.config.set("connection_details", shown_settings(call, settings));
   draft.target = Json::object();
-  draft.target.set("plugin_name", plugin).set("settings", std::move(settings));
+  draft.target.set("name", draft.name).set("plugin_name", plugin);
+  draft.target.set("settings", std::move(settings));
   if (context.target_factory(plugin) == nullptr) {
     const std::string missing = "\t* plugin not found in the catalog: " + plugin + "\n";
     return failure(Code::invalid,
@@ -183,7 +187,7 @@ Result<Response> read_config(Call& call, ReadTxn& txn) {
   data.set("allowed_roles", config->strings_at("allowed_roles"));
   data.set("root_credentials_rotate_statements", config->strings_at("root_rotation_statements"));
   const Json* details = config->find("connection_details");
-  data.set("connection_details", details != nullptr ? *details : Json::object());
+  data.set("connection_details", details != nullptr ? settings_of(*details) : Json::object());
   return Response::of(data);
 }
 

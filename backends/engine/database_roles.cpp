@@ -34,6 +34,8 @@ std::vector<Field> role_fields() {
   return fields;
 }
 
+constexpr const char* kSkip = "; to save it without a trial, write it with force=true";
+
 Json new_role() {
   Json role = Json::object();
   role.set("db_name", "").set("default_ttl", 0).set("max_ttl", 0);
@@ -54,6 +56,33 @@ Status check(const Json& role) {
   return {};
 }
 
+bool mention(const std::vector<std::string>& statements,
+             std::initializer_list<std::string_view> marks) {
+  for (const std::string& statement : statements)
+    for (const std::string_view mark : marks)
+      if (statement.find(mark) != std::string::npos) return true;
+  return false;
+}
+
+// An account of a fixed name would outlive every lease, for nothing looks for it. Without a
+// password somebody may still get in, where the database asks for none: `force` allows it.
+Status check_marks(const Json& role, bool force) {
+  const auto statements = role.strings_at("creation_statements");
+  if (statements.empty()) return {};
+  constexpr const char* kExample =
+      ", as in CREATE ROLE \"{{name}}\" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}'";
+  if (!mention(statements, {"{{name}}", "{{username}}"}))
+    return failure(Code::invalid,
+                   "creation_statements must name the account {{name}}, because every lease has "
+                   "one of its own" +
+                       std::string(kExample));
+  if (!force && !mention(statements, {"{{password}}"}))
+    return failure(Code::invalid,
+                   "creation_statements must give the account its password with {{password}}" +
+                       std::string(kExample) + kSkip);
+  return {};
+}
+
 // The stored role with what the request gives.
 Result<Json> draft_of(Call& call, ReadTxn& txn) {
   VAULT_TRY_ASSIGN(auto before, load(txn, kRoles, call.fields.text("name")));
@@ -64,18 +93,38 @@ Result<Json> draft_of(Call& call, ReadTxn& txn) {
     if (call.fields.given(name)) role.set(name, call.fields.json(name));
   if (call.fields.json("credential_config").size() > 0) return unsupported("credential_config");
   VAULT_TRY(check(role));
+  VAULT_TRY(check_marks(role, call.fields.boolean("force")));
   return role;
 }
 
-Result<Intent> plan_write(Call& call, ReadTxn& txn) {
+// A role may be written before its database is, or before that allows it; it issues nothing then.
+// The last goes to the log alone: the reference answers 204 there, and a client may count on it.
+bool can_issue(const core::EngineContext& context, Call& call, const Json& role,
+               const std::optional<Json>& config) {
+  const std::string name = call.fields.text("name"), database = role.string_at("db_name");
+  const bool has_statements = !role.strings_at("creation_statements").empty();
+  const bool allowed = config && is_allowed(*config, name);
+  if (!config)
+    call.warnings.push_back(
+        "db_name names no configured connection; the role was not tried and issues nothing until "
+        "it does");
+  if (!has_statements)
+    call.warnings.push_back("creation_statements are missing; the role issues nothing without");
+  if (config && !allowed)
+    context.log.warn(
+        "{}roles/{} was saved without a trial and issues nothing: allowed_roles of {}config/{} "
+        "does not have it",
+        call.mount.path, name, call.mount.path, database);
+  return has_statements && allowed;
+}
+
+Result<Intent> plan_write(const core::EngineContext& context, Call& call, ReadTxn& txn) {
   VAULT_TRY_ASSIGN(const Json role, draft_of(call, txn));
+  VAULT_TRY_ASSIGN(const auto config, load(txn, kConfigs, role.string_at("db_name")));
   Intent nothing_to_try;
   nothing_to_try.kind = Intent::Kind::none;
-  if (call.fields.boolean("force")) return nothing_to_try;
-  VAULT_TRY_ASSIGN(const auto config, load(txn, kConfigs, role.string_at("db_name")));
-  // A role may be written before its database is, or before that allows it; it issues nothing then.
-  if (!config || !is_allowed(*config, call.fields.text("name"))) return nothing_to_try;
-  if (role.strings_at("creation_statements").empty()) return nothing_to_try;
+  const bool issues = can_issue(context, call, role, config);
+  if (!issues || call.fields.boolean("force")) return nothing_to_try;
   return intent_for(call, role, *config, Intent::Kind::probe);
 }
 
@@ -86,7 +135,6 @@ Result<Response> settle_write(Call& call, WriteTxn& txn, const Intent&) {
 }
 
 Error explain_write(const Error& error) {
-  constexpr const char* kSkip = "; to save it without a trial, write it with force=true";
   const bool ours = error.message == "permission denied" || error.message.rfind("1 error", 0) == 0;
   if (error.code == Code::denied && !ours)
     return failure(
@@ -111,14 +159,17 @@ Result<Response> remove_role(Call& call, WriteTxn& txn) {
 
 }  // namespace
 
-core::Route role_route() {
+core::Route role_route(const core::EngineContext& context) {
+  core::Effect write;
+  write.plan = [&context](Call& call, ReadTxn& txn) { return plan_write(context, call, txn); };
+  write.settle = settle_write;
+  write.explain = explain_write;
   core::Route route;
   route.pattern = "roles/:name";
   route.fields = role_fields();
-  route.actions = {
-      {Operation::read, core::ReadHandler(read_role)},
-      {Operation::update, core::Effect{plan_write, nullptr, settle_write, explain_write}},
-      {Operation::remove, core::WriteHandler(remove_role)}};
+  route.actions = {{Operation::read, core::ReadHandler(read_role)},
+                   {Operation::update, std::move(write)},
+                   {Operation::remove, core::WriteHandler(remove_role)}};
   route.exists = [](Call& call, ReadTxn& txn) -> Result<bool> {
     VAULT_TRY_ASSIGN(const auto role, load(txn, kRoles, call.fields.text("name")));
     return role.has_value();
@@ -126,8 +177,8 @@ core::Route role_route() {
   route.synopsis = "Manage the roles that accounts are made from.";
   route.description =
       "A role is accepted after an account was made from it, logged in, was revoked and was seen "
-      "to "
-      "be gone; force=true skips that. Removing or changing a role leaves its leases as they are.";
+      "to be gone; force=true skips that. Removing or changing a role leaves its leases as they "
+      "are.";
   return route;
 }
 

@@ -737,6 +737,24 @@ class Database(Wire):
         self.assertNotIn('wrong"', answer.body.decode())
         self.refuses(404, None, self.vault.call("GET", "database/config/wrong"))
 
+    def test_a_target_that_cannot_be_used_says_why_and_the_log_names_it(self):
+        port = self.postgres.port
+        self.vault.write(
+            "database/config/orders",
+            {
+                "plugin_name": "postgresql-database-plugin",
+                "allowed_roles": "*",
+                "username": Postgres.MANAGER,
+                "password": "old",
+                "verify_connection": False,
+                "connection_url": f"postgresql://{{{{username}}}}:{{{{password}}}}@127.0.0.1:{port}/app?sslmode=disable",
+            },
+        )
+        answer = self.vault.call("POST", "database/roles/late", {**self.role(), "db_name": "orders"})
+        self.assertGreaterEqual(answer.status, 400, answer)
+        self.assertIn("password authentication failed", answer.errors[0])
+        self.assertIn("target database/orders (", self.vault.log.read_text())
+
     def test_a_role_that_is_not_allowed_gets_nothing(self):
         config = {
             "plugin_name": "postgresql-database-plugin",

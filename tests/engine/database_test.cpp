@@ -19,6 +19,13 @@ constexpr const char* kCreate =
     R"("CREATE ROLE \"{{name}}\" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}'; )"
     R"(GRANT app_ro TO \"{{name}}\";")";
 
+// It has its marks, and PostgreSQL refuses it.
+constexpr const char* kBroken =
+    R"({"db_name":"pg","creation_statements":["CREATE ROLLE \"{{name}}\" '{{password}}'"]})";
+constexpr const char* kBrokenForced =
+    R"({"db_name":"pg","force":true,)"
+    R"("creation_statements":["CREATE ROLLE \"{{name}}\" '{{password}}'"]})";
+
 struct Database : testing::EngineBench {
   Database()
       : EngineBench(engine::make_database, "postgresql-database-plugin", [](const Json& settings) {
@@ -107,6 +114,7 @@ TEST_CASE_FIXTURE(Database,
   const auto kept = target(id);  // with its password, which the second write did not name
   REQUIRE(kept.ok());
   CHECK((*kept)->connect(tag, soon()).ok());
+  CHECK(target_name(id) == "pg (" + hex(id) + ")");  // what the log calls it
 }
 
 TEST_CASE_FIXTURE(Database, "database: a password inside the URL works and is not shown") {
@@ -119,12 +127,30 @@ TEST_CASE_FIXTURE(Database, "database: a password inside the URL works and is no
   CHECK(answer.status == 200);
   REQUIRE(answer.response.warnings.size() == 1);
   const std::string shown = get("config/pg").data.dump();
+  CHECK(answer.response.warnings[0].find("{{password}}") != std::string::npos);
   CHECK(shown.find("odd") == std::string::npos);
   CHECK(shown.find("vaultmgr:xxxxx@127.0.0.1") != std::string::npos);
   body.set("connection_url", "host=127.0.0.1 user=vaultmgr password=in-the-string dbname=app");
   body.set("verify_connection", false);
   CHECK(post("config/kv", body.dump()).status == 200);
   CHECK(get("config/kv").data.dump().find("in-the-string") == std::string::npos);
+}
+
+TEST_CASE_FIXTURE(Database, "database: a key that is no setting is told, and not kept") {
+  Json body = config();
+  body.set("verify_connection", false).set("pasword", "TopSecret");
+  const auto answer = post("config/pg", body.dump());
+  REQUIRE(answer.response.warnings.size() == 1);
+  CHECK(answer.response.warnings[0] == "Endpoint ignored these unrecognized parameters: [pasword]");
+  CHECK(get("config/pg").data.dump().find("pasword") == std::string::npos);
+  const auto snapshot = store.snapshot();
+  core::ReadTxn txn(*snapshot, store.barrier, testing::kTestSpace);
+  for (const std::string& name : {std::string("config/pg"), "targets/" + hex(intent()->target)}) {
+    CAPTURE(name);
+    const auto stored = txn.get(name);
+    REQUIRE((stored.ok() && *stored));
+    CHECK(as_text((*stored)->value.reveal()).find("TopSecret") == std::string_view::npos);
+  }
 }
 
 TEST_CASE_FIXTURE(Database, "database: a setting that is not used says so") {
@@ -169,30 +195,56 @@ TEST_CASE_FIXTURE(Database,
 TEST_CASE_FIXTURE(Database,
                   "database: a role whose account cannot work is refused, and leaves nothing") {
   configure();
-  const auto broken =
-      post("roles/ro", R"({"db_name":"pg","creation_statements":["CREATE ROLLE x"]})");
+  const auto broken = post("roles/ro", kBroken);
   CHECK(broken.status == 400);
   CHECK(broken.error.find("syntax error") != std::string::npos);
   CHECK(broken.error.find("force=true") != std::string::npos);
-  const auto no_login = post(
-      "roles/ro", R"({"db_name":"pg","creation_statements":["CREATE ROLE \"{{name}}\" NOLOGIN"]})");
+  const auto no_login =
+      post("roles/ro", R"({"db_name":"pg","creation_statements":)"
+                       R"(["CREATE ROLE \"{{name}}\" NOLOGIN PASSWORD '{{password}}'"]})");
   CHECK(no_login.status == 400);
+  CHECK(no_login.error.find("did not work") != std::string::npos);
   CHECK(get("roles/ro").status == 404);
   CHECK(accounts() == "0");
-  CHECK(
-      post("roles/ro", R"({"db_name":"pg","force":true,"creation_statements":["CREATE ROLLE x"]})")
-          .status == 204);
+  CHECK(post("roles/ro", kBrokenForced).status == 204);
+}
+
+TEST_CASE_FIXTURE(Database, "database: a role without the marks it needs runs nothing") {
+  configure();
+  const auto fixed = post("roles/ro", R"({"db_name":"pg","creation_statements":)"
+                                      R"(["CREATE ROLE bob LOGIN PASSWORD '{{password}}'"]})");
+  CHECK(fixed.status == 400);
+  CHECK(fixed.error.find("{{name}}") != std::string::npos);
+  CHECK_FALSE(server.has_role("bob"));
+  CHECK(post("roles/ro", R"({"db_name":"pg","force":true,"creation_statements":["CREATE ROLE b"]})")
+            .status == 400);
+  const std::string no_password =
+      R"("db_name":"pg","creation_statements":["CREATE ROLE \"{{username}}\" LOGIN"]})";
+  CHECK(post("roles/ro", "{" + no_password).error.find("{{password}}") != std::string::npos);
+  CHECK(accounts() == "0");
+  CHECK(post("roles/ro", R"({"force":true,)" + no_password).status == 204);
+}
+
+TEST_CASE_FIXTURE(Database, "database: a role that issues nothing yet is saved, and says so") {
+  const auto warned = [&](const std::string& name, const std::string& body) {
+    const auto answer = post("roles/" + name, body);
+    CHECK(answer.status == 200);
+    REQUIRE(answer.response.warnings.size() == 1);
+    CHECK(intent()->kind == Intent::Kind::none);
+    return answer.response.warnings[0];
+  };
+  CHECK(warned("early", kBroken).rfind("db_name names no configured connection", 0) == 0);
+  CHECK(get("creds/early").status == 400);
+  configure();
+  CHECK(warned("ro", R"({"db_name":"pg"})").rfind("creation_statements are missing", 0) == 0);
+  CHECK(get("roles/ro").status == 200);
 }
 
 TEST_CASE_FIXTURE(Database, "database: a role may be written before its database allows it") {
-  CHECK(
-      post("roles/early", R"({"db_name":"pg","creation_statements":["CREATE ROLLE x"]})").status ==
-      204);
-  CHECK(get("creds/early").status == 400);
   configure();
-  CHECK(
-      post("roles/other", R"({"db_name":"pg","creation_statements":["CREATE ROLLE x"]})").status ==
-      204);
+  CHECK(post("roles/other", kBroken).status == 204);
+  REQUIRE(log.warnings().size() == 1);
+  CHECK(log.warnings()[0].find("allowed_roles of mount/config/pg") != std::string::npos);
   const auto refused = get("creds/other");
   CHECK(refused.status == 500);
   CHECK(refused.error == "1 error occurred:\n\t* \"other\" is not an allowed role\n\n");
@@ -249,7 +301,7 @@ TEST_CASE_FIXTURE(Database,
   configure();
   CHECK(get("creds/none").status == 400);
   CHECK(get("creds/none").error == "unknown role: none");
-  post("roles/ro", R"({"db_name":"pg","force":true,"creation_statements":["CREATE ROLLE x"]})");
+  post("roles/ro", kBrokenForced);
   const auto broken = get("creds/ro");
   CHECK(broken.status == 500);
   CHECK(broken.error.find("syntax error") != std::string::npos);
@@ -258,8 +310,7 @@ TEST_CASE_FIXTURE(Database,
 TEST_CASE_FIXTURE(Database, "database: allowed_roles are names, or have a '*' at either end") {
   const auto allowed = [&](const std::string& roles, const std::string& role) {
     post("config/pg", config(roles).dump());
-    post("roles/" + role,
-         R"({"db_name":"pg","force":true,"creation_statements":["CREATE ROLLE x"]})");
+    post("roles/" + role, kBrokenForced);
     return get("creds/" + role).error.find("not an allowed role") == std::string::npos;
   };
   CHECK(allowed("*", "ro"));

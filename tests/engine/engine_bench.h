@@ -25,6 +25,17 @@ struct EngineAnswer {
   }
 };
 
+class KeptLog final : public LogSink {
+ public:
+  void write(LogLevel level, std::string_view message) override {
+    if (level == LogLevel::warn) warnings_.emplace_back(message);
+  }
+  const std::vector<std::string>& warnings() const { return warnings_; }
+
+ private:
+  std::vector<std::string> warnings_;
+};
+
 class EngineBench {
  public:
   using Make = std::unique_ptr<core::Engine> (*)(const core::EngineContext&);
@@ -33,7 +44,7 @@ class EngineBench {
   explicit EngineBench(Make make, std::string plugin = {}, Factory factory = nullptr)
       : plugin_(std::move(plugin)),
         factory_(std::move(factory)),
-        engine_(make({store.clock, store.random, store.log,
+        engine_(make({store.clock, store.random, log,
                       [this](std::string_view name) -> const Factory* {
                         return factory_ && name == plugin_ ? &factory_ : nullptr;
                       }})),
@@ -77,9 +88,15 @@ class EngineBench {
     core::ReadTxn txn(*snapshot, store.barrier, kTestSpace);
     return engine_->target(id, txn);
   }
+  std::string target_name(const core::TargetId& id) {
+    const auto snapshot = store.snapshot();
+    core::ReadTxn txn(*snapshot, store.barrier, kTestSpace);
+    return engine_->target_name(id, txn);
+  }
   Instant soon() { return add(real_clock.instant(), std::chrono::seconds(10)); }
 
   VaultStore store;
+  KeptLog log;  // of the engine
   SystemClock real_clock;
   const target::Tag tag{"bench1", "benchincarnation"};
 
