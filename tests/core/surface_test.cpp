@@ -136,3 +136,57 @@ TEST_CASE("surface: a mount's default ttl cannot exceed what the system allows")
             .starts_with("given default lease TTL greater than system max lease TTL of "));
   CHECK(enable(R"({"default_lease_ttl":"9000h","max_lease_ttl":"9000h"})").status() == 204);
 }
+
+TEST_CASE("surface: a deny is not gone around by another spelling") {
+  TestVault vault;
+  REQUIRE(vault.post("sys/mounts/kept", vault.root(), R"({"type":"test"})").status() == 204);
+  vault.policy("admin", "path \"x\" {}");
+  vault.policy("most",
+               R"(path "sys/*" { capabilities = ["create", "read", "update", "delete", "sudo"] }
+    path "sys/mounts/kept" { capabilities = ["deny"] }
+    path "sys/policies/acl/admin" { capabilities = ["deny"] })");
+  const std::string token = vault.token(R"({"policies":["most"]})");
+  for (const char* path : {"sys/mounts/kept", "sys/mounts/kept/"})
+    CHECK(vault.remove(path, token).status() == 403);
+  CHECK(vault.get("sys/mounts/kept", vault.root()).status() == 200);
+  for (const char* path :
+       {"sys/policies/acl/admin", "sys/policies/acl/ADMIN", "sys/policies/acl/ admin"}) {
+    CHECK(vault.get(path, token).status() == 403);
+    CHECK(vault.post(path, token, R"({"policy":"path \"y\" {}"})").status() == 403);
+    CHECK(vault.remove(path, token).status() == 403);
+  }
+  CHECK(vault.get("sys/policies/acl/Most", token).status() == 200);
+}
+
+TEST_CASE("surface: a lease named in the path is the one that is revoked") {
+  TestVault vault;
+  vault.role(R"({"ttl":"1h"})");
+  const Answer creds = vault.get("test/creds/ro", vault.root());
+  const std::string body = R"({"lease_id":")" + creds.response().lease_id + R"("})";
+  CHECK(vault.post("sys/leases/revoke/test/creds/other/x", vault.root(), body).status() == 400);
+  CHECK(vault.server()->accounts().size() == 1);
+  CHECK(vault.post("sys/leases/revoke/" + creds.response().lease_id, vault.root(), body).status() ==
+        204);
+  CHECK(vault.server()->accounts().empty());
+}
+
+TEST_CASE("surface: less than a second to live is not the default") {
+  TestVault vault;
+  const Answer made = vault.post("auth/token/create", vault.root(), R"({"ttl":"500ms"})");
+  CHECK(made.response().auth->lease_duration == Seconds{1});
+}
+
+TEST_CASE("surface: what a token carries into each audit line is bounded") {
+  TestVault vault;
+  const auto create = [&](Json fields) {
+    return vault.post("auth/token/create", vault.root(), fields.dump()).status();
+  };
+  CHECK(create(Json::object().set("display_name", std::string(512, 'x'))) == 200);
+  CHECK(create(Json::object().set("display_name", std::string(513, 'x'))) == 400);
+  CHECK(create(Json::object().set("policies", Json({std::string(513, 'x')}))) == 400);
+  std::vector<std::string> paths;
+  for (int i = 0; i < 1001; ++i) paths.push_back("a" + std::to_string(i));
+  Json asked = Json::object();
+  asked.set("paths", Json(paths));
+  CHECK(vault.post("sys/capabilities-self", vault.root(), asked.dump()).status() == 400);
+}

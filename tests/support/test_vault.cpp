@@ -285,7 +285,7 @@ std::size_t TestVault::count(barrier::Table table) {
 
 std::size_t TestVault::targets() {
   return read(
-      [](core::Unsealed& live, commit::ReadTxn&) { return live.revoker->targets().size(); });
+      [](core::Unsealed& live, commit::ReadTxn&) { return live.revoker->lanes(); });
 }
 
 bool TestVault::verifies() {

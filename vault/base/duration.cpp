@@ -140,6 +140,8 @@ Result<Seconds> parse_duration(std::string_view text) {
     return with_sign(take_integer(rest), negative);
   Amount amount;
   while (!rest.empty()) VAULT_TRY(take_part(rest, text, amount));
+  // Up: half a second must not become 0, which stands for "as long as the default".
+  if (amount.ns > 0 && !negative) amount.seconds = saturating_add(amount.seconds, 1);
   return with_sign(amount.seconds, negative);
 }
 

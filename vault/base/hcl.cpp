@@ -129,17 +129,17 @@ class Parser {
   Result<Json> map() {
     const int line = cursor_.line();
     VAULT_TRY(enter());
-    Json map = Json::object();
+    std::vector<Json::Member> members;
     while (!cursor_.at_end() && cursor_.peek() != '}') {
       VAULT_TRY_ASSIGN(const std::string name, key());
       if (!cursor_.accept('=') && cursor_.peek() != '{')
         return cursor_.error("expected `=` after a name");
       VAULT_TRY_ASSIGN(Json found, value());
-      map.set(name, std::move(found));
+      members.emplace_back(name, std::move(found));
       VAULT_TRY(skip_comma());
     }
     VAULT_TRY(leave('}', line));
-    return map;
+    return Json::object_of(std::move(members));
   }
 
   Status skip_comma() {

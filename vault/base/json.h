@@ -51,6 +51,8 @@ class Json {
   ~Json();
 
   static Json object() { return Json(Kind::object); }
+  // Of members in any order, which set() would have to move about; the last duplicate wins.
+  static Json object_of(std::vector<Member> members);
   static Json array() { return Json(Kind::array); }
   // A number by its text, for which is_json_number must hold.
   static Json number(std::string text);

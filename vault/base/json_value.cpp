@@ -129,6 +129,14 @@ Json& Json::set(std::string_view key, Json value) {
   return *this;
 }
 
+Json Json::object_of(std::vector<Member> members) {
+  std::stable_sort(members.begin(), members.end(),
+                   [](const Member& a, const Member& b) { return a.first < b.first; });
+  Json made = object();
+  for (Member& member : members) made.set(member.first, std::move(member.second));
+  return made;
+}
+
 void Json::erase(std::string_view key) {
   const auto at = std::lower_bound(members_.begin(), members_.end(), key, key_before);
   if (at != members_.end() && at->first == key) members_.erase(at);

@@ -225,6 +225,14 @@ Status Core::authorize(InFlight& flight, ReadTxn& txn) {
   const bool sudo = flight.route != nullptr && flight.route->sudo;
   flight.decision =
       acl.decide(request.operation, request.path, request.body, sudo, request.wrap_ttl);
+  // Most handlers take "x/" for "x": a deny of either holds.
+  const bool folder = request.path.ends_with('/') && request.operation != Operation::list;
+  if (folder && flight.decision.allowed) {
+    const std::string_view bare = std::string_view(request.path).substr(0, request.path.size() - 1);
+    const Decision other =
+        acl.decide(request.operation, bare, request.body, sudo, request.wrap_ttl);
+    if (other.reason == "deny") flight.decision = other;
+  }
   flight.caller.has_sudo = flight.decision.sudo || flight.caller.is_root;
   flight.granting.clear();
   if (flight.decision.allowed && flight.decision.policy != nullptr)

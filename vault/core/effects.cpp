@@ -213,7 +213,7 @@ Status plan_effect(InFlight& flight, storage::Snapshot& snapshot) {
   lease.space = flight.mount->info.space;
   lease.role = wanted.role;
   lease.account = flight.lane->target()->account_name(live.revoker->tag(), wanted.role,
-                                                     account_id(live.environment.random));
+                                                      account_id(live.environment.random));
   lease.renewal_json = wanted.renewal_json;
   lease.revocation_statements = wanted.revocation_statements;
   lease.issued = flight.started;

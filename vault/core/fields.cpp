@@ -123,21 +123,21 @@ Result<Json> to_list(const Field& field, const Json& value, bool split_commas) {
 }
 
 Result<Json> to_text_map(const Field& field, const Json& value) {
-  Json map = Json::object();
+  std::vector<Json::Member> pairs;
   if (value.is_object()) {
     for (const auto& member : value.members()) {
       VAULT_TRY_ASSIGN(Json text, to_text(field, member.second));
-      map.set(member.first, std::move(text));
+      pairs.emplace_back(member.first, std::move(text));
     }
-    return map;
+    return Json::object_of(std::move(pairs));
   }
   VAULT_TRY_ASSIGN(const Json list, to_list(field, value, false));
   for (const Json& item : list.items()) {
     const std::size_t equals = item.text().find('=');
     if (equals == std::string::npos) return mismatch(field.name, "expected pairs of key=value");
-    map.set(item.text().substr(0, equals), Json(item.text().substr(equals + 1)));
+    pairs.emplace_back(item.text().substr(0, equals), Json(item.text().substr(equals + 1)));
   }
-  return map;
+  return Json::object_of(std::move(pairs));
 }
 
 Result<Json> convert(const Field& field, const Json& value) {

@@ -112,6 +112,11 @@ void Revoker::drop_lanes(const barrier::Space& space) {
   for (const LaneEntry& entry : gone) entry.lane->stop(kStopLimit);  // then its queue may go
 }
 
+std::size_t Revoker::lanes() const {
+  MutexLock lock(lanes_mutex_);
+  return lanes_.size();
+}
+
 std::string Revoker::trouble_with(const TargetId& id) const {
   MutexLock lock(lanes_mutex_);
   const auto known = lanes_.find(id);

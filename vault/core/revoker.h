@@ -71,6 +71,7 @@ class Revoker {
   // Its deadline passed. False: it has been completed already.
   bool give_up(RevocationWait* wait);
 
+  std::size_t lanes() const;  // targets with threads of their own
   // Why the last attempt at this target failed; empty: it did not, or there was none.
   std::string trouble_with(const TargetId& id) const;
 
@@ -151,7 +152,7 @@ class Revoker {
   std::map<barrier::Space, Removal> removals_;  // of tick() alone
   // Where a job that walks over all tokens goes on; of tick() alone.
   std::map<barrier::PhysicalKey, std::optional<barrier::PhysicalKey>> walks_;
-  std::map<TargetId, std::string> waiting_;     // of tick() alone: what was said
+  std::map<TargetId, std::string> waiting_;  // of tick() alone: what was said
   mutable Mutex mutex_;
   Condition wake_;
   bool stopping_ GUARDED_BY(mutex_) = false;

@@ -42,16 +42,19 @@ class SysLeases {
   Result<Response> revoke_prefix(Call& call, WriteTxn& txn, bool force);
 
  private:
-  std::string id_of(const Call& call) const {
+  // The path was authorised, so the body may not name another.
+  static Result<std::string> id_of(const Call& call) {
     const std::string in_path = call.fields.text("url_lease_id");
     const std::string in_body = call.fields.text("lease_id");
+    if (!in_path.empty() && !in_body.empty() && in_path != in_body)
+      return failure(Code::invalid, "the path and lease_id name different leases");
     return in_body.empty() ? in_path : in_body;
   }
   Unsealed& live_;
 };
 
 Result<Response> SysLeases::lookup(Call& call, ReadTxn& txn) {
-  const std::string id = id_of(call);
+  VAULT_TRY_ASSIGN(const std::string id, id_of(call));
   if (id.empty()) return failure(Code::invalid, "lease_id must be specified");
   Shown shown;
   if (is_token_lease(id)) {
@@ -110,7 +113,7 @@ Result<Response> SysLeases::owed(Call& call, ReadTxn& txn, bool each) {
 }
 
 Result<Intent> SysLeases::plan_renewal(Call& call, ReadTxn& txn) {
-  const std::string id = id_of(call);
+  VAULT_TRY_ASSIGN(const std::string id, id_of(call));
   if (id.empty()) return failure(Code::invalid, "missing lease ID");
   if (is_token_lease(id))
     return failure(Code::invalid, "tokens cannot be renewed through this endpoint");
@@ -146,7 +149,7 @@ Result<Intent> SysLeases::plan_renewal(Call& call, ReadTxn& txn) {
 }
 
 Result<Response> SysLeases::revoke(Call& call, WriteTxn& txn) {
-  const std::string id = id_of(call);
+  VAULT_TRY_ASSIGN(const std::string id, id_of(call));
   if (id.empty()) return failure(Code::invalid, "lease_id must be specified");
   Response response = Response::none();
   const bool sync = call.fields.boolean("sync");

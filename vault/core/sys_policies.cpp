@@ -9,8 +9,8 @@ namespace leasehold::core {
 
 namespace {
 
-constexpr std::size_t kNameMax = 512;
 constexpr std::size_t kTextMax = 256u << 10;
+constexpr std::size_t kAskedMax = 1000;  // paths of one question about capabilities
 
 std::string stored_name(const std::string& name) { return "policies/" + hex(as_bytes(name)); }
 
@@ -41,8 +41,22 @@ Result<Response> list(Call& call, ReadTxn& txn, bool old_form) {
   return response;
 }
 
-Result<Response> read(Call& call, ReadTxn& txn, bool old_form) {
-  const std::string name = canonical_policy_name(call.fields.text("name"));
+// The policy a request means. Who may reach it under another spelling only, may not reach it.
+Result<std::string> name_in(Unsealed& live, const Call& call, ReadTxn& txn) {
+  const std::string given = call.fields.text("name");
+  const std::string name = canonical_policy_name(given);
+  if (name == given) return name;
+  const std::string& path = call.request.path;
+  VAULT_TRY_ASSIGN(const Acl acl, acl_of(live, txn, call.caller.policies, call.now));
+  const std::string meant =
+      path.substr(0, path.size() - std::min(path.size(), given.size())) + name;
+  if (acl.decide(call.request.operation, meant, call.request.body, false, std::nullopt).allowed)
+    return name;
+  return failure(Code::denied, multierror("permission denied"));
+}
+
+Result<Response> read(Unsealed& live, Call& call, ReadTxn& txn, bool old_form) {
+  VAULT_TRY_ASSIGN(const std::string name, name_in(live, call, txn));
   Json data = Json::object();
   data.set("name", name);
   if (name == "root") {
@@ -86,10 +100,9 @@ Status check_version(const Call& call, ReadTxn& txn, const std::string& name) {
   return failure(Code::invalid, "check-and-set parameter did not match the current version");
 }
 
-Result<Response> write(Call& call, WriteTxn& txn) {
-  const std::string given = call.fields.text("name");
-  const std::string name = canonical_policy_name(given);
-  if (name.empty() || name.size() > kNameMax)
+Result<Response> write(Unsealed& live, Call& call, WriteTxn& txn) {
+  VAULT_TRY_ASSIGN(const std::string name, name_in(live, call, txn));
+  if (name.empty() || name.size() > kPolicyNameMax)
     return failure(Code::invalid, "a policy name has 1 to 512 characters");
   if (name == "root" || name == "response-wrapping")
     return failure(Code::invalid, "cannot update \"" + name + "\" policy");
@@ -101,14 +114,15 @@ Result<Response> write(Call& call, WriteTxn& txn) {
   VAULT_TRY(check_version(call, txn, name));
   VAULT_TRY(put_policy(txn, name, text, call.now));
   Response response;
-  if (given != name) response.warnings.push_back("policy name was converted to " + name);
+  if (call.fields.text("name") != name)
+    response.warnings.push_back("policy name was converted to " + name);
   if (call.fields.given("rules") && !call.fields.given("policy"))
     response.warnings.emplace_back("'rules' is deprecated, please use 'policy' instead");
   return response;
 }
 
-Result<Response> remove(Call& call, WriteTxn& txn) {
-  const std::string name = canonical_policy_name(call.fields.text("name"));
+Result<Response> remove(Unsealed& live, Call& call, WriteTxn& txn) {
+  VAULT_TRY_ASSIGN(const std::string name, name_in(live, call, txn));
   if (name == "root" || name == "response-wrapping")
     return failure(Code::invalid, "cannot delete \"" + name + "\" policy");
   if (name == "default") return failure(Code::invalid, "cannot delete default policy");
@@ -122,12 +136,15 @@ Result<Response> capabilities(Unsealed& live, Call& call, ReadTxn& txn, const To
   std::vector<std::string> paths = call.fields.list("paths");
   if (paths.empty()) paths = call.fields.list("path");
   if (paths.empty()) return failure(Code::invalid, "paths must be supplied");
+  if (paths.size() > kAskedMax)
+    return failure(Code::invalid, "at most 1000 paths can be asked for at once");
   VAULT_TRY_ASSIGN(const Acl acl, acl_of(live, txn, token->policies, call.now));
-  Json data = Json::object();
+  std::vector<Json::Member> answers;
   for (const std::string& path : paths) {
     const std::string_view bare = path.starts_with('/') ? std::string_view(path).substr(1) : path;
-    data.set(path, Json(acl.capabilities(bare)));
+    answers.emplace_back(path, Json(acl.capabilities(bare)));
   }
+  Json data = Json::object_of(std::move(answers));
   if (paths.size() == 1) data.set("capabilities", *data.find(paths.front()));
   Response response = Response::of(data);
   response.form = Response::Form::injected;
@@ -147,8 +164,11 @@ void add_policy_routes(std::vector<Route>& routes, Unsealed& live) {
     routes.push_back(std::move(all));
     routes.push_back(
         route(base + "/:name*", fields,
-              {reads([old_form](Call& call, ReadTxn& txn) { return read(call, txn, old_form); }),
-               writes(write), removes(remove)},
+              {reads([&live, old_form](Call& call, ReadTxn& txn) {
+                 return read(live, call, txn, old_form);
+               }),
+               writes([&live](Call& call, WriteTxn& txn) { return write(live, call, txn); }),
+               removes([&live](Call& call, WriteTxn& txn) { return remove(live, call, txn); })},
               "Reads, writes and deletes a policy"));
   }
   const std::vector<Field> asked = {

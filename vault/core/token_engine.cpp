@@ -10,6 +10,8 @@ namespace leasehold::core {
 namespace {
 
 constexpr std::size_t kListedMax = 10'000;
+constexpr std::size_t kDisplayNameMax = 512;  // it stands in each audit line of the token
+constexpr std::size_t kPoliciesMax = 1000;    // so do they, and each costs every request
 constexpr std::string_view kCustomIdWarning =
     "Supplying a custom ID for the token uses the weaker SHA1 hashing instead of the more secure "
     "SHA2-256 HMAC for token obfuscation. SHA1 hashed tokens on the wire leads to less secure "
@@ -95,6 +97,8 @@ Status TokenEngine::check_id(const Call& call, const std::string& id) const {
                      "custom token ID cannot have the '" + std::string(prefix) + "' prefix");
   if (id.find('.') != std::string::npos)
     return failure(Code::invalid, "custom token ID cannot have a '.' in the value");
+  if (id.size() > kTokenSizeMax)
+    return failure(Code::invalid, "custom token ID can have at most 2048 bytes");
   return {};
 }
 
@@ -102,6 +106,9 @@ Status TokenEngine::set_policies(Call& call, Token& token) {
   const std::vector<std::string> own = call.caller.policies;
   const bool drop_default = call.fields.boolean("no_default_policy");
   std::vector<std::string> wanted = canonical(call.fields.list("policies"));
+  const auto too_long = [](const std::string& name) { return name.size() > kPolicyNameMax; };
+  if (wanted.size() > kPoliciesMax || std::any_of(wanted.begin(), wanted.end(), too_long))
+    return failure(Code::invalid, "a token has at most 1000 policies, with names of 512 bytes");
   if (contains(wanted, "response-wrapping"))
     return failure(Code::invalid, "cannot assign policy \"response-wrapping\"");
   if (wanted.empty()) {
@@ -196,6 +203,8 @@ Result<Response> TokenEngine::create(Call& call, WriteTxn& txn, bool orphan) {
     if (!call.caller.has_sudo) return needs_sudo("create orphan token");
     orphan = true;
   }
+  if (fields.text("display_name").size() > kDisplayNameMax)
+    return failure(Code::invalid, "display_name can have at most 512 bytes");
   Token token;
   token.created = call.now;
   token.renewable = fields.boolean("renewable");
