@@ -159,9 +159,9 @@ constexpr Command kCommands[] = {
      "Checks the chain of hashes and the signatures of audit files, oldest first, without a "
      "server.\n"
      "Exit code 0: whole, 2: broken, 1: could not be read.\n\n"
-     "With several devices, one that failed for a while lacks lines, and a record says so.\n"
-     "That record is believed only in the files of the device it names: the last FILE lies at its\n"
-     "file_path, or -device says so.\n\n"
+     "A device that failed for a while lacks lines, and a record of the log says so.\n"
+     "It is believed in that device's files only: the last FILE lies at its path, or\n"
+     "-device names it.\n\n"
      "  $ leasehold audit verify /var/log/leasehold/audit.log\n"
      "  $ leasehold audit verify -public-key=HEX -head=HASH audit.log.1 audit.log",
      kVerifyFlags, 1, kAnyNumber, run_verify},

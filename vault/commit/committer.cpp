@@ -8,6 +8,7 @@
 #include "vault/base/encoding.h"
 #include "vault/commit/group.h"
 #include "vault/commit/queue.h"
+#include "vault/commit/recorder.h"
 
 namespace leasehold::commit {
 
@@ -82,16 +83,12 @@ bool is_empty(storage::Snapshot& snapshot, Status& status) {
 
 struct Committer::State {
   State(storage::Storage& store, const barrier::Barrier& seal, Clock& time, LogSink& sink)
-      : storage(store), barrier(seal), clock(time), log(sink) {}
+      : storage(store), barrier(seal), clock(time), log(sink), recorder(seal, sink) {}
 
   void commit(std::vector<Operation*>& operations);
   void attempt(std::span<Operation* const> operations);
   void retry_alone(std::span<Operation* const> operations);
   void settle(std::span<Operation* const> operations, Group& group);
-  Status record(std::span<const std::string_view> bodies);
-  Status drain_newest(std::span<const std::string_view> bodies);
-  Status drain_owed();
-  void look_again();
   Status load_counters(const Batch& batch);
   bool refuse(Operation& operation);
 
@@ -104,13 +101,11 @@ struct Committer::State {
   std::thread thread;
 
   // The commit thread's own (before it starts, start()'s).
-  Drain* drain = nullptr;
+  Recorder recorder;
   Head head;
   CounterCache counters;
-  Outbox outbox;
   std::unique_ptr<storage::Snapshot> snapshot;  // for counters; released between groups
   bool started = false;                         // the head in storage is this run's
-  bool behind = false;                          // the log lacks groups, and it has been said
   std::atomic<bool> broken = false;  // storage and what stands here may disagree: no more commits
 
   Mutex mutex;
@@ -126,8 +121,7 @@ Committer::~Committer() { stop(); }
 Status Committer::start(Drain& drain, const Incarnation& incarnation) {
   VAULT_ASSERT(!state_->thread.joinable());
   incarnation_ = incarnation;
-  state_->drain = &drain;
-  VAULT_TRY(open_store());
+  VAULT_TRY(open_store(drain));
 
   // The first group writes the new incarnation.
   const Batch nothing;
@@ -144,7 +138,7 @@ Status Committer::start(Drain& drain, const Incarnation& incarnation) {
 }
 
 // Reads what an earlier process left: the head, and the audit bodies it may not have drained.
-Status Committer::open_store() {
+Status Committer::open_store(Drain& drain) {
   State& state = *state_;
   VAULT_TRY_ASSIGN(state.snapshot, state.storage.snapshot());
   VAULT_TRY_ASSIGN(const auto head, read_head(*state.snapshot, state.barrier));
@@ -165,31 +159,11 @@ Status Committer::open_store() {
     if (state.clock.now() < head->time_seen)
       state.log.warn("the clock is behind the last time this storage saw, {}: check the clock",
                      rfc3339(head->time_seen));
-    VAULT_TRY(replay());
   }
+  VAULT_TRY(state.recorder.start(drain, *state.snapshot, state.head));
   state.head.incarnation = incarnation_;
   state.snapshot->release();
   return {};
-}
-
-Status Committer::replay() {
-  State& state = *state_;
-  std::size_t lines = 0;
-  std::uint64_t last = 0;
-  state.outbox.begin(state.head.audit_synced);
-  const auto each = [&](OutboxGroup&& group, std::span<const std::string_view> bodies) -> Status {
-    if (group.group > state.head.audit_synced) {
-      VAULT_TRY_ASSIGN(last, state.drain->append(bodies));
-      group.line = last;
-      lines += bodies.size();
-    }
-    state.outbox.add(std::move(group));
-    return {};
-  };
-  VAULT_TRY(read_outbox(*state.snapshot, state.barrier, 0, each));
-  if (lines == 0) return {};
-  state.log.info("{} audit records of the last run were taken from storage", lines);
-  return state.drain->flush(last);
 }
 
 bool Committer::submit(Operation* operation) {
@@ -239,10 +213,11 @@ void Committer::run() {
   pthread_setname_np(pthread_self(), "committer");
   std::vector<Operation*> operations;
   for (;;) {
-    const auto patience = state_->outbox.all_settled() ? std::nullopt : std::optional(kLookAgain);
+    const auto patience =
+        state_->recorder.outbox().all_settled() ? std::nullopt : std::optional(kLookAgain);
     if (!state_->queue.take(operations, patience)) return;
     if (operations.empty()) {
-      state_->look_again();
+      state_->recorder.look_again(*state_->snapshot);
       continue;
     }
     Completions completions;
@@ -297,12 +272,9 @@ void Committer::State::attempt(std::span<Operation* const> operations) {
   }
   Head next = head;
   next.time_seen = std::max(head.time_seen, clock.now());
-  const AuditSynced synced = drain->synced();
-  outbox.update(synced);
-  next.audit_synced = std::max(head.audit_synced, outbox.settled_group());
-  if (synced.last.seq > head.audit_position.seq) next.audit_position = synced.last;
+  recorder.note_synced(next);
 
-  Group group(barrier, counters, outbox, next, batches);
+  Group group(barrier, counters, recorder.outbox(), next, batches);
   std::vector<storage::CommitResult> results(operations.size());
   storage.commit(writes, group, results);
   for (std::size_t i = 0; i < operations.size(); ++i) {
@@ -330,52 +302,11 @@ void Committer::State::settle(std::span<Operation* const> operations, Group& gro
     published = head;
   }
   if (group.bodies().empty()) return;
-  const Status recorded = record(group.bodies());
+  const Status recorded = recorder.record(head.group, group.bodies(), *snapshot);
   if (recorded.ok()) return;
   for (Operation* operation : operations)
     if (operation->result.outcome == Outcome::committed && !operation->batch->audit.empty())
       operation->audit = recorded;
-}
-
-Status Committer::State::record(std::span<const std::string_view> bodies) {
-  // In their order: what no device took comes first.
-  Status recorded = outbox.owed() > 1 ? drain_owed() : drain_newest(bodies);
-  if (outbox.owed() > 0 && !behind)
-    log.error("the audit log lacks a committed change; its record waits in storage");
-  behind = outbox.owed() > 0;
-  return recorded;
-}
-
-Status Committer::State::drain_newest(std::span<const std::string_view> bodies) {
-  VAULT_TRY_ASSIGN(const std::uint64_t line, drain->append(bodies));
-  outbox.drained(head.group, line);
-  return drain->flush(line);
-}
-
-// From storage to the log, until it takes no more.
-Status Committer::State::drain_owed() {
-  std::size_t lines = 0;
-  std::uint64_t last = 0;
-  const auto each = [&](OutboxGroup&& group, std::span<const std::string_view> bodies) -> Status {
-    if (!outbox.owes(group.group)) return {};
-    VAULT_TRY_ASSIGN(last, drain->append(bodies));
-    outbox.drained(group.group, last);
-    lines += bodies.size();
-    return {};
-  };
-  VAULT_TRY(snapshot->renew());
-  const Status read = read_outbox(*snapshot, barrier, outbox.first_owed(), each);
-  snapshot->release();
-  if (lines > 0) log.info("{} audit records were taken from storage to the log", lines);
-  VAULT_TRY(read);
-  return drain->flush(last);
-}
-
-void Committer::State::look_again() {
-  outbox.update(drain->synced());
-  if (outbox.owed() == 0) return;
-  drain_owed().ignore();  // the log names each device that fails
-  behind = outbox.owed() > 0;
 }
 
 // A group fails for space as a whole. Alone, the small ones still fit; and what runs in the

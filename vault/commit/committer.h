@@ -78,8 +78,7 @@ class Committer {
 
  private:
   struct State;
-  Status open_store();
-  Status replay();
+  Status open_store(Drain& drain);
   void run();
 
   Incarnation incarnation_{};

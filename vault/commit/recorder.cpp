@@ -1,0 +1,76 @@
+#include "vault/commit/recorder.h"
+
+#include <algorithm>
+
+namespace leasehold::commit {
+
+Status Recorder::start(Drain& drain, storage::Snapshot& snapshot, const Head& head) {
+  drain_ = &drain;
+  outbox_.begin(head.audit_synced);
+  std::size_t lines = 0;
+  std::uint64_t last = 0;
+  const auto each = [&](OutboxGroup&& group, std::span<const std::string_view> bodies) -> Status {
+    if (group.group > head.audit_synced) {
+      VAULT_TRY_ASSIGN(last, drain.append(bodies));
+      group.line = last;
+      lines += bodies.size();
+    }
+    outbox_.add(std::move(group));
+    return {};
+  };
+  VAULT_TRY(read_outbox(snapshot, barrier_, 0, each));
+  if (lines == 0) return {};
+  log_.info("{} audit records of the last run were taken from storage", lines);
+  return drain.flush(last);
+}
+
+void Recorder::note_synced(Head& next) {
+  const AuditSynced synced = drain_->synced();
+  outbox_.update(synced);
+  next.audit_synced = std::max(next.audit_synced, outbox_.settled_group());
+  if (synced.last.seq > next.audit_position.seq) next.audit_position = synced.last;
+}
+
+Status Recorder::record(std::uint64_t group, std::span<const std::string_view> bodies,
+                        storage::Snapshot& snapshot) {
+  // In their order: what no device took comes first.
+  Status recorded = outbox_.owed() > 1 ? drain_owed(snapshot) : drain_newest(group, bodies);
+  if (outbox_.owed() > 0 && !behind_)
+    log_.error("the audit log lacks a committed change; its record waits in storage");
+  behind_ = outbox_.owed() > 0;
+  return recorded;
+}
+
+Status Recorder::drain_newest(std::uint64_t group, std::span<const std::string_view> bodies) {
+  VAULT_TRY_ASSIGN(const std::uint64_t line, drain_->append(bodies));
+  outbox_.drained(group, line);
+  return drain_->flush(line);
+}
+
+// From storage to the log, until it takes no more.
+Status Recorder::drain_owed(storage::Snapshot& snapshot) {
+  std::size_t lines = 0;
+  std::uint64_t last = 0;
+  const auto each = [&](OutboxGroup&& group, std::span<const std::string_view> bodies) -> Status {
+    if (!outbox_.owes(group.group)) return {};
+    VAULT_TRY_ASSIGN(last, drain_->append(bodies));
+    outbox_.drained(group.group, last);
+    lines += bodies.size();
+    return {};
+  };
+  VAULT_TRY(snapshot.renew());
+  const Status read = read_outbox(snapshot, barrier_, outbox_.first_owed(), each);
+  snapshot.release();
+  if (lines > 0) log_.info("{} audit records were taken from storage to the log", lines);
+  VAULT_TRY(read);
+  return drain_->flush(last);
+}
+
+void Recorder::look_again(storage::Snapshot& snapshot) {
+  outbox_.update(drain_->synced());
+  if (outbox_.owed() == 0) return;
+  drain_owed(snapshot).ignore();  // the log names each device that fails
+  behind_ = outbox_.owed() > 0;
+}
+
+}  // namespace leasehold::commit
