@@ -18,6 +18,15 @@ bool is_worth_retrying(const RawResponse& response) {
   return response.body.find("sealed") == std::string::npos;
 }
 
+// A server may have done what it could not answer for: a second init would say "already
+// initialized" over keys that nobody has seen, a second share would be counted or refused anew.
+bool is_sent_once(const RawRequest& request) {
+  const std::string_view path =
+      std::string_view(request.target).substr(0, request.target.find('?'));
+  return request.method != "GET" &&
+         (path.ends_with("/v1/sys/init") || path.ends_with("/v1/sys/unseal"));
+}
+
 Millis pause_before(unsigned retry, const RawResponse& response) {
   int seconds = 0;
   const std::string& text = response.retry_after;
@@ -98,6 +107,7 @@ Result<Answer> Client::send(const Call& call) {
   VAULT_TRY_ASSIGN(RawRequest request, prepare(server, call));
   const std::string method = request.method;
   Answer answer{method, base_of(server) + request.target};
+  answer.had_token = !call.token.empty() || !settings_.token.empty();
   auto response = exchange_with_retries(server, request);
   if (response.ok()) response = follow(server, request, std::move(response).value());
   wipe(request.body);
@@ -139,10 +149,10 @@ Result<RawRequest> Client::prepare(const Url& server, const Call& call) const {
 }
 
 Result<RawResponse> Client::exchange_with_retries(const Url& server, const RawRequest& request) {
+  const unsigned retries_max = is_sent_once(request) ? 0 : settings_.retries_max;
   for (unsigned retry = 0;; ++retry) {
     auto response = transport_->exchange(server, request);
-    if (!response.ok() || retry >= settings_.retries_max || !is_worth_retrying(*response))
-      return response;
+    if (!response.ok() || retry >= retries_max || !is_worth_retrying(*response)) return response;
     pause_(pause_before(retry, *response));
   }
 }

@@ -1,6 +1,7 @@
 #pragma once
 // The client of Vault's HTTP API: paths and JSON in, answers out; retries, one redirect, Vault's
-// headers. LIST goes out as `GET ?list=true`, as the Go client does.
+// headers. What prepares or opens a vault is never sent twice. LIST goes out as `GET ?list=true`,
+// as the Go client does.
 //
 //   Client client(settings, make_http_transport(settings));
 //   VAULT_TRY_ASSIGN(const Answer answer, client.send({"GET", "secret/a"}));
@@ -34,6 +35,7 @@ struct Call {
 struct Answer {
   std::string method;
   std::string url;
+  bool had_token = false;  // the request carried one
   int status = 0;
   std::string content_type;
   std::string body;

@@ -90,6 +90,26 @@ TEST_CASE("client: a server error is tried again twice, with longer and longer p
   CHECK(caller.pauses[1] > caller.pauses[0]);
 }
 
+TEST_CASE("client: what prepares or opens a vault is sent once, whatever the server answers") {
+  for (const char* path : {"sys/init", "sys/unseal"}) {
+    for (const int status : {500, 503, 429}) {
+      VaultServer server;
+      server.on(std::string("PUT /v1/") + path, {status, R"({"errors":["internal error"]})"});
+      Caller caller(server.address());
+      const auto answer = caller.send({"PUT", path, Json::object()});
+      CAPTURE(path);
+      REQUIRE(answer.ok());
+      CHECK(answer->status == status);
+      CHECK(server.seen().size() == 1);
+    }
+  }
+  VaultServer server;
+  server.on("GET /v1/sys/init", {500, R"({"errors":["internal error"]})"});
+  Caller caller(server.address());
+  REQUIRE(caller.send({"GET", "sys/init"}).ok());
+  CHECK(server.seen().size() == 3);
+}
+
 TEST_CASE("client: 501, a sealed vault and client errors are final") {
   VaultServer server;
   server.on("GET /v1/uninitialised", {501, "{}"});
