@@ -10,7 +10,8 @@
 namespace leasehold::client {
 namespace {
 
-// The first address of `host` in digits; httplib wants one when the TLS name differs from the host.
+// The first address of `host` in digits, or nothing; httplib wants one when the TLS name differs
+// from the host.
 std::string numeric_address(const std::string& host) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
@@ -21,6 +22,11 @@ std::string numeric_address(const std::string& host) {
                 NI_NUMERICHOST);
   ::freeaddrinfo(found);
   return digits;
+}
+
+Error unresolved(const std::string& where, const std::string& host) {
+  return failure(Code::unavailable,
+                 "dial " + where + ": the name \"" + host + "\" could not be resolved");
 }
 
 class HttpTransport final : public Transport {
@@ -110,7 +116,12 @@ class HttpTransport final : public Transport {
     SSL_CTX_set_min_proto_version(tls->ssl_context(), TLS1_2_VERSION);
     tls->set_ca_cert_path(authority, settings_.ca_path);
     tls->enable_server_certificate_verification(!settings_.tls_skip_verify);
-    if (renamed) tls->set_hostname_addr_map({{name, numeric_address(server.host)}});
+    if (renamed) {
+      const std::string address = numeric_address(server.host);
+      // The library would look for the other name instead.
+      if (address.empty()) return unresolved(server.authority(), server.host);
+      tls->set_hostname_addr_map({{name, address}});
+    }
     client_ = std::move(tls);
     return {};
   }
@@ -132,7 +143,7 @@ class HttpTransport final : public Transport {
     if (!is_socket && settings_.proxy) where += " through the proxy " + settings_.proxy->origin();
     switch (error) {
       case httplib::Error::Connection:
-        return failure(Code::unavailable, "dial " + where + ": connection refused or no route");
+        return no_connection(server, where);
       case httplib::Error::ConnectionTimeout:
         return failure(Code::deadline, "dial " + where + ": i/o timeout");
       case httplib::Error::SSLConnection:
@@ -148,6 +159,14 @@ class HttpTransport final : public Transport {
         return failure(Code::internal,
                        "read " + where + ": the connection ended without an answer");
     }
+  }
+
+  // The library says the same of a name that has no address.
+  Error no_connection(const Url& server, const std::string& where) const {
+    const std::string& host = settings_.proxy ? settings_.proxy->host : server.host;
+    if (server.scheme != Url::Scheme::unix_socket && numeric_address(host).empty())
+      return unresolved(where, host);
+    return failure(Code::unavailable, "dial " + where + ": connection refused or no route");
   }
 
   std::string name_of_authority() const {

@@ -23,6 +23,8 @@ std::string hint_of_transport(const Error& error, const client::Settings& settin
   const std::string& address = settings.address;
   switch (error.code) {
     case Code::unavailable:
+      if (contains(error.message, "could not be resolved"))
+        return "is that name right? Set VAULT_ADDR or give -address";
       return fmt::format(
           "is the server running, and is {} its address? Set VAULT_ADDR or give -address{}",
           address,

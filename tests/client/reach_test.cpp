@@ -109,6 +109,25 @@ TEST_CASE("reach: the address of a proxy is taken apart") {
   }
 }
 
+TEST_CASE("reach: a name without an address is told apart from a server that is down") {
+  // A label of more than 63 bytes (RFC 1035, 2.3.4) fails without asking anybody.
+  const std::string name = std::string(64, 'a') + ".test";
+  Program program("http://" + name + ":8200");
+  const auto unknown = program.run({"read", "s"});
+  CHECK(unknown.code == 2);
+  CHECK(contains(unknown.err, "the name \"" + name + "\" could not be resolved"));
+  CHECK(contains(unknown.err, "hint: is that name right? Set VAULT_ADDR or give -address"));
+  CHECK_FALSE(contains(unknown.err, "refused"));
+  program.environment["VAULT_ADDR"] = "https://" + name + ":8200";
+  CHECK(contains(program.run({"read", "-tls-server-name=127.0.0.1", "s"}).err,
+                 "the name \"" + name + "\" could not"));
+  program.environment["VAULT_HTTP_PROXY"] = "http://" + name + ":3128";
+  program.environment["VAULT_ADDR"] = "http://127.0.0.1:1";
+  CHECK(contains(program.run({"read", "s"}).err, "the name \"" + name + "\" could not"));
+  program.environment.erase("VAULT_HTTP_PROXY");
+  CHECK(contains(program.run({"read", "s"}).err, "connection refused or no route"));
+}
+
 TEST_CASE("reach: a redirect is not followed when that is forbidden") {
   VaultServer active;
   active.on("GET /v1/s", {200, R"({"data":{"k":"v"}})"});
