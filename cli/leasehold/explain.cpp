@@ -59,33 +59,72 @@ std::string path_of(const Answer& answer) {
   return path.substr(0, path.find('?'));
 }
 
-std::string hint_of_denial(const std::string& path) {
-  constexpr std::string_view kAlive = "whether this token still counts: leasehold token lookup";
-  if (path.compare(0, 12, "sys/internal") == 0) return fmt::format("see {}", kAlive);
-  return fmt::format(
-      "see what this token may do there: leasehold token capabilities {}\n      and {}", path,
-      kAlive);
+// Of a token that does not count Vault says "permission denied" and no more, newer ones add
+// "invalid token"; what a policy refuses is wrapped: "1 error occurred".
+bool doubts_token(const Answer& answer) {
+  const auto errors = answer.errors();
+  return says(answer, "invalid token") || (errors.size() == 1 && errors[0] == "permission denied");
+}
+
+std::string hint_of_denial(const Answer& answer) {
+  const std::string path = path_of(answer);
+  if (!answer.had_token)
+    return "no token was sent; get one with: leasehold login (or set VAULT_TOKEN)";
+  if (says(answer, "bad token"))
+    return "the token that was asked about is unknown, expired or revoked";
+  if (doubts_token(answer) && path == "auth/token/lookup-self")
+    return "this token is unknown, expired or revoked; get another with: leasehold login";
+  if (doubts_token(answer))
+    return "this token may be unknown, expired or revoked; see: leasehold token lookup\n"
+           "      and get another with: leasehold login";
+  if (path == "sys/capabilities-self")
+    return "this token may not ask; one that may asks for it:\n"
+           "      leasehold token capabilities TOKEN PATH";
+  return fmt::format("see what this token may do there: leasehold token capabilities {}", path);
+}
+
+// 503 has many reasons; these pass by themselves.
+bool is_busy(const Answer& answer) {
+  if (answer.status == 429) return true;
+  return answer.status == 503 && (answer.errors().empty() || says(answer, "busy") ||
+                                  says(answer, "shutting down") || says(answer, "not active"));
+}
+
+// Where the message itself does not say what is wrong.
+std::string hint_of_failure(const Answer& answer) {
+  const bool is_silent = answer.body.empty() || says(answer, "internal error");
+  return answer.status >= 500 && is_silent ? "the server's log says more" : "";
 }
 
 std::string hint_of_answer(const Answer& answer, const client::Settings& settings) {
   if (says(answer, "HTTP request to an HTTPS server"))
     return fmt::format("this server speaks TLS: set VAULT_ADDR={}", other_scheme(settings.address));
+  const std::string path = path_of(answer);
+  // What a device says of itself may hold any of the words below.
+  if (path == "sys/init") return hint_of_failure(answer);
   if (says(answer, "not initialized") || says(answer, "not yet initialized"))
     return "prepare the vault with: leasehold operator init";
-  if (answer.status == 503 && says(answer, "sealed"))
+  if (answer.status == 503 && says(answer, "sealed") && path != "sys/unseal")
     return "the vault is sealed; open it with: leasehold operator unseal";
-  if (answer.status == 403 && settings.token.empty())
-    return "no token was sent; get one with: leasehold login (or set VAULT_TOKEN)";
-  if (answer.status == 403) return hint_of_denial(path_of(answer));
+  if (answer.status == 403) return hint_of_denial(answer);
   if (answer.status >= 300 && answer.status < 400)
     return "this server points to another one; ask that, or leave out -disable-redirects";
   if (says(answer, "no handler for route"))
-    return "see what is mounted where: leasehold secrets list";
+    return fmt::format("see what is mounted where: leasehold {} list",
+                       path.compare(0, 5, "auth/") == 0 ? "auth" : "secrets");
   if (says(answer, "unsupported path")) return "this server does not have that path";
-  if (answer.status == 429 || answer.status == 503)
-    return "the server is busy; try again in a moment";
-  if (answer.status >= 500) return "the server's log says more";
-  return {};
+  if (is_busy(answer)) return "the server is busy; try again in a moment";
+  return hint_of_failure(answer);
+}
+
+std::string listed(std::string_view title, const std::vector<std::string>& lines) {
+  std::string text = fmt::format("{}:\n\n", title);
+  bool first = true;
+  for (const std::string& line : lines) {
+    text += fmt::format("{}* {}", first ? "" : "\n", line);
+    first = false;
+  }
+  return text;
 }
 
 std::string describe(const Answer& answer, const client::Settings& settings) {
@@ -93,24 +132,21 @@ std::string describe(const Answer& answer, const client::Settings& settings) {
       "Error making API request.\n\n{}URL: {} {}\nCode: {}. ",
       settings.name_space.empty() ? "" : fmt::format("Namespace: {}\n", settings.name_space),
       answer.method, answer.url, answer.status);
-  if (answer.json.find("errors") == nullptr)
-    return text + fmt::format("Raw Message:\n\n{}", answer.body);
-  text += "Errors:\n\n";
-  bool first = true;
-  for (const std::string& error : answer.errors()) {
-    text += fmt::format("{}* {}", first ? "" : "\n", error);
-    first = false;
-  }
-  return text;
+  if (answer.json.find("errors") != nullptr) return text + listed("Errors", answer.errors());
+  const auto warnings = answer.json.strings_at("warnings");
+  if (!warnings.empty()) return text + listed("Warnings", warnings);
+  return text + fmt::format("Raw Message:\n\n{}", answer.body);
 }
 
 }  // namespace
 
 std::string explain(std::string_view doing, const Result<Answer>& answer,
-                    const client::Settings& settings) {
+                    const client::Settings& settings, std::string_view known_hint) {
   const std::string reason = answer.ok() ? describe(*answer, settings) : answer.error().message;
-  const std::string hint =
-      answer.ok() ? hint_of_answer(*answer, settings) : hint_of_transport(answer.error(), settings);
+  std::string hint(known_hint);
+  if (hint.empty())
+    hint = answer.ok() ? hint_of_answer(*answer, settings)
+                       : hint_of_transport(answer.error(), settings);
   std::string text = fmt::format("{}: {}", doing, reason);
   if (!hint.empty()) text += fmt::format("\n\nhint: {}", hint);
   return text;

@@ -6,9 +6,9 @@
 //   URL: GET http://127.0.0.1:8200/v1/secret/a
 //   Code: 403. Errors:
 //
-//   * permission denied
+//   * 1 error occurred: permission denied
 //
-//   hint: see what this token may do: leasehold token capabilities secret/a
+//   hint: see what this token may do there: leasehold token capabilities secret/a
 
 #include <string>
 #include <string_view>
@@ -17,7 +17,8 @@
 
 namespace leasehold::cli {
 
+// `known_hint` is the hint of a command that knows more than the answer tells; empty: none.
 std::string explain(std::string_view doing, const Result<client::Answer>& answer,
-                    const client::Settings& settings);
+                    const client::Settings& settings, std::string_view known_hint = {});
 
 }  // namespace leasehold::cli

@@ -52,6 +52,8 @@ int show_unversioned(const Session& session, const Answer& answer) {
 }
 
 int run_get(Session& session) {
+  if (const auto version = session.args().number("version", 0); !version.ok())
+    return session.misused(version.error().message);
   const Located located = locate(session);
   if (located.code >= 0) return located.code;
   const Place& place = located.place;

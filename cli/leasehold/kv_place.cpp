@@ -14,6 +14,21 @@ std::string ruled(std::string_view title, std::size_t width) {
   return fmt::format("{} {} {}\n", half, title, half);
 }
 
+std::string name_in(const std::string& mount, const std::string& path) {
+  return path.size() > mount.size() ? path.substr(mount.size() + 1) : "";
+}
+
+// A mount that is not there and one that the token may not use look the same.
+std::string hint_of_mount(const Result<Answer>& answer, std::string_view mount) {
+  const bool unknown = answer.ok() && answer->status == 403 &&
+                       answer->body.find("preflight capability check") != std::string::npos;
+  if (!unknown) return {};
+  return fmt::format(
+      "nothing is mounted at {0}/, or this token may not use it; see: leasehold secrets list\n"
+      "      and mount an engine there with: leasehold secrets enable -path={0} kv-v2",
+      mount);
+}
+
 }  // namespace
 
 std::string Place::path(std::string_view part) const {
@@ -26,20 +41,24 @@ Located locate(Session& session) {
   const std::string given = trim_slashes(session.args().positional(0));
   const std::string mount = trim_slashes(session.args().text("mount"));
   const std::string path = mount.empty() ? given : mount + (given.empty() ? "" : "/" + given);
+  if (path.empty())
+    return {{},
+            session.misused("Not enough arguments: PATH or -mount says where\n"
+                            "What is mounted where: leasehold secrets list")};
   Call question{"GET", "sys/internal/ui/mounts/" + path};
   question.is_preliminary = true;
   const auto answer = session.send(std::move(question));
   Place place;
+  place.mount = mount.empty() ? path.substr(0, path.find('/')) : mount;
   if (answer.ok() && answer->status == 404) {  // a server that does not say: version 1
-    const auto slash = path.find('/');
-    place.mount = mount.empty() ? path.substr(0, slash) : mount;
-    place.name = mount.empty() && slash != std::string::npos ? path.substr(slash + 1) : given;
+    place.name = name_in(place.mount, path);
     return {place};
   }
   if (!is_good(answer) || answer->data() == nullptr)
-    return {place, session.refused(fmt::format("Error looking up the mount of {}", path), answer)};
+    return {place, session.refused(fmt::format("Error looking up the mount of {}", path), answer,
+                                   hint_of_mount(answer, place.mount))};
   place.mount = trim_slashes(answer->data()->string_at("path"));
-  place.name = path.size() > place.mount.size() ? path.substr(place.mount.size() + 1) : "";
+  place.name = name_in(place.mount, path);
   const Json* options = answer->data()->find("options");
   const Json* version = options == nullptr ? nullptr : options->find("version");
   place.is_versioned = version != nullptr && plain(*version) == "2";

@@ -54,15 +54,31 @@ struct Login {
   Json envelope;
 };
 
+constexpr char kNotAccepted[] =
+    "this token was not accepted: it is unknown, expired or revoked, or may not look itself up";
+
 Login login_with_token(Session& session) {
+  if (const auto count = session.args().positionals().size(); count > 1)
+    return {session.misused(fmt::format("Too many arguments (expected 1, got {})", count)), {}};
   const auto token = given_token(session);
   if (!token.ok()) return {session.misused(token.error().message), {}};
   Call call{"GET", "auth/token/lookup-self"};
   call.token = token->clone();
   const auto answer = session.send(std::move(call));
   if (!is_good(answer) || answer->data() == nullptr)
-    return {session.refused("Error authenticating: error looking up token", answer), {}};
+    return {session.refused("Error authenticating: error looking up token", answer,
+                            answer.ok() && answer->status == 403 ? kNotAccepted : ""),
+            {}};
   return {kSuccess, envelope_of_lookup(*answer->data(), as_text(token->reveal()))};
+}
+
+// A method that is not there is denied, too.
+std::string hint_of_method(const Result<Answer>& answer, const std::string& mount) {
+  if (!answer.ok() || (answer->status != 403 && answer->status != 404)) return {};
+  return fmt::format(
+      "is an auth method mounted at auth/{}/? Who may list them sees it: leasehold auth list\n"
+      "      and one that is mounted elsewhere needs -path=PATH",
+      mount);
 }
 
 bool has_user_in_path(const std::string& method) {
@@ -87,7 +103,8 @@ Login login_with_method(Session& session, const std::string& method) {
     }
   }
   auto answer = session.send({"PUT", path, std::move(data).value()});
-  if (!is_good(answer)) return {session.refused("Error authenticating", answer), {}};
+  if (!is_good(answer))
+    return {session.refused("Error authenticating", answer, hint_of_method(answer, mount)), {}};
   return {kSuccess, std::move(answer->json)};
 }
 

@@ -105,9 +105,10 @@ Status Session::describe(const Call& call) const {
   return {};
 }
 
-int Session::refused(std::string_view doing, const Result<Answer>& answer) const {
+int Session::refused(std::string_view doing, const Result<Answer>& answer,
+                     std::string_view hint) const {
   if (described_) return kSuccess;
-  note(explain(doing, answer, settings_));
+  note(explain(doing, answer, settings_, hint));
   return lacks_token_ ? kLocalError : kRemoteError;
 }
 

@@ -33,8 +33,10 @@ class Session {
   Status find_token();
   Result<Answer> send(Call call);
   bool describes() const;  // calls are printed, as a command or a policy, and not sent
-  // Prints why `answer` is no success, with a hint of what to do next; returns the exit code.
-  int refused(std::string_view doing, const Result<Answer>& answer) const;
+  // Prints why `answer` is no success, with a hint of what to do next: the command's own, or one
+  // that the answer suggests. Returns the exit code.
+  int refused(std::string_view doing, const Result<Answer>& answer,
+              std::string_view hint = {}) const;
   int misused(std::string_view message) const;  // local error: stderr, exit code 1
 
   void print(std::string_view text) const;  // stdout, as it is

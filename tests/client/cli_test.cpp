@@ -65,58 +65,6 @@ TEST_CASE("cli: data comes from pairs, files and standard input") {
   CHECK_FALSE(contains(secret.err, "hunter2"));
 }
 
-TEST_CASE("cli: a refusal is printed as Vault does, with a hint") {
-  VaultServer server;
-  server.on("GET /v1/secret/x", {403, R"({"errors":["permission denied"]})"});
-  Program program(server.address());
-  const std::string expected =
-      "Error reading secret/x: Error making API request.\n\n"
-      "URL: GET " +
-      server.address() +
-      "/v1/secret/x\n"
-      "Code: 403. Errors:\n\n"
-      "* permission denied\n\n";
-  const auto anonymous = program.run({"read", "secret/x"});
-  CHECK(anonymous.code == 2);
-  CHECK(anonymous.out.empty());
-  CHECK(anonymous.err ==
-        expected + "hint: no token was sent; get one with: leasehold login (or set VAULT_TOKEN)\n");
-  program.environment["VAULT_TOKEN"] = "hvs.x";
-  CHECK(program.run({"read", "secret/x"}).err ==
-        expected +
-            "hint: see what this token may do there: leasehold token capabilities secret/x\n"
-            "      and whether this token still counts: leasehold token lookup\n");
-}
-
-TEST_CASE("cli: each common failure has its own hint") {
-  VaultServer server;
-  server.on("GET /v1/sealed", {503, R"({"errors":["Vault is sealed"]})"});
-  server.on("GET /v1/nowhere",
-            {404, R"({"errors":["no handler for route \"nowhere\". route entry not found."]})"});
-  server.on("GET /v1/html", {404, "<p>no such page</p>", {}, "text/html"});
-  server.on("GET /v1/raw",
-            {400, "Client sent an HTTP request to an HTTPS server.\n", {}, "text/plain"});
-  Program program(server.address());
-  CHECK(contains(program.run({"read", "sealed"}).err, "leasehold operator unseal"));
-  CHECK(contains(program.run({"read", "nowhere"}).err, "leasehold secrets list"));
-  const auto raw = program.run({"read", "raw"});
-  CHECK(contains(raw.err, "Code: 400. Raw Message:"));
-  CHECK(contains(raw.err, "VAULT_ADDR=https://127.0.0.1"));
-  const auto other = program.run({"read", "html"});
-  CHECK(other.code == 2);
-  CHECK(contains(other.err, "Code: 404. Raw Message:"));
-  const auto missing = program.run({"read", "missing"});
-  CHECK(missing.code == 2);
-  CHECK(missing.err == "No value found at missing\n");
-  program.environment["VAULT_ADDR"] = "http://127.0.0.1:1";
-  const auto refused = program.run({"read", "x"});
-  CHECK(refused.code == 2);
-  CHECK(contains(refused.err, "is the server running"));
-  CHECK(program.run({"status"}).code == 1);
-  program.environment["VAULT_ADDR"] = "https://127.0.0.1:" + std::to_string(server.port());
-  CHECK(contains(program.run({"read", "x"}).err, "VAULT_ADDR=http://127.0.0.1"));
-}
-
 TEST_CASE("cli: LEASEHOLD_x wins over BAO_x, that over VAULT_x, a flag over all") {
   VaultServer server;
   server.on("GET /v1/s", {200, R"({"data":{"k":"v"}})"});
@@ -197,54 +145,6 @@ TEST_CASE("cli: login by another method writes to its mount") {
   CHECK(outcome.code == 0);
   CHECK(server.last().body == R"({"password":"the password"})");
   CHECK(text_of(program.home().path() + "/.vault-token") == "hvs.a");
-}
-
-TEST_CASE("cli: init prints keys and token, and asks for recovery keys when a device seals") {
-  VaultServer shamir;
-  shamir.on("GET /v1/sys/seal-status", {200, R"({"type":"shamir","recovery_seal":false})"});
-  shamir.on("PUT /v1/sys/init",
-            {200, R"({"keys":["aa","bb"],"keys_base64":["qg==","uw=="],"root_token":"hvs.r"})"});
-  const auto text = Program(shamir.address()).run({"operator", "init", "-n", "2", "-t=2"});
-  CHECK(text.code == 0);
-  CHECK(
-      contains(text.out, "Unseal Key 1: qg==\nUnseal Key 2: uw==\n\nInitial Root Token: hvs.r\n"));
-  CHECK(shamir.last().body == R"({"secret_shares":2,"secret_threshold":2})");
-  const auto json = Program(shamir.address()).run({"operator", "init", "-format=json"});
-  CHECK(contains(json.out, "\"unseal_keys_b64\": ["));
-  CHECK(contains(json.out, "\"root_token\": \"hvs.r\""));
-  CHECK(shamir.last().body == R"({"secret_shares":5,"secret_threshold":3})");
-
-  VaultServer device;
-  device.on("GET /v1/sys/seal-status", {200, R"({"type":"tpm","recovery_seal":true})"});
-  device.on(
-      "PUT /v1/sys/init",
-      {200,
-       R"({"keys":[],"keys_base64":[],"recovery_keys":["aa"],"recovery_keys_base64":["qg=="],"root_token":"hvs.r"})"});
-  const auto recovery = Program(device.address()).run({"operator", "init", "-recovery-shares=1"});
-  CHECK(contains(recovery.out, "Recovery Key 1: qg==\n"));
-  CHECK(device.last().body == R"({"recovery_shares":1,"recovery_threshold":1})");
-  const auto machine =
-      Program(device.address()).run({"operator", "init", "-format=json", "-recovery-shares=1"});
-  CHECK(contains(machine.out, "\"unseal_keys_hex\": [],"));
-  CHECK(contains(machine.out, "\"unseal_shares\": 1,\n  \"unseal_threshold\": 1"));
-  CHECK(Program(device.address()).run({"operator", "init", "-n=1"}).code == 1);
-  const auto pgp = Program(device.address()).run({"operator", "init", "-pgp-keys=a"});
-  CHECK(pgp.code == 1);
-  CHECK(contains(pgp.err, "-pgp-keys is not supported"));
-}
-
-TEST_CASE("cli: init -status answers by exit code") {
-  VaultServer server;
-  server.on("GET /v1/sys/init", {200, R"({"initialized":true})"});
-  server.on("GET /v1/sys/init", {200, R"({"initialized":false})"});
-  const Program program(server.address());
-  CHECK(program.run({"operator", "init", "-status"}).code == 0);
-  const auto no = program.run({"operator", "init", "-status"});
-  CHECK(no.code == 2);
-  CHECK(no.out == "Vault is not initialized\n");
-  const auto json = program.run({"operator", "init", "-status", "-format=json"});
-  CHECK(json.code == 2);
-  CHECK(json.out == "{\n  \"Initialized\": false\n}\n");
 }
 
 TEST_CASE("cli: unseal takes the key as an argument or from a pipe") {
