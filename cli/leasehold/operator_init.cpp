@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <optional>
+
 #include "cli/leasehold/groups.h"
 #include "cli/leasehold/output.h"
 
@@ -82,8 +84,10 @@ Json as_vault_prints(const Json& answer, const Json& body) {
   out.set("unseal_threshold", has_keys ? body.integer_at("secret_threshold") : 1);
   copy(answer, "recovery_keys_base64", out, "recovery_keys_b64");
   copy(answer, "recovery_keys", out, "recovery_keys_hex");
-  out.set("recovery_keys_shares", body.integer_at("recovery_shares"));
-  out.set("recovery_keys_threshold", body.integer_at("recovery_threshold"));
+  // A configuration may want none.
+  const bool has_recovery = out.find("recovery_keys_hex")->size() > 0;
+  out.set("recovery_keys_shares", has_recovery ? body.integer_at("recovery_shares") : 0);
+  out.set("recovery_keys_threshold", has_recovery ? body.integer_at("recovery_threshold") : 0);
   out.set("root_token", answer.string_at("root_token"));
   for (const char* ours : {"audit_public_key", "warnings"})
     if (const Json* value = answer.find(ours)) out.set(ours, *value);
@@ -98,20 +102,71 @@ std::string keys_text(const Json& out, const char* list, const char* title) {
   return text;
 }
 
-std::string what_to_do(const Json& out) {
-  if (!out.strings_at("unseal_keys_b64").empty())
-    return fmt::format(
-        "Give each of these {} keys to a different person: they are shown this once and kept "
-        "nowhere.\n"
-        "Every start needs {} of them; with fewer the data is lost for good. Next:\n\n"
-        "  leasehold operator unseal\n",
-        out.integer_at("unseal_shares"), out.integer_at("unseal_threshold"));
+std::string after_shares(const Json& out) {
   return fmt::format(
-      "Success! The vault is initialized and opens by its device.\n\n"
+      "Give each of these {} keys to a different person: they are shown this once and kept "
+      "nowhere.\n"
+      "Every start needs {} of them; with fewer the data is lost for good. Next:\n\n"
+      "  leasehold operator unseal\n",
+      out.integer_at("unseal_shares"), out.integer_at("unseal_threshold"));
+}
+
+// What shares are for is a property of their slot; nothing where the server does not tell.
+std::optional<bool> shares_open_it(const Json& seal) {
+  const Json* slots = seal.find("slots");
+  if (slots == nullptr || !slots->is_array()) return std::nullopt;
+  for (const Json& slot : slots->items())
+    if (slot.string_at("kind") == "shamir") return slot.bool_at("may_unseal");
+  return std::nullopt;
+}
+
+std::string about_recovery_keys(const Json& out, const Json& seal) {
+  const auto count = out.strings_at("recovery_keys_b64").size();
+  if (count == 0)
+    return "There are no recovery keys: without a device that opens it the data is lost.\n";
+  const auto threshold = out.integer_at("recovery_keys_threshold");
+  std::string text = fmt::format(
       "Give each of these {} recovery keys to a different person: they are shown this once and "
       "kept\n"
-      "nowhere. {} of them are needed when the device is gone.\n",
-      out.integer_at("recovery_keys_shares"), out.integer_at("recovery_keys_threshold"));
+      "nowhere.",
+      count);
+  const auto opens = shares_open_it(seal);
+  if (opens.value_or(false))
+    text += fmt::format(" {} of them open the vault when the device is gone.", threshold);
+  if (!opens.value_or(true))
+    text += fmt::format(
+        " {} of them approve operations and cannot open the vault: without a\n"
+        "device that opens it the data is lost.",
+        threshold);
+  return text + "\n";
+}
+
+std::string after_device(const Json& out, const Json& seal) {
+  const std::string access = seal.string_at("access");
+  return fmt::format(
+      "Success! The vault is initialized, and its seal device has opened it; after a restart it\n"
+      "does so again.{}\n\n{}",
+      access.empty() ? "" : fmt::format(" What opens it: {}.", access),
+      about_recovery_keys(out, seal));
+}
+
+// Which slots there are is known after init only.
+Json seal_now(Session& session) {
+  Call question{"GET", "sys/seal-status"};
+  question.is_preliminary = true;
+  auto answer = session.send(std::move(question));
+  return is_good(answer) ? std::move(answer->json) : Json::object();
+}
+
+void print_once(Session& session, const Json& out) {
+  session.print(keys_text(out, "unseal_keys_b64", "Unseal"));
+  session.print(keys_text(out, "recovery_keys_b64", "Recovery"));
+  session.print(fmt::format("\nInitial Root Token: {}\n", out.string_at("root_token")));
+  if (const auto key = out.string_at("audit_public_key"); !key.empty())
+    session.print(fmt::format("Audit Public Key: {}\n", key));
+  const bool has_shares = !out.strings_at("unseal_keys_b64").empty();
+  session.line("\n" + (has_shares ? after_shares(out) : after_device(out, seal_now(session))));
+  for (const std::string& warning : out.strings_at("warnings")) session.note("WARNING! " + warning);
 }
 
 int run_init(Session& session) {
@@ -132,19 +187,15 @@ int run_init(Session& session) {
   if (!is_good(answer)) return session.refused("Error initializing", answer);
   const Json out = as_vault_prints(answer->json, *body);
   if (session.format() != Format::table) return show_value(session, out, {});
-  session.print(keys_text(out, "unseal_keys_b64", "Unseal"));
-  session.print(keys_text(out, "recovery_keys_b64", "Recovery"));
-  session.print(fmt::format("\nInitial Root Token: {}\n", out.string_at("root_token")));
-  if (const auto key = out.string_at("audit_public_key"); !key.empty())
-    session.print(fmt::format("Audit Public Key: {}\n", key));
-  session.line("\n" + what_to_do(out));
-  for (const std::string& warning : out.strings_at("warnings")) session.note("WARNING! " + warning);
+  print_once(session, out);
   return kSuccess;
 }
 
 constexpr Command kCommands[] = {
     {"operator init", "Prepare a new vault", "[flags]",
-     "Makes the root key, splits it and prints the shares and the first root token, once.\n\n"
+     "Makes the root key, splits it and prints the shares and the first root token, once. A vault\n"
+     "with a seal device is opened by that, now and after every restart; its shares are recovery\n"
+     "keys.\n\n"
      "  $ leasehold operator init\n"
      "  $ leasehold operator init -key-shares=1 -key-threshold=1 -format=json\n"
      "  $ leasehold operator init -recovery-shares=3 -recovery-threshold=2   (TPM or HSM)",

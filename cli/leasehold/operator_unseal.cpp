@@ -83,7 +83,9 @@ constexpr Command kCommands[] = {
      "[flags]",
      "Drops the keys from memory. Nothing can be read until it is unsealed; leases still end, as "
      "soon\n"
-     "as it opens again.\n\n  $ leasehold operator seal",
+     "as it opens again. A seal device opens it at the next restart of the server, without "
+     "shares.\n"
+     "\n  $ leasehold operator seal",
      {},
      0,
      0,

@@ -23,14 +23,29 @@ std::string count(const Json& object, std::string_view key) {
   return std::to_string(object.integer_at(key));
 }
 
+// What stands between a seal and its device, and what to do about it; a slot that is well, or that
+// nobody has asked yet, needs no row.
+void add_slot_rows(std::vector<Row>& rows, const Json& seal) {
+  const Json* slots = seal.find("slots");
+  if (slots == nullptr || !slots->is_array()) return;
+  for (const Json& slot : slots->items()) {
+    const std::string state = slot.string_at("state");
+    if (state.empty() || state == "ok" || state == "unknown") continue;
+    const std::string message = slot.string_at("message");
+    rows.push_back({"Slot " + slot.string_at("kind"),
+                    message.empty() ? state : fmt::format("{}: {}", state, message)});
+  }
+}
+
 std::vector<Row> seal_rows(const Json& seal) {
   std::vector<Row> rows = {{"Key", "Value"}};
   const bool recovery = seal.bool_at("recovery_seal");
   add_text(rows, "Seal Type", seal, "type");
   add_text(rows, "Recovery Seal Type", seal, "recovery_seal_type");
   add_text(rows, "Access", seal, "access");
-  // Shares opened it although it has a device: the device is gone or refuses.
+  // Shares opened it although it has a device, or a slot is not well.
   if (seal.bool_at("degraded")) rows.push_back({"Degraded", "true"});
+  add_slot_rows(rows, seal);
   rows.push_back({"Initialized", yes_no(seal, "initialized")});
   rows.push_back({"Sealed", yes_no(seal, "sealed")});
   rows.push_back({recovery ? "Total Recovery Shares" : "Total Shares", count(seal, "n")});
@@ -75,7 +90,8 @@ constexpr Command kCommands[] = {
     {"status",
      "Show whether the vault is sealed",
      "[flags]",
-     "Shows the state of the seal. Exit code 0: unsealed, 2: sealed, 1: it could not be asked.\n\n"
+     "Shows the state of the seal, and of each slot that needs repair what it needs. Exit code\n"
+     "0: unsealed, 2: sealed, 1: it could not be asked.\n\n"
      "  $ leasehold status\n"
      "  $ leasehold status -format=json | jq .sealed",
      {},

@@ -14,43 +14,91 @@ bool contains(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
 }
 
+// A vault with a TPM, which makes one recovery key; `slots` is what seal-status tells after init.
+void device_seals(VaultServer& server, const std::string& slots) {
+  const std::string seal = R"({"type":"tpm","recovery_seal":true)";
+  server.on("GET /v1/sys/seal-status", {200, seal + "}"});
+  server.on("GET /v1/sys/seal-status", {200, seal + slots + "}"});
+  server.on("PUT /v1/sys/init", {200, R"({"keys":[],"keys_base64":[],"recovery_keys":["aa"],)"
+                                      R"("recovery_keys_base64":["qg=="],"root_token":"hvs.r"})"});
+}
+
 }  // namespace
 
-TEST_CASE("cli: init prints keys and token, and asks for recovery keys when a device seals") {
-  VaultServer shamir;
-  shamir.on("GET /v1/sys/seal-status", {200, R"({"type":"shamir","recovery_seal":false})"});
-  shamir.on("PUT /v1/sys/init",
+TEST_CASE("init: keys and token are printed once, in Vault's words") {
+  VaultServer server;
+  server.on("GET /v1/sys/seal-status", {200, R"({"type":"shamir","recovery_seal":false})"});
+  server.on("PUT /v1/sys/init",
             {200, R"({"keys":["aa","bb"],"keys_base64":["qg==","uw=="],"root_token":"hvs.r"})"});
-  const auto text = Program(shamir.address()).run({"operator", "init", "-n", "2", "-t=2"});
+  const auto text = Program(server.address()).run({"operator", "init", "-n", "2", "-t=2"});
   CHECK(text.code == 0);
   CHECK(
       contains(text.out, "Unseal Key 1: qg==\nUnseal Key 2: uw==\n\nInitial Root Token: hvs.r\n"));
-  CHECK(shamir.last().body == R"({"secret_shares":2,"secret_threshold":2})");
-  const auto json = Program(shamir.address()).run({"operator", "init", "-format=json"});
+  CHECK(contains(text.out, "Every start needs 2 of them; with fewer the data is lost for good."));
+  CHECK(server.last().body == R"({"secret_shares":2,"secret_threshold":2})");
+  const auto json = Program(server.address()).run({"operator", "init", "-format=json"});
   CHECK(contains(json.out, "\"unseal_keys_b64\": ["));
   CHECK(contains(json.out, "\"root_token\": \"hvs.r\""));
-  CHECK(shamir.last().body == R"({"secret_shares":5,"secret_threshold":3})");
-
-  VaultServer device;
-  device.on("GET /v1/sys/seal-status", {200, R"({"type":"tpm","recovery_seal":true})"});
-  device.on(
-      "PUT /v1/sys/init",
-      {200,
-       R"({"keys":[],"keys_base64":[],"recovery_keys":["aa"],"recovery_keys_base64":["qg=="],"root_token":"hvs.r"})"});
-  const auto recovery = Program(device.address()).run({"operator", "init", "-recovery-shares=1"});
-  CHECK(contains(recovery.out, "Recovery Key 1: qg==\n"));
-  CHECK(device.last().body == R"({"recovery_shares":1,"recovery_threshold":1})");
-  const auto machine =
-      Program(device.address()).run({"operator", "init", "-format=json", "-recovery-shares=1"});
-  CHECK(contains(machine.out, "\"unseal_keys_hex\": [],"));
-  CHECK(contains(machine.out, "\"unseal_shares\": 1,\n  \"unseal_threshold\": 1"));
-  CHECK(Program(device.address()).run({"operator", "init", "-n=1"}).code == 1);
-  const auto pgp = Program(device.address()).run({"operator", "init", "-pgp-keys=a"});
+  CHECK(server.last().body == R"({"secret_shares":5,"secret_threshold":3})");
+  const auto pgp = Program(server.address()).run({"operator", "init", "-pgp-keys=a"});
   CHECK(pgp.code == 1);
   CHECK(contains(pgp.err, "-pgp-keys is not supported"));
 }
 
-TEST_CASE("cli: init -status answers by exit code") {
+TEST_CASE("init: a seal device has recovery keys instead of unseal keys") {
+  VaultServer server;
+  device_seals(server, "");
+  const Program program(server.address());
+  const auto text = program.run({"operator", "init", "-recovery-shares=1"});
+  CHECK(contains(text.out, "Recovery Key 1: qg==\n"));
+  CHECK(server.seen()[1].body == R"({"recovery_shares":1,"recovery_threshold":1})");
+  const auto json = program.run({"operator", "init", "-format=json", "-recovery-shares=1"});
+  CHECK(contains(json.out, "\"unseal_keys_hex\": [],"));
+  CHECK(contains(json.out, "\"unseal_shares\": 1,\n  \"unseal_threshold\": 1"));
+  CHECK(program.run({"operator", "init", "-n=1"}).code == 1);
+}
+
+TEST_CASE("init: what recovery keys are for is said as the server knows it") {
+  struct Row {
+    const char* slots;
+    const char* says;
+    const char* is_silent_of;
+  };
+  constexpr Row kRows[] = {
+      {R"(,"access":"tpm OR 1 share","slots":[{"kind":"tpm","may_unseal":true},)"
+       R"({"kind":"shamir","may_unseal":true}])",
+       "1 of them open the vault when the device is gone.", "lost"},
+      {R"(,"slots":[{"kind":"tpm","may_unseal":true},{"kind":"shamir","may_unseal":false}])",
+       "1 of them approve operations and cannot open the vault", "when the device is gone"},
+      {"", "kept\nnowhere.\n", " of them "},
+  };
+  for (const Row& row : kRows) {
+    CAPTURE(row.slots);
+    VaultServer server;
+    device_seals(server, row.slots);
+    const auto text = Program(server.address()).run({"operator", "init", "-recovery-shares=1"}).out;
+    CHECK(contains(text, "its seal device has opened it; after a restart it\ndoes so again."));
+    CHECK(contains(text, "Give each of these 1 recovery keys to a different person"));
+    CHECK(contains(text, row.says));
+    CHECK_FALSE(contains(text, row.is_silent_of));
+  }
+}
+
+TEST_CASE("init: where no recovery keys were made, none are spoken of") {
+  VaultServer server;
+  server.on("GET /v1/sys/seal-status", {200, R"({"type":"tpm","recovery_seal":true})"});
+  server.on("GET /v1/sys/seal-status", {200, R"({"type":"tpm","recovery_seal":true,"access":"tpm",)"
+                                             R"("slots":[{"kind":"tpm","may_unseal":true}]})"});
+  server.on("PUT /v1/sys/init", {200, R"({"keys":[],"keys_base64":[],"root_token":"hvs.r"})"});
+  const auto text = Program(server.address()).run({"operator", "init"}).out;
+  CHECK(contains(text, "What opens it: tpm."));
+  CHECK(contains(text, "There are no recovery keys: without a device"));
+  CHECK_FALSE(contains(text, "Give each"));
+  const auto json = Program(server.address()).run({"operator", "init", "-format=json"}).out;
+  CHECK(contains(json, "\"recovery_keys_shares\": 0,\n  \"recovery_keys_threshold\": 0"));
+}
+
+TEST_CASE("init: -status answers by exit code") {
   VaultServer server;
   server.on("GET /v1/sys/init", {200, R"({"initialized":true})"});
   server.on("GET /v1/sys/init", {200, R"({"initialized":false})"});

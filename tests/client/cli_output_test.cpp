@@ -168,6 +168,32 @@ TEST_CASE("output: status says sealed by exit code 2, and how far it is") {
         "Storage Type       lmdb\n");
 }
 
+TEST_CASE("output: status has a row for each slot that is not well, and none for the others") {
+  VaultServer server;
+  server.on("GET /v1/sys/seal-status",
+            {200, R"({"type":"tpm","access":"tpm OR pkcs11 OR 2 of 3 shares","initialized":true,)"
+                  R"("sealed":true,"t":2,"n":3,"progress":0,"nonce":"","recovery_seal":true,)"
+                  R"("degraded":true,"slots":[)"
+                  R"({"kind":"tpm","state":"absent","message":"no TPM at /dev/tpmrm0"},)"
+                  R"({"kind":"pkcs11","state":"auth","message":""},)"
+                  R"({"kind":"static","state":"unknown","message":""},)"
+                  R"({"kind":"shamir","state":"ok","message":""}]})"});
+  CHECK(Program(server.address()).run({"status"}).out ==
+        "Key                      Value\n"
+        "---                      -----\n"
+        "Seal Type                tpm\n"
+        "Access                   tpm OR pkcs11 OR 2 of 3 shares\n"
+        "Degraded                 true\n"
+        "Slot tpm                 absent: no TPM at /dev/tpmrm0\n"
+        "Slot pkcs11              auth\n"
+        "Initialized              true\n"
+        "Sealed                   true\n"
+        "Total Recovery Shares    3\n"
+        "Threshold                2\n"
+        "Unseal Progress          0/2\n"
+        "Unseal Nonce             n/a\n");
+}
+
 TEST_CASE("output: status of an open vault names the cluster and asks for the leader") {
   VaultServer server;
   server.on("GET /v1/sys/seal-status", {200, kUnsealed});
