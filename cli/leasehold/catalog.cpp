@@ -138,13 +138,15 @@ bool is_group(std::string_view name) {
 }
 
 std::string suggest_command(std::string_view typed) {
-  Nearest nearest(typed);
+  // The group stands, "operator " or nothing: its next word is what was mistyped.
+  const auto space = typed.rfind(' ');
+  const std::string_view group = typed.substr(0, space == std::string_view::npos ? 0 : space + 1);
+  Nearest nearest(typed.substr(group.size()));
   for_each_name([&](std::string_view name, std::string_view) {
-    nearest.consider(name);
-    nearest.consider(name.substr(0, name.rfind(' ')));  // its group
-    nearest.consider(first_word(name));
+    if (name.substr(0, group.size()) == group)
+      nearest.consider(first_word(name.substr(group.size())));
   });
-  return nearest.name();
+  return nearest.name().empty() ? "" : std::string(group) + nearest.name();
 }
 
 std::string suggest_flag(const FlagSets& flags, std::string_view typed) {

@@ -24,7 +24,7 @@ Found find_command(std::span<const std::string> words);
 bool is_elsewhere(std::string_view typed);
 // Whether `name` begins the name of a command, as "operator" and "kv metadata" do.
 bool is_group(std::string_view name);
-// The name nearest to what was typed, when it is near.
+// The name nearest to what was typed, when it is near: in the same group, the last word differs.
 std::string suggest_command(std::string_view typed);
 std::string suggest_flag(const FlagSets& flags, std::string_view typed);
 

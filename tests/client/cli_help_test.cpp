@@ -89,6 +89,13 @@ TEST_CASE("cli: a command that does not exist is told apart from one that only V
   CHECK(rekey.code == 1);
   CHECK(contains(rekey.err, "There is no command \"operator rekey\". Vault has one"));
   CHECK_FALSE(contains(rekey.err, "Did you mean"));
+  // Only what is close, and only in the group that was named.
+  for (const char* far : {"operator riad", "kv unseal", "token loginn", "initt"}) {
+    CAPTURE(far);
+    CHECK_FALSE(contains(program.run(words_of(far)).err, "Did you mean"));
+  }
+  CHECK(contains(program.run({"operator", "unsael"}).err, "leasehold operator unseal"));
+  CHECK(contains(program.run({"operatr", "unseal"}).err, "\"leasehold operator\""));
   CHECK(contains(program.run({"-format=json"}).err, "Usage: leasehold COMMAND"));
   CHECK(contains(program.run({"-formt=json", "read", "x"}).err,
                  "flag provided but not defined: -formt"));
