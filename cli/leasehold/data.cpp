@@ -85,9 +85,11 @@ constexpr Command kCommands[] = {
     {"read",
      "Read data or get a credential",
      "[flags] PATH [K=V...]",
-     "Reads what is at PATH: a secret, a fresh credential, a setting.\n\n"
+     "Reads what is at PATH: a fresh credential, a setting, a secret. An engine that keeps "
+     "versions,\n"
+     "as -dev has at secret/, is read with `leasehold kv get`.\n\n"
      "  $ leasehold read database/creds/app\n"
-     "  $ leasehold read -field=password secret/app",
+     "  $ leasehold read -field=policies auth/token/lookup-self",
      {},
      1,
      kAnyNumber,
@@ -96,9 +98,9 @@ constexpr Command kCommands[] = {
      "Writes the pairs to PATH. A value `@file` is the content of the file, `-` is standard "
      "input;\n"
      "`@file.json` and `-` alone are whole objects. A repeated key makes a list.\n\n"
-     "  $ leasehold write secret/app password=@password.txt\n"
-     "  $ leasehold write auth/token/roles/ci allowed_policies=ci period=1h\n"
-     "  $ echo '{\"a\":\"b\"}' | leasehold write secret/app -",
+     "  $ leasehold write sys/policies/acl/app policy=@app.hcl\n"
+     "  $ leasehold write database/roles/app db_name=app creation_statements=@app.sql\n"
+     "  $ echo '{\"data\":{\"a\":\"b\"}}' | leasehold write secret/data/app -",
      kWriteFlags, 1, kAnyNumber, run_write},
     {"patch", "Change some of what is at a path", "[flags] PATH [K=V...]",
      "Merges the pairs into what is at PATH, where the engine can; the others stay. Values as in\n"
@@ -106,13 +108,17 @@ constexpr Command kCommands[] = {
      "  $ leasehold patch secret/metadata/app max_versions=5",
      kWriteFlags, 1, kAnyNumber, run_patch},
     {"list", "List the names below a path", "[flags] PATH",
-     "Lists the names below PATH; folders end in a slash.\n\n  $ leasehold list auth/token/roles",
+     "Lists the names below PATH; folders end in a slash.\n\n"
+     "  $ leasehold list database/roles\n"
+     "  $ leasehold list auth/token/accessors",
      kListFlags, 1, 1, run_list},
     {"delete",
      "Delete what is at a path",
      "[flags] PATH [K=V...]",
-     "Deletes what is at PATH. To delete what is not there is no error.\n\n"
-     "  $ leasehold delete secret/app",
+     "Deletes what is at PATH. To delete what is not there is no error. An engine that keeps\n"
+     "versions, as -dev has at secret/, has `leasehold kv delete`.\n\n"
+     "  $ leasehold delete database/roles/app\n"
+     "  $ leasehold delete sys/policies/acl/app",
      {},
      1,
      kAnyNumber,

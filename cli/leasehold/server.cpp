@@ -58,8 +58,11 @@ constexpr Passage kPassages[] = {
      run_server},
     {"operator verify", "Check the stored data against its head record", "-config=PATH",
      "Runs leaseholdd verify: opens the storage of a stopped vault and proves that no record was\n"
-     "deleted, replayed or rolled back.\n\n"
-     "  $ leasehold operator verify -config=/etc/leasehold/leasehold.hcl\n\n"
+     "deleted, replayed or rolled back. Without a seal device that opens it, it asks for shares, "
+     "one\n"
+     "after the other; from standard input it reads one a line.\n\n"
+     "  $ leasehold operator verify -config=/etc/leasehold/leasehold.hcl\n"
+     "  $ leasehold operator verify -config=/etc/leasehold/leasehold.hcl < shares.txt\n\n"
      "Flags:\n"
      "  -config=PATH                  File or folder of configuration; may be repeated",
      run_verify},

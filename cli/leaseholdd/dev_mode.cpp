@@ -73,7 +73,10 @@ Result<seal::Opened> open_for_verify(seal::Seal& seal) {
     if (auto opened = seal.open_with_devices()) return std::move(*opened);
   for (;;) {
     std::string text = read_hidden("Unseal or recovery share");
-    if (text.empty()) return failure(Code::invalid, "not enough shares were given");
+    if (text.empty())
+      return failure(Code::invalid,
+                     "not enough shares were given: type one after the other, or give them on "
+                     "standard input, one a line");
     auto bytes = from_hex(text);
     if (!bytes) bytes = from_base64(text);
     wipe(text);

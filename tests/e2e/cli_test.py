@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import subprocess
 import tempfile
 import unittest
@@ -128,6 +129,13 @@ class Data(Cli):
         self.ok("kv", "metadata", "delete", "two/app")
         self.fails(2, "No value found at two/data/app", "kv", "get", "two/app")
 
+    def test_a_mount_that_is_not_there_is_made_as_the_hint_says(self):
+        hint = self.fails(2, "nothing is mounted at absent/", "kv", "put", "absent/a", "b=c").stderr
+        self.ok(*hint.split("with: leasehold ")[1].split())
+        self.ok("kv", "put", "absent/a", "b=c")
+        self.fails(1, "Not enough arguments", "kv", "list")
+        self.fails(1, "-version needs a whole number", "kv", "get", "-version=x", "absent/a")
+
     def test_mistakes(self):
         self.fails(1, "reed", "reed", "secret/a")
         self.fails(1, "read", "read")
@@ -224,7 +232,19 @@ class Tokens(Cli):
     def test_what_a_policy_denies_says_where_to_look(self):
         token = self.vault.new_token('path "secret/b" { capabilities = ["read"] }')
         run = self.fails(2, "permission denied", "write", "secret/b", "k=v", token=token)
-        self.assertIn("capabilities", run.stderr)
+        self.assertIn("leasehold token capabilities secret/b", run.stderr)
+        self.assertIn("read", self.ok("token", "capabilities", "secret/b", token=token))
+
+    def test_a_token_that_does_not_count_is_named_as_the_reason(self):
+        token = self.ok_json("token", "create")["auth"]["client_token"]
+        self.ok("token", "revoke", token)
+        unknown = "unknown, expired or revoked"
+        for command in (("read", "secret/a"), ("token", "lookup"), ("secrets", "list")):
+            self.fails(2, unknown, *command, token=token)
+        self.fails(2, unknown, "kv", "get", "secret/a", token=token)
+        self.fails(2, "the token that was asked about is " + unknown, "token", "lookup", token)
+        self.fails(2, "this token was not accepted", "login", token, token="")
+        self.fails(2, "leasehold auth list", "login", "-method=foo", "role=a", token="")
 
 
 class Administration(Cli):
@@ -281,6 +301,26 @@ class Administration(Cli):
         self.assertIn("whole", self.ok("audit", "verify", str(self.vault.audit)).lower())
         self.assertNotEqual(self.vault.cli("audit", "verify", "/no/such/file").returncode, 0)
 
+    def test_the_examples_of_a_help_text_work(self):
+        home = self.vault.folder / "home"
+        home.mkdir(exist_ok=True)
+        (home / "app.hcl").write_text('path "secret/app" { capabilities = ["read"] }')
+        (home / "app.sql").write_text("""CREATE ROLE "{{name}}" LOGIN PASSWORD '{{password}}';""")
+        self.ok("secrets", "disable", "secret")
+        self.ok("secrets", "enable", "-path=secret", "kv-v2")  # as -dev has it
+        self.ok("secrets", "enable", "database")
+        self.ok("kv", "put", "secret/app", "k=v")
+        for command in ("write", "patch", "list", "delete"):
+            for line in self.ok(command, "-h").splitlines():
+                if not line.startswith("  $ "):
+                    continue
+                piped, _, words = line[4:].rpartition(" | ")
+                given = shlex.split(piped)[1] if piped else None
+                self.ok(*shlex.split(words)[1:], input=given)
+        self.ok("secrets", "disable", "database")
+        self.ok("secrets", "disable", "secret")
+        self.ok("secrets", "enable", "-path=secret", "kv")
+
     def test_help_and_versions(self):
         self.assertRegex(self.ok("version"), r"^\S+ v\d+\.\d+\.\d+")
         for command in ("read", "operator init", "policy write", "audit verify"):
@@ -329,7 +369,45 @@ class Operator(unittest.TestCase):
                 "operator", "verify", f"-config={vault.config}", input=vault.keys[0] + "\n"
             )
             self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
+            help_text = vault.cli("operator", "verify", "-h").stdout
+            self.assertIn("from standard input it reads one a line", help_text)
+            without = vault.cli("operator", "verify", f"-config={vault.config}", input="")
+            self.assertNotEqual(without.returncode, 0)
+            self.assertIn("give them on standard input, one a line", without.stderr)
             vault.start()
+
+    def test_init_and_status_of_a_seal_device_say_what_opens_the_vault(self):
+        for mode, opens, said in (
+            ("unseal", "static OR 2 of 3 shares", "2 of them open the vault"),
+            ("authorize", "approve operations and cannot open it", "cannot open the vault"),
+            ("none", "What opens it: static.", "There are no recovery keys"),
+        ):
+            owner = Vault()
+            key = owner.folder / "unseal.key"
+            key.write_bytes(os.urandom(32))
+            key.chmod(0o600)
+            stanza = (
+                f'seal "static" {{\n  current_key_id = "1"\n  current_key = "file://{key}"\n'
+                f'  recovery_mode = "{mode}"\n}}'
+            )
+            with self.subTest(mode), Vault(folder=owner.folder, seal=stanza) as vault:
+                shares = ("-recovery-shares=3", "-recovery-threshold=2")
+                run = vault.cli("operator", "init", *shares)
+                self.assertEqual(run.returncode, 0, run.stderr)
+                self.assertIn(opens, run.stdout)
+                self.assertIn(said, run.stdout)
+                self.assertEqual(run.stdout.count("Recovery Key"), 0 if mode == "none" else 3)
+                self.assertNotIn("Slot static", vault.cli("status").stdout)
+                vault.stop()
+                key.write_bytes(os.urandom(32))
+                vault.start()
+                wait_until(
+                    "the slot says what it lacks",
+                    lambda: "Slot static" in vault.cli("status").stdout,
+                )
+                status = vault.cli("status").stdout
+                self.assertRegex(status, r"Degraded +true\nSlot static +[a-z]+: \S+")
+            owner.owned.remove()
 
     def test_dev_mode_is_one_command(self):
         vault = Vault()
