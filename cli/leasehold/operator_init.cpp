@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cstdio>
 #include <optional>
 
 #include "cli/leasehold/groups.h"
@@ -164,6 +165,8 @@ void print_once(Session& session, const Json& out) {
   session.print(fmt::format("\nInitial Root Token: {}\n", out.string_at("root_token")));
   if (const auto key = out.string_at("audit_public_key"); !key.empty())
     session.print(fmt::format("Audit Public Key: {}\n", key));
+  // The keys are out before anything else is asked: there is no second time.
+  std::fflush(stdout);
   const bool has_shares = !out.strings_at("unseal_keys_b64").empty();
   session.line("\n" + (has_shares ? after_shares(out) : after_device(out, seal_now(session))));
   for (const std::string& warning : out.strings_at("warnings")) session.note("WARNING! " + warning);
