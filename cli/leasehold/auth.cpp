@@ -24,8 +24,10 @@ constexpr Command kCommands[] = {
      0,
      run_list},
     {"auth enable", "Enable an auth method", "[flags] TYPE",
-     "Enables a way to log in.\n\n  $ leasehold auth enable approle", kEnableFlags, 1, 1,
-     run_enable},
+     "Enables a way to log in. Leasehold itself has tokens only so far; other servers have "
+     "more.\n\n"
+     "  $ leasehold auth enable approle",
+     kEnableFlags, 1, 1, run_enable},
     {"auth disable",
      "Disable an auth method and end its tokens",
      "[flags] PATH",

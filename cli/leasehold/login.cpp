@@ -156,7 +156,8 @@ constexpr Command kCommands[] = {
      "Authenticates and keeps the token in ~/.vault-token (mode 0600), where every Vault client "
      "on\n"
      "this machine finds it, or gives it to the program that ~/.vault names as token_helper.\n"
-     "Without a token it asks, and what is typed is not shown.\n\n"
+     "Without a token it asks, and what is typed is not shown. Methods other than token need a\n"
+     "server that has them; Leasehold itself has none of them yet.\n\n"
      "  $ leasehold login\n"
      "  $ leasehold login -method=userpass username=alice\n"
      "  $ export VAULT_TOKEN=$(leasehold login -token-only -method=jwt role=ci jwt=@token.jwt)",
