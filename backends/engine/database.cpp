@@ -164,6 +164,7 @@ class Database final : public core::Engine {
                      "cannot be revoked until they are restored");
     return database::open_target(context_, *record);
   }
+  bool has_targets() const override { return true; }
 
   std::string target_name(const core::TargetId& id, core::ReadTxn& txn) override {
     const auto record = database::load(txn, database::kTargets, hex(id));

@@ -2,8 +2,9 @@
 // What the files of the database engine share: its records and who reads them.
 //
 //   config/<name>   what config reads show, and the id of the target: no secret
-//   targets/<id>    plugin and settings, secrets included, and the name of the config; stays when
-//                   the config goes, because leases name the target by this id
+//   targets/<id>    plugin and settings, secrets included, and the name of the config; leases name
+//                   the target by this id
+//   retired/<id>    its config is gone: so are the settings when the last lease is
 //   roles/<name>    statements and terms
 //
 // Every record is JSON in the engine's own space. Thread safety: functions of their arguments.
@@ -16,7 +17,8 @@
 
 namespace leasehold::engine::database {
 
-inline constexpr std::string_view kConfigs = "config/", kTargets = "targets/", kRoles = "roles/";
+inline constexpr std::string_view kConfigs = "config/", kTargets = "targets/", kRoles = "roles/",
+                                  kRetired = "retired/";
 
 // A record, or nothing. Code::internal when it cannot be read as JSON.
 Result<std::optional<Json>> load(core::ReadTxn& txn, std::string_view directory,

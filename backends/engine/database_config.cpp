@@ -192,8 +192,13 @@ Result<Response> read_config(Call& call, ReadTxn& txn) {
 }
 
 Result<Response> remove_config(Call& call, WriteTxn& txn) {
-  // The target's own record stays: leases that are still there end through it.
-  VAULT_TRY(txn.erase(std::string(kConfigs) + call.fields.text("name")));
+  const std::string name = call.fields.text("name");
+  // The target's own record stays while there are leases that end through it.
+  const auto config = load(txn, kConfigs, name);
+  if (config.ok() && *config)
+    if (const auto id = target_id_of(**config); id.ok())
+      VAULT_TRY(save(txn, kRetired, hex(*id), Json::object()));
+  VAULT_TRY(txn.erase(std::string(kConfigs) + name));
   return Response::none();
 }
 
@@ -221,6 +226,7 @@ core::Effect write_config(const core::EngineContext& context) {
     VAULT_TRY_ASSIGN(Draft draft, draft_of(context, call, txn));
     draft.config.set("target", hex(intent.target));  // as planned: a new one was drawn at random
     VAULT_TRY(save(txn, kTargets, hex(intent.target), draft.target));
+    VAULT_TRY(txn.erase(std::string(kRetired) + hex(intent.target)));  // removed meanwhile
     VAULT_TRY(save(txn, kConfigs, draft.name, draft.config));
     return Response::none();
   };

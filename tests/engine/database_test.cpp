@@ -174,6 +174,15 @@ TEST_CASE_FIXTURE(Database, "database: leases of a removed config still reach th
   CHECK(list("config").status == 404);
   CHECK(target(id).ok());
   CHECK(target({9, 9}).is(Code::unavailable));
+  const auto retired = [&](const core::TargetId& of) {
+    const auto snapshot = store.snapshot();
+    core::ReadTxn txn(*snapshot, store.barrier, testing::kTestSpace);
+    return txn.get("retired/" + hex(of))->has_value();
+  };
+  CHECK(retired(id));  // and goes with the last of them
+  configure();
+  CHECK(intent()->target != id);
+  CHECK_FALSE(retired(intent()->target));
 }
 
 TEST_CASE_FIXTURE(Database,

@@ -58,6 +58,7 @@ class TestEngine final : public core::Engine {
     add_oddities();
   }
   std::span<const Route> routes() const override { return routes_; }
+  bool has_targets() const override { return true; }
   Result<std::unique_ptr<target::Target>> target(const core::TargetId& id, ReadTxn&) override {
     const std::string name(id.begin(), std::find(id.begin(), id.end(), 0));
     if (servers_.settings_lost(name)) return failure(Code::unavailable, "its settings are lost");

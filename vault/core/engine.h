@@ -183,6 +183,9 @@ class Engine {
   virtual Result<std::unique_ptr<target::Target>> target(const TargetId& id, ReadTxn& txn);
   // What an operator calls it, for the log.
   virtual std::string target_name(const TargetId& id, ReadTxn& txn);
+  // Whether it has any: their settings are "targets/<id in hex>" in its space. Beside a name
+  // "retired/<id in hex>" they may go when no lease needs them any more; the core sees to that.
+  virtual bool has_targets() const { return false; }
 };
 
 // What a factory gets. References outlive the engine.

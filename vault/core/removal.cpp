@@ -1,4 +1,4 @@
-// Emptying mounts that were removed, as part of the Revoker's pass.
+// Emptying mounts that were removed, as part of the Revoker's pass. Targets: retirement.cpp
 #include <algorithm>
 #include <utility>
 
@@ -42,7 +42,7 @@ bool Revoker::empty_removed_mounts(WallTime now) {
     more = empty_mount(*mount, removal, now) || more;
   }
   for (const auto& before : removals_)
-    if (going_on.count(before.first) == 0) drop_lanes(before.first);  // it is gone
+    if (going_on.count(before.first) == 0) drop_lanes(before.first, {});  // it is gone
   removals_ = std::move(going_on);
   return more;
 }
@@ -69,11 +69,14 @@ bool Revoker::empty_mount(const Mount& mount, Removal& removal, WallTime now) {
   return did || walking;
 }
 
+bool Revoker::is_of(const Lease& lease, const Mount& mount, const Removal& removal) {
+  return lease.space == mount.info.space && (!removal.target || lease.target == *removal.target);
+}
+
 Status Revoker::walk_leases(ReadTxn& txn, const Mount& mount, Removal& removal) {
   const PhysicalKey table(Table::lease);
   std::vector<OrderedId> here, ours;
-  VAULT_TRY_ASSIGN(const auto targets, txn.in(mount.info.space).list("targets/", {}, 1));
-  const bool has_targets = !targets.empty();
+  const bool has_targets = mount.kind == nullptr || mount.kind->engine->has_targets();
   VAULT_TRY(txn.scan(removal.next.value_or(table), table.end_of_prefix(), kWalkedAtOnce,
                      storage::Scan::keys, [&](const storage::Entry& entry) {
                        here.push_back(id_at_end(entry.key));
@@ -82,7 +85,7 @@ Status Revoker::walk_leases(ReadTxn& txn, const Mount& mount, Removal& removal) 
   bool unreadable = false;
   for (const OrderedId& id : here) {
     const auto lease = parts_.leases.load(txn, id);
-    if (lease.ok() && *lease && (*lease)->space == mount.info.space) ours.push_back(id);
+    if (lease.ok() && *lease && is_of(**lease, mount, removal)) ours.push_back(id);
     if (lease.ok()) continue;
     VAULT_TRY(set_aside(txn, lease_key(id), id, "lease"));
     unreadable = true;
@@ -91,8 +94,8 @@ Status Revoker::walk_leases(ReadTxn& txn, const Mount& mount, Removal& removal) 
   }
   if (unreadable && has_targets && !std::exchange(removal.reported, true))
     parts_.log.error(
-        "the mount {} was removed and keeps the settings of its targets: there are leases that "
-        "cannot be read and may need them",
+        "the mount {} keeps the settings of its targets: there are leases that cannot be read and "
+        "may need them",
         mount.info.path);
   removal.left.insert(removal.left.end(), ours.begin(), ours.end());
   removal.walked = here.size() < kWalkedAtOnce;
@@ -110,7 +113,7 @@ Status Revoker::look_at_left(ReadTxn& txn, const Mount& mount, Removal& removal,
     const auto lease = parts_.leases.load(txn, id);
     if (!lease.ok()) VAULT_TRY(set_aside(txn, lease_key(id), id, "lease"));
     removal.left.pop_front();
-    const bool done = lease.ok() && (!*lease || (*lease)->space != mount.info.space);
+    const bool done = lease.ok() && (!*lease || !is_of(**lease, mount, removal));
     if (done) continue;
     removal.left.push_back(id);
     if (!lease.ok() || (*lease)->state == Lease::State::revoking) continue;

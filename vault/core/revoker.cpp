@@ -99,12 +99,12 @@ Result<std::shared_ptr<target::Lane>> Revoker::lane(ReadTxn& txn, const barrier:
   return entry.lane;
 }
 
-void Revoker::drop_lanes(const barrier::Space& space) {
+void Revoker::drop_lanes(const barrier::Space& space, const std::optional<TargetId>& target) {
   std::vector<LaneEntry> gone;
   {
     MutexLock lock(lanes_mutex_);
     for (auto at = lanes_.begin(); at != lanes_.end();) {
-      const bool of_it = at->second.space == space;
+      const bool of_it = at->second.space == space && (!target || at->first == *target);
       if (of_it) gone.push_back(std::move(at->second));
       at = of_it ? lanes_.erase(at) : std::next(at);
     }

@@ -91,21 +91,30 @@ class Revoker {
   bool move_expired(WallTime now);
   bool run_jobs(WallTime now);
   bool empty_removed_mounts(WallTime now);
-  // How far the emptying of a removed mount is. It gets no new leases, so the table of leases is
-  // walked once, a part in each pass; then only the mount's own are looked at until they are gone.
+  // How far the emptying of a removed mount is, or of a retired target. It gets no new leases, so
+  // the table of leases is walked once, a part in each pass; then only its own are looked at until
+  // they are gone.
   struct Removal {
+    std::optional<TargetId> target;            // none: all of the mount's
+    Instant since;                             // of a target: when it was first seen retired
     std::optional<barrier::PhysicalKey> next;  // of the walk
     bool walked = false;
     bool reported = false;  // that leases which cannot be read hold it up
     std::deque<barrier::OrderedId> left;
   };
+  static bool is_of(const Lease& lease, const Mount& mount, const Removal& removal);
   bool empty_mount(const Mount& mount, Removal& removal, WallTime now);
   Status walk_leases(ReadTxn& txn, const Mount& mount, Removal& removal);
   Status look_at_left(ReadTxn& txn, const Mount& mount, Removal& removal, WallTime now,
                       std::vector<Fill>& fills);
   Result<Fill> erase_some(ReadTxn& txn, const Mount& mount);
   bool erase_old_receipts(WallTime now);
-  void drop_lanes(const barrier::Space& space);
+  bool retire_targets();
+  Status see_retired(ReadTxn& txn, const Mount& mount);
+  Result<bool> is_needed(ReadTxn& txn, const Mount& mount, Removal& removal);
+  bool retire(const Mount& mount, const TargetId& target);
+  // Of one target, or all of a mount.
+  void drop_lanes(const barrier::Space& space, const std::optional<TargetId>& target);
   void wake_lanes();
   // Once until it changes, not with every pass.
   void report_waiting(const TargetId& target, const Status& opened);
@@ -149,7 +158,9 @@ class Revoker {
 
   Parts parts_;
   std::thread thread_;
-  std::map<barrier::Space, Removal> removals_;  // of tick() alone
+  std::map<barrier::Space, Removal> removals_;                     // of tick() alone
+  std::map<barrier::Space, std::map<TargetId, Removal>> retired_;  // of tick() alone
+  Instant look_at_retired_;                                        // not before
   // Where a job that walks over all tokens goes on; of tick() alone.
   std::map<barrier::PhysicalKey, std::optional<barrier::PhysicalKey>> walks_;
   std::map<TargetId, std::string> waiting_;  // of tick() alone: what was said

@@ -45,6 +45,7 @@ bool Revoker::tick(WallTime now) {
   more = run_jobs(now) || more;
   more = empty_removed_mounts(now) || more;
   more = erase_old_receipts(now) || more;
+  more = retire_targets() || more;
   wake_lanes();
   return more;
 }
