@@ -4,6 +4,7 @@
 
 storage "lmdb" {
   path = "/var/lib/leasehold"
+  # map_size = "64GiB"      # most that the store may grow to; address space, not memory or disk
 }
 
 listener "tcp" {

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <charconv>
 
 #include "backends/storage/ballast.h"
 #include "backends/storage/data_directory.h"
@@ -14,6 +15,19 @@
 namespace leasehold::storage {
 
 namespace {
+
+constexpr std::size_t kMapMin = std::size_t{64} << 20, kMapMax = std::size_t{64} << 40;
+
+struct Unit {
+  std::string_view name;
+  unsigned shift;
+};
+constexpr Unit kUnits[] = {{"MiB", 20}, {"GiB", 30}, {"TiB", 40}};
+
+Error unusable() {
+  return failure(Code::unavailable, "storage failed: see the log of the vault",
+                 "LMDB could not be opened again; the next unsealing tries once more");
+}
 
 bool is_no_space(int rc) {
   return rc == MDB_MAP_FULL || rc == MDB_TXN_FULL || rc == ENOSPC || rc == EDQUOT || rc == EFBIG;
@@ -88,15 +102,17 @@ class LmdbSnapshot final : public Snapshot {
 class Lmdb final : public Storage {
  public:
   Lmdb(std::unique_ptr<DataDirectory> directory, std::unique_ptr<LmdbEnvironment> environment,
-       std::uint64_t index, std::size_t ballast_bytes, LogSink& log)
+       std::uint64_t index, const LmdbOptions& options, LogSink& log)
       : directory_(std::move(directory)),
+        options_(options),
         environment_(std::move(environment)),
-        ballast_(directory_->file("ballast"), ballast_bytes, log),
+        ballast_(directory_->file("ballast"), options.ballast_bytes, log),
         log_(log),
         index_(index),
         nearly_full_(environment_->nearly_full()) {}
 
   Result<std::unique_ptr<Snapshot>> snapshot() override {
+    if (environment_ == nullptr) return unusable();
     auto snapshot = std::make_unique<LmdbSnapshot>(*environment_);
     VAULT_TRY(snapshot->renew());
     return std::unique_ptr<Snapshot>(std::move(snapshot));
@@ -105,6 +121,7 @@ class Lmdb final : public Storage {
   void commit(std::span<const Batch* const> group, GroupObserver& observer,
               std::span<CommitResult> results) override;
   Result<std::uint64_t> last_index() override { return index_.load(); }
+  Status ready() override;
   std::string_view kind() const override { return "lmdb"; }
   bool low_on_space() const override { return nearly_full_ || ballast_.missing(); }
 
@@ -117,7 +134,8 @@ class Lmdb final : public Storage {
 
   // In the order of dependence: the directory's lock goes last.
   const std::unique_ptr<DataDirectory> directory_;
-  const std::unique_ptr<LmdbEnvironment> environment_;
+  const LmdbOptions options_;
+  std::unique_ptr<LmdbEnvironment> environment_;  // exchanged by ready(); null when that failed
   mutable Ballast ballast_;
   LogSink& log_;
   std::atomic<std::uint64_t> index_;
@@ -126,6 +144,10 @@ class Lmdb final : public Storage {
 
 void Lmdb::commit(std::span<const Batch* const> group, GroupObserver& observer,
                   std::span<CommitResult> results) {
+  if (environment_ == nullptr) {
+    std::fill(results.begin(), results.end(), CommitResult{});
+    return;
+  }
   bool ended = false;
   const int rc = write(group, observer, results, ended);
   if (rc == 0) {
@@ -162,12 +184,15 @@ Outcome Lmdb::judge(int rc, bool ended) {
   // LMDB reports a write cut short by a full disk as EIO.
   if (is_no_space(rc) || (rc == EIO && ended && disk_is_full())) {
     if (ended && !is_usable()) {
-      log_.error("storage failed while it ended a commit: restart the vault");
+      log_.error("storage failed while it ended a commit: it is opened anew at the next unsealing");
       return Outcome::unknown;
     }
     if (rc == MDB_MAP_FULL || rc == MDB_TXN_FULL) {
       nearly_full_ = environment_->nearly_full();
-      log_.error("the map of storage is full: raise its size in the configuration and restart");
+      log_.error(
+          "the map of storage is full, not the disk: raise map_size in the stanza storage \"lmdb\" "
+          "(it is {} GiB now) and restart",
+          options_.map_bytes >> 30);
     } else {
       ballast_.release();
     }
@@ -175,6 +200,18 @@ Outcome Lmdb::judge(int rc, bool ended) {
   }
   log_.error("storage failed: LMDB cannot {}: {}", ended ? "commit" : "write", mdb_strerror(rc));
   return ended ? Outcome::unknown : Outcome::failed;
+}
+
+Status Lmdb::ready() {
+  if (environment_ != nullptr && is_usable()) return {};
+  log_.warn("storage: LMDB gave up after an error; it is opened anew");
+  environment_.reset();  // LMDB takes one environment per file and process
+  VAULT_TRY_ASSIGN(auto environment, LmdbEnvironment::open(directory_->path(), options_));
+  VAULT_TRY_ASSIGN(const std::uint64_t index, environment->read_index());
+  index_ = index;
+  nearly_full_ = environment->nearly_full();
+  environment_ = std::move(environment);
+  return {};
 }
 
 bool Lmdb::disk_is_full() const {
@@ -193,13 +230,32 @@ bool Lmdb::is_usable() const {
 
 }  // namespace
 
+Result<std::size_t> parse_map_size(std::string_view text) {
+  unsigned shift = 0;
+  for (const Unit& unit : kUnits) {
+    if (!text.ends_with(unit.name)) continue;
+    text.remove_suffix(unit.name.size());
+    shift = unit.shift;
+    break;
+  }
+  std::size_t count = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  const bool whole = error == std::errc() && end == text.data() + text.size();
+  if (!whole || count > kMapMax >> shift || count << shift < kMapMin)
+    return failure(
+        Code::invalid,
+        "map_size must be a number of bytes, or one with MiB, GiB or TiB behind it, from "
+        "64MiB to 64TiB");
+  return count << shift;
+}
+
 Result<std::unique_ptr<Storage>> open_lmdb(const std::string& path, const LmdbOptions& options,
                                            LogSink& log) {
   VAULT_TRY_ASSIGN(auto directory, DataDirectory::open(path, log));
   VAULT_TRY_ASSIGN(auto environment, LmdbEnvironment::open(path, options));
   VAULT_TRY_ASSIGN(const std::uint64_t index, environment->read_index());
-  return std::unique_ptr<Storage>(std::make_unique<Lmdb>(
-      std::move(directory), std::move(environment), index, options.ballast_bytes, log));
+  return std::unique_ptr<Storage>(
+      std::make_unique<Lmdb>(std::move(directory), std::move(environment), index, options, log));
 }
 
 }  // namespace leasehold::storage

@@ -8,7 +8,8 @@
 // ballast (given up when the disk is full, so that leases can still be revoked). Errors of
 // open_lmdb() name the path and what to do: it refuses directories that others may read, network
 // file systems, a second process, and data of a newer version. The map is sparse: its size is a
-// limit, not a cost.
+// limit, not a cost. An environment that LMDB has given up (a failed write of its root) is opened
+// anew by ready(), under the same lock.
 //
 // Source: LMDB 0.9.24, lmdb.h. Thread safety: as vault/storage/storage.h asks.
 
@@ -24,6 +25,9 @@ struct LmdbOptions {
   std::size_t ballast_bytes = std::size_t{64} << 20;  // 0: none
   unsigned readers_max = 1024;
 };
+
+// "137438953472", "128GiB", "1TiB"; Code::invalid says what is allowed.
+Result<std::size_t> parse_map_size(std::string_view text);
 
 Result<std::unique_ptr<Storage>> open_lmdb(const std::string& path, const LmdbOptions& options,
                                            LogSink& log);

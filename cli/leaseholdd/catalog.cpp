@@ -55,9 +55,17 @@ using StorageMaker = Result<std::unique_ptr<storage::Storage>> (*)(Stanza&, std:
 Result<std::unique_ptr<storage::Storage>> make_lmdb(Stanza& stanza, std::string& directory,
                                                     LogSink& log) {
   VAULT_TRY(stanza.text("path"));
+  VAULT_TRY_ASSIGN(const std::string map_size, stanza.text("map_size"));
   VAULT_TRY(stanza.finish());
   VAULT_TRY_ASSIGN(directory, stanza.require_text("path"));
-  return storage::open_lmdb(directory, {}, log);
+  storage::LmdbOptions options;
+  if (!map_size.empty()) {
+    const auto bytes = storage::parse_map_size(map_size);
+    if (!bytes.ok())
+      return failure(Code::invalid, stanza.where("map_size") + ": " + bytes.error().message);
+    options.map_bytes = *bytes;
+  }
+  return storage::open_lmdb(directory, options, log);
 }
 Result<std::unique_ptr<storage::Storage>> make_inmem(Stanza& stanza, std::string&, LogSink&) {
   VAULT_TRY(stanza.finish());

@@ -12,6 +12,7 @@
 
 #include "backends/storage/ballast.h"
 #include "backends/storage/data_directory.h"
+#include "tests/support/broken_lmdb.h"
 #include "tests/support/every_storage.h"
 
 using namespace leasehold;
@@ -230,4 +231,55 @@ TEST_CASE("ballast: it takes space, gives it back, and comes again when there is
   CHECK_FALSE(ballast.release());
   CHECK_FALSE(ballast.missing());  // this disk has room
   CHECK(::stat(path.c_str(), &found) == 0);
+}
+
+TEST_CASE("lmdb: an environment that gave up opens again when it is asked to be ready") {
+  TemporaryDirectory directory;
+  auto opened = open_lmdb(directory.path(), small_lmdb(), null_log);
+  REQUIRE(opened.ok());
+  auto& storage = **opened;
+  CHECK(storage.ready().ok());
+  REQUIRE(put(storage, "before", 10) == Outcome::committed);
+  const std::uint64_t index = *storage.last_index();
+  testing::break_lmdb(directory.path());
+  CHECK(put(storage, "lost", 10) == Outcome::unknown);
+  CHECK(put(storage, "after", 10) == Outcome::failed);
+  REQUIRE(storage.ready().ok());
+  CHECK(has(storage, "before"));
+  CHECK(*storage.last_index() == index + (has(storage, "lost") ? 1 : 0));
+  CHECK(put(storage, "after", 10) == Outcome::committed);
+  CHECK(has(storage, "after"));
+}
+
+TEST_CASE("lmdb: an environment that cannot be opened again answers with an error until it can") {
+  TemporaryDirectory directory;
+  auto opened = open_lmdb(directory.path(), small_lmdb(), null_log);
+  REQUIRE(opened.ok());
+  auto& storage = **opened;
+  REQUIRE(put(storage, "before", 10) == Outcome::committed);
+  testing::break_lmdb(directory.path());
+  CHECK(put(storage, "lost", 10) == Outcome::unknown);
+  const std::string file = directory.path() + "/data.mdb";
+  std::filesystem::rename(file, file + ".away");
+  std::filesystem::create_directory(file);
+  CHECK_FALSE(storage.ready().ok());
+  CHECK_FALSE(storage.snapshot().ok());
+  CHECK(put(storage, "after", 10) == Outcome::failed);
+  std::filesystem::remove(file);
+  std::filesystem::rename(file + ".away", file);
+  REQUIRE(storage.ready().ok());
+  CHECK(has(storage, "before"));
+  CHECK(put(storage, "after", 10) == Outcome::committed);
+}
+
+TEST_CASE("lmdb: the size of the map is bytes, or a number of MiB, GiB or TiB") {
+  CHECK(*storage::parse_map_size("137438953472") == std::size_t{128} << 30);
+  CHECK(*storage::parse_map_size("128GiB") == std::size_t{128} << 30);
+  CHECK(*storage::parse_map_size("64MiB") == std::size_t{64} << 20);
+  CHECK(*storage::parse_map_size("2TiB") == std::size_t{2} << 40);
+  for (const char* text : {"", "GiB", "1", "63MiB", "65TiB", "18446744073709551615TiB", "1.5GiB",
+                           "-1GiB", "64 GiB", "64GB", "64gib"}) {
+    CAPTURE(text);
+    CHECK_FALSE(storage::parse_map_size(text).ok());
+  }
 }

@@ -1,5 +1,6 @@
 #pragma once
-// A storage that fails the nth call and every one after it, until `left` is set to -1. Tests count
+// A storage that fails the nth call and every one after it, until `left` is set to -1; with `once`
+// it does that itself after the first. Tests count
 // n up until nothing fails any more: so every call of an operation has failed once.
 //
 //   for (int nth = 0;; ++nth) {
@@ -26,6 +27,7 @@ class FaultyStorage final : public storage::Storage {
   // What a failing commit answers. With `unknown` the group happens all the same.
   std::atomic<storage::Outcome> outcome{storage::Outcome::failed};
   std::atomic<bool> low{false};
+  std::atomic<bool> once{false};
 
   Result<std::unique_ptr<storage::Snapshot>> snapshot() override {
     VAULT_TRY(call());
@@ -43,6 +45,7 @@ class FaultyStorage final : public storage::Storage {
     VAULT_TRY(call());
     return inner_.last_index();
   }
+  Status ready() override { return inner_.ready(); }
   std::string_view kind() const override { return inner_.kind(); }
   bool reads_block() const override { return inner_.reads_block(); }
   bool low_on_space() const override { return low || inner_.low_on_space(); }
@@ -78,6 +81,7 @@ class FaultyStorage final : public storage::Storage {
     }
     if (now != 0) return {};
     ++failed;
+    if (once) left = -1;
     return failure(Code::internal, "storage failed as the test asked");
   }
 

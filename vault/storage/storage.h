@@ -129,6 +129,9 @@ class Storage {
                       std::span<CommitResult> results) = 0;
   // The index of the last commit, as storage itself knows it.
   virtual Result<std::uint64_t> last_index() = 0;
+  // Called while nobody uses the storage, before it is used again. One that an error has made
+  // unusable opens itself anew; an error says that it stays so.
+  virtual Status ready() { return {}; }
   virtual std::string_view kind() const = 0;  // "lmdb", for seal-status
   // Reads may wait for a disk or a network: they go to a worker thread.
   virtual bool reads_block() const { return false; }
