@@ -1,6 +1,9 @@
 #include <doctest/doctest.h>
 #include <sys/stat.h>
 
+#include <filesystem>
+
+#include "backends/keyhost/pkcs11/errors.h"
 #include "backends/keyhost/pkcs11/pkcs11_device.h"
 #include "backends/keyhost/pkcs11/slot_policy.h"
 #include "tests/keyhost/processes.h"
@@ -123,6 +126,63 @@ TEST_CASE("pkcs11: another token of the same label is named as replaced") {
   const auto other = fixture.device()->recover(stored(enrolled), fixture.soon());
   CHECK(other.answer.state == DeviceState::replaced);
   CHECK(says(other.answer, "serial"));
+}
+
+TEST_CASE("pkcs11: a token that is another one is not given the PIN") {
+  Fixture fixture;
+  fixture.hsm.create_key("root");
+  const auto enrolled = fixture.enroll(*fixture.device());
+  fixture.hsm.replace_token();
+  fixture.hsm.create_key("root");
+  fixture.hsm.write_pin("9999");
+  const auto other = fixture.device()->recover(stored(enrolled), fixture.soon());
+  CHECK(other.answer.state == DeviceState::replaced);
+  CHECK(std::filesystem::is_empty(fixture.hsm.state_folder()));
+}
+
+TEST_CASE("pkcs11: a PIN whose try may have been counted is not tried again") {
+  for (const CK_RV rv : {CK_RV(CKR_OK), CK_RV(CKR_USER_ALREADY_LOGGED_IN),
+                         CK_RV(CKR_TOKEN_NOT_PRESENT), CK_RV(CKR_USER_PIN_NOT_INITIALIZED)})
+    CHECK(pkcs11::cannot_have_counted(rv));
+  for (const CK_RV rv : {CK_RV(CKR_PIN_INCORRECT), CK_RV(CKR_PIN_INVALID), CK_RV(CKR_PIN_LEN_RANGE),
+                         CK_RV(CKR_PIN_EXPIRED), CK_RV(CKR_PIN_LOCKED), CK_RV(CKR_GENERAL_ERROR),
+                         CK_RV(CKR_DEVICE_ERROR), CK_RV(CKR_FUNCTION_FAILED),
+                         CK_RV(CKR_DEVICE_REMOVED), CK_RV(CKR_VENDOR_DEFINED | 1)})
+    CHECK_FALSE(pkcs11::cannot_have_counted(rv));
+}
+
+TEST_CASE("pkcs11: only an answer about the box says that it does not open") {
+  for (const CK_RV rv : {CK_RV(CKR_ENCRYPTED_DATA_INVALID), CK_RV(CKR_ENCRYPTED_DATA_LEN_RANGE),
+                         CK_RV(CKR_GENERAL_ERROR)})
+    CHECK(pkcs11::does_not_open(rv));
+  for (const CK_RV rv :
+       {CK_RV(CKR_DEVICE_ERROR), CK_RV(CKR_DEVICE_MEMORY), CK_RV(CKR_FUNCTION_FAILED),
+        CK_RV(CKR_SESSION_HANDLE_INVALID), CK_RV(CKR_VENDOR_DEFINED | 1)})
+    CHECK_FALSE(pkcs11::does_not_open(rv));
+}
+
+TEST_CASE("pkcs11: of a PIN that is not in a file the refusal says what to do once it is right") {
+  Fixture fixture;
+  fixture.hsm.create_key("root");
+  const auto enrolled = fixture.enroll(*fixture.device());
+  const auto with_pin = [&](const std::string& pin) {
+    auto made = make_pkcs11_device(settings({{"lib", SoftHsm::module()},
+                                             {"token_label", SoftHsm::token_label()},
+                                             {"pin", pin},
+                                             {"key_label", "root"},
+                                             {"state_directory", fixture.hsm.state_folder()}}),
+                                   fixture.clock, fixture.random);
+    return (*made)->recover(stored(enrolled), fixture.soon());
+  };
+  CHECK(says(with_pin("9999").answer, "PIN is wrong"));
+  const auto refused = with_pin(SoftHsm::pin());
+  CHECK(refused.answer.state == DeviceState::auth);
+  CHECK(says(refused.answer, "does not come from a file"));
+  const std::string start = "once it is right, remove ";
+  const std::size_t at = refused.answer.message.find(start);
+  REQUIRE(at != std::string::npos);
+  REQUIRE(std::filesystem::remove(refused.answer.message.substr(at + start.size())));
+  CHECK(with_pin(SoftHsm::pin()).kek == enrolled.kek);
 }
 
 TEST_CASE("pkcs11: a wrong PIN is tried once, until its file is another") {

@@ -130,6 +130,20 @@ TEST_CASE("tpm: a persistent storage key is used, and its loss is survived") {
   CHECK(fixture.recover(other).kek == without.kek);
 }
 
+TEST_CASE("tpm: beside a persistent key that is another one, nothing stays loaded") {
+  Fixture fixture;
+  const auto enrolled = fixture.enroll();
+  fixture.tpm.persist_other_storage_key();
+  auto moved = *tpm::SlotPolicy::deserialize(enrolled.policy);
+  moved.source = tpm::KeySource::zeros;
+  seal::Enrolled other;
+  other.policy = moved.serialize();
+  const auto found = fixture.recover(other);
+  REQUIRE_MESSAGE(found.answer.ok(), found.answer.message, " ", found.answer.detail);
+  CHECK(found.kek == enrolled.kek);
+  CHECK(fixture.tpm.loaded() == 0);
+}
+
 TEST_CASE("tpm: no changed byte of a slot's policy opens it") {
   Fixture fixture;
   auto enrolled = fixture.enroll({7});

@@ -158,6 +158,36 @@ void SwTpm::persist_storage_key() {
   });
 }
 
+void SwTpm::persist_other_storage_key() {
+  with_tpm(device(), [](Esys& tpm) {
+    const TPM2B_SENSITIVE_CREATE nothing{};
+    const TPM2B_DATA outside{};
+    const TPML_PCR_SELECTION no_pcrs{};
+    TPM2B_PUBLIC wanted{};
+    wanted.publicArea.type = TPM2_ALG_ECC;
+    wanted.publicArea.nameAlg = TPM2_ALG_SHA256;
+    wanted.publicArea.objectAttributes =
+        TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_SENSITIVEDATAORIGIN |
+        TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT;
+    TPMS_ECC_PARMS& ecc = wanted.publicArea.parameters.eccDetail;
+    ecc.symmetric.algorithm = TPM2_ALG_AES;
+    ecc.symmetric.keyBits.aes = 128;
+    ecc.symmetric.mode.aes = TPM2_ALG_CFB;
+    ecc.scheme.scheme = TPM2_ALG_NULL;
+    ecc.curveID = TPM2_ECC_NIST_P256;
+    ecc.kdf.scheme = TPM2_ALG_NULL;
+    Handle key(tpm), persistent(tpm);
+    persistent.set_persistent();
+    tpm.check(Esys_CreatePrimary(tpm.context(), ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+                                 ESYS_TR_NONE, &nothing, &wanted, &outside, &no_pcrs, key.out(),
+                                 nullptr, nullptr, nullptr, nullptr),
+              "make another key");
+    tpm.check(Esys_EvictControl(tpm.context(), ESYS_TR_RH_OWNER, key.get(), ESYS_TR_PASSWORD,
+                                ESYS_TR_NONE, ESYS_TR_NONE, kPersistentKey, persistent.out()),
+              "persist");
+  });
+}
+
 unsigned SwTpm::loaded() const {
   unsigned count = 0;
   SystemClock clock;

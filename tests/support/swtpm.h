@@ -36,6 +36,8 @@ class SwTpm {
   // Makes the storage key of the standard template persistent, as an operating system may have
   // done.
   void persist_storage_key();
+  // Another storage key in its place.
+  void persist_other_storage_key();
 
  private:
   void make_folder();

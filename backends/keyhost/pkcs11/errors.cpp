@@ -36,9 +36,27 @@ constexpr Meaning kMeanings[] = {
 
 }  // namespace
 
-bool is_wrong_pin(CK_RV rv) {
-  return rv == CKR_PIN_INCORRECT || rv == CKR_PIN_INVALID || rv == CKR_PIN_LEN_RANGE ||
-         rv == CKR_PIN_EXPIRED || rv == CKR_PIN_LOCKED;
+bool cannot_have_counted(CK_RV rv) {
+  switch (rv) {
+    case CKR_OK:
+    case CKR_USER_ALREADY_LOGGED_IN:
+    case CKR_USER_ANOTHER_ALREADY_LOGGED_IN:
+    case CKR_USER_TYPE_INVALID:
+    case CKR_USER_PIN_NOT_INITIALIZED:
+    case CKR_CRYPTOKI_NOT_INITIALIZED:
+    case CKR_SESSION_HANDLE_INVALID:
+    case CKR_TOKEN_NOT_PRESENT:
+    case CKR_ARGUMENTS_BAD:
+    case CKR_FUNCTION_NOT_SUPPORTED:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool does_not_open(CK_RV rv) {
+  return rv == CKR_ENCRYPTED_DATA_INVALID || rv == CKR_ENCRYPTED_DATA_LEN_RANGE ||
+         rv == CKR_GENERAL_ERROR;
 }
 
 DeviceAnswer explain(CK_RV rv, std::string_view doing) {

@@ -27,19 +27,23 @@ std::string PinLatch::mark_of(const Pin& pin) const {
   return std::to_string(pin.inode) + " " + std::to_string(pin.modified);
 }
 
+std::string PinLatch::refusal(const Pin& pin) const {
+  const std::string way = directory_.empty() ? "restart the vault" : "remove " + path_;
+  const std::string start =
+      "a PIN was tried before, and the token did not say that it accepted it; it is not tried "
+      "again, so that the token does not lock. ";
+  if (pin.inode != 0)
+    return start + "Write the right PIN to its file, or " + way + " to try this one once more";
+  return start +
+         "It does not come from a file, so the vault cannot tell whether it was corrected: " +
+         "once it is right, " + way;
+}
+
 Status PinLatch::before_try(const Pin& pin) {
   const std::string mark = mark_of(pin);
   std::string last = marked_;
   if (!directory_.empty()) last = written();
-  if (last == mark) {
-    std::string way = "restart the vault";
-    if (!directory_.empty()) way = "remove " + path_;
-    return failure(Code::denied,
-                   "this PIN was tried before and was not accepted; it is not tried "
-                   "again, so that the token does not lock. Write the right PIN to its "
-                   "file, or " +
-                       way + " to try it once more");
-  }
+  if (last == mark) return failure(Code::denied, refusal(pin));
   if (!directory_.empty()) {
     VAULT_TRY(write(mark));
   }

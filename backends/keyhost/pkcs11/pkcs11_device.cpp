@@ -56,7 +56,6 @@ bool gcm_encrypt(Token::Use& use, const SlotContext& context, SecretBytes& kek, 
           use.token.fail(DeviceState::failed, "the token's AES-GCM box has an odd size"));
 }
 
-// SoftHSM answers a wrong tag with a general error, others with theirs: all mean "does not open".
 bool gcm_decrypt(Token::Use& use, const SlotContext& context, const SlotPolicy& slot,
                  SecretBytes& kek) {
   if (slot.nonce.size() != kIvSize || slot.box.size() != kKekSize + kGcmTagSize)
@@ -71,8 +70,7 @@ bool gcm_decrypt(Token::Use& use, const SlotContext& context, const SlotPolicy& 
       use.p11->C_Decrypt(use.session, box.data(), box.size(), kek.writable().data(), &size);
   if (rv != CKR_OK || size != kKekSize) {
     kek = SecretBytes();
-    DeviceAnswer why = explain(rv, "decrypt");
-    if (why.state == DeviceState::absent) return use.check(rv, "decrypt with its key");
+    if (rv != CKR_OK && !does_not_open(rv)) return use.check(rv, "decrypt with its key");
     return use.token.fail(DeviceState::tampered,
                           "the token's key does not open the slot: the key is another one of the "
                           "same name, or the stored slot was changed");

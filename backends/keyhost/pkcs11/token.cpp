@@ -109,9 +109,15 @@ bool Token::connect(const std::string& serial) {
     CK_TOKEN_INFO info{};
     if (!check(p11_->C_OpenSession(slot_, CKF_SERIAL_SESSION, nullptr, nullptr, &anchor_),
                "open a session") ||
-        !check(p11_->C_GetTokenInfo(slot_, &info), "describe itself") || !log_in(info))
+        !check(p11_->C_GetTokenInfo(slot_, &info), "describe itself") || !is_wanted(serial) ||
+        !log_in(info))
       return false;
   }
+  return is_wanted(serial);
+}
+
+// Before the login: another token gets neither the PIN nor one of its few tries.
+bool Token::is_wanted(const std::string& serial) {
   if (serial.empty() || serial == identity_.serial) return true;
   return fail(DeviceState::replaced, "the token \"" + identity_.label + "\" has serial " +
                                          identity_.serial + "; the slot was made with serial " +
@@ -180,7 +186,7 @@ bool Token::log_in(const CK_TOKEN_INFO& info) {
     return fail(DeviceState::auth, may.error().message);
   const std::span<std::uint8_t> text = pin->text.writable();
   const CK_RV rv = p11_->C_Login(anchor_, CKU_USER, text.data(), text.size());
-  if (!is_wrong_pin(rv)) latch_.not_counted();
+  if (cannot_have_counted(rv)) latch_.not_counted();
   return rv == CKR_USER_ALREADY_LOGGED_IN || check(rv, "log in");
 }
 

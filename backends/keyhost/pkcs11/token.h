@@ -48,6 +48,7 @@ class Token {
  private:
   bool once(const std::string& serial, bool needs_key, FunctionRef<bool(Use&)> what);
   bool connect(const std::string& serial);
+  bool is_wanted(const std::string& serial);
   bool load();
   bool find_token(const std::string& serial);
   bool matches(CK_SLOT_ID slot, const CK_TOKEN_INFO& info) const;

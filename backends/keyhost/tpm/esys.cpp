@@ -62,6 +62,7 @@ void Handle::reset() {
   else
     Esys_FlushContext(tpm_.context(), handle_);
   handle_ = ESYS_TR_NONE;
+  persistent_ = false;
 }
 
 bool start_session(Esys& tpm, TPM2_SE type, ESYS_TR salt_key, Handle& session) {

@@ -90,8 +90,9 @@ bool any_storage_key(Esys& tpm, Handle& key, KeySource& source, Bytes& name) {
 // persistent since, or removed it.
 bool same_storage_key(Esys& tpm, KeySource source, ByteView name, Handle& key) {
   DeviceAnswer last{DeviceState::ok, {}, {}};
+  bool first = true;
   for (const KeySource way : {source, KeySource::persistent, KeySource::empty, KeySource::zeros}) {
-    if (way == source && key.get() != ESYS_TR_NONE) continue;
+    if (!std::exchange(first, false) && way == source) continue;
     Bytes found;
     if (open_key(tpm, way, key) && name_of(tpm, key, found) && compare(found, name) == 0)
       return true;
