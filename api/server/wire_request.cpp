@@ -11,6 +11,9 @@ using core::Operation;
 
 constexpr std::string_view kPrefix = "/v1/";
 constexpr std::string_view kMergePatch = "application/merge-patch+json";
+// Anybody may write these, and all that stands in them is a share or a few numbers.
+constexpr std::string_view kUnauthenticatedWrites[] = {"sys/init", "sys/unseal"};
+constexpr std::size_t kUnauthenticatedBodyMax = 64u << 10;
 constexpr std::string_view kForm = "application/x-www-form-urlencoded";
 
 bool refuse(WireError& refusal, int status, std::string message = {}) {
@@ -168,6 +171,9 @@ bool read_body(const HttpMessage& message, core::Request& request, WireError& re
                       std::string(message.content_type));
   const std::string_view body = trimmed(message.body);
   if (body.empty()) return true;
+  for (const std::string_view path : kUnauthenticatedWrites)
+    if (request.path == path && body.size() > kUnauthenticatedBodyMax)
+      return refuse(refusal, 413, "http: request body too large");
   const bool form = equal_ignoring_case(type, kForm) && body[0] != '{' && body[0] != '[';
   if (!form) return read_json(body, request, refusal);
   if (!read_query(body, request.body)) return refuse(refusal, 400, "malformed form");

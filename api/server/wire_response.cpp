@@ -233,6 +233,10 @@ std::string_view content_type_of(const Response& answer) {
   return clean && type.size() <= kContentTypeBytes ? type : kBytes;
 }
 
+// RFC 9112, section 6.3: a client reads no body behind these, so a byte of one would be the start
+// of the next answer.
+bool allows_body(int status) { return status >= 200 && status != 204 && status != 304; }
+
 std::size_t write_head(std::array<char, kHeadRoom>& head, const Response& answer, int status,
                        std::size_t body_size, const ReplyOptions& options) {
   char* to = head.data();
@@ -244,7 +248,7 @@ std::size_t write_head(std::array<char, kHeadRoom>& head, const Response& answer
   text(reason_of(status));
   text("\r\nCache-Control: no-store\r\nContent-Type: ");
   text(content_type_of(answer));
-  if (status != 204) {
+  if (allows_body(status)) {
     text("\r\nContent-Length: ");
     number(static_cast<std::int64_t>(body_size));
   }
@@ -273,7 +277,7 @@ void encode_reply(const core::Response& answer, const ReplyOptions& options, Rep
   bytes.reserve(most_bytes(answer));
   bytes.resize(kHeadRoom);
   const int status = status_of(answer);
-  if (status != 204) write_body(bytes, answer);
+  if (allows_body(status)) write_body(bytes, answer);
   std::array<char, kHeadRoom> head;
   const std::size_t size = write_head(head, answer, status, bytes.size() - kHeadRoom, options);
   out.begin_ = kHeadRoom - size;

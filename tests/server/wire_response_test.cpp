@@ -59,6 +59,15 @@ TEST_CASE("wire: nothing to say is 204 with Vault's headers and no length") {
         "\r\n");
 }
 
+TEST_CASE("wire: behind a status that forbids a body there is neither body nor length") {
+  for (const int status : {100, 199, 204, 304}) {
+    CAPTURE(status);
+    const std::string bytes = encoded(core::Response::bare(status, Json::object()));
+    CHECK(bytes.find("Content-Length") == std::string::npos);
+    CHECK(bytes.ends_with("\r\n\r\n"));
+  }
+}
+
 TEST_CASE("wire: lease and warnings have their places") {
   core::Response answer = with_data(R"({"password":"p"})");
   answer.lease_id = "database/creds/ro/x";
