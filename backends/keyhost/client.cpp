@@ -27,6 +27,7 @@ using seal::Request;
 constexpr Millis kGrace{500};
 constexpr Millis kStartTimeout{10'000};
 constexpr Millis kEndTimeout{2'000};
+constexpr Millis kLookEvery{100};  // at whether the vault ends meanwhile
 constexpr Millis kPauseMin{100};
 constexpr Millis kPauseMax{30'000};
 
@@ -139,6 +140,7 @@ Reply KeyHost::call(Request request, Millis timeout) {
 
 Reply KeyHost::try_call(Request& request, Millis timeout, Sent& sent) {
   sent = Sent::late;  // until a running host got the request, there is nothing to repeat
+  if (stopped_) return reply_of(DeviceState::failed, "the vault is stopping");
   if (pid_ == 0) {
     DeviceAnswer started = start(timeout);
     if (!started.ok()) return reply_of(started.state, started.message, started.detail);
@@ -197,6 +199,10 @@ Reply KeyHost::exchange(Request& request, Millis timeout, Sent& sent) {
                        static_cast<ssize_t>(bytes.size());
   if (written && !wait_for_reply(deadline)) {
     sent = Sent::late;
+    if (stopped_) {
+      end();
+      return reply_of(DeviceState::failed, "the vault is stopping");
+    }
     log_.warn("the key host for the {} did not answer in time; it is ended", kind_);
     end();
     failed();
@@ -221,13 +227,15 @@ Reply KeyHost::exchange(Request& request, Millis timeout, Sent& sent) {
                   how);
 }
 
-// True when there is something to read, which may be the end of the connection.
+// True when there is something to read, which may be the end of the connection; false when it is
+// too late, or the vault ends.
 bool KeyHost::wait_for_reply(const Deadline& deadline) {
   for (;;) {
     pollfd socket{fd_, POLLIN, 0};
-    const int ready = ::poll(&socket, 1, static_cast<int>(deadline.left().count()));
+    const Millis pause = std::min(deadline.left(), kLookEvery);
+    const int ready = ::poll(&socket, 1, static_cast<int>(pause.count()));
     if (ready > 0) return true;
-    if (ready == 0) return false;
+    if (ready == 0 && (stopped_ || deadline.passed())) return false;
     if (ready < 0 && errno != EINTR) return true;
   }
 }

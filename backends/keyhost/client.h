@@ -11,6 +11,8 @@
 
 #include <sys/types.h>
 
+#include <atomic>
+
 #include "backends/keyhost/device.h"
 #include "vault/base/log.h"
 #include "vault/base/mutex.h"
@@ -35,6 +37,8 @@ class KeyHost {
   // Fills in id, device and timeout. The answer's state says how it went; never throws, never
   // hangs.
   seal::Reply call(seal::Request request, Millis timeout);
+  // A call that waits ends at once, and none begins any more. Waits for nothing.
+  void stop() { stopped_ = true; }
   // Of the running process, 0 when there is none. For tests.
   pid_t pid() const;
 
@@ -54,6 +58,7 @@ class KeyHost {
   Clock& clock_;
   LogSink& log_;
 
+  std::atomic<bool> stopped_{false};
   mutable Mutex mutex_;
   pid_t pid_ GUARDED_BY(mutex_) = 0;
   int fd_ GUARDED_BY(mutex_) = -1;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <thread>
 
 #include "tests/config/temporary_folder.h"
 #include "tests/keyhost/processes.h"
@@ -110,6 +111,19 @@ TEST_CASE("client: a key host ends with the vault, also while its device hangs")
   pollfd ended{process, POLLIN, 0};
   CHECK(::poll(&ended, 1, 10'000) == 1);
   ::close(process);
+}
+
+TEST_CASE("client: a call that waits ends when the vault stops, and no other begins") {
+  Fixture fixture;
+  const auto host = fixture.host("hang");
+  seal::Reply reply;
+  std::thread waiting([&] { reply = host->call(random_request(), Millis(600'000)); });
+  host->stop();
+  waiting.join();
+  CHECK(reply.answer.state == DeviceState::failed);
+  CHECK(reply.answer.message.find("stopping") != std::string::npos);
+  CHECK(host->call(random_request(), kLong).answer.state == DeviceState::failed);
+  CHECK(host->pid() == 0);
 }
 
 TEST_CASE("client: settings that are wrong are reported, not retried") {

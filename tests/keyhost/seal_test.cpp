@@ -40,6 +40,10 @@ struct Machine {
     REQUIRE(seal->load().ok());
     return seal;
   }
+  void enroll_missing(Seal& seal, Opened& opened) {
+    seal.enroll_missing(opened,
+                        [&](const storage::Batch& batch) { return commit_alone(*storage, batch); });
+  }
 };
 
 std::string tpm_stanza(const SwTpm& tpm, const std::string& more = {}) {
@@ -121,7 +125,7 @@ TEST_CASE("devices: a replaced TPM gets a slot of its own once the shares opened
   CHECK(seal->status().slots[0].state == DeviceState::replaced);
   auto opened = open_with_two(*seal, made.shares);
   REQUIRE(opened);
-  seal->enroll_missing(*opened);
+  machine.enroll_missing(*seal, *opened);
   CHECK(machine.start(tpm_stanza(tpm))->open_with_devices());
 }
 
@@ -135,7 +139,7 @@ TEST_CASE("devices: a changed PCR closes the slot, and reenroll accepts the new 
   CHECK(seal->status().slots[0].state == DeviceState::policy);
   CHECK(seal->status().slots[0].message.find("PCR 7 changed") == 0);
   auto opened = open_with_two(*seal, made.shares);
-  seal->enroll_missing(*opened);
+  machine.enroll_missing(*seal, *opened);
   CHECK(machine.start(tpm_stanza(tpm, "pcrs = \"7\""))->open_with_devices());
 }
 
@@ -150,7 +154,7 @@ TEST_CASE("devices: a replaced TPM is not taken in because another device opened
   const auto seal = machine.start(tpm_stanza(tpm) + token_stanza(hsm));
   auto opened = seal->open_with_devices();
   REQUIRE(opened);
-  seal->enroll_missing(*opened);
+  machine.enroll_missing(*seal, *opened);
   CHECK(seal->status().slots[0].state == DeviceState::replaced);
   CHECK(seal->status().slots[0].generation == 1);
 }
@@ -162,7 +166,7 @@ TEST_CASE("devices: a TPM added to the configuration gets a slot at the next uns
   const auto seal = machine.start(tpm_stanza(tpm));
   auto opened = open_with_two(*seal, made.shares);
   REQUIRE(opened);
-  seal->enroll_missing(*opened);
+  machine.enroll_missing(*seal, *opened);
   const auto next = machine.start(tpm_stanza(tpm));
   CHECK(next->open_with_devices());
   CHECK(next->status().type == "tpm");

@@ -1,6 +1,8 @@
 #pragma once
 // A device that a test can take away, replace, or make answer wrongly.
 
+#include <atomic>
+
 #include "tests/support/seeded_random.h"
 #include "vault/seal/protector.h"
 
@@ -10,8 +12,25 @@ struct FakeDevice {
   seal::DeviceAnswer answer{seal::DeviceState::ok, {}, {}};
   std::string serial = "A1";
   std::uint8_t secret = 7;  // another value: another key
-  int enrolled = 0;
+  std::atomic<int> enrolled{0};
   bool reenrolls = false;
+
+  // It answers nobody until release(), or until its protector is stopped.
+  void hang() { hangs_ = true; }
+  void release() {
+    hangs_ = false;
+    hangs_.notify_all();
+  }
+  int waiting() const { return waiting_; }  // calls that hang
+  void work() {
+    ++waiting_;
+    hangs_.wait(true);
+    --waiting_;
+  }
+
+ private:
+  std::atomic<bool> hangs_{false};
+  std::atomic<int> waiting_{0};
 };
 
 class FakeProtector final : public seal::Protector {
@@ -25,11 +44,13 @@ class FakeProtector final : public seal::Protector {
   bool reenrolls() const override { return device_.reenrolls; }
 
   seal::Enrolled enroll(const seal::SlotContext& context, Millis) override {
+    device_.work();
     if (!device_.answer.ok()) return {device_.answer, {}, {}, {}};
     ++device_.enrolled;
     return {device_.answer, kek(context), device_.serial, to_bytes(as_bytes(device_.serial))};
   }
   seal::Recovered recover(const seal::SlotRecord& slot, Millis) override {
+    device_.work();
     if (!device_.answer.ok()) return {device_.answer, {}};
     if (slot.identity != device_.serial)
       return {{seal::DeviceState::replaced, "another device answered", {}}, {}};
@@ -38,6 +59,8 @@ class FakeProtector final : public seal::Protector {
   seal::DeviceAnswer health(const seal::SlotRecord& slot, Millis timeout) override {
     return recover(slot, timeout).answer;
   }
+
+  void stop() override { device_.release(); }
 
  private:
   SecretBytes kek(const seal::SlotContext& context) const {

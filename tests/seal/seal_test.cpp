@@ -6,6 +6,7 @@
 #include "tests/seal/fake_protector.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/seeded_random.h"
+#include "vault/base/encoding.h"
 
 using namespace leasehold;
 using namespace leasehold::seal;
@@ -29,6 +30,10 @@ struct Machine {
     auto seal = std::make_unique<Seal>(*storage, random, clock, log, std::move(protectors));
     REQUIRE(seal->load().ok());
     return seal;
+  }
+  void enroll_missing(Seal& seal, Opened& opened) {
+    seal.enroll_missing(opened,
+                        [&](const storage::Batch& batch) { return commit_alone(*storage, batch); });
   }
 };
 
@@ -219,7 +224,7 @@ TEST_CASE("seal: a device added to the configuration gets a slot at the next uns
   auto opened = open_with(*seal, made.shares, 2);
   REQUIRE(opened);
   CHECK_FALSE(opened->degraded);
-  seal->enroll_missing(*opened);
+  machine.enroll_missing(*seal, *opened);
   CHECK(tpm.enrolled == 1);
   CHECK(opened->root == crypto::Key(SecretBytes(std::size_t{32}).reveal()));
   CHECK(seal->status().access == "tpm OR 2 of 3 shares");
@@ -227,7 +232,7 @@ TEST_CASE("seal: a device added to the configuration gets a slot at the next uns
   auto again = next->open_with_devices();
   REQUIRE(again);
   CHECK(again->keys.index == made.opened.keys.index);
-  next->enroll_missing(*again);
+  machine.enroll_missing(*next, *again);
   CHECK(tpm.enrolled == 1);
 }
 
@@ -239,7 +244,7 @@ TEST_CASE("seal: a device that cannot be enrolled is named, and the store stays 
   const auto seal = machine.start({{"tpm", &tpm}});
   auto opened = open_with(*seal, made.shares, 1);
   REQUIRE(opened);
-  seal->enroll_missing(*opened);
+  machine.enroll_missing(*seal, *opened);
   REQUIRE(seal->status().warnings.size() == 1);
   CHECK(contains(seal->status().warnings[0], "the TPM is locked out"));
 }
@@ -255,7 +260,7 @@ TEST_CASE("seal: a replaced device is named, and enrolled again once the shares 
   CHECK(seal->status().slots[0].state == DeviceState::replaced);
   auto opened = open_with(*seal, made.shares, 2);
   REQUIRE(opened);
-  seal->enroll_missing(*opened);
+  machine.enroll_missing(*seal, *opened);
   CHECK(seal->status().slots[0].generation == 2);
   CHECK(machine.start({{"tpm", &new_tpm}})->open_with_devices());
   CHECK_FALSE(machine.start({{"tpm", &old_tpm}})->open_with_devices());
@@ -272,11 +277,11 @@ TEST_CASE("seal: a changed machine is enrolled again only when the stanza says s
   auto opened = open_with(*seal, made.shares, 1);
   REQUIRE(opened);
   const crypto::Key root = opened->root.clone();
-  seal->enroll_missing(*opened);
+  machine.enroll_missing(*seal, *opened);
   CHECK(tpm.enrolled == 1);
   tpm.reenrolls = true;
   opened->root = root.clone();
-  seal->enroll_missing(*opened);
+  machine.enroll_missing(*seal, *opened);
   CHECK(tpm.enrolled == 2);
 }
 
@@ -358,18 +363,147 @@ TEST_CASE("seal: a rekey makes the old shares foreign") {
   CHECK(opened->keys.index == made.opened.keys.index);
 }
 
-TEST_CASE("seal: a slot put in from another store is refused") {
+TEST_CASE("seal: a slot put in from another store opens nothing and is shown as tampered") {
   Machine ours, theirs;
   theirs.random = testing::SeededRandom(4);
-  initialize(*ours.start(), 1, 1);
+  const Initialized made = initialize(*ours.start(), 1, 1);
   initialize(*theirs.start(), 1, 1);
   const auto snapshot = theirs.storage->snapshot();
   const auto records = read_records(**snapshot);
   storage::Batch batch;
   add_slot(batch, (*records)->slots[0]);
   REQUIRE(commit_alone(*ours.storage, batch).ok());
-  Seal seal(*ours.storage, ours.random, ours.clock, ours.log, {});
-  const Status loaded = seal.load();
-  REQUIRE_FALSE(loaded.ok());
-  CHECK(contains(loaded.error().message, "another store"));
+  const auto seal = ours.start();
+  REQUIRE(seal->status().slots.size() == 2);
+  int tampered = 0;
+  for (const SlotStatus& slot : seal->status().slots) {
+    if (slot.state != DeviceState::tampered) continue;
+    ++tampered;
+    CHECK_FALSE(slot.may_unseal);
+  }
+  CHECK(tampered == 1);
+  CHECK(seal->status().type == "shamir");
+  CHECK(seal->status().access == "1 share");
+  CHECK(open_with(*seal, made.shares, 1));
+}
+
+TEST_CASE("seal: a slot record that cannot be read stops no other way in") {
+  Machine machine;
+  FakeDevice tpm, hsm;
+  const std::vector<std::pair<std::string, FakeDevice*>> devices{{"tpm", &tpm}, {"pkcs11", &hsm}};
+  const Initialized made = initialize(*machine.start(devices), 3, 2);
+  const auto snapshot = machine.storage->snapshot();
+  const auto records = read_records(**snapshot);
+  std::string broken_kind;
+  bool shares_left = true, tpm_left = true;
+  SUBCASE("of the first device") { broken_kind = "tpm", tpm_left = false; }
+  SUBCASE("of the second device") { broken_kind = "pkcs11"; }
+  SUBCASE("of the shares") { broken_kind = "shamir", shares_left = false; }
+  SlotId broken{};
+  for (const SlotRecord& slot : (*records)->slots) {
+    if (slot.kind != broken_kind) continue;
+    Bytes bytes = slot.serialize();
+    bytes[33] ^= 0x40;  // the length of the kind
+    storage::Batch batch;
+    batch.put(slot_key(slot.id).view(), bytes);
+    REQUIRE(commit_alone(*machine.storage, batch).ok());
+    broken = slot.id;
+  }
+  const auto seal = machine.start(devices);
+  auto opened = seal->open_with_devices();
+  REQUIRE(opened);
+  CHECK(contains(opened->by, tpm_left ? "tpm" : "pkcs11"));
+  CHECK(opened->keys.index == made.opened.keys.index);
+  const auto step = seal->add_share(made.shares[0].clone());
+  CHECK(step.ok() == shares_left);
+  if (!shares_left) CHECK(contains(step.error().message, "cannot be read"));
+  const auto shown = [&] {
+    for (const SlotStatus& slot : seal->status().slots)
+      if (slot.state == DeviceState::tampered) return slot;
+    return SlotStatus{};
+  };
+  CHECK(shown().id == hex(broken));
+  CHECK(contains(shown().message, "cannot be read"));
+  CHECK(seal->status().degraded);
+  // A device whose slot is lost gets another one; what is there stays as it is.
+  tpm.reenrolls = hsm.reenrolls = true;
+  machine.enroll_missing(*seal, *opened);
+  CHECK(shown().id == hex(broken));
+  CHECK(shown().generation == 1);
+  CHECK(seal->status().slots.size() == (shares_left ? 4 : 3));
+}
+
+TEST_CASE("seal: an init that was undone leaves nothing and can be done again") {
+  Machine machine;
+  const auto seal = machine.start();
+  const Initialized lost = initialize(*seal, 3, 2);
+  CHECK(seal->is_of(lost.opened.store.id));
+  storage::Batch other;
+  other.put(as_bytes(std::string("\x05what came after")), as_bytes(std::string("x")));
+  REQUIRE(commit_alone(*machine.storage, other).ok());
+  REQUIRE(seal->undo_initialize().ok());
+  CHECK_FALSE(seal->initialized());
+  CHECK_FALSE(seal->is_of(lost.opened.store.id));
+  CHECK_FALSE(machine.start()->initialized());
+  const Initialized made = initialize(*seal, 1, 1);
+  CHECK(open_with(*machine.start(), made.shares, 1));
+}
+
+TEST_CASE("seal: a storage that lost its seal is not taken for an empty one") {
+  Machine machine;
+  storage::Batch other;
+  other.put(as_bytes(std::string("\x05a record")), as_bytes(std::string("x")));
+  REQUIRE(commit_alone(*machine.storage, other).ok());
+  const auto refused = machine.start()->initialize({1, 1, RecoveryMode::unseal, {}});
+  REQUIRE_FALSE(refused.ok());
+  CHECK(contains(refused.error().message, "not empty"));
+}
+
+TEST_CASE("seal: reenroll on a device that nobody asked yet asks it") {
+  Machine machine;
+  FakeDevice tpm, hsm;
+  const std::vector<std::pair<std::string, FakeDevice*>> devices{{"tpm", &tpm}, {"pkcs11", &hsm}};
+  initialize(*machine.start(devices), 3, 2);
+  const auto seal = machine.start(devices);
+  auto opened = seal->open_with_devices();
+  REQUIRE(opened);
+  CHECK_FALSE(seal->has_to_enroll(*opened));
+  hsm.answer = {DeviceState::degraded, "made with another mechanism", {}};
+  hsm.reenrolls = true;
+  CHECK(seal->has_to_enroll(*opened));
+  machine.enroll_missing(*seal, *opened);
+  CHECK(hsm.enrolled == 2);
+  CHECK(tpm.enrolled == 1);
+  CHECK(seal->status().slots[1].generation == 2);
+}
+
+TEST_CASE("seal: only a key that does not fit outlives a device's word that it is well") {
+  Machine machine;
+  FakeDevice tpm;
+  initialize(*machine.start({{"tpm", &tpm}}), 1, 1);
+  const auto seal = machine.start({{"tpm", &tpm}});
+  tpm.answer = {DeviceState::tampered, "a general error", {}};
+  CHECK_FALSE(seal->open_with_devices());
+  tpm.answer = {DeviceState::ok, {}, {}};
+  seal->check_health();
+  CHECK(seal->status().slots[0].state == DeviceState::ok);
+  tpm.secret = 9;
+  CHECK_FALSE(seal->open_with_devices());
+  seal->check_health();
+  CHECK(seal->status().slots[0].state == DeviceState::tampered);
+  tpm.secret = 7;
+  CHECK(seal->open_with_devices());
+  CHECK(seal->status().slots[0].state == DeviceState::ok);
+}
+
+TEST_CASE("seal: shares that only authorize make no quorum before their slot was verified") {
+  Machine machine;
+  FakeDevice tpm;
+  const auto first = machine.start({{"tpm", &tpm}});
+  initialize(*first, 3, 2, RecoveryMode::authorize);
+  CHECK(first->new_quorum());
+  const auto seal = machine.start({{"tpm", &tpm}});
+  CHECK_FALSE(seal->new_quorum());
+  REQUIRE(seal->open_with_devices());
+  CHECK(seal->new_quorum());
 }

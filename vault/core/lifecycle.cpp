@@ -167,7 +167,9 @@ Status Lifecycle::reopen_audit() {
 
 Status Lifecycle::go_live(seal::Opened opened, SecretBytes* root_token,
                           std::string_view wanted_root) {
-  seal_.enroll_missing(opened);
+  seal_.enroll_missing(opened, [this](const storage::Batch& batch) {
+    return seal::commit_alone(environment_.storage, batch);
+  });
   StoreIdentity identity;
   identity.store = opened.store.id;
   identity.cluster_name = opened.store.cluster_name;

@@ -33,7 +33,9 @@ std::optional<SlotRecord> Seal::wanted_slot(const Protector& protector,
                                             const Opened& opened) const {
   MutexLock lock(state_->mutex);
   const auto& slots = state_->records->slots;
-  const auto same_kind = [&](const SlotRecord& slot) { return slot.kind == protector.kind(); };
+  const auto same_kind = [&](const SlotRecord& slot) {
+    return !slot.unreadable && slot.kind == protector.kind();
+  };
   const auto slot = std::find_if(slots.begin(), slots.end(), same_kind);
   if (slot == slots.end()) {
     if (slots.size() >= kSlotsMax) return std::nullopt;
@@ -51,8 +53,24 @@ std::optional<SlotRecord> Seal::wanted_slot(const Protector& protector,
   return next;
 }
 
+// A slot that nobody asked its device for, because another one opened the vault before.
+std::optional<SlotRecord> Seal::unasked_slot(const Protector& protector) const {
+  MutexLock lock(state_->mutex);
+  for (const SlotRecord& slot : state_->records->slots)
+    if (!slot.unreadable && slot.kind == protector.kind() && state_->answers.count(slot.id) == 0)
+      return slot;
+  return std::nullopt;
+}
+
+bool Seal::has_to_enroll(const Opened& opened) const {
+  return std::any_of(protectors_.begin(), protectors_.end(), [&](const auto& protector) {
+    return wanted_slot(*protector, opened) || (protector->reenrolls() && unasked_slot(*protector));
+  });
+}
+
 void Seal::keep(const SlotRecord& slot) {
   MutexLock lock(state_->mutex);
+  state_->misfits.erase(slot.id);
   auto& slots = state_->records->slots;
   const auto same = [&](const SlotRecord& other) { return other.id == slot.id; };
   const auto at = std::find_if(slots.begin(), slots.end(), same);
@@ -63,9 +81,13 @@ void Seal::keep(const SlotRecord& slot) {
   arrange(slots);
 }
 
-void Seal::enroll_missing(Opened& opened, Millis timeout) {
+void Seal::enroll_missing(Opened& opened, WriteSlot write, Millis timeout) {
   MutexLock changing(state_->changing);
   for (const auto& protector : protectors_) {
+    // Whether a slot is outdated is known once its device was asked.
+    if (protector->reenrolls())
+      if (const auto slot = unasked_slot(*protector))
+        remember(slot->id, protector->health(*slot, timeout));
     auto wanted = wanted_slot(*protector, opened);
     if (!wanted) continue;
     auto slot = enroll(*protector, std::move(*wanted), opened.root, timeout);
@@ -73,7 +95,7 @@ void Seal::enroll_missing(Opened& opened, Millis timeout) {
     if (slot.ok()) {
       storage::Batch batch;
       add_slot(batch, *slot);
-      written = commit_alone(storage_, batch);
+      written = write(batch);
     }
     if (written.ok()) {
       log_.info("seal: {} now opens this vault (slot {}, generation {})", protector->describe(),
@@ -93,6 +115,9 @@ std::optional<Quorum> Seal::new_quorum() const {
   MutexLock lock(state_->mutex);
   const SlotRecord* const slot = state_->records ? find_shamir(state_->records->slots) : nullptr;
   if (slot == nullptr) return std::nullopt;
+  const auto answer = state_->answers.find(slot->id);
+  const bool verified = answer != state_->answers.end() && answer->second.ok();
+  if (!slot->may_unseal() && !verified) return std::nullopt;
   auto quorum = Quorum::from(*slot, uuid(random_));
   if (!quorum.ok()) return std::nullopt;
   return std::move(*quorum);

@@ -56,9 +56,15 @@ std::optional<Opened> Seal::try_slot(const Records& records, const SlotRecord& s
     log_.error("seal slot {} ({}): its device's key does not open it", short_id(slot.id),
                slot.kind);
     remember(slot.id, does_not_fit(slot));
+    MutexLock lock(state_->mutex);
+    state_->misfits.insert(slot.id);
     return std::nullopt;
   }
   remember(slot.id, std::move(recovered.answer));
+  {
+    MutexLock lock(state_->mutex);
+    state_->misfits.erase(slot.id);
+  }
   auto opened = open_store(records, *root, slot.kind + " slot " + short_id(slot.id));
   if (!opened.ok()) {
     log_.error("seal slot {} ({}): {}", short_id(slot.id), slot.kind, opened.error().message);
@@ -88,7 +94,7 @@ std::optional<Opened> Seal::open_with_devices(Millis timeout) {
 
 void Seal::verify_authorizing(const Records& records, const crypto::Key& registry_key) {
   for (const SlotRecord& slot : records.slots) {
-    if (slot.may_unseal()) continue;
+    if (slot.may_unseal() || slot.unreadable) continue;
     DeviceAnswer answer{DeviceState::ok, {}, {}};
     if (!slot.verify(registry_key).ok())
       answer = {DeviceState::tampered, "the stored slot was changed; do not trust its shares", {}};
@@ -120,6 +126,10 @@ void Seal::check_health(Millis timeout) {
   if (all_well) state_->opened_by_shares = false;  // the next start needs no shares
 }
 
+void Seal::stop_devices() {
+  for (const auto& protector : protectors_) protector->stop();
+}
+
 // Not over what a later enrolment found, nor over "its key does not open the slot", which a device
 // that is well does not know.
 void Seal::note_health(const SlotRecord& slot, DeviceAnswer answer) {
@@ -129,7 +139,7 @@ void Seal::note_health(const SlotRecord& slot, DeviceAnswer answer) {
     return other.id == slot.id && other.generation == slot.generation;
   });
   DeviceAnswer& known = state_->answers[slot.id];
-  if (!current || (known.state == DeviceState::tampered && answer.ok())) return;
+  if (!current || (state_->misfits.count(slot.id) > 0 && answer.ok())) return;
   if (known.state != answer.state) {
     if (answer.state == DeviceState::ok)
       log_.info("seal slot {} ({}) is well", short_id(slot.id), slot.kind);

@@ -74,6 +74,7 @@ Result<std::vector<SlotRecord>> Seal::make_slots(const InitOptions& options, con
   if (!wants_shares(options)) return slots;
   const bool may_unseal = slots.empty() || options.recovery_mode == RecoveryMode::unseal;
   VAULT_TRY_ASSIGN(auto slot, make_shamir(options, may_unseal, store, root, random_, out.shares));
+  remember(slot.id, {DeviceState::ok, {}, {}});
   slots.push_back(std::move(slot));
   return slots;
 }
@@ -95,11 +96,35 @@ Result<Initialized> Seal::initialize(const InitOptions& options) {
   storage::Batch batch;
   add_initial(batch, records);
   const Status written = commit_alone(storage_, batch);
-  if (written.is(Code::conflict)) return failure(Code::invalid, "Vault is already initialized");
+  if (written.is(Code::conflict)) return not_empty();
   VAULT_TRY(written);
   MutexLock lock(state_->mutex);
   state_->unseal = unseal_quorum(records);
   state_->records = std::move(records);
   return out;
 }
+
+// Another process was first; or the storage has lost its seal and nothing else.
+Error Seal::not_empty() const {
+  const auto snapshot = storage_.snapshot();
+  if (!snapshot.ok()) return snapshot.error();
+  const auto store = (*snapshot)->get(store_key().view());
+  if (!store.ok()) return store.error();
+  if (*store) return failure(Code::invalid, "Vault is already initialized");
+  return failure(Code::invalid,
+                 "the storage is not empty, and the records of its seal are gone: restore it from "
+                 "a backup, or name another storage for a new vault");
+}
+
+Status Seal::undo_initialize() {
+  MutexLock changing(state_->changing);
+  VAULT_TRY(storage_.ready());
+  VAULT_TRY(erase_everything(storage_));
+  MutexLock lock(state_->mutex);
+  state_->records.reset();
+  state_->unseal.reset();
+  state_->answers.clear();
+  return {};
+}
+
 }  // namespace leasehold::seal

@@ -22,7 +22,6 @@ namespace leasehold::seal {
 inline constexpr std::uint8_t kKeyHostVersion = 1;
 inline constexpr std::size_t kFrameMax = 64 * 1024;
 inline constexpr std::size_t kSettingsMax = 32;
-inline constexpr std::size_t kDevicesMax = 16;
 inline constexpr std::size_t kRandomMax = 1024;
 
 enum class Operation : std::uint8_t {

@@ -70,6 +70,8 @@ class Protector {
   virtual Recovered recover(const SlotRecord& slot, Millis timeout) = 0;
   // A real operation with the slot's key object.
   virtual DeviceAnswer health(const SlotRecord& slot, Millis timeout) = 0;
+  // A call that waits ends now, and later ones end at once: the process ends.
+  virtual void stop() {}
 };
 
 }  // namespace leasehold::seal

@@ -1,6 +1,6 @@
 // The seal's table in storage.
 
-#include <map>
+#include <algorithm>
 
 #include "vault/seal/slot.h"
 
@@ -22,28 +22,38 @@ Result<std::optional<Bytes>> read(storage::Snapshot& snapshot, const PhysicalKey
   return std::optional<Bytes>(to_bytes(found->value));
 }
 
-// A slot that cannot be read is an error: leaving it out would tell the operator it never was.
+constexpr std::uint8_t kFirstKey[] = {0x00}, kLastKey[] = {0xff};
+
+SlotRecord unreadable_slot(const StoreId& store, ByteView id) {
+  SlotRecord slot;
+  slot.store = store;
+  std::copy_n(id.begin(), std::min(id.size(), slot.id.size()), slot.id.begin());
+  slot.kind = "unknown";
+  slot.capabilities = 0;
+  slot.unreadable = true;
+  return slot;
+}
+
+// One slot that cannot be read takes no other with it. It is not left out either: that would tell
+// the operator it never was.
+SlotRecord read_slot(const StoreId& store, ByteView id, ByteView record) {
+  auto slot = SlotRecord::deserialize(record);
+  const bool fits = slot.ok() && slot->store == store && compare(slot->id, id) == 0;
+  return fits ? std::move(*slot) : unreadable_slot(store, id);
+}
+
 Result<std::vector<SlotRecord>> read_slots(storage::Snapshot& snapshot, const StoreId& store) {
   const PhysicalKey first = named("slot/");
   const PhysicalKey end = first.end_of_prefix();
   std::vector<SlotRecord> slots;
-  Status broken;
   VAULT_TRY(snapshot.scan(first.view(), end.view(), kSlotsMax + 1, storage::Scan::values,
                           [&](const storage::Entry& entry) {
-                            auto slot = SlotRecord::deserialize(entry.value);
-                            if (!slot.ok()) {
-                              broken = slot.error();
-                              return false;
-                            }
-                            slots.push_back(std::move(*slot));
+                            const ByteView id = entry.key.subspan(first.view().size());
+                            slots.push_back(read_slot(store, id, entry.value));
                             return true;
                           }));
-  VAULT_TRY(broken);
   if (slots.size() > kSlotsMax)
     return failure(Code::internal, "storage is damaged: it holds more than 16 seal slots");
-  for (const SlotRecord& slot : slots)
-    if (slot.store != store)
-      return failure(Code::internal, "storage is damaged: a seal slot of another store is in it");
   return slots;
 }
 
@@ -91,10 +101,25 @@ void add_registry(storage::Batch& batch, ByteView box) {
 }
 
 void add_initial(storage::Batch& batch, const Records& records) {
-  batch.guard(store_key().view(), 0);
+  batch.guard_empty(kFirstKey, kLastKey);
   batch.put(store_key().view(), records.store.serialize());
   add_registry(batch, records.registry);
   for (const SlotRecord& slot : records.slots) add_slot(batch, slot);
+}
+
+Status erase_everything(storage::Storage& storage) {
+  for (;;) {
+    storage::Batch batch;
+    VAULT_TRY_ASSIGN(auto snapshot, storage.snapshot());
+    VAULT_TRY(snapshot->scan(kFirstKey, kLastKey, storage::kBatchOperationsMax, storage::Scan::keys,
+                             [&](const storage::Entry& entry) {
+                               batch.erase(entry.key);
+                               return true;
+                             }));
+    snapshot->release();
+    if (batch.empty()) return {};
+    VAULT_TRY(commit_alone(storage, batch));
+  }
 }
 
 Status commit_alone(storage::Storage& storage, const storage::Batch& batch) {

@@ -9,7 +9,7 @@ namespace leasehold::seal {
 
 const SlotRecord* find_shamir(const std::vector<SlotRecord>& slots) {
   for (const SlotRecord& slot : slots)
-    if (!is_device(slot)) return &slot;
+    if (is_shares(slot)) return &slot;
   return nullptr;
 }
 
@@ -49,6 +49,11 @@ Error no_shares_open(const Records& records) {
     return failure(Code::invalid,
                    "the shares of this vault approve operations and cannot open it (recovery mode "
                    "\"authorize\"): bring the seal device back");
+  if (std::any_of(records.slots.begin(), records.slots.end(),
+                  [](const SlotRecord& slot) { return slot.unreadable; }))
+    return failure(Code::invalid,
+                   "a stored slot of this vault cannot be read, which may be that of its shares: "
+                   "restore the store from a backup, or bring the seal device back");
   return failure(Code::invalid, "this vault has no shares: bring the seal device back");
 }
 
@@ -68,7 +73,11 @@ Seal::~Seal() = default;
 Status Seal::load() {
   VAULT_TRY_ASSIGN(auto snapshot, storage_.snapshot());
   VAULT_TRY_ASSIGN(auto records, read_records(*snapshot));
-  if (records) arrange(records->slots);
+  if (records) {
+    arrange(records->slots);
+    for (const SlotRecord& slot : records->slots)
+      if (slot.unreadable) log_.error("seal slot {}: {}", short_id(slot.id), kCannotBeRead);
+  }
   MutexLock lock(state_->mutex);
   state_->records = std::move(records);
   state_->unseal = state_->records ? unseal_quorum(*state_->records) : std::nullopt;
@@ -90,6 +99,11 @@ void Seal::arrange(std::vector<SlotRecord>& slots) const {
 bool Seal::initialized() const {
   MutexLock lock(state_->mutex);
   return state_->records.has_value();
+}
+
+bool Seal::is_of(const StoreId& store) const {
+  MutexLock lock(state_->mutex);
+  return state_->records && state_->records->store.id == store;
 }
 
 bool Seal::has_device_slot() const {

@@ -4,16 +4,17 @@
 //
 //   Seal seal(storage, random, clock, log, std::move(protectors));
 //   VAULT_TRY(seal.load());
-//   if (auto opened = seal.open_with_devices()) { seal.enroll_missing(*opened); unseal(*opened); }
-//   VAULT_TRY_ASSIGN(auto step, seal.add_share(std::move(share)));   // sys/unseal
+//   if (auto opened = seal.open_with_devices()) { unseal(*opened); seal.enroll_missing(*opened, …);
+//   } VAULT_TRY_ASSIGN(auto step, seal.add_share(std::move(share)));   // sys/unseal
 //
-// Nothing else may write to the storage during initialize() and enroll_missing(): call them before
+// Nothing else may write to the storage during initialize() and undo_initialize(): call them before
 // the Committer starts. Thread safety: all methods from any thread. A device that hangs delays its
 // own caller only; status() and add_share() never wait for one.
 
 #include <memory>
 #include <optional>
 
+#include "vault/base/function_ref.h"
 #include "vault/base/log.h"
 #include "vault/base/mutex.h"
 #include "vault/seal/protector.h"
@@ -37,8 +38,8 @@ struct InitOptions {
   std::string cluster_name;  // empty: "vault-cluster-" and eight random digits
 };
 
-// An open store. The keys are the caller's; the root key lives until enroll_missing() or
-// destruction.
+// An open store. The keys are the caller's; the root key lives until the end of enroll_missing(),
+// or of this.
 struct Opened {
   StoreDescription store;
   barrier::KeyRing keys;
@@ -96,9 +97,13 @@ class Seal {
   Status load();
   bool initialized() const;
   bool has_device_slot() const;  // try open_with_devices() at start and while sealed
+  bool is_of(const StoreId& store) const;
 
   // Code::invalid "Vault is already initialized", or why the share counts are refused.
   Result<Initialized> initialize(const InitOptions& options);
+  // Erases all that was written since the storage was empty, so that initialize() can be called
+  // again. For a caller who could not go on, and before anybody was told the shares.
+  Status undo_initialize();
 
   // Tries every device slot once, in order. Absent when none opened; status() says why for each.
   std::optional<Opened> open_with_devices(Millis timeout = kDeviceTimeout);
@@ -108,12 +113,16 @@ class Seal {
   Result<Step> add_share(SecretBytes share);
   void reset_shares();
 
-  // Gives every configured device that has no slot one, and wipes `opened.root`. A device that
-  // cannot is reported in status() and the log; the store stays open.
-  void enroll_missing(Opened& opened, Millis timeout = kDeviceTimeout);
+  // Gives every configured device that has no slot one, through `write`, and wipes `opened.root`. A
+  // device that cannot is reported in status() and the log; the store stays open.
+  using WriteSlot = FunctionRef<Status(const storage::Batch&)>;
+  void enroll_missing(Opened& opened, WriteSlot write, Millis timeout = kDeviceTimeout);
+  // Whether enroll_missing() has anything to do; asks no device.
+  bool has_to_enroll(const Opened& opened) const;
 
   // A quorum of the share holders for something other than unsealing (generate-root, rekey). Absent
-  // when the store has no shamir slot.
+  // when the store has no shamir slot, or has one that only authorizes and was not verified since
+  // the start: whoever can write to storage could have put his own shares there.
   std::optional<Quorum> new_quorum() const;
   struct Rekeyed {
     std::vector<SecretBytes> shares;
@@ -129,6 +138,8 @@ class Seal {
   // Asks every device slot for its health; may take as long as the timeouts. For a background job,
   // while the store is open. When all devices are well, it no longer counts as degraded.
   void check_health(Millis timeout = kDeviceTimeout);
+  // The process ends: whoever waits for a device gets an answer now, and no device works any more.
+  void stop_devices();
 
  private:
   struct State;
@@ -138,6 +149,8 @@ class Seal {
   Result<std::vector<SlotRecord>> make_slots(const InitOptions& options, const StoreId& store,
                                              const crypto::Key& root, Initialized& out);
   std::optional<SlotRecord> wanted_slot(const Protector& protector, const Opened& opened) const;
+  std::optional<SlotRecord> unasked_slot(const Protector& protector) const;
+  Error not_empty() const;
   void verify_authorizing(const Records& records, const crypto::Key& registry_key);
   void remember(const SlotId& id, DeviceAnswer answer);
   void note_health(const SlotRecord& slot, DeviceAnswer answer);

@@ -46,6 +46,9 @@ struct SlotRecord {
   // AEAD(key-encryption key, root key); of a slot that only authorizes, AEAD(registry key,
   // nothing).
   Bytes box;
+  // What is stored cannot be read: only the id is known. Such a slot opens nothing and is never
+  // written over; the others open the vault.
+  bool unreadable = false;
 
   bool may_unseal() const { return (capabilities & kMayUnseal) != 0; }
   Bytes aad() const;  // everything but the box, as serialized
@@ -100,15 +103,17 @@ struct Records {
   Bytes registry;
   std::vector<SlotRecord> slots;
 };
-// Absent when the storage holds no vault yet. Code::internal when there is one and it is damaged.
+// Absent when the storage holds no vault yet. Code::internal when there is one, and what no slot
+// can do without is damaged.
 Result<std::optional<Records>> read_records(storage::Snapshot& snapshot);
 
-// The first records of an empty storage; conflicts when another process was first.
+// The first records of a storage; conflicts when it is not empty.
 void add_initial(storage::Batch& batch, const Records& records);
 void add_slot(storage::Batch& batch, const SlotRecord& slot);
 void remove_slot(storage::Batch& batch, const SlotId& id);
 void add_registry(storage::Batch& batch, ByteView box);
 // For use while nothing else writes: at init and before the Committer starts.
+Status erase_everything(storage::Storage& storage);
 Status commit_alone(storage::Storage& storage, const storage::Batch& batch);
 
 }  // namespace leasehold::seal

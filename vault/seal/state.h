@@ -2,6 +2,7 @@
 // What a `Seal` remembers between calls; for the files that implement it only.
 
 #include <map>
+#include <set>
 
 #include "vault/seal/seal.h"
 
@@ -14,12 +15,18 @@ struct Seal::State {
   std::optional<Records> records GUARDED_BY(mutex);
   std::optional<Quorum> unseal GUARDED_BY(mutex);
   std::map<SlotId, DeviceAnswer> answers GUARDED_BY(mutex);
+  std::set<SlotId> misfits GUARDED_BY(mutex);  // their device's key does not open them
   std::map<std::string, std::string> not_enrolled
       GUARDED_BY(mutex);  // by description of the device
   bool opened_by_shares GUARDED_BY(mutex) = false;
 };
 
-inline bool is_device(const SlotRecord& slot) { return slot.kind != "shamir"; }
+inline bool is_shares(const SlotRecord& slot) { return !slot.unreadable && slot.kind == "shamir"; }
+inline bool is_device(const SlotRecord& slot) { return !slot.unreadable && slot.kind != "shamir"; }
+inline constexpr const char* kCannotBeRead =
+    "the stored slot cannot be read: it was changed, belongs to another store, or a newer version "
+    "wrote it. The other slots open the vault; to have this one back, restore the store from a "
+    "backup";
 const SlotRecord* find_shamir(const std::vector<SlotRecord>& slots);
 // The quorum that unseals, when there is a slot that can.
 std::optional<Quorum> unseal_quorum(const Records& records);

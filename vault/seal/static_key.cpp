@@ -111,6 +111,8 @@ class StaticProtector final : public Protector {
   std::string_view kind() const override { return "static"; }
   std::string describe() const override { return "the static key \"" + current_.id + "\""; }
   bool is_hardware() const override { return false; }
+  // A slot that the previous key opened gets the current one, and then needs the old no more.
+  bool reenrolls() const override { return !previous_.id.empty(); }
 
   Enrolled enroll(const SlotContext& context, Millis) override {
     Enrolled out;
@@ -140,7 +142,11 @@ class StaticProtector final : public Protector {
               {}};
     Key key = read_key(current ? current_.text : previous_.text, data_directory_);
     if (!key.answer.ok()) return {std::move(key.answer), {}};
-    if (!current) key.answer = {DeviceState::degraded, "opened with previous_key", {}};
+    if (!current)
+      key.answer = {DeviceState::degraded,
+                    "opened with previous_key; the slot gets the current key as soon as the vault "
+                    "is open, and until then the previous one must be kept",
+                    {}};
     return {std::move(key.answer), derive(key.bytes, salt, context_of(slot))};
   }
 

@@ -49,6 +49,7 @@ std::string shares_in_words(const SharePolicy& policy) {
 std::string access_in_words(const std::vector<SlotRecord>& slots) {
   std::string ways, approval;
   for (const SlotRecord& slot : slots) {
+    if (slot.unreadable) continue;
     std::string way = slot.kind;
     if (!is_device(slot)) {
       const auto policy = SharePolicy::deserialize(slot.policy);
@@ -80,7 +81,7 @@ void add_type(const std::vector<SlotRecord>& slots, SealStatus& out) {
 
 void add_warnings(const std::vector<SlotRecord>& slots, SealStatus& out) {
   const bool shares_open = std::any_of(slots.begin(), slots.end(), [](const SlotRecord& slot) {
-    return !is_device(slot) && slot.may_unseal();
+    return is_shares(slot) && slot.may_unseal();
   });
   const auto devices = std::count_if(slots.begin(), slots.end(), is_device);
   for (const SlotRecord& slot : slots)
@@ -139,8 +140,12 @@ SlotStatus Seal::status_of(const SlotRecord& slot, const DeviceAnswer& answer) c
   out.may_unseal = slot.may_unseal();
   for (const auto& protector : protectors_)
     out.hardware |= protector->kind() == slot.kind && protector->is_hardware();
+  if (slot.unreadable) {
+    out.state = DeviceState::tampered;
+    out.message = kCannotBeRead;
+  }
   // Shares need no device to be well.
-  if (!is_device(slot) && out.state == DeviceState::unknown) out.state = DeviceState::ok;
+  if (is_shares(slot) && out.state == DeviceState::unknown) out.state = DeviceState::ok;
   return out;
 }
 
