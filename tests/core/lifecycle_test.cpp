@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "tests/seal/fake_protector.h"
+#include "tests/support/broken_lmdb.h"
 #include "tests/support/faulty_world.h"
 #include "tests/support/test_vault.h"
 #include "vault/audit/chain_records.h"
@@ -358,4 +359,222 @@ TEST_CASE("lifecycle: seal-status tells how a device is while the vault is open"
   device.serial = "B2";
   vault.advance(Seconds{61});
   CHECK(TestVault::eventually([&] { return !degraded(); }));
+}
+
+namespace {
+
+// A world whose vault has a device, and the shares to open it without.
+struct DeviceWorld : TestWorld {
+  testing::FakeDevice device;
+
+  DeviceWorld() {
+    protectors = [this] {
+      seal::Seal::Protectors all;
+      all.push_back(std::make_unique<testing::FakeProtector>(device));
+      return all;
+    };
+  }
+  void init() {
+    TestVault vault(*this, true);
+    const Answer made =
+        vault.post("sys/init", "", R"({"recovery_shares":1,"recovery_threshold":1})");
+    REQUIRE(made.status() == 200);
+    unseal_key = made.data().strings_at("recovery_keys").front();
+    root_token = made.data().string_at("root_token");
+  }
+};
+
+bool initialized(TestVault& vault) {
+  return vault.get("sys/init", "").data().bool_at("initialized");
+}
+
+bool mentions(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("lifecycle: an init without an audit log writes nothing and can be tried again") {
+  TestWorld world;
+  TestVault vault(world, true);
+  world.audit_fails = true;
+  const Answer refused = vault.init();
+  CHECK(refused.status() == 507);
+  CHECK(mentions(refused.error(), "init again"));
+  CHECK_FALSE(initialized(vault));
+  world.audit_fails = false;
+  REQUIRE(vault.init().status() == 200);
+  CHECK(vault.unseal().status() == 200);
+  CHECK_FALSE(vault.sealed());
+}
+
+TEST_CASE(
+    "lifecycle: wherever storage fails once, init gives shares that open, or can be repeated") {
+  storage::Outcome outcome = storage::Outcome::failed;
+  SUBCASE("with an error") {}
+  SUBCASE("because it is full") { outcome = storage::Outcome::no_space; }
+  bool untouched = false;
+  for (int nth = 0; !untouched; ++nth) {
+    REQUIRE(nth < 100);
+    CAPTURE(nth);
+    testing::FaultyWorld world;
+    TestVault vault(world, true);
+    world.fails->outcome = outcome;
+    world.fails->once = true;
+    world.fails->left = nth;
+    const Answer first = vault.init();
+    untouched = world.fails->left > 0;
+    world.fails->left = -1;
+    CHECK(initialized(vault) == (first.status() == 200));
+    if (first.status() != 200) {
+      CHECK(first.error() != "");
+      REQUIRE(vault.init().status() == 200);
+    }
+    REQUIRE(vault.unseal().status() == 200);
+    CHECK(vault.get("auth/token/lookup-self", vault.root()).status() == 200);
+    CHECK(vault.verifies());
+  }
+}
+
+TEST_CASE("lifecycle: strangers who unseal while the vault is being sealed do not hold it open") {
+  TestWorld world;
+  world.audit_sync_always = true;
+  TestVault vault(world);
+  vault.role();
+  // Its answer, an error, is recorded by a flush of its own, on a worker.
+  vault.server()->set("create", testing::AccountServer::Fault::refuse);
+  vault.server()->hang("create");
+  const auto issued = vault.begin("GET", "test/creds/ro", vault.root());
+  REQUIRE(TestVault::eventually([&] { return vault.server()->inside("create") == 1; }));
+  vault.seal();
+  std::vector<TestVault::Waiting> strangers;
+  for (int i = 0; i < 4; ++i)
+    strangers.push_back(vault.begin("PUT", "sys/unseal", "", share_body(std::string(64, '0'))));
+  // Nothing but the end of the request that is in flight answers the one who waits.
+  CHECK(TestVault::eventually([&] {
+    return std::count_if(strangers.begin(), strangers.end(),
+                         [&](const auto& one) { return vault.answered(one); }) == 3;
+  }));
+  vault.server()->release("create");
+  CHECK(vault.wait(issued).status() >= 400);
+  int refused = 0;
+  for (const auto& one : strangers) {
+    const Answer answer = vault.wait(one);
+    if (answer.status() != 503) continue;
+    ++refused;
+    CHECK(answer.response().retry_after);
+  }
+  CHECK(refused == 3);
+  REQUIRE(vault.unseal().status() == 200);
+}
+
+TEST_CASE("lifecycle: while a device works on its answer the shares open the vault") {
+  DeviceWorld world;
+  world.init();
+  world.device.hang();
+  TestVault vault(world, true);
+  REQUIRE(TestVault::eventually([&] { return world.device.waiting() == 1; }));
+  REQUIRE(vault.unseal().status() == 200);
+  CHECK(world.device.waiting() > 0);
+  CHECK(vault.get("auth/token/lookup-self", vault.root()).status() == 200);
+  // What the device says in the end changes nothing.
+  world.device.release();
+  CHECK(TestVault::eventually([&] { return world.device.waiting() == 0; }));
+  CHECK(vault.get("auth/token/lookup-self", vault.root()).status() == 200);
+  CHECK_FALSE(mentions(world.log.text(), "unsealed by its device"));
+}
+
+TEST_CASE("lifecycle: a vault that an operator sealed is not opened by a device's late answer") {
+  DeviceWorld world;
+  world.init();
+  world.device.hang();
+  TestVault vault(world, true);
+  REQUIRE(TestVault::eventually([&] { return world.device.waiting() == 1; }));
+  REQUIRE(vault.unseal().status() == 200);
+  vault.seal();
+  world.device.release();
+  CHECK(TestVault::eventually([&] { return world.device.waiting() == 0; }));
+  CHECK(TestVault::eventually([&] { return mentions(world.log.text(), "vault is sealed"); }));
+  CHECK(vault.sealed());
+}
+
+TEST_CASE("lifecycle: a vault stops although its device does not answer") {
+  DeviceWorld world;
+  world.init();
+  world.device.hang();
+  const TestVault vault(world, true);
+  CHECK(TestVault::eventually([&] { return world.device.waiting() == 1; }));
+}
+
+TEST_CASE("lifecycle: a device that hangs while it gets its slot holds up nobody") {
+  DeviceWorld world;
+  auto with_device = std::exchange(world.protectors, nullptr);
+  { TestVault vault(world); }
+  world.protectors = with_device;
+  world.device.hang();
+  TestVault vault(world);
+  CHECK(TestVault::eventually([&] { return world.device.waiting() == 1; }));
+  CHECK(vault.get("auth/token/lookup-self", vault.root()).status() == 200);
+  world.device.release();
+  const auto access = [&] { return vault.get("sys/seal-status", "").data().string_at("access"); };
+  CHECK(TestVault::eventually([&] { return access() == "tpm OR 1 share"; }));
+  CHECK(vault.verifies());
+}
+
+TEST_CASE("lifecycle: a vault over a storage that gave up opens again without a restart") {
+  testing::TemporaryDirectory directory;
+  NullLog log;
+  TestWorld world([&] {
+    auto opened = storage::open_lmdb(directory.path(), testing::small_lmdb(), log);
+    VAULT_ASSERT(opened.ok());
+    return std::move(opened).value();
+  }());
+  TestVault vault(world);
+  REQUIRE(vault.post("test/notes/a", vault.root(), R"({"x":1})").status() == 204);
+  testing::break_lmdb(directory.path());
+  CHECK(vault.post("test/notes/b", vault.root(), R"({"x":1})").status() >= 500);
+  REQUIRE(TestVault::eventually([&] { return vault.sealed(); }));
+  REQUIRE(vault.unseal().status() == 200);
+  CHECK(vault.get("test/notes/a", vault.root()).data().integer_at("x") == 1);
+  CHECK(vault.post("test/notes/b", vault.root(), R"({"x":1})").status() == 204);
+  CHECK(vault.verifies());
+}
+
+TEST_CASE("lifecycle: a clock that disagrees with what storage saw is named with both times") {
+  TestWorld world;
+  { TestVault vault(world); }
+  const WallTime seen = world.clock.now();
+  SUBCASE("behind") {
+    world.clock.set({seen.ns - 1'000'000'000});
+    TestVault vault(world);
+    CHECK(mentions(world.log.text(), "one of them is wrong"));
+    CHECK(mentions(world.log.text(), rfc3339(seen)));
+    CHECK(mentions(world.log.text(), rfc3339({seen.ns - 1'000'000'000})));
+  }
+  SUBCASE("far ahead") {
+    const WallTime now = add(seen, Seconds{100 * 24 * 3600});
+    world.clock.set(now);
+    TestVault vault(world);
+    CHECK(mentions(world.log.text(), "the vault was not down for so long"));
+    CHECK(mentions(world.log.text(), rfc3339(seen)));
+    CHECK(mentions(world.log.text(), rfc3339(now)));
+  }
+  SUBCASE("a little ahead, after a restart") {
+    world.clock.set(add(seen, Seconds{600}));
+    TestVault vault(world);
+    CHECK_FALSE(mentions(world.log.text(), "clock"));
+  }
+}
+
+TEST_CASE("lifecycle: sys/health answers with no status that forbids a body") {
+  TestVault vault;
+  const auto health = [&](const std::string& code) {
+    core::Request request;
+    request.path = "sys/health";
+    request.body = Json::object();
+    request.body.set("activecode", code);
+    return vault.wait(vault.begin(std::move(request))).status();
+  };
+  for (const char* code : {"200", "299", "429", "599"}) CHECK(health(code) == std::stoi(code));
+  for (const char* code : {"100", "199", "204", "304", "600", "999"}) CHECK(health(code) == 400);
 }

@@ -3,7 +3,7 @@
 import os
 import unittest
 
-from vaultproc import Hsm, Tpm, Vault, wait_until
+from vaultproc import Folder, Hsm, Tpm, Vault, wait_until
 
 
 class Device:
@@ -134,6 +134,72 @@ class ByFile(unittest.TestCase):
             self.assertIn(
                 "no hardware protection", str(vault.must("GET", "sys/seal-status").json).lower()
             )
+
+    def test_a_static_key_is_rotated_with_one_restart_and_the_old_one_can_go(self):
+        folder = Folder()
+        self.addCleanup(folder.remove)
+        for name in ("old", "new"):
+            key = folder.path / f"{name}.key"
+            key.write_bytes(os.urandom(32))
+            key.chmod(0o600)
+
+        def stanza(current, previous=None):
+            lines = [f'current_key_id = "{current}"', self.line("current_key", folder, current)]
+            if previous:
+                lines += [f'previous_key_id = "{previous}"']
+                lines += [self.line("previous_key", folder, previous)]
+            return 'seal "static" {\n  ' + "\n  ".join(lines) + "\n}\n"
+
+        with Vault(seal=stanza("old")) as vault:
+            vault.init(recovery_shares=1, recovery_threshold=1)
+            vault.write("sys/mounts/secret", {"type": "kv"})
+            vault.write("secret/a", {"k": "v"})
+
+            def configure(before, after):
+                vault.config.write_text(vault.config.read_text().replace(before, after))
+
+            def slot():
+                return vault.must("GET", "sys/seal-status").json["slots"][0]
+
+            configure(stanza("old"), stanza("new", "old"))
+            vault.restart()
+            wait_until("the slot has the new key", lambda: slot()["generation"] == 2)
+            self.assertEqual(slot()["state"], "ok")
+            configure(stanza("new", "old"), stanza("new"))
+            (folder.path / "old.key").unlink()
+            vault.restart()
+            wait_until("the new file opens it", lambda: not vault.sealed())
+            self.assertEqual(vault.read("secret/a"), {"k": "v"})
+
+    @staticmethod
+    def line(name, folder, key):
+        return f'{name} = "file://{folder.path}/{key}.key"'
+
+
+class Init(unittest.TestCase):
+    def test_without_the_directory_of_the_log_it_says_what_to_do_and_can_be_repeated(self):
+        with Vault() as vault:
+            vault.audit.parent.rmdir()
+            refused = vault.call("PUT", "sys/init", {"secret_shares": 1, "secret_threshold": 1})
+            self.assertEqual(refused.status, 500)
+            self.assertIn("init again", str(refused.errors))
+            self.assertFalse(vault.must("GET", "sys/init").json["initialized"])
+            vault.audit.parent.mkdir(mode=0o700)
+            vault.init_and_unseal()
+            self.assertFalse(vault.sealed())
+
+    def test_map_size_is_read_and_a_wrong_one_is_named_with_its_line(self):
+        with Vault() as vault:
+            vault.stop()
+            text = vault.config.read_text()
+            size = text.replace('storage "lmdb" {', 'storage "lmdb" {\n  map_size = "128GiB"')
+            vault.config.write_text(size)
+            vault.start()
+            vault.stop()
+            vault.config.write_text(size.replace("128GiB", "lots"))
+            with self.assertRaisesRegex(AssertionError, "config.hcl:2: map_size must be"):
+                vault.start()
+            vault.process = None
 
 
 if __name__ == "__main__":

@@ -156,9 +156,6 @@ Status Committer::open_store(Drain& drain) {
       return failure(Code::internal,
                      "storage is older than its own head record: restore a newer copy");
     state.head = *head;
-    if (state.clock.now() < head->time_seen)
-      state.log.warn("the clock is behind the last time this storage saw, {}: check the clock",
-                     rfc3339(head->time_seen));
   }
   VAULT_TRY(state.recorder.start(drain, *state.snapshot, state.head));
   state.head.incarnation = incarnation_;

@@ -41,9 +41,11 @@ void Lifecycle::stop() {
     stopping_ = true;
   }
   wake_.notify_all();
+  seal_.stop_devices();  // a thread that waits for one ends now
   for (std::thread* one : {&thread_, &devices_thread_})
     if (one->joinable()) one->join();
-  do_seal();
+  TurnLock turn(turn_);
+  tear_down();
 }
 
 void Lifecycle::seal() {
@@ -76,6 +78,7 @@ void Lifecycle::run() {
 void Lifecycle::watch_devices() {
   Instant next;
   for (;;) {
+    enroll_missing();
     const Instant now = environment_.clock.instant();
     if (live_.load() == nullptr) {
       next = now;
@@ -97,16 +100,20 @@ Unsealed* Lifecycle::enter() {
 }
 void Lifecycle::leave() { users_.fetch_sub(1); }
 
+bool Lifecycle::may_open_by_itself() const {
+  MutexLock lock(mutex_);
+  return !stopping_ && !sealed_by_operator_;
+}
+
+// While the devices work, shares may open the vault, an operator may seal it, and init may take
+// back what it began: so all of it is looked at again.
 void Lifecycle::open_with_devices() {
-  MutexLock changing(changing_);
-  {
-    MutexLock lock(mutex_);
-    if (stopping_ || sealed_by_operator_) return;
-  }
-  if (live_.load() != nullptr) return;
-  tear_down();
+  if (!may_open_by_itself()) return;
   auto opened = seal_.open_with_devices();
   if (!opened) return;
+  TurnLock turn(turn_);
+  if (live_.load() != nullptr || !may_open_by_itself()) return;
+  tear_down();
   const Status live = go_live(std::move(*opened), nullptr, {});
   if (live.ok())
     environment_.log.info("unsealed by its device");
@@ -116,7 +123,7 @@ void Lifecycle::open_with_devices() {
 
 // Not when it was unsealed again meanwhile: go_live() has then seen to what was asked for.
 void Lifecycle::seal_if_wanted() {
-  MutexLock changing(changing_);
+  TurnLock turn(turn_);
   {
     MutexLock lock(mutex_);
     if (!std::exchange(seal_wanted_, false)) return;
@@ -125,7 +132,7 @@ void Lifecycle::seal_if_wanted() {
 }
 
 bool Lifecycle::seal_if_broken() {
-  MutexLock changing(changing_);
+  TurnLock turn(turn_);
   if (!owned_ || !owned_->committer.broken()) return false;
   {
     MutexLock lock(mutex_);
@@ -138,17 +145,13 @@ bool Lifecycle::seal_if_broken() {
   return true;
 }
 
-void Lifecycle::do_seal() {
-  MutexLock changing(changing_);
-  tear_down();
-}
-
 void Lifecycle::tear_down() {
   live_.store(nullptr);
   if (!owned_) return;
   {
     // Requests in flight end by themselves: their stations are bounded.
     MutexLock lock(mutex_);
+    to_enroll_.reset();
     while (users_.load() > 0) wake_.wait_for(mutex_, kDrainPoll);
   }
   owned_.reset();
@@ -167,9 +170,14 @@ Status Lifecycle::reopen_audit() {
 
 Status Lifecycle::go_live(seal::Opened opened, SecretBytes* root_token,
                           std::string_view wanted_root) {
-  seal_.enroll_missing(opened, [this](const storage::Batch& batch) {
-    return seal::commit_alone(environment_.storage, batch);
-  });
+  {
+    MutexLock lock(mutex_);
+    if (stopping_) return failure(Code::unavailable, "the vault is stopping");
+  }
+  VAULT_TRY(environment_.storage.ready());
+  VAULT_TRY(seal_.load());  // there may be a write of which storage could not say if it happened
+  if (!seal_.is_of(opened.store.id))
+    return failure(Code::unavailable, "the storage holds another store than the one opened");
   StoreIdentity identity;
   identity.store = opened.store.id;
   identity.cluster_name = opened.store.cluster_name;
@@ -184,16 +192,41 @@ Status Lifecycle::go_live(seal::Opened opened, SecretBytes* root_token,
   const std::string_view lines[] = {event};
   VAULT_TRY(live->audit->append(lines));
   live->revoker->start();
+  const bool enrolls = seal_.has_to_enroll(opened);
   owned_ = std::move(live);
   {
     // Before it opens: what is asked for from then on counts.
     MutexLock lock(mutex_);
     seal_wanted_ = sealed_by_operator_ = false;
     sealed_because_.clear();
+    if (enrolls) to_enroll_ = std::move(opened);
   }
   live_.store(owned_.get());
+  wake_.notify_all();
   revoke_undelivered();
   return {};
+}
+
+// Beside the open vault: a device that hangs delays its own slot only.
+void Lifecycle::enroll_missing() {
+  std::optional<seal::Opened> opened;
+  {
+    MutexLock lock(mutex_);
+    opened = std::exchange(to_enroll_, std::nullopt);
+  }
+  if (!opened) return;
+  const auto write = [this](const storage::Batch& batch) { return write_slot(batch); };
+  seal_.enroll_missing(*opened, write);
+}
+
+Status Lifecycle::write_slot(const storage::Batch& batch) {
+  Unsealed* live = enter();
+  if (live == nullptr) return failure(Code::unavailable, "the vault was sealed meanwhile");
+  commit::Batch whole;
+  whole.storage = batch;
+  const Status written = live->committer.commit(whole).status();
+  leave();
+  return written;
 }
 
 void Lifecycle::revoke(Undelivered lost) {

@@ -15,6 +15,15 @@ constexpr SealedRoute kRoutes[] = {
 
 Response refused(const Error& error) { return error_response(error); }
 
+Response busy() {
+  return refused(failure(Code::unavailable, "the vault is being opened or sealed: try again"));
+}
+
+// A status that sys/health may be told to answer with: one that allows a body.
+bool is_health_code(int status) {
+  return status >= 200 && status <= 599 && status != 204 && status != 304;
+}
+
 // A share as it stands in a request: hex is tried first, but only for lengths a share can have.
 std::optional<SecretBytes> share_of(const std::string& text) {
   if (auto bytes = from_hex(text); bytes && bytes->size() >= 16 && bytes->size() <= 33) {
@@ -68,7 +77,12 @@ Response Lifecycle::health(const Request& request) {
     const std::string& digits = given->text();
     if (digits.size() != 3 || digits.find_first_not_of("0123456789") != std::string::npos)
       return Response::refused(400, "");
-    if (std::string_view(name) == code_name) status = std::stoi(digits);
+    const int wanted = std::stoi(digits);
+    if (!is_health_code(wanted))
+      return Response::refused(400, std::string(name) +
+                                        " must be between 200 and 599, and a status "
+                                        "with a body");
+    if (std::string_view(name) == code_name) status = wanted;
   }
   Json body = Json::object();
   body.set("initialized", initialized).set("sealed", sealed).set("standby", false);
@@ -135,7 +149,6 @@ Response Lifecycle::leader(const Request& request) {
 
 Result<seal::Initialized> Lifecycle::initialize(const Request& request, SecretBytes& root_token,
                                                 std::string_view wanted_root) {
-  MutexLock changing(changing_);
   const Json& body = request.body;
   const auto number = [&](const char* name) {
     return body.is_object() ? body.integer_at(name) : std::int64_t{0};
@@ -164,11 +177,44 @@ Result<seal::Initialized> Lifecycle::initialize(const Request& request, SecretBy
   options.threshold = static_cast<unsigned>(threshold);
   options.recovery_mode = recovery_mode_;
   options.cluster_name = cluster_name_;
-  // What could still fail is tried before the shares exist: nobody would ever see them.
-  VAULT_TRY(environment_.audit_devices());
+  // What most often fails is tried before the shares exist: nobody would ever see them.
+  VAULT_TRY(try_audit_devices());
   VAULT_TRY_ASSIGN(seal::Initialized made, seal_.initialize(options));
-  VAULT_TRY(go_live(std::move(made.opened), &root_token, wanted_root));
+  const Status live = go_live(std::move(made.opened), &root_token, wanted_root);
+  if (!live.ok()) return undo_init(live.error());
   return made;
+}
+
+// One that opens is enough, as for unsealing.
+Status Lifecycle::try_audit_devices() const {
+  VAULT_TRY_ASSIGN(const auto devices, environment_.audit_devices());
+  Status last;
+  for (const auto& device : devices) {
+    const auto tail = device->open();
+    if (tail.ok()) return {};
+    last = tail.error();
+  }
+  if (last.ok()) return {};
+  return failure(last.error().code,
+                 "no audit device can be opened: " + last.error().message +
+                     "; nothing was written, so repair it (the server's log says more) and init "
+                     "again",
+                 last.error().detail);
+}
+
+// The store has keys, and nobody was told the shares: none of it may stay.
+Error Lifecycle::undo_init(Error why) {
+  const Status undone = seal_.undo_initialize();
+  if (undone.ok()) {
+    why.message += "; nothing was kept, so repair it (the server's log says more) and init again";
+    return why;
+  }
+  environment_.log.error("init cannot be undone: {} {}", undone.error().message,
+                         undone.error().detail);
+  why.message +=
+      "; what init had written could not be removed: stop the vault, empty its storage, and init "
+      "again";
+  return why;
 }
 
 Response Lifecycle::init(const Request& request) {
@@ -178,10 +224,17 @@ Response Lifecycle::init(const Request& request) {
     return Response::bare(200, body);
   }
   if (request.operation != Operation::update) return Response::refused(405, "");
+  if (!turn_.take_as_caller()) return busy();
+  Response answer = init_now(request);
+  turn_.give();
+  return answer;
+}
+
+Response Lifecycle::init_now(const Request& request) {
   SecretBytes root_token;
   const auto made = initialize(request, root_token, {});
   if (!made.ok()) {
-    if (made.error().code == Code::internal)
+    if (made.error().code != Code::invalid)
       environment_.log.error("init failed: {} {}", made.error().message, made.error().detail);
     return refused(made.error());
   }
@@ -201,7 +254,7 @@ Response Lifecycle::init(const Request& request) {
     leave();
   }
   // A Shamir vault is sealed until its shares come back, as Vault's is; a device opens it itself.
-  if (!recovery && seal_.status().type == "shamir") do_seal();
+  if (!recovery && seal_.status().type == "shamir") tear_down();
   return Response::bare(200, body);
 }
 
@@ -222,10 +275,17 @@ Response Lifecycle::unseal(const Request& request) {
                              "true");
   std::optional<SecretBytes> share = share_of(text);
   if (!share) return Response::refused(400, "'key' must be a valid hex or base64 string");
-  MutexLock changing(changing_);
+  if (!turn_.take_as_caller()) return busy();
+  Response answer = unseal_with(std::move(*share));
+  turn_.give();
+  return answer;
+}
+
+Response Lifecycle::unseal_with(SecretBytes share) {
   if (live_.load() != nullptr) return Response::bare(200, status_json());
   tear_down();  // a seal that was asked for and is not done yet
-  auto step = seal_.add_share(std::move(*share));
+  turn_.let_next_wait();
+  auto step = seal_.add_share(std::move(share));
   if (!step.ok()) return refused(step.error());
   if (step->opened) {
     const Status live = go_live(std::move(*step->opened), nullptr, {});
@@ -243,6 +303,7 @@ Result<Lifecycle::DevStart> Lifecycle::start_dev(std::string_view root_token) {
   request.body = Json::object();
   request.body.set("secret_shares", 1).set("secret_threshold", 1);
   DevStart dev;
+  TurnLock turn(turn_);
   VAULT_TRY_ASSIGN(auto made, initialize(request, dev.root_token, root_token));
   if (!made.shares.empty()) dev.unseal_key = base64_secret(made.shares.front().reveal());
   return dev;

@@ -1,5 +1,6 @@
 #include "vault/core/unsealed.h"
 
+#include "vault/base/clock_anchor.h"
 #include "vault/base/encoding.h"
 #include "vault/core/system.h"
 
@@ -59,6 +60,23 @@ Result<std::unique_ptr<Unsealed>> Unsealed::make(const Environment& environment,
   return live;
 }
 
+// Before the clock is told what storage saw: afterwards it is never behind. Nobody can tell a
+// machine that was down from one whose clock jumped while it was, so both times are named.
+void Unsealed::compare_clock(WallTime seen) const {
+  const WallTime now = environment.clock.now();
+  if (now < seen)
+    environment.log.warn(
+        "the clock says {}, but this storage was written at {}: one of them is wrong. The vault "
+        "goes on from the later time, at which more leases and tokens may have ended than should "
+        "have. Set the clock; if it was ahead before, restore a backup from before {}",
+        rfc3339(now), rfc3339(seen), rfc3339(seen));
+  else if (leasehold::since(now, seen) > kStepAtOnce)
+    environment.log.warn(
+        "the clock says {}, and this storage was last written at {}: what ended in between ends "
+        "now. If the vault was not down for so long, the clock is wrong: seal the vault and set it",
+        rfc3339(now), rfc3339(seen));
+}
+
 Status Unsealed::start() {
   const commit::Incarnation incarnation = environment.random.take<16>();
   audit::Identity who;
@@ -68,6 +86,7 @@ Status Unsealed::start() {
   {
     VAULT_TRY_ASSIGN(auto held, snapshots.take());
     VAULT_TRY_ASSIGN(const auto head, commit::read_head(*held, barrier));
+    if (head) compare_clock(head->time_seen);
     if (head && environment.never_before) environment.never_before(head->time_seen);
     if (head) who.remembered = {head->audit_position.seq, head->audit_position.hash};
   }

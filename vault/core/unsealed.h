@@ -71,6 +71,7 @@ class Unsealed {
   Unsealed(const Environment& environment, StoreIdentity identity, barrier::KeyRing keys,
            std::vector<std::unique_ptr<audit::Device>> devices);
   Status start();
+  void compare_clock(WallTime seen) const;
 };
 
 }  // namespace leasehold::core
