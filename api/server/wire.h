@@ -34,7 +34,8 @@ struct WireError {
 bool read_request(const HttpMessage& message, const Peer& peer, core::Request& request,
                   WireError& refusal);
 
-// Percent-decodes once ("%2F" is a slash, as Vault's clients send it) and judges the part of the target behind "/v1/". False: `why` says what is wrong.
+// Percent-decodes once ("%2F" is a slash, as Vault's clients send it) and judges the part of the
+// target behind "/v1/". False: `why` says what is wrong.
 bool canonical_path(std::string_view encoded, std::string& path, std::string& why);
 // `a=1&b=2` as an object of strings (a repeated name: a list of strings), or null when empty.
 // False when a percent-encoding is malformed.

@@ -109,7 +109,8 @@ bool can_issue(const core::EngineContext& context, Call& call, const Json& role,
         "db_name names no configured connection; the role was not tried and issues nothing until "
         "it does");
   if (!has_statements)
-    call.warnings.push_back("creation_statements are missing; the role issues nothing without them");
+    call.warnings.push_back(
+        "creation_statements are missing; the role issues nothing without them");
   if (config && !allowed)
     context.log.warn(
         "{}roles/{} was saved without a trial and issues nothing: allowed_roles of {}config/{} "

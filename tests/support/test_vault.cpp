@@ -284,8 +284,7 @@ std::size_t TestVault::count(barrier::Table table) {
 }
 
 std::size_t TestVault::targets() {
-  return read(
-      [](core::Unsealed& live, commit::ReadTxn&) { return live.revoker->lanes(); });
+  return read([](core::Unsealed& live, commit::ReadTxn&) { return live.revoker->lanes(); });
 }
 
 bool TestVault::verifies() {
