@@ -100,6 +100,7 @@ TEST_CASE("class 22 root-protected routes: they are these and no others") {
       "system audit",
       "system audit/:path*",
       "system auth/:path*",
+      "system leases",
       "system leases/lookup/:prefix*",
       "system leases/revoke-force/:prefix*",
       "system leases/revoke-prefix/:prefix*",

@@ -160,7 +160,7 @@ bool revoked::await_suspend(std::coroutine_handle<> frame) {
 
 Status revoked::await_resume() {
   if (flight_.awaited.empty() || (result.ok() && !late_)) return {};
-  const std::string why = late_ ? "the target does not answer" : result.error().message;
+  const std::string why = late_ ? "not everything was seen gone in time" : result.error().message;
   return failure(Code::internal,
                  "revocation is queued and goes on by itself until the account is "
                  "seen gone; so far: " +
