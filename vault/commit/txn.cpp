@@ -11,6 +11,8 @@ using barrier::PhysicalKey;
 using storage::Scan;
 
 constexpr std::size_t kCounterSize = 8;
+constexpr std::size_t kErasedDirectory = 4;  // operations that erasing one takes
+constexpr std::size_t kKeptFree = 8;         // for what a caller does besides
 
 Status check_name(std::string_view name) {
   if (name.empty() || name.back() == '/')
@@ -212,7 +214,10 @@ Status WriteTxn::erase(std::string_view name) {
   VAULT_TRY(erase(key));
   VAULT_TRY(erase(barrier_.name_key(space_, name)));
 
-  for (auto directory = directory_of(name); !directory.empty();
+  // A batch that has no room for more directories leaves the upper ones, empty: better than a
+  // secret that cannot be removed. They go with the last of what is put there later.
+  for (auto directory = directory_of(name);
+       !directory.empty() && room_for(kErasedDirectory + kKeptFree, 0).ok();
        directory = directory_of(directory)) {
     VAULT_TRY_ASSIGN(const bool emptied, emptied_by_this(directory));
     if (!emptied) break;
