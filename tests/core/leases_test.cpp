@@ -567,6 +567,24 @@ TEST_CASE("leases: all leases under a prefix are revoked, however many") {
   CHECK(vault.server()->accounts().empty());
 }
 
+TEST_CASE("leases: a prefix does not wait for the second look at what was seen absent") {
+  LeasingVault vault;
+  vault.server()->set("create", Fault::lose_answer);
+  CHECK(vault.creds().status() >= 500);
+  CHECK(TestVault::eventually(
+      [&] { return vault.server()->visits("revoke") == 1 && vault.server()->accounts().empty(); }));
+  CHECK(vault.count(barrier::Table::lease) == 1);
+  vault.server()->set("create", Fault::none);
+  CHECK(vault.creds().status() == 200);
+  // The clock stands still, and with it the twenty seconds until that look.
+  const auto waiting =
+      vault.begin("POST", "sys/leases/revoke-prefix/test/creds/ro", vault.root(), "{}");
+  CHECK(TestVault::eventually([&] { return vault.answered(waiting); }));
+  CHECK(vault.as_time_passes([&] { return vault.answered(waiting); }, kStep));
+  CHECK(vault.wait(waiting).status() == 204);
+  CHECK(vault.ends_clean());
+}
+
 TEST_CASE("leases: disabling a mount revokes its leases, then erases what it held") {
   LeasingVault vault;
   vault.post("test/notes/a", vault.root(), R"({"x":1})");

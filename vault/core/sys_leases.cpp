@@ -177,7 +177,12 @@ Result<Response> SysLeases::revoke_prefix(Call& call, WriteTxn& txn, bool force)
     ReadTxn look(txn.snapshot(), txn.barrier(), barrier::kCoreSpace);
     VAULT_TRY_ASSIGN(auto ids, live_.leases.below(look, job.prefix, kAwaitedMax));
     VAULT_TRY_ASSIGN(const auto due, live_.leases.revoking_below(look, job.prefix, kAwaitedMax));
-    ids.insert(ids.end(), due.begin(), due.end());
+    for (const auto& id : due) {
+      const auto lease = live_.leases.load(look, id);
+      // Seen absent already, and looked at once more later than a request may wait.
+      const bool later = lease.ok() && *lease && (*lease)->due_since > call.now;
+      if (!later) ids.push_back(id);
+    }
     for (const auto& id : ids) response.awaited.push_back(lease_key(id));
     response.awaited.push_back(key);
   } else {
