@@ -1,7 +1,9 @@
 #include "backends/storage/lmdb.h"
 
 #include <lmdb.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
@@ -131,6 +133,7 @@ class Lmdb final : public Storage {
   Outcome judge(int rc, bool ended);
   bool disk_is_full() const;
   bool is_usable() const;
+  Error deleted() const;
 
   // In the order of dependence: the directory's lock goes last.
   const std::unique_ptr<DataDirectory> directory_;
@@ -176,6 +179,7 @@ int Lmdb::write(std::span<const Batch* const> group, GroupObserver& observer,
   }
   ended = true;
   rc = mdb_txn_commit(txn);
+  if (rc == 0 && environment_->is_deleted()) return ENOENT;
   if (rc == 0) index_ = writes.index();
   return rc;
 }
@@ -198,11 +202,17 @@ Outcome Lmdb::judge(int rc, bool ended) {
     }
     return Outcome::no_space;
   }
+  if (rc == ENOENT && ended) {
+    log_.error("{}", deleted().message);
+    return Outcome::unknown;
+  }
   log_.error("storage failed: LMDB cannot {}: {}", ended ? "commit" : "write", mdb_strerror(rc));
   return ended ? Outcome::unknown : Outcome::failed;
 }
 
 Status Lmdb::ready() {
+  // Not opened anew: that would make an empty store in its place.
+  if (environment_ != nullptr && environment_->is_deleted()) return deleted();
   if (environment_ != nullptr && is_usable()) return {};
   log_.warn("storage: LMDB gave up after an error; it is opened anew");
   environment_.reset();  // LMDB takes one environment per file and process
@@ -218,6 +228,15 @@ bool Lmdb::disk_is_full() const {
   constexpr std::size_t kFull = 1u << 20;
   struct statvfs disk;
   return ::statvfs(directory_->path().c_str(), &disk) == 0 && disk.f_bavail * disk.f_frsize < kFull;
+}
+
+// The last that has the bytes is this process.
+Error Lmdb::deleted() const {
+  return failure(Code::unavailable,
+                 fmt::format("{0}/data.mdb was deleted while the vault runs: nothing written now "
+                             "would last. Its bytes are still under /proc/{1}/fd: copy them before "
+                             "you stop the vault, or restore a backup, then start it again",
+                             directory_->path(), ::getpid()));
 }
 
 // After a failed write of its root LMDB refuses every further transaction.

@@ -138,6 +138,12 @@ int LmdbEnvironment::write_index(MDB_txn* txn, std::uint64_t index) const {
   return put(txn, main_, kIndexKey, bytes);
 }
 
+bool LmdbEnvironment::is_deleted() const {
+  mdb_filehandle_t file = -1;
+  struct stat found {};
+  return mdb_env_get_fd(env_, &file) == 0 && ::fstat(file, &found) == 0 && found.st_nlink == 0;
+}
+
 bool LmdbEnvironment::nearly_full() const {
   MDB_envinfo info;
   MDB_stat stat;

@@ -272,6 +272,22 @@ TEST_CASE("lmdb: an environment that cannot be opened again answers with an erro
   CHECK(put(storage, "after", 10) == Outcome::committed);
 }
 
+TEST_CASE("lmdb: a file that was deleted takes no write, and no empty one comes in its place") {
+  TemporaryDirectory directory;
+  const std::string path = directory.path() + "/vault";
+  auto storage = open_lmdb(path, small_lmdb(), null_log);
+  REQUIRE(storage.ok());
+  CHECK(put(**storage, "a", 10) == Outcome::committed);
+  SUBCASE("the file") { std::filesystem::remove(path + "/data.mdb"); }
+  SUBCASE("the whole directory") { std::filesystem::remove_all(path); }
+  CHECK(put(**storage, "b", 10) == Outcome::unknown);
+  const Status ready = (*storage)->ready();
+  REQUIRE_FALSE(ready.ok());
+  CHECK(ready.error().message.find("was deleted while the vault runs") != std::string::npos);
+  CHECK_FALSE(std::filesystem::exists(path + "/data.mdb"));
+  CHECK(has(**storage, "a"));
+}
+
 TEST_CASE("lmdb: the size of the map is bytes, or a number of MiB, GiB or TiB") {
   CHECK(*storage::parse_map_size("137438953472") == std::size_t{128} << 30);
   CHECK(*storage::parse_map_size("128GiB") == std::size_t{128} << 30);
