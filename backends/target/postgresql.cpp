@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cstdlib>
+
 #include "backends/target/postgresql_accounts.h"
 #include "backends/target/statements.h"
 #include "vault/base/duration.h"
@@ -118,6 +120,15 @@ class PostgreSql final : public target::Target {
 };
 
 }  // namespace
+
+void forget_environment() {
+  std::vector<std::string> names;
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    const std::string_view text = *variable;
+    if (text.substr(0, 2) == "PG") names.emplace_back(text.substr(0, text.find('=')));
+  }
+  for (const std::string& name : names) unsetenv(name.c_str());
+}
 
 Result<Settings> Settings::parse(const Json& json) {
   Settings settings;

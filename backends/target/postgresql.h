@@ -22,6 +22,10 @@
 
 namespace leasehold::postgresql {
 
+// libpq takes what a connection_url leaves open from variables such as PGPASSWORD or PGSERVICE:
+// from the process's own environment, for whatever server is named. Before the first thread.
+void forget_environment();
+
 // `clock` and `random` outlive every connection.
 Result<std::unique_ptr<target::Target>> make_target(const Json& settings, Clock& clock,
                                                     Random& random);

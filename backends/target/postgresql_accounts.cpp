@@ -36,7 +36,8 @@ std::string set_up_statements(int server_version) {
   if (server_version >= kHasConnectionCheck) sql += "SET client_connection_check_interval = '1s';";
   return sql +
          "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint, current_user,"
-         " current_database(), (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)";
+         " current_database(), (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = "
+         "current_user)";
 }
 
 // How far the server's clock is ahead of ours, from its milliseconds since the epoch.
@@ -89,20 +90,21 @@ Status Server::try_login(const std::string& account, const SecretBytes& password
   return {};
 }
 
-void Server::abandon(const target::Tag& tag, const std::string& name) {
+bool Server::abandon(const target::Tag& tag, const std::string& name) {
   // Asked of the server on another connection: bounded and encrypted, unlike libpq's own cancel.
   const Instant deadline = add(clock_.instant(), kEndingTimeout);
   Result<Opened> opened = open(tag, {}, deadline);
   const std::string from_name =
-      "FROM pg_stat_activity WHERE application_name = " + quote_literal(name);
+      "FROM pg_catalog.pg_stat_activity WHERE application_name = " + quote_literal(name);
   while (opened.ok()) {
     const auto rows =
-        opened->session->run("SELECT pg_terminate_backend(pid) " + from_name, deadline);
+        opened->session->run("SELECT pg_catalog.pg_terminate_backend(pid) " + from_name, deadline);
     if (!rows.ok()) break;
-    if (rows->empty()) return;
-    if (!opened->session->run("SELECT pg_sleep(0.02)", deadline).ok()) break;
+    if (rows->empty()) return true;
+    if (!opened->session->run("SELECT pg_catalog.pg_sleep(0.02)", deadline).ok()) break;
   }
   give_back_abandoned({name});
+  return false;
 }
 
 std::vector<std::string> Server::take_abandoned() {
@@ -139,13 +141,32 @@ Result<Rows> Accounts::run_with_password(const std::vector<std::string>& stateme
   if (!stays_quoted(account) || !stays_quoted(as_text(password.reveal()))) return refused_name();
   const SecretBytes sent =
       server_->settings().scram ? scram_verifier(password, server_->random()) : password.clone();
-  std::string sql = render(on_operators_path(statements), {account, as_text(sent.reveal()), until});
   manager_.session->hide(as_text(password.reveal()));
   manager_.session->hide(as_text(sent.reveal()));
-  Result<Rows> rows = run(sql, deadline);
+  Result<Rows> rows = run_operators(statements, {account, as_text(sent.reveal()), until}, deadline);
   manager_.session->unhide();
-  wipe(sql);
   return rows;
+}
+
+Result<Rows> Accounts::run_operators(const std::vector<std::string>& statements,
+                                     const Substitutions& values, Instant deadline) {
+  std::string sql = render(on_operators_path(statements), values);
+  Result<Rows> rows = run(sql, deadline);
+  wipe(sql);
+  reset_session(deadline);
+  return rows;
+}
+
+// Statements may leave a role, settings, temporary objects or locks in the session, and the next
+// order is another role's. A session that cannot be made as new is not used again.
+void Accounts::reset_session(Instant deadline) {
+  Session& session = *manager_.session;
+  if (session.broken()) return;
+  Result<Rows> rows = session.run("DISCARD ALL", deadline);  // takes no other statement beside it
+  if (rows.ok()) rows = session.run(set_up_statements(session.server_version()), deadline);
+  const bool as_new =
+      rows.ok() && !rows->empty() && rows->front().size() >= 2 && rows->front()[1] == manager_.user;
+  if (!as_new) session.give_up();
 }
 
 Status Accounts::create(const target::CreateOrder& order, Instant deadline) {
@@ -170,8 +191,13 @@ Status Accounts::after_failed_create(const target::CreateOrder& order, const Err
   if (!stays_quoted(order.account)) return why;
   if (!order.rollback_statements.empty()) {
     // Its own failure says nothing: the look below does.
-    [[maybe_unused]] const auto rolled_back = run(
-        render(on_operators_path(order.rollback_statements), {order.account, {}, {}}), deadline);
+    [[maybe_unused]] const auto rolled_back =
+        run_operators(order.rollback_statements, {order.account, {}, {}}, deadline);
+  }
+  if (manager_.session->broken() && server_->abandon(tag_, manager_.name)) {
+    // Given up for what it was told, not for its server: another one may look.
+    Result<Server::Opened> another = server_->open(tag_, {}, deadline);
+    if (another.ok()) manager_ = std::move(another).value();
   }
   const Result<std::string> oid = oid_of(order.account, deadline);
   if (oid.ok() && oid->empty()) return why;
@@ -184,7 +210,7 @@ Status Accounts::renew(const target::RenewOrder& order, Instant deadline) {
   static const std::vector<std::string> kOwn{
       "ALTER ROLE \"{{name}}\" VALID UNTIL '{{expiration}}'"};
   const auto& statements = order.statements.empty() ? kOwn : order.statements;
-  VAULT_TRY(run(render(on_operators_path(statements), {order.account, {}, until}), deadline));
+  VAULT_TRY(run_operators(statements, {order.account, {}, until}, deadline));
   return {};
 }
 
@@ -197,11 +223,12 @@ Status Accounts::set_password(const std::string& account, const SecretBytes& pas
 }
 
 Result<std::vector<std::string>> Accounts::list(const std::string& prefix, Instant deadline) {
-  VAULT_TRY_ASSIGN(const Rows rows,
-                   run(fmt::format("SELECT rolname FROM pg_roles WHERE left(rolname::text, {}) = {}"
-                                   " ORDER BY 1",
-                                   prefix.size(), quote_literal(prefix)),
-                       deadline, 1));
+  VAULT_TRY_ASSIGN(
+      const Rows rows,
+      run(fmt::format("SELECT rolname FROM pg_catalog.pg_roles WHERE left(rolname::text, {}) = {}"
+                      " ORDER BY 1",
+                      prefix.size(), quote_literal(prefix)),
+          deadline, 1));
   std::vector<std::string> names;
   for (const Row& row : rows) names.push_back(row[0]);
   return names;
@@ -213,15 +240,16 @@ Status Accounts::ping(Instant deadline) {
 }
 
 Result<std::string> Accounts::oid_of(std::string_view account, Instant deadline) {
-  VAULT_TRY_ASSIGN(
-      const Rows rows,
-      run("SELECT oid FROM pg_roles WHERE rolname = " + quote_literal(account), deadline, 1));
+  VAULT_TRY_ASSIGN(const Rows rows, run("SELECT oid FROM pg_catalog.pg_roles WHERE rolname = " +
+                                            quote_literal(account),
+                                        deadline, 1));
   return rows.empty() ? std::string() : rows[0][0];
 }
 
 Result<std::uint32_t> Accounts::end_sessions(const std::string& which, Instant deadline) {
   const std::string sql =
-      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND " +
+      "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE pid <> "
+      "pg_catalog.pg_backend_pid() AND " +
       which;
   std::size_t most = 0;
   while (true) {
@@ -230,7 +258,7 @@ Result<std::uint32_t> Accounts::end_sessions(const std::string& which, Instant d
     most = std::max(most, rows.size());
     if (server_->clock().instant() >= deadline)
       return failure(Code::unavailable, "sessions were told to end and have not ended yet");
-    VAULT_TRY(run("SELECT pg_sleep(0.02)", deadline));
+    VAULT_TRY(run("SELECT pg_catalog.pg_sleep(0.02)", deadline));
   }
 }
 

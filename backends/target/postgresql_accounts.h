@@ -8,6 +8,7 @@
 
 #include "backends/target/memory_file.h"
 #include "backends/target/postgresql_session.h"
+#include "backends/target/statements.h"
 #include "vault/base/json.h"
 #include "vault/base/mutex.h"
 #include "vault/base/random.h"
@@ -47,7 +48,8 @@ class Server {
   Status try_login(const std::string& account, const SecretBytes& password, Instant deadline);
 
   // A session of ours that was given up while the server may still be at work in it.
-  void abandon(const target::Tag& tag, const std::string& name);
+  // Whether it is known to have ended.
+  bool abandon(const target::Tag& tag, const std::string& name);
   std::vector<std::string> take_abandoned();
   void give_back_abandoned(std::vector<std::string> names);
 
@@ -80,6 +82,7 @@ class Accounts final : public target::Connection {
     return server_->try_login(account, password, deadline);
   }
   Status ping(Instant deadline) override;
+  bool usable() const override { return !manager_.session->broken(); }
 
  private:
   struct Found {  // an account as revocation finds it
@@ -97,6 +100,10 @@ class Accounts final : public target::Connection {
   Result<Rows> run_with_password(const std::vector<std::string>& statements,
                                  const std::string& account, const SecretBytes& password,
                                  std::string_view expiration, Instant deadline);
+  // What an operator wrote; nothing it leaves in the session is there for the next order.
+  Result<Rows> run_operators(const std::vector<std::string>& statements,
+                             const Substitutions& values, Instant deadline);
+  void reset_session(Instant deadline);
   Status after_failed_create(const target::CreateOrder& order, const Error& why, Instant deadline);
   std::string expiration(WallTime not_after) const;
   Result<std::string> oid_of(std::string_view account, Instant deadline);

@@ -13,9 +13,10 @@ Status Accounts::drop_owned(const Found& account, Instant deadline) {
   // '' stands for objects of the whole server: a database the role owns, a right on one.
   VAULT_TRY_ASSIGN(
       const Rows databases,
-      run("SELECT coalesce(d.datname, ''), bool_or(s.deptype = 'o') FROM pg_shdepend s"
-          " LEFT JOIN pg_database d ON d.oid = s.dbid"
-          " WHERE s.refclassid = 'pg_authid'::regclass AND s.classid <> 'pg_auth_members'::regclass"
+      run("SELECT coalesce(d.datname, ''), bool_or(s.deptype = 'o') FROM pg_catalog.pg_shdepend s"
+          " LEFT JOIN pg_catalog.pg_database d ON d.oid = s.dbid"
+          " WHERE s.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND s.classid <> "
+          "'pg_catalog.pg_auth_members'::pg_catalog.regclass"
           " AND s.refobjid = " +
               account.oid + " GROUP BY 1",
           deadline, 2));
@@ -36,7 +37,8 @@ Status Accounts::drop_owned(const Found& account, Instant deadline) {
 // Should the rest fail, code the account left has lost the rights of its groups all the same.
 void Accounts::leave_groups(const Found& account, Instant deadline) {
   const auto groups =
-      run("SELECT quote_ident(r.rolname) FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.roleid"
+      run("SELECT quote_ident(r.rolname) FROM pg_catalog.pg_auth_members m JOIN "
+          "pg_catalog.pg_roles r ON r.oid = m.roleid"
           " WHERE m.member = " +
               account.oid,
           deadline, 1);
@@ -58,8 +60,9 @@ Status Accounts::make_keeper(const Found& account, Instant deadline) {
   VAULT_TRY_ASSIGN(
       const Rows rows,
       run("SELECT rolsuper OR rolcreaterole OR rolcreatedb OR rolcanlogin OR rolreplication"
-          " OR rolbypassrls OR EXISTS (SELECT FROM pg_auth_members m WHERE m.member = r.oid)"
-          " FROM pg_roles r WHERE rolname = " +
+          " OR rolbypassrls OR EXISTS (SELECT FROM pg_catalog.pg_auth_members m WHERE m.member = "
+          "r.oid)"
+          " FROM pg_catalog.pg_roles r WHERE rolname = " +
               quote_literal(account.keeper),
           deadline, 1));
   const std::string quoted = quote_identifier(account.keeper);
@@ -116,14 +119,17 @@ Result<std::string> Accounts::hand_over(Server::Opened& where, const Found& acco
       run_in(where,
              "SELECT DISTINCT quote_ident(n.nspname), n.nspowner = s.refobjid,"
              " pg_has_role(n.nspowner, 'USAGE'),"
-             " (SELECT quote_ident(min(r.rolname::text)) FROM pg_roles r WHERE NOT r.rolsuper"
+             " (SELECT quote_ident(min(r.rolname::text)) FROM pg_catalog.pg_roles r WHERE NOT "
+             "r.rolsuper"
              "  AND r.rolname <> current_user AND pg_has_role(r.oid, 'MEMBER WITH ADMIN OPTION')"
              "  AND has_schema_privilege(r.oid, n.oid, 'CREATE'))"
-             " FROM pg_shdepend s"
-             " CROSS JOIN LATERAL pg_identify_object(s.classid, s.objid, s.objsubid) o"
-             " JOIN pg_namespace n ON quote_ident(n.nspname) = o.schema"
-             " WHERE s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())"
-             " AND s.refclassid = 'pg_authid'::regclass AND s.deptype = 'o' AND s.refobjid = " +
+             " FROM pg_catalog.pg_shdepend s"
+             " CROSS JOIN LATERAL pg_catalog.pg_identify_object(s.classid, s.objid, s.objsubid) o"
+             " JOIN pg_catalog.pg_namespace n ON quote_ident(n.nspname) = o.schema"
+             " WHERE s.dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = "
+             "current_database())"
+             " AND s.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND s.deptype = 'o' "
+             "AND s.refobjid = " +
                  account.oid,
              deadline, 4));
   std::string before = "GRANT " + keeper + " TO CURRENT_USER;", after;

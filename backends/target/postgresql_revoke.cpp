@@ -53,8 +53,7 @@ Status Accounts::see_absent(const target::RevokeOrder& order, const Found& accou
   if (!order.statements.empty()) {
     if (!stays_quoted(order.account))
       return failure(Code::denied, "the account's name cannot be put in revocation statements");
-    const auto rows =
-        run(render(on_operators_path(order.statements), {order.account, {}, {}}), deadline);
+    const auto rows = run_operators(order.statements, {order.account, {}, {}}, deadline);
     // They may fail because what they drop is gone already; what counts is what is left afterwards.
     if (!rows.ok()) custom = rows.error();
     if (rows.is(Code::deadline)) return custom;
@@ -87,11 +86,12 @@ Result<std::uint32_t> Accounts::end_sessions_of(const Found& account, Instant de
 
 Status Accounts::drop(const Found& account, Instant deadline) {
   // Committed before the look, so that what is seen is what everybody sees.
-  const auto rows = run(fmt::format("BEGIN; DROP ROLE IF EXISTS {}; COMMIT;"
-                                    "SELECT (SELECT count(*) FROM pg_roles WHERE oid = {}),"
-                                    " (SELECT count(*) FROM pg_stat_activity WHERE usesysid = {})",
-                                    account.quoted, account.oid, account.oid),
-                        deadline, 2);
+  const auto rows =
+      run(fmt::format("BEGIN; DROP ROLE IF EXISTS {}; COMMIT;"
+                      "SELECT (SELECT count(*) FROM pg_catalog.pg_roles WHERE oid = {}),"
+                      " (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE usesysid = {})",
+                      account.quoted, account.oid, account.oid),
+          deadline, 2);
   if (!rows.ok()) {
     if (code_of_state(manager_.session->last_state()) != Code::denied) return rows.error();
     return with_advice(rows.error(),

@@ -1,17 +1,19 @@
 #include "backends/target/postgresql_session.h"
 
-#include <arpa/inet.h>
 #include <libpq-fe.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include <algorithm>
-#include <array>
 
 namespace leasehold::postgresql {
 namespace {
 
 constexpr std::string_view kNoAnswer = "PostgreSQL did not answer in time";
 constexpr std::size_t kMessageMax = 500;
+constexpr std::size_t kFoundMin = 4;  // a secret that is shorter is in every other text
 // What one message may return: more than a million accounts' names.
 constexpr std::size_t kAnswerMax = std::size_t{128} << 20;
 
@@ -28,27 +30,6 @@ void replace_all(std::string& text, std::string_view from, std::string_view to) 
 std::string trimmed(std::string_view text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.remove_suffix(1);
   return std::string(text.substr(0, kMessageMax));
-}
-
-// 127.0.0.0/8 as numbers; "127.db.example" is a name.
-bool is_loopback_v4(std::string_view host) {
-  in_addr address{};
-  return inet_pton(AF_INET, std::string(host).c_str(), &address) == 1 &&
-         ntohl(address.s_addr) >> 24 == 127;
-}
-
-bool is_local_host(std::string_view host) {
-  return host.empty() || host.front() == '/' || host.front() == '@' || host == "localhost" ||
-         host == "::1" || is_loopback_v4(host);
-}
-
-bool all_local(std::string_view hosts) {
-  while (true) {
-    const auto comma = hosts.find(',');
-    if (!is_local_host(hosts.substr(0, comma))) return false;
-    if (comma == std::string_view::npos) return true;
-    hosts.remove_prefix(comma + 1);
-  }
 }
 
 // libpq says why a connection failed in words only; asked for verbosity it adds "FATAL:  28P01: ".
@@ -76,61 +57,10 @@ std::size_t append_row(const PGresult* result, Rows& rows) {
 
 void ignore_notice(void*, const PGresult*) {}
 
-// Reads nothing, as the service's own user, from files or servers the configuration did not name.
-constexpr std::array<std::string_view, 2> kRefusedKeywords{"service", "passfile"};
+// Not a directory, so nothing is below it.
+constexpr const char* kNoFile = "/dev/null/none";
 
 }  // namespace
-
-Parameters::~Parameters() {
-  for (auto& [keyword, value] : values_) wipe(value);
-}
-
-Result<Parameters> Parameters::parse(const std::string& text) {
-  char* why = nullptr;
-  PQconninfoOption* const options = PQconninfoParse(text.c_str(), &why);
-  PQfreemem(why);  // quotes the text, which holds the password
-  if (options == nullptr)
-    return failure(
-        Code::invalid,
-        "connection_url is neither a PostgreSQL URL nor a keyword string; percent-encode "
-        "special characters or use {{username}} and {{password}}");
-  Parameters parameters;
-  std::string refused;
-  for (const PQconninfoOption* option = options; option->keyword != nullptr; ++option) {
-    if (option->val == nullptr) continue;
-    const std::string_view keyword = option->keyword;
-    if (std::find(kRefusedKeywords.begin(), kRefusedKeywords.end(), keyword) !=
-        kRefusedKeywords.end())
-      refused = keyword;
-    parameters.set(keyword, option->val);
-    wipe(option->val, std::strlen(option->val));
-  }
-  PQconninfoFree(options);
-  if (!refused.empty())
-    return failure(Code::invalid, "connection_url must not use the keyword \"" + refused + "\"");
-  return parameters;
-}
-
-std::string_view Parameters::get(std::string_view keyword) const {
-  for (const auto& [name, value] : values_)
-    if (name == keyword) return value;
-  return {};
-}
-
-void Parameters::set(std::string_view keyword, std::string value) {
-  for (auto& [name, old] : values_)
-    if (name == keyword) {
-      wipe(old);
-      old = std::move(value);
-      return;
-    }
-  values_.emplace_back(keyword, std::move(value));
-}
-
-bool Parameters::is_local() const {
-  const std::string_view address = get("hostaddr");
-  return address.empty() ? all_local(get("host")) : all_local(address);
-}
 
 Session::Session(PGconn* connection, Clock& clock) : connection_(connection), clock_(clock) {
   PQsetNoticeReceiver(connection_, ignore_notice, nullptr);
@@ -145,6 +75,11 @@ Result<std::unique_ptr<Session>> Session::open(const Parameters& parameters, Clo
   for (const auto& [keyword, value] : parameters.all()) {
     keywords.push_back(keyword.c_str());
     values.push_back(value.c_str());
+  }
+  // What the service's own user keeps for itself is not for whatever server a configuration names.
+  for (const char* const keyword : {"passfile", "sslcert"}) {
+    keywords.push_back(keyword);
+    values.push_back(kNoFile);
   }
   keywords.push_back(nullptr);
   values.push_back(nullptr);
@@ -218,19 +153,22 @@ Status Session::send(const std::string& sql, Instant deadline) {
 Result<Rows> Session::receive(Instant deadline) {
   Rows rows, coming;
   std::size_t size = 0;
+  const std::size_t before = bytes_received();
   std::optional<Error> error;
   while (!broken_) {
-    while (PQisBusy(connection_) != 0) {
+    while (!broken_ && PQisBusy(connection_) != 0) {
       VAULT_TRY(wait(POLLIN, deadline));
       if (PQconsumeInput(connection_) != 1 && !error) return lost();
+      // A row that has not ended: libpq keeps all of it.
+      if (bytes_received() - before > kAnswerMax) error = too_long();
     }
+    if (broken_) break;
     PGresult* const result = PQgetResult(connection_);
     if (result == nullptr) break;
     const ExecStatusType status = PQresultStatus(result);
     if (status == PGRES_SINGLE_TUPLE) {
       size += append_row(result, coming);
-      if (size > kAnswerMax)
-        error = unusable(Code::deadline, "the answer of PostgreSQL is too long");
+      if (size > kAnswerMax) error = too_long();
     } else if (status == PGRES_TUPLES_OK) {
       rows = std::exchange(coming, {});
     } else if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH) {
@@ -243,6 +181,17 @@ Result<Rows> Session::receive(Instant deadline) {
   }
   if (error) return *error;
   return rows;
+}
+
+std::size_t Session::bytes_received() const {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (getsockopt(PQsocket(connection_), IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return 0;
+  return info.tcpi_bytes_received;
+}
+
+Error Session::too_long() {
+  return unusable(Code::deadline, "the answer of PostgreSQL is too long");
 }
 
 Error Session::unusable(Code code, std::string_view why) {
@@ -278,6 +227,11 @@ int Session::server_version() const { return PQserverVersion(connection_); }
 void Session::hide(std::string_view secret) { hidden_.emplace_back(secret); }
 
 std::string Session::without_secrets(std::string text) const {
+  const bool short_one = std::any_of(hidden_.begin(), hidden_.end(), [](const SecretBytes& secret) {
+    return !secret.empty() && secret.size() < kFoundMin;
+  });
+  // It may stand in any word, and what is left of the words would tell it.
+  if (short_one) return "what PostgreSQL says is not shown, because the password is so short";
   for (const auto& secret : hidden_) replace_all(text, as_text(secret.reveal()), "<password>");
   return text;
 }

@@ -63,6 +63,7 @@ class Session {
   // SQLSTATE of the last failed run().
   const std::string& last_state() const { return last_state_; }
   bool broken() const { return broken_; }
+  void give_up() { broken_ = true; }
   int server_version() const;  // 150014
   // What must not appear in an error message from now on, besides the session's own password.
   void hide(std::string_view secret);
@@ -76,6 +77,8 @@ class Session {
   Result<Rows> receive(Instant deadline);
   Error failed(const pg_result* result);
   Error lost();
+  std::size_t bytes_received() const;  // by TCP; 0 on a unix socket
+  Error too_long();
   Error unusable(Code code, std::string_view why);
   std::string without_secrets(std::string text) const;
 

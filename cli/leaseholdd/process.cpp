@@ -8,6 +8,7 @@
 
 #include "api/server/listener.h"
 #include "backends/keyhost/protectors.h"
+#include "backends/target/postgresql.h"
 #include "cli/leaseholdd/catalog.h"
 #include "cli/leaseholdd/dev_mode.h"
 #include "cli/leaseholdd/harden.h"
@@ -257,6 +258,7 @@ Status Process::verify(bool& whole) {
 
 int run_server(const Options& options, config::Configuration configuration, LogSink& log,
                const std::string& own_executable) {
+  postgresql::forget_environment();
   // Before the first thread: one that does not block them would be ended by them, and all with it.
   const sigset_t signals = handled_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);

@@ -75,7 +75,8 @@ TEST_CASE("hostile server: short rows are no account, and no reason to stop") {
   Hostile hostile([&](const std::string& query) {
     if (begins_set_up(query)) return Answer{set_up_answer(clock)};
     // An account, without sessions, that owns nothing: then it is dropped and looked for.
-    if (query.find("SELECT oid FROM pg_roles") == 0) return Answer{TalkingServer::one_row({"9"})};
+    if (query.find("SELECT oid FROM pg_catalog.pg_roles") == 0)
+      return Answer{TalkingServer::one_row({"9"})};
     if (query.find("BEGIN; DROP ROLE") != 0) return Answer{TalkingServer::end()};
     return Answer{said};
   });
@@ -112,6 +113,20 @@ TEST_CASE("hostile server: an answer without end is cut off, as one row after an
   REQUIRE_FALSE(rows.ok());
   CHECK(rows.error().message == "the answer of PostgreSQL is too long");
   CHECK(parts < 200);  // of a MiB each
+}
+
+TEST_CASE("hostile server: one row without end is cut off, too") {
+  std::string begun = TalkingServer::columns(1) + "D";
+  for (const unsigned size : {0x3fU, 0xffU, 0xffU, 0xffU}) begun += static_cast<char>(size);
+  const std::string part(1 << 20, 'x');
+  std::atomic<int> parts{0};
+  Hostile hostile([&](const std::string&) {
+    return Answer{parts.fetch_add(1) == 0 ? begun : part, true};
+  });
+  const auto rows = hostile.run(add(hostile.clock.instant(), std::chrono::seconds(60)));
+  REQUIRE_FALSE(rows.ok());
+  CHECK(rows.error().message == "the answer of PostgreSQL is too long");
+  CHECK(parts < 600);  // of a MiB each
 }
 
 TEST_CASE("hostile server: one that never stops talking has not answered in time") {

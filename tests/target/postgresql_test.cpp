@@ -3,7 +3,10 @@
 #include <doctest/doctest.h>
 
 #include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <thread>
 
@@ -204,6 +207,75 @@ TEST_CASE("postgresql: a transaction left open is not an account") {
   CHECK(test.connection->ping(test.soon()).ok());
 }
 
+TEST_CASE("postgresql: what a role's statements leave in the session is not there for the next") {
+  AccountOnPostgres poisoned("poisoned"), next("next");
+  bool usable = true;
+  SUBCASE("a view in the place of the catalog") {
+    poisoned.statements.push_back(
+        "CREATE TEMP VIEW pg_roles AS SELECT * FROM pg_catalog.pg_roles WHERE false;"
+        "SET search_path = pg_temp, pg_catalog");
+  }
+  SUBCASE("another role") { poisoned.statements.push_back("SET ROLE app_ro"); }
+  SUBCASE("another role, and an error after it was committed") {
+    poisoned.statements = {"BEGIN; SET ROLE app_ro; COMMIT; SELECT 1/0"};
+    usable = false;
+  }
+  SUBCASE("limits, a name and a lock") {
+    poisoned.statements.push_back(
+        "SET statement_timeout = 0; SET application_name = 'nobody';"
+        "SELECT pg_advisory_lock(4711)");
+  }
+  CHECK(poisoned.create().ok() == usable);
+  next.connection = std::move(poisoned.connection);
+  CHECK(next.connection->usable());
+  REQUIRE(next.connection->revoke({poisoned.account, {}}, next.soon()).ok());
+  CHECK_FALSE(next.server.has_role(poisoned.account));
+  REQUIRE(next.create().ok());
+  CHECK(next.server.query("SELECT count(*) FROM pg_locks WHERE objid = 4711") == "0");
+  const auto revoked = next.revoke();
+  REQUIRE(revoked.ok());
+  CHECK_FALSE(revoked->was_absent);
+  CHECK_FALSE(next.server.has_role(next.account));
+}
+
+TEST_CASE("postgresql: statements that wait for data of ours are refused, and nothing is left") {
+  AccountOnPostgres test("copying");
+  test.statements.push_back("COPY pg_temp.items FROM STDIN");
+  test.statements[1] = "CREATE TEMP TABLE items (id int); " + test.statements[1];
+  CHECK(test.create().is(Code::denied));
+  CHECK_FALSE(test.server.has_role(test.account));
+}
+
+TEST_CASE("postgresql: nothing of the service's own user goes to a server") {
+  Postgres& server = Postgres::shared();
+  const std::string path = "/tmp/leasehold-pgpass-" + std::to_string(getpid());
+  std::ofstream(path) << "*:*:*:*:manager-password/with\\:odd@characters\n";
+  REQUIRE(chmod(path.c_str(), 0600) == 0);
+  setenv("PGPASSFILE", path.c_str(), 1);
+  Json settings = Json::object();
+  settings.set("connection_url",
+               "postgresql://vaultmgr@127.0.0.1:" + std::to_string(server.port()) + "/app");
+  SystemClock clock;
+  SystemRandom random;
+  const auto target = make_target(settings, clock, random);
+  REQUIRE(target.ok());
+  const auto connected = (*target)->connect({"test01", "thisincarnation0"},
+                                            add(clock.instant(), std::chrono::seconds(5)));
+  CHECK(connected.is(Code::denied));
+  setenv("PGPASSWORD", testing::kManagerPassword, 1);
+  forget_environment();
+  CHECK(getenv("PGPASSFILE") == nullptr);
+  CHECK(getenv("PGPASSWORD") == nullptr);
+  unlink(path.c_str());
+}
+
+TEST_CASE("postgresql: what a server says is not shown where the password is too short to hide") {
+  AccountOnPostgres test("short");
+  const Status tried = test.target->try_login("nobody", SecretBytes("bod"), test.soon());
+  REQUIRE(tried.is(Code::denied));
+  CHECK(tried.error().message.find("is not shown") != std::string::npos);
+}
+
 TEST_CASE("postgresql: with scram-sha-256 the server never sees the password") {
   AccountOnPostgres test("scram", {{"password_authentication", "scram-sha-256"}});
   REQUIRE(test.create().ok());
@@ -367,14 +439,12 @@ TEST_CASE("postgresql: a certificate nobody vouches for, or of another host, is 
                                      add(clock.instant(), std::chrono::seconds(5)));
     return opened.ok() ? std::string("connected") : opened.error().message;
   };
-  const std::string trusted = "?sslmode=verify-full&sslrootcert=" + server.certificate();
-  CHECK(connect("localhost", trusted) == "connected");
-  CHECK(connect("127.0.0.1", trusted).find("127.0.0.1") != std::string::npos);
   CHECK(connect("localhost", "?sslmode=verify-full").find("certificate verify failed") !=
         std::string::npos);
   std::ifstream file(server.certificate());
   const std::string pem((std::istreambuf_iterator<char>(file)), {});
   CHECK(connect("localhost", "", pem) == "connected");
+  CHECK(connect("localhost", "?sslmode=verify-full", pem) == "connected");
   CHECK(connect("127.0.0.1", "", pem).find("127.0.0.1") != std::string::npos);
 }
 
@@ -420,13 +490,40 @@ TEST_CASE("postgresql: settings that cannot work are refused without quoting the
   json.set("password", "hunter2hunter2");
   const auto bad_port = Settings::parse(json);
   if (!bad_port.ok()) CHECK(bad_port.error().message.find("hunter2") == std::string::npos);
-  json.set("connection_url", "postgresql://db/app?passfile=/etc/shadow");
-  CHECK_FALSE(Settings::parse(json).ok());
-  json.set("connection_url", "postgresql://[nonsense");
-  CHECK_FALSE(Settings::parse(json).ok());
+  for (const char* url :
+       {"postgresql://db/app?passfile=/etc/shadow", "postgresql://[nonsense", "service=mine",
+        "postgresql://db/app?sslrootcert=/etc/ca.pem", "host=db sslcert=a sslkey=b", "sslcrl=/dev",
+        "postgresql://a,b,c,d,e/app", "hostaddr=::1,::1,::1,::1,::1"}) {
+    CAPTURE(url);
+    json.set("connection_url", url);
+    CHECK_FALSE(Settings::parse(json).ok());
+  }
+  json.set("connection_url", "postgresql://db/app?sslrootcert=/etc/ca.pem");
+  CHECK(Settings::parse(json).error().message.find("as tls_ca") != std::string::npos);
   json.set("connection_url", "postgresql://db/app");
   json.set("password_authentication", "md5");
   CHECK_FALSE(Settings::parse(json).ok());
+}
+
+TEST_CASE("postgresql: a password that was not encoded is no host's name, nor a database's") {
+  const auto parsed = [](const std::string& url, const std::string& password) {
+    Json json = Json::object();
+    json.set("connection_url", url).set("username", "u").set("password", password);
+    return Settings::parse(json.set("disable_escaping", true));
+  };
+  const std::string url = "postgresql://{{username}}:{{password}}@db/app";
+  for (const char* password :
+       {"pa@ss-tail", "pa/ss-tail", "12/ss-tail", "pa?ss@ss-tail", "@ss-tail", "a/b@ss-tail"}) {
+    CAPTURE(password);
+    const auto settings = parsed(url, password);
+    REQUIRE_FALSE(settings.ok());
+    CHECK(settings.error().message.find("-tail") == std::string::npos);
+  }
+  CHECK(parsed(url, "plain?word").ok());
+  CHECK(parsed("postgresql://u@[::1]:5432,/app?application_name=a@b", "").ok());
+  CHECK(parsed("postgresql://%2Ftmp/app", "").ok());
+  CHECK(parsed("host=@abstract user={{username}} password={{password}}", "a@b/c d").ok());
+  CHECK_FALSE(parsed("host=db=x", "").ok());
 }
 
 TEST_CASE("postgresql: a keyword string with odd characters in the password works over a socket") {

@@ -26,6 +26,7 @@ bool healthy(State& state, const Task& task, Link& link) {
   if (link.connection && link.generation != task.generation) link.connection.reset();
   const Nanos lifetime = task.target->connection_lifetime();
   if (lifetime.count() > 0 && now >= add(link.opened, lifetime)) link.connection.reset();
+  if (link.connection && !link.connection->usable()) link.connection.reset();
   const bool doubtful = now >= add(link.used, kPingAfter) || link.outages != task.outages;
   if (link.connection && doubtful && !link.connection->ping(add(now, kPingLimit)).ok())
     link.connection.reset();

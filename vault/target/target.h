@@ -74,6 +74,8 @@ class Connection {
   }
   // Really asks the server.
   virtual Status ping(Instant deadline) = 0;
+  // False once it is known to be of no more use: it is replaced before its next job.
+  virtual bool usable() const { return true; }
 };
 
 class Target {
