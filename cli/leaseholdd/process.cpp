@@ -13,6 +13,7 @@
 #include "cli/leaseholdd/dev_mode.h"
 #include "cli/leaseholdd/harden.h"
 #include "vault/core/core.h"
+#include "vault/target/lane.h"
 
 namespace leasehold::server_process {
 
@@ -69,11 +70,13 @@ class PidFile {
 class Process {
  public:
   Process(const Options& options, config::Configuration configuration, LogSink& log,
-          const std::string& own_executable)
+          const std::string& own_executable, SystemClock& clock, SystemRandom& random)
       : options_(options),
         configuration_(std::move(configuration)),
         log_(log),
-        own_executable_(own_executable) {}
+        own_executable_(own_executable),
+        clock_(clock),
+        random_(random) {}
 
   Status build();
   Status serve();
@@ -92,8 +95,8 @@ class Process {
   config::Configuration configuration_;
   LogSink& log_;
   const std::string own_executable_;
-  SystemClock clock_;
-  SystemRandom random_;
+  SystemClock& clock_;
+  SystemRandom& random_;
   std::string data_directory_;
   std::unique_ptr<storage::Storage> storage_;
   seal::RecoveryMode recovery_mode_ = seal::RecoveryMode::unseal;
@@ -262,18 +265,32 @@ int run_server(const Options& options, config::Configuration configuration, LogS
   // Before the first thread: one that does not block them would be ended by them, and all with it.
   const sigset_t signals = handled_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  Process process(options, std::move(configuration), log, own_executable);
-  Status status = process.build();
-  if (status.ok()) status = process.serve();
-  if (status.ok()) return 0;
-  std::fprintf(stderr, "leaseholdd: %s\n", status.error().message.c_str());
-  if (!status.error().detail.empty()) log.error("{}", status.error().detail);
-  return 1;
+  SystemClock clock;
+  SystemRandom random;
+  Status status;
+  {
+    Process process(options, std::move(configuration), log, own_executable, clock, random);
+    status = process.build();
+    if (status.ok()) status = process.serve();
+  }
+  if (!status.ok()) {
+    std::fprintf(stderr, "leaseholdd: %s\n", status.error().message.c_str());
+    if (!status.error().detail.empty()) log.error("{}", status.error().detail);
+  }
+  const int exit_status = status.ok() ? EXIT_SUCCESS : EXIT_FAILURE;
+  // A thread that hangs in a driver still uses the clock, and the libraries it is in.
+  if (target::lane_threads() > 0) {
+    std::fflush(nullptr);
+    std::_Exit(exit_status);
+  }
+  return exit_status;
 }
 
 int run_verify(const Options& options, config::Configuration configuration, LogSink& log,
                const std::string& own_executable) {
-  Process process(options, std::move(configuration), log, own_executable);
+  SystemClock clock;
+  SystemRandom random;
+  Process process(options, std::move(configuration), log, own_executable, clock, random);
   bool whole = false;
   const Status status = process.verify(whole);
   if (status.ok()) return whole ? 0 : 2;

@@ -310,8 +310,10 @@ TEST_CASE("lane: stop refuses what waits, ends what hangs and leaves its thread 
     CHECK(job->result.is(job->started ? Code::deadline : Code::unavailable));
   }
   CHECK(begun == 2);
+  CHECK(lane_threads() >= 2);  // the process must not end beneath them
   machine->release("work");
   CHECK(eventually([&] { return machine->inside("work") == 0; }));
+  CHECK(eventually([] { return lane_threads() == 0; }));
   for (const auto& job : jobs) CHECK(job->ended() == 1);
 }
 

@@ -53,6 +53,10 @@ class RevocationSource {
   virtual void done(const Item& item, const Result<Revoked>& result) = 0;
 };
 
+// Threads of lanes that have not ended. One that hangs in its driver is left behind by stop(): a
+// process with such a thread must end without the exit handlers of the libraries it is in.
+std::size_t lane_threads();
+
 class Lane {
  public:
   // `fence`: end other incarnations' sessions before the first job of each kind.

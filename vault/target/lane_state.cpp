@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <optional>
 #include <system_error>
 #include <thread>
@@ -13,6 +14,15 @@ namespace {
 constexpr Nanos kLongWait = std::chrono::hours(1);
 constexpr Nanos kTurn = std::chrono::seconds(1);  // the keeper's, while somebody depends on it
 constexpr Nanos kRevokePauseMin = std::chrono::milliseconds(100);
+
+std::atomic<std::size_t> threads{0};  // detached, so nobody else counts them
+
+struct Counted {
+  Counted() { ++threads; }
+  ~Counted() { --threads; }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+};
 
 Nanos from(Instant now, Instant to) { return Nanos(std::max<std::int64_t>(0, to.ns - now.ns)); }
 
@@ -26,6 +36,8 @@ Nanos backoff(std::uint64_t failures) {
 void refuse(const Jobs& jobs, const Error& why) {
   for (const auto& job : jobs) job->done(why, false);
 }
+
+std::size_t lane_threads() { return threads; }
 
 std::size_t Lane::State::each_max() {
   return std::max<std::size_t>(2, target->connections_max()) - 1;
@@ -219,7 +231,9 @@ void Lane::State::say(LogLevel level, const std::string& message) {
 }
 
 void Lane::State::spawn(void (*body)(const std::shared_ptr<State>&)) {
-  std::thread(body, shared_from_this()).detach();
+  std::thread([body, counted = std::make_shared<Counted>(), state = shared_from_this()] {
+    body(state);
+  }).detach();
 }
 
 void Lane::State::start_threads() {
