@@ -3,6 +3,7 @@
 // target needs. reset/:name makes the vault open new connections.
 
 #include "backends/engine/database.h"
+#include "backends/engine/database_url.h"
 #include "vault/base/encoding.h"
 
 namespace leasehold::engine::database {
@@ -66,24 +67,6 @@ bool is_secret(std::string_view setting) {
   return setting == "password" || setting == "private_key" || setting == "service_account_json";
 }
 
-// The password inside a URL or keyword string, as [begin, end); empty when there is none to hide.
-std::pair<std::size_t, std::size_t> password_in(const std::string& url) {
-  constexpr std::string_view kPlace = "{{password}}";
-  std::pair<std::size_t, std::size_t> found{0, 0};
-  const auto scheme = url.find("://");
-  if (scheme != std::string::npos) {
-    const auto begin = scheme + 3;
-    const auto at = url.rfind('@', url.find('/', begin));
-    const auto colon = url.find(':', begin);
-    if (at != std::string::npos && at > begin && colon < at) found = {colon + 1, at};
-  }
-  if (found.second == 0)
-    if (const auto key = url.find("password="); key != std::string::npos)
-      found = {key + 9, std::min(url.find_first_of(" &", key), url.size())};
-  if (url.compare(found.first, found.second - found.first, kPlace) == 0) return {0, 0};
-  return found;
-}
-
 struct Draft {
   std::string name;
   core::TargetId id{};
@@ -117,11 +100,9 @@ Json shown_settings(Call& call, const Json& settings) {
   Json shown = Json::object();
   for (const auto& member : settings.members())
     if (!is_secret(member.first)) shown.set(member.first, member.second);
-  std::string url = settings.string_at("connection_url");
-  const auto secret = password_in(url);
-  if (secret.second > secret.first) {
-    url.replace(secret.first, secret.second - secret.first, "xxxxx");
-    shown.set("connection_url", url);
+  const std::string url = settings.string_at("connection_url"), harmless = shown_url(url);
+  if (harmless != url) {
+    shown.set("connection_url", harmless);
     call.warnings.push_back(
         "Password found in connection_url; reads show it as xxxxx. Write connection_url with "
         "{{username}} and {{password}} and give both as fields of their own: then a new password "
@@ -186,8 +167,12 @@ Result<Response> read_config(Call& call, ReadTxn& txn) {
     data.set(key, config->string_at(key));
   data.set("allowed_roles", config->strings_at("allowed_roles"));
   data.set("root_credentials_rotate_statements", config->strings_at("root_rotation_statements"));
-  const Json* details = config->find("connection_details");
-  data.set("connection_details", details != nullptr ? settings_of(*details) : Json::object());
+  const Json* kept = config->find("connection_details");
+  Json details = kept != nullptr ? settings_of(*kept) : Json::object();
+  // Again: an earlier version, which kept this, may have seen less.
+  if (details.find("connection_url") != nullptr)
+    details.set("connection_url", shown_url(details.string_at("connection_url")));
+  data.set("connection_details", details);
   return Response::of(data);
 }
 
