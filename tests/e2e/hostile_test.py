@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import http.client
 import json
 import resource
 import socket
 import ssl
+import threading
 import time
 import unittest
 
@@ -251,6 +253,60 @@ class Crowd(unittest.TestCase):
             return statuses
 
         return [s for some in await asyncio.gather(*map(client, range(self.CLIENTS))) for s in some]
+
+
+class TalkingDatabase:
+    """Lets everybody in, and answers the first query with notices for ever."""
+
+    NOTICE = b"SNOTICE\0C00000\0Mwait\0\0"
+
+    def __init__(self):
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listening.getsockname()[1]
+        self.asked = threading.Event()
+        threading.Thread(target=self.talk, daemon=True).start()
+
+    def talk(self):
+        connection, _ = self.listening.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.recv(4096)
+            connection.sendall(b"R\0\0\0\x08\0\0\0\0" + b"Z\0\0\0\x05I")
+            connection.recv(4096)
+            self.asked.set()
+            size = (4 + len(self.NOTICE)).to_bytes(4, "big")
+            while True:
+                connection.sendall((b"N" + size + self.NOTICE) * 1000)
+
+
+class Database(unittest.TestCase):
+    def ask(self, vault):
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            vault.call("GET", "database/creds/any")
+
+    def test_a_vault_stops_well_while_a_database_will_not_end_its_answer(self):
+        database = TalkingDatabase()
+        self.addCleanup(database.listening.close)
+        with Vault() as vault:
+            vault.init_and_unseal()
+            vault.write("sys/mounts/database", {"type": "database"})
+            url = f"postgresql://vault@127.0.0.1:{database.port}/app?sslmode=disable"
+            vault.write(
+                "database/config/talking",
+                {
+                    "plugin_name": "postgresql-database-plugin",
+                    "connection_url": url,
+                    "allowed_roles": "*",
+                    "verify_connection": False,
+                },
+            )
+            statements = ["CREATE ROLE \"{{name}}\" LOGIN PASSWORD '{{password}}'"]
+            role = {"db_name": "talking", "creation_statements": statements, "force": True}
+            vault.write("database/roles/any", role)
+            asking = threading.Thread(target=lambda: self.ask(vault))
+            asking.start()
+            self.assertTrue(database.asked.wait(PATIENCE))
+            self.assertEqual(vault.stop(), 0)
+            asking.join(PATIENCE)
 
 
 class OverTls(unittest.TestCase):
