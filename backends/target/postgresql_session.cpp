@@ -227,12 +227,13 @@ int Session::server_version() const { return PQserverVersion(connection_); }
 void Session::hide(std::string_view secret) { hidden_.emplace_back(secret); }
 
 std::string Session::without_secrets(std::string text) const {
-  const bool short_one = std::any_of(hidden_.begin(), hidden_.end(), [](const SecretBytes& secret) {
-    return !secret.empty() && secret.size() < kFoundMin;
-  });
-  // It may stand in any word, and what is left of the words would tell it.
-  if (short_one) return "what PostgreSQL says is not shown, because the password is so short";
-  for (const auto& secret : hidden_) replace_all(text, as_text(secret.reveal()), "<password>");
+  for (const auto& secret : hidden_) {
+    const std::string_view found = as_text(secret.reveal());
+    // It may stand in any word, and what is left of the words would tell it.
+    if (!found.empty() && found.size() < kFoundMin && text.find(found) != std::string::npos)
+      return "what PostgreSQL says is not shown: the password is so short that it is in it";
+    replace_all(text, found, "<password>");
+  }
   return text;
 }
 
