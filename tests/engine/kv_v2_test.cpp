@@ -155,7 +155,8 @@ TEST_CASE_FIXTURE(Kv2, "kv v2: no more versions are kept than can be removed at 
   CHECK(records() == 1);  // the settings
 }
 
-TEST_CASE_FIXTURE(Kv2, "kv v2: what is too deep for one batch is removed, and leaves folders at most") {
+TEST_CASE_FIXTURE(Kv2,
+                  "kv v2: what is too deep for one batch is removed, and leaves folders at most") {
   post("config", R"({"max_versions":50})");
   std::string folder;
   for (int i = 0; i < 16; ++i) folder += "d/";

@@ -93,6 +93,12 @@ class PhysicalKey {
 
 // be48 milliseconds | hash: the part of a token's or lease's key after the table byte.
 using OrderedId = std::array<std::uint8_t, kOrderedIdSize>;
+inline OrderedId id_at_end(ByteView key) {
+  VAULT_ASSERT(key.size() >= kOrderedIdSize);
+  OrderedId id{};
+  std::memcpy(id.data(), key.data() + key.size() - id.size(), id.size());
+  return id;
+}
 
 // AAD of a sealed value: store id | header | physical key. Binds a value to its place.
 Bytes aad_for(const StoreId& store, ByteView header, ByteView key);

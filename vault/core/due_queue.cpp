@@ -58,9 +58,7 @@ Result<std::vector<OrderedId>> Revoker::DueQueue::take(ReadTxn& txn, std::size_t
   std::optional<barrier::PhysicalKey> last;
   const Status scanned =
       txn.scan(from, to, SIZE_MAX, storage::Scan::keys, [&](const storage::Entry& entry) {
-        OrderedId id{};
-        std::copy(entry.key.end() - static_cast<std::ptrdiff_t>(id.size()), entry.key.end(),
-                  id.begin());
+        const OrderedId id = barrier::id_at_end(entry.key);
         if (!revoker_.is_aside(id) && may_try(id)) ids.push_back(id);
         if (++looked_at == kLookedAtMax) last = barrier::PhysicalKey::from(entry.key);
         return ids.size() < limit && !last;

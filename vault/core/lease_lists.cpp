@@ -15,12 +15,6 @@ namespace {
 constexpr unsigned kDepthMax = 32;
 constexpr std::size_t kLookedAtOnce = 256;
 
-OrderedId id_at_end(ByteView key) {
-  OrderedId id{};
-  std::copy(key.end() - static_cast<std::ptrdiff_t>(id.size()), key.end(), id.begin());
-  return id;
-}
-
 std::string as_directory(std::string_view prefix) {
   std::string directory(prefix);
   if (!directory.empty() && !directory.ends_with('/')) directory += '/';
@@ -47,7 +41,7 @@ Status Leases::each_listed(ReadTxn& txn, std::string_view directory,
     VAULT_TRY(
         txn.scan(from, end, kLookedAtOnce, storage::Scan::keys, [&](const storage::Entry& entry) {
           last = PhysicalKey::from(entry.key);
-          part.push_back(id_at_end(entry.key));
+          part.push_back(barrier::id_at_end(entry.key));
           return true;
         }));
     for (const OrderedId& id : part) {
@@ -103,7 +97,7 @@ Result<std::vector<OrderedId>> Leases::revoking_below(ReadTxn& txn, std::string_
   const PhysicalKey end = from.end_of_prefix();
   Status looked;
   VAULT_TRY(txn.scan(from, end, SIZE_MAX, storage::Scan::keys, [&](const storage::Entry& entry) {
-    const OrderedId id = id_at_end(entry.key);
+    const OrderedId id = barrier::id_at_end(entry.key);
     const auto lease = load(txn, id);
     if (!lease.ok()) {
       const auto there = txn.version(lease_key(id));

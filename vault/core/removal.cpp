@@ -16,12 +16,6 @@ constexpr std::size_t kWalkedAtOnce = 1000;  // leases of all mounts
 constexpr std::size_t kLookedAtOnce = 64;    // leases of the removed one
 constexpr std::size_t kErasedAtOnce = 90;    // keys of a removed mount in one batch
 
-OrderedId id_at_end(ByteView key) {
-  OrderedId id{};
-  std::copy(key.end() - static_cast<std::ptrdiff_t>(id.size()), key.end(), id.begin());
-  return id;
-}
-
 }  // namespace
 
 bool Revoker::empty_removed_mounts(WallTime now) {
@@ -79,7 +73,7 @@ Status Revoker::walk_leases(ReadTxn& txn, const Mount& mount, Removal& removal) 
   const bool has_targets = mount.kind == nullptr || mount.kind->engine->has_targets();
   VAULT_TRY(txn.scan(removal.next.value_or(table), table.end_of_prefix(), kWalkedAtOnce,
                      storage::Scan::keys, [&](const storage::Entry& entry) {
-                       here.push_back(id_at_end(entry.key));
+                       here.push_back(barrier::id_at_end(entry.key));
                        return true;
                      }));
   bool unreadable = false;

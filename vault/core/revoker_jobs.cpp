@@ -17,12 +17,6 @@ namespace {
 constexpr std::size_t kAtOnce = 64;          // jobs, and what one of them handles, in a pass
 constexpr std::size_t kWalkedAtOnce = 1000;  // tokens that a job looks at in a pass
 
-OrderedId id_at_end(ByteView key) {
-  OrderedId id{};
-  std::copy(key.end() - static_cast<std::ptrdiff_t>(id.size()), key.end(), id.begin());
-  return id;
-}
-
 WallTime asked_at(const PhysicalKey& job) {
   const std::uint64_t millis = get_be(job.view().data() + 1, barrier::kMillisSize);
   return WallTime{static_cast<std::int64_t>(millis) * 1'000'000};
@@ -49,7 +43,7 @@ bool Revoker::run_jobs(WallTime now) {
     const Status read = txn.scan(from, from.end_of_prefix(), SIZE_MAX, storage::Scan::values,
                                  [&](const storage::Entry& entry) {
                                    const bool of_prefix = !entry.value.empty();
-                                   if (!of_prefix || !is_aside(id_at_end(entry.key)))
+                                   if (!of_prefix || !is_aside(barrier::id_at_end(entry.key)))
                                      jobs.emplace_back(PhysicalKey::from(entry.key), of_prefix);
                                    return jobs.size() < kAtOnce;
                                  });
@@ -79,7 +73,7 @@ Status Revoker::token_steps(const PhysicalKey& job, WallTime now, std::vector<St
   const auto sweep = [this, job, now](WriteTxn& write) -> Status {
     const auto swept =
         parts_.tokens.sweep(write, job, now, [&](WriteTxn& inner, const OrderedId& id) {
-          return revoke_owned(inner, id_at_end(job.view()), id, now);
+          return revoke_owned(inner, barrier::id_at_end(job.view()), id, now);
         });
     return swept.ok() ? Status() : Status(swept.error());
   };
@@ -101,7 +95,7 @@ Status Revoker::prefix_steps(ReadTxn& txn, const PhysicalKey& key, WallTime now,
   const auto stored = txn.get(key);
   if (stored.ok() && !*stored) return {};
   const auto job = stored.ok() ? Leases::job_of((*stored)->value.reveal()) : stored.error();
-  if (!job.ok()) return set_aside(txn, key, id_at_end(key.view()), "job");
+  if (!job.ok()) return set_aside(txn, key, barrier::id_at_end(key.view()), "job");
   if (is_token_lease(job->prefix)) return login_steps(txn, key, *job, now, steps);
   VAULT_TRY_ASSIGN(const auto ids, parts_.leases.below(txn, job->prefix, kAtOnce));
   for (const OrderedId& id : ids)
@@ -125,7 +119,7 @@ Result<bool> Revoker::walk_tokens(ReadTxn& txn, std::optional<PhysicalKey>& next
                      }));
   for (const PhysicalKey& key : part) {
     next = key.end_of_prefix();
-    if (!take(id_at_end(key.view()))) return false;
+    if (!take(barrier::id_at_end(key.view()))) return false;
   }
   return part.size() < kWalkedAtOnce;
 }

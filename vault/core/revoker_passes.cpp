@@ -17,12 +17,6 @@ namespace {
 constexpr std::size_t kAtOnce = 64;  // expired entries a pass takes
 constexpr Nanos kLookAtDamageEvery{Seconds{300}};
 
-OrderedId id_at_end(ByteView key) {
-  OrderedId id{};
-  std::copy(key.end() - static_cast<std::ptrdiff_t>(id.size()), key.end(), id.begin());
-  return id;
-}
-
 // Resumed by the commit thread; the last of a pass wakes the waiting thread.
 struct Countdown {
   Mutex mutex;
@@ -153,7 +147,8 @@ bool Revoker::move_expired(WallTime now) {
     to.push_be(static_cast<std::uint64_t>(now.millis()), barrier::kMillisSize);
     txn.scan(PhysicalKey(Table::expiry), to, SIZE_MAX, storage::Scan::keys,
              [&](const storage::Entry& entry) {
-               if (!is_aside(id_at_end(entry.key))) entries.push_back(PhysicalKey::from(entry.key));
+               if (!is_aside(barrier::id_at_end(entry.key)))
+                 entries.push_back(PhysicalKey::from(entry.key));
                return entries.size() < kAtOnce;
              })
         .ignore();  // tried again with the next tick
@@ -167,7 +162,7 @@ bool Revoker::move_expired(WallTime now) {
   for (const PhysicalKey& entry : entries)
     fills.push_back([this, &entry, now](WriteTxn& txn) {
       const auto table = static_cast<Table>(entry.view()[1 + barrier::kMillisSize]);
-      return expire_one(txn, table, id_at_end(entry.view()), entry, now);
+      return expire_one(txn, table, barrier::id_at_end(entry.view()), entry, now);
     });
   for (const OrderedId& id : asked)
     fills.push_back([this, &id, now](WriteTxn& txn) { return start_revoking(txn, id, now); });
@@ -226,7 +221,7 @@ void Revoker::wake_lanes() {
     txn.scan(from, end, SIZE_MAX, storage::Scan::keys,
              [&](const storage::Entry& entry) {
                std::copy_n(entry.key.begin() + 1, target.size(), target.begin());
-               lease_id = id_at_end(entry.key);
+               lease_id = barrier::id_at_end(entry.key);
                found = !is_aside(lease_id);
                return !found;
              })

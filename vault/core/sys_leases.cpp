@@ -209,15 +209,7 @@ void add_lease_routes(std::vector<Route>& routes, Unsealed& live) {
   const std::vector<Field> revoking = {{"lease_id"}, synchronous};
 
   routes.push_back(route("leases/lookup", {{"lease_id"}}, {asks(looks_up)}, "Shows a lease"));
-  routes.push_back(route("leases/tidy", {}, {asks([](Call&, ReadTxn&) -> Result<Response> {
-                           Response response;
-                           response.status = 202;
-                           response.warnings.push_back(
-                               "Tidy operation successfully started. Any information from the "
-                               "operation will be printed to Leasehold's server logs.");
-                           return response;
-                         })},
-                         "Nothing is left behind here that needs tidying"));
+  routes.push_back(tidy_route("leases/tidy"));
   std::vector<Field> owed_fields = page_fields();
   for (const char* name : {"type", "include_child_namespaces"}) owed_fields.push_back({name});
   for (const bool each : {true, false}) {

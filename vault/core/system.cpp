@@ -59,6 +59,19 @@ Action ends(WriteHandler handler) {
   return {Operation::update, std::move(handler), Place::inline_, true};
 }
 
+Route tidy_route(std::string pattern) {
+  const auto started = [](Call&, ReadTxn&) -> Result<Response> {
+    Response response;
+    response.status = 202;
+    response.warnings.push_back(
+        "Tidy operation successfully started. Any information from the operation will be printed "
+        "to Leasehold's server logs.");
+    return response;
+  };
+  return route(std::move(pattern), {}, {asks(started)},
+               "Nothing is left behind here that needs tidying");
+}
+
 Result<Acl> acl_of(Unsealed& live, ReadTxn& txn, const std::vector<std::string>& policies,
                    WallTime now) {
   VAULT_TRY_ASSIGN(const auto compiled, live.registry.at(txn));

@@ -28,6 +28,9 @@ Action writes(WriteHandler handler);
 Action removes(WriteHandler handler);
 Action ends(WriteHandler handler);  // an update that revokes
 
+// Clients ask for it; nothing here is left behind that would need it.
+Route tidy_route(std::string pattern);
+
 // The compiled set and the Acl of one token, as a handler needs them.
 Result<Acl> acl_of(Unsealed& live, ReadTxn& txn, const std::vector<std::string>& policies,
                    WallTime now);

@@ -22,12 +22,6 @@ constexpr std::size_t kAccessorDigits = 25;
 constexpr std::size_t kShortDigits = 24;
 constexpr std::size_t kSweepMax = 12;  // tokens or leases a step of a sweep handles
 
-OrderedId id_at_end(ByteView key) {
-  OrderedId id{};
-  std::copy(key.end() - static_cast<std::ptrdiff_t>(id.size()), key.end(), id.begin());
-  return id;
-}
-
 void encode_time(Encoder& out, const std::optional<WallTime>& time) {
   out.flag(time.has_value()).number(time ? time->ns : std::int64_t{0});
 }
@@ -212,7 +206,7 @@ Status Tokens::each(ReadTxn& txn, std::string_view from, std::size_t max, bool& 
   for (;;) {
     std::vector<OrderedId> part;
     VAULT_TRY(txn.scan(next, end, kAtOnce, storage::Scan::keys, [&](const storage::Entry& entry) {
-      part.push_back(id_at_end(entry.key));
+      part.push_back(barrier::id_at_end(entry.key));
       return true;
     }));
     OrderedId last{};
@@ -311,7 +305,7 @@ Result<bool> Tokens::sweep(WriteTxn& txn, const PhysicalKey& job, WallTime now,
   std::vector<OrderedId> children, leases;
   const auto collect = [](std::vector<OrderedId>& into) {
     return [&into](const storage::Entry& entry) {
-      into.push_back(id_at_end(entry.key));
+      into.push_back(barrier::id_at_end(entry.key));
       return true;
     };
   };
