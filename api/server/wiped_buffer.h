@@ -20,47 +20,49 @@ class WipedBuffer {
   WipedBuffer& operator=(const WipedBuffer&) = delete;
   ~WipedBuffer() { release(); }
 
-  char* data() { return data_; }
+  char* data() { return data_ + begin_; }
   std::size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
   std::size_t capacity() const { return capacity_; }
-  std::span<char> bytes() { return {data_, size_}; }
-  std::string_view text() const { return {data_, size_}; }
+  std::span<char> bytes() { return {data(), size_}; }
+  std::string_view text() const { return {data_ + begin_, size_}; }
 
   void append(std::string_view more) {
     if (more.empty()) return;
-    if (capacity_ - size_ < more.size()) grow(size_ + more.size());
-    std::memcpy(data_ + size_, more.data(), more.size());
+    if (capacity_ - begin_ - size_ < more.size()) grow(size_ + more.size());
+    std::memcpy(data() + size_, more.data(), more.size());
     size_ += more.size();
   }
   // Keeps the first `size` bytes.
   void shorten(std::size_t size) {
-    wipe(data_ + size, size_ - size);
+    wipe(data() + size, size_ - size);
     size_ = size;
   }
-  // Keeps what follows the first `count` bytes, in no more memory than that needs.
+  // Keeps what follows the first `count` bytes, in less than twice the memory that needs: it moves
+  // only when half of it is gone, so that dropping many small pieces copies each byte twice at
+  // most.
   void drop_front(std::size_t count) {
-    WipedBuffer rest;
-    rest.append(text().substr(count));
-    std::swap(data_, rest.data_);
-    std::swap(size_, rest.size_);
-    std::swap(capacity_, rest.capacity_);
+    wipe(data(), count);
+    begin_ += count;
+    size_ -= count;
+    if (size_ == 0) return release();
+    if (size_ <= capacity_ / 2) move_to(size_);
   }
   void release() {
     if (data_ != nullptr) {
-      wipe(data_, size_);
+      wipe(data(), size_);
       std::free(data_);
     }
     data_ = nullptr;
-    size_ = capacity_ = 0;
+    begin_ = size_ = capacity_ = 0;
   }
 
  private:
-  void grow(std::size_t least) {
-    const std::size_t capacity = least > 2 * capacity_ ? least : 2 * capacity_;
+  void grow(std::size_t least) { move_to(least > 2 * capacity_ ? least : 2 * capacity_); }
+  void move_to(std::size_t capacity) {
     char* fresh = static_cast<char*>(std::malloc(capacity));
     VAULT_ASSERT(fresh != nullptr);
-    if (size_ > 0) std::memcpy(fresh, data_, size_);
+    if (size_ > 0) std::memcpy(fresh, data(), size_);
     const std::size_t size = size_;
     release();
     data_ = fresh;
@@ -69,6 +71,7 @@ class WipedBuffer {
   }
 
   char* data_ = nullptr;
+  std::size_t begin_ = 0;  // of what is kept
   std::size_t size_ = 0;
   std::size_t capacity_ = 0;
 };
