@@ -14,6 +14,17 @@ constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 constexpr std::string_view kNotTls =
     "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
 constexpr Seconds kRetryAfter{1};
+constexpr std::string_view kTooMuch = "too many large requests at once; try again";
+constexpr int kStepsPerTurn = 16;  // messages, or blocks of one: so that nobody starves the others
+
+// What a body takes in memory, which may be many times its text.
+std::size_t weight_of(const Json& value) {
+  std::size_t bytes = value.text().size();
+  for (const Json& item : value.items()) bytes += sizeof item + weight_of(item);
+  for (const Json::Member& member : value.members())
+    bytes += sizeof member + member.first.size() + weight_of(member.second);
+  return bytes;
+}
 
 }  // namespace
 
@@ -23,7 +34,10 @@ Connection::Connection(IoThread& thread, Gate& gate, int fd, Peer peer)
       socket_(fd, gate.endpoint().tls().get()),
       parser_(gate.endpoint().settings().http),
       phase_(socket_.secure() ? Phase::handshake : Phase::open),
-      peer_(std::move(peer)) {}
+      peer_(std::move(peer)) {
+  next_turn_.owner = this;
+  next_turn_.expired = [](Timer* timer) { static_cast<NextTurn*>(timer)->owner->advance(); };
+}
 
 Connection::~Connection() { VAULT_ASSERT(phase_ == Phase::closed && !busy_); }
 
@@ -46,17 +60,21 @@ void Connection::ready(std::uint32_t epoll_events) {
   advance();
 }
 
-// As far as it goes without waiting.
+// As far as it goes without waiting, and in one turn.
 void Connection::advance() {
   advancing_ = true;
   if (phase_ == Phase::handshake) shake_hands();
-  while (phase_ == Phase::open && !busy_ && unsent_.empty() && (next_kept_message() || receive())) {
-  }
-  if (phase_ == Phase::lingering) discard_input();
+  int steps = 0;
+  while (steps < kStepsPerTurn && phase_ == Phase::open && !busy_ && unsent_.empty() &&
+         (next_kept_message() || receive()))
+    ++steps;
+  while (steps < kStepsPerTurn && phase_ == Phase::lingering && discard_some()) ++steps;
   advancing_ = false;
   if (phase_ == Phase::closed) return;
+  if (steps == kStepsPerTurn) thread_.loop().arm(next_turn_, Nanos{0});
   account();
   choose_deadline();
+  thread_.make_space(0);
 }
 
 void Connection::shake_hands() {
@@ -91,11 +109,6 @@ bool Connection::receive() {
     digest(kept_.bytes());
   }
   wipe(bytes.data(), bytes.size());
-  account();
-  if (phase_ == Phase::open && !kept_.empty() && thread_.buffers_full()) {
-    close_after_ = true;
-    answer_here({503, "too many large requests at once; try again"});
-  }
   return true;
 }
 
@@ -136,9 +149,21 @@ void Connection::start(core::Request&& request) {
   if (thread_.in_flight_full() || thread_.closing())
     return answer_here({503, thread_.closing() ? "the server is shutting down"
                                                : "too many requests in flight; try again"});
+  if (!carry(weight_of(request.body))) return answer_here({503, std::string(kTooMuch)});
   busy_ = true;
   ++thread_.loop().live;
   thread_.shared().handler.handle(std::move(request), *this);
+}
+
+// The body stays in memory until the answer: a large one only where there is space.
+bool Connection::carry(std::size_t weight) {
+  if (weight > thread_.kept().share()) {
+    leave_deadline();
+    account();
+    if (!thread_.make_space(weight)) return false;
+  }
+  in_flight_ = weight;
+  return true;
 }
 
 void Connection::invite_body() {
@@ -168,9 +193,10 @@ void Connection::deliver(core::Response&& answer) {
   VAULT_ASSERT(busy_);
   VAULT_ASSERT(Loop::current() == &thread_.loop());
   busy_ = false;
+  in_flight_ = 0;
   --thread_.loop().live;
   if (hung_up_) {
-    thread_.shared().handler.undelivered(std::move(answer));
+    unsent_issue_ = core::issued_by(answer);
     return close();
   }
   if (thread_.closing()) close_after_ = true;
@@ -185,8 +211,7 @@ void Connection::send_reply(core::Response&& answer, bool from_core) {
   const bool failed = write_some(left) == Io::failed;
   if (!failed) unsent_.append(left);
   out.wipe_used();
-  if (from_core && (failed || !unsent_.empty()))
-    unsent_answer_ = std::make_unique<core::Response>(std::move(answer));
+  if (from_core && (failed || !unsent_.empty())) unsent_issue_ = core::issued_by(answer);
   if (failed) return close();
   if (unsent_.empty()) after_reply();
 }
@@ -211,7 +236,7 @@ void Connection::flush() {
   if (!left.empty()) return;
   unsent_.release();
   unsent_from_ = 0;
-  unsent_answer_.reset();
+  unsent_issue_ = {};
   after_reply();
 }
 
@@ -219,16 +244,15 @@ void Connection::flush() {
 void Connection::after_reply() {
   if (!close_after_) return;
   if (peer_closed_) return close();
+  kept_.release();
   socket_.shut_writing();
   phase_ = Phase::lingering;
 }
 
-void Connection::discard_input() {
-  for (;;) {
-    const IoResult got = socket_.discard(thread_.scratch());
-    if (got.status == Io::would_block) return;
-    if (got.status != Io::done) return close();
-  }
+bool Connection::discard_some() {
+  const IoResult got = socket_.discard(thread_.scratch());
+  if (got.status == Io::ended || got.status == Io::failed) close();
+  return got.status == Io::done;
 }
 
 void Connection::deadline_passed() {
@@ -257,8 +281,8 @@ void Connection::choose_deadline() {
 }
 
 void Connection::account() {
-  const std::size_t now = kept_.capacity() + unsent_.capacity();
-  thread_.buffered += now - accounted_;
+  const std::size_t now = kept_.capacity() + unsent_.capacity() + in_flight_;
+  thread_.kept().change(accounted_, now);
   accounted_ = now;
 }
 
@@ -267,16 +291,22 @@ void Connection::finish_soon() {
   if (idle || phase_ != Phase::open) close();
 }
 
+void Connection::give_way() {
+  if (!unsent_.empty()) return close();
+  refuse(503, kTooMuch);
+  if (phase_ != Phase::closed) advance();
+}
+
 void Connection::close() {
   if (phase_ == Phase::closed) return;
   phase_ = Phase::closed;
   leave_deadline();
+  thread_.loop().disarm(next_turn_);
   thread_.loop().remove(socket_.fd());
   kept_.release();
   unsent_.release();
   account();
-  if (unsent_answer_) thread_.shared().handler.undelivered(std::move(*unsent_answer_));
-  unsent_answer_.reset();
+  if (!unsent_issue_.nothing()) thread_.shared().handler.undelivered(std::move(unsent_issue_));
   thread_.bury(*this);
 }
 

@@ -1,10 +1,9 @@
 #pragma once
 // One connection, from accept to close: bytes to requests, answers to bytes, in order, one request
-// at a time. Nothing is read while an answer is being made or sent. Between requests it keeps no
-// buffer. It lives on its io thread; the core holds it as an Exchange from handle() to deliver().
-// Thread safety: its io thread.
-
-#include <memory>
+// at a time. Nothing is read while an answer is being made or sent; a client that sends much at
+// once is read in turns with the others. Between requests it keeps no buffer. It lives on its io
+// thread; the core holds it as an Exchange from handle() to deliver(). Thread safety: its io
+// thread.
 
 #include "api/server/deadlines.h"
 #include "api/server/http_parser.h"
@@ -24,7 +23,10 @@ class Connection final : public Pollable, public core::Exchange, public Deadline
   void begin();
   // The listener is closing: now if idle, else after the answer.
   void finish_soon();
+  // Another needs the memory.
+  void give_way();
   void close();
+  std::size_t keeps() const { return accounted_; }
 
   void ready(std::uint32_t epoll_events) override;
   void deliver(core::Response&& answer) override;
@@ -36,6 +38,9 @@ class Connection final : public Pollable, public core::Exchange, public Deadline
 
  private:
   enum class Phase : std::uint8_t { handshake, open, lingering, closed };
+  struct NextTurn : Timer {
+    Connection* owner = nullptr;
+  };
 
   void advance();
   void shake_hands();
@@ -44,6 +49,7 @@ class Connection final : public Pollable, public core::Exchange, public Deadline
   void digest(std::span<char> bytes);
   void take_message(std::span<char> bytes);
   void start(core::Request&& request);
+  bool carry(std::size_t weight);
   void invite_body();
   void refuse(int status, std::string_view message);
   void answer_here(const WireError& refusal);
@@ -51,7 +57,7 @@ class Connection final : public Pollable, public core::Exchange, public Deadline
   Io write_some(std::string_view& bytes);
   void flush();
   void after_reply();
-  void discard_input();
+  bool discard_some();
   void choose_deadline();
   void account();
 
@@ -71,11 +77,13 @@ class Connection final : public Pollable, public core::Exchange, public Deadline
   bool http_1_0_ = false;
   bool invited_ = false;
   std::size_t accounted_ = 0;
-  WipedBuffer kept_;    // the message that is not whole yet
-  WipedBuffer unsent_;  // of an answer
+  std::size_t in_flight_ = 0;  // what the body of the request in flight takes
+  WipedBuffer kept_;           // the message that is not whole yet
+  WipedBuffer unsent_;         // of an answer
   std::size_t unsent_from_ = 0;
-  std::unique_ptr<core::Response> unsent_answer_;
+  core::Issued unsent_issue_;  // by the answer that is not sent
   Peer peer_;
+  NextTurn next_turn_;
 };
 
 }  // namespace leasehold::server

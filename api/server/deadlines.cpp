@@ -21,7 +21,7 @@ DeadlineQueue::~DeadlineQueue() {
 void DeadlineQueue::enter(Deadline& deadline) {
   deadline.leave_deadline();
   deadline.queue_ = this;
-  deadline.due_ = add(clock_.instant(), delay_);
+  deadline.since_ = clock_.instant();
   deadline.previous_ = last_;
   deadline.next_ = nullptr;
   (last_ != nullptr ? last_->next_ : first_) = &deadline;
@@ -38,13 +38,13 @@ void DeadlineQueue::unlink(Deadline& deadline) {
 
 void DeadlineQueue::expire() {
   const Instant now = clock_.instant();
-  while (first_ != nullptr && first_->due_ <= now) {
+  while (first_ != nullptr && due(*first_) <= now) {
     Deadline& passed = *first_;
     unlink(passed);
     passed.deadline_passed();
   }
   if (first_ != nullptr)
-    loop_.arm(*this, Nanos(std::max<std::int64_t>(first_->due_.ns - now.ns, 1)));
+    loop_.arm(*this, Nanos(std::max<std::int64_t>(due(*first_).ns - now.ns, 1)));
 }
 
 }  // namespace leasehold::server

@@ -18,6 +18,8 @@ class Deadline {
   Deadline& operator=(const Deadline&) = delete;
   virtual void deadline_passed() = 0;
   const DeadlineQueue* deadline_queue() const { return queue_; }
+  Instant waiting_since() const { return since_; }
+  Deadline* next_deadline() { return next_; }  // of its queue: the one that entered after it
   void leave_deadline();
 
  protected:
@@ -28,7 +30,7 @@ class Deadline {
   DeadlineQueue* queue_ = nullptr;
   Deadline* previous_ = nullptr;
   Deadline* next_ = nullptr;
-  Instant due_;
+  Instant since_;
 };
 
 class DeadlineQueue : private Timer {
@@ -46,6 +48,7 @@ class DeadlineQueue : private Timer {
   friend class Deadline;
   void unlink(Deadline& deadline);
   void expire();
+  Instant due(const Deadline& deadline) const { return add(deadline.since_, delay_); }
 
   Loop& loop_;
   Clock& clock_;

@@ -67,7 +67,11 @@ void Gate::ready(std::uint32_t) {
   }
 }
 
-IoThread::IoThread(Shared& shared) : shared_(shared), loop_(shared.clock), scratch_(kScratchBytes) {
+IoThread::IoThread(Shared& shared)
+    : shared_(shared),
+      loop_(shared.clock),
+      scratch_(kScratchBytes),
+      kept_(shared.limits.buffered_bytes_per_thread, shared.limits.connections) {
   reaper_.owner = stop_request_.owner = this;
   reaper_.home = stop_request_.home = &loop_;
   reaper_.resume = [](Waiter* waiter) { static_cast<Note*>(waiter)->owner->reap(); };
@@ -101,16 +105,44 @@ void IoThread::close_intake() {
   }
 }
 
-// The connection that has been idle longest gives way; without one, the newcomer does.
+// Of those in one of the queues who keep so much: who has been there longest, or null.
+Connection* IoThread::longest(Queues queues, std::size_t least_kept) const {
+  Deadline* result = nullptr;
+  for (const auto& gate : gates_)
+    for (DeadlineQueue Gate::*const queue : queues) {
+      Deadline* one = (*gate.*queue).first();
+      while (one != nullptr && static_cast<Connection*>(one)->keeps() < least_kept)
+        one = one->next_deadline();
+      const bool longer =
+          result == nullptr || (one != nullptr && one->waiting_since() < result->waiting_since());
+      if (longer) result = one;
+    }
+  return static_cast<Connection*>(result);
+}
+
+// Who has asked for nothing gives way first, so that silence costs only the silent; then who loses
+// least: the idle, those who have their answer, those still sending, those still reading. Only
+// requests in flight stay, and the newcomer goes.
 bool IoThread::make_room() {
   if (shared_.connections.load() < shared_.limits.connections) return true;
-  for (const auto& gate : gates_) {
-    Deadline* longest = gate->idle.first();
-    if (longest == nullptr) continue;
-    static_cast<Connection*>(longest)->close();
-    return true;
+  Connection* one = longest({&Gate::handshake, &Gate::head}, 0);
+  for (DeadlineQueue Gate::*const queue : {&Gate::idle, &Gate::linger, &Gate::body, &Gate::writing})
+    if (one == nullptr) one = longest({queue}, 0);
+  if (one == nullptr) return false;
+  one->close();
+  return true;
+}
+
+// Who sends or reads something large gives way to the next, the slowest first.
+bool IoThread::make_space(std::size_t more) {
+  if (kept_.fits(more) || std::exchange(making_space_, true)) return kept_.fits(more);
+  while (!kept_.fits(more)) {
+    Connection* one = longest({&Gate::head, &Gate::body, &Gate::writing}, kept_.share() + 1);
+    if (one == nullptr) break;
+    one->give_way();
   }
-  return false;
+  making_space_ = false;
+  return kept_.fits(more);
 }
 
 void IoThread::welcome(Gate& gate, Descriptor fd, Peer peer) {

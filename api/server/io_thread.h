@@ -4,11 +4,13 @@
 // from. Thread safety: made and ended by the Listener; in between the loop's own thread.
 
 #include <atomic>
+#include <initializer_list>
 #include <memory>
 #include <vector>
 
 #include "api/server/deadlines.h"
 #include "api/server/endpoint.h"
+#include "api/server/kept_bytes.h"
 #include "api/server/listener.h"
 #include "api/server/wire.h"
 #include "vault/base/loop.h"
@@ -65,21 +67,24 @@ class IoThread {
   void welcome(Gate& gate, Descriptor fd, Peer peer);
   void bury(Connection& connection);
   bool in_flight_full() const { return loop_.live >= shared_.limits.in_flight_per_thread; }
-  bool buffers_full() const { return buffered > shared_.limits.buffered_bytes_per_thread; }
+  // Whether `more` bytes may be kept; others give way for them.
+  bool make_space(std::size_t more);
   bool closing() const { return closing_; }
 
   Loop& loop() { return loop_; }
   Shared& shared() { return shared_; }
   std::vector<char>& scratch() { return scratch_; }
   ReplyBuffer& reply() { return reply_; }
-  std::size_t buffered = 0;  // bytes that connections of this thread keep
+  KeptBytes& kept() { return kept_; }
 
  private:
   struct Note : Waiter {
     IoThread* owner = nullptr;
     bool posted = false;
   };
+  using Queues = std::initializer_list<DeadlineQueue Gate::*>;
   bool make_room();
+  Connection* longest(Queues queues, std::size_t least_kept) const;
   void reap();
   void close_intake();
 
@@ -87,7 +92,9 @@ class IoThread {
   Loop loop_;
   std::vector<char> scratch_;
   ReplyBuffer reply_;
+  KeptBytes kept_;
   bool closing_ = false;
+  bool making_space_ = false;
   Note reaper_, stop_request_;
   std::vector<std::unique_ptr<Gate>> gates_;
   Connection* connections_ = nullptr;

@@ -34,8 +34,8 @@ class Handler {
  public:
   // On the loop's thread. exchange.deliver() comes exactly once, now or later, on the same thread.
   virtual void handle(core::Request&& request, core::Exchange& exchange) = 0;
-  // The answer did not reach the client.
-  virtual void undelivered(core::Response&& answer) = 0;
+  // The answer that handed this out did not reach the client.
+  virtual void undelivered(core::Issued&& lost) = 0;
 
  protected:
   ~Handler() = default;

@@ -29,7 +29,7 @@ class CoreHandler final : public server::Handler {
   void handle(core::Request&& request, core::Exchange& exchange) override {
     core_.handle(std::move(request), exchange);
   }
-  void undelivered(core::Response&& answer) override { core_.undelivered(std::move(answer)); }
+  void undelivered(core::Issued&& lost) override { core_.undelivered(std::move(lost)); }
 
  private:
   core::Core& core_;

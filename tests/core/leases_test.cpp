@@ -304,8 +304,8 @@ TEST_CASE("leases: what could not be delivered when the vault was sealed ends at
   Answer made = vault.post("auth/token/create", vault.root(), R"({"ttl":"1h"})");
   const std::string token = made.token();
   vault.seal();
-  vault.core().undelivered(std::move(creds.response()));
-  vault.core().undelivered(std::move(made.response()));
+  vault.core().undelivered(core::issued_by(creds.response()));
+  vault.core().undelivered(core::issued_by(made.response()));
   CHECK(vault.server()->accounts().size() == 1);
   REQUIRE(vault.unseal().status() == 200);
   CHECK(TestVault::eventually([&] { return nothing_left(vault); }));
@@ -320,7 +320,7 @@ TEST_CASE("leases: what was asked to end just before sealing is on record") {
       vault.role(R"({"ttl":"1h"})");
       Answer creds = vault.get("test/creds/ro", vault.root());
       REQUIRE(creds.status() == 200);
-      vault.core().undelivered(std::move(creds.response()));
+      vault.core().undelivered(core::issued_by(creds.response()));
     }
     TestVault vault(world);
     CHECK(TestVault::eventually([&] { return nothing_left(vault); }));

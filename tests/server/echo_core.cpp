@@ -22,7 +22,7 @@ std::string_view name_of(core::Operation operation) {
   return kNames[static_cast<std::size_t>(operation)];
 }
 
-core::Response echo(const core::Request& request) {
+core::Response echo(const core::Request& request, int number) {
   Json data = Json::object();
   data.set("operation", Json(name_of(request.operation)));
   data.set("path", Json(request.path));
@@ -33,13 +33,13 @@ core::Response echo(const core::Request& request) {
   core::Response answer;
   answer.status = 200;
   answer.data = SecretBytes(data.dump());
-  answer.request_id = "id";
+  answer.request_id = std::to_string(number);
   return answer;
 }
 
 // More than the buffers of both ends of a connection take in.
 core::Response big() {
-  core::Response answer = echo({});
+  core::Response answer = echo({}, 0);
   answer.data = SecretBytes("\"" + std::string(16u << 20, 'x') + "\"");
   answer.lease_id = "big/lease";
   return answer;
@@ -53,12 +53,14 @@ struct EchoCore::Held : Waiter {
 };
 
 void EchoCore::handle(core::Request&& request, core::Exchange& exchange) {
+  const int number = ++requests_;
+  if (request.path == "block") block();
   if (request.path == "big") return exchange.deliver(big());
-  if (request.path != "held") return exchange.deliver(echo(request));
+  if (request.path != "held") return exchange.deliver(echo(request, number));
   auto* held = new Held;
   held->home = Loop::current();
   held->exchange = &exchange;
-  held->answer = echo(request);
+  held->answer = echo(request, number);
   held->answer.lease_id = "held/lease";
   held->resume = [](Waiter* waiter) {
     const std::unique_ptr<Held> self(static_cast<Held*>(waiter));
@@ -69,9 +71,30 @@ void EchoCore::handle(core::Request&& request, core::Exchange& exchange) {
   changed_.notify_all();
 }
 
-void EchoCore::undelivered(core::Response&& answer) {
+void EchoCore::undelivered(core::Issued&& lost) {
   const MutexLock lock(mutex_);
-  undelivered_.push_back(answer.lease_id);
+  undelivered_.push_back(lost.lease_id);
+  changed_.notify_all();
+}
+
+void EchoCore::block() {
+  const MutexLock lock(mutex_);
+  blocked_ = true;
+  changed_.notify_all();
+  while (blocked_)
+    if (!changed_.wait_for(mutex_, Millis(kPatienceMs))) return;
+}
+
+bool EchoCore::wait_for_block() {
+  const MutexLock lock(mutex_);
+  while (!blocked_)
+    if (!changed_.wait_for(mutex_, Millis(kPatienceMs))) return blocked_;
+  return true;
+}
+
+void EchoCore::unblock() {
+  const MutexLock lock(mutex_);
+  blocked_ = false;
   changed_.notify_all();
 }
 

@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -15,26 +16,32 @@
 
 namespace leasehold::testing {
 
-// Paths: "held" waits for release(); "big" answers 4 MiB; "secret" has a lease; all else is echoed.
+// Paths: "held" waits for release(); "big" answers 16 MiB; "block" stops the loop until unblock();
+// all else is echoed. The request id is how many requests have come.
 class EchoCore final : public server::Handler {
  public:
   void handle(core::Request&& request, core::Exchange& exchange) override;
-  void undelivered(core::Response&& answer) override;
+  void undelivered(core::Issued&& lost) override;
 
   // Answers the oldest held request, on its own loop; waits until there is one.
   void release();
   // The same without waiting; false when none is held.
   bool release_one();
   bool wait_for_held(std::size_t count);
+  bool wait_for_block();
+  void unblock();
   bool wait_for_undelivered(std::size_t count);
   std::vector<std::string> undelivered_leases();
 
  private:
   struct Held;
+  void block();
+  std::atomic<int> requests_{0};
   Mutex mutex_;
   Condition changed_;
   std::vector<Held*> held_ GUARDED_BY(mutex_);
   std::vector<std::string> undelivered_ GUARDED_BY(mutex_);
+  bool blocked_ GUARDED_BY(mutex_) = false;
 };
 
 struct Reply {

@@ -1,4 +1,5 @@
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -335,6 +336,119 @@ TEST_CASE(
   REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
   CHECK(first.ask(kGet).status == 200);
   CHECK(server.connect().ask(kGet).status == 200);
+}
+
+TEST_CASE("listener: at the cap who has asked nothing gives way before an idle one") {
+  ServerOptions options;
+  options.limits.threads = 1;
+  options.limits.connections = 3;
+  const TestServer server(options);
+  RawClient idle = server.connect();
+  CHECK(idle.ask(kGet).status == 200);
+  RawClient silent = server.connect(), slow = server.connect();
+  slow.send("GET /v1/a HTTP/1.1\r\nHo");
+  RawClient fourth = server.connect(), fifth = server.connect();
+  CHECK(silent.ended());
+  CHECK(slow.ended());
+  CHECK(fourth.ask(kGet).status == 200);
+  CHECK(fifth.ask(kGet).status == 200);
+  CHECK(idle.ask(kGet).status == 200);
+}
+
+TEST_CASE("listener: unfinished bodies and unread answers keep no newcomer out") {
+  ServerOptions options;
+  options.limits.threads = 1;
+  options.limits.connections = 2;
+  const TestServer server(options);
+  RawClient body = server.connect(), reader = server.connect();
+  body.send("POST /v1/a HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{");
+  reader.send("GET /v1/big HTTP/1.1\r\nHost: x\r\n\r\n");
+  char byte = 0;
+  REQUIRE(::read(reader.fd(), &byte, 1) == 1);
+  RawClient third = server.connect();
+  CHECK(third.ask(kGet).status == 200);
+  CHECK(body.ended());
+}
+
+TEST_CASE("listener: readers that do not read keep so much of it, then the slowest gives way") {
+  ServerOptions options;
+  options.limits.threads = 1;
+  options.limits.connections = 64;
+  options.limits.buffered_bytes_per_thread = 24u << 20;
+  TestServer server(options);
+  std::vector<RawClient> readers;
+  for (int i = 0; i < 6; ++i) {
+    readers.push_back(server.connect());
+    readers.back().send("GET /v1/big HTTP/1.1\r\nHost: x\r\n\r\n");
+    char byte = 0;  // of the head: its answer is made
+    REQUIRE(::recv(readers.back().fd(), &byte, 1, MSG_PEEK) == 1);
+  }
+  REQUIRE(server.core.wait_for_undelivered(3));
+  CHECK(readers.front().reply().status == 0);
+  CHECK(readers.back().reply().status == 200);
+}
+
+TEST_CASE("listener: of unfinished bodies the oldest large one gives way, never a small one") {
+  ServerOptions options;
+  options.limits.threads = 1;
+  options.limits.connections = 16;
+  options.limits.buffered_bytes_per_thread = 1u << 20;
+  const TestServer server(options);
+  const std::string large = "POST /v1/a HTTP/1.1\r\nHost: x\r\nContent-Length: 8000000\r\n\r\n" +
+                            std::string(500'000, ' ');
+  RawClient small = server.connect(), first = server.connect(), second = server.connect(),
+            third = server.connect();
+  const std::string request = post("a", R"({"k":"v"})");
+  small.send(std::string_view(request).substr(0, request.size() - 5));
+  first.send(large);
+  second.send(large);
+  const Reply refused = first.reply();
+  CHECK(refused.status == 503);
+  CHECK(refused.header("Retry-After") == "1");
+  third.send(large);
+  CHECK(second.reply().status == 503);
+  CHECK(small.ask(std::string_view(request).substr(request.size() - 5)).status == 200);
+}
+
+TEST_CASE("listener: the body of a request in flight counts until the answer, as what it became") {
+  ServerOptions options;
+  options.limits.threads = 1;
+  options.limits.connections = 16;
+  options.limits.buffered_bytes_per_thread = 1u << 20;
+  TestServer server(options);
+  const std::string large = R"({"k":")" + std::string(700'000, 'v') + "\"}";
+  std::string zeros = R"({"k":[0)";
+  for (int i = 0; i < 20'000; ++i) zeros += ",0";
+  CHECK(server.connect().ask(post("a", zeros + "]}")).status == 503);
+  RawClient waiting = server.connect();
+  waiting.send(post("held", large));
+  REQUIRE(server.core.wait_for_held(1));
+  const Reply refused = server.connect().ask(post("a", large));
+  CHECK(refused.status == 503);
+  CHECK(refused.header("Retry-After") == "1");
+  CHECK(server.connect().ask(post("a", R"({"k":"v"})")).status == 200);
+  server.core.release();
+  CHECK(waiting.reply().status == 200);
+  CHECK(server.connect().ask(post("a", large)).status == 200);
+}
+
+TEST_CASE("listener: a client that pipelines waits its turn like others") {
+  ServerOptions options;
+  options.limits.threads = 1;
+  TestServer server(options);
+  RawClient greedy = server.connect(), modest = server.connect();
+  CHECK(modest.ask(kGet).status == 200);
+  std::string all = "GET /v1/block HTTP/1.1\r\nHost: x\r\n\r\n";
+  for (int i = 0; i < 500; ++i) all += kGet;
+  greedy.send(all);
+  REQUIRE(server.core.wait_for_block());
+  modest.send(kGet);
+  server.core.unblock();
+  const std::string body = modest.reply().body;
+  const std::string mark = R"("request_id":")";
+  REQUIRE(body.find(mark) != std::string::npos);
+  CHECK(std::stoi(body.substr(body.find(mark) + mark.size())) < 100);
+  for (int i = 0; i < 501; ++i) CHECK(greedy.reply().status == 200);
 }
 
 TEST_CASE("listener: bytes kept for unfinished bodies are bounded") {

@@ -95,7 +95,7 @@ struct TestVault::Pending final : core::Exchange, Waiter {
       const std::lock_guard<std::mutex> lock(mutex);
       if (!hung_up) answer = Answer(std::move(response));
     }
-    if (hung_up) vault->core_->undelivered(std::move(response));
+    if (hung_up) vault->core_->undelivered(core::issued_by(response));
     --vault->loop_->live;
     const auto keep = std::move(self);
     const std::lock_guard<std::mutex> lock(mutex);

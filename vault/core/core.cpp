@@ -355,11 +355,8 @@ Response Core::answer_of(InFlight& flight, const Status& on_record) {
   return answer;
 }
 
-void Core::undelivered(Response&& answer) {
-  Lifecycle::Undelivered lost;
-  if (!answer.data.empty()) lost.lease_id = answer.lease_id;
-  if (answer.auth && !answer.auth->renewed) lost.accessor = answer.auth->accessor;
-  if (!lost.lease_id.empty() || !lost.accessor.empty()) lifecycle_.revoke(std::move(lost));
+void Core::undelivered(Issued lost) {
+  if (!lost.nothing()) lifecycle_.revoke(std::move(lost));
 }
 
 }  // namespace leasehold::core

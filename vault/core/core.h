@@ -17,7 +17,7 @@ class Core {
   // From an io thread's loop; `asker` gets exactly one answer there. It must live until then.
   Detached handle(Request request, Exchange& asker);
   // The answer could not leave: what it handed out is revoked.
-  void undelivered(Response&& answer);
+  void undelivered(Issued lost);
 
  private:
   Status admit(InFlight& flight);

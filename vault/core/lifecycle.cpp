@@ -229,7 +229,7 @@ Status Lifecycle::write_slot(const storage::Batch& batch) {
   return written;
 }
 
-void Lifecycle::revoke(Undelivered lost) {
+void Lifecycle::revoke(Issued lost) {
   {
     MutexLock lock(mutex_);
     undelivered_.push_back(std::move(lost));
@@ -240,12 +240,12 @@ void Lifecycle::revoke(Undelivered lost) {
 void Lifecycle::revoke_undelivered() {
   Unsealed* live = enter();
   if (live == nullptr) return;
-  std::vector<Undelivered> lost;
+  std::vector<Issued> lost;
   {
     MutexLock lock(mutex_);
     lost.swap(undelivered_);
   }
-  for (const Undelivered& one : lost) {
+  for (const Issued& one : lost) {
     if (const auto id = live->leases.id_of(one.lease_id)) live->revoker->revoke_soon(*id);
     if (const auto id = live->tokens.id_of_accessor(one.accessor))
       live->revoker->revoke_token_soon(*id);

@@ -68,10 +68,7 @@ class Lifecycle {
 
   // What an answer handed out that never left. While sealed it waits for the next unseal, in
   // memory: if the process ends before, the lease or token lives out its time.
-  struct Undelivered {
-    std::string lease_id, accessor;  // "": none
-  };
-  void revoke(Undelivered lost);
+  void revoke(Issued lost);
 
   const SealedRoute* sealed_route(std::string_view path) const;
   bool on_worker(const SealedRoute& route, const Request& request) const;
@@ -122,7 +119,7 @@ class Lifecycle {
   mutable Mutex mutex_;
   Condition wake_;
   bool stopping_ GUARDED_BY(mutex_) = false;
-  std::vector<Undelivered> undelivered_ GUARDED_BY(mutex_);
+  std::vector<Issued> undelivered_ GUARDED_BY(mutex_);
   std::optional<seal::Opened> to_enroll_ GUARDED_BY(mutex_);  // with the root key, for new slots
   bool seal_wanted_ GUARDED_BY(mutex_) = false;
   bool sealed_by_operator_ GUARDED_BY(mutex_) = false;

@@ -96,6 +96,13 @@ struct Response {
   static Response keys(const std::vector<std::string>& names);  // {"keys":[…]}; 404 when empty
 };
 
+// What an answer hands out that must end when the answer does not arrive; "": none.
+struct Issued {
+  std::string lease_id, accessor;
+  bool nothing() const { return lease_id.empty() && accessor.empty(); }
+};
+Issued issued_by(const Response& answer);
+
 // The one table from Code to HTTP status. `message` is rendered as Vault does: see error.cpp.
 Response error_response(const Error& error);
 // Go's multierror text: "1 error occurred:\n\t* permission denied\n\n".

@@ -24,6 +24,14 @@ std::string_view operation_name(Operation operation) {
   return "";
 }
 
+// A renewal answers without data, and hands out nothing new.
+Issued issued_by(const Response& answer) {
+  Issued issued;
+  if (!answer.data.empty()) issued.lease_id = answer.lease_id;
+  if (answer.auth && !answer.auth->renewed) issued.accessor = answer.auth->accessor;
+  return issued;
+}
+
 Response Response::of(const Json& data) {
   Response response;
   std::string text = data.dump();
