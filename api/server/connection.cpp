@@ -64,17 +64,25 @@ void Connection::ready(std::uint32_t epoll_events) {
 void Connection::advance() {
   advancing_ = true;
   if (phase_ == Phase::handshake) shake_hands();
-  int steps = 0;
-  while (steps < kStepsPerTurn && phase_ == Phase::open && !busy_ && unsent_.empty() &&
-         (next_kept_message() || receive()))
-    ++steps;
-  while (steps < kStepsPerTurn && phase_ == Phase::lingering && discard_some()) ++steps;
+  for (int steps = 0; reads() && (next_kept_message() || receive());)
+    if (++steps == kStepsPerTurn) wait_for_next_turn();
+  for (int steps = 0; discards() && discard_some();)
+    if (++steps == kStepsPerTurn) wait_for_next_turn();
   advancing_ = false;
   if (phase_ == Phase::closed) return;
-  if (steps == kStepsPerTurn) thread_.loop().arm(next_turn_, Nanos{0});
   account();
   choose_deadline();
   thread_.make_space(0);
+}
+
+bool Connection::reads() const {
+  return phase_ == Phase::open && !busy_ && unsent_.empty() && !next_turn_.armed();
+}
+
+bool Connection::discards() const { return phase_ == Phase::lingering && !next_turn_.armed(); }
+
+void Connection::wait_for_next_turn() {
+  if (phase_ != Phase::closed) thread_.loop().arm(next_turn_, Nanos{0});
 }
 
 void Connection::shake_hands() {
@@ -120,8 +128,14 @@ void Connection::digest(std::span<char> bytes) {
   if (from_kept) kept_.shorten(bytes.size());
   if (parser_.state() == HttpParser::State::refused)
     return refuse(parser_.refusal_status(), parser_.refusal());
-  if (parser_.state() == HttpParser::State::complete) return take_message(bytes);
+  const bool whole = parser_.state() == HttpParser::State::complete;
+  const std::size_t body = whole ? parser_.message_size() - parser_.head_size() : 0;
+  if (whole && (body == 0 || thread_.may_parse(body))) return take_message(bytes);
   if (!from_kept) kept_.append({bytes.data(), bytes.size()});
+  if (whole) {
+    fresh_input_ = true;
+    return wait_for_next_turn();
+  }
   if (parser_.state() == HttpParser::State::body) invite_body();
 }
 
@@ -272,7 +286,7 @@ void Connection::choose_deadline() {
     return leave_deadline();
   else if (!unsent_.empty())
     queue = &gate_.writing;
-  else if (parser_.state() == HttpParser::State::body)
+  else if (parser_.started() && parser_.state() != HttpParser::State::head)
     queue = &gate_.body;
   else if (parser_.started() || !spoke_)
     queue = &gate_.head;

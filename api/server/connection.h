@@ -43,6 +43,9 @@ class Connection final : public Pollable, public core::Exchange, public Deadline
   };
 
   void advance();
+  bool reads() const;
+  bool discards() const;
+  void wait_for_next_turn();
   void shake_hands();
   bool next_kept_message();
   bool receive();

@@ -16,6 +16,7 @@ namespace leasehold::server {
 namespace {
 
 constexpr std::size_t kScratchBytes = 64u << 10;
+constexpr std::size_t kParsedPerTurn = 64u << 10;
 constexpr int kAcceptsPerTurn = 64;  // so that a flood does not starve those who are in
 constexpr std::string_view kFull =
     "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n"
@@ -72,6 +73,8 @@ IoThread::IoThread(Shared& shared)
       loop_(shared.clock),
       scratch_(kScratchBytes),
       kept_(shared.limits.buffered_bytes_per_thread, shared.limits.connections) {
+  turn_end_.owner = this;
+  turn_end_.expired = [](Timer* timer) { static_cast<TurnEnd*>(timer)->owner->parsed_ = 0; };
   reaper_.owner = stop_request_.owner = this;
   reaper_.home = stop_request_.home = &loop_;
   reaper_.resume = [](Waiter* waiter) { static_cast<Note*>(waiter)->owner->reap(); };
@@ -79,6 +82,7 @@ IoThread::IoThread(Shared& shared)
 }
 
 IoThread::~IoThread() {
+  loop_.disarm(turn_end_);
   while (connections_ != nullptr) connections_->close();
   reap();
 }
@@ -143,6 +147,15 @@ bool IoThread::make_space(std::size_t more) {
   }
   making_space_ = false;
   return kept_.fits(more);
+}
+
+// Parsing is the dearest thing that a stranger may ask for: whoever asks for little is not to wait
+// until all bodies that came at once are parsed.
+bool IoThread::may_parse(std::size_t bytes) {
+  if (parsed_ >= kParsedPerTurn) return false;
+  if (parsed_ == 0) loop_.arm(turn_end_, Nanos{0});
+  parsed_ += bytes;
+  return true;
 }
 
 void IoThread::welcome(Gate& gate, Descriptor fd, Peer peer) {

@@ -70,6 +70,8 @@ class IoThread {
   // Whether `more` bytes may be kept; others give way for them.
   bool make_space(std::size_t more);
   bool closing() const { return closing_; }
+  // Whether a body of this size may be parsed in this turn of the loop; if not, in the next.
+  bool may_parse(std::size_t bytes);
 
   Loop& loop() { return loop_; }
   Shared& shared() { return shared_; }
@@ -81,6 +83,9 @@ class IoThread {
   struct Note : Waiter {
     IoThread* owner = nullptr;
     bool posted = false;
+  };
+  struct TurnEnd : Timer {
+    IoThread* owner = nullptr;
   };
   using Queues = std::initializer_list<DeadlineQueue Gate::*>;
   bool make_room();
@@ -95,6 +100,8 @@ class IoThread {
   KeptBytes kept_;
   bool closing_ = false;
   bool making_space_ = false;
+  std::size_t parsed_ = 0;  // bytes of bodies, in this turn
+  TurnEnd turn_end_;
   Note reaper_, stop_request_;
   std::vector<std::unique_ptr<Gate>> gates_;
   Connection* connections_ = nullptr;

@@ -21,6 +21,14 @@ std::string post(std::string_view path, std::string_view body) {
          std::string(body);
 }
 
+// How many requests had come to the core when this one did.
+int order_of(const Reply& reply) {
+  const std::string mark = R"("request_id":")";
+  const std::size_t at = reply.body.find(mark);
+  REQUIRE(at != std::string::npos);
+  return std::stoi(reply.body.substr(at + mark.size()));
+}
+
 }  // namespace
 
 TEST_CASE("listener: a request is answered with Vault's headers, and the connection stays") {
@@ -444,11 +452,27 @@ TEST_CASE("listener: a client that pipelines waits its turn like others") {
   REQUIRE(server.core.wait_for_block());
   modest.send(kGet);
   server.core.unblock();
-  const std::string body = modest.reply().body;
-  const std::string mark = R"("request_id":")";
-  REQUIRE(body.find(mark) != std::string::npos);
-  CHECK(std::stoi(body.substr(body.find(mark) + mark.size())) < 100);
+  CHECK(order_of(modest.reply()) < 100);
   for (int i = 0; i < 501; ++i) CHECK(greedy.reply().status == 200);
+}
+
+TEST_CASE("listener: who sends no body does not wait until all bodies are parsed") {
+  ServerOptions options;
+  options.limits.threads = 1;
+  TestServer server(options);
+  RawClient blocker = server.connect(), modest = server.connect();
+  std::vector<RawClient> bodies;
+  for (int i = 0; i < 8; ++i) bodies.push_back(server.connect());
+  for (RawClient& client : bodies) CHECK(client.ask(kGet).status == 200);
+  CHECK(modest.ask(kGet).status == 200);
+  blocker.send("GET /v1/block HTTP/1.1\r\nHost: x\r\n\r\n");
+  REQUIRE(server.core.wait_for_block());
+  const std::string body = R"({"k":")" + std::string(50'000, 'v') + "\"}";
+  for (RawClient& client : bodies) client.send(post("a", body));
+  modest.send(kGet);
+  server.core.unblock();
+  CHECK(order_of(modest.reply()) < 9 + 1 + 8);
+  for (RawClient& client : bodies) CHECK(client.reply().status == 200);
 }
 
 TEST_CASE("listener: bytes kept for unfinished bodies are bounded") {
