@@ -403,7 +403,7 @@ TEST_CASE("listener: of unfinished bodies the oldest large one gives way, never 
   options.limits.buffered_bytes_per_thread = 1u << 20;
   const TestServer server(options);
   const std::string large = "POST /v1/a HTTP/1.1\r\nHost: x\r\nContent-Length: 8000000\r\n\r\n" +
-                            std::string(500'000, ' ');
+                            std::string(700'000, ' ');
   RawClient small = server.connect(), first = server.connect(), second = server.connect(),
             third = server.connect();
   const std::string request = post("a", R"({"k":"v"})");
