@@ -12,9 +12,10 @@
 // or the connection broke) is reported by Handler::undelivered, so that what was issued can be
 // revoked. A FIN that came with the request is a client that has no more to say, and is answered.
 //
-// Limits on what a stranger can send or hold: head, headers, body, each phase's time, connections
-// (the longest idle one makes room), requests in flight, bytes kept (503 with Retry-After). Thread
-// safety: open, start, stop_intake, join and destruction by one thread; reload by any.
+// Limits on what a stranger can send or hold: head, headers, body, each phase's time, connections,
+// requests in flight, bytes kept, work in one turn of a loop. When places or memory are taken,
+// whoever has held them longest gives way (docs/decisions/024-who-gives-way.md). Thread safety:
+// open, start, stop_intake, join and destruction by one thread; reload by any.
 
 #include <memory>
 #include <string>

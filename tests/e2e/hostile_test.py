@@ -171,6 +171,19 @@ class Hostile(unittest.TestCase):
         for connection in idle:
             connection.close()
 
+    def test_four_thousand_silent_connections_keep_nobody_out(self):
+        honest = self.vault.connection()
+        honest.request("GET", "/v1/sys/health")
+        honest.getresponse().read()
+        silent = [self.dial() for _ in range(4200)]
+        for _ in range(20):
+            self.assertEqual(self.vault.call("GET", "sys/health").status, 200)
+        honest.request("GET", "/v1/sys/health")
+        self.assertEqual(honest.getresponse().status, 200)
+        honest.close()
+        for connection in silent:
+            connection.close()
+
     def test_clients_that_hang_up_leave_nothing_behind(self):
         for _ in range(200):
             connection = self.dial()
