@@ -11,7 +11,6 @@ namespace leasehold::engine::database {
 namespace {
 
 constexpr std::string_view kHidden = "xxxxx", kPlace = "{{password}}", kSpaces = " \t\n\r\f\v";
-constexpr auto npos = std::string_view::npos;
 
 // As they are written: a keyword in percent-encoding is not looked through.
 constexpr auto kHarmless = std::to_array<std::string_view>({"application_name",
@@ -53,7 +52,7 @@ std::string shown_value(std::string_view keyword, std::string_view value) {
 std::string shown_authority(std::string_view text) {
   const auto at = text.rfind('@');
   const auto colon = text.substr(0, at).find(':');
-  if (at == npos || colon == npos) return std::string(text);
+  if (at == std::string_view::npos || colon == std::string_view::npos) return std::string(text);
   const std::string_view secret = text.substr(colon + 1, at - colon - 1);
   return std::string(text.substr(0, colon + 1)) +
          std::string(secret.empty() || secret == kPlace ? secret : kHidden) +
@@ -65,7 +64,7 @@ std::string shown_query(std::string_view text) {
   while (true) {
     const std::string_view pair = text.substr(0, text.find('&'));
     const auto equals = pair.find('=');
-    if (equals == npos)
+    if (equals == std::string_view::npos)
       shown += pair.empty() ? pair : kHidden;
     else
       shown += std::string(pair.substr(0, equals + 1)) +
@@ -78,8 +77,8 @@ std::string shown_query(std::string_view text) {
 
 // Nothing can be told apart where a question mark may be part of the password.
 bool is_unclear(std::string_view head, std::string_view query) {
-  return query.find('@') != npos && head.find('@') == npos &&
-         (head.find(':') != npos || head.find('/') == npos);
+  return query.find('@') != std::string_view::npos && head.find('@') == std::string_view::npos &&
+         (head.find(':') != std::string_view::npos || head.find('/') == std::string_view::npos);
 }
 
 std::string shown_as_url(std::string_view text) {
@@ -100,10 +99,10 @@ std::size_t value_size(std::string_view text) {
       ++i;
     else if (quoted && text[i] == '\'')
       return i + 1;
-    else if (!quoted && kSpaces.find(text[i]) != npos)
+    else if (!quoted && kSpaces.find(text[i]) != std::string_view::npos)
       return i;
   }
-  return quoted ? npos : text.size();
+  return quoted ? std::string_view::npos : text.size();
 }
 
 // Keyword, equals sign and the spaces around; empty when `text` does not begin with these.
@@ -111,7 +110,8 @@ std::string_view taken_keyword(std::string_view& text, std::string_view& keyword
   const auto begin = std::min(text.find_first_not_of(kSpaces), text.size());
   const auto end = text.find_first_of("= \t\n\r\f\v", begin);
   const auto equals = text.find_first_not_of(kSpaces, end);
-  if (end == npos || equals == npos || text[equals] != '=') return {};
+  if (end == std::string_view::npos || equals == std::string_view::npos || text[equals] != '=')
+    return {};
   keyword = text.substr(begin, end - begin);
   const auto value = std::min(text.find_first_not_of(kSpaces, equals + 1), text.size());
   const std::string_view taken = text.substr(0, value);
@@ -121,11 +121,11 @@ std::string_view taken_keyword(std::string_view& text, std::string_view& keyword
 
 std::string shown_keywords(std::string_view text) {
   std::string shown;
-  while (text.find_first_not_of(kSpaces) != npos) {
+  while (text.find_first_not_of(kSpaces) != std::string_view::npos) {
     std::string_view keyword;
     const std::string_view before = taken_keyword(text, keyword);
     const auto size = value_size(text);
-    if (before.empty() || size == npos) return std::string(kHidden);
+    if (before.empty() || size == std::string_view::npos) return std::string(kHidden);
     shown += std::string(before) + shown_value(keyword, text.substr(0, size));
     text.remove_prefix(size);
   }
@@ -136,7 +136,8 @@ std::string shown_keywords(std::string_view text) {
 
 std::string shown_url(const std::string& url) {
   const std::string_view scheme = std::string_view(url).substr(0, url.find("://"));
-  const bool is_url = scheme.size() < url.size() && scheme.find_first_of("= \t\n'") == npos;
+  const bool is_url =
+      scheme.size() < url.size() && scheme.find_first_of("= \t\n'") == std::string_view::npos;
   return is_url ? shown_as_url(url) : shown_keywords(url);
 }
 

@@ -218,7 +218,7 @@ TEST_CASE("json: any byte at any place of a text is escaped as it is alone") {
       }
     }
   }
-  CHECK(alone['<'] == "\\u003c");
+  CHECK(alone[std::size_t{'<'}] == "\\u003c");
   CHECK(alone[0x80] == "\\ufffd");
 }
 

@@ -139,11 +139,12 @@ TEST_CASE_FIXTURE(LeasedVault, "damage: a lease that cannot be read does not hol
   }
   damage(key_of(first));
   seal();
-  const std::size_t before = logged(kReported);  // the first run may have met it
   REQUIRE(unseal().status() == 200);
   server()->down(false);
   CHECK(ends(1));
-  CHECK(logged(kReported) == before + 1);
+  const std::size_t reported = logged(kReported);  // the first run may have met it, to its very end
+  CHECK(reported >= 1);
+  CHECK(reported <= 2);
 }
 
 TEST_CASE_FIXTURE(LeasedVault, "damage: what hangs below a token goes around what cannot be read") {
