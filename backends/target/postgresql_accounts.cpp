@@ -27,14 +27,18 @@ std::string application_name(const target::Tag& tag, Random& random) {
 
 // First of all the search path: with the server's own, a function or operator that somebody put
 // into a schema of it could be taken for PostgreSQL's, and would run with the manager's rights.
-std::string set_up_statements(int server_version) {
+std::string settings_statements(int server_version) {
   std::string sql =
       "SET search_path = pg_catalog, pg_temp;"
       "SET statement_timeout = '10s'; SET lock_timeout = '5s';"
       "SET idle_in_transaction_session_timeout = '10s'; SET standard_conforming_strings = on;";
   // A server that notices a lost client does not finish what the client had begun.
   if (server_version >= kHasConnectionCheck) sql += "SET client_connection_check_interval = '1s';";
-  return sql +
+  return sql;
+}
+
+std::string set_up_statements(int server_version) {
+  return settings_statements(server_version) +
          "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint, current_user,"
          " current_database(), (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = "
          "current_user)";
@@ -117,8 +121,8 @@ void Server::give_back_abandoned(std::vector<std::string> names) {
   abandoned_.insert(abandoned_.end(), names.begin(), names.end());
 }
 
-Result<Rows> Accounts::run_in(Server::Opened& where, const std::string& sql, Instant deadline,
-                              std::size_t columns) {
+Result<Rows> Accounts::ask(Server::Opened& where, const std::string& sql, Instant deadline,
+                           std::size_t columns) {
   Result<Rows> rows = where.session->run(sql, deadline);
   // Ended by the server's own limit, or by ours: nothing of ours may still be at work there.
   if (rows.is(Code::deadline)) server_->abandon(tag_, where.name);
@@ -137,36 +141,53 @@ std::string Accounts::expiration(WallTime not_after) const {
 
 Result<Rows> Accounts::run_with_password(const std::vector<std::string>& statements,
                                          const std::string& account, const SecretBytes& password,
-                                         std::string_view until, Instant deadline) {
+                                         std::string_view until, Instant deadline,
+                                         std::string_view first) {
   if (!stays_quoted(account) || !stays_quoted(as_text(password.reveal()))) return refused_name();
   const SecretBytes sent =
       server_->settings().scram ? scram_verifier(password, server_->random()) : password.clone();
   manager_.session->hide(as_text(password.reveal()));
   manager_.session->hide(as_text(sent.reveal()));
-  Result<Rows> rows = run_operators(statements, {account, as_text(sent.reveal()), until}, deadline);
+  Result<Rows> rows =
+      run_operators(statements, {account, as_text(sent.reveal()), until}, deadline, first);
   manager_.session->unhide();
   return rows;
 }
 
+// What the same statements left behind before is theirs; but who we are, our settings and the name
+// by which the session can be ended are set again, at the cost of no round trip.
 Result<Rows> Accounts::run_operators(const std::vector<std::string>& statements,
-                                     const Substitutions& values, Instant deadline) {
-  std::string sql = render(on_operators_path(statements), values);
-  Result<Rows> rows = run(sql, deadline);
+                                     const Substitutions& values, Instant deadline,
+                                     std::string_view first) {
+  std::string mine;
+  for (const std::string& statement : statements) (mine += statement) += '\0';
+  if (manager_.used_by != mine) make_as_new(manager_, deadline);
+  manager_.used_by = std::move(mine);
+  std::vector<std::string> all{"SET SESSION AUTHORIZATION DEFAULT",
+                               settings_statements(manager_.session->server_version()) +
+                                   "SET application_name = " + quote_literal(manager_.name),
+                               std::string(first)};
+  for (std::string& statement : on_operators_path(statements)) all.push_back(std::move(statement));
+  std::string sql = render(all, values);
+  Result<Rows> rows = ask(manager_, sql, deadline, 0);
   wipe(sql);
-  reset_session(deadline);
   return rows;
 }
 
-// Statements may leave a role, settings, temporary objects or locks in the session, and the next
-// order is another role's. A session that cannot be made as new is not used again.
-void Accounts::reset_session(Instant deadline) {
-  Session& session = *manager_.session;
-  if (session.broken()) return;
+// An operator's statements may leave a role, settings, temporary objects or locks in the session,
+// which must not be there for another's, nor for ours. A session that cannot be made as new is not
+// used again.
+void Accounts::make_as_new(Server::Opened& where, Instant deadline) {
+  Session& session = *where.session;
+  if (where.used_by.empty() || session.broken()) return;
   Result<Rows> rows = session.run("DISCARD ALL", deadline);  // takes no other statement beside it
   if (rows.ok()) rows = session.run(set_up_statements(session.server_version()), deadline);
   const bool as_new =
-      rows.ok() && !rows->empty() && rows->front().size() >= 2 && rows->front()[1] == manager_.user;
-  if (!as_new) session.give_up();
+      rows.ok() && !rows->empty() && rows->front().size() >= 2 && rows->front()[1] == where.user;
+  if (as_new)
+    where.used_by.clear();
+  else
+    session.give_up();
 }
 
 Status Accounts::create(const target::CreateOrder& order, Instant deadline) {
@@ -174,12 +195,11 @@ Status Accounts::create(const target::CreateOrder& order, Instant deadline) {
   const std::int64_t left = deadline.ns - server_->clock().instant().ns;
   if (left <= 0) return failure(Code::unavailable, "no time was left to create the account");
   // The server gives up before we do.
-  std::vector<std::string> statements{fmt::format(
+  const std::string limit = fmt::format(
       "SET LOCAL statement_timeout = {}",
-      std::max<std::int64_t>(1, std::min(left, kStatementTimeout.count()) * 9 / 10 / 1'000'000))};
-  statements.insert(statements.end(), order.statements.begin(), order.statements.end());
-  const Result<Rows> rows = run_with_password(statements, order.account, order.password,
-                                              expiration(order.not_after), deadline);
+      std::max<std::int64_t>(1, std::min(left, kStatementTimeout.count()) * 9 / 10 / 1'000'000));
+  const Result<Rows> rows = run_with_password(order.statements, order.account, order.password,
+                                              expiration(order.not_after), deadline, limit);
   if (rows.ok()) return {};
   if (rows.is(Code::deadline)) return rows.error();
   return after_failed_create(order, rows.error(), deadline);

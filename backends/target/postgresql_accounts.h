@@ -39,7 +39,8 @@ class Server {
   // A tagged session with our own limits set. `database`: another one than the settings name.
   struct Opened {
     std::unique_ptr<Session> session;
-    std::string name;  // its application_name
+    std::string name;     // its application_name
+    std::string used_by;  // the operator's statements that ran in it last; empty: it is as new
     std::string user, database;
     bool superuser = false;
     Nanos ahead{0};  // of the server's clock
@@ -96,14 +97,22 @@ class Accounts final : public target::Connection {
     return run_in(manager_, sql, deadline, columns);
   }
   Result<Rows> run_in(Server::Opened& where, const std::string& sql, Instant deadline,
-                      std::size_t columns = 0);
+                      std::size_t columns = 0) {
+    make_as_new(where, deadline);
+    return ask(where, sql, deadline, columns);
+  }
+  Result<Rows> ask(Server::Opened& where, const std::string& sql, Instant deadline,
+                   std::size_t columns);
   Result<Rows> run_with_password(const std::vector<std::string>& statements,
                                  const std::string& account, const SecretBytes& password,
-                                 std::string_view expiration, Instant deadline);
-  // What an operator wrote; nothing it leaves in the session is there for the next order.
+                                 std::string_view expiration, Instant deadline,
+                                 std::string_view first = {});
+  // What an operator wrote, behind a `first` statement of ours. What it leaves in the session is
+  // there for the same statements only.
   Result<Rows> run_operators(const std::vector<std::string>& statements,
-                             const Substitutions& values, Instant deadline);
-  void reset_session(Instant deadline);
+                             const Substitutions& values, Instant deadline,
+                             std::string_view first = {});
+  static void make_as_new(Server::Opened& where, Instant deadline);
   Status after_failed_create(const target::CreateOrder& order, const Error& why, Instant deadline);
   std::string expiration(WallTime not_after) const;
   Result<std::string> oid_of(std::string_view account, Instant deadline);

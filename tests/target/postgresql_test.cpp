@@ -238,6 +238,20 @@ TEST_CASE("postgresql: what a role's statements leave in the session is not ther
   CHECK_FALSE(next.server.has_role(next.account));
 }
 
+TEST_CASE("postgresql: the same statements run again as the manager, under our name and limits") {
+  AccountOnPostgres first("first"), second("second");
+  for (AccountOnPostgres* one : {&first, &second})
+    one->statements.push_back(
+        "SET ROLE app_ro; SET statement_timeout = 0; SET application_name = 'nobody'");
+  REQUIRE(first.create().ok());
+  second.connection = std::move(first.connection);
+  REQUIRE(second.create().ok());
+  CHECK(second.server.has_role(second.account));
+  REQUIRE(second.revoke().ok());
+  REQUIRE(second.connection->revoke({first.account, {}}, second.soon()).ok());
+  CHECK_FALSE(second.server.has_role(first.account));
+}
+
 TEST_CASE("postgresql: statements that wait for data of ours are refused, and nothing is left") {
   AccountOnPostgres test("copying");
   test.statements.push_back("COPY pg_temp.items FROM STDIN");
