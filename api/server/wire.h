@@ -9,7 +9,7 @@
 //   encode_reply(answer, options, out);   // send out.view()
 //
 // The path that is authorised, routed and audited is the one made here, or the request is refused:
-// decoded once, valid UTF-8, printable, no empty, "." or ".." segment, no encoded slash.
+// decoded once, valid UTF-8, printable, no empty, "." or ".." segment.
 // Thread safety: functions of their arguments.
 
 #include <string>

@@ -108,6 +108,9 @@ TEST_CASE("surface: what would be wrapped is refused, what has no body is not") 
   note.set("x", 1);
   CHECK(wrapped(core::Operation::update, "test/notes/a", note).status() == 204);
   CHECK(wrapped(core::Operation::read, "test/notes/a", {}).status() == 400);
+  vault.role();
+  CHECK(wrapped(core::Operation::read, "test/creds/ro", {}).status() == 400);
+  CHECK(vault.server()->created() == 0);
   const auto before = vault.count(barrier::Table::token);
   CHECK(wrapped(core::Operation::update, "auth/token/create", Json::object()).status() == 400);
   CHECK(vault.count(barrier::Table::token) == before);

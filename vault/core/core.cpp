@@ -24,10 +24,14 @@ std::string unsupported_path(const Mount& mount) {
   return multierror("unsupported path: " + mount.info.type + " is not in this version");
 }
 
+Error wrapping_refused() {
+  return failure(Code::invalid, "response wrapping is not supported by this version");
+}
+
 // Vault wraps what has a body and is no error; nothing may leave unwrapped that was to be wrapped.
 Status check_wrapping(const InFlight& flight) {
   if (!flight.request.wrap_ttl || flight.answer.is_error || !flight.answer.has_body()) return {};
-  return failure(Code::invalid, "response wrapping is not supported by this version");
+  return wrapping_refused();
 }
 
 }  // namespace
@@ -266,6 +270,7 @@ Status Core::dispatch(InFlight& flight, storage::Snapshot& snapshot) {
   guard_authority(flight);
   if (const auto* write = std::get_if<WriteHandler>(&flight.action->handler))
     return run_write(flight, *write, snapshot);
+  if (request.wrap_ttl) return wrapping_refused();  // before anything is made outside
   flight.effect = &std::get<Effect>(flight.action->handler);
   return plan_effect(flight, snapshot);
 }
