@@ -27,7 +27,7 @@
 #include "vault/base/clock.h"
 #include "vault/base/log.h"
 #include "vault/base/loop.h"
-#include "vault/core/request.h"
+#include "vault/core/contract/request.h"
 
 namespace leasehold::server {
 

@@ -16,7 +16,7 @@
 #include <string_view>
 
 #include "api/server/http_parser.h"
-#include "vault/core/request.h"
+#include "vault/core/contract/request.h"
 
 namespace leasehold::server {
 

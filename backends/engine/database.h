@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "vault/core/engine.h"
+#include "vault/core/contract/engine.h"
 
 namespace leasehold::engine::database {
 

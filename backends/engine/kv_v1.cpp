@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "vault/base/duration.h"
-#include "vault/core/engine.h"
+#include "vault/core/contract/engine.h"
 
 namespace leasehold::engine {
 namespace {

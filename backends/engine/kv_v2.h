@@ -5,7 +5,7 @@
 
 #include <optional>
 
-#include "vault/core/engine.h"
+#include "vault/core/contract/engine.h"
 
 namespace leasehold::engine::kv_v2 {
 

@@ -16,7 +16,7 @@
 #include <charconv>
 
 #include "backends/engine/kv_v2.h"
-#include "vault/core/codec.h"
+#include "vault/core/contract/codec.h"
 
 namespace leasehold::engine::kv_v2 {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "vault/audit/log.h"
 #include "vault/base/stanza.h"
-#include "vault/core/router.h"
+#include "vault/core/contract/router.h"
 #include "vault/storage/storage.h"
 
 namespace leasehold::server_process {

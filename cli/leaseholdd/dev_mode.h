@@ -1,7 +1,7 @@
 #pragma once
 // What a person sees: the start of a dev server, and the shares asked for offline work.
 
-#include "vault/core/lifecycle.h"
+#include "vault/core/life/lifecycle.h"
 
 namespace leasehold::server_process {
 

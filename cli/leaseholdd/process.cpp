@@ -12,7 +12,7 @@
 #include "cli/leaseholdd/catalog.h"
 #include "cli/leaseholdd/dev_mode.h"
 #include "cli/leaseholdd/harden.h"
-#include "vault/core/core.h"
+#include "vault/core/road/core.h"
 #include "vault/target/lane.h"
 
 namespace leasehold::server_process {

@@ -10,7 +10,7 @@
 
 #include "api/server/wire.h"
 #include "tests/support/test_vault.h"
-#include "vault/core/system.h"
+#include "vault/core/sys/system.h"
 #include "vault/crypto/aead.h"
 #include "vault/crypto/shamir.h"
 

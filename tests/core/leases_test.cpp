@@ -521,7 +521,7 @@ TEST_CASE("leases: an older snapshot does not bring a target's older settings ba
     REQUIRE(txn.put("targets/" + hex(id), as_bytes(text)).ok());
     REQUIRE(live->committer.commit(batch).status().ok());
   };
-  const auto target_in = [&](core::Snapshots::Held& held) {
+  const auto target_in = [&](commit::Snapshots::Held& held) {
     commit::ReadTxn txn(*held, live->barrier, barrier::kCoreSpace);
     const auto lane = live->revoker->lane(txn, space, id);
     REQUIRE(lane.ok());

@@ -9,7 +9,7 @@
 #include <tuple>
 
 #include "tests/support/seeded_random.h"
-#include "vault/core/policy.h"
+#include "vault/core/authority/policy.h"
 
 using namespace leasehold;
 using namespace leasehold::core;

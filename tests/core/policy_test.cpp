@@ -1,4 +1,4 @@
-#include "vault/core/policy.h"
+#include "vault/core/authority/policy.h"
 
 #include <doctest/doctest.h>
 

@@ -1,6 +1,6 @@
 #include <doctest/doctest.h>
 
-#include "vault/core/fields.h"
+#include "vault/core/contract/fields.h"
 
 using namespace leasehold;
 using namespace leasehold::core;

@@ -9,8 +9,8 @@
 
 #include "tests/support/vault_store.h"
 #include "vault/base/encoding.h"
-#include "vault/core/fields.h"
-#include "vault/core/router.h"
+#include "vault/core/contract/fields.h"
+#include "vault/core/contract/router.h"
 
 namespace leasehold::testing {
 

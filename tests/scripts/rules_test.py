@@ -62,24 +62,24 @@ class Layers(unittest.TestCase):
     def test_down_is_allowed_and_up_is_not(self):
         self.assertEqual(
             self.complaints(
-                "vault/core/a.cpp", '#include "vault/base/bytes.h"\n#include "vault/core/b.h"\n'
+                "vault/core/road/a.cpp", '#include "vault/base/bytes.h"\n#include "vault/core/leases/b.h"\n'
             ),
             [],
         )
         self.assertEqual(
-            self.complaints("vault/core/a.cpp", '\n#include "backends/engine/kv.h"\n'),
-            [(2, "vault/core may not include backends/engine")],
+            self.complaints("vault/core/road/a.cpp", '\n#include "backends/engine/kv.h"\n'),
+            [(2, "vault/core/road may not include backends/engine")],
         )
         self.assertTrue(self.complaints("vault/base/a.cpp", '#include "vault/crypto/hash.h"'))
-        self.assertTrue(self.complaints("backends/storage/a.cpp", '#include "vault/core/core.h"'))
+        self.assertTrue(self.complaints("backends/storage/a.cpp", '#include "vault/core/road/core.h"'))
         self.assertTrue(
             self.complaints("backends/engine/a.cpp", '#include "backends/target/postgresql.h"')
         )
 
     def test_a_library_stands_in_its_folder(self):
         self.assertEqual(self.complaints("backends/storage/a.cpp", "#include <lmdb.h>"), [])
-        self.assertTrue(self.complaints("vault/core/a.cpp", "#include <lmdb.h>"))
-        self.assertTrue(self.complaints("vault/core/a.cpp", "#include <nlohmann/json.hpp>"))
+        self.assertTrue(self.complaints("vault/core/road/a.cpp", "#include <lmdb.h>"))
+        self.assertTrue(self.complaints("vault/core/road/a.cpp", "#include <nlohmann/json.hpp>"))
 
     def test_a_new_folder_must_be_placed(self):
         self.assertTrue(self.complaints("vault/util/a.cpp", ""))

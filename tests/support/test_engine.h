@@ -15,7 +15,7 @@
 #include <set>
 
 #include "tests/support/fake_target.h"
-#include "vault/core/router.h"
+#include "vault/core/contract/router.h"
 
 namespace leasehold::testing {
 

@@ -20,7 +20,8 @@
 #include "tests/support/fake_clock.h"
 #include "tests/support/seeded_random.h"
 #include "tests/support/test_engine.h"
-#include "vault/core/core.h"
+#include "vault/core/life/lifecycle.h"
+#include "vault/core/road/core.h"
 
 namespace leasehold::testing {
 

@@ -1,0 +1,113 @@
+#pragma once
+// Vault's ACL language: policies in HCL or JSON, compiled once, and the set of those a token holds.
+// Matching and precedence are exactly those of reference "4.2" (exact rule; for LIST without the
+// slash; longest prefix and every `+` rule by priority); merging is 4.3, parameters 4.4.
+//
+//   VAULT_TRY_ASSIGN(const auto policy, parse_policy("app", text));
+//   const Acl acl({&policy}, false);
+//   const Decision d = acl.decide(Operation::read, "secret/a", body, sudo_path, wrap_ttl);
+//
+// A compiled policy is immutable and shared between threads; an Acl is built per request and only
+// points into policies.
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "vault/base/clock.h"
+#include "vault/base/json.h"
+#include "vault/base/result.h"
+#include "vault/core/contract/request.h"
+
+namespace leasehold::core {
+
+enum Capability : std::uint16_t {
+  kDeny = 1,
+  kCreate = 2,
+  kRead = 4,
+  kUpdate = 8,
+  kDelete = 16,
+  kList = 32,
+  kSudo = 64,
+  kPatch = 128,
+  kScan = 256,
+};
+
+struct PathRule {
+  std::string pattern;    // as written, leading '/' stripped, without the final '*' when `prefix`
+  bool prefix = false;    // ended in '*'
+  bool segments = false;  // contains '+' wildcards
+  std::uint16_t capabilities = 0;
+  std::vector<std::pair<std::string, std::vector<Json>>> allowed, denied;  // names lower-case
+  bool has_allowed = false, has_denied = false;
+  std::vector<std::string> required;
+  std::optional<Seconds> min_wrapping_ttl, max_wrapping_ttl;
+  std::optional<WallTime> expiration;
+  std::int64_t pagination_limit = 0;
+  int line = 0;
+};
+
+struct Policy {
+  std::string name;
+  std::string text;  // byte for byte as given
+  // One per pattern, in the order that matching wants: exact ones, then prefixes, then those with
+  // `+`, each sorted by pattern.
+  std::vector<PathRule> rules;
+  std::size_t exact_rules = 0, prefix_rules = 0;
+  // Patterns with `{{...}}`: they grant nothing until an identity fills them in.
+  std::vector<PathRule> templated;
+  // Stored, and cannot be read any more: what it denied is not known, so whoever holds it is denied
+  // everything.
+  bool unreadable = false;
+};
+
+// Code::invalid "failed to parse policy: ..." as Vault words it, with a line number.
+Result<Policy> parse_policy(std::string name, std::string_view text);
+// "default" and "response-wrapping" as a new vault has them.
+std::string_view default_policy_text();
+std::string_view response_wrapping_policy_text();
+inline constexpr std::size_t kPolicyNameMax = 512;  // bytes
+// One canonical form for every policy name on its way in: trimmed, lower-cased. Everything that
+// compares with "root" compares this.
+std::string canonical_policy_name(std::string_view name);
+
+struct Decision {
+  bool allowed = false;
+  bool sudo = false;               // the matched rule grants sudo
+  const Policy* policy = nullptr;  // whose rule decided; null: none matched
+  int line = 0;
+  // "no rule matches", "deny", "capability", "parameters", "wrapping", "unreadable policy"
+  std::string_view reason;
+  std::int64_t pagination_limit = 0;
+};
+
+class Acl {
+ public:
+  // `root`: the token's policies are exactly {"root"}.
+  // `keeper` keeps the policies alive; null when the caller does.
+  Acl(std::vector<const Policy*> policies, bool root, WallTime now,
+      std::shared_ptr<const void> keeper = nullptr);
+
+  // `needs_sudo`: the route is root-protected. `body`: the request's data, for parameter rules.
+  Decision decide(Operation operation, std::string_view path, const Json& body, bool needs_sudo,
+                  const std::optional<Seconds>& wrap_ttl) const;
+  // Sorted names as sys/capabilities answers: {"root"}, {"deny"}, {"create","read"}.
+  std::vector<std::string> capabilities(std::string_view path) const;
+  // Whether anything below `prefix` (a mount path) may be reached, for sys/internal/ui/mounts.
+  bool may_reach(std::string_view prefix) const;
+  // data of sys/internal/ui/resultant-acl.
+  Json resultant() const;
+  bool is_root() const { return root_; }
+
+ private:
+  std::vector<const Policy*> policies_;
+  const Policy* unreadable_ = nullptr;  // one of them
+  bool root_;
+  WallTime now_;
+  std::shared_ptr<const void> keeper_;
+};
+
+}  // namespace leasehold::core

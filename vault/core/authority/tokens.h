@@ -1,0 +1,130 @@
+#pragma once
+// Service tokens. One record per token, keyed by its time and a keyed hash; the record never holds
+// the token itself. A token is valid iff its record exists, is not expired, and its parent, if any,
+// is valid, read upward in the request's own snapshot (at most 32 steps). So revoking a tree is
+// erasing one record; what hung below is swept by a job, and is dead meanwhile.
+//
+//   token    hvs. | base62(be48 ms, 24 random bytes)       ms is 0 for root and custom tokens
+//   accessor base62(be48 ms, HMAC(token key, token)[12])
+//   record   token | be48 ms | H(accessor)[16]
+//
+// Every look-up reads the record's version in the caller's snapshot; only what it costs to open and
+// decode the same version again is saved (token_cache.h). Thread-safe.
+
+#include <optional>
+
+#include "vault/core/authority/token_cache.h"
+#include "vault/core/contract/engine.h"
+
+namespace leasehold::core {
+
+inline constexpr unsigned kTokenDepthMax = 32;
+inline constexpr std::size_t kTokenSizeMax = 2048;
+inline constexpr std::size_t kTokenMetaMax = 1024;  // pairs
+
+struct Token {
+  barrier::OrderedId id{};
+  std::uint64_t mod = 0;  // the version that was read
+  std::string accessor;
+  std::optional<barrier::OrderedId> parent;
+  // Left by revoke-orphan: authorises nothing, but what hangs below lives on.
+  bool stub = false;
+  bool renewable = false;
+  bool orphan = true;  // has no parent, or its parent is a stub
+  WallTime created;
+  std::optional<WallTime> expires;
+  std::optional<WallTime> last_renewal;
+  Seconds creation_ttl{0}, explicit_max_ttl{0}, period{0};
+  std::int64_t num_uses = 0;  // at creation; 0: unlimited
+  std::string path, display_name, entity_id;
+  std::vector<std::string> policies;
+  std::vector<std::pair<std::string, std::string>> meta;
+  bool has_meta = false;
+
+  bool is_root() const { return policies.size() == 1 && policies[0] == "root"; }
+};
+
+using TokenRef = std::shared_ptr<const Token>;
+
+class Tokens {
+ public:
+  Tokens(const barrier::Barrier& barrier, Random& random);
+
+  barrier::OrderedId id_of(std::string_view token) const;
+  std::optional<barrier::OrderedId> id_of_accessor(std::string_view accessor) const;
+
+  // The record alone, valid or not.
+  Result<std::optional<Token>> load(ReadTxn& txn, const barrier::OrderedId& id) const;
+  // With its ancestors: null unless valid at `now`. `chain` receives the keys and versions that
+  // must still hold when a change made on this token's authority is committed.
+  using Chain = std::vector<std::pair<barrier::PhysicalKey, std::uint64_t>>;
+  Result<TokenRef> valid(ReadTxn& txn, const barrier::OrderedId& id, WallTime now,
+                         Chain* chain) const;
+  // Records by the time of their creation, from that of the accessor `from` on (empty: all), valid
+  // or not, until `take` says false; those that cannot be read are passed over. After `max` it
+  // stops with the millisecond it is in, and `cut` says so.
+  Status each(ReadTxn& txn, std::string_view from, std::size_t max, bool& cut,
+              FunctionRef<bool(const Token&)> take) const;
+  Result<std::int64_t> uses_left(ReadTxn& txn, const Token& token) const;
+
+  // Writes a new record with its indexes. `wanted_id`: empty for a random token, else the text
+  // itself. `short_form`: the 28-character form of root tokens.
+  Result<SecretBytes> create(WriteTxn& txn, Token& token, std::string_view wanted_id,
+                             bool short_form) const;
+  Status update(WriteTxn& txn, const Token& before, const Token& after) const;
+  // Erases the record and queues the sweep of what hangs below.
+  Status revoke(WriteTxn& txn, const Token& token, WallTime now) const;
+  // As above, but children live on under a stub.
+  Status revoke_orphan(WriteTxn& txn, const Token& token, WallTime now) const;
+
+  // One step of a queued sweep: at most `limit` children or leases of `id` are handled. True: done,
+  // the job is erased. `revoke_lease` is called with the key of each lease found.
+  Result<bool> sweep(WriteTxn& txn, const barrier::PhysicalKey& job, WallTime now,
+                     FunctionRef<Status(WriteTxn&, const barrier::OrderedId&)> revoke_lease) const;
+
+  barrier::PhysicalKey uses_key(const Token& token) const;
+  barrier::PhysicalKey key_of(const barrier::OrderedId& id) const;
+
+ private:
+  using AccessorBytes = std::array<std::uint8_t, 18>;  // be48 ms | 12 of the HMAC
+  AccessorBytes accessor_of(std::string_view token) const;
+  barrier::OrderedId id_of(const AccessorBytes& accessor) const;
+  // The record as `txn` shows it, opened only when this version was not opened before.
+  Result<TokenRef> current(ReadTxn& txn, const barrier::OrderedId& id) const;
+  Status write(WriteTxn& txn, const Token& token) const;
+  // Indexes and counter of a token go, the sweep is queued; the record itself is the caller's.
+  Status forget(WriteTxn& txn, const Token& token, WallTime now) const;
+  const barrier::Barrier& barrier_;
+  Random& random_;
+  const crypto::HmacKey accessor_key_;
+  mutable TokenCache cache_;
+};
+
+// Keys of the indexes over tokens and leases.
+barrier::PhysicalKey expiry_key(WallTime when, barrier::Table table, const barrier::OrderedId& id);
+// Rewrites the index entry when the expiry moved.
+Status move_expiry(WriteTxn& txn, barrier::Table table, const barrier::OrderedId& id,
+                   const std::optional<WallTime>& from, const std::optional<WallTime>& to);
+barrier::PhysicalKey child_key(const barrier::OrderedId& parent, const barrier::OrderedId& child);
+barrier::PhysicalKey owner_key(const barrier::OrderedId& owner, const barrier::OrderedId& lease);
+barrier::PhysicalKey job_key(WallTime when, const barrier::OrderedId& id);
+
+// How long something may live (reference 3.2): `limit` is the latest end, absent for none.
+struct TtlTerms {
+  Seconds increment{0};     // asked for; 0: the default
+  Seconds period{0};        // > 0: each renewal gives this much, no maximum but explicit_max
+  Seconds default_ttl{0};   // of the mount, never 0
+  Seconds max_ttl{0};       // of the mount, never 0
+  Seconds backend_ttl{0};   // of the role; 0: none
+  Seconds backend_max{0};   // of the role; 0: none
+  Seconds explicit_max{0};  // 0: none
+  WallTime issued, now;
+};
+struct TtlAnswer {
+  Seconds ttl{0};
+  std::vector<std::string> warnings;
+};
+// Code::invalid "past the max TTL, cannot renew" when nothing is left. Never 0, never unbounded.
+Result<TtlAnswer> resolve_ttl(const TtlTerms& terms);
+
+}  // namespace leasehold::core

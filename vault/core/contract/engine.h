@@ -1,0 +1,211 @@
+#pragma once
+// The contract of an engine: one table of routes. Routing, parameter checks, path-help, the sudo
+// and unauthenticated lists and the conformance suite all come from that table. An engine is one
+// file in backends/engine/ that ends in `make_x` and one row in backends/catalog.def. An auth
+// method is an engine whose handlers return a Response with `login` set.
+//
+// A handler's signature says what it may do:
+//   Read    looks at a snapshot; inline on the io thread, or on a worker when the action says so
+//   Write   reads are versioned, writes are buffered; the pipeline commits, and runs it again on
+//   conflict Effect  work on another machine: plan (pure), apply (on the target's thread), settle
+//   (Write)
+// Nothing else reaches storage or a target. Handlers run on any thread; engines hold no mutable
+// state.
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "vault/base/log.h"
+#include "vault/base/random.h"
+#include "vault/commit/txn.h"
+#include "vault/core/contract/request.h"
+#include "vault/target/target.h"
+
+namespace leasehold::core {
+
+using commit::ReadTxn;
+using commit::WriteTxn;
+
+enum class FieldType : std::uint8_t {
+  text,
+  integer,
+  boolean,
+  duration,    // whole seconds; negative refused
+  comma_list,  // array, or one comma-separated string
+  text_list,   // array, or a single string; no comma split
+  text_map,    // object of strings, or array of k=v
+  map,
+  any,
+};
+struct Field {
+  std::string name;
+  FieldType type = FieldType::text;
+  Json fallback;  // null: absent
+  std::string help;
+};
+
+// The typed values of a request: path captures over body over defaults. Made by the pipeline.
+class Fields {
+ public:
+  bool given(std::string_view name) const;  // present in the request itself
+  std::string text(std::string_view name) const;
+  std::int64_t integer(std::string_view name) const;
+  bool boolean(std::string_view name) const;
+  Seconds duration(std::string_view name) const;
+  std::vector<std::string> list(std::string_view name) const;
+  const Json& json(std::string_view name) const;  // converted; null when absent
+  void set(std::string name, Json value, bool given);
+
+ private:
+  struct Value {
+    std::string name;
+    Json value;
+    bool given;
+  };
+  std::vector<Value> values_;
+};
+
+// Every list can be read in parts: the names behind `after`, at most `limit` of them (0, absent or
+// "max": all).
+struct Page {
+  std::string after;
+  std::size_t limit = 0;
+};
+std::vector<Field> page_fields();
+Result<Page> page_of(const Json& query);  // of a list; null: all
+std::vector<std::string> part_of(std::vector<std::string> sorted_names, const Page& page);
+
+// Who calls, as policy and handlers see it. Filled by core/tokens.
+struct Caller {
+  bool present = false;
+  std::string accessor;
+  barrier::OrderedId token_id{};  // of the token's record; zero for batch tokens
+  std::string display_name;
+  std::vector<std::string> policies;
+  std::string entity_id;
+  bool is_root = false;
+  bool has_sudo = false;  // `sudo` on this very path
+  bool is_batch = false;
+  std::int64_t uses_left = 0;  // after this use; 0: unlimited, -1: this was the last
+  std::optional<WallTime> expires;
+};
+
+struct MountInfo {
+  std::string path;  // "database/", "auth/token/"
+  std::string type, accessor, uuid, description;
+  barrier::Space space{};
+  Seconds default_ttl{0}, max_ttl{0};  // resolved: never 0
+  Json options;                        // object or null
+};
+
+struct Call {
+  const Request& request;
+  const MountInfo& mount;
+  const Caller& caller;
+  Fields fields;
+  std::string_view path;  // behind the mount
+  WallTime now;
+  Random& random;
+  std::vector<std::string> warnings;
+};
+
+// Asked of the core by an effect: a lease for the account it plans.
+struct LeaseTerms {
+  Seconds ttl{0};      // 0: the mount's default
+  Seconds max_ttl{0};  // 0: the mount's maximum
+  bool renewable = true;
+};
+
+using TargetId = std::array<std::uint8_t, 8>;  // names a target for as long as a lease needs it
+
+struct Intent {
+  enum class Kind : std::uint8_t {
+    issue,  // creates `create.account`, under a lease
+    probe,  // creates, logs in, revokes, looks; its lease is only for the case of a crash
+    renew,  // moves the end of the account of `lease`, then of the lease itself
+    check,  // looks at the candidate, changes nothing
+    none,   // nothing to do outside after all (force, verify_connection=false): settle at once
+  };
+  Kind kind = Kind::issue;
+  TargetId target{};
+  barrier::OrderedId lease{};  // of `renew`
+  std::string role;
+  // The statements that renew, a JSON array of strings, kept in the lease; empty: the target's way.
+  std::string renewal_json;
+  target::CreateOrder create;                      // account and not_after are set by the core
+  std::vector<std::string> revocation_statements;  // snapshot, kept in the lease
+  LeaseTerms terms;
+};
+
+using ReadHandler = std::function<Result<Response>(Call&, ReadTxn&)>;
+using WriteHandler = std::function<Result<Response>(Call&, WriteTxn&)>;
+struct Effect {
+  std::function<Result<Intent>(Call&, ReadTxn&)> plan;
+  // A target that is not configured yet (a config write being tried); null: the one Intent names.
+  // Where it is set, the lane of Intent::target takes Engine::target() anew once settle is
+  // committed.
+  std::function<Result<std::unique_ptr<target::Target>>(Call&, ReadTxn&)> candidate;
+  // After apply went well. The lease is made ACTIVE in the same batch.
+  std::function<Result<Response>(Call&, WriteTxn&, const Intent&)> settle;
+  // How an error of apply reads to the client; null: as it is.
+  std::function<Error(const Error&)> explain;
+};
+
+enum class Place : std::uint8_t { inline_, worker };
+struct Action {
+  Operation operation;
+  std::variant<ReadHandler, WriteHandler, Effect> handler;
+  Place place = Place::inline_;
+  bool frees = false;  // ends things: may use the space that is kept for it on a full disk
+};
+
+struct Route {
+  std::string pattern;  // "creds/:name", "config/:name", ":path*" (the rest, slashes included; may
+                        // be empty)
+  std::vector<Field> fields;
+  std::vector<Action> actions;  // update also answers create unless create stands alone
+  bool sudo = false;
+  bool unauthenticated = false;
+  bool whole_body = false;  // the body is the data (kv v1): no field checks, no warning
+  std::function<Result<bool>(Call&, ReadTxn&)> exists;  // null: writes are always updates
+  std::string synopsis, description;
+};
+
+class Engine {
+ public:
+  virtual ~Engine() = default;
+  virtual std::span<const Route> routes() const = 0;
+  // The target behind an id, from its stored settings; kept as long as a lease names it.
+  virtual Result<std::unique_ptr<target::Target>> target(const TargetId& id, ReadTxn& txn);
+  // What an operator calls it, for the log.
+  virtual std::string target_name(const TargetId& id, ReadTxn& txn);
+  // Whether it has any: their settings are "targets/<id in hex>" in its space. Beside a name
+  // "retired/<id in hex>" they may go when no lease needs them any more; the core sees to that.
+  virtual bool has_targets() const { return false; }
+};
+
+// What a factory gets. References outlive the engine.
+struct EngineContext {
+  Clock& clock;
+  Random& random;
+  LogSink& log;
+  using TargetFactory =
+      std::function<Result<std::unique_ptr<target::Target>>(const Json& settings)>;
+  // By plugin name ("postgresql-database-plugin"); null when unknown.
+  std::function<const TargetFactory*(std::string_view plugin_name)> target_factory;
+};
+
+// One row of backends/catalog.def.
+struct EngineRow {
+  std::string_view wire_type;  // "kv"
+  int version;                 // of options.version; 0: the only one
+  bool is_auth;
+  std::unique_ptr<Engine> (*make)(const EngineContext&);
+  std::string_view help;
+};
+
+}  // namespace leasehold::core

@@ -1,0 +1,273 @@
+// The typed values of a request, converted once by the route's table: Vault's weak typing, exactly.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "vault/base/duration.h"
+#include "vault/core/contract/fields.h"
+
+namespace leasehold::core {
+
+namespace {
+
+const Json kNull;
+
+Error mismatch(std::string_view field, std::string_view why) {
+  return failure(Code::invalid,
+                 fmt::format("error converting input for field \"{}\": {}", field, why));
+}
+
+// As the library says it that Vault converts with.
+std::string_view go_type(const Json& value) {
+  switch (value.kind()) {
+    case Json::Kind::object:
+      return "map[string]interface {}";
+    case Json::Kind::array:
+      return "[]interface {}";
+    case Json::Kind::string:
+      return "string";
+    case Json::Kind::boolean:
+      return "bool";
+    default:
+      return "json.Number";
+  }
+}
+Error unconvertible(std::string_view field, const char* want, const Json& value) {
+  return mismatch(field, fmt::format("'' expected type '{}', got unconvertible type '{}'", want,
+                                     go_type(value)));
+}
+Error unparsable(std::string_view field, const char* want, const char* parser) {
+  return mismatch(field, fmt::format("'' cannot parse value as '{}': strconv.{}: invalid syntax",
+                                     want, parser));
+}
+
+Result<Json> to_text(const Field& field, const Json& value) {
+  if (value.is_string()) return value;
+  if (value.is_number()) return Json(value.text());
+  if (value.is_bool()) return Json(value.boolean() ? "1" : "0");
+  return unconvertible(field.name, "string", value);
+}
+
+Result<Json> to_integer(const Field& field, const Json& value) {
+  if (value.is_bool()) return Json(value.boolean() ? 1 : 0);
+  if (value.is_number()) {
+    if (const auto number = value.integer()) return Json(*number);
+  } else if (value.is_string()) {
+    const std::string& text = value.text();
+    std::int64_t number = 0;
+    const auto end = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (end.ec == std::errc() && end.ptr == text.data() + text.size() && !text.empty())
+      return Json(number);
+  }
+  if (!value.is_string() && !value.is_number()) return unconvertible(field.name, "int", value);
+  return unparsable(field.name, "int", "ParseInt");
+}
+
+Result<Json> to_boolean(const Field& field, const Json& value) {
+  if (value.is_bool()) return value;
+  if (value.is_number() || value.is_string()) {
+    std::string text = value.text();
+    std::transform(text.begin(), text.end(), text.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    if (text == "1" || text == "t" || text == "true") return Json(true);
+    if (text == "0" || text == "f" || text == "false" || text.empty()) return Json(false);
+  }
+  if (!value.is_string()) return unconvertible(field.name, "bool", value);
+  return unparsable(field.name, "bool", "ParseBool");
+}
+
+Result<Json> to_duration(const Field& field, const Json& value) {
+  if (!value.is_string() && !value.is_number()) return mismatch(field.name, "expected a duration");
+  if (value.is_string() && value.text().empty()) return Json(0);
+  const auto parsed = parse_duration(value.text());
+  if (!parsed.ok()) return mismatch(field.name, "expected a duration such as 30, 5m or 24h");
+  if (parsed->count() < 0)
+    return failure(Code::invalid, "field \"" + field.name + "\" cannot be a negative duration");
+  return Json(static_cast<std::int64_t>(parsed->count()));
+}
+
+std::string trimmed(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return std::string(text);
+}
+
+Result<Json> to_list(const Field& field, const Json& value, bool split_commas) {
+  Json list = Json::array();
+  const auto add = [&list](std::string_view item) {
+    std::string text = trimmed(item);
+    if (!text.empty()) list.push(Json(std::move(text)));
+  };
+  if (value.is_array()) {
+    for (const Json& item : value.items()) {
+      VAULT_TRY_ASSIGN(const Json text, to_text(field, item));
+      if (split_commas)
+        add(text.text());
+      else
+        list.push(text);
+    }
+    return list;
+  }
+  VAULT_TRY_ASSIGN(const Json text, to_text(field, value));
+  if (!split_commas) {
+    if (!text.text().empty()) list.push(text);
+    return list;
+  }
+  std::string_view rest = text.text();
+  for (std::size_t comma; (comma = rest.find(',')) != rest.npos; rest.remove_prefix(comma + 1))
+    add(rest.substr(0, comma));
+  add(rest);
+  return list;
+}
+
+Result<Json> to_text_map(const Field& field, const Json& value) {
+  std::vector<Json::Member> pairs;
+  if (value.is_object()) {
+    for (const auto& member : value.members()) {
+      VAULT_TRY_ASSIGN(Json text, to_text(field, member.second));
+      pairs.emplace_back(member.first, std::move(text));
+    }
+    return Json::object_of(std::move(pairs));
+  }
+  VAULT_TRY_ASSIGN(const Json list, to_list(field, value, false));
+  for (const Json& item : list.items()) {
+    const std::size_t equals = item.text().find('=');
+    if (equals == std::string::npos) return mismatch(field.name, "expected pairs of key=value");
+    pairs.emplace_back(item.text().substr(0, equals), Json(item.text().substr(equals + 1)));
+  }
+  return Json::object_of(std::move(pairs));
+}
+
+Result<Json> convert(const Field& field, const Json& value) {
+  if (value.is_null()) return value;
+  switch (field.type) {
+    case FieldType::text:
+      return to_text(field, value);
+    case FieldType::integer:
+      return to_integer(field, value);
+    case FieldType::boolean:
+      return to_boolean(field, value);
+    case FieldType::duration:
+      return to_duration(field, value);
+    case FieldType::comma_list:
+      return to_list(field, value, true);
+    case FieldType::text_list:
+      return to_list(field, value, false);
+    case FieldType::text_map:
+      return to_text_map(field, value);
+    case FieldType::map:
+      if (!value.is_object()) return unconvertible(field.name, "map[string]interface {}", value);
+      return value;
+    case FieldType::any:
+      return value;
+  }
+  return value;
+}
+
+// Vault finds the fault of a write when it asks whether the thing exists, if the route asks that,
+// and says it without these words.
+Error refusal(const Route& route, Operation operation, Error error) {
+  const bool writes = operation == Operation::create || operation == Operation::update;
+  if (!writes || !route.exists) error.message = "Field validation failed: " + error.message;
+  return error;
+}
+
+}  // namespace
+
+bool Fields::given(std::string_view name) const {
+  return std::any_of(values_.begin(), values_.end(),
+                     [&](const Value& value) { return value.name == name && value.given; });
+}
+const Json& Fields::json(std::string_view name) const {
+  for (const Value& value : values_)
+    if (value.name == name) return value.value;
+  return kNull;
+}
+std::string Fields::text(std::string_view name) const { return json(name).text(); }
+std::int64_t Fields::integer(std::string_view name) const {
+  return json(name).is_number() ? json(name).integer().value_or(0) : 0;
+}
+bool Fields::boolean(std::string_view name) const { return json(name).boolean(); }
+Seconds Fields::duration(std::string_view name) const { return Seconds{integer(name)}; }
+std::vector<std::string> Fields::list(std::string_view name) const {
+  std::vector<std::string> out;
+  for (const Json& item : json(name).items()) out.push_back(item.text());
+  return out;
+}
+void Fields::set(std::string name, Json value, bool given) {
+  for (Value& known : values_)
+    if (known.name == name) {
+      known.value = std::move(value);
+      known.given = given;
+      return;
+    }
+  values_.push_back({std::move(name), std::move(value), given});
+}
+
+std::vector<Field> page_fields() {
+  return {{"after", FieldType::text, {}, "List the names after this one."},
+          {"limit", FieldType::text, {}, "List at most so many names."}};
+}
+
+Result<Page> page_of(const Json& query) {
+  Page page;
+  if (!query.is_object()) return page;
+  page.after = query.string_at("after");
+  const Json* given = query.find("limit");
+  const std::string text = given != nullptr ? given->text() : std::string();
+  if (text.empty() || text == "max") return page;
+  std::int64_t limit = 0;
+  const auto end = std::from_chars(text.data(), text.data() + text.size(), limit);
+  if (end.ec != std::errc() || end.ptr != text.data() + text.size())
+    return failure(Code::invalid, "limit must be a whole number");
+  page.limit = static_cast<std::size_t>(std::max<std::int64_t>(0, limit));
+  return page;
+}
+
+std::vector<std::string> part_of(std::vector<std::string> names, const Page& page) {
+  if (!page.after.empty())
+    names.erase(names.begin(), std::upper_bound(names.begin(), names.end(), page.after));
+  if (page.limit > 0 && names.size() > page.limit) names.resize(page.limit);
+  return names;
+}
+
+Result<Fields> fields_of(const Route& route, Operation operation, const Captures& captures,
+                         const Json& body, std::vector<std::string>& warnings) {
+  Fields fields;
+  for (const Field& field : route.fields) {
+    const Json* found = body.is_object() ? body.find(field.name) : nullptr;
+    if (found == nullptr) {
+      if (!field.fallback.is_null()) fields.set(field.name, field.fallback, false);
+      continue;
+    }
+    auto value = convert(field, *found);
+    if (!value.ok()) return refusal(route, operation, std::move(value).error());
+    fields.set(field.name, std::move(*value), !found->is_null());
+  }
+  std::string replaced, ignored;
+  for (std::size_t i = 0; i < captures.size; ++i) {
+    const auto& capture = captures.items[i];
+    if (body.is_object() && body.find(capture.name) != nullptr)
+      replaced += (replaced.empty() ? "" : " ") + std::string(capture.name);
+    fields.set(std::string(capture.name), Json(capture.value), true);
+  }
+  if (body.is_object() && !route.whole_body)
+    for (const auto& member : body.members()) {
+      const auto known = [&](const Field& field) { return field.name == member.first; };
+      const bool captured = fields.given(member.first);
+      if (!captured && std::none_of(route.fields.begin(), route.fields.end(), known))
+        ignored += (ignored.empty() ? "" : " ") + member.first;
+    }
+  if (!ignored.empty())
+    warnings.push_back("Endpoint ignored these unrecognized parameters: [" + ignored + "]");
+  if (!replaced.empty())
+    warnings.push_back(
+        "Endpoint replaced the value of these parameters with the values captured from the "
+        "endpoint's path: [" +
+        replaced + "]");
+  return fields;
+}
+
+}  // namespace leasehold::core

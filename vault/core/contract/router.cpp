@@ -1,0 +1,129 @@
+#include "vault/core/contract/router.h"
+
+#include <algorithm>
+
+namespace leasehold::core {
+
+namespace {
+
+constexpr std::size_t kAuthSize = std::string_view("auth/").size();
+
+// The first segment of `path`, and what follows its slash.
+std::pair<std::string_view, std::string_view> split(std::string_view path) {
+  const std::size_t slash = path.find('/');
+  if (slash == path.npos) return {path, {}};
+  return {path.substr(0, slash), path.substr(slash + 1)};
+}
+
+bool lists(const Route& route) {
+  return std::any_of(route.actions.begin(), route.actions.end(),
+                     [](const Action& action) { return action.operation == Operation::list; });
+}
+
+}  // namespace
+
+RouteTrie::RouteTrie(std::span<const Route> routes) {
+  for (const Route& route : routes) {
+    Node* node = &root_;
+    std::string_view rest = route.pattern;
+    bool ended = false;
+    while (!rest.empty() && !ended) {
+      const auto parts = split(rest);
+      rest = parts.second;
+      if (parts.first.starts_with(':') && parts.first.ends_with('*')) {
+        node->rest = &route;
+        ended = true;
+      } else if (parts.first.starts_with(':')) {
+        if (!node->capture) node->capture = std::make_unique<Node>();
+        node = node->capture.get();
+      } else {
+        auto& next = node->literals[std::string(parts.first)];
+        if (!next) next = std::make_unique<Node>();
+        node = next.get();
+      }
+    }
+    if (!ended) node->here = &route;
+  }
+}
+
+const Route* RouteTrie::find(std::string_view path, Operation asked, Captures& captures) const {
+  if (asked != Operation::list || !path.ends_with('/')) return find(path, captures);
+  const std::string_view folder = path.substr(0, path.size() - 1);
+  const Route* named = find(folder, captures);
+  if (named != nullptr && !named->pattern.ends_with('*') && lists(*named)) return named;
+  if (const Route* rest = find(path, captures)) return rest;
+  return find(folder, captures);
+}
+
+const Route* RouteTrie::find(std::string_view path, Captures& captures) const {
+  // "mounts/" is not "mounts": a trailing slash only fits the rest of a path.
+  const Route* route = find_from(root_, path, captures, 0, path.ends_with('/'));
+  if (route == nullptr) return nullptr;
+  // The names of the captures stand in the pattern, in order.
+  std::string_view rest = route->pattern;
+  std::size_t i = 0;
+  while (!rest.empty() && i < captures.size) {
+    const auto parts = split(rest);
+    rest = parts.second;
+    if (!parts.first.starts_with(':')) continue;
+    std::string_view name = parts.first.substr(1);
+    if (name.ends_with('*')) name.remove_suffix(1);
+    captures.items[i++].name = name;
+  }
+  return route;
+}
+
+const Route* RouteTrie::find_from(const Node& node, std::string_view rest, Captures& captures,
+                                  unsigned depth, bool trailing) const {
+  if (rest.empty() && node.here != nullptr && !trailing) {
+    captures.size = depth;
+    return node.here;
+  }
+  if (!rest.empty()) {
+    const auto parts = split(rest);
+    const auto literal = node.literals.find(parts.first);
+    if (literal != node.literals.end())
+      if (const Route* found = find_from(*literal->second, parts.second, captures, depth, trailing))
+        return found;
+    if (node.capture && !parts.first.empty() && depth < Captures::kMax) {
+      captures.items[depth].value = parts.first;
+      if (const Route* found =
+              find_from(*node.capture, parts.second, captures, depth + 1, trailing))
+        return found;
+    }
+  }
+  if (node.rest == nullptr || depth >= Captures::kMax) return nullptr;
+  captures.items[depth].value = rest;
+  captures.size = depth + 1;
+  return node.rest;
+}
+
+void MountTable::add(std::shared_ptr<const Mount> mount) {
+  if (mount->tainted) return removing_.push_back(std::move(mount));
+  index_[mount->info.path] = mount.get();
+  by_path_[mount->info.path] = std::move(mount);
+}
+
+const Mount* MountTable::find(std::string_view path) const {
+  for (std::size_t end = std::min(path.size(), kMountPathMax + kAuthSize); end > 0; --end) {
+    if (path[end - 1] != '/') continue;
+    const auto found = index_.find(path.substr(0, end));
+    if (found != index_.end()) return found->second;
+  }
+  return at(std::string(path) + '/');
+}
+
+const Mount* MountTable::at(std::string_view mount_path) const {
+  const auto found = index_.find(mount_path);
+  return found == index_.end() ? nullptr : found->second;
+}
+
+const Mount* MountTable::by_space(const barrier::Space& space) const {
+  for (const auto& entry : by_path_)
+    if (entry.second->info.space == space) return entry.second.get();
+  for (const auto& mount : removing_)
+    if (mount->info.space == space) return mount.get();
+  return nullptr;
+}
+
+}  // namespace leasehold::core

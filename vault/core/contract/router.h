@@ -1,0 +1,90 @@
+#pragma once
+// Which mount, and which of its engine's routes. Both are immutable once built: a RouteTrie belongs
+// to an engine for the process's life, a MountTable to one generation of mounts. Thread-safe.
+
+#include <array>
+#include <map>
+#include <memory>
+#include <string_view>
+#include <unordered_map>
+
+#include "vault/core/contract/engine.h"
+
+namespace leasehold::core {
+
+struct Captures {
+  struct Item {
+    std::string_view name, value;  // into the route's pattern and the request's path
+  };
+  static constexpr std::size_t kMax = 4;
+  std::array<Item, kMax> items;
+  std::size_t size = 0;
+};
+
+// Patterns by segment: a literal beats a `:capture`, which beats a `:rest*`.
+class RouteTrie {
+ public:
+  explicit RouteTrie(std::span<const Route> routes);
+  // Null: no pattern fits. `path` is behind the mount; a trailing slash is a segment of its own
+  // only for `:rest*`. The path of a list arrives with one: a route that lists and is named without
+  // it comes first.
+  const Route* find(std::string_view path, Operation asked, Captures& captures) const;
+  const Route* find(std::string_view path, Captures& captures) const;
+
+ private:
+  struct Node {
+    std::map<std::string, std::unique_ptr<Node>, std::less<>> literals;
+    std::unique_ptr<Node> capture;
+    const Route* here = nullptr;
+    const Route* rest = nullptr;
+  };
+  const Route* find_from(const Node& node, std::string_view rest, Captures& captures,
+                         unsigned depth, bool trailing) const;
+  Node root_;
+};
+
+struct EngineKind {  // one per row of the catalog and one per system engine
+  std::string wire_type;
+  int version = 0;
+  bool is_auth = false;
+  bool is_system = false;  // sys, cubbyhole, identity, token: not to be enabled or disabled
+  std::unique_ptr<Engine> engine;
+  std::unique_ptr<RouteTrie> routes;
+};
+
+struct Mount {
+  MountInfo info;
+  const EngineKind* kind = nullptr;  // null: its engine is not in this build
+  bool tainted = false;              // being removed: only revocation goes on
+  Json record;                       // as stored, for sys/mounts
+};
+
+inline constexpr std::size_t kMountPathMax = 256;  // below "auth/", if it lies there
+
+class MountTable {
+ public:
+  // A tainted mount is kept for revocation only: no path leads to it.
+  void add(std::shared_ptr<const Mount> mount);
+  // The mount whose path is the longest prefix of `path`, or `path` itself without its last slash;
+  // null when there is none.
+  const Mount* find(std::string_view path) const;
+  const Mount* at(std::string_view mount_path) const;  // exactly
+  const std::map<std::string, std::shared_ptr<const Mount>, std::less<>>& all() const {
+    return by_path_;
+  }
+  const Mount* by_space(const barrier::Space& space) const;
+  const std::vector<std::shared_ptr<const Mount>>& removing() const { return removing_; }
+
+ private:
+  std::vector<std::shared_ptr<const Mount>> removing_;
+  std::map<std::string, std::shared_ptr<const Mount>, std::less<>> by_path_;
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const {
+      return std::hash<std::string_view>()(text);
+    }
+  };
+  std::unordered_map<std::string, const Mount*, Hash, std::equal_to<>> index_;
+};
+
+}  // namespace leasehold::core

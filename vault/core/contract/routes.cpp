@@ -1,0 +1,38 @@
+#include "vault/core/contract/routes.h"
+
+#include "vault/base/encoding.h"
+
+namespace leasehold::core {
+
+Result<std::unique_ptr<target::Target>> Engine::target(const TargetId&, ReadTxn&) {
+  return failure(Code::unsupported, "this engine has no targets");
+}
+
+std::string Engine::target_name(const TargetId& id, ReadTxn&) { return hex(id); }
+
+Route route(std::string pattern, std::vector<Field> fields, std::vector<Action> actions,
+            std::string synopsis) {
+  Route made;
+  made.pattern = std::move(pattern);
+  made.fields = std::move(fields);
+  made.actions = std::move(actions);
+  made.synopsis = std::move(synopsis);
+  return made;
+}
+Action reads(ReadHandler handler, Place place) {
+  return {Operation::read, std::move(handler), place};
+}
+Action lists(ReadHandler handler) { return {Operation::list, std::move(handler), Place::worker}; }
+Action asks(ReadHandler handler) { return {Operation::update, std::move(handler), Place::inline_}; }
+Action writes(WriteHandler handler) {
+  return {Operation::update, std::move(handler), Place::inline_};
+}
+Action removes(WriteHandler handler) {
+  return {Operation::remove, std::move(handler), Place::inline_};
+}
+
+Action ends(WriteHandler handler) {
+  return {Operation::update, std::move(handler), Place::inline_, true};
+}
+
+}  // namespace leasehold::core

@@ -1,0 +1,159 @@
+#include "vault/core/leases/due_queue.h"
+
+#include <algorithm>
+
+#include "vault/audit/record.h"
+#include "vault/base/encoding.h"
+
+namespace leasehold::core {
+
+using barrier::OrderedId;
+
+namespace {
+
+constexpr Seconds kLookAgain{20};  // twice the statement timeout of our sessions
+constexpr Seconds kRetryMax{300};
+constexpr std::size_t kLookedAtMax = 1024;
+constexpr std::size_t kRetriesMax = 65'536;
+
+OrderedId id_of(const std::string& text) {
+  OrderedId id{};
+  std::copy_n(text.begin(), std::min(text.size(), id.size()), reinterpret_cast<char*>(id.data()));
+  return id;
+}
+
+std::string event(const Lease& lease, const target::Revoked& revoked, WallTime now) {
+  Json fields = Json::object();
+  fields.set("lease_id", lease.lease_id).set("account", lease.account);
+  fields.set("issued", rfc3339(lease.issued)).set("expire_time", rfc3339(lease.expires));
+  fields.set("verified_absent", rfc3339(revoked.verified_at));
+  fields.set("was_absent", revoked.was_absent);
+  fields.set("sessions_ended", static_cast<std::int64_t>(revoked.sessions_ended));
+  fields.set("request_id", lease.request_id);
+  return audit::event_body("lease-revoked", now, fields.dump());
+}
+
+}  // namespace
+
+bool Revoker::DueQueue::may_try(const OrderedId& id) {
+  if (revoker_.claimed(id)) return false;
+  MutexLock lock(mutex_);
+  if (working_.count(id) != 0) return false;
+  const auto retry = retries_.find(id);
+  if (retry != retries_.end() && revoker_.parts_.clock.instant() < retry->second.not_before)
+    return false;
+  working_.insert(id);
+  return true;
+}
+
+Result<std::vector<OrderedId>> Revoker::DueQueue::take(ReadTxn& txn, std::size_t limit) {
+  barrier::PhysicalKey from = due_prefix(target_);
+  const barrier::PhysicalKey to = due_key(target_, add(revoker_.parts_.clock.now(), Millis{1}), {});
+  {
+    MutexLock lock(mutex_);
+    if (resume_) from = *resume_;
+  }
+  std::vector<OrderedId> ids;
+  std::size_t looked_at = 0;
+  std::optional<barrier::PhysicalKey> last;
+  const Status scanned =
+      txn.scan(from, to, SIZE_MAX, storage::Scan::keys, [&](const storage::Entry& entry) {
+        const OrderedId id = barrier::id_at_end(entry.key);
+        if (!revoker_.is_aside(id) && may_try(id)) ids.push_back(id);
+        if (++looked_at == kLookedAtMax) last = barrier::PhysicalKey::from(entry.key);
+        return ids.size() < limit && !last;
+      });
+  MutexLock lock(mutex_);
+  if (!scanned.ok()) {
+    for (const OrderedId& id : ids) working_.erase(id);
+    return scanned.error();
+  }
+  if (last)
+    resume_ = last->end_of_prefix();
+  else if (ids.size() < limit)
+    resume_.reset();  // the end of the queue
+  return ids;
+}
+
+std::vector<target::RevocationSource::Item> Revoker::DueQueue::next(std::size_t limit) {
+  std::vector<Item> items;
+  auto held = revoker_.parts_.snapshots.take();
+  if (!held.ok()) return items;
+  ReadTxn txn(**held, revoker_.parts_.barrier, barrier::kCoreSpace);
+  const auto ids = take(txn, limit);
+  if (!ids.ok()) return items;
+  for (const OrderedId& id : *ids) {
+    auto lease = revoker_.parts_.leases.load(txn, id);
+    if (!lease.ok() || !*lease) {
+      revoker_.set_aside(txn, lease_key(id), id, "lease").ignore();
+      MutexLock lock(mutex_);
+      working_.erase(id);
+      retries_.erase(id);
+      continue;
+    }
+    Item item;
+    item.id.assign(id.begin(), id.end());
+    item.order.account = (*lease)->account;
+    item.order.statements = (*lease)->revocation_statements;
+    items.push_back(std::move(item));
+  }
+  return items;
+}
+
+Result<bool> Revoker::DueQueue::settle(const Item& item, const target::Revoked& revoked) {
+  const OrderedId id = id_of(item.id);
+  const WallTime now = revoker_.parts_.clock.now();
+  for (;;) {
+    VAULT_TRY_ASSIGN(auto held, revoker_.parts_.snapshots.take());
+    commit::Batch batch;
+    batch.background = true;
+    WriteTxn txn(*held, revoker_.parts_.barrier, barrier::kCoreSpace, batch);
+    VAULT_TRY_ASSIGN(auto lease, revoker_.parts_.leases.load(txn, id));
+    if (!lease) return true;
+    const bool again =
+        lease->uncertain && lease->incarnation == revoker_.parts_.committer.incarnation();
+    if (again) {
+      VAULT_TRY(revoker_.parts_.leases.look_again(txn, *lease, add(now, kLookAgain)));
+    } else {
+      VAULT_TRY(revoker_.parts_.leases.finish(txn, *lease, revoked, now));
+      if (!lease->probe) batch.audit.push_back(event(*lease, revoked, now));
+    }
+    const Status status = revoker_.parts_.committer.commit(batch).status();
+    if (status.ok()) return !again;
+    if (!status.is(Code::conflict)) return status.error();
+  }
+}
+
+void Revoker::DueQueue::failed(const OrderedId& id, const Error& error) {
+  MutexLock lock(mutex_);
+  // Being unreachable is the target's state, not this lease's: the lane itself backs off.
+  if (error.code == Code::unavailable) return;
+  // One that is forgotten is only asked for sooner.
+  if (retries_.size() >= kRetriesMax && retries_.count(id) == 0) retries_.erase(retries_.begin());
+  Retry& retry = retries_[id];
+  const Seconds wait = std::min(Seconds{1LL << std::min(retry.attempts, 9U)}, kRetryMax);
+  ++retry.attempts;
+  retry.not_before = add(revoker_.parts_.clock.instant(), Nanos{wait});
+}
+
+void Revoker::DueQueue::done(const Item& item, const Result<target::Revoked>& result) {
+  const OrderedId id = id_of(item.id);
+  bool gone = false;
+  Status status;
+  if (!result.ok()) {
+    status = result.error();
+  } else if (const auto settled = settle(item, *result); settled.ok()) {
+    gone = *settled;
+  } else {
+    status = settled.error();
+  }
+  if (!status.ok()) failed(id, status.error());
+  {
+    MutexLock lock(mutex_);
+    working_.erase(id);
+    if (status.ok()) retries_.erase(id);
+  }
+  if (gone || !status.ok()) revoker_.finished(id, status);
+}
+
+}  // namespace leasehold::core

@@ -1,0 +1,261 @@
+#include "vault/core/leases/leases.h"
+
+#include <algorithm>
+
+#include "vault/base/encoding.h"
+#include "vault/core/contract/codec.h"
+
+namespace leasehold::core {
+
+using barrier::OrderedId;
+using barrier::PhysicalKey;
+using barrier::Table;
+
+namespace {
+
+constexpr std::uint8_t kLeaseVersion = 1;
+constexpr std::uint8_t kJobVersion = 1;
+constexpr std::size_t kLeafBytes = 18;  // be48 ms | 96 random bits
+constexpr std::size_t kLeafDigits = 25;
+
+Encoder encode(const Lease& lease) {
+  Encoder out(kLeaseVersion);
+  const std::uint8_t state = static_cast<std::uint8_t>(lease.state);
+  out.fixed(ByteView(&state, 1)).text(lease.lease_id).fixed(lease.target).fixed(lease.space);
+  out.text(lease.account).text(lease.role).text(lease.renewal_json);
+  out.texts(lease.revocation_statements).number(lease.issued.ns).number(lease.expires.ns);
+  out.flag(lease.last_renewal.has_value());
+  out.number(lease.last_renewal ? lease.last_renewal->ns : std::int64_t{0});
+  out.number(lease.due_since.ns).number(lease.ttl.count()).number(lease.max_ttl.count());
+  out.flag(lease.renewable).flag(lease.probe).flag(lease.uncertain).fixed(lease.owner);
+  out.text(lease.owner_accessor).text(lease.request_id).fixed(lease.incarnation);
+  return out;
+}
+
+Result<Lease> decode(ByteView bytes) {
+  Decoder in(bytes, kLeaseVersion);
+  Lease lease;
+  std::uint8_t state = 0;
+  in.fixed(std::span(&state, 1));
+  lease.state = static_cast<Lease::State>(state);
+  lease.lease_id = in.text();
+  in.fixed(lease.target);
+  in.fixed(lease.space);
+  lease.account = in.text();
+  lease.role = in.text();
+  lease.renewal_json = in.text();
+  lease.revocation_statements = in.texts();
+  lease.issued.ns = in.integer();
+  lease.expires.ns = in.integer();
+  const bool renewed = in.flag();
+  const WallTime last{in.integer()};
+  if (renewed) lease.last_renewal = last;
+  lease.due_since.ns = in.integer();
+  lease.ttl = Seconds{in.integer()};
+  lease.max_ttl = Seconds{in.integer()};
+  lease.renewable = in.flag();
+  lease.probe = in.flag();
+  lease.uncertain = in.flag();
+  in.fixed(lease.owner);
+  lease.owner_accessor = in.text();
+  lease.request_id = in.text();
+  in.fixed(lease.incarnation);
+  if (!in.whole()) return failure(Code::internal, "internal error", "a lease record is damaged");
+  return lease;
+}
+
+Json receipt_of(const Lease& lease, WallTime now) {
+  Json receipt = Json::object();
+  receipt.set("lease_id", lease.lease_id).set("account", lease.account);
+  receipt.set("target", hex(lease.target)).set("issued", rfc3339(lease.issued));
+  receipt.set("expired", rfc3339(lease.expires)).set("revoked", rfc3339(now));
+  receipt.set("owner_accessor", lease.owner_accessor).set("request_id", lease.request_id);
+  return receipt;
+}
+
+}  // namespace
+
+std::string Lease::path() const {
+  return lease_id.substr(0, lease_id.size() - std::min(lease_id.size(), kLeafDigits + 1));
+}
+
+PhysicalKey lease_key(const OrderedId& id) {
+  PhysicalKey key(Table::lease);
+  key.push(id);
+  return key;
+}
+PhysicalKey due_prefix(const TargetId& target) {
+  PhysicalKey key(Table::due);
+  key.push(target);
+  return key;
+}
+PhysicalKey due_key(const TargetId& target, WallTime when, const OrderedId& id) {
+  PhysicalKey key = due_prefix(target);
+  key.push_be(static_cast<std::uint64_t>(when.millis()), barrier::kMillisSize);
+  key.push(id);
+  return key;
+}
+
+PhysicalKey Leases::path_key(std::string_view path) const {
+  PhysicalKey key(Table::lease_path);
+  key.push(barrier_.id_hash("lease path", as_bytes(path)));
+  return key;
+}
+
+PhysicalKey Leases::listed_key(const Lease& lease) const {
+  PhysicalKey key = path_key(lease.path());
+  key.push(lease.id);
+  return key;
+}
+
+void Leases::name(Lease& lease, std::string_view path, WallTime now, Random& random) const {
+  std::array<std::uint8_t, kLeafBytes> leaf;
+  random.fill(leaf);
+  put_be(leaf.data(), static_cast<std::uint64_t>(now.millis()), barrier::kMillisSize);
+  lease.lease_id = std::string(path) + "/" + base62(leaf, kLeafDigits);
+  lease.id = *id_of(lease.lease_id);
+}
+
+std::optional<OrderedId> Leases::id_of(std::string_view lease_id) const {
+  const std::size_t slash = lease_id.rfind('/');
+  if (slash == lease_id.npos || lease_id.size() - slash - 1 != kLeafDigits) return std::nullopt;
+  const auto leaf = from_base62(lease_id.substr(slash + 1), kLeafBytes);
+  if (!leaf) return std::nullopt;
+  OrderedId id{};
+  std::copy_n(leaf->begin(), barrier::kMillisSize, id.begin());
+  const auto hash = barrier_.id_hash("lease", as_bytes(lease_id));
+  std::copy(hash.begin(), hash.end(), id.begin() + barrier::kMillisSize);
+  return id;
+}
+
+Result<std::optional<Lease>> Leases::load(ReadTxn& txn, const OrderedId& id) const {
+  VAULT_TRY_ASSIGN(const auto record, txn.get(lease_key(id)));
+  if (!record) return std::optional<Lease>();
+  VAULT_TRY_ASSIGN(Lease lease, decode(record->value.reveal()));
+  lease.id = id;
+  lease.mod = record->mod;
+  return std::optional<Lease>(std::move(lease));
+}
+
+Result<std::optional<Lease>> Leases::find(ReadTxn& txn, std::string_view lease_id) const {
+  const auto id = id_of(lease_id);
+  if (!id) return std::optional<Lease>();
+  VAULT_TRY_ASSIGN(auto lease, load(txn, *id));
+  if (lease && (lease->lease_id != lease_id || lease->probe)) lease.reset();
+  return lease;
+}
+
+Status Leases::write(WriteTxn& txn, const Lease& lease) const {
+  if (lease.mod != 0) txn.guard(lease_key(lease.id), lease.mod);
+  return txn.put(lease_key(lease.id), "", encode(lease).bytes());
+}
+
+Status Leases::write_pending(WriteTxn& txn, Lease& lease) const {
+  txn.guard(lease_key(lease.id), 0);
+  VAULT_TRY(write(txn, lease));
+  VAULT_TRY(txn.mark(expiry_key(lease.expires, Table::lease, lease.id)));
+  VAULT_TRY(txn.mark(owner_key(lease.owner, lease.id)));
+  VAULT_TRY(txn.mark(listed_key(lease)));
+  // The directory, for LIST: written once per path, empty ones are left out when listing.
+  WriteTxn core = txn.in(barrier::kCoreSpace);
+  const std::string marker = std::string(kLeasePaths) + lease.path() + "/.";
+  VAULT_TRY_ASSIGN(const std::uint64_t known, core.version(marker));
+  return known != 0 ? Status() : core.put(marker, {});
+}
+
+Status Leases::activate(WriteTxn& txn, Lease& lease, WallTime expires) const {
+  const WallTime before = lease.expires;
+  lease.state = Lease::State::active;
+  lease.expires = expires;
+  VAULT_TRY(write(txn, lease));
+  return move_expiry(txn, Table::lease, lease.id, before, expires);
+}
+
+Status Leases::renew(WriteTxn& txn, Lease& lease, WallTime expires, WallTime now) const {
+  const WallTime before = lease.expires;
+  lease.expires = expires;
+  lease.last_renewal = now;
+  VAULT_TRY(write(txn, lease));
+  return move_expiry(txn, Table::lease, lease.id, before, expires);
+}
+
+Status Leases::start_revoking(WriteTxn& txn, Lease& lease, WallTime now) const {
+  if (lease.state == Lease::State::revoking) return {};
+  // A PENDING lease that is cut short: its CREATE may be on its way.
+  lease.uncertain = lease.uncertain || lease.state == Lease::State::pending;
+  lease.state = Lease::State::revoking;
+  lease.due_since = now;
+  VAULT_TRY(write(txn, lease));
+  VAULT_TRY(txn.erase(expiry_key(lease.expires, Table::lease, lease.id)));
+  VAULT_TRY(txn.erase(owner_key(lease.owner, lease.id)));
+  // Listed no more; so what looks for leases to revoke does not walk over these again.
+  VAULT_TRY(txn.erase(listed_key(lease)));
+  return txn.mark(due_key(lease.target, lease.due_since, lease.id));
+}
+
+Result<PhysicalKey> Leases::queue(WriteTxn& txn, const LeaseJob& job, WallTime now,
+                                  Random& random) const {
+  const PhysicalKey key = job_key(now, random.take<sizeof(OrderedId)>());
+  Encoder out(kJobVersion);
+  out.text(job.prefix).flag(job.force);
+  VAULT_TRY(txn.put(key, "", out.bytes()));
+  return key;
+}
+
+Result<LeaseJob> Leases::job_of(ByteView stored) {
+  Decoder in(stored, kJobVersion);
+  LeaseJob job;
+  job.prefix = in.text();
+  job.force = in.flag();
+  if (!in.whole()) return failure(Code::internal, "internal error", "a job record is damaged");
+  return job;
+}
+
+Status Leases::look_again(WriteTxn& txn, Lease& lease, WallTime when) const {
+  const WallTime before = lease.due_since;
+  lease.uncertain = false;
+  lease.due_since = when;
+  VAULT_TRY(write(txn, lease));
+  if (before.millis() == when.millis()) return {};
+  VAULT_TRY(txn.erase(due_key(lease.target, before, lease.id)));
+  return txn.mark(due_key(lease.target, when, lease.id));
+}
+
+Status Leases::erase(WriteTxn& txn, const Lease& lease) const {
+  txn.guard(lease_key(lease.id), lease.mod);
+  VAULT_TRY(txn.erase(lease_key(lease.id)));
+  if (lease.state == Lease::State::revoking)
+    return txn.erase(due_key(lease.target, lease.due_since, lease.id));
+  VAULT_TRY(txn.erase(expiry_key(lease.expires, Table::lease, lease.id)));
+  VAULT_TRY(txn.erase(owner_key(lease.owner, lease.id)));
+  return txn.erase(listed_key(lease));
+}
+
+Status Leases::write_receipt(WriteTxn& txn, const Lease& lease, std::string_view json,
+                             WallTime now) const {
+  OrderedId receipt = lease.id;
+  put_be(receipt.data(), static_cast<std::uint64_t>(now.millis()), barrier::kMillisSize);
+  PhysicalKey key(Table::receipt);
+  key.push(receipt);
+  return txn.put(key, lease.lease_id, as_bytes(json));
+}
+
+Status Leases::finish(WriteTxn& txn, const Lease& lease, const target::Revoked& revoked,
+                      WallTime now) const {
+  VAULT_TRY(erase(txn, lease));
+  if (lease.probe) return {};
+  Json receipt = receipt_of(lease, now);
+  receipt.set("verified_absent", rfc3339(revoked.verified_at));
+  receipt.set("was_absent", revoked.was_absent);
+  receipt.set("sessions_ended", static_cast<std::int64_t>(revoked.sessions_ended));
+  return write_receipt(txn, lease, receipt.dump(), now);
+}
+
+Status Leases::forget(WriteTxn& txn, const Lease& lease, WallTime now) const {
+  VAULT_TRY(erase(txn, lease));
+  Json receipt = receipt_of(lease, now);
+  receipt.set("verified_absent", nullptr).set("forgotten", true);
+  return write_receipt(txn, lease, receipt.dump(), now);
+}
+
+}  // namespace leasehold::core

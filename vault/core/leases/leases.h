@@ -1,0 +1,119 @@
+#pragma once
+// Leases: one record each, a state machine PENDING -> ACTIVE -> REVOKING -> gone, with a receipt.
+// The record holds all that revocation needs and no secret, so neither a deleted role nor a changed
+// template can strand an account. PENDING, with its end already armed, is durable before the
+// account exists.
+//
+//   lease        be48 ms of creation | H(lease id)      the record
+//   expiry       be48 ms of the end | 'lease' | id      not yet due; one per live lease
+//   due          target | be48 ms | id                  REVOKING, waiting for its target
+//   lease_owner  token | id        lease_path  H(path) | id
+//
+// Thread-safe: no state.
+
+#include <optional>
+
+#include "vault/commit/head.h"
+#include "vault/core/authority/tokens.h"
+#include "vault/core/contract/engine.h"
+
+namespace leasehold::core {
+
+struct Lease {
+  enum class State : std::uint8_t { pending = 1, active = 2, revoking = 3 };
+  barrier::OrderedId id{};
+  std::uint64_t mod = 0;
+  State state = State::pending;
+  std::string lease_id;  // "database/creds/ro/<25 characters>"
+  TargetId target{};
+  barrier::Space space{};  // of the mount whose engine knows the target
+  std::string account, role, renewal_json;
+  std::vector<std::string> revocation_statements;
+  WallTime issued, expires;  // `expires` of a PENDING lease is the end of its issue
+  std::optional<WallTime> last_renewal;
+  WallTime due_since;  // of REVOKING: its time in the due queue
+  Seconds ttl{0}, max_ttl{0};
+  bool renewable = true;
+  bool probe = false;      // a role being tried; never shown
+  bool uncertain = false;  // CREATE may still be running somewhere: look twice
+  barrier::OrderedId owner{};
+  std::string owner_accessor, request_id;
+  commit::Incarnation incarnation{};
+
+  std::string path() const;  // without the last segment
+};
+
+inline constexpr Seconds kIssueLimit{30};  // PENDING longer than this belongs to nobody
+
+// A revocation of many that was asked for. Durable, so that it goes on through any crash.
+struct LeaseJob {
+  std::string prefix;
+  bool force = false;  // what its target has not confirmed after kForceAfter is forgotten
+};
+inline constexpr Seconds kForceAfter{10};
+inline constexpr Seconds kReceiptsKept{30 * 24 * 3600};
+
+inline constexpr std::string_view kLeasePaths = "lease-paths/";  // the directories, for lists
+
+bool is_below(std::string_view lease_id, std::string_view prefix);  // or the lease itself
+
+barrier::PhysicalKey lease_key(const barrier::OrderedId& id);
+barrier::PhysicalKey due_key(const TargetId& target, WallTime when, const barrier::OrderedId& id);
+barrier::PhysicalKey due_prefix(const TargetId& target);
+
+class Leases {
+ public:
+  explicit Leases(const barrier::Barrier& barrier) : barrier_(barrier) {}
+
+  // A new lease id under `path` and the key of its record.
+  void name(Lease& lease, std::string_view path, WallTime now, Random& random) const;
+  std::optional<barrier::OrderedId> id_of(std::string_view lease_id) const;
+  Result<std::optional<Lease>> load(ReadTxn& txn, const barrier::OrderedId& id) const;
+  // By its full id; absent also when it is a probe or already REVOKING is for the caller to say.
+  Result<std::optional<Lease>> find(ReadTxn& txn, std::string_view lease_id) const;
+
+  Status write_pending(WriteTxn& txn, Lease& lease) const;
+  Status activate(WriteTxn& txn, Lease& lease, WallTime expires) const;
+  Status renew(WriteTxn& txn, Lease& lease, WallTime expires, WallTime now) const;
+  // Idempotent. Moves the end to the due queue.
+  Status start_revoking(WriteTxn& txn, Lease& lease, WallTime now) const;
+  // Queues the revocation of all leases below a prefix; the key of the job, which goes when each is
+  // on its way (or forgotten).
+  Result<barrier::PhysicalKey> queue(WriteTxn& txn, const LeaseJob& job, WallTime now,
+                                     Random& random) const;
+  static Result<LeaseJob> job_of(ByteView stored);
+  // Seen absent: everything goes, a receipt stays.
+  Status finish(WriteTxn& txn, const Lease& lease, const target::Revoked& revoked,
+                WallTime now) const;
+  // Nobody has seen it gone, and nobody looks any more: an operator said so. The receipt tells.
+  Status forget(WriteTxn& txn, const Lease& lease, WallTime now) const;
+  // Seen absent for the first time although CREATE may still have been running: back in the queue.
+  Status look_again(WriteTxn& txn, Lease& lease, WallTime when) const;
+
+  // Names one level below `prefix` ("" or ending in '/'), directories ending in '/'.
+  Result<std::vector<std::string>> list(ReadTxn& txn, std::string_view prefix) const;
+  // Ids of leases whose id begins with `prefix` (a directory, or a whole lease id), at most
+  // `limit`, REVOKING ones left out. Not with a WriteTxn: its guards have no room for them.
+  Result<std::vector<barrier::OrderedId>> below(ReadTxn& txn, std::string_view prefix,
+                                                std::size_t limit) const;
+  // The same for those that are REVOKING: they wait for their target.
+  Result<std::vector<barrier::OrderedId>> revoking_below(ReadTxn& txn, std::string_view prefix,
+                                                         std::size_t limit) const;
+
+ private:
+  Status write(WriteTxn& txn, const Lease& lease) const;
+  Status erase(WriteTxn& txn, const Lease& lease) const;
+  Status write_receipt(WriteTxn& txn, const Lease& lease, std::string_view json,
+                       WallTime now) const;
+  Status each_listed(ReadTxn& txn, std::string_view directory,
+                     FunctionRef<bool(const Lease&)> take) const;
+  barrier::PhysicalKey path_key(std::string_view path) const;
+  barrier::PhysicalKey listed_key(const Lease& lease) const;
+  Status collect(ReadTxn& txn, const std::string& directory, std::size_t limit,
+                 std::vector<barrier::OrderedId>& into, unsigned depth) const;
+  Result<bool> any_below(ReadTxn& txn, const std::string& directory) const;
+
+  const barrier::Barrier& barrier_;
+};
+
+}  // namespace leasehold::core

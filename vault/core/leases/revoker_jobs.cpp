@@ -1,0 +1,172 @@
+// Revocations of many: what hangs below a revoked token, the leases below a prefix, the tokens made
+// at a path. A job is a durable record; each pass does a part of it, and it goes with the last one.
+#include <algorithm>
+
+#include "vault/audit/record.h"
+#include "vault/core/leases/revoker.h"
+#include "vault/core/leases/token_leases.h"
+
+namespace leasehold::core {
+
+using barrier::OrderedId;
+using barrier::PhysicalKey;
+using barrier::Table;
+
+namespace {
+
+constexpr std::size_t kAtOnce = 64;          // jobs, and what one of them handles, in a pass
+constexpr std::size_t kWalkedAtOnce = 1000;  // tokens that a job looks at in a pass
+
+WallTime asked_at(const PhysicalKey& job) {
+  const std::uint64_t millis = get_be(job.view().data() + 1, barrier::kMillisSize);
+  return WallTime{static_cast<std::int64_t>(millis) * 1'000'000};
+}
+
+std::string forgotten_event(const Lease& lease, WallTime now) {
+  Json fields = Json::object();
+  fields.set("lease_id", lease.lease_id).set("account", lease.account);
+  fields.set("issued", rfc3339(lease.issued)).set("expire_time", rfc3339(lease.expires));
+  fields.set("verified_absent", nullptr).set("request_id", lease.request_id);
+  return audit::event_body("lease-forgotten", now, fields.dump());
+}
+
+}  // namespace
+
+bool Revoker::run_jobs(WallTime now) {
+  std::vector<Step> steps;
+  {
+    auto held = parts_.snapshots.take();
+    if (!held.ok()) return false;
+    ReadTxn txn(**held, parts_.barrier, barrier::kCoreSpace);
+    std::vector<std::pair<PhysicalKey, bool>> jobs;
+    const PhysicalKey from(Table::job);
+    const Status read = txn.scan(from, from.end_of_prefix(), SIZE_MAX, storage::Scan::values,
+                                 [&](const storage::Entry& entry) {
+                                   const bool of_prefix = !entry.value.empty();
+                                   if (!of_prefix || !is_aside(barrier::id_at_end(entry.key)))
+                                     jobs.emplace_back(PhysicalKey::from(entry.key), of_prefix);
+                                   return jobs.size() < kAtOnce;
+                                 });
+    if (!read.ok()) parts_.log.error("jobs wait: {}", read.error().message);
+    for (const auto& job : jobs) {
+      const Status added = job.second ? prefix_steps(txn, job.first, now, steps)
+                                      : token_steps(job.first, now, steps);
+      if (!added.ok()) parts_.log.error("a job waits: {}", added.error().message);
+    }
+  }
+  std::vector<Fill> fills;
+  for (Step& step : steps) fills.push_back(std::move(step.fill));
+  if (fills.empty()) return false;
+  const Committed committed = commit_all(fills);
+  for (std::size_t i = 0; i < steps.size(); ++i)
+    if (steps[i].gone && committed.each[i].ok()) ended(*steps[i].gone, {});
+  return committed.count > 0;
+}
+
+Revoker::Step Revoker::erase_job(const PhysicalKey& job) {
+  walks_.erase(job);
+  return {[job](WriteTxn& write) { return write.erase(job); }, job};
+}
+
+// The job of a token is a bare mark.
+Status Revoker::token_steps(const PhysicalKey& job, WallTime now, std::vector<Step>& steps) {
+  const auto sweep = [this, job, now](WriteTxn& write) -> Status {
+    const auto swept =
+        parts_.tokens.sweep(write, job, now, [&](WriteTxn& inner, const OrderedId& id) {
+          return revoke_owned(inner, barrier::id_at_end(job.view()), id, now);
+        });
+    return swept.ok() ? Status() : Status(swept.error());
+  };
+  steps.push_back({sweep, std::nullopt});
+  return {};
+}
+
+Status Revoker::revoke_owned(WriteTxn& txn, const OrderedId& owner, const OrderedId& id,
+                             WallTime now) {
+  auto lease = parts_.leases.load(txn, id);
+  if (lease.ok() && *lease && (*lease)->owner == owner)
+    return parts_.leases.start_revoking(txn, **lease, now);
+  if (!lease.ok()) VAULT_TRY(set_aside(txn, lease_key(id), id, "lease"));
+  return txn.erase(owner_key(owner, id));
+}
+
+Status Revoker::prefix_steps(ReadTxn& txn, const PhysicalKey& key, WallTime now,
+                             std::vector<Step>& steps) {
+  const auto stored = txn.get(key);
+  if (stored.ok() && !*stored) return {};
+  const auto job = stored.ok() ? Leases::job_of((*stored)->value.reveal()) : stored.error();
+  if (!job.ok()) return set_aside(txn, key, barrier::id_at_end(key.view()), "job");
+  if (is_token_lease(job->prefix)) return login_steps(txn, key, *job, now, steps);
+  VAULT_TRY_ASSIGN(const auto ids, parts_.leases.below(txn, job->prefix, kAtOnce));
+  for (const OrderedId& id : ids)
+    steps.push_back({[this, id, now](WriteTxn& write) { return start_revoking(write, id, now); },
+                     std::nullopt});
+  if (!ids.empty()) return {};
+  if (job->force) return forget_steps(txn, key, *job, now, steps);
+  steps.push_back(erase_job(key));
+  return {};
+}
+
+// The next part of the tokens. False: `take` has enough for now; true: that was the last.
+Result<bool> Revoker::walk_tokens(ReadTxn& txn, std::optional<PhysicalKey>& next,
+                                  FunctionRef<bool(const OrderedId&)> take) {
+  const PhysicalKey from(Table::token);
+  std::vector<PhysicalKey> part;
+  VAULT_TRY(txn.scan(next.value_or(from), from.end_of_prefix(), kWalkedAtOnce, storage::Scan::keys,
+                     [&](const storage::Entry& entry) {
+                       part.push_back(PhysicalKey::from(entry.key));
+                       return true;
+                     }));
+  for (const PhysicalKey& key : part) {
+    next = key.end_of_prefix();
+    if (!take(barrier::id_at_end(key.view()))) return false;
+  }
+  return part.size() < kWalkedAtOnce;
+}
+
+// The tokens made at a path before this was asked for.
+Status Revoker::login_steps(ReadTxn& txn, const PhysicalKey& key, const LeaseJob& job, WallTime now,
+                            std::vector<Step>& steps) {
+  Status looked;
+  std::size_t found = 0;
+  const auto take = [&](const OrderedId& id) {
+    const auto token = parts_.tokens.load(txn, id);
+    if (!token.ok()) looked = set_aside(txn, parts_.tokens.key_of(id), id, "token");
+    if (!token.ok() || !*token || !has_lease(**token)) return looked.ok();
+    if ((*token)->created > asked_at(key) || !is_below(lease_id_of(**token), job.prefix))
+      return true;
+    const auto revoke = [this, id, now](WriteTxn& write) -> Status {
+      VAULT_TRY_ASSIGN(const auto again, parts_.tokens.load(write, id));
+      return again && !again->stub ? parts_.tokens.revoke(write, *again, now) : Status();
+    };
+    steps.push_back({revoke, std::nullopt});
+    return ++found < kAtOnce;
+  };
+  auto& next = walks_[key];
+  VAULT_TRY_ASSIGN(const bool at_end, walk_tokens(txn, next, take));
+  VAULT_TRY(std::move(looked));
+  if (at_end) next.reset();  // once more, to see that they are gone
+  if (at_end && found == 0) steps.push_back(erase_job(key));
+  return {};
+}
+
+// What is REVOKING and was not confirmed in kForceAfter: an operator gave it up.
+Status Revoker::forget_steps(ReadTxn& txn, const PhysicalKey& key, const LeaseJob& job,
+                             WallTime now, std::vector<Step>& steps) {
+  VAULT_TRY_ASSIGN(const auto left, parts_.leases.revoking_below(txn, job.prefix, kAtOnce));
+  if (left.empty()) steps.push_back(erase_job(key));
+  if (now < add(asked_at(key), Nanos(kForceAfter))) return {};
+  for (const OrderedId& id : left) {
+    if (claimed(id)) continue;  // its CREATE may be running: with a later pass
+    const auto forget = [this, id, now](WriteTxn& write) -> Status {
+      VAULT_TRY_ASSIGN(const auto lease, parts_.leases.load(write, id));
+      if (!lease || lease->state != Lease::State::revoking) return {};
+      write.batch().audit.push_back(forgotten_event(*lease, now));
+      return parts_.leases.forget(write, *lease, now);
+    };
+    steps.push_back({forget, lease_key(id)});
+  }
+  return {};
+}
+
+}  // namespace leasehold::core

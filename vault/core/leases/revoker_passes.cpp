@@ -1,0 +1,253 @@
+// What one pass of the Revoker does: expired entries, waking lanes. Jobs: revoker_jobs.cpp; removed
+// mounts: removal.cpp
+#include "vault/core/leases/revoker.h"
+
+#include <algorithm>
+
+#include "vault/base/encoding.h"
+
+namespace leasehold::core {
+
+using barrier::OrderedId;
+using barrier::PhysicalKey;
+using barrier::Table;
+
+namespace {
+
+constexpr std::size_t kAtOnce = 64;  // expired entries a pass takes
+constexpr Nanos kLookAtDamageEvery{Seconds{300}};
+
+// Resumed by the commit thread; the last of a pass wakes the waiting thread.
+struct Countdown {
+  Mutex mutex;
+  Condition done;
+  std::size_t left GUARDED_BY(mutex) = 0;
+};
+struct Counted : commit::Operation {
+  Countdown* countdown = nullptr;
+};
+void count_down(Waiter* waiter) {
+  Countdown* countdown = static_cast<Counted*>(static_cast<commit::Operation*>(waiter))->countdown;
+  MutexLock lock(countdown->mutex);
+  if (--countdown->left == 0) countdown->done.notify_all();
+}
+
+}  // namespace
+
+bool Revoker::tick(WallTime now) {
+  bool more = move_expired(now);
+  more = run_jobs(now) || more;
+  more = empty_removed_mounts(now) || more;
+  more = erase_old_receipts(now) || more;
+  more = retire_targets() || more;
+  wake_lanes();
+  return more;
+}
+
+// The audit log is what lasts; receipts must not fill the store (docs/decisions/019).
+bool Revoker::erase_old_receipts(WallTime now) {
+  PhysicalKey to(Table::receipt);
+  const WallTime kept_since = add(now, -Nanos(kReceiptsKept));
+  to.push_be(static_cast<std::uint64_t>(kept_since.millis()), barrier::kMillisSize);
+  std::vector<PhysicalKey> old;
+  {
+    auto held = parts_.snapshots.take();
+    if (!held.ok()) return false;
+    ReadTxn txn(**held, parts_.barrier, barrier::kCoreSpace);
+    txn.scan(PhysicalKey(Table::receipt), to, kAtOnce, storage::Scan::keys,
+             [&](const storage::Entry& entry) {
+               old.push_back(PhysicalKey::from(entry.key));
+               return true;
+             })
+        .ignore();  // tried again with the next tick
+  }
+  if (old.empty()) return false;
+  const Fill erase = [&old](WriteTxn& write) -> Status {
+    for (const PhysicalKey& key : old) VAULT_TRY(write.erase(key));
+    return {};
+  };
+  return commit_all({erase}).count > 0 && old.size() == kAtOnce;
+}
+
+Revoker::Committed Revoker::commit_all(const std::vector<Fill>& fills) {
+  std::vector<commit::Batch> batches(fills.size());
+  std::vector<Counted> operations(fills.size());
+  Countdown countdown;
+  Committed committed;
+  committed.each.resize(fills.size());
+  {
+    auto held = parts_.snapshots.take();
+    if (!held.ok()) {
+      std::fill(committed.each.begin(), committed.each.end(), Status(held.error()));
+      return committed;
+    }
+    for (std::size_t i = 0; i < fills.size(); ++i) {
+      batches[i].background = true;
+      WriteTxn txn(**held, parts_.barrier, barrier::kCoreSpace, batches[i]);
+      const Status filled = fills[i](txn);
+      if (!filled.ok()) {
+        parts_.log.error("background work failed: {} {}", filled.error().message,
+                         filled.error().detail);
+        batches[i].clear();
+        committed.each[i] = filled;
+      }
+    }
+  }
+  for (std::size_t i = 0; i < fills.size(); ++i) {
+    if (batches[i].empty()) continue;
+    operations[i].batch = &batches[i];
+    operations[i].countdown = &countdown;
+    operations[i].resume = count_down;
+    {
+      MutexLock lock(countdown.mutex);
+      ++countdown.left;
+    }
+    if (!parts_.committer.submit(&operations[i])) count_down(&operations[i]);
+  }
+  MutexLock lock(countdown.mutex);
+  while (countdown.left > 0) countdown.done.wait(countdown.mutex);
+  for (std::size_t i = 0; i < fills.size(); ++i) {
+    if (operations[i].batch == nullptr) continue;
+    committed.each[i] = operations[i].status();
+    if (committed.each[i].ok()) ++committed.count;
+  }
+  return committed;
+}
+
+Status Revoker::expire_one(WriteTxn& txn, Table table, const OrderedId& id,
+                           const PhysicalKey& entry, WallTime now) {
+  if (table == Table::token) {
+    const auto loaded = parts_.tokens.load(txn, id);
+    if (!loaded.ok()) return set_aside(txn, parts_.tokens.key_of(id), id, "token");
+    const auto& token = *loaded;
+    if (token && token->expires && *token->expires <= now)
+      return parts_.tokens.revoke(txn, *token, now);
+    return token && token->expires && expiry_key(*token->expires, table, id) == entry
+               ? Status()
+               : txn.erase(entry);
+  }
+  auto loaded = parts_.leases.load(txn, id);
+  if (!loaded.ok()) return set_aside(txn, lease_key(id), id, "lease");
+  auto& lease = *loaded;
+  if (lease && lease->state != Lease::State::revoking) {
+    if (lease->expires <= now) return parts_.leases.start_revoking(txn, *lease, now);
+    if (expiry_key(lease->expires, table, id) == entry) return {};
+  }
+  return txn.erase(entry);  // a left-over nobody needs
+}
+
+bool Revoker::move_expired(WallTime now) {
+  std::vector<PhysicalKey> entries;
+  std::vector<OrderedId> asked, asked_tokens;
+  {
+    auto held = parts_.snapshots.take();
+    if (!held.ok()) return false;
+    ReadTxn txn(**held, parts_.barrier, barrier::kCoreSpace);
+    PhysicalKey to(Table::expiry);
+    to.push_be(static_cast<std::uint64_t>(now.millis()), barrier::kMillisSize);
+    txn.scan(PhysicalKey(Table::expiry), to, SIZE_MAX, storage::Scan::keys,
+             [&](const storage::Entry& entry) {
+               if (!is_aside(barrier::id_at_end(entry.key)))
+                 entries.push_back(PhysicalKey::from(entry.key));
+               return entries.size() < kAtOnce;
+             })
+        .ignore();  // tried again with the next tick
+  }
+  {
+    MutexLock lock(mutex_);
+    asked.swap(asked_);
+    asked_tokens.swap(asked_tokens_);
+  }
+  std::vector<Fill> fills;
+  for (const PhysicalKey& entry : entries)
+    fills.push_back([this, &entry, now](WriteTxn& txn) {
+      const auto table = static_cast<Table>(entry.view()[1 + barrier::kMillisSize]);
+      return expire_one(txn, table, barrier::id_at_end(entry.view()), entry, now);
+    });
+  for (const OrderedId& id : asked)
+    fills.push_back([this, &id, now](WriteTxn& txn) { return start_revoking(txn, id, now); });
+  for (const OrderedId& id : asked_tokens)
+    fills.push_back([this, &id, now](WriteTxn& txn) -> Status {
+      VAULT_TRY_ASSIGN(const auto token, parts_.tokens.load(txn, id));
+      return token && !token->stub ? parts_.tokens.revoke(txn, *token, now) : Status();
+    });
+  if (fills.empty()) return false;
+  const Committed committed = commit_all(fills);
+  // What was asked for stands nowhere else: it is asked again until it is durable.
+  MutexLock lock(mutex_);
+  auto result = committed.each.begin() + static_cast<std::ptrdiff_t>(entries.size());
+  for (const OrderedId& id : asked)
+    if (!(result++)->ok()) asked_.push_back(id);
+  for (const OrderedId& id : asked_tokens)
+    if (!(result++)->ok()) asked_tokens_.push_back(id);
+  return committed.count > 0 && entries.size() == kAtOnce;
+}
+
+Status Revoker::start_revoking(WriteTxn& txn, const OrderedId& id, WallTime now) {
+  auto lease = parts_.leases.load(txn, id);
+  if (!lease.ok()) return set_aside(txn, lease_key(id), id, "lease");
+  return *lease ? parts_.leases.start_revoking(txn, **lease, now) : Status();
+}
+
+Status Revoker::set_aside(ReadTxn& txn, const PhysicalKey& record, const OrderedId& id,
+                          std::string_view what) {
+  VAULT_TRY_ASSIGN(const std::uint64_t mod, txn.version(record));
+  const Instant until = add(parts_.clock.instant(), kLookAtDamageEvery);
+  MutexLock lock(mutex_);
+  const bool known = !aside_.insert_or_assign(id, until).second;
+  if (!known)
+    parts_.log.error("the {} record {} is {} and is left as it is: run `leasehold operator verify`",
+                     what, hex(id), mod == 0 ? "missing" : "damaged");
+  return {};
+}
+
+bool Revoker::is_aside(const OrderedId& id) const {
+  MutexLock lock(mutex_);
+  const auto found = aside_.find(id);
+  return found != aside_.end() && parts_.clock.instant() < found->second;
+}
+
+void Revoker::wake_lanes() {
+  std::vector<TargetId> targets;
+  auto held = parts_.snapshots.take();
+  if (!held.ok()) return;
+  ReadTxn txn(**held, parts_.barrier, barrier::kCoreSpace);
+  PhysicalKey from(Table::due);
+  const PhysicalKey end = PhysicalKey(Table::due).end_of_prefix();
+  for (bool found = true; found;) {  // one seek per target
+    found = false;
+    OrderedId lease_id{};
+    TargetId target{};
+    txn.scan(from, end, SIZE_MAX, storage::Scan::keys,
+             [&](const storage::Entry& entry) {
+               std::copy_n(entry.key.begin() + 1, target.size(), target.begin());
+               lease_id = barrier::id_at_end(entry.key);
+               found = !is_aside(lease_id);
+               return !found;
+             })
+        .ignore();
+    if (!found) return;
+    const auto lease = parts_.leases.load(txn, lease_id);
+    if (!lease.ok() || !*lease) {  // not this one, then the next
+      if (!set_aside(txn, lease_key(lease_id), lease_id, "lease").ok()) return;
+      continue;
+    }
+    from = due_prefix(target).end_of_prefix();
+    const auto its_lane = lane(txn, (*lease)->space, target);
+    if (its_lane.ok()) (*its_lane)->wake_revocations();
+    report_waiting(target, its_lane.ok() ? Status() : Status(its_lane.error()));
+  }
+}
+
+void Revoker::report_waiting(const TargetId& target, const Status& opened) {
+  if (opened.ok()) {
+    waiting_.erase(target);
+    return;
+  }
+  std::string& said = waiting_[target];
+  if (said == opened.error().message) return;
+  said = opened.error().message;
+  parts_.log.error("leases of target {} wait: {}", hex(target), said);
+}
+
+}  // namespace leasehold::core

@@ -1,0 +1,48 @@
+#include "vault/core/leases/token_leases.h"
+
+#include <algorithm>
+#include <set>
+
+namespace leasehold::core {
+
+namespace {
+
+constexpr std::string_view kAuth = "auth/";
+constexpr std::size_t kLookedAtMax = 10'000;
+
+}  // namespace
+
+bool has_lease(const Token& token) { return token.expires.has_value() && !token.stub; }
+
+std::string lease_id_of(const Token& token) { return token.path + "/" + token.accessor; }
+
+bool is_token_lease(std::string_view lease_id) {
+  return lease_id == "auth" || lease_id.starts_with(kAuth);
+}
+
+Result<TokenRef> find_by_lease(const Tokens& tokens, ReadTxn& txn, std::string_view lease_id,
+                               WallTime now) {
+  const auto id = tokens.id_of_accessor(lease_id.substr(lease_id.rfind('/') + 1));
+  if (!id || !is_token_lease(lease_id)) return TokenRef();
+  VAULT_TRY_ASSIGN(TokenRef token, tokens.valid(txn, *id, now, nullptr));
+  if (token && has_lease(*token) && lease_id_of(*token) == lease_id) return token;
+  return TokenRef();
+}
+
+Result<std::vector<std::string>> list_token_leases(const Tokens& tokens, ReadTxn& txn,
+                                                   std::string_view directory, WallTime now,
+                                                   bool& cut) {
+  std::set<std::string> names;
+  if (!directory.empty() && !is_token_lease(directory)) return std::vector<std::string>();
+  VAULT_TRY(tokens.each(txn, {}, kLookedAtMax, cut, [&](const Token& token) {
+    if (!has_lease(token) || *token.expires <= now) return true;
+    const std::string id = lease_id_of(token);
+    if (!id.starts_with(directory)) return true;
+    const std::string_view rest = std::string_view(id).substr(directory.size());
+    names.emplace(rest.substr(0, std::min(rest.find('/'), rest.size() - 1) + 1));
+    return !directory.empty();  // at the root one is enough
+  }));
+  return std::vector<std::string>(names.begin(), names.end());
+}
+
+}  // namespace leasehold::core

@@ -1,0 +1,27 @@
+#pragma once
+// The leases of tokens, as sys/leases shows them. A token that expires has one: it is named by the
+// path the token was made at and its accessor, and has no record of its own. Thread-safe functions.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "vault/core/authority/tokens.h"
+
+namespace leasehold::core {
+
+bool has_lease(const Token& token);
+std::string lease_id_of(const Token& token);  // "auth/token/create/<accessor>"
+// Whether a lease id, or a prefix of some, is one of tokens: it lies in "auth/".
+bool is_token_lease(std::string_view lease_id);
+
+// Null: no such token, or it is not valid at `now`.
+Result<TokenRef> find_by_lease(const Tokens& tokens, ReadTxn& txn, std::string_view lease_id,
+                               WallTime now);
+// The names one level below `directory` ("" or ending in '/'), sorted, directories ending in '/';
+// `cut`: there were more tokens than are looked at.
+Result<std::vector<std::string>> list_token_leases(const Tokens& tokens, ReadTxn& txn,
+                                                   std::string_view directory, WallTime now,
+                                                   bool& cut);
+
+}  // namespace leasehold::core

@@ -1,0 +1,258 @@
+#include "vault/core/life/lifecycle.h"
+
+#include <algorithm>
+
+#include "vault/audit/record.h"
+#include "vault/core/sys/system.h"
+
+namespace leasehold::core {
+
+namespace {
+
+constexpr Seconds kDeviceRetryMax{30};
+constexpr Millis kDrainPoll{5};
+constexpr Nanos kHealthEvery{Seconds{60}};
+constexpr Millis kHealthTimeout{10'000};  // for one device; ending waits for it
+constexpr Millis kLookEvery{500};         // at what may make an open vault seal itself
+
+}  // namespace
+
+Lifecycle::Lifecycle(Environment environment, seal::Seal& seal, seal::RecoveryMode recovery_mode,
+                     std::string cluster_name, const std::string& product_version,
+                     std::string build_date)
+    : environment_(std::move(environment)),
+      seal_(seal),
+      recovery_mode_(recovery_mode),
+      cluster_name_(std::move(cluster_name)),
+      version_("1.17.0+leasehold." + product_version),
+      build_date_(std::move(build_date)) {
+  environment_.request_seal = [this] { this->seal(); };
+}
+
+Lifecycle::~Lifecycle() { stop(); }
+
+void Lifecycle::start() {
+  thread_ = std::thread([this] { run(); });
+  devices_thread_ = std::thread([this] { watch_devices(); });
+}
+
+void Lifecycle::stop() {
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  seal_.stop_devices();  // a thread that waits for one ends now
+  for (std::thread* one : {&thread_, &devices_thread_})
+    if (one->joinable()) one->join();
+  TurnLock turn(turn_);
+  tear_down();
+}
+
+void Lifecycle::seal() {
+  live_.store(nullptr);  // from here on every request is told that the vault is sealed
+  {
+    MutexLock lock(mutex_);
+    seal_wanted_ = true;
+    sealed_by_operator_ = true;
+  }
+  wake_.notify_all();
+}
+
+// Opens with the devices while sealed, with growing pauses; seals when asked to, or when it must.
+void Lifecycle::run() {
+  Seconds pause{1};
+  for (;;) {
+    seal_if_wanted();
+    const bool broke = seal_if_broken();
+    if (!broke && live_.load() == nullptr && seal_.initialized() && seal_.has_device_slot())
+      open_with_devices();
+    const bool open = live_.load() != nullptr;
+    pause = open ? Seconds{1} : std::min(pause * 2, kDeviceRetryMax);
+    MutexLock lock(mutex_);
+    if (stopping_) return;
+    if (!seal_wanted_) wake_.wait_for(mutex_, open ? Nanos(kLookEvery) : Nanos(pause));
+  }
+}
+
+// Soon after the vault was opened, then once a minute.
+void Lifecycle::watch_devices() {
+  Instant next;
+  for (;;) {
+    enroll_missing();
+    const Instant now = environment_.clock.instant();
+    if (live_.load() == nullptr) {
+      next = now;
+    } else if (now >= next && seal_.has_device_slot()) {
+      seal_.check_health(kHealthTimeout);
+      next = add(now, kHealthEvery);
+    }
+    MutexLock lock(mutex_);
+    if (stopping_) return;
+    wake_.wait_for(mutex_, kLookEvery);
+  }
+}
+
+Unsealed* Lifecycle::enter() {
+  users_.fetch_add(1);
+  Unsealed* live = live_.load();
+  if (live == nullptr) users_.fetch_sub(1);
+  return live;
+}
+void Lifecycle::leave() { users_.fetch_sub(1); }
+
+bool Lifecycle::may_open_by_itself() const {
+  MutexLock lock(mutex_);
+  return !stopping_ && !sealed_by_operator_;
+}
+
+// While the devices work, shares may open the vault, an operator may seal it, and init may take
+// back what it began: so all of it is looked at again.
+void Lifecycle::open_with_devices() {
+  if (!may_open_by_itself()) return;
+  auto opened = seal_.open_with_devices();
+  if (!opened) return;
+  TurnLock turn(turn_);
+  if (live_.load() != nullptr || !may_open_by_itself()) return;
+  tear_down();
+  const Status live = go_live(std::move(*opened), nullptr, {});
+  if (live.ok())
+    environment_.log.info("unsealed by its device");
+  else
+    environment_.log.error("cannot start: {} {}", live.error().message, live.error().detail);
+}
+
+// Not when it was unsealed again meanwhile: go_live() has then seen to what was asked for.
+void Lifecycle::seal_if_wanted() {
+  TurnLock turn(turn_);
+  {
+    MutexLock lock(mutex_);
+    if (!std::exchange(seal_wanted_, false)) return;
+  }
+  tear_down();
+}
+
+bool Lifecycle::seal_if_broken() {
+  TurnLock turn(turn_);
+  if (!owned_ || !owned_->committer.broken()) return false;
+  {
+    MutexLock lock(mutex_);
+    sealed_because_ =
+        "sealed by itself: storage could not say whether a write happened; when the log shows that "
+        "it works again, unseal";
+    environment_.log.error("{}", sealed_because_);
+  }
+  tear_down();
+  return true;
+}
+
+void Lifecycle::tear_down() {
+  live_.store(nullptr);
+  if (!owned_) return;
+  {
+    // Requests in flight end by themselves: their stations are bounded.
+    MutexLock lock(mutex_);
+    to_enroll_.reset();
+    while (users_.load() > 0) wake_.wait_for(mutex_, kDrainPoll);
+  }
+  owned_.reset();
+  environment_.log.info("vault is sealed");
+}
+
+std::string Lifecycle::why_sealed() const { return "Vault is sealed"; }
+
+Status Lifecycle::reopen_audit() {
+  Unsealed* live = enter();
+  if (live == nullptr) return {};
+  const Status status = live->audit->reopen();
+  leave();
+  return status;
+}
+
+Status Lifecycle::go_live(seal::Opened opened, SecretBytes* root_token,
+                          std::string_view wanted_root) {
+  {
+    MutexLock lock(mutex_);
+    if (stopping_) return failure(Code::unavailable, "the vault is stopping");
+  }
+  VAULT_TRY(environment_.storage.ready());
+  VAULT_TRY(seal_.load());  // there may be a write of which storage could not say if it happened
+  if (!seal_.is_of(opened.store.id))
+    return failure(Code::unavailable, "the storage holds another store than the one opened");
+  StoreIdentity identity;
+  identity.store = opened.store.id;
+  identity.cluster_name = opened.store.cluster_name;
+  identity.cluster_id = opened.store.cluster_id;
+  VAULT_TRY_ASSIGN(
+      auto live, Unsealed::make(environment_, identity, std::move(opened.keys), all_engine_kinds));
+  if (root_token != nullptr) {
+    VAULT_TRY_ASSIGN(*root_token, live->write_initial(wanted_root, environment_.dev_mode));
+  }
+  Json fields = Json::object();
+  fields.set("by", opened.by).set("degraded", opened.degraded);
+  const std::string event = audit::event_body("unsealed", environment_.clock.now(), fields.dump());
+  const std::string_view lines[] = {event};
+  VAULT_TRY(live->audit->append(lines));
+  live->revoker->start();
+  const bool enrolls = seal_.has_to_enroll(opened);
+  owned_ = std::move(live);
+  {
+    // Before it opens: what is asked for from then on counts.
+    MutexLock lock(mutex_);
+    seal_wanted_ = sealed_by_operator_ = false;
+    sealed_because_.clear();
+    if (enrolls) to_enroll_ = std::move(opened);
+  }
+  live_.store(owned_.get());
+  wake_.notify_all();
+  revoke_undelivered();
+  return {};
+}
+
+// Beside the open vault: a device that hangs delays its own slot only.
+void Lifecycle::enroll_missing() {
+  std::optional<seal::Opened> opened;
+  {
+    MutexLock lock(mutex_);
+    opened = std::exchange(to_enroll_, std::nullopt);
+  }
+  if (!opened) return;
+  const auto write = [this](const storage::Batch& batch) { return write_slot(batch); };
+  seal_.enroll_missing(*opened, write);
+}
+
+Status Lifecycle::write_slot(const storage::Batch& batch) {
+  Unsealed* live = enter();
+  if (live == nullptr) return failure(Code::unavailable, "the vault was sealed meanwhile");
+  commit::Batch whole;
+  whole.storage = batch;
+  const Status written = live->committer.commit(whole).status();
+  leave();
+  return written;
+}
+
+void Lifecycle::revoke(Issued lost) {
+  {
+    MutexLock lock(mutex_);
+    undelivered_.push_back(std::move(lost));
+  }
+  revoke_undelivered();
+}
+
+void Lifecycle::revoke_undelivered() {
+  Unsealed* live = enter();
+  if (live == nullptr) return;
+  std::vector<Issued> lost;
+  {
+    MutexLock lock(mutex_);
+    lost.swap(undelivered_);
+  }
+  for (const Issued& one : lost) {
+    if (const auto id = live->leases.id_of(one.lease_id)) live->revoker->revoke_soon(*id);
+    if (const auto id = live->tokens.id_of_accessor(one.accessor))
+      live->revoker->revoke_token_soon(*id);
+  }
+  leave();
+}
+
+}  // namespace leasehold::core

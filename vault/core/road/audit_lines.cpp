@@ -1,0 +1,133 @@
+#include "vault/core/road/audit_lines.h"
+
+#include "vault/audit/record.h"
+
+namespace leasehold::core {
+
+namespace {
+
+Json object_of(const std::vector<std::pair<std::string, std::string>>& pairs) {
+  Json out = Json::object();
+  for (const auto& pair : pairs) out.set(pair.first, pair.second);
+  return out;
+}
+
+// Texts that the record only points to.
+struct Backing {
+  Backing() = default;
+  Backing(const Backing&) = delete;
+  Backing& operator=(const Backing&) = delete;
+  ~Backing() { wipe(body); }
+  std::string meta, body;
+  std::vector<std::string> clear_request_keys, clear_response_keys;
+};
+
+void fill_auth(const InFlight& flight, Backing& backing, audit::Record& record) {
+  if (!flight.token) return;
+  const Token& token = *flight.token;
+  record.has_auth = true;
+  record.auth.client_token = flight.request.token;
+  record.auth.accessor = token.accessor;
+  record.auth.display_name = token.display_name;
+  record.auth.policies = token.policies;
+  record.auth.token_policies = token.policies;
+  record.auth.allowed = flight.decision.allowed;
+  record.auth.granting_policies = flight.granting;
+  if (token.has_meta) {
+    backing.meta = object_of(token.meta).dump();
+    record.auth.metadata_json = backing.meta;
+  }
+  record.auth.entity_id = token.entity_id;
+  record.auth.token_type = "service";
+  record.auth.token_ttl = token.creation_ttl.count();
+  record.auth.token_issue_time = token.created;
+  record.auth.num_uses = token.num_uses;
+  record.auth.remaining_uses = flight.caller.uses_left;
+}
+
+// Whoever asks without a token that holds may not fill the log.
+bool may_be_heard(const InFlight& flight) {
+  return flight.token || (flight.route != nullptr && flight.route->unauthenticated);
+}
+
+void fill_request(const InFlight& flight, Backing& backing, audit::Record& record) {
+  const Request& request = flight.request;
+  record.request.id = flight.id;
+  record.request.operation = operation_name(request.operation);
+  record.request.path = request.path;
+  if (flight.mount != nullptr) {
+    const MountInfo& mount = flight.mount->info;
+    record.request.mount_point = mount.path;
+    record.request.mount_type = mount.type;
+    record.request.mount_accessor = mount.accessor;
+    record.request.mount_class = mount.path.starts_with("auth/") ? "auth" : "secret";
+  }
+  record.request.client_token = request.token;
+  if (flight.token) record.request.client_token_accessor = flight.token->accessor;
+  if (request.body.is_object() && request.body.size() > 0) {
+    record.request.data_omitted = !may_be_heard(flight);
+    if (!record.request.data_omitted) backing.body = request.body.dump();
+    record.request.data_json = backing.body;
+    if (!flight.token) record.request.data_max = audit::kLoginDataBytesMax;
+  }
+  record.request.remote_address = request.remote_address;
+  record.request.remote_port = request.remote_port;
+  record.request.wrap_ttl = request.wrap_ttl ? request.wrap_ttl->count() : 0;
+  record.request.purpose = request.purpose;
+}
+
+std::vector<std::string> clear_keys(const InFlight& flight, std::string_view name) {
+  const Json* config = flight.mount ? flight.mount->record.find("config") : nullptr;
+  return config != nullptr ? config->strings_at(name) : std::vector<std::string>();
+}
+
+// What the two lines of a request have in common.
+void fill_shared(const InFlight& flight, Backing& backing, audit::Record& record) {
+  fill_auth(flight, backing, record);
+  fill_request(flight, backing, record);
+  backing.clear_request_keys = clear_keys(flight, "audit_non_hmac_request_keys");
+  record.clear_request_keys = backing.clear_request_keys;
+}
+
+void fill_response(const InFlight& flight, const Response& answer, Backing& backing,
+                   audit::Record& record) {
+  record.type = audit::Type::response;
+  record.time = flight.live->environment.clock.now();
+  backing.clear_response_keys = clear_keys(flight, "audit_non_hmac_response_keys");
+  record.clear_response_keys = backing.clear_response_keys;
+  if (answer.is_error && !answer.errors.empty()) record.error = answer.errors.front();
+  record.response.status = answer.status != 0 ? answer.status : answer.has_body() ? 200 : 204;
+  record.response.lease_id = answer.lease_id;
+  record.response.warnings = answer.warnings;
+  record.response.data_json = as_text(answer.data.reveal());
+  if (answer.auth) {
+    record.response.auth_client_token = as_text(answer.auth->client_token.reveal());
+    record.response.auth_accessor = answer.auth->accessor;
+    record.response.auth_policies = answer.auth->policies;
+    record.response.auth_ttl = answer.auth->lease_duration.count();
+  }
+}
+
+}  // namespace
+
+void append_request_body(const InFlight& flight, Texts& to) {
+  Backing backing;
+  audit::Record record;
+  record.type = audit::Type::request;
+  record.time = flight.started;
+  fill_shared(flight, backing, record);
+  audit::append_body(to, record, flight.live->audit_key);
+}
+
+void append_bodies(const InFlight& flight, const Response& answer, Texts& to) {
+  Backing backing;
+  audit::Record record;
+  fill_shared(flight, backing, record);
+  fill_response(flight, answer, backing, record);
+  if (flight.request_recorded)
+    audit::append_body(to, record, flight.live->audit_key);
+  else
+    audit::append_both(to, record, flight.started, flight.live->audit_key);
+}
+
+}  // namespace leasehold::core

@@ -1,0 +1,77 @@
+#include "vault/core/road/audit_turn.h"
+
+#include <memory>
+#include <utility>
+
+namespace leasehold::core {
+
+namespace {
+
+constexpr std::size_t kLinesKept = 256u << 10;
+
+void resume_all(WaiterQueue& waiting, const Status& written) {
+  while (auto* wait = static_cast<AuditWait*>(waiting.pop())) {
+    wait->written = written;
+    wait->resume(wait);  // ends the life of *wait
+  }
+}
+
+// A turn's lines on their way to the disk.
+struct Flush : WorkerJob {
+  audit::AuditLog* log = nullptr;
+  Texts lines;
+  WaiterQueue waiting;
+  Status written;
+
+  static void append(WorkerJob* job) {
+    auto* self = static_cast<Flush*>(job);
+    self->written = self->log->append(self->lines.views());
+  }
+  static void finish(Waiter* waiter) {
+    const std::unique_ptr<Flush> self(static_cast<Flush*>(waiter));
+    resume_all(self->waiting, self->written);
+  }
+};
+
+}  // namespace
+
+AuditTurn& AuditTurn::current() {
+  static thread_local AuditTurn turn;
+  return turn;
+}
+
+void AuditTurn::add(AuditWait* wait, audit::AuditLog& log, Workers& workers) {
+  VAULT_ASSERT(waiting_.empty() || log_ == &log);
+  const bool first = waiting_.empty();
+  waiting_.push(wait);
+  if (!first) return;
+  log_ = &log;
+  workers_ = &workers;
+  end_.turn = this;
+  end_.home = Loop::current();
+  end_.resume = [](Waiter* waiter) { static_cast<End*>(waiter)->turn->end(); };
+  complete(&end_);
+}
+
+void AuditTurn::end() {
+  // Whoever is resumed may have lines again: they are of the next turn.
+  WaiterQueue waiting = std::exchange(waiting_, {});
+  if (!log_->waits_for_disk()) {
+    const Status written = log_->append(lines_.views());
+    lines_.clear(kLinesKept);
+    return resume_all(waiting, written);
+  }
+  auto flush = std::make_unique<Flush>();
+  flush->home = Loop::current();
+  flush->Waiter::resume = &Flush::finish;
+  flush->work = &Flush::append;
+  flush->log = log_;
+  flush->lines = std::exchange(lines_, {});
+  flush->waiting = waiting;
+  if (workers_->submit(flush.get()))
+    (void)flush.release();  // finish() has it
+  else
+    resume_all(waiting, flush->refused);
+}
+
+}  // namespace leasehold::core

@@ -1,0 +1,367 @@
+#include "vault/core/road/core.h"
+
+namespace leasehold::core {
+
+namespace {
+
+// Of a route; of the whole engine when there is none.
+Response help_of(const Engine& engine, const Route* route) {
+  std::string text;
+  if (route != nullptr) {
+    text = "## " + route->synopsis + "\n\n" + route->description;
+  } else {
+    text = "## PATHS\n";
+    for (const Route& one : engine.routes())
+      text += "\n    " + one.pattern + "\n        " + one.synopsis;
+  }
+  Json help = Json::object();
+  help.set("help", text).set("see_also", nullptr);
+  return Response::bare(200, help);
+}
+
+std::string unsupported_path(const Mount& mount) {
+  if (!mount.kind->engine->routes().empty()) return multierror("unsupported path");
+  return multierror("unsupported path: " + mount.info.type + " is not in this version");
+}
+
+Error wrapping_refused() {
+  return failure(Code::invalid, "response wrapping is not supported by this version");
+}
+
+// Vault wraps what has a body and is no error; nothing may leave unwrapped that was to be wrapped.
+Status check_wrapping(const InFlight& flight) {
+  if (!flight.request.wrap_ttl || flight.answer.is_error || !flight.answer.has_body()) return {};
+  return wrapping_refused();
+}
+
+}  // namespace
+
+Core::Core(Gate& gate, Workers& workers, Environment environment)
+    : gate_(gate), workers_(workers), environment_(std::move(environment)) {}
+
+// The road. A refusal or an error is an answer like any other: it reaches the audit log and the
+// wire by the same way. Statements with co_await keep the form that scripts/check verifies.
+Detached Core::handle(Request request, Exchange& asker) {
+  InFlight flight(std::move(request), asker);
+  Latch latch;
+  Status status = admit(flight);                         // which route, who
+  if (status.ok()) status = co_await committed(flight);  // a use is counted before anything else
+  while (status.ok()) {
+    status = co_await placed(workers_, flight.on_worker,
+                             [&] { return run(flight); });  // may they; engine
+    if (status.ok() && flight.candidate)
+      status = co_await placed(workers_, true, [&] { return try_candidate(flight); });
+    if (status.ok() && flight.lane)
+      status = co_await applied(flight);  // intent on record, then the target
+    if (status.ok()) status = co_await committed(flight);
+    if (!status.is(Code::conflict)) break;
+    co_await latched(latches_, flight, latch);
+    status = admit_again(flight);
+  }
+  latch.release();
+  Status outcome = status;
+  while (flight.effect != nullptr && flight.intent && !flight.settled) {
+    status = settle_effect(flight, outcome);  // ACTIVE, or REVOKING after a failure
+    const Status durable = co_await committed(flight);
+    if (durable.is(Code::conflict)) {
+      flight.settled = false;
+      if (outcome.ok()) outcome = still_allowed(flight);
+    }
+    if (!durable.ok()) status = durable;
+  }
+  if (status.ok()) status = co_await revoked(flight);  // what it revoked is gone when it answers
+  conclude(flight, status);
+  status = co_await committed(flight);  // of a token without uses left: its end
+  const Status on_record = co_await recorded(flight, workers_);
+  Response answer = answer_of(flight, on_record);
+  if (flight.live != nullptr) gate_.leave();
+  asker.deliver(std::move(answer));
+}
+
+Status Core::admit(InFlight& flight) {
+  flight.started = environment_.clock.now();
+  flight.id = uuid(environment_.random);
+  flight.sealed_route = gate_.sealed_route(flight.request.path);
+  if (flight.sealed_route != nullptr) {
+    flight.on_worker = gate_.on_worker(*flight.sealed_route, flight.request);
+    return {};
+  }
+  flight.live = gate_.enter();
+  if (flight.live == nullptr) return failure(Code::unavailable, gate_.why_sealed());
+  VAULT_TRY_ASSIGN(auto held, flight.live->snapshots.take());
+  ReadTxn txn(*held, flight.live->barrier, barrier::kCoreSpace);
+  VAULT_TRY_ASSIGN(flight.compiled, flight.live->registry.at(txn));
+  VAULT_TRY(route(flight));
+  VAULT_TRY(identify(flight, txn));
+  if (!flight.token || flight.token->num_uses == 0) {
+    if (!flight.on_worker) flight.snapshot.emplace(std::move(held));  // run() comes next
+    return {};
+  }
+  flight.batch.additions.push_back({flight.live->tokens.uses_key(*flight.token), -1, 0});
+  flight.use_begun = true;
+  uses_.begin(flight.caller.token_id);
+  return {};
+}
+
+// Which mount and which of its routes; none is no failure yet: first comes who asks.
+Status Core::route(InFlight& flight) {
+  const std::string_view path = flight.request.path;
+  flight.mount = flight.compiled->mounts.find(path);
+  if (flight.mount == nullptr || flight.mount->kind == nullptr) return {};
+  flight.inner_path = path.substr(std::min(path.size(), flight.mount->info.path.size()));
+  const Operation asked = flight.request.operation;
+  flight.route = flight.mount->kind->routes->find(flight.inner_path, asked, flight.captures);
+  if (flight.route == nullptr) return {};
+  for (const Action& action : flight.route->actions)
+    if (action.operation == asked ||
+        (asked == Operation::create && action.operation == Operation::update) ||
+        (asked == Operation::update && action.operation == Operation::create))
+      flight.action = &action;
+  flight.on_worker = flight.action != nullptr &&
+                     (flight.action->place == Place::worker || environment_.storage.reads_block());
+  return {};
+}
+
+Status Core::identify(InFlight& flight, ReadTxn& txn) {
+  if (flight.route != nullptr && flight.route->unauthenticated && flight.request.token.empty())
+    return {};
+  Unsealed& live = *flight.live;
+  const std::string& text = flight.request.token;
+  TokenRef token;
+  flight.chain.clear();
+  if (!text.empty() && text.size() <= kTokenSizeMax) {
+    VAULT_TRY_ASSIGN(
+        token, live.tokens.valid(txn, live.tokens.id_of(text), flight.started, &flight.chain));
+  }
+  if (!token) {
+    if (flight.route != nullptr && flight.route->unauthenticated) return {};
+    return failure(Code::denied, "permission denied");
+  }
+  Caller& caller = flight.caller;
+  caller.present = true;
+  caller.accessor = token->accessor;
+  caller.token_id = token->id;
+  caller.display_name = token->display_name;
+  caller.policies = token->policies;
+  caller.entity_id = token->entity_id;
+  caller.is_root = token->is_root();
+  caller.expires = token->expires;
+  flight.token = std::move(token);
+  return {};
+}
+
+// After a conflict: everything is looked at again, but a use is not counted again.
+Status Core::admit_again(InFlight& flight) {
+  VAULT_TRY_ASSIGN(auto held, flight.live->snapshots.take());
+  ReadTxn txn(*held, flight.live->barrier, barrier::kCoreSpace);
+  VAULT_TRY_ASSIGN(flight.compiled, flight.live->registry.at(txn));
+  flight.action = nullptr;
+  flight.intent.reset();
+  flight.lease.reset();
+  flight.lane.reset();
+  VAULT_TRY(route(flight));
+  return identify(flight, txn);
+}
+
+// After a conflict of what an effect writes at its end: who asks and what they may is looked at
+// again, in the newest state; what the target did stands.
+Status Core::still_allowed(InFlight& flight) {
+  flight.not_allowed_any_more = true;
+  VAULT_TRY_ASSIGN(auto held, flight.live->snapshots.take());
+  ReadTxn txn(*held, flight.live->barrier, barrier::kCoreSpace);
+  VAULT_TRY_ASSIGN(auto compiled, flight.live->registry.at(txn));
+  const Mount* mount = compiled->mounts.find(flight.request.path);
+  if (mount == nullptr || mount->info.space != flight.mount->info.space)
+    return failure(Code::unavailable, "the mount was changed while the request ran: try again");
+  flight.compiled = std::move(compiled);
+  flight.mount = mount;
+  VAULT_TRY(identify(flight, txn));
+  ReadTxn scoped = txn.in(mount->info.space);
+  VAULT_TRY(authorize(flight, scoped));
+  flight.not_allowed_any_more = false;
+  return {};
+}
+
+Status Core::run(InFlight& flight) {
+  if (flight.sealed_route == nullptr) return run_live(flight);
+  flight.answer = gate_.answer(*flight.sealed_route, flight.request);
+  return {};
+}
+
+Status Core::run_live(InFlight& flight) {
+  flight.batch.clear();
+  flight.awaited.clear();
+  flight.warnings.clear();
+  flight.answer_recorded = false;
+  std::optional<commit::Snapshots::Held> held = std::exchange(flight.snapshot, std::nullopt);
+  if (!held) {
+    VAULT_TRY_ASSIGN(auto fresh, flight.live->snapshots.take());
+    held.emplace(std::move(fresh));
+  }
+  if (flight.uses_left) flight.caller.uses_left = *flight.uses_left > 0 ? *flight.uses_left : -1;
+  const MountInfo* mount = flight.mount ? &flight.mount->info : nullptr;
+  ReadTxn txn(**held, flight.live->barrier, mount ? mount->space : barrier::kCoreSpace);
+  VAULT_TRY(authorize(flight, txn));
+  return dispatch(flight, **held);
+}
+
+Status Core::authorize(InFlight& flight, ReadTxn& txn) {
+  Request& request = flight.request;
+  const bool writes =
+      request.operation == Operation::update || request.operation == Operation::create;
+  if (writes && flight.route != nullptr && flight.action != nullptr && flight.route->exists) {
+    Call call{request,           flight.mount->info, flight.caller,       {},
+              flight.inner_path, flight.started,     environment_.random, {}};
+    for (std::size_t i = 0; i < flight.captures.size; ++i)
+      call.fields.set(std::string(flight.captures.items[i].name),
+                      Json(flight.captures.items[i].value), true);
+    VAULT_TRY_ASSIGN(const bool exists, flight.route->exists(call, txn));
+    request.operation = exists ? Operation::update : Operation::create;
+  }
+  if (flight.route != nullptr && flight.route->unauthenticated) {
+    flight.decision.allowed = true;
+    return {};
+  }
+  std::vector<const Policy*> policies;
+  for (const std::string& name : flight.caller.policies)
+    if (const Policy* policy = flight.compiled->policies.find(name)) policies.push_back(policy);
+  const Acl acl(std::move(policies), flight.caller.is_root, flight.started);
+  const bool sudo = flight.route != nullptr && flight.route->sudo;
+  flight.decision =
+      acl.decide(request.operation, request.path, request.body, sudo, request.wrap_ttl);
+  // Most handlers take "x/" for "x": a deny of either holds.
+  const bool folder = request.path.ends_with('/') && request.operation != Operation::list;
+  if (folder && flight.decision.allowed) {
+    const std::string_view bare = std::string_view(request.path).substr(0, request.path.size() - 1);
+    const Decision other =
+        acl.decide(request.operation, bare, request.body, sudo, request.wrap_ttl);
+    if (other.reason == "deny") flight.decision = other;
+  }
+  flight.caller.has_sudo = flight.decision.sudo || flight.caller.is_root;
+  flight.granting.clear();
+  if (flight.decision.allowed && flight.decision.policy != nullptr)
+    flight.granting.push_back(flight.decision.policy->name);
+  if (!flight.decision.allowed)
+    return failure(Code::denied, multierror("permission denied"),
+                   std::string(flight.decision.reason));
+  return {};
+}
+
+Status Core::dispatch(InFlight& flight, storage::Snapshot& snapshot) {
+  const Request& request = flight.request;
+  if (flight.mount == nullptr)
+    return failure(Code::not_found,
+                   "no handler for route \"" + request.path + "\". route entry not found.");
+  if (flight.mount->kind == nullptr)
+    return failure(Code::not_found, "no handler for route \"" + request.path +
+                                        "\". route entry found, but backend is nil.");
+  if (request.operation == Operation::help &&
+      (flight.route != nullptr || flight.inner_path.empty())) {
+    flight.answer = help_of(*flight.mount->kind->engine, flight.route);
+    return {};
+  }
+  if (flight.route == nullptr) return failure(Code::not_found, unsupported_path(*flight.mount));
+  if (flight.action == nullptr)
+    return failure(Code::unsupported, multierror("unsupported operation"));
+  VAULT_TRY_ASSIGN(flight.fields, fields_of(*flight.route, request.operation, flight.captures,
+                                            request.body, flight.warnings));
+  if (const auto* read = std::get_if<ReadHandler>(&flight.action->handler))
+    return run_read(flight, *read, snapshot);
+  guard_authority(flight);
+  if (const auto* write = std::get_if<WriteHandler>(&flight.action->handler))
+    return run_write(flight, *write, snapshot);
+  if (request.wrap_ttl) return wrapping_refused();  // before anything is made outside
+  flight.effect = &std::get<Effect>(flight.action->handler);
+  return plan_effect(flight, snapshot);
+}
+
+Status Core::run_read(InFlight& flight, const ReadHandler& handler, storage::Snapshot& snapshot) {
+  flight.batch.clear();
+  ReadTxn txn(snapshot, flight.live->barrier, flight.mount->info.space);
+  Call call{flight.request,    flight.mount->info, flight.caller,       std::move(flight.fields),
+            flight.inner_path, flight.started,     environment_.random, {}};
+  VAULT_TRY_ASSIGN(flight.answer, handler(call, txn));
+  VAULT_TRY(check_wrapping(flight));
+  if (flight.answer.has_body())
+    for (auto* list : {&flight.warnings, &call.warnings})
+      for (std::string& warning : *list) flight.answer.warnings.push_back(std::move(warning));
+  return {};
+}
+
+Status Core::run_write(InFlight& flight, const WriteHandler& handler, storage::Snapshot& snapshot) {
+  flight.batch.background = flight.action->frees;
+  WriteTxn txn(snapshot, flight.live->barrier, flight.mount->info.space, flight.batch);
+  Call call{flight.request,    flight.mount->info, flight.caller,       std::move(flight.fields),
+            flight.inner_path, flight.started,     environment_.random, {}};
+  VAULT_TRY_ASSIGN(flight.answer, handler(call, txn));
+  VAULT_TRY(check_wrapping(flight));
+  if (flight.answer.has_body())
+    for (auto* list : {&flight.warnings, &call.warnings})
+      for (std::string& warning : *list) flight.answer.warnings.push_back(std::move(warning));
+  flight.awaited = std::move(flight.answer.awaited);
+  if (!flight.batch.storage.has_writes() && flight.batch.additions.empty()) {
+    flight.batch.clear();  // nothing to commit: its lines go straight to the log
+    return {};
+  }
+  flight.answer.request_id = flight.id;
+  append_bodies(flight, flight.answer, flight.batch.audit);
+  flight.answer_recorded = true;
+  return {};
+}
+
+Status Core::try_candidate(InFlight& flight) {
+  const Instant deadline = add(environment_.clock.instant(), kEffectLimit / 2);
+  const auto connection = flight.candidate->connect(flight.live->revoker->tag(), deadline);
+  const Status status = connection.ok() ? (*connection)->ping(deadline) : connection.error();
+  flight.candidate.reset();
+  flight.of_target = !status.ok();
+  return status;
+}
+
+// From the status to the answer; what was committed with its lines keeps the answer it has.
+void Core::conclude(InFlight& flight, const Status& status) {
+  flight.batch.clear();
+  flight.snapshot.reset();  // before leave(): its home goes with the vault
+  if (!status.ok()) {
+    const Error& why = status.error();
+    Error shown = why;
+    if (flight.effect != nullptr && flight.effect->explain && !flight.not_allowed_any_more)
+      shown = flight.effect->explain(why);
+    // 503 would say that the vault is sealed; what is down is the database.
+    const bool of_target = flight.of_target && shown.code == Code::unavailable;
+    if (of_target) shown.code = Code::internal;
+    if (!why.detail.empty() && why.code == Code::internal)
+      environment_.log.error("request {} on {}: {}", flight.id, flight.request.path, why.detail);
+    flight.answer = error_response(shown);
+    if (of_target && !flight.answer.retry_after) flight.answer.retry_after = Seconds{1};
+    flight.answer_recorded = false;
+  }
+  flight.answer.request_id = flight.id;
+  if (flight.lease && flight.effect != nullptr) flight.live->revoker->release(flight.lease->id);
+  const bool last_use = flight.uses_left && *flight.uses_left == 0;
+  if (!flight.use_begun || !uses_.end(flight.caller.token_id, last_use)) return;
+  auto held = flight.live->snapshots.take();
+  if (!held.ok()) return;
+  flight.batch.background = true;
+  WriteTxn txn(**held, flight.live->barrier, barrier::kCoreSpace, flight.batch);
+  flight.live->tokens.revoke(txn, *flight.token, flight.started).ignore();
+}
+
+Response Core::answer_of(InFlight& flight, const Status& on_record) {
+  if (on_record.ok()) return std::move(flight.answer);
+  // Nothing secret leaves without a record of it, and what was just issued ends.
+  const bool renewal = flight.intent && flight.intent->kind == Intent::Kind::renew;
+  if (flight.lease && !renewal) flight.live->revoker->revoke_soon(flight.lease->id);
+  if (flight.answer.auth && !flight.answer.auth->renewed)
+    if (const auto id = flight.live->tokens.id_of_accessor(flight.answer.auth->accessor))
+      flight.live->revoker->revoke_token_soon(*id);
+  Response answer = Response::refused(500, multierror("internal error"));
+  answer.request_id = flight.id;
+  return answer;
+}
+
+void Core::undelivered(Issued lost) {
+  if (!lost.nothing()) gate_.revoke(std::move(lost));
+}
+
+}  // namespace leasehold::core

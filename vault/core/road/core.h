@@ -1,0 +1,45 @@
+#pragma once
+// The request path. `handle` is the whole road and the only coroutine; its stations may suspend it,
+// and nothing else here knows about threads. There is no second way in.
+
+#include "vault/core/authority/uses.h"
+#include "vault/core/road/gate.h"
+#include "vault/core/road/in_flight.h"
+#include "vault/core/road/latches.h"
+#include "vault/core/road/stations.h"
+
+namespace leasehold::core {
+
+class Core {
+ public:
+  Core(Gate& gate, Workers& workers, Environment environment);
+
+  // From an io thread's loop; `asker` gets exactly one answer there. It must live until then.
+  Detached handle(Request request, Exchange& asker);
+  // The answer could not leave: what it handed out is revoked.
+  void undelivered(Issued lost);
+
+ private:
+  Status admit(InFlight& flight);
+  Status route(InFlight& flight);
+  Status identify(InFlight& flight, ReadTxn& txn);
+  Status admit_again(InFlight& flight);
+  Status still_allowed(InFlight& flight);
+  Status run(InFlight& flight);
+  Status run_live(InFlight& flight);
+  Status authorize(InFlight& flight, ReadTxn& txn);
+  Status dispatch(InFlight& flight, storage::Snapshot& snapshot);
+  Status run_read(InFlight& flight, const ReadHandler& handler, storage::Snapshot& snapshot);
+  Status run_write(InFlight& flight, const WriteHandler& handler, storage::Snapshot& snapshot);
+  Status try_candidate(InFlight& flight);
+  void conclude(InFlight& flight, const Status& status);
+  Response answer_of(InFlight& flight, const Status& on_record);
+
+  Gate& gate_;
+  Workers& workers_;
+  Environment environment_;
+  Latches latches_;
+  Uses uses_;
+};
+
+}  // namespace leasehold::core

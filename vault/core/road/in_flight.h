@@ -1,0 +1,77 @@
+#pragma once
+// One request on its way: what each station found out, for the next ones. Lives in the frame of
+// Core::handle, on its io thread; a station that runs elsewhere has it for itself meanwhile.
+
+#include <array>
+#include <optional>
+
+#include "vault/core/authority/policy.h"
+#include "vault/core/contract/fields.h"
+#include "vault/core/road/unsealed.h"
+
+namespace leasehold::core {
+
+struct SealedRoute;
+
+struct InFlight {
+  InFlight(Request&& r, Exchange& e) : request(std::move(r)), asker(e) {}
+  InFlight(const InFlight&) = delete;
+  InFlight& operator=(const InFlight&) = delete;
+
+  Request request;
+  Exchange& asker;
+  std::string id;
+  WallTime started;
+  Unsealed* live = nullptr;  // null while sealed, and for the routes that work sealed
+
+  // router
+  const SealedRoute* sealed_route = nullptr;
+  std::optional<commit::Snapshots::Held> snapshot;  // as admitted, when run() follows at once
+  std::shared_ptr<const Compiled> compiled;
+  const Mount* mount = nullptr;
+  const Route* route = nullptr;
+  Captures captures;
+  const Action* action = nullptr;
+  bool on_worker = false;
+  std::string_view inner_path;
+
+  // tokens
+  TokenRef token;
+  Tokens::Chain chain;
+  bool use_begun = false;                 // of a token with a limited number of uses
+  std::optional<std::int64_t> uses_left;  // after this request's own, once it is counted
+  Caller caller;
+
+  // policy
+  Decision decision;
+  std::vector<std::string> granting;
+
+  // engine and commit
+  commit::Batch batch;
+  Response answer;
+  Fields fields;
+  std::vector<std::string> warnings;
+
+  // effect
+  const Effect* effect = nullptr;
+  std::optional<Intent> intent;
+  std::optional<Lease> lease;
+  std::unique_ptr<target::Target> candidate;
+  std::shared_ptr<target::Lane> lane;
+  bool of_target = false;         // what failed, failed at the target
+  bool pending_recorded = false;  // PENDING is durable: it must be settled
+  bool settled = false;
+  bool not_allowed_any_more = false;  // found while settling: no error of the target's
+
+  // revocations the answer waits for
+  std::vector<barrier::PhysicalKey> awaited;
+
+  // audit
+  bool request_recorded = false;  // its line is in the log or in the outbox
+  bool answer_recorded = false;
+  bool unaudited = false;  // durable, but no device took its lines
+
+  std::uint64_t latch_key() const { return std::hash<std::string_view>()(request.path); }
+};
+
+}  // namespace leasehold::core

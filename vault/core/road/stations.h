@@ -1,0 +1,179 @@
+#pragma once
+// The stations of the road: what Core::handle may wait for. Each refuses at once or completes
+// exactly once, also at shutdown; after submitting it touches nothing. Only Core::handle uses them,
+// under the form that scripts/check verifies (g++ 12 miscompiles others): one co_await alone in a
+// statement.
+
+#include <coroutine>
+
+#include "vault/core/road/audit_lines.h"
+#include "vault/core/road/audit_turn.h"
+#include "vault/core/road/effects.h"
+#include "vault/core/road/in_flight.h"
+#include "vault/core/road/latches.h"
+#include "vault/core/road/workers.h"
+
+namespace leasehold::core {
+
+// Named as the road reads them: `co_await committed(flight)`.
+// NOLINTBEGIN(readability-identifier-naming)
+
+// Fire and forget: runs to its first suspension inside the call, frees itself at the end.
+struct Detached {
+  struct promise_type {
+    Detached get_return_object() noexcept { return {}; }
+    std::suspend_never initial_suspend() noexcept { return {}; }
+    std::suspend_never final_suspend() noexcept { return {}; }
+    void return_void() noexcept {}
+    void unhandled_exception() noexcept { std::terminate(); }
+    static void* operator new(std::size_t size) { return Loop::current()->frames().take(size); }
+    static void operator delete(void* frame, std::size_t size) {
+      Loop::current()->frames().give(frame, size);
+    }
+  };
+};
+
+// An operation that resumes the coroutine on the loop that suspended it.
+template <class Op>
+class Suspended : protected Op {
+ public:
+  Suspended() = default;
+  Suspended(const Suspended&) = delete;
+  Suspended& operator=(const Suspended&) = delete;
+
+ protected:
+  void suspend(std::coroutine_handle<> frame) {
+    frame_ = frame;
+    this->home = Loop::current();
+    this->resume = [](Waiter* waiter) {
+      static_cast<Suspended*>(static_cast<Op*>(waiter))->frame_.resume();
+    };
+  }
+  std::coroutine_handle<> frame_;
+};
+
+// What is left to say about a request, in the audit log.
+class [[nodiscard]] recorded : Suspended<AuditWait> {
+ public:
+  recorded(InFlight& flight, Workers& workers) {
+    if (flight.live == nullptr) return;
+    if (flight.unaudited) written = failure(Code::internal, "no audit device");
+    if (flight.unaudited || flight.answer_recorded) return;
+    AuditTurn& turn = AuditTurn::current();
+    append_bodies(flight, flight.answer, turn.lines());
+    turn.add(this, *flight.live->audit, workers);
+    waits_ = true;
+  }
+  bool await_ready() const noexcept { return !waits_; }
+  void await_suspend(std::coroutine_handle<> frame) { suspend(frame); }
+  Status await_resume() { return std::move(written); }
+
+ private:
+  bool waits_ = false;
+};
+
+// The batch of a request, made durable. Ready at once when there is nothing to write.
+class [[nodiscard]] committed : Suspended<commit::Operation> {
+ public:
+  explicit committed(InFlight& flight) : flight_(flight) { batch = &flight.batch; }
+  bool await_ready() const noexcept { return flight_.batch.empty(); }
+  bool await_suspend(std::coroutine_handle<> frame) {
+    suspend(frame);
+    return flight_.live->committer.submit(this);
+  }
+  Status await_resume() {
+    if (flight_.batch.empty()) return {};
+    if (result.outcome == storage::Outcome::bound)
+      return failure(Code::denied, "permission denied");
+    const Status outcome = status();
+    if (outcome.ok() && !audit.ok()) flight_.unaudited = true;
+    if (outcome.ok() && !flight_.batch.audit.empty()) flight_.request_recorded = true;
+    if (outcome.ok() && flight_.use_begun && !flight_.uses_left) flight_.uses_left = counted;
+    return outcome;
+  }
+
+ private:
+  InFlight& flight_;
+};
+
+// Runs `f` here, or on a worker when the route says so.
+template <class F>
+class [[nodiscard]] placed : Suspended<WorkerJob> {
+ public:
+  placed(Workers& workers, bool on_worker, F f)
+      : workers_(workers), on_worker_(on_worker), f_(std::move(f)) {}
+  bool await_ready() {
+    if (!on_worker_) result_ = f_();
+    return !on_worker_;
+  }
+  bool await_suspend(std::coroutine_handle<> frame) {
+    this->suspend(frame);
+    this->work = [](WorkerJob* job) {
+      auto* self = static_cast<placed*>(job);
+      self->result_ = self->f_();
+    };
+    return workers_.submit(this);
+  }
+  Status await_resume() { return this->refused.ok() ? std::move(result_) : this->refused; }
+
+ private:
+  Workers& workers_;
+  const bool on_worker_;
+  F f_;
+  Status result_;
+};
+
+// Records the intent and works on the target, on the target's own thread.
+class [[nodiscard]] applied : Timer {
+ public:
+  explicit applied(InFlight& flight) : flight_(flight) {}
+  applied(const applied&) = delete;
+  applied& operator=(const applied&) = delete;
+  bool await_ready() const noexcept { return false; }
+  bool await_suspend(std::coroutine_handle<> frame);
+  Status await_resume();
+
+ private:
+  InFlight& flight_;
+  std::shared_ptr<EffectJob> job_;
+  std::coroutine_handle<> frame_;
+  Status refused_;
+  bool abandoned_ = false;
+};
+
+// Until the leases a request revoked are gone, at most kRevokeWait.
+class [[nodiscard]] revoked : Suspended<RevocationWait>, Timer {
+ public:
+  explicit revoked(InFlight& flight) : flight_(flight) {}
+  bool await_ready() const noexcept { return flight_.awaited.empty(); }
+  bool await_suspend(std::coroutine_handle<> frame);
+  Status await_resume();
+
+ private:
+  InFlight& flight_;
+  bool late_ = false;
+};
+
+class [[nodiscard]] latched : Suspended<LatchWait> {
+ public:
+  latched(Latches& latches, const InFlight& flight, Latch& latch)
+      : latches_(latches), latch_(latch) {
+    key = flight.latch_key();
+  }
+  bool await_ready() const noexcept { return latch_.held(); }
+  bool await_suspend(std::coroutine_handle<> frame) {
+    suspend(frame);
+    return latches_.take(this);
+  }
+  void await_resume() {
+    if (!latch_.held()) latch_.hold(latches_, key);
+  }
+
+ private:
+  Latches& latches_;
+  Latch& latch_;
+};
+
+// NOLINTEND(readability-identifier-naming)
+
+}  // namespace leasehold::core

@@ -1,0 +1,126 @@
+#include "vault/core/road/unsealed.h"
+
+#include "vault/base/clock_anchor.h"
+#include "vault/base/encoding.h"
+
+namespace leasehold::core {
+
+namespace {
+
+// The committer's way to the audit log.
+class LogDrain final : public commit::Drain {
+ public:
+  explicit LogDrain(audit::AuditLog& log) : log_(log) {}
+  Result<std::uint64_t> append(std::span<const std::string_view> bodies) override {
+    return log_.write(bodies);
+  }
+  Status flush(std::uint64_t line) override { return log_.flush(line); }
+  commit::AuditSynced synced() override {
+    const audit::Synced synced = log_.synced();
+    return {synced.since, {synced.last.seq, synced.last.hash}};
+  }
+
+ private:
+  audit::AuditLog& log_;
+};
+
+target::Tag tag_of(const StoreIdentity& identity, const commit::Incarnation& incarnation) {
+  // Lower-case letters and digits only: the tag becomes part of account names.
+  target::Tag tag;
+  tag.cluster = hex(identity.store).substr(0, 6);
+  tag.incarnation = hex(incarnation).substr(0, 16);
+  return tag;
+}
+
+}  // namespace
+
+Unsealed::Unsealed(const Environment& env, StoreIdentity id, barrier::KeyRing keys,
+                   std::vector<std::unique_ptr<audit::Device>> devices, EngineKinds kinds)
+    : environment(env),
+      identity(std::move(id)),
+      barrier(identity.store, std::move(keys), environment.random),
+      audit_key(barrier.keys().audit_hmac.reveal()),
+      snapshots(environment.storage),
+      registry(kinds(*this), environment.ttls, environment.log),
+      tokens(barrier, environment.random),
+      leases(barrier),
+      audit(std::make_unique<audit::AuditLog>(std::move(devices), environment.clock,
+                                              environment.log, environment.audit_stuck)),
+      drain(std::make_unique<LogDrain>(*audit)),
+      committer(environment.storage, barrier, environment.clock, environment.log),
+      since(environment.clock.now()) {}
+
+Result<std::unique_ptr<Unsealed>> Unsealed::make(const Environment& environment,
+                                                 StoreIdentity identity, barrier::KeyRing keys,
+                                                 EngineKinds kinds) {
+  VAULT_TRY_ASSIGN(auto devices, environment.audit_devices());
+  std::unique_ptr<Unsealed> live(
+      new Unsealed(environment, std::move(identity), std::move(keys), std::move(devices), kinds));
+  VAULT_TRY(live->start());
+  return live;
+}
+
+// Before the clock is told what storage saw: afterwards it is never behind. Nobody can tell a
+// machine that was down from one whose clock jumped while it was, so both times are named.
+void Unsealed::compare_clock(WallTime seen) const {
+  const WallTime now = environment.clock.now();
+  if (now < seen)
+    environment.log.warn(
+        "the clock says {}, but this storage was written at {}: one of them is wrong. The vault "
+        "goes on from the later time, at which more leases and tokens may have ended than should "
+        "have. Set the clock; if it was ahead before, restore a backup from before {}",
+        rfc3339(now), rfc3339(seen), rfc3339(seen));
+  else if (leasehold::since(now, seen) > kStepAtOnce)
+    environment.log.warn(
+        "the clock says {}, and this storage was last written at {}: what ended in between ends "
+        "now. If the vault was not down for so long, the clock is wrong: seal the vault and set it",
+        rfc3339(now), rfc3339(seen));
+}
+
+Status Unsealed::start() {
+  const commit::Incarnation incarnation = environment.random.take<16>();
+  audit::Identity who;
+  who.incarnation = to_bytes(incarnation);
+  who.store_id = to_bytes(identity.store);
+  who.sign_seed = barrier.keys().audit_sign.reveal();
+  {
+    VAULT_TRY_ASSIGN(auto held, snapshots.take());
+    VAULT_TRY_ASSIGN(const auto head, commit::read_head(*held, barrier));
+    if (head) compare_clock(head->time_seen);
+    if (head && environment.never_before) environment.never_before(head->time_seen);
+    if (head) who.remembered = {head->audit_position.seq, head->audit_position.hash};
+  }
+  VAULT_TRY(audit->start(who));
+  VAULT_TRY(committer.start(*drain, incarnation));
+  revoker = std::make_unique<Revoker>(Revoker::Parts{
+      environment.storage, barrier, committer, snapshots, registry, tokens, leases,
+      environment.clock, environment.log, tag_of(identity, committer.incarnation())});
+  return {};
+}
+
+Unsealed::~Unsealed() {
+  if (revoker) revoker->stop();
+  committer.stop();
+  audit->close();
+  committer.write_last_head();
+}
+
+Result<SecretBytes> Unsealed::write_initial(std::string_view wanted_root, bool dev_secret_mount) {
+  const WallTime now = environment.clock.now();
+  VAULT_TRY_ASSIGN(auto held, snapshots.take());
+  commit::Batch batch;
+  WriteTxn txn(*held, barrier, barrier::kCoreSpace, batch);
+  VAULT_TRY(registry.write_initial(txn, environment.random, dev_secret_mount));
+  VAULT_TRY(put_policy(txn, "default", default_policy_text(), now));
+  Token root;
+  root.created = now;
+  // A chosen token is one that was created with that id, as dev mode's is.
+  root.path = wanted_root.empty() ? "auth/token/root" : "auth/token/create";
+  root.display_name = wanted_root.empty() ? "root" : "token";
+  root.policies = {"root"};
+  VAULT_TRY_ASSIGN(SecretBytes text, tokens.create(txn, root, wanted_root, true));
+  VAULT_TRY(committer.commit(batch).status());
+  return text;
+}
+
+}  // namespace leasehold::core

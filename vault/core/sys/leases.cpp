@@ -1,0 +1,250 @@
+// sys/leases: look up, list, renew and revoke leases; the legacy paths Vault still takes.
+
+#include <algorithm>
+#include <map>
+
+#include "vault/base/duration.h"
+#include "vault/core/leases/token_leases.h"
+#include "vault/core/sys/system.h"
+
+namespace leasehold::core {
+
+namespace {
+
+constexpr std::size_t kAwaitedMax = 10'000;  // leases an answer waits for
+
+struct Shown {
+  std::string path;
+  WallTime issued, expires;
+  std::optional<WallTime> last_renewal;
+  bool renewable = false;
+};
+
+Response shown_lease(const std::string& id, const Shown& lease, WallTime now) {
+  Json data = Json::object();
+  data.set("id", id).set("issue_time", rfc3339(lease.issued));
+  data.set("expire_time", rfc3339(lease.expires)).set("path", lease.path);
+  data.set("last_renewal", lease.last_renewal ? Json(rfc3339(*lease.last_renewal)) : Json());
+  data.set("renewable", lease.renewable);
+  const auto left = std::chrono::ceil<Seconds>(since(lease.expires, now));
+  data.set("ttl", static_cast<std::int64_t>(left.count()));
+  return Response::of(data);
+}
+
+class SysLeases {
+ public:
+  explicit SysLeases(Unsealed& live) : live_(live) {}
+  Result<Response> lookup(Call& call, ReadTxn& txn);
+  Result<Response> list(Call& call, ReadTxn& txn);
+  Result<Intent> plan_renewal(Call& call, ReadTxn& txn);
+  Result<Response> owed(Call& call, ReadTxn& txn, bool each);
+  Result<Response> revoke(Call& call, WriteTxn& txn);
+  Result<Response> revoke_prefix(Call& call, WriteTxn& txn, bool force);
+
+ private:
+  // The path was authorised, so the body may not name another.
+  static Result<std::string> id_of(const Call& call) {
+    const std::string in_path = call.fields.text("url_lease_id");
+    const std::string in_body = call.fields.text("lease_id");
+    if (!in_path.empty() && !in_body.empty() && in_path != in_body)
+      return failure(Code::invalid, "the path and lease_id name different leases");
+    return in_body.empty() ? in_path : in_body;
+  }
+  Unsealed& live_;
+};
+
+Result<Response> SysLeases::lookup(Call& call, ReadTxn& txn) {
+  VAULT_TRY_ASSIGN(const std::string id, id_of(call));
+  if (id.empty()) return failure(Code::invalid, "lease_id must be specified");
+  Shown shown;
+  if (is_token_lease(id)) {
+    VAULT_TRY_ASSIGN(const auto token, find_by_lease(live_.tokens, txn, id, call.now));
+    if (!token) return failure(Code::invalid, "invalid lease");
+    shown = {token->path, token->created, *token->expires, token->last_renewal, token->renewable};
+  } else {
+    VAULT_TRY_ASSIGN(const auto lease, live_.leases.find(txn, id));
+    if (!lease || lease->state != Lease::State::active)
+      return failure(Code::invalid, "invalid lease");
+    shown = {lease->path(), lease->issued, lease->expires, lease->last_renewal, lease->renewable};
+  }
+  return shown_lease(id, shown, call.now);
+}
+
+Result<Response> SysLeases::list(Call& call, ReadTxn& txn) {
+  VAULT_TRY_ASSIGN(const Page page, page_of(call.request.body));
+  std::string directory = call.fields.text("prefix");
+  if (!directory.empty() && !directory.ends_with('/')) directory += '/';
+  VAULT_TRY_ASSIGN(auto names, live_.leases.list(txn, directory));
+  bool cut = false;
+  VAULT_TRY_ASSIGN(const auto of_tokens,
+                   list_token_leases(live_.tokens, txn, directory, call.now, cut));
+  if (cut) call.warnings.push_back("not all tokens were looked at: there may be more leases");
+  names.insert(names.end(), of_tokens.begin(), of_tokens.end());
+  std::sort(names.begin(), names.end());
+  return Response::keys(part_of(std::move(names), page));
+}
+
+// What has ended and is not seen gone yet, as Vault shows leases it could not revoke.
+Result<Response> SysLeases::owed(Call& call, ReadTxn& txn, bool each) {
+  if (call.fields.text("type") != "irrevocable")
+    return failure(Code::invalid, "type must be \"irrevocable\"");
+  VAULT_TRY_ASSIGN(const Page page, page_of(call.request.body));
+  VAULT_TRY_ASSIGN(const auto ids, live_.leases.revoking_below(txn, "", kAwaitedMax));
+  VAULT_TRY_ASSIGN(const auto compiled, live_.registry.at(txn));
+  std::map<std::string, std::int64_t> by_mount;
+  Json leases = Json::array();
+  for (const auto& id : ids) {
+    VAULT_TRY_ASSIGN(const auto lease, live_.leases.load(txn, id));
+    const Mount* mount = compiled->mounts.by_space(lease->space);
+    ++by_mount[mount != nullptr ? mount->info.path : std::string("?")];
+    if (page.limit > 0 && leases.size() >= page.limit) continue;
+    const std::string trouble = live_.revoker->trouble_with(lease->target);
+    Json one = Json::object();
+    one.set("lease_id", lease->lease_id).set("since", rfc3339(lease->due_since));
+    one.set("error", trouble.empty() ? "revocation is under way" : trouble);
+    leases.push(std::move(one));
+  }
+  Json counts = Json::object(), data = Json::object();
+  for (const auto& entry : by_mount) counts.set(entry.first, entry.second);
+  data.set("lease_count", static_cast<std::int64_t>(ids.size())).set("counts", std::move(counts));
+  if (each) data.set("leases", std::move(leases));
+  if (ids.size() == kAwaitedMax) call.warnings.emplace_back("there are more than these");
+  return Response::of(data);
+}
+
+Result<Intent> SysLeases::plan_renewal(Call& call, ReadTxn& txn) {
+  VAULT_TRY_ASSIGN(const std::string id, id_of(call));
+  if (id.empty()) return failure(Code::invalid, "missing lease ID");
+  if (is_token_lease(id))
+    return failure(Code::invalid, "tokens cannot be renewed through this endpoint");
+  VAULT_TRY_ASSIGN(const auto lease, live_.leases.find(txn, id));
+  if (!lease || lease->state != Lease::State::active || lease->expires <= call.now)
+    return failure(Code::invalid, "lease not found");
+  if (!lease->renewable) return failure(Code::invalid, "lease is not renewable");
+  VAULT_TRY_ASSIGN(const auto compiled, live_.registry.at(txn));
+  const Mount* mount = compiled->mounts.by_space(lease->space);
+  if (mount == nullptr) return failure(Code::invalid, "lease not found");
+  TtlTerms terms;
+  terms.increment = call.fields.duration("increment");
+  terms.default_ttl = mount->info.default_ttl;
+  terms.max_ttl = mount->info.max_ttl;
+  terms.backend_ttl = lease->ttl;
+  terms.backend_max = lease->max_ttl;
+  terms.issued = lease->issued;
+  terms.now = call.now;
+  VAULT_TRY_ASSIGN(TtlAnswer answer, resolve_ttl(terms));
+  for (std::string& warning : answer.warnings) call.warnings.push_back(std::move(warning));
+  Intent intent;
+  intent.kind = Intent::Kind::renew;
+  intent.lease = lease->id;
+  intent.target = lease->target;
+  intent.create.account = lease->account;
+  intent.create.not_after = add(call.now, answer.ttl);
+  intent.terms.ttl = answer.ttl;
+  if (!lease->renewal_json.empty()) {
+    VAULT_TRY_ASSIGN(const Json statements, parse_json(lease->renewal_json));
+    for (const Json& one : statements.items()) intent.create.statements.push_back(one.text());
+  }
+  return intent;
+}
+
+Result<Response> SysLeases::revoke(Call& call, WriteTxn& txn) {
+  VAULT_TRY_ASSIGN(const std::string id, id_of(call));
+  if (id.empty()) return failure(Code::invalid, "lease_id must be specified");
+  Response response = Response::none();
+  const bool sync = call.fields.boolean("sync");
+  if (is_token_lease(id)) {
+    VAULT_TRY_ASSIGN(const auto token, find_by_lease(live_.tokens, txn, id, call.now));
+    if (token) VAULT_TRY(live_.tokens.revoke(txn, *token, call.now));
+  } else {
+    VAULT_TRY_ASSIGN(auto lease, live_.leases.find(txn, id));
+    if (lease) VAULT_TRY(live_.leases.start_revoking(txn, *lease, call.now));
+    if (lease && sync) response.awaited.push_back(lease_key(lease->id));
+  }
+  if (!sync) response.status = 202;
+  return response;
+}
+
+// However many they are, and through any crash: by a job that this batch makes durable.
+Result<Response> SysLeases::revoke_prefix(Call& call, WriteTxn& txn, bool force) {
+  const LeaseJob job{call.fields.text("prefix"), force};
+  if (job.prefix.empty())
+    return failure(Code::invalid, "a prefix must be specified, such as database/creds/app");
+  const bool sync = call.fields.boolean("sync");
+  Response response = Response::none();
+  VAULT_TRY_ASSIGN(const auto key, live_.leases.queue(txn, job, call.now, call.random));
+  if (sync) {
+    ReadTxn look(txn.snapshot(), txn.barrier(), barrier::kCoreSpace);
+    VAULT_TRY_ASSIGN(auto ids, live_.leases.below(look, job.prefix, kAwaitedMax));
+    VAULT_TRY_ASSIGN(const auto due, live_.leases.revoking_below(look, job.prefix, kAwaitedMax));
+    for (const auto& id : due) {
+      const auto lease = live_.leases.load(look, id);
+      // Seen absent already, and looked at once more later than a request may wait.
+      const bool later = lease.ok() && *lease && (*lease)->due_since > call.now;
+      if (!later) ids.push_back(id);
+    }
+    for (const auto& id : ids) response.awaited.push_back(lease_key(id));
+    response.awaited.push_back(key);
+  } else {
+    response.status = 202;
+  }
+  return response;
+}
+
+}  // namespace
+
+void add_lease_routes(std::vector<Route>& routes, Unsealed& live) {
+  const auto leases =
+      std::make_shared<SysLeases>(live);  // shared by the handlers, which outlive this call
+  const auto looks_up = [leases](Call& call, ReadTxn& txn) { return leases->lookup(call, txn); };
+  const auto revoke = [leases](Call& call, WriteTxn& txn) { return leases->revoke(call, txn); };
+  Effect renewal;
+  renewal.plan = [leases](Call& call, ReadTxn& txn) { return leases->plan_renewal(call, txn); };
+  renewal.settle = [](Call&, WriteTxn&, const Intent&) -> Result<Response> {
+    return Response::none();
+  };
+  const Action renews{Operation::update, renewal, Place::inline_};
+  const Field synchronous{"sync", FieldType::boolean, Json(true)};
+  const std::vector<Field> renewing = {{"lease_id"}, {"increment", FieldType::duration}};
+  const std::vector<Field> revoking = {{"lease_id"}, synchronous};
+
+  routes.push_back(route("leases/lookup", {{"lease_id"}}, {asks(looks_up)}, "Shows a lease"));
+  routes.push_back(tidy_route("leases/tidy"));
+  std::vector<Field> owed_fields = page_fields();
+  for (const char* name : {"type", "include_child_namespaces"}) owed_fields.push_back({name});
+  for (const bool each : {true, false}) {
+    Action shows =
+        reads([leases, each](Call& call, ReadTxn& txn) { return leases->owed(call, txn, each); },
+              Place::worker);
+    Route owed = route(each ? "leases" : "leases/count", owed_fields, {std::move(shows)},
+                       "Leases that have ended and are not seen gone yet");
+    owed.sudo = each;
+    routes.push_back(std::move(owed));
+  }
+  Route all = route("leases/lookup/:prefix*", page_fields(),
+                    {lists([leases](Call& call, ReadTxn& txn) { return leases->list(call, txn); })},
+                    "Lists leases under a prefix");
+  all.sudo = true;
+  routes.push_back(std::move(all));
+  for (const char* base : {"leases/", ""}) {
+    const std::string root = base;
+    routes.push_back(route(root + "renew", renewing, {renews}, "Renews a lease"));
+    routes.push_back(route(root + "renew/:url_lease_id*", renewing, {renews}, "Renews a lease"));
+    routes.push_back(route(root + "revoke", revoking, {ends(revoke)}, "Revokes a lease"));
+    routes.push_back(
+        route(root + "revoke/:url_lease_id*", revoking, {ends(revoke)}, "Revokes a lease"));
+    for (const bool force : {false, true}) {
+      Action revokes = ends([leases, force](Call& call, WriteTxn& txn) {
+        return leases->revoke_prefix(call, txn, force);
+      });
+      revokes.place = Place::worker;
+      Route many = route(root + (force ? "revoke-force" : "revoke-prefix") + "/:prefix*",
+                         {synchronous}, {std::move(revokes)}, "Revokes all leases under a prefix");
+      if (force) many.description = "What its target has not confirmed after 10 s is forgotten.";
+      many.sudo = true;
+      routes.push_back(std::move(many));
+    }
+  }
+}
+
+}  // namespace leasehold::core

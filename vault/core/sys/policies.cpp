@@ -1,0 +1,207 @@
+// sys/policy, sys/policies/acl, sys/capabilities*, sys/internal/ui/resultant-acl.
+
+#include <algorithm>
+
+#include "vault/base/encoding.h"
+#include "vault/core/sys/system.h"
+
+namespace leasehold::core {
+
+namespace {
+
+constexpr std::size_t kTextMax = 256u << 10;
+constexpr std::size_t kAskedMax = 1000;  // paths of one question about capabilities
+
+std::string stored_name(const std::string& name) { return "policies/" + hex(as_bytes(name)); }
+
+Result<std::vector<std::string>> names_of(ReadTxn& txn) {
+  ReadTxn core = txn.in(barrier::kCoreSpace);
+  VAULT_TRY_ASSIGN(const auto stored, core.list("policies/"));
+  std::vector<std::string> names;
+  for (const std::string& name : stored)
+    if (const auto bytes = from_hex(name)) names.emplace_back(as_text(*bytes));
+  std::sort(names.begin(), names.end());
+  names.emplace_back("root");
+  return names;
+}
+
+Result<Response> list(Call& call, ReadTxn& txn, bool old_form) {
+  VAULT_TRY_ASSIGN(auto names, names_of(txn));
+  VAULT_TRY_ASSIGN(const Page page, page_of(call.request.body));
+  if (!page.after.empty() || page.limit > 0) {
+    std::sort(names.begin(), names.end());
+    names = part_of(std::move(names), page);
+    if (names.empty()) return Response::keys(names);
+  }
+  Json data = Json::object();
+  data.set("keys", Json(names));
+  if (old_form) data.set("policies", Json(names));
+  Response response = Response::of(data);
+  if (old_form) response.form = Response::Form::injected;
+  return response;
+}
+
+// The policy a request means. Who may reach it under another spelling only, may not reach it.
+Result<std::string> name_in(Unsealed& live, const Call& call, ReadTxn& txn) {
+  const std::string given = call.fields.text("name");
+  const std::string name = canonical_policy_name(given);
+  if (name == given) return name;
+  const std::string& path = call.request.path;
+  VAULT_TRY_ASSIGN(const Acl acl, acl_of(live, txn, call.caller.policies, call.now));
+  const std::string meant =
+      path.substr(0, path.size() - std::min(path.size(), given.size())) + name;
+  if (acl.decide(call.request.operation, meant, call.request.body, false, std::nullopt).allowed)
+    return name;
+  return failure(Code::denied, multierror("permission denied"));
+}
+
+Result<Response> read(Unsealed& live, Call& call, ReadTxn& txn, bool old_form) {
+  VAULT_TRY_ASSIGN(const std::string name, name_in(live, call, txn));
+  Json data = Json::object();
+  data.set("name", name);
+  if (name == "root") {
+    data.set(old_form ? "rules" : "policy", "");
+  } else {
+    VAULT_TRY_ASSIGN(const auto stored, txn.in(barrier::kCoreSpace).get(stored_name(name)));
+    if (!stored) return Response::refused(404, "");
+    VAULT_TRY_ASSIGN(const Json record, parse_json(as_text(stored->value.reveal())));
+    data.set(old_form ? "rules" : "policy", record.string_at("policy"));
+    data.set("modified", record.string_at("modified")).set("version", record.integer_at("version"));
+    data.set("cas_required", false);
+  }
+  Response response = Response::of(data);
+  if (old_form) response.form = Response::Form::injected;
+  return response;
+}
+
+// HCL, JSON, or base64 of either; what is stored is the text as it was meant.
+std::string text_of(const Fields& fields) {
+  const std::string given = fields.given("policy") ? fields.text("policy") : fields.text("rules");
+  if (const auto bytes = from_base64(given); bytes && !bytes->empty())
+    if (const std::string_view text = as_text(*bytes); text.find("path") != text.npos)
+      return std::string(text);
+  return given;
+}
+
+// Check-and-set, as key/value version 2 has it: -1 for a policy that must not exist.
+Status check_version(const Call& call, ReadTxn& txn, const std::string& name) {
+  for (const char* later : {"cas_required", "ttl", "expiration"})
+    if (call.fields.given(later) && call.fields.json(later).dump() != "false")
+      return failure(Code::invalid,
+                     std::string(later) + " of a policy is not supported by this version");
+  if (!call.fields.given("cas")) return {};
+  VAULT_TRY_ASSIGN(const auto stored, txn.in(barrier::kCoreSpace).get(stored_name(name)));
+  std::int64_t version = -1;
+  if (stored) {
+    VAULT_TRY_ASSIGN(const Json record, parse_json(as_text(stored->value.reveal())));
+    version = record.integer_at("version");
+  }
+  if (call.fields.integer("cas") == version) return {};
+  return failure(Code::invalid, "check-and-set parameter did not match the current version");
+}
+
+Result<Response> write(Unsealed& live, Call& call, WriteTxn& txn) {
+  VAULT_TRY_ASSIGN(const std::string name, name_in(live, call, txn));
+  if (name.empty() || name.size() > kPolicyNameMax)
+    return failure(Code::invalid, "a policy name has 1 to 512 characters");
+  if (name == "root" || name == "response-wrapping")
+    return failure(Code::invalid, "cannot update \"" + name + "\" policy");
+  const std::string text = text_of(call.fields);
+  if (text.empty()) return failure(Code::invalid, "'policy' parameter not supplied or empty");
+  if (text.size() > kTextMax) return failure(Code::invalid, "the policy is larger than 256 KiB");
+  const auto parsed = parse_policy(name, text);
+  if (!parsed.ok()) return parsed.error();
+  VAULT_TRY(check_version(call, txn, name));
+  VAULT_TRY(put_policy(txn, name, text, call.now));
+  Response response;
+  if (call.fields.text("name") != name)
+    response.warnings.push_back("policy name was converted to " + name);
+  if (call.fields.given("rules") && !call.fields.given("policy"))
+    response.warnings.emplace_back("'rules' is deprecated, please use 'policy' instead");
+  return response;
+}
+
+Result<Response> remove(Unsealed& live, Call& call, WriteTxn& txn) {
+  VAULT_TRY_ASSIGN(const std::string name, name_in(live, call, txn));
+  if (name == "root" || name == "response-wrapping")
+    return failure(Code::invalid, "cannot delete \"" + name + "\" policy");
+  if (name == "default") return failure(Code::invalid, "cannot delete default policy");
+  VAULT_TRY(txn.in(barrier::kCoreSpace).erase(stored_name(name)));
+  VAULT_TRY(Registry::bump(txn));
+  return Response::none();
+}
+
+Result<Response> capabilities(Unsealed& live, Call& call, ReadTxn& txn, const TokenRef& token) {
+  if (!token) return failure(Code::invalid, multierror("invalid token"));
+  std::vector<std::string> paths = call.fields.list("paths");
+  if (paths.empty()) paths = call.fields.list("path");
+  if (paths.empty()) return failure(Code::invalid, "paths must be supplied");
+  if (paths.size() > kAskedMax)
+    return failure(Code::invalid, "at most 1000 paths can be asked for at once");
+  VAULT_TRY_ASSIGN(const Acl acl, acl_of(live, txn, token->policies, call.now));
+  std::vector<Json::Member> answers;
+  for (const std::string& path : paths) {
+    const std::string_view bare = path.starts_with('/') ? std::string_view(path).substr(1) : path;
+    answers.emplace_back(path, Json(acl.capabilities(bare)));
+  }
+  Json data = Json::object_of(std::move(answers));
+  if (paths.size() == 1) data.set("capabilities", *data.find(paths.front()));
+  Response response = Response::of(data);
+  response.form = Response::Form::injected;
+  return response;
+}
+
+}  // namespace
+
+void add_policy_routes(std::vector<Route>& routes, Unsealed& live) {
+  const std::vector<Field> fields = {{"policy"},       {"rules"}, {"cas", FieldType::integer},
+                                     {"cas_required"}, {"ttl"},   {"expiration"}};
+  for (const bool old_form : {true, false}) {
+    const std::string base = old_form ? "policy" : "policies/acl";
+    const auto lister = [old_form](Call& call, ReadTxn& txn) { return list(call, txn, old_form); };
+    Route all = route(base, page_fields(), {lists(lister)}, "Lists the policies");
+    if (old_form) all.actions.push_back(reads(lister));
+    routes.push_back(std::move(all));
+    routes.push_back(
+        route(base + "/:name*", fields,
+              {reads([&live, old_form](Call& call, ReadTxn& txn) {
+                 return read(live, call, txn, old_form);
+               }),
+               writes([&live](Call& call, WriteTxn& txn) { return write(live, call, txn); }),
+               removes([&live](Call& call, WriteTxn& txn) { return remove(live, call, txn); })},
+              "Reads, writes and deletes a policy"));
+  }
+  const std::vector<Field> asked = {
+      {"token"}, {"accessor"}, {"paths", FieldType::comma_list}, {"path", FieldType::comma_list}};
+  routes.push_back(route(
+      "capabilities-self", asked, {asks([&live](Call& call, ReadTxn& txn) -> Result<Response> {
+        VAULT_TRY_ASSIGN(const auto token,
+                         live.tokens.valid(txn, call.caller.token_id, call.now, nullptr));
+        return capabilities(live, call, txn, token);
+      })},
+      "What the caller may do on a path"));
+  routes.push_back(
+      route("capabilities", asked, {asks([&live](Call& call, ReadTxn& txn) -> Result<Response> {
+              const auto id = live.tokens.id_of(call.fields.text("token"));
+              VAULT_TRY_ASSIGN(const auto token, live.tokens.valid(txn, id, call.now, nullptr));
+              return capabilities(live, call, txn, token);
+            })},
+            "What a token may do on a path"));
+  routes.push_back(route(
+      "capabilities-accessor", asked, {asks([&live](Call& call, ReadTxn& txn) -> Result<Response> {
+        const auto id = live.tokens.id_of_accessor(call.fields.text("accessor"));
+        if (!id) return failure(Code::invalid, multierror("invalid accessor"));
+        VAULT_TRY_ASSIGN(const auto token, live.tokens.valid(txn, *id, call.now, nullptr));
+        return capabilities(live, call, txn, token);
+      })},
+      "What a token may do on a path, by its accessor"));
+  routes.push_back(route("internal/ui/resultant-acl", {},
+                         {reads([&live](Call& call, ReadTxn& txn) -> Result<Response> {
+                           VAULT_TRY_ASSIGN(const Acl acl,
+                                            acl_of(live, txn, call.caller.policies, call.now));
+                           return Response::of(acl.resultant());
+                         })},
+                         "The caller's rights in one table"));
+}
+
+}  // namespace leasehold::core

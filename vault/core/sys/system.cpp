@@ -1,0 +1,75 @@
+#include "vault/core/sys/system.h"
+
+#include "vault/base/encoding.h"
+
+namespace leasehold::core {
+
+namespace {
+
+class TableEngine final : public Engine {
+ public:
+  explicit TableEngine(std::vector<Route> routes) : routes_(std::move(routes)) {}
+  std::span<const Route> routes() const override { return routes_; }
+
+ private:
+  const std::vector<Route> routes_;
+};
+
+std::unique_ptr<EngineKind> system_kind(std::string_view type, bool is_auth,
+                                        std::unique_ptr<Engine> engine) {
+  auto kind = std::make_unique<EngineKind>();
+  kind->wire_type = type;
+  kind->is_auth = is_auth;
+  kind->is_system = true;
+  kind->engine = std::move(engine);
+  kind->routes = std::make_unique<RouteTrie>(kind->engine->routes());
+  return kind;
+}
+
+}  // namespace
+
+Route tidy_route(std::string pattern) {
+  const auto started = [](Call&, ReadTxn&) -> Result<Response> {
+    Response response;
+    response.status = 202;
+    response.warnings.push_back(
+        "Tidy operation successfully started. Any information from the operation will be printed "
+        "to Leasehold's server logs.");
+    return response;
+  };
+  return route(std::move(pattern), {}, {asks(started)},
+               "Nothing is left behind here that needs tidying");
+}
+
+Result<Acl> acl_of(Unsealed& live, ReadTxn& txn, const std::vector<std::string>& policies,
+                   WallTime now) {
+  VAULT_TRY_ASSIGN(const auto compiled, live.registry.at(txn));
+  std::vector<const Policy*> found;
+  for (const std::string& name : policies)
+    if (const Policy* policy = compiled->policies.find(name)) found.push_back(policy);
+  const bool root = policies.size() == 1 && policies[0] == "root";
+  return Acl(std::move(found), root, now, compiled);
+}
+
+std::unique_ptr<Engine> make_system_engine(Unsealed& live) {
+  std::vector<Route> routes;
+  add_mount_routes(routes, live);
+  add_policy_routes(routes, live);
+  add_lease_routes(routes, live);
+  add_audit_routes(routes, live);
+  return std::make_unique<TableEngine>(std::move(routes));
+}
+
+std::vector<std::unique_ptr<EngineKind>> all_engine_kinds(Unsealed& live) {
+  auto kinds = live.environment.engine_kinds();
+  kinds.push_back(system_kind("system", false, make_system_engine(live)));
+  kinds.push_back(system_kind("token", true, make_token_engine(live)));
+  // Listed as every vault lists them; their routes come with the features behind them.
+  kinds.push_back(
+      system_kind("cubbyhole", false, std::make_unique<TableEngine>(std::vector<Route>())));
+  kinds.push_back(
+      system_kind("identity", false, std::make_unique<TableEngine>(std::vector<Route>())));
+  return kinds;
+}
+
+}  // namespace leasehold::core

@@ -1,0 +1,29 @@
+#pragma once
+// The engines the core itself is: sys/, auth/token/, cubbyhole/ and identity/. They use the same
+// table of routes as every other engine, and reach the vault's own parts through `Unsealed`.
+
+#include "vault/core/contract/routes.h"
+#include "vault/core/road/unsealed.h"
+
+namespace leasehold::core {
+
+// The catalog's rows and the system engines. References into `live` are used at request time only.
+std::vector<std::unique_ptr<EngineKind>> all_engine_kinds(Unsealed& live);
+
+std::unique_ptr<Engine> make_token_engine(Unsealed& live);
+std::unique_ptr<Engine> make_system_engine(Unsealed& live);
+
+// The parts of sys/, one file each.
+void add_mount_routes(std::vector<Route>& routes, Unsealed& live);
+void add_policy_routes(std::vector<Route>& routes, Unsealed& live);
+void add_lease_routes(std::vector<Route>& routes, Unsealed& live);
+void add_audit_routes(std::vector<Route>& routes, Unsealed& live);
+
+// Clients ask for it; nothing here is left behind that would need it.
+Route tidy_route(std::string pattern);
+
+// The compiled set and the Acl of one token, as a handler needs them.
+Result<Acl> acl_of(Unsealed& live, ReadTxn& txn, const std::vector<std::string>& policies,
+                   WallTime now);
+
+}  // namespace leasehold::core

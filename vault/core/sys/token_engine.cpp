@@ -1,0 +1,254 @@
+// auth/token/: look up, renew and revoke tokens, by themselves, by token or by accessor. Creating
+// them: token_creation.cpp
+
+#include <algorithm>
+
+#include "vault/core/sys/token_creation.h"
+
+namespace leasehold::core {
+
+namespace {
+
+constexpr std::size_t kListedMax = 10'000;
+
+class TokenEngine final : public Engine {
+ public:
+  explicit TokenEngine(Unsealed& live) : live_(live) { make_routes(); }
+  std::span<const Route> routes() const override { return routes_; }
+
+ private:
+  void make_routes();
+  Result<Response> lookup(Call& call, ReadTxn& txn, const std::string& text, bool show_id);
+  Result<Response> show(Call& call, ReadTxn& txn, const Token& token, Json id, bool self);
+  Result<Response> renew(Call& call, WriteTxn& txn, const TokenRef& token, std::string_view text);
+  Result<Response> accessors(Call& call, ReadTxn& txn);
+  Result<TokenRef> valid(Call& call, ReadTxn& txn, std::string_view text) {
+    return live_.tokens.valid(txn, live_.tokens.id_of(text), call.now, nullptr);
+  }
+  Result<TokenRef> by_accessor(Call& call, ReadTxn& txn) {
+    const auto id = live_.tokens.id_of_accessor(call.fields.text("accessor"));
+    if (!id) return TokenRef();
+    return live_.tokens.valid(txn, *id, call.now, nullptr);
+  }
+  Unsealed& live_;
+  std::vector<Route> routes_;
+};
+
+Result<Response> TokenEngine::show(Call& call, ReadTxn& txn, const Token& token, Json id,
+                                   bool self) {
+  std::int64_t uses = token.num_uses;
+  if (token.num_uses > 0) {
+    VAULT_TRY_ASSIGN(uses, live_.tokens.uses_left(txn, token));
+    if (self) uses = call.caller.uses_left;
+  }
+  Json data = Json::object();
+  data.set("accessor", token.accessor).set("creation_time", token.created.seconds());
+  data.set("creation_ttl", static_cast<std::int64_t>(token.creation_ttl.count()));
+  data.set("display_name", token.display_name).set("entity_id", token.entity_id);
+  data.set("expire_time", token.expires ? Json(rfc3339(*token.expires)) : Json());
+  data.set("explicit_max_ttl", static_cast<std::int64_t>(token.explicit_max_ttl.count()));
+  data.set("id", std::move(id)).set("issue_time", rfc3339(token.created));
+  Json meta;
+  if (token.has_meta) {
+    meta = Json::object();
+    for (const auto& pair : token.meta) meta.set(pair.first, pair.second);
+  }
+  data.set("meta", std::move(meta)).set("num_uses", uses).set("orphan", token.orphan);
+  data.set("path", token.path).set("policies", Json(token.policies));
+  data.set("renewable", token.renewable);
+  const Nanos left = token.expires ? since(*token.expires, call.now) : Nanos{0};
+  data.set("ttl", static_cast<std::int64_t>(std::chrono::ceil<Seconds>(left).count()));
+  data.set("type", "service");
+  if (token.period.count() > 0) data.set("period", static_cast<std::int64_t>(token.period.count()));
+  if (token.last_renewal)
+    data.set("last_renewal", rfc3339(*token.last_renewal))
+        .set("last_renewal_time", token.last_renewal->seconds());
+  return Response::of(data);
+}
+
+Result<Response> TokenEngine::lookup(Call& call, ReadTxn& txn, const std::string& text,
+                                     bool show_id) {
+  VAULT_TRY_ASSIGN(const auto token, valid(call, txn, text));
+  if (!token) return failure(Code::denied, "bad token");
+  const bool self = token->id == call.caller.token_id;
+  return show(call, txn, *token, show_id ? Json(text) : Json(""), self);
+}
+
+Result<Response> TokenEngine::renew(Call& call, WriteTxn& txn, const TokenRef& token,
+                                    std::string_view text) {
+  if (!token) return failure(Code::invalid, "token not found");
+  if (!token->renewable || !token->expires) return failure(Code::invalid, "lease is not renewable");
+  VAULT_TRY_ASSIGN(const Seconds increment, duration_of(call.fields, "increment"));
+  TtlTerms terms;
+  terms.increment = increment;
+  terms.period = token->period;
+  terms.default_ttl = call.mount.default_ttl;
+  terms.max_ttl = call.mount.max_ttl;
+  terms.backend_ttl = token->creation_ttl;
+  terms.explicit_max = token->explicit_max_ttl;
+  terms.issued = token->created;
+  terms.now = call.now;
+  VAULT_TRY_ASSIGN(TtlAnswer answer, resolve_ttl(terms));
+  for (std::string& warning : answer.warnings) call.warnings.push_back(std::move(warning));
+  Token after = *token;
+  after.expires = add(call.now, answer.ttl);
+  after.last_renewal = call.now;
+  VAULT_TRY(live_.tokens.update(txn, *token, after));
+  Response response;
+  response.auth = auth_of(after, answer.ttl);
+  response.auth->client_token = SecretBytes(text);
+  response.auth->renewed = true;
+  return response;
+}
+
+Result<Response> TokenEngine::accessors(Call& call, ReadTxn& txn) {
+  VAULT_TRY_ASSIGN(const Page page, page_of(call.request.body));
+  std::vector<std::string> names;
+  bool cut = false;
+  Status looked;
+  VAULT_TRY(live_.tokens.each(txn, page.after, kListedMax, cut, [&](const Token& token) {
+    const auto valid = live_.tokens.valid(txn, token.id, call.now, nullptr);
+    if (!valid.ok()) looked = valid.error();
+    if (valid.ok() && *valid) names.push_back(token.accessor);
+    return looked.ok();
+  }));
+  VAULT_TRY(std::move(looked));
+  std::sort(names.begin(), names.end());
+  names = part_of(std::move(names), page);
+  if (cut && (page.limit == 0 || names.size() < page.limit) && !names.empty())
+    call.warnings.push_back("there are more tokens: go on with after=" + names.back());
+  return Response::keys(names);
+}
+
+void TokenEngine::make_routes() {
+  const std::vector<Field> creating = {{"id"},
+                                       {"role_name"},
+                                       {"policies", FieldType::text_list},
+                                       {"meta", FieldType::text_map},
+                                       {"no_parent", FieldType::boolean},
+                                       {"no_default_policy", FieldType::boolean},
+                                       {"renewable", FieldType::boolean, Json(true)},
+                                       {"lease"},
+                                       {"ttl"},
+                                       {"type"},
+                                       {"explicit_max_ttl"},
+                                       {"display_name"},
+                                       {"num_uses", FieldType::integer},
+                                       {"period"},
+                                       {"entity_alias"}};
+  const auto creates = [this](bool orphan) {
+    return writes([this, orphan](Call& call, WriteTxn& txn) {
+      return create_token(live_, call, txn, orphan);
+    });
+  };
+  routes_.push_back(route("create", creating, {creates(false)}, "Creates a child token"));
+  routes_.push_back(
+      route("create-orphan", creating, {creates(true)}, "Creates a token without parent"));
+  routes_.push_back(
+      route("create/:role_name", creating, {creates(false)}, "Creates a token by a role"));
+
+  const auto self = [this](Call& call, ReadTxn& txn) {
+    return lookup(call, txn, call.request.token, true);
+  };
+  routes_.push_back(
+      route("lookup-self", {}, {reads(self), asks(self)}, "Shows the caller's own token"));
+  const auto other = [this](Call& call, ReadTxn& txn) {
+    const std::string asked = call.fields.text("token");
+    return lookup(call, txn, asked.empty() ? call.request.token : asked, true);
+  };
+  routes_.push_back(route("lookup", {{"token"}}, {reads(other), asks(other)}, "Shows a token"));
+  routes_.push_back(route("lookup-accessor", {{"accessor"}},
+                          {asks([this](Call& call, ReadTxn& txn) -> Result<Response> {
+                            VAULT_TRY_ASSIGN(const auto token, by_accessor(call, txn));
+                            if (!token)
+                              return failure(Code::invalid, multierror("invalid accessor"));
+                            return show(call, txn, *token, Json(""), false);
+                          })},
+                          "Shows a token by its accessor"));
+
+  routes_.push_back(route(
+      "renew-self", {{"increment"}}, {writes([this](Call& call, WriteTxn& txn) -> Result<Response> {
+        VAULT_TRY_ASSIGN(const auto token, valid(call, txn, call.request.token));
+        return renew(call, txn, token, call.request.token);
+      })},
+      "Renews the caller's own token"));
+  routes_.push_back(route("renew", {{"token"}, {"increment"}},
+                          {writes([this](Call& call, WriteTxn& txn) -> Result<Response> {
+                            std::string text = call.fields.text("token");
+                            if (text.empty()) text = call.request.token;
+                            VAULT_TRY_ASSIGN(const auto token, valid(call, txn, text));
+                            return renew(call, txn, token, text);
+                          })},
+                          "Renews a token"));
+  routes_.push_back(route("renew-accessor", {{"accessor"}, {"increment"}},
+                          {writes([this](Call& call, WriteTxn& txn) -> Result<Response> {
+                            VAULT_TRY_ASSIGN(const auto token, by_accessor(call, txn));
+                            if (!token)
+                              return failure(Code::invalid, multierror("invalid accessor"));
+                            return renew(call, txn, token, "");
+                          })},
+                          "Renews a token by its accessor"));
+
+  const auto revoke = [this](Call& call, WriteTxn& txn, const TokenRef& token) -> Result<Response> {
+    if (token) VAULT_TRY(live_.tokens.revoke(txn, *token, call.now));
+    return Response::none();
+  };
+  routes_.push_back(
+      route("revoke-self", {}, {ends([this, revoke](Call& call, WriteTxn& txn) -> Result<Response> {
+              VAULT_TRY_ASSIGN(const auto token, valid(call, txn, call.request.token));
+              return revoke(call, txn, token);
+            })},
+            "Revokes the caller's own token and all below it"));
+  routes_.push_back(route("revoke", {{"token"}},
+                          {ends([this, revoke](Call& call, WriteTxn& txn) -> Result<Response> {
+                            const std::string text = call.fields.text("token");
+                            if (text.empty()) return failure(Code::invalid, "missing token ID");
+                            VAULT_TRY_ASSIGN(const auto token, valid(call, txn, text));
+                            return revoke(call, txn, token);
+                          })},
+                          "Revokes a token and all below it"));
+  routes_.push_back(route("revoke-accessor", {{"accessor"}},
+                          {ends([this, revoke](Call& call, WriteTxn& txn) -> Result<Response> {
+                            VAULT_TRY_ASSIGN(const auto token, by_accessor(call, txn));
+                            if (token) return revoke(call, txn, token);
+                            Response response;
+                            response.warnings.push_back("No token found with this accessor");
+                            return response;
+                          })},
+                          "Revokes a token by its accessor"));
+  Route orphan = route(
+      "revoke-orphan", {{"token"}}, {ends([this](Call& call, WriteTxn& txn) -> Result<Response> {
+        VAULT_TRY_ASSIGN(const auto token, valid(call, txn, call.fields.text("token")));
+        if (!token) return failure(Code::invalid, "token to revoke not found");
+        VAULT_TRY(live_.tokens.revoke_orphan(txn, *token, call.now));
+        return Response::none();
+      })},
+      "Revokes a token; what hangs below lives on");
+  orphan.sudo = true;
+  routes_.push_back(std::move(orphan));
+  Route all = route("accessors", page_fields(),
+                    {lists([this](Call& call, ReadTxn& txn) { return accessors(call, txn); })},
+                    "Lists the accessors of all tokens");
+  all.sudo = true;
+  routes_.push_back(std::move(all));
+  routes_.push_back(
+      route("roles", page_fields(),
+            {lists([](Call&, ReadTxn&) -> Result<Response> { return Response::keys({}); })},
+            "Lists the token roles: there are none in this version"));
+  routes_.push_back(
+      route("roles/:name", {},
+            {reads([](Call&, ReadTxn&) -> Result<Response> { return Response::refused(404, ""); }),
+             asks([](Call&, ReadTxn&) -> Result<Response> {
+               return failure(Code::invalid, "token roles are not supported by this version");
+             })},
+            "Token roles are not in this version"));
+  routes_.push_back(tidy_route("tidy"));
+}
+
+}  // namespace
+
+std::unique_ptr<Engine> make_token_engine(Unsealed& live) {
+  return std::make_unique<TokenEngine>(live);
+}
+
+}  // namespace leasehold::core
