@@ -1,0 +1,96 @@
+#include "vault/base/cidr.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <charconv>
+
+namespace leasehold {
+
+namespace {
+
+constexpr std::size_t kTextMax = INET6_ADDRSTRLEN;
+constexpr std::array<std::uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+unsigned width(const IpAddress& address) { return address.v6 ? 128 : 32; }
+
+std::optional<unsigned> number(std::string_view text) {
+  unsigned value = 0;
+  const auto end = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (text.empty() || end.ec != std::errc() || end.ptr != text.data() + text.size()) return {};
+  return value;
+}
+
+}  // namespace
+
+std::optional<IpAddress> IpAddress::parse(std::string_view text) {
+  if (text.empty() || text.size() > kTextMax) return std::nullopt;
+  const std::string terminated(text);
+  IpAddress address;
+  if (inet_pton(AF_INET, terminated.c_str(), address.bytes.data()) == 1) return address;
+  if (inet_pton(AF_INET6, terminated.c_str(), address.bytes.data()) != 1) return std::nullopt;
+  address.v6 = !std::equal(kMapped.begin(), kMapped.end(), address.bytes.begin());
+  if (address.v6) return address;
+  std::copy(address.bytes.begin() + kMapped.size(), address.bytes.end(), address.bytes.begin());
+  std::fill(address.bytes.begin() + 4, address.bytes.end(), std::uint8_t{0});
+  return address;
+}
+
+std::optional<Cidr> Cidr::parse(std::string_view text) {
+  const std::size_t slash = text.find('/');
+  const auto address = IpAddress::parse(text.substr(0, slash));
+  if (!address) return std::nullopt;
+  Cidr range;
+  range.network_ = *address;
+  range.bits_ = width(*address);
+  if (slash != std::string_view::npos) {
+    const auto bits = number(text.substr(slash + 1));
+    if (!bits || *bits > range.bits_) return std::nullopt;
+    range.bits_ = *bits;
+  }
+  for (unsigned bit = range.bits_; bit < width(range.network_); ++bit)
+    range.network_.bytes[bit / 8] &= static_cast<std::uint8_t>(~(0x80u >> (bit % 8)));
+  return range;
+}
+
+bool Cidr::contains(const IpAddress& address) const {
+  if (address.v6 != network_.v6) return false;
+  const unsigned whole = bits_ / 8, rest = bits_ % 8;
+  if (!std::equal(network_.bytes.begin(), network_.bytes.begin() + whole, address.bytes.begin()))
+    return false;
+  if (rest == 0) return true;
+  const auto mask = static_cast<std::uint8_t>(0xff00u >> rest);
+  return (network_.bytes[whole] & mask) == (address.bytes[whole] & mask);
+}
+
+std::string Cidr::text() const {
+  char buffer[INET6_ADDRSTRLEN] = {};
+  inet_ntop(network_.v6 ? AF_INET6 : AF_INET, network_.bytes.data(), buffer, sizeof buffer);
+  std::string out(buffer);
+  if (bits_ != width(network_)) out += "/" + std::to_string(bits_);
+  return out;
+}
+
+bool in_any(const std::vector<std::string>& ranges, std::string_view address) {
+  if (ranges.empty()) return true;
+  const auto parsed = IpAddress::parse(address);
+  if (!parsed) return false;
+  return std::any_of(ranges.begin(), ranges.end(), [&](const std::string& range) {
+    const auto cidr = Cidr::parse(range);
+    return cidr && cidr->contains(*parsed);
+  });
+}
+
+Result<std::vector<std::string>> canonical_cidrs(const std::vector<std::string>& ranges) {
+  std::vector<std::string> out;
+  for (const std::string& range : ranges) {
+    const auto cidr = Cidr::parse(range);
+    if (!cidr)
+      return failure(Code::invalid, "not a network such as 10.0.0.0/8 or an address, the " +
+                                        std::to_string(out.size() + 1) + ". of the list");
+    out.push_back(cidr->text());
+  }
+  return out;
+}
+
+}  // namespace leasehold

@@ -1,0 +1,42 @@
+#pragma once
+// Network ranges: "10.0.0.0/8", "2001:db8::/32", or one address (RFC 4632, RFC 4291). An IPv4
+// address in an IPv6 socket ("::ffff:10.0.0.1") is taken as the IPv4 address it stands for.
+// Values; thread-safe.
+
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "vault/base/result.h"
+
+namespace leasehold {
+
+struct IpAddress {
+  bool v6 = false;
+  std::array<std::uint8_t, 16> bytes{};  // the first four when it is no IPv6 address
+  static std::optional<IpAddress> parse(std::string_view text);
+};
+
+class Cidr {
+ public:
+  // Nothing when `text` is neither a range nor an address. Bits behind the prefix are cleared.
+  static std::optional<Cidr> parse(std::string_view text);
+  bool contains(const IpAddress& address) const;
+  // The canonical text; a single address without its prefix length.
+  std::string text() const;
+
+ private:
+  IpAddress network_;
+  unsigned bits_ = 0;
+};
+
+// Whether `address`, as a listener names it, lies in one of the ranges. An empty list holds every
+// address; a range or an address that cannot be read holds none.
+bool in_any(const std::vector<std::string>& ranges, std::string_view address);
+
+// Each in canonical form. Code::invalid names the first that is no range.
+Result<std::vector<std::string>> canonical_cidrs(const std::vector<std::string>& ranges);
+
+}  // namespace leasehold
