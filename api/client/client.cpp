@@ -4,6 +4,8 @@
 #include <charconv>
 #include <thread>
 
+#include "vault/base/url_path.h"
+
 namespace leasehold::client {
 namespace {
 
@@ -56,10 +58,12 @@ Fields headers_of(const Settings& settings, const Call& call) {
   return headers;
 }
 
+// Cleaned here, since the server only redirects to the clean path, and Vault's client does the
+// same.
 std::string escaped_target(const Url& server, const Call& call) {
   Fields query = call.query;
   if (call.method == "LIST") query.emplace_back("list", "true");
-  return server.path + "/v1/" + escape_path(call.path) + escape_query(query);
+  return server.path + "/v1/" + escape_path(clean_path(call.path)) + escape_query(query);
 }
 
 // In single quotes for a shell.

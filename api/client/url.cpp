@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include "vault/base/url_path.h"
+
 namespace leasehold::client {
 namespace {
 
@@ -39,25 +41,6 @@ bool parse_authority(std::string_view text, Url& url) {
   return text.empty() || parse_port(text.substr(1), url.port);
 }
 
-bool is_plain(char c, std::string_view also) {
-  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-         also.find(c) != std::string_view::npos;
-}
-
-std::string escape(std::string_view text, std::string_view also) {
-  constexpr char kDigits[] = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    if (is_plain(c, also)) {
-      out += c;
-    } else {
-      const auto byte = static_cast<unsigned char>(c);
-      out += {'%', kDigits[byte >> 4], kDigits[byte & 15]};
-    }
-  }
-  return out;
-}
-
 }  // namespace
 
 std::string Url::authority() const {
@@ -93,13 +76,11 @@ Result<Url> parse_url(std::string_view text) {
   return url;
 }
 
-std::string escape_path(std::string_view path) { return escape(path, "-._~/:@!$&'()*+,;="); }
-
 std::string escape_query(const Fields& fields) {
   std::string out;
   for (const auto& field : fields) {
     out += out.empty() ? '?' : '&';
-    out += escape(field.first, "-._~") + "=" + escape(field.second, "-._~");
+    out += percent_encoded(field.first, "") + "=" + percent_encoded(field.second, "");
   }
   return out;
 }

@@ -1,6 +1,6 @@
 #pragma once
 // The address of a server, taken apart: `https://host:8200`, `http://[::1]:8200/prefix`,
-// `unix:///run/leasehold.sock`. And the escaping of paths and queries (RFC 3986).
+// `unix:///run/leasehold.sock`. And the escaping of queries (RFC 3986).
 // Thread safety: values.
 
 #include <string>
@@ -27,8 +27,6 @@ struct Url {
 Result<Url> parse_url(std::string_view text);
 
 using Fields = std::vector<std::pair<std::string, std::string>>;
-// Slashes stay, `%` is escaped: a path is a name, not something already escaped.
-std::string escape_path(std::string_view path);
 std::string escape_query(const Fields& fields);  // "?a=b&c=d"; empty without fields
 
 }  // namespace leasehold::client

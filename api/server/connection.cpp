@@ -200,7 +200,7 @@ void Connection::refuse(int status, std::string_view message) {
 void Connection::answer_here(const WireError& refusal) {
   core::Response answer = reply_of(refusal);
   if (refusal.status == 503) answer.retry_after = kRetryAfter;
-  send_reply(std::move(answer), false);
+  send_reply(std::move(answer), false, refusal.location);
 }
 
 void Connection::deliver(core::Response&& answer) {
@@ -218,9 +218,12 @@ void Connection::deliver(core::Response&& answer) {
   if (!advancing_) advance();
 }
 
-void Connection::send_reply(core::Response&& answer, bool from_core) {
+void Connection::send_reply(core::Response&& answer, bool from_core, std::string_view location) {
   ReplyBuffer& out = thread_.reply();
-  encode_reply(answer, {head_request_, close_after_, http_1_0_ && !close_after_}, out);
+  encode_reply(answer,
+               {head_request_, close_after_, http_1_0_ && !close_after_, socket_.secure(),
+                thread_.date(), location},
+               out);
   std::string_view left = out.view();
   const bool failed = write_some(left) == Io::failed;
   if (!failed) unsent_.append(left);

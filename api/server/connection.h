@@ -56,7 +56,7 @@ class Connection final : public Pollable, public core::Exchange, public Deadline
   void invite_body();
   void refuse(int status, std::string_view message);
   void answer_here(const WireError& refusal);
-  void send_reply(core::Response&& answer, bool from_core);
+  void send_reply(core::Response&& answer, bool from_core, std::string_view location = {});
   Io write_some(std::string_view& bytes);
   void flush();
   void after_reply();

@@ -20,7 +20,7 @@ constexpr std::size_t kParsedPerTurn = 64u << 10;
 constexpr int kAcceptsPerTurn = 64;  // so that a flood does not starve those who are in
 constexpr std::string_view kFull =
     "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n"
-    "Connection: close\r\n\r\n";
+    "Connection: close\r\nDate: ";
 
 Descriptor spare_descriptor() { return Descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC)); }
 
@@ -161,8 +161,10 @@ bool IoThread::may_parse(std::size_t bytes) {
 void IoThread::welcome(Gate& gate, Descriptor fd, Peer peer) {
   if (closing_) return;
   if (!make_room()) {
-    if (!gate.endpoint().settings().tls)
-      (void)!::send(fd.get(), kFull.data(), kFull.size(), MSG_NOSIGNAL);
+    if (!gate.endpoint().settings().tls) {
+      const std::string answer = std::string(kFull).append(date()).append("\r\n\r\n");
+      (void)!::send(fd.get(), answer.data(), answer.size(), MSG_NOSIGNAL);
+    }
     return;
   }
   const int one = 1;

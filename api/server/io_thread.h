@@ -10,6 +10,7 @@
 
 #include "api/server/deadlines.h"
 #include "api/server/endpoint.h"
+#include "api/server/http_date.h"
 #include "api/server/kept_bytes.h"
 #include "api/server/listener.h"
 #include "api/server/wire.h"
@@ -78,6 +79,7 @@ class IoThread {
   std::vector<char>& scratch() { return scratch_; }
   ReplyBuffer& reply() { return reply_; }
   KeptBytes& kept() { return kept_; }
+  std::string_view date() { return date_.text(shared_.clock.now()); }
 
  private:
   struct Note : Waiter {
@@ -97,6 +99,7 @@ class IoThread {
   Loop loop_;
   std::vector<char> scratch_;
   ReplyBuffer reply_;
+  HttpDate date_;
   KeptBytes kept_;
   bool closing_ = false;
   bool making_space_ = false;

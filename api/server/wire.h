@@ -9,8 +9,9 @@
 //   encode_reply(answer, options, out);   // send out.view()
 //
 // The path that is authorised, routed and audited is the one made here, or the request is refused:
-// decoded once, valid UTF-8, printable, no empty, "." or ".." segment.
-// Thread safety: functions of their arguments.
+// decoded once, valid UTF-8, printable, no empty, "." or ".." segment. One that is not clean is
+// never served: the client is sent to the clean one (307), as Go's router does. Thread safety:
+// functions of their arguments.
 
 #include <string>
 #include <string_view>
@@ -29,6 +30,7 @@ struct Peer {
 struct WireError {
   int status = 0;
   std::string message;
+  std::string location;  // of a 307: path and query, percent-encoded
 };
 
 bool read_request(const HttpMessage& message, const Peer& peer, core::Request& request,
@@ -37,6 +39,10 @@ bool read_request(const HttpMessage& message, const Peer& peer, core::Request& r
 // Percent-decodes once ("%2F" is a slash, as Vault's clients send it) and judges the part of the
 // target behind "/v1/". False: `why` says what is wrong.
 bool canonical_path(std::string_view encoded, std::string& path, std::string& why);
+// Where to send a client whose path, decoded, has empty or dot segments: the clean path, encoded,
+// and the query as it came. It begins with one slash, so it never leaves this server. Empty: the
+// path is clean, or cannot be cleaned.
+std::string clean_location(std::string_view path, std::string_view query);
 // `a=1&b=2` as an object of strings (a repeated name: a list of strings), or null when empty.
 // False when a percent-encoding is malformed.
 bool read_query(std::string_view query, Json& object);
@@ -45,6 +51,9 @@ struct ReplyOptions {
   bool head = false;        // the request was HEAD: no body, the length it would have
   bool close = false;       // the connection ends after this answer
   bool keep_alive = false;  // an HTTP/1.0 client has to be told
+  bool secure = false;      // over TLS: no client may come back without it
+  std::string_view date;    // empty: none
+  std::string_view location;
 };
 
 // Head and body in one buffer that is reused; wiped by wipe_used() once the bytes have left.
@@ -56,7 +65,7 @@ class ReplyBuffer {
  private:
   friend void encode_reply(const core::Response& answer, const ReplyOptions& options,
                            ReplyBuffer& out);
-  std::string bytes_;
+  std::string bytes_, head_;
   std::size_t begin_ = 0;
 };
 

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "api/server/wire.h"
+#include "vault/base/url_path.h"
 
 namespace leasehold::server {
 namespace {
@@ -117,6 +118,17 @@ bool canonical_path(std::string_view encoded, std::string& path, std::string& wh
   }
   if (!plain_ascii(path) && !printable(path, why)) return false;
   return segments_canonical(path, why);
+}
+
+std::string clean_location(std::string_view path, std::string_view query) {
+  std::string decoded, why;
+  if (!path.starts_with('/') || !percent_decode(path, Plus::literal, decoded)) return {};
+  if (!plain_ascii(decoded) && !printable(decoded, why)) return {};
+  std::string clean = "/" + clean_path(decoded);
+  if (clean == decoded) return {};
+  clean = escape_path(clean);
+  if (!query.empty()) clean.append("?").append(query);
+  return clean;
 }
 
 bool read_query(std::string_view query, Json& object) {

@@ -17,7 +17,8 @@ constexpr std::size_t kUnauthenticatedBodyMax = 64u << 10;
 constexpr std::string_view kForm = "application/x-www-form-urlencoded";
 
 bool refuse(WireError& refusal, int status, std::string message = {}) {
-  refusal = {status, std::move(message)};
+  refusal.status = status;
+  refusal.message = std::move(message);
   return false;
 }
 
@@ -80,11 +81,14 @@ bool names_root(std::string_view name_space) {
 bool read_target(const HttpMessage& message, core::Request& request, Json& query,
                  WireError& refusal) {
   const Target target = split(message.target);
-  if (!target.path.starts_with(kPrefix) || target.path.size() == kPrefix.size())
-    return refuse(refusal, 404);
   std::string why;
-  if (!canonical_path(target.path.substr(kPrefix.size()), request.path, why))
-    return refuse(refusal, 400, std::move(why));
+  const bool here = target.path.starts_with(kPrefix) && target.path.size() > kPrefix.size();
+  if (!here || !canonical_path(target.path.substr(kPrefix.size()), request.path, why)) {
+    refusal.location = clean_location(target.path, target.query);
+    if (!refusal.location.empty())
+      return refuse(refusal, 307, "the path has an empty or relative segment");
+    return here ? refuse(refusal, 400, std::move(why)) : refuse(refusal, 404);
+  }
   if (!read_query(target.query, query)) return refuse(refusal, 400, "malformed query string");
   return true;
 }

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cstring>
 
@@ -12,7 +11,10 @@ using core::AuthInfo;
 using core::Response;
 using core::WrapInfo;
 
-constexpr std::size_t kHeadRoom = 768;
+constexpr std::size_t kHeadRoom = 768;  // of what stands in every head
+// For a year, as Vault's default header says it.
+constexpr std::string_view kStrictTransport =
+    "\r\nStrict-Transport-Security: max-age=31536000; includeSubDomains";
 constexpr std::size_t kContentTypeBytes = 256;
 constexpr std::size_t kKeptBytes = 64u << 10;
 
@@ -237,31 +239,32 @@ std::string_view content_type_of(const Response& answer) {
 // of the next answer.
 bool allows_body(int status) { return status >= 200 && status != 204 && status != 304; }
 
-std::size_t write_head(std::array<char, kHeadRoom>& head, const Response& answer, int status,
-                       std::size_t body_size, const ReplyOptions& options) {
-  char* to = head.data();
-  const auto text = [&to](std::string_view what) { to = std::copy(what.begin(), what.end(), to); };
-  const auto number = [&to](std::int64_t what) { to = std::to_chars(to, to + 20, what).ptr; };
-  text("HTTP/1.1 ");
+void write_head(std::string& head, const Response& answer, int status, std::size_t body_size,
+                const ReplyOptions& options) {
+  const auto number = [&head](std::int64_t what) {
+    char digits[24];
+    head.append(digits, std::to_chars(digits, digits + sizeof digits, what).ptr);
+  };
+  head = "HTTP/1.1 ";
   number(status);
-  text(" ");
-  text(reason_of(status));
-  text("\r\nCache-Control: no-store\r\nContent-Type: ");
-  text(content_type_of(answer));
+  head.append(" ").append(reason_of(status));
+  head.append("\r\nCache-Control: no-store\r\nContent-Type: ").append(content_type_of(answer));
+  if (!options.date.empty()) head.append("\r\nDate: ").append(options.date);
+  if (options.secure) head += kStrictTransport;
+  if (!options.location.empty()) head.append("\r\nLocation: ").append(options.location);
   if (allows_body(status)) {
-    text("\r\nContent-Length: ");
+    head += "\r\nContent-Length: ";
     number(static_cast<std::int64_t>(body_size));
   }
   if (answer.retry_after) {
-    text("\r\nRetry-After: ");
+    head += "\r\nRetry-After: ";
     number(answer.retry_after->count());
   }
   if (options.close)
-    text("\r\nConnection: close");
+    head += "\r\nConnection: close";
   else if (options.keep_alive)
-    text("\r\nConnection: keep-alive");
-  text("\r\n\r\n");
-  return static_cast<std::size_t>(to - head.data());
+    head += "\r\nConnection: keep-alive";
+  head += "\r\n\r\n";
 }
 
 int status_of(const Response& answer) {
@@ -274,17 +277,17 @@ int status_of(const Response& answer) {
 void encode_reply(const core::Response& answer, const ReplyOptions& options, ReplyBuffer& out) {
   std::string& bytes = out.bytes_;
   bytes.clear();
-  bytes.reserve(most_bytes(answer));
-  bytes.resize(kHeadRoom);
+  const std::size_t room = kHeadRoom + options.location.size();
+  bytes.reserve(most_bytes(answer) + options.location.size());
+  bytes.resize(room);
   const int status = status_of(answer);
   if (allows_body(status)) write_body(bytes, answer);
-  std::array<char, kHeadRoom> head;
-  const std::size_t size = write_head(head, answer, status, bytes.size() - kHeadRoom, options);
-  out.begin_ = kHeadRoom - size;
-  std::memcpy(bytes.data() + out.begin_, head.data(), size);
+  write_head(out.head_, answer, status, bytes.size() - room, options);
+  out.begin_ = room - out.head_.size();
+  std::memcpy(bytes.data() + out.begin_, out.head_.data(), out.head_.size());
   if (options.head) {
-    wipe(bytes.data() + kHeadRoom, bytes.size() - kHeadRoom);
-    bytes.resize(kHeadRoom);
+    wipe(bytes.data() + room, bytes.size() - room);
+    bytes.resize(room);
   }
 }
 
@@ -293,6 +296,7 @@ void ReplyBuffer::wipe_used() {
   bytes_.clear();
   begin_ = 0;
   if (bytes_.capacity() > kKeptBytes) std::string().swap(bytes_);
+  if (head_.capacity() > kKeptBytes) std::string().swap(head_);
 }
 
 core::Response reply_of(const WireError& refusal) {

@@ -40,8 +40,8 @@ constexpr Flag kEnableFlags[] = {
 };
 
 int run_enable(Session& session) {
-  const std::string type = trim_slashes(session.args().positional(0));
-  const std::string path = trim_slashes(session.args().text("path", type));
+  const std::string type = plain_path(session.args().positional(0));
+  const std::string path = plain_path(session.args().text("path", type));
   auto options = parse_data(session.args().positionals(), 1);
   if (!options.ok()) return session.misused(options.error().message);
   Json body = Json::object();
@@ -53,7 +53,7 @@ int run_enable(Session& session) {
 }
 
 int run_disable(Session& session) {
-  const std::string path = trim_slashes(session.args().positional(0));
+  const std::string path = plain_path(session.args().positional(0));
   const auto answer = session.send({"DELETE", "sys/audit/" + path});
   if (!is_good(answer)) return session.refused("Error disabling audit device", answer);
   return session.succeed(fmt::format("Disabled audit device (if it was enabled) at: {}/", path));

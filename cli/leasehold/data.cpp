@@ -18,7 +18,7 @@ constexpr Flag kListFlags[] = {
 };
 
 int run_read(Session& session) {
-  const std::string path = trim_slashes(session.args().positional(0));
+  const std::string path = plain_path(session.args().positional(0));
   auto query = parse_query(session.args().positionals(), 1);
   if (!query.ok()) return session.misused(query.error().message);
   const auto answer = session.send({"GET", path, {}, std::move(query).value()});
@@ -32,7 +32,7 @@ int run_read(Session& session) {
 
 int write(Session& session, const char* method) {
   const auto& words = session.args().positionals();
-  const std::string path = trim_slashes(words[0]);
+  const std::string path = plain_path(words[0]);
   if (words.size() == 1 && !session.args().is_on("force"))
     return session.misused("Must supply data or use -force");
   auto data = parse_data(words, 1);
@@ -48,7 +48,7 @@ int run_write(Session& session) { return write(session, "PUT"); }
 int run_patch(Session& session) { return write(session, "PATCH"); }
 
 int run_list(Session& session) {
-  const std::string path = trim_slashes(session.args().positional(0));
+  const std::string path = plain_path(session.args().positional(0));
   client::Fields query;
   for (const char* flag : {"after", "limit"})
     if (session.args().has(flag)) query.emplace_back(flag, session.args().text(flag));
@@ -72,7 +72,7 @@ int run_list(Session& session) {
 }
 
 int run_delete(Session& session) {
-  const std::string path = trim_slashes(session.args().positional(0));
+  const std::string path = plain_path(session.args().positional(0));
   auto query = parse_query(session.args().positionals(), 1);
   if (!query.ok()) return session.misused(query.error().message);
   const auto answer = session.send({"DELETE", path, {}, std::move(query).value()});

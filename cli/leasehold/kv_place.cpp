@@ -38,8 +38,8 @@ std::string Place::path(std::string_view part) const {
 }
 
 Located locate(Session& session) {
-  const std::string given = trim_slashes(session.args().positional(0));
-  const std::string mount = trim_slashes(session.args().text("mount"));
+  const std::string given = plain_path(session.args().positional(0));
+  const std::string mount = plain_path(session.args().text("mount"));
   const std::string path = mount.empty() ? given : mount + (given.empty() ? "" : "/" + given);
   if (path.empty())
     return {{},
@@ -57,7 +57,7 @@ Located locate(Session& session) {
   if (!is_good(answer) || answer->data() == nullptr)
     return {place, session.refused(fmt::format("Error looking up the mount of {}", path), answer,
                                    hint_of_mount(answer, place.mount))};
-  place.mount = trim_slashes(answer->data()->string_at("path"));
+  place.mount = plain_path(answer->data()->string_at("path"));
   place.name = name_in(place.mount, path);
   const Json* options = answer->data()->find("options");
   const Json* version = options == nullptr ? nullptr : options->find("version");

@@ -19,7 +19,7 @@ constexpr Flag kRevokeFlags[] = {
 };
 
 int run_lookup(Session& session) {
-  const std::string id = trim_slashes(session.args().positional(0));
+  const std::string id = plain_path(session.args().positional(0));
   Json body = Json::object();
   body.set("lease_id", id);
   const auto answer = session.send({"PUT", "sys/leases/lookup", std::move(body)});
@@ -29,7 +29,7 @@ int run_lookup(Session& session) {
 }
 
 int run_renew(Session& session) {
-  const std::string id = trim_slashes(session.args().positional(0));
+  const std::string id = plain_path(session.args().positional(0));
   Json body = Json::object();
   body.set("lease_id", id);
   if (session.args().has("increment")) body.set("increment", session.args().text("increment"));
@@ -56,7 +56,7 @@ Call call_for(const Revocation& what) {
 
 int run_revoke(Session& session) {
   const Arguments& args = session.args();
-  const Revocation what = {trim_slashes(args.positional(0)), args.is_on("prefix"),
+  const Revocation what = {plain_path(args.positional(0)), args.is_on("prefix"),
                            args.is_on("force"), args.is_on("sync")};
   if (what.by_force && !what.by_prefix)
     return session.misused("Specifying -force requires also specifying -prefix");

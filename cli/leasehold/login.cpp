@@ -88,7 +88,7 @@ bool has_user_in_path(const std::string& method) {
 Login login_with_method(Session& session, const std::string& method) {
   auto data = parse_data(session.args().positionals(), 0);
   if (!data.ok()) return {session.misused(data.error().message), {}};
-  const std::string mount = trim_slashes(session.args().text("path", method));
+  const std::string mount = plain_path(session.args().text("path", method));
   std::string path = fmt::format("auth/{}/login", mount);
   if (has_user_in_path(method)) {
     const std::string user = data->string_at("username");

@@ -55,7 +55,7 @@ Result<Json> enable_body(const Arguments& args, const std::string& type) {
   return body;
 }
 
-std::string with_slash(const std::string& path) { return trim_slashes(path) + "/"; }
+std::string with_slash(const std::string& path) { return plain_path(path) + "/"; }
 
 // 0 stands for the system's own.
 std::string ttl_text(const Json& mount, const char* key) {
@@ -95,12 +95,12 @@ int list_mounts(Session& session, const MountKind& kind) {
 }
 
 int enable_mount(Session& session, const MountKind& kind) {
-  const std::string type = trim_slashes(session.args().positional(0));
+  const std::string type = plain_path(session.args().positional(0));
   const std::string path = with_slash(session.args().text("path", type));
   auto body = enable_body(session.args(), type);
   if (!body.ok()) return session.misused(body.error().message);
   const auto answer = session.send(
-      {"POST", fmt::format("{}/{}", kind.api, trim_slashes(path)), std::move(body).value()});
+      {"POST", fmt::format("{}/{}", kind.api, plain_path(path)), std::move(body).value()});
   if (!is_good(answer)) return session.refused("Error enabling", answer);
   show_warnings(session, answer->json);
   return session.succeed(fmt::format("Enabled the {} {} at: {}", type, kind.title, path));
@@ -108,7 +108,7 @@ int enable_mount(Session& session, const MountKind& kind) {
 
 int disable_mount(Session& session, const MountKind& kind) {
   const std::string path = with_slash(session.args().positional(0));
-  const auto answer = session.send({"DELETE", fmt::format("{}/{}", kind.api, trim_slashes(path))});
+  const auto answer = session.send({"DELETE", fmt::format("{}/{}", kind.api, plain_path(path))});
   if (!is_good(answer))
     return session.refused(fmt::format("Error disabling {} at {}", kind.title, path), answer);
   return session.succeed(fmt::format("Disabled the {} (if it existed) at: {}", kind.title, path));
@@ -124,7 +124,7 @@ int tune_mount(Session& session, const MountKind& kind) {
   if (session.args().has("description"))
     body.set("description", session.args().text("description"));
   const auto answer = session.send(
-      {"POST", fmt::format("{}/{}/tune", kind.api, trim_slashes(path)), std::move(body)});
+      {"POST", fmt::format("{}/{}/tune", kind.api, plain_path(path)), std::move(body)});
   if (!is_good(answer))
     return session.refused(fmt::format("Error tuning {} {}", kind.title, path), answer);
   show_warnings(session, answer->json);

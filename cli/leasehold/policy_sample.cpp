@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "vault/base/json.h"
+#include "vault/base/url_path.h"
 
 namespace leasehold::cli {
 namespace {
@@ -57,10 +58,11 @@ std::string_view capabilities_of(std::string_view method) {
 }  // namespace
 
 std::string policy_for(const client::Call& call) {
+  const std::string clean = clean_path(call.path);
   std::string path;
-  write_json_string(path, call.path);
+  write_json_string(path, clean);
   return fmt::format("path {} {{\n  capabilities = [{}{}]\n}}", path, capabilities_of(call.method),
-                     needs_sudo(call.path) ? R"(, "sudo")" : "");
+                     needs_sudo(clean) ? R"(, "sudo")" : "");
 }
 
 }  // namespace leasehold::cli

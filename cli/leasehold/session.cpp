@@ -8,6 +8,7 @@
 #include "cli/leasehold/explain.h"
 #include "cli/leasehold/policy_sample.h"
 #include "cli/leasehold/token_store.h"
+#include "vault/base/url_path.h"
 
 namespace leasehold::cli {
 namespace {
@@ -137,10 +138,10 @@ int Session::succeed(std::string_view text) const {
   return kSuccess;
 }
 
-std::string trim_slashes(std::string_view path) {
-  while (!path.empty() && path.front() == '/') path.remove_prefix(1);
-  while (!path.empty() && path.back() == '/') path.remove_suffix(1);
-  return std::string(path);
+std::string plain_path(std::string_view path) {
+  std::string clean = clean_path(path);
+  if (clean.ends_with('/')) clean.pop_back();
+  return clean;
 }
 
 }  // namespace leasehold::cli

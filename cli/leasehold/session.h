@@ -66,7 +66,7 @@ class Session {
 };
 
 inline bool is_good(const Result<Answer>& answer) { return answer.ok() && answer->ok(); }
-// "secret/a" of "/secret/a/"; names inside may hold anything.
-std::string trim_slashes(std::string_view path);
+// "secret/a" of "/secret//./a/": as it is sent.
+std::string plain_path(std::string_view path);
 
 }  // namespace leasehold::cli

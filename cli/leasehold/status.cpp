@@ -55,6 +55,7 @@ std::vector<Row> seal_rows(const Json& seal) {
     rows.push_back({"Unseal Nonce", seal.string_at("nonce")});
   }
   add_text(rows, "Version", seal, "version");
+  add_text(rows, "Leasehold Version", seal, "leasehold_version");
   add_text(rows, "Build Date", seal, "build_date");
   add_text(rows, "Storage Type", seal, "storage_type");
   add_text(rows, "Cluster Name", seal, "cluster_name");

@@ -139,7 +139,7 @@ Result<Call> revocation(const Session& session) {
                    "revoked with -self");
   if (args.is_on("accessor") && !mode.empty())
     return failure(Code::invalid, "-accessor takes no -mode");
-  if (mode == "path") return Call{"PUT", "sys/leases/revoke-prefix/" + trim_slashes(subject)};
+  if (mode == "path") return Call{"PUT", "sys/leases/revoke-prefix/" + plain_path(subject)};
   Json body = Json::object();
   if (mode != "orphan") return call_about_token(session, "revoke", std::move(body));
   body.set("token", subject);

@@ -364,3 +364,19 @@ TEST_CASE("cli: audit verify refuses what is no log") {
   CHECK(program.run({"audit", "verify", program.home().path() + "/absent"}).code == 1);
   CHECK(program.run({"audit", "verify", "-head=xyz", file}).code == 1);
 }
+
+TEST_CASE("cli: a path is cleaned before it is sent, looked up and printed") {
+  VaultServer server;
+  server.on("GET /v1/s/a", {200, R"({"data":{"k":"v"}})"});
+  server.on("DELETE /v1/s/a", {204, ""});
+  server.on("GET /v1/sys/internal/ui/mounts/kv/app", {200, R"({"data":{"path":"kv/"}})"});
+  server.on("GET /v1/kv/app", {200, R"({"data":{"k":"v"}})"});
+  const Program program(server.address());
+  for (const char* path : {"s//a", "/s/./a/", "//s/b/../a", "../s/a"}) {
+    CHECK(program.run({"read", "-field=k", path}).out == "v");
+    CHECK(program.run({"delete", path}).code == 0);
+  }
+  CHECK(program.run({"kv", "get", "-field=k", "kv//app"}).out == "v");
+  CHECK(contains(program.run({"read", "-output-policy", "s/../t//u"}).out, R"(path "t/u")"));
+  CHECK(contains(program.run({"read", "-output-curl-string", "s/../t//u"}).out, "/v1/t/u'"));
+}

@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cstdlib>
+#include <ctime>
 #include <thread>
 
 #include "tests/server/echo_core.h"
@@ -29,6 +31,13 @@ int order_of(const Reply& reply) {
   return std::stoi(reply.body.substr(at + mark.size()));
 }
 
+// Within a minute, read by a parser that is not ours.
+bool is_date_of_now(const std::string& text) {
+  std::tm parts{};
+  const char* end = ::strptime(text.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
+  return end != nullptr && *end == '\0' && std::abs(::timegm(&parts) - std::time(nullptr)) < 60;
+}
+
 }  // namespace
 
 TEST_CASE("listener: a request is answered with Vault's headers, and the connection stays") {
@@ -39,9 +48,27 @@ TEST_CASE("listener: a request is answered with Vault's headers, and the connect
     CHECK(reply.status == 200);
     CHECK(reply.header("Content-Type") == "application/json");
     CHECK(reply.header("Cache-Control") == "no-store");
+    CHECK(is_date_of_now(reply.header("Date")));
+    CHECK(reply.header("Strict-Transport-Security").empty());
     CHECK(reply.body.find(R"("operation":"read","path":"a/b","token":"t")") != std::string::npos);
     CHECK(reply.body.find(R"("address":"127.0.0.1")") != std::string::npos);
   }
+}
+
+TEST_CASE("listener: every answer has a date, refusals and redirects too") {
+  const TestServer server;
+  for (const char* request : {"POST /v1/a HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n{",
+                              "NONSENSE\r\n\r\n", "GET /v1/%00 HTTP/1.1\r\nHost: x\r\n\r\n"}) {
+    const Reply reply = server.connect().ask(request);
+    CHECK(reply.status == 400);
+    CHECK(is_date_of_now(reply.header("Date")));
+  }
+  RawClient client = server.connect();
+  const Reply reply = client.ask("GET //v1//a/b?x=1 HTTP/1.1\r\nHost: x\r\n\r\n");
+  CHECK(reply.status == 307);
+  CHECK(reply.header("Location") == "/v1/a/b?x=1");
+  CHECK(is_date_of_now(reply.header("Date")));
+  CHECK(client.ask(kGet).status == 200);  // on the same connection
 }
 
 TEST_CASE("listener: a request may arrive byte by byte") {
@@ -306,6 +333,7 @@ TEST_CASE("listener: at the cap without an idle one the newcomer is told to come
   const Reply reply = second.reply();
   CHECK(reply.status == 503);
   CHECK(reply.header("Retry-After") == "1");
+  CHECK(is_date_of_now(reply.header("Date")));
   server.core.release();
   CHECK(first.reply().status == 200);
 }

@@ -133,6 +133,7 @@ TEST_CASE_FIXTURE(TlsFixture, "tls: requests are served over 1.2 and 1.3, never 
     REQUIRE(tls.connected);
     CHECK(SSL_version(tls.ssl()) == version);
     for (int i = 0; i < 3; ++i) CHECK(served(tls.ask(kGet)));
+    CHECK(tls.ask(kGet).find("\r\nStrict-Transport-Security: max-age=") != std::string::npos);
   }
   SSL_CTX_set_min_proto_version(client.context, TLS1_VERSION);
   SSL_CTX_set_max_proto_version(client.context, TLS1_1_VERSION);

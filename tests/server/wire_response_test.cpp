@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include "api/server/http_date.h"
 #include "api/server/wire.h"
 
 using namespace leasehold;
@@ -182,4 +183,24 @@ TEST_CASE("wire: the connection's end is announced") {
   options.keep_alive = true;
   CHECK(encoded(with_data("{}"), options).find("\r\nConnection: keep-alive\r\n") !=
         std::string::npos);
+}
+
+TEST_CASE("wire: a redirect says where, however long the place is") {
+  const std::string location = "/v1/" + std::string(40'000, 'a') + "?list=true";
+  ReplyOptions options;
+  options.location = location;
+  const std::string text = encoded(reply_of({307, "unclean"}), options);
+  CHECK(text.starts_with("HTTP/1.1 307 Temporary Redirect\r\n"));
+  CHECK(text.find("\r\nLocation: " + location + "\r\n") != std::string::npos);
+  CHECK(text.ends_with("\r\n\r\n{\"errors\":[\"unclean\"]}\n"));
+}
+
+TEST_CASE("wire: the date is that of the second") {
+  HttpDate date;
+  const WallTime time{784'111'777'000'000'000};
+  CHECK(date.text(time) == "Sun, 06 Nov 1994 08:49:37 GMT");
+  CHECK(date.text(add(time, Nanos{999'999'999})) == "Sun, 06 Nov 1994 08:49:37 GMT");
+  CHECK(date.text(add(time, Seconds{1})) == "Sun, 06 Nov 1994 08:49:38 GMT");
+  CHECK(date.text(WallTime{0}) == "Thu, 01 Jan 1970 00:00:00 GMT");
+  CHECK(date.text(kEndOfTime) == "Fri, 11 Apr 2262 23:47:16 GMT");
 }

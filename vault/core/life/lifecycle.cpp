@@ -24,7 +24,7 @@ Lifecycle::Lifecycle(Environment environment, seal::Seal& seal, seal::RecoveryMo
       seal_(seal),
       recovery_mode_(recovery_mode),
       cluster_name_(std::move(cluster_name)),
-      version_("1.17.0+leasehold." + product_version),
+      product_version_(product_version),
       build_date_(std::move(build_date)) {
   environment_.request_seal = [this] { this->seal(); };
 }

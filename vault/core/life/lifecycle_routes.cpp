@@ -1,6 +1,7 @@
 // The five routes that answer in every state, and what init and unseal do.
 
 #include "vault/base/encoding.h"
+#include "vault/core/contract/version.h"
 #include "vault/core/life/lifecycle.h"
 
 namespace leasehold::core {
@@ -94,7 +95,8 @@ Response Lifecycle::health(const Request& request) {
   body.set("performance_standby", false).set("enterprise", false);
   body.set("replication_performance_mode", sealed ? "unknown" : "disabled");
   body.set("replication_dr_mode", sealed ? "unknown" : "disabled");
-  body.set("server_time_utc", environment_.clock.now().seconds()).set("version", version_);
+  body.set("server_time_utc", environment_.clock.now().seconds()).set("version", kApiVersion);
+  body.set("leasehold_version", product_version_);
   body.set("echo_duration_ms", 0).set("clock_skew_ms", 0);
   body.set("replication_primary_canary_age_ms", 0);
   if (!sealed) {
@@ -111,7 +113,8 @@ Json Lifecycle::status_json() const {
   body.set("type", about.type).set("initialized", about.initialized).set("sealed", sealed);
   body.set("t", static_cast<std::int64_t>(about.t)).set("n", static_cast<std::int64_t>(about.n));
   body.set("progress", static_cast<std::int64_t>(sealed ? about.progress : 0));
-  body.set("nonce", sealed ? about.nonce : std::string()).set("version", version_);
+  body.set("nonce", sealed ? about.nonce : std::string()).set("version", kApiVersion);
+  body.set("leasehold_version", product_version_);
   body.set("build_date", build_date_).set("commit_date", build_date_).set("migration", false);
   body.set("recovery_seal", about.recovery_seal);
   if (about.recovery_seal) body.set("recovery_seal_type", "shamir");

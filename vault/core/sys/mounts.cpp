@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "vault/base/duration.h"
+#include "vault/core/contract/version.h"
 #include "vault/core/sys/system.h"
 
 namespace leasehold::core {
@@ -28,7 +29,8 @@ Json shown(const Mount& mount) {
   Json info = mount.record;
   for (const char* ours : {"path", "space", "tainted"}) info.erase(ours);
   info.set("external_entropy_access", false).set("plugin_version", "");
-  info.set("running_plugin_version", "v1.17.0+builtin.leasehold").set("running_sha256", "");
+  info.set("running_plugin_version", "v" + std::string(kApiVersion) + "+builtin.leasehold");
+  info.set("running_sha256", "");
   if (mount.kind != nullptr && !mount.kind->is_system) info.set("deprecation_status", "supported");
   return info;
 }
