@@ -114,9 +114,16 @@ class Errors(Wire):
         self.refuses(404, "unsupported path", self.vault.call("GET", "sys/no-such-thing"))
         self.refuses(405, "unsupported operation", self.vault.call("DELETE", "sys/mounts"))
 
-    def test_paths_that_climb_are_refused(self):
-        for path in ("secret/../sys/mounts", "secret/./a", "secret/%2e%2e/x"):
-            self.assertEqual(self.vault.call("GET", path).status, 400, path)
+    def test_paths_that_climb_are_redirected_and_never_served(self):
+        for path, clean in (
+            ("secret/../sys/mounts", "/v1/sys/mounts"),
+            ("secret/./a//b?list=true", "/v1/secret/a/b?list=true"),
+            ("secret/%2e%2e/x", "/v1/x"),
+            ("../../evil.example", "/evil.example"),
+        ):
+            answer = self.vault.call("GET", path)
+            self.assertEqual((answer.status, answer.headers["Location"]), (307, clean), path)
+            self.assertIsNone(answer.data, path)
 
     def test_a_field_of_the_wrong_type_is_400(self):
         self.refuses(400, "", self.vault.call("POST", "auth/token/create", {"num_uses": "many"}))
