@@ -112,12 +112,17 @@ class Host {
       reply.secret = std::move(enrolled.kek);
       return reply;
     }
+    const StoredSlot slot{request.context, request.identity, request.policy};
+    if (request.operation == Operation::health) {
+      reply.answer = device.health(slot, deadline);
+      return reply;
+    }
     auto found =
         request.operation == Operation::random
             ? device.random(std::min<std::size_t>(request.count, seal::kRandomMax), deadline)
-            : device.recover({request.context, request.identity, request.policy}, deadline);
+            : device.recover(slot, deadline);
     reply.answer = std::move(found.answer);
-    if (request.operation != Operation::health) reply.secret = std::move(found.kek);
+    reply.secret = std::move(found.kek);
     return reply;
   }
 

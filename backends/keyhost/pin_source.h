@@ -2,7 +2,8 @@
 // A device's PIN, read by the key host itself and only when needed.
 //
 // `pin_source` is "file:/path" (mode 0600, one newline behind the PIN is dropped), an absolute
-// path, or "env:NAME"; `pin` is the PIN itself.
+// path, or "env:NAME"; `pin` is the PIN itself, or, as Vault has it, "file:///path" or
+// "env://NAME".
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -68,17 +69,30 @@ inline Result<Pin> pin_from_environment(const std::string& name) {
   return pin;
 }
 
+// The variable that a PIN source names; empty when it names none.
+inline std::string pin_variable(std::string_view source) {
+  if (source.substr(0, 6) == "env://") return std::string(source.substr(6));
+  return source.substr(0, 4) == "env:" ? std::string(source.substr(4)) : std::string();
+}
+
 // Code::invalid says what is wrong with the source; never the PIN.
 inline Result<Pin> read_pin(const Settings& settings) {
+  std::string source = setting(settings, "pin_source");
   for (const seal::Setting& each : settings) {
     if (each.name != "pin") continue;
+    const std::string_view text = as_text(each.value.reveal());
+    if (text.substr(0, 7) == "file://" || text.substr(0, 6) == "env://") {
+      source = text;
+      continue;
+    }
     Pin pin;
     pin.text = each.value.clone();
     return pin;
   }
-  const std::string source = setting(settings, "pin_source");
-  if (source.compare(0, 4, "env:") == 0) return pin_from_environment(source.substr(4));
-  const std::string path = source.compare(0, 5, "file:") == 0 ? source.substr(5) : source;
+  if (const std::string name = pin_variable(source); !name.empty())
+    return pin_from_environment(name);
+  std::string path = source.compare(0, 5, "file:") == 0 ? source.substr(5) : source;
+  if (path.compare(0, 2, "//") == 0) path.erase(0, 2);
   if (path.empty() || path[0] != '/')
     return failure(Code::invalid,
                    "the stanza needs pin_source = \"file:/path\" or \"env:NAME\", or pin");

@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 
 #include <filesystem>
+#include <sstream>
 
 #include "backends/keyhost/pkcs11/errors.h"
 #include "backends/keyhost/pkcs11/pkcs11_device.h"
@@ -137,18 +138,24 @@ TEST_CASE("pkcs11: a token that is another one is not given the PIN") {
   fixture.hsm.write_pin("9999");
   const auto other = fixture.device()->recover(stored(enrolled), fixture.soon());
   CHECK(other.answer.state == DeviceState::replaced);
-  CHECK(std::filesystem::is_empty(fixture.hsm.state_folder()));
+  fixture.hsm.write_pin("9999");  // what was not tried is not refused
+  CHECK(fixture.device()->enroll({}, fixture.soon()).answer.message.find("PIN is wrong") !=
+        std::string::npos);
 }
 
-TEST_CASE("pkcs11: a PIN whose try may have been counted is not tried again") {
-  for (const CK_RV rv : {CK_RV(CKR_OK), CK_RV(CKR_USER_ALREADY_LOGGED_IN),
-                         CK_RV(CKR_TOKEN_NOT_PRESENT), CK_RV(CKR_USER_PIN_NOT_INITIALIZED)})
-    CHECK(pkcs11::cannot_have_counted(rv));
+TEST_CASE("pkcs11: only an answer about the PIN is a refusal, and a device error decides nothing") {
+  using pkcs11::PinVerdict;
+  for (const CK_RV rv : {CK_RV(CKR_OK), CK_RV(CKR_USER_ALREADY_LOGGED_IN)})
+    CHECK(pkcs11::verdict_of(rv) == PinVerdict::accepted);
+  for (const CK_RV rv : {CK_RV(CKR_TOKEN_NOT_PRESENT), CK_RV(CKR_USER_PIN_NOT_INITIALIZED)})
+    CHECK(pkcs11::verdict_of(rv) == PinVerdict::not_looked_at);
   for (const CK_RV rv : {CK_RV(CKR_PIN_INCORRECT), CK_RV(CKR_PIN_INVALID), CK_RV(CKR_PIN_LEN_RANGE),
-                         CK_RV(CKR_PIN_EXPIRED), CK_RV(CKR_PIN_LOCKED), CK_RV(CKR_GENERAL_ERROR),
-                         CK_RV(CKR_DEVICE_ERROR), CK_RV(CKR_FUNCTION_FAILED),
-                         CK_RV(CKR_DEVICE_REMOVED), CK_RV(CKR_VENDOR_DEFINED | 1)})
-    CHECK_FALSE(pkcs11::cannot_have_counted(rv));
+                         CK_RV(CKR_PIN_EXPIRED), CK_RV(CKR_PIN_LOCKED)})
+    CHECK(pkcs11::verdict_of(rv) == PinVerdict::refused);
+  for (const CK_RV rv :
+       {CK_RV(CKR_GENERAL_ERROR), CK_RV(CKR_DEVICE_ERROR), CK_RV(CKR_FUNCTION_FAILED),
+        CK_RV(CKR_DEVICE_REMOVED), CK_RV(CKR_VENDOR_DEFINED | 1)})
+    CHECK(pkcs11::verdict_of(rv) == PinVerdict::undecided);
 }
 
 TEST_CASE("pkcs11: only an answer about the box says that it does not open") {
@@ -183,6 +190,29 @@ TEST_CASE("pkcs11: of a PIN that is not in a file the refusal says what to do on
   REQUIRE(at != std::string::npos);
   REQUIRE(std::filesystem::remove(refused.answer.message.substr(at + start.size())));
   CHECK(with_pin(SoftHsm::pin()).kek == enrolled.kek);
+}
+
+TEST_CASE("pkcs11: a slot may be hexadecimal, and pin may name a file or a variable") {
+  Fixture fixture;
+  fixture.hsm.create_key("root");
+  const auto enroll = [&](std::string slot, std::string pin) {
+    auto made = make_pkcs11_device(settings({{"lib", SoftHsm::module()},
+                                             {"slot", std::move(slot)},
+                                             {"pin", std::move(pin)},
+                                             {"key_label", "root"},
+                                             {"state_directory", fixture.hsm.state_folder()}}),
+                                   fixture.clock, fixture.random);
+    REQUIRE_MESSAGE(made.ok(), made.error().message);
+    return (*made)->enroll({}, fixture.soon()).answer;
+  };
+  std::ostringstream hexadecimal;
+  hexadecimal << "0x" << std::hex << fixture.hsm.slot();
+  CHECK(enroll(hexadecimal.str(), "file://" + fixture.hsm.pin_file()).ok());
+  ::setenv("LEASEHOLD_TEST_PIN", SoftHsm::pin().c_str(), 1);
+  CHECK(enroll(std::to_string(fixture.hsm.slot()), "env://LEASEHOLD_TEST_PIN").ok());
+  CHECK(enroll("0x7", "file://" + fixture.hsm.pin_file()).state == DeviceState::absent);
+  for (const char* slot : {"0x", "seven", "7 ", "-1"})
+    CHECK_FALSE(make_pkcs11_device(settings({{"slot", slot}}), fixture.clock, fixture.random).ok());
 }
 
 TEST_CASE("pkcs11: a wrong PIN is tried once, until its file is another") {

@@ -211,6 +211,26 @@ TEST_CASE("tpm: a slot with a PIN needs it, and never says it on the bus") {
         DeviceState::policy);
 }
 
+TEST_CASE("tpm: a wrong PIN does not lock the TPM, and a slot that would let it is refused") {
+  Fixture fixture;
+  const std::string right(24, 'r');
+  const auto enrolled = fixture.device_with_pin(right)->enroll({}, fixture.soon());
+  REQUIRE(enrolled.answer.ok());
+  for (int attempt = 0; attempt < 8; ++attempt) {  // swtpm locks after three that count
+    const auto wrong = fixture.device_with_pin(std::string(24, 'w'));
+    CHECK(wrong->recover(stored(enrolled), fixture.soon()).answer.state == DeviceState::auth);
+  }
+  CHECK(fixture.device_with_pin(right)->recover(stored(enrolled), fixture.soon()).kek ==
+        enrolled.kek);
+  auto slot = tpm::SlotPolicy::deserialize(enrolled.policy);
+  slot->public_area[8] ^= 0x04;  // noDA, in the attributes behind size, type and name algorithm
+  StoredSlot counting = stored(enrolled);
+  counting.policy = slot->serialize();
+  const auto refused = fixture.device_with_pin(right)->recover(counting, fixture.soon()).answer;
+  CHECK(refused.state == DeviceState::tampered);
+  CHECK(says(refused, "lockout"));
+}
+
 TEST_CASE("tpm: a short PIN is refused") {
   Fixture fixture;
   const auto refused = fixture.device_with_pin("1234")->enroll({}, fixture.soon());

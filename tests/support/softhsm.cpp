@@ -48,6 +48,18 @@ void SoftHsm::write_pin(const std::string& pin) const {
   std::filesystem::rename(fresh, pin_file());
 }
 
+unsigned long SoftHsm::slot() const {
+  const std::string list = folder_ + "/slots";
+  if (std::system(("softhsm2-util --show-slots >" + list).c_str()) != 0) give_up("no slots");
+  std::ifstream in(list);
+  std::string word;
+  unsigned long slot = 0;
+  while (in >> word && word != "Slot") {
+  }
+  in >> slot;
+  return slot;
+}
+
 void SoftHsm::create_key(const std::string& label, const std::string& type,
                          const std::string& options) const {
   run("pkcs11-tool --module " + module() + " --token-label " + token_label() + " --login --pin " +

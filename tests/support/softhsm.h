@@ -27,6 +27,7 @@ class SoftHsm {
   void write_pin(const std::string& pin) const;
   std::string state_folder() const { return folder_ + "/state"; }
 
+  unsigned long slot() const;  // of the token; SoftHSM chooses a large number
   void create_key(const std::string& label, const std::string& type = "AES:32",
                   const std::string& options = "--sensitive") const;
   void add_token(const std::string& label) const;

@@ -87,7 +87,7 @@ void Seal::enroll_missing(Opened& opened, WriteSlot write, Millis timeout) {
     // Whether a slot is outdated is known once its device was asked.
     if (protector->reenrolls())
       if (const auto slot = unasked_slot(*protector))
-        remember(slot->id, protector->health(*slot, timeout));
+        remember(slot->id, use_device(*protector, *slot, timeout));
     auto wanted = wanted_slot(*protector, opened);
     if (!wanted) continue;
     auto slot = enroll(*protector, std::move(*wanted), opened.root, timeout);

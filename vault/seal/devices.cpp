@@ -102,6 +102,30 @@ void Seal::verify_authorizing(const Records& records, const crypto::Key& registr
   }
 }
 
+// A device's key tried on its slot.
+DeviceAnswer Seal::use_device(Protector& protector, const SlotRecord& slot, Millis timeout) {
+  Recovered recovered = protector.recover(slot, timeout);
+  if (!recovered.answer.ok() || slot.open(recovered.kek.reveal()).ok())
+    return std::move(recovered.answer);
+  MutexLock lock(state_->mutex);
+  state_->misfits.insert(slot.id);
+  return does_not_fit(slot);
+}
+
+DeviceAnswer Seal::check(Protector& protector, const SlotRecord& slot, Millis timeout) {
+  bool asked = false, needed = false;
+  {
+    MutexLock lock(state_->mutex);
+    asked = state_->answers.count(slot.id) > 0;
+    needed = state_->opened_by_shares;
+  }
+  if (!asked) return use_device(protector, slot, kDeviceTimeout);
+  DeviceAnswer answer = protector.health(slot, timeout);
+  if (answer.state == DeviceState::unknown && needed)
+    return use_device(protector, slot, kDeviceTimeout);
+  return answer;
+}
+
 void Seal::check_health(Millis timeout) {
   std::vector<SlotRecord> slots;
   {
@@ -113,7 +137,7 @@ void Seal::check_health(Millis timeout) {
     DeviceAnswer answer = not_configured(slot);
     for (const auto& protector : protectors_) {
       if (protector->kind() != slot.kind) continue;
-      answer = protector->health(slot, timeout);
+      answer = check(*protector, slot, timeout);
       if (answer.ok()) break;
     }
     note_health(slot, std::move(answer));

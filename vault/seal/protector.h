@@ -68,7 +68,7 @@ class Protector {
   virtual bool reenrolls() const { return false; }
   virtual Enrolled enroll(const SlotContext& context, Millis timeout) = 0;
   virtual Recovered recover(const SlotRecord& slot, Millis timeout) = 0;
-  // A real operation with the slot's key object.
+  // A real operation with the slot's key object, as far as that needs no login: `unknown` else.
   virtual DeviceAnswer health(const SlotRecord& slot, Millis timeout) = 0;
   // A call that waits ends now, and later ones end at once: the process ends.
   virtual void stop() {}

@@ -136,7 +136,9 @@ class Seal {
 
   SealStatus status() const;
   // Asks every device slot for its health; may take as long as the timeouts. For a background job,
-  // while the store is open. When all devices are well, it no longer counts as degraded.
+  // while the store is open. When all devices are well, it no longer counts as degraded. A check
+  // never logs in to a device. What was not asked for its key since the start, or could not open
+  // the vault when shares had to, is asked for it as an unseal would, with all the time it needs.
   void check_health(Millis timeout = kDeviceTimeout);
   // The process ends: whoever waits for a device gets an answer now, and no device works any more.
   void stop_devices();
@@ -152,6 +154,8 @@ class Seal {
   std::optional<SlotRecord> unasked_slot(const Protector& protector) const;
   Error not_empty() const;
   void verify_authorizing(const Records& records, const crypto::Key& registry_key);
+  DeviceAnswer use_device(Protector& protector, const SlotRecord& slot, Millis timeout);
+  DeviceAnswer check(Protector& protector, const SlotRecord& slot, Millis timeout);
   void remember(const SlotId& id, DeviceAnswer answer);
   void note_health(const SlotRecord& slot, DeviceAnswer answer);
   void keep(const SlotRecord& slot);

@@ -36,10 +36,18 @@ constexpr Meaning kMeanings[] = {
 
 }  // namespace
 
-bool cannot_have_counted(CK_RV rv) {
+PinVerdict verdict_of(CK_RV rv) {
   switch (rv) {
     case CKR_OK:
     case CKR_USER_ALREADY_LOGGED_IN:
+      return PinVerdict::accepted;
+    case CKR_PIN_INCORRECT:
+    case CKR_PIN_LOCKED:
+    // No other try can do better with the same PIN.
+    case CKR_PIN_INVALID:
+    case CKR_PIN_LEN_RANGE:
+    case CKR_PIN_EXPIRED:
+      return PinVerdict::refused;
     case CKR_USER_ANOTHER_ALREADY_LOGGED_IN:
     case CKR_USER_TYPE_INVALID:
     case CKR_USER_PIN_NOT_INITIALIZED:
@@ -48,9 +56,9 @@ bool cannot_have_counted(CK_RV rv) {
     case CKR_TOKEN_NOT_PRESENT:
     case CKR_ARGUMENTS_BAD:
     case CKR_FUNCTION_NOT_SUPPORTED:
-      return true;
+      return PinVerdict::not_looked_at;
     default:
-      return false;
+      return PinVerdict::undecided;
   }
 }
 

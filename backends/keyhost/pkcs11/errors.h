@@ -10,9 +10,10 @@ namespace leasehold::keyhost::pkcs11 {
 
 // `doing` completes "the token could not …".
 DeviceAnswer explain(CK_RV rv, std::string_view doing);
-// What C_Login answered means that the token accepted the PIN or did not look at it. Everything
-// else, a vendor's code above all, may have been counted as a try.
-bool cannot_have_counted(CK_RV rv);
+// What C_Login's answer says about the PIN. `undecided`: a device error, a vendor's code; the token
+// may have counted a try.
+enum class PinVerdict : std::uint8_t { accepted, refused, not_looked_at, undecided };
+PinVerdict verdict_of(CK_RV rv);
 // What C_Decrypt answered means that key and box do not belong together. SoftHSM answers a wrong
 // tag with a general error, which on another token may pass.
 bool does_not_open(CK_RV rv);

@@ -4,7 +4,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <fstream>
+#include <algorithm>
+#include <array>
+#include <sstream>
 
 #include "vault/base/encoding.h"
 #include "vault/crypto/hash.h"
@@ -12,9 +14,24 @@
 namespace leasehold::keyhost::pkcs11 {
 namespace {
 
+// The mark is one line of this length, written in place by one call: no kill leaves half of it, and
+// a full disk does not keep a vault from its token.
+constexpr std::size_t kMarkSize = 128;
+constexpr std::int64_t kPauseMax = 300;
+constexpr std::array<std::string_view, 3> kWords = {"asked", "good", "refused"};
+
 void sync_directory(const std::string& path) {
   const File directory(path, O_RDONLY | O_DIRECTORY);
   if (directory.fd() >= 0) ::fsync(directory.fd());
+}
+
+std::string name_of(const Pin& pin) {
+  return std::to_string(pin.inode) + " " + std::to_string(pin.modified);
+}
+
+// Seconds after the nth ask without an answer: 1, 2, 4 …
+std::int64_t pause_after(unsigned asks) {
+  return asks > 9 ? kPauseMax : std::min(kPauseMax, std::int64_t{1} << (asks - 1));
 }
 
 }  // namespace
@@ -23,45 +40,116 @@ PinLatch::PinLatch(std::string directory, std::string_view device)
     : directory_(std::move(directory)),
       path_(directory_ + "/pin-" + hex(ByteView(crypto::sha256(as_bytes(device))).first(8))) {}
 
-std::string PinLatch::mark_of(const Pin& pin) const {
-  return std::to_string(pin.inode) + " " + std::to_string(pin.modified);
-}
-
-std::string PinLatch::refusal(const Pin& pin) const {
+Error PinLatch::refusal(const std::string& start, bool from_file) const {
   const std::string way = directory_.empty() ? "restart the vault" : "remove " + path_;
-  const std::string start =
-      "a PIN was tried before, and the token did not say that it accepted it; it is not tried "
-      "again, so that the token does not lock. ";
-  if (pin.inode != 0)
-    return start + "Write the right PIN to its file, or " + way + " to try this one once more";
-  return start +
-         "It does not come from a file, so the vault cannot tell whether it was corrected: " +
-         "once it is right, " + way;
+  if (from_file)
+    return failure(Code::denied, start + "Write the right PIN to its file, or " + way +
+                                     " to try this one once more");
+  return failure(Code::denied,
+                 start +
+                     "It does not come from a file, so the vault cannot tell whether it was "
+                     "corrected: once it is right, " +
+                     way);
 }
 
-Status PinLatch::before_try(const Pin& pin) {
-  const std::string mark = mark_of(pin);
-  std::string last = marked_;
-  if (!directory_.empty()) last = written();
-  if (last == mark) return failure(Code::denied, refusal(pin));
-  if (!directory_.empty()) {
-    VAULT_TRY(write(mark));
+Status PinLatch::may_try(const Mark& mark, bool from_file, bool wrong_try_counted,
+                         WallTime now) const {
+  if (mark.state == State::good) return {};
+  if (mark.state == State::refused)
+    return refusal(
+        "a PIN was tried before and the token refused it; it is not tried again, so that the token "
+        "does not lock. ",
+        from_file);
+  if (!mark.accepted || (!from_file && wrong_try_counted))
+    return refusal(
+        "a PIN that is not known to be good was tried before, and the token's answer was lost; it "
+        "is not tried again, so that the token does not lock. ",
+        from_file);
+  const std::int64_t since = now.seconds() - mark.last_ask.seconds();
+  const std::int64_t left = pause_after(mark.asks) - since;
+  if (since < 0 || left <= 0) return {};  // a clock that was set back does not lock the vault out
+  return failure(Code::unavailable,
+                 "the token did not answer the last login; it is tried again in " +
+                     std::to_string(left) + " s");
+}
+
+Status PinLatch::before_try(const Pin& pin, bool wrong_try_counted, WallTime now) {
+  VAULT_TRY_ASSIGN(before_, read());
+  Mark next{State::asked, name_of(pin), false, 1, now};
+  if (before_ && before_->pin == next.pin) {
+    VAULT_TRY(may_try(*before_, pin.inode != 0, wrong_try_counted, now));
+    next.accepted = before_->accepted;
+    next.asks += before_->asks;
   }
+  return write(next);
+}
+
+void PinLatch::accepted() {
+  marked_->accepted = true;
+  settle(State::good);
+}
+
+void PinLatch::refused() {
+  marked_->accepted = false;
+  settle(State::refused);
+}
+
+// When it cannot be written, `asked` stays, which says less and nothing wrong.
+void PinLatch::settle(State state) {
+  Mark mark = *marked_;
+  mark.state = state;
+  mark.asks = 0;
+  write(mark).ignore();
+}
+
+void PinLatch::not_looked_at() {
+  if (before_)
+    write(*before_).ignore();
+  else
+    forget();
+}
+
+void PinLatch::forget() {
+  marked_.reset();
+  if (directory_.empty()) return;
+  ::unlink(path_.c_str());
+  sync_directory(directory_);
+}
+
+Result<std::optional<PinLatch::Mark>> PinLatch::read() const {
+  if (directory_.empty()) return marked_;
+  const File file(path_, O_RDONLY);
+  std::array<char, kMarkSize> text{};
+  const ssize_t size = file.fd() < 0 ? 0 : ::read(file.fd(), text.data(), text.size());
+  if (size <= 0) return std::optional<Mark>();
+  std::istringstream in(std::string(text.data(), static_cast<std::size_t>(size)));
+  Mark mark;
+  std::string word, inode, modified;
+  std::int64_t last = 0;
+  in >> word >> inode >> modified >> mark.accepted >> mark.asks >> last;
+  for (std::size_t i = 0; i < kWords.size(); ++i)
+    if (word == kWords[i]) mark.state = static_cast<State>(i);
+  const bool known = std::find(kWords.begin(), kWords.end(), word) != kWords.end();
+  if (!in || !known || (mark.state == State::asked) != (mark.asks > 0))
+    return failure(Code::denied, "cannot read " + path_ +
+                                     ", which says whether the token refused the PIN; the PIN is "
+                                     "not tried. When it is right, remove that file");
+  mark.pin = inode + " " + modified;
+  mark.last_ask = add(WallTime{}, Seconds(last));
+  return std::optional<Mark>(std::move(mark));
+}
+
+Status PinLatch::write(const Mark& mark) {
   marked_ = mark;
-  return {};
-}
-
-std::string PinLatch::written() const {
-  std::ifstream file(path_);
-  std::string mark;
-  std::getline(file, mark);
-  return mark;
-}
-
-Status PinLatch::write(const std::string& mark) const {
+  if (directory_.empty()) return {};
   ::mkdir(directory_.c_str(), S_IRWXU);
-  const std::string text = mark + "\n";
-  const File file(path_, O_WRONLY | O_CREAT | O_TRUNC, S_IRUSR | S_IWUSR);
+  std::string text = std::string(kWords[static_cast<std::size_t>(mark.state)]) + " " + mark.pin +
+                     (mark.accepted ? " 1 " : " 0 ") + std::to_string(mark.asks) + " " +
+                     std::to_string(mark.last_ask.seconds());
+  VAULT_ASSERT(text.size() < kMarkSize);
+  text.resize(kMarkSize - 1, ' ');
+  text += '\n';
+  const File file(path_, O_WRONLY | O_CREAT, S_IRUSR | S_IWUSR);
   if (file.fd() < 0 ||
       ::write(file.fd(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
       ::fsync(file.fd()) != 0)
@@ -71,13 +159,6 @@ Status PinLatch::write(const std::string& mark) const {
                        "the PIN is not tried");
   sync_directory(directory_);
   return {};
-}
-
-void PinLatch::not_counted() {
-  marked_.clear();
-  if (directory_.empty()) return;
-  ::unlink(path_.c_str());
-  sync_directory(directory_);
 }
 
 }  // namespace leasehold::keyhost::pkcs11

@@ -1,10 +1,26 @@
 #pragma once
-// The promise to try each PIN once. Real tokens lock after a few wrong tries, and a service that
-// restarts tries again and again: so before a try its mark is written to disk, and taken away only
-// when the token accepted the PIN or cannot have counted the try. A mark that is still there
-// refuses the next try, until the PIN file is another (inode or time) or the operator removes the
-// mark. The mark of a PIN that is not in a file says nothing about it: anything made from so short
-// a secret would give it away.
+// The promise that a wrong PIN is tried once. Real tokens lock after a few wrong tries, and a
+// service that restarts tries again and again: so the last login is remembered on disk.
+//
+//              before a try            the token accepted it
+//    (no mark) ------------> asked ------------------------> good
+//                              |  ^                            |
+//        the token refused it  |  +----------------------------+  before the next try
+//                              v
+//                           refused    until the PIN file is another, or the operator removes it
+//
+// `asked` alone is no refusal: the process was killed, the token was slow or answered with a device
+// error. A PIN that the token had accepted before is then tried again, with growing pauses. One
+// that it never accepted is not: the interrupted try may have been a wrong one, and was the one
+// that it gets.
+//
+// A PIN is known by its file's inode and time. The mark of a PIN that is not in a file says nothing
+// about it: anything made from so short a secret would give it away. For such a PIN the token's own
+// counter is believed: when it shows a wrong try, the PIN may be another than the accepted one.
+//
+// Thread safety: none; the key host has one thread for a device.
+
+#include <optional>
 
 #include "backends/keyhost/pin_source.h"
 
@@ -15,20 +31,36 @@ class PinLatch {
   // `device` names the token; without a directory the mark lives as long as the process.
   PinLatch(std::string directory, std::string_view device);
 
-  // An error when this PIN must not be tried. Otherwise the mark is on disk.
-  Status before_try(const Pin& pin);
-  // The token accepted the PIN, or did not look at it.
-  void not_counted();
+  // OK: `asked` is on disk. Code::denied: this PIN must not be tried until it is another.
+  // Code::unavailable: not now, the message says when. `wrong_try_counted`: the token says that
+  // there was one since the last login.
+  Status before_try(const Pin& pin, bool wrong_try_counted, WallTime now);
+  void accepted();
+  void refused();
+  // The token did not look at the PIN: as before the try.
+  void not_looked_at();
 
  private:
-  std::string mark_of(const Pin& pin) const;
-  std::string refusal(const Pin& pin) const;
-  std::string written() const;
-  Status write(const std::string& mark) const;
+  enum class State : std::uint8_t { asked, good, refused };
+  struct Mark {
+    State state = State::asked;
+    std::string pin;        // inode and time of its file
+    bool accepted = false;  // this PIN opened the token before
+    unsigned asks = 0;      // without an answer
+    WallTime last_ask;
+  };
+
+  Status may_try(const Mark& mark, bool from_file, bool wrong_try_counted, WallTime now) const;
+  Error refusal(const std::string& start, bool from_file) const;
+  Result<std::optional<Mark>> read() const;
+  Status write(const Mark& mark);
+  void settle(State state);
+  void forget();
 
   const std::string directory_;
   const std::string path_;
-  std::string marked_;  // without a directory
+  std::optional<Mark> marked_;  // as written by this process
+  std::optional<Mark> before_;  // what stood there before the try
 };
 
 }  // namespace leasehold::keyhost::pkcs11

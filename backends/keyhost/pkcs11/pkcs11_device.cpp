@@ -146,8 +146,8 @@ Result<std::vector<Mode>> modes_of(const std::string& mechanism) {
 
 class Pkcs11Device final : public Device {
  public:
-  Pkcs11Device(const Settings& settings, std::vector<Mode> modes, Random& random)
-      : token_(settings),
+  Pkcs11Device(const Settings& settings, std::vector<Mode> modes, Clock& clock, Random& random)
+      : token_(settings, clock),
         key_label_(setting(settings, "key_label")),
         modes_(std::move(modes)),
         random_(random) {}
@@ -159,7 +159,7 @@ class Pkcs11Device final : public Device {
     bool made = false;
     for (const Mode mode : modes_) {
       slot.mode = mode;
-      made = token_.operate({}, true, [&](Token::Use& use) {
+      made = token_.operate({}, Token::Needs::key, [&](Token::Use& use) {
         return inspect_key(use, note) && make(use, context, slot, out.kek);
       });
       // Another mode helps only where this one is what is missing.
@@ -178,7 +178,7 @@ class Pkcs11Device final : public Device {
     const auto slot = SlotPolicy::deserialize(stored.policy);
     if (!slot.ok()) return {answer(DeviceState::tampered, slot.error().message), {}};
     seal::Recovered out;
-    const bool done = token_.operate(slot->serial, true, [&](Token::Use& use) {
+    const bool done = token_.operate(slot->serial, Token::Needs::key, [&](Token::Use& use) {
       return recover_with(use, stored.context, *slot, out.kek);
     });
     out.answer = token_.trouble();
@@ -186,9 +186,29 @@ class Pkcs11Device final : public Device {
     return out;
   }
 
+  // Never logs in: a check ends sooner than a slow login, and an interrupted login costs a try.
+  DeviceAnswer health(const StoredSlot& stored, const Deadline&) override {
+    const auto slot = SlotPolicy::deserialize(stored.policy);
+    if (!slot.ok()) return answer(DeviceState::tampered, slot.error().message);
+    if (token_.logged_in()) {
+      SecretBytes kek;
+      const bool done = token_.operate_on_connection(slot->serial, [&](Token::Use& use) {
+        return recover_with(use, stored.context, *slot, kek);
+      });
+      const DeviceState state = token_.trouble().state;
+      if (done || (state != DeviceState::failed && state != DeviceState::absent))
+        return token_.trouble();
+    }
+    if (!token_.is_present(slot->serial)) return token_.trouble();
+    return answer(
+        DeviceState::unknown,
+        "the token is there; a health check does not log in, so whether its key opens the "
+        "slot is known at the next unseal");
+  }
+
   seal::Recovered random(std::size_t count, const Deadline&) override {
     seal::Recovered out{{}, SecretBytes(count)};
-    const bool done = token_.operate({}, false, [&](Token::Use& use) {
+    const bool done = token_.operate({}, Token::Needs::session, [&](Token::Use& use) {
       return use.check(use.p11->C_GenerateRandom(use.session, out.kek.writable().data(), count),
                        "give random bytes");
     });
@@ -223,11 +243,14 @@ class Pkcs11Device final : public Device {
 
 }  // namespace
 
-Result<std::unique_ptr<Device>> make_pkcs11_device(const Settings& settings, Clock&,
+Result<std::unique_ptr<Device>> make_pkcs11_device(const Settings& settings, Clock& clock,
                                                    Random& random) {
   VAULT_TRY_ASSIGN(auto modes, modes_of(setting(settings, "mechanism")));
+  if (const std::string slot = setting(settings, "slot"); !slot.empty() && !parse_slot(slot))
+    return failure(Code::invalid,
+                   "seal \"pkcs11\": slot must be a number, decimal or hexadecimal (0x1a)");
   return std::unique_ptr<Device>(
-      std::make_unique<Pkcs11Device>(settings, std::move(modes), random));
+      std::make_unique<Pkcs11Device>(settings, std::move(modes), clock, random));
 }
 
 }  // namespace leasehold::keyhost

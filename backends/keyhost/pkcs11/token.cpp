@@ -2,6 +2,8 @@
 
 #include <p11-kit/p11-kit.h>
 
+#include <charconv>
+
 #include "vault/base/encoding.h"
 
 namespace leasehold::keyhost::pkcs11 {
@@ -59,8 +61,19 @@ class Session {
 
 }  // namespace
 
-Token::Token(const Settings& settings)
+std::optional<CK_SLOT_ID> parse_slot(const std::string& text) {
+  const bool in_hex = text.compare(0, 2, "0x") == 0 || text.compare(0, 2, "0X") == 0;
+  const char* const begin = text.data() + (in_hex ? 2 : 0);
+  const char* const end = text.data() + text.size();
+  CK_SLOT_ID slot = 0;
+  const auto read = std::from_chars(begin, end, slot, in_hex ? 16 : 10);
+  if (read.ec != std::errc() || read.ptr != end) return std::nullopt;
+  return slot;
+}
+
+Token::Token(const Settings& settings, Clock& clock)
     : settings_(copy_of(settings)),
+      clock_(clock),
       latch_(setting(settings, "state_directory"),
              path_of_module(settings) + "|" + words_for(settings)) {}
 
@@ -80,17 +93,33 @@ bool Token::fail(DeviceState state, std::string message) {
   return false;
 }
 
-bool Token::operate(const std::string& serial, bool needs_key, FunctionRef<bool(Use&)> what) {
-  const bool was_connected = anchor_ != CK_INVALID_HANDLE;
-  if (once(serial, needs_key, what)) return true;
+bool Token::operate(const std::string& serial, Needs needs, FunctionRef<bool(Use&)> what) {
+  const bool was_connected = logged_in();
+  if (once(serial, needs, what)) return true;
   disconnect();
   if (!was_connected || trouble_.state == DeviceState::auth) return false;
-  if (once(serial, needs_key, what)) return true;
+  if (once(serial, needs, what)) return true;
   disconnect();
   return false;
 }
 
-bool Token::once(const std::string& serial, bool needs_key, FunctionRef<bool(Use&)> what) {
+bool Token::operate_on_connection(const std::string& serial, FunctionRef<bool(Use&)> what) {
+  if (logged_in() && once(serial, Needs::key, what)) return true;
+  disconnect();
+  return false;
+}
+
+bool Token::is_present(const std::string& serial) {
+  trouble_ = {DeviceState::ok, {}, {}};
+  CK_TOKEN_INFO info{};
+  const bool there = load() && find_token(serial) && is_wanted(serial) &&
+                     check(p11_->C_GetTokenInfo(slot_, &info), "describe itself") &&
+                     may_log_in(info);
+  disconnect();  // a module looks for tokens when it starts
+  return there;
+}
+
+bool Token::once(const std::string& serial, Needs needs, FunctionRef<bool(Use&)> what) {
   trouble_ = {DeviceState::ok, {}, {}};
   if (!connect(serial)) return false;
   Session session(p11_);
@@ -98,13 +127,13 @@ bool Token::once(const std::string& serial, bool needs_key, FunctionRef<bool(Use
              "open a session"))
     return false;
   CK_OBJECT_HANDLE key = CK_INVALID_HANDLE;
-  if (needs_key && !find_key(session.get(), key)) return false;
+  if (needs == Needs::key && !find_key(session.get(), key)) return false;
   Use use{*this, p11_, session.get(), key};
   return what(use);
 }
 
 bool Token::connect(const std::string& serial) {
-  if (anchor_ == CK_INVALID_HANDLE) {
+  if (!logged_in()) {
     if (!load() || !find_token(serial)) return false;
     CK_TOKEN_INFO info{};
     if (!check(p11_->C_OpenSession(slot_, CKF_SERIAL_SESSION, nullptr, nullptr, &anchor_),
@@ -146,7 +175,7 @@ bool Token::matches(CK_SLOT_ID slot, const CK_TOKEN_INFO& info) const {
   const std::string number = setting(settings_, "slot");
   return (label.empty() || label == trimmed(info.label)) &&
          (serial.empty() || serial == trimmed(info.serialNumber)) &&
-         (number.empty() || number == std::to_string(slot));
+         (number.empty() || parse_slot(number) == slot);
 }
 
 // Exactly one. Of several with the wanted label, the one whose serial the slot remembers.
@@ -174,20 +203,43 @@ bool Token::find_token(const std::string& serial) {
   return true;
 }
 
-bool Token::log_in(const CK_TOKEN_INFO& info) {
+bool Token::may_log_in(const CK_TOKEN_INFO& info) {
   if ((info.flags & CKF_LOGIN_REQUIRED) == 0) return true;
   if ((info.flags & CKF_USER_PIN_LOCKED) != 0) return check(CKR_PIN_LOCKED, "log in");
   if ((info.flags & CKF_USER_PIN_FINAL_TRY) != 0)
     return fail(DeviceState::locked,
                 "one more wrong PIN locks the token, so it is not tried; log in by hand once");
+  return true;
+}
+
+bool Token::log_in(const CK_TOKEN_INFO& info) {
+  if ((info.flags & CKF_LOGIN_REQUIRED) == 0) return true;
+  if (!may_log_in(info)) return false;
   auto pin = read_pin(settings_);
   if (!pin.ok()) return fail(DeviceState::auth, pin.error().message);
-  if (const Status may = latch_.before_try(*pin); !may.ok())
-    return fail(DeviceState::auth, may.error().message);
-  const std::span<std::uint8_t> text = pin->text.writable();
-  const CK_RV rv = p11_->C_Login(anchor_, CKU_USER, text.data(), text.size());
-  if (cannot_have_counted(rv)) latch_.not_counted();
-  return rv == CKR_USER_ALREADY_LOGGED_IN || check(rv, "log in");
+  return try_pin(*pin, (info.flags & CKF_USER_PIN_COUNT_LOW) != 0);
+}
+
+bool Token::try_pin(const Pin& pin, bool wrong_try_counted) {
+  const Status may = latch_.before_try(pin, wrong_try_counted, clock_.now());
+  if (may.is(Code::unavailable)) return fail(DeviceState::failed, may.error().message);
+  if (!may.ok()) return fail(DeviceState::auth, may.error().message);
+  SecretBytes text = pin.text.clone();  // the module may write into it
+  const CK_RV rv = p11_->C_Login(anchor_, CKU_USER, text.writable().data(), text.size());
+  switch (verdict_of(rv)) {
+    case PinVerdict::accepted:
+      latch_.accepted();
+      return true;
+    case PinVerdict::refused:
+      latch_.refused();
+      break;
+    case PinVerdict::not_looked_at:
+      latch_.not_looked_at();
+      break;
+    case PinVerdict::undecided:
+      break;
+  }
+  return check(rv, "log in");
 }
 
 bool Token::find_key(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE& key) {

@@ -95,6 +95,11 @@ bool load_sealed(Esys& tpm, const Handle& parent, const SlotPolicy& slot, Handle
   if (!unmarshalled(Tss2_MU_TPM2B_PUBLIC_Unmarshal, slot.public_area, public_area) ||
       !unmarshalled(Tss2_MU_TPM2B_PRIVATE_Unmarshal, slot.private_area, private_area))
     return tpm.fail(DeviceState::tampered, "the stored TPM slot was changed");
+  // Else each wrong PIN would count, and a vault that tries again and again would lock the TPM.
+  if ((public_area.publicArea.objectAttributes & TPMA_OBJECT_NODA) == 0)
+    return tpm.fail(DeviceState::tampered,
+                    "the stored TPM slot was changed: a wrong PIN would count toward the TPM's "
+                    "lockout");
   return tpm.check(Esys_Load(tpm.context(), parent.get(), ESYS_TR_PASSWORD, ESYS_TR_NONE,
                              ESYS_TR_NONE, &private_area, &public_area, object.out()),
                    "load the slot's sealed key");

@@ -1,0 +1,236 @@
+// Logins that do not end: what a token's PIN costs when the process, the vault or the token fails
+// in the middle. Real key hosts, and a module in front of SoftHSM that fails on demand.
+
+#include <doctest/doctest.h>
+#include <p11-kit/pkcs11.h>
+#include <signal.h>
+
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "backends/keyhost/device_protector.h"
+#include "backends/keyhost/pkcs11/pin.h"
+#include "tests/keyhost/processes.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/softhsm.h"
+#include "vault/seal/seal.h"
+
+using namespace leasehold;
+using namespace leasehold::keyhost;
+using leasehold::testing::SoftHsm;
+
+namespace {
+
+constexpr Millis kShort{700};
+
+struct ShimmedToken {
+  SystemClock clock;
+  NullLog log;
+  SoftHsm hsm;
+  const std::string folder = std::filesystem::path(hsm.pin_file()).parent_path();
+  seal::SlotRecord slot;
+
+  ShimmedToken() {
+    std::filesystem::copy_file(SHIM_PKCS11, folder + "/shim.so");
+    hsm.create_key("root");
+    const auto enrolled = start()->enroll({}, seal::kDeviceTimeout);
+    REQUIRE_MESSAGE(enrolled.answer.ok(), enrolled.answer.message, " ", enrolled.answer.detail);
+    slot.kind = "pkcs11";
+    slot.policy = enrolled.policy;
+    forget_logins();
+  }
+  std::unique_ptr<DeviceProtector> start() {
+    auto host =
+        std::make_unique<KeyHost>(testing::test_key_host(), "pkcs11",
+                                  testing::settings({{"lib", folder + "/shim.so"},
+                                                     {"token_label", SoftHsm::token_label()},
+                                                     {"pin_source", "file:" + hsm.pin_file()},
+                                                     {"key_label", "root"},
+                                                     {"state_directory", hsm.state_folder()}}),
+                                  clock, log);
+    return std::make_unique<DeviceProtector>(DeviceProtector::Names{"pkcs11", "the token", false},
+                                             std::move(host));
+  }
+  void login_is(const std::string& word) const { std::ofstream(folder + "/login") << word; }
+  void forget_logins() const { std::filesystem::remove(folder + "/logins"); }
+  int logins() const {
+    std::ifstream file(folder + "/logins");
+    int count = 0;
+    for (std::string line; std::getline(file, line);) ++count;
+    return count;
+  }
+  // The pauses are the real clock's here.
+  bool opens_in_the_end(DeviceProtector& device) {
+    const Deadline deadline(clock, Millis(20'000));
+    while (!deadline.passed())
+      if (device.recover(slot, seal::kDeviceTimeout).answer.ok()) return true;
+    return false;
+  }
+};
+
+bool says(const DeviceAnswer& answer, std::string_view part) {
+  return answer.message.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("pin: a login that took too long does not close the token for ever") {
+  ShimmedToken token;
+  for (const char* how : {"slow", "slow-before"}) {
+    token.login_is(how);
+    CHECK(token.start()->recover(token.slot, kShort).answer.state == DeviceState::wedged);
+    token.login_is("");
+    const auto again = token.start();
+    CHECK(token.opens_in_the_end(*again));
+  }
+}
+
+TEST_CASE("pin: a key host killed in the middle of a login does not close the token for ever") {
+  ShimmedToken token;
+  token.login_is("slow-before");
+  const auto device = token.start();
+  device->health(token.slot, seal::kDeviceTimeout);  // starts the process
+  const pid_t host = device->host().pid();
+  std::thread login([&] { device->recover(token.slot, Millis(20'000)); });
+  while (token.logins() == 0) std::this_thread::yield();
+  token.login_is("");
+  ::kill(host, SIGKILL);
+  login.join();
+  CHECK(token.opens_in_the_end(*device));
+}
+
+TEST_CASE("pin: the end of the vault in the middle of a login does not close the token for ever") {
+  ShimmedToken token;
+  token.login_is("slow");
+  const auto device = token.start();
+  std::thread login([&] { device->recover(token.slot, Millis(20'000)); });
+  while (token.logins() == 0) std::this_thread::yield();
+  device->stop();
+  login.join();
+  token.login_is("");
+  CHECK(token.opens_in_the_end(*token.start()));
+}
+
+TEST_CASE("pin: a device error at the login is no refusal") {
+  ShimmedToken token;
+  token.login_is("device-error");
+  CHECK(token.start()->recover(token.slot, seal::kDeviceTimeout).answer.state ==
+        DeviceState::failed);
+  token.login_is("");
+  CHECK(token.opens_in_the_end(*token.start()));
+}
+
+TEST_CASE("pin: a wrong PIN is tried once, however its try ended and however often it starts") {
+  for (const char* how : {"", "slow", "slow-before", "device-error"}) {
+    ShimmedToken token;
+    token.hsm.write_pin("9999");
+    token.login_is(how);
+    token.start()->recover(token.slot, kShort);
+    token.login_is("");
+    for (int restart = 0; restart < 3; ++restart) {
+      const auto answer = token.start()->recover(token.slot, seal::kDeviceTimeout).answer;
+      CHECK(answer.state == DeviceState::auth);
+      CHECK(says(answer, "is not tried again"));
+    }
+    CHECK(token.logins() == 1);
+    token.hsm.write_pin(SoftHsm::pin());
+    CHECK(token.start()->recover(token.slot, seal::kDeviceTimeout).answer.ok());
+  }
+}
+
+TEST_CASE("pin: the final try is never made, not even with a PIN that was good") {
+  ShimmedToken token;
+  std::ofstream(token.folder + "/flags") << CKF_USER_PIN_FINAL_TRY;
+  const auto answer = token.start()->recover(token.slot, seal::kDeviceTimeout).answer;
+  CHECK(answer.state == DeviceState::locked);
+  CHECK(token.logins() == 0);
+}
+
+TEST_CASE("pin: a health check never logs in") {
+  ShimmedToken token;
+  const auto device = token.start();
+  const auto cold = device->health(token.slot, seal::kDeviceTimeout);
+  CHECK(cold.state == DeviceState::unknown);
+  CHECK(token.logins() == 0);
+  REQUIRE(device->recover(token.slot, seal::kDeviceTimeout).answer.ok());
+  CHECK(device->health(token.slot, seal::kDeviceTimeout).state == DeviceState::ok);
+  ::kill(device->host().pid(), SIGKILL);
+  CHECK(device->health(token.slot, seal::kDeviceTimeout).state == DeviceState::unknown);
+  CHECK(token.logins() == 1);
+  REQUIRE(device->recover(token.slot, seal::kDeviceTimeout).answer.ok());
+  token.hsm.remove_token();
+  CHECK(device->health(token.slot, seal::kDeviceTimeout).state == DeviceState::absent);
+  token.hsm.restore_token();
+  CHECK(device->health(token.slot, seal::kDeviceTimeout).state == DeviceState::unknown);
+  CHECK(token.logins() == 2);
+}
+
+namespace {
+
+struct LatchFolder {
+  std::string path = "/tmp/lh-latch-XXXXXX";
+  LatchFolder() { REQUIRE(::mkdtemp(path.data()) != nullptr); }
+  ~LatchFolder() { std::filesystem::remove_all(path); }
+  pkcs11::PinLatch restart() const { return {path, "the token"}; }
+};
+
+Pin pin_of_file(std::uint64_t inode) {
+  Pin pin;
+  pin.inode = inode;
+  pin.modified = 1;
+  return pin;
+}
+
+}  // namespace
+
+TEST_CASE("pin: a good PIN whose logins stay without an answer is tried after growing pauses") {
+  LatchFolder folder;
+  testing::FakeClock clock;
+  const Pin pin = pin_of_file(5);
+  auto first = folder.restart();
+  REQUIRE(first.before_try(pin, false, clock.now()).ok());
+  first.accepted();
+  for (const int seconds : {0, 1, 2, 4, 8}) {
+    if (seconds > 0) {
+      clock.advance(Seconds(seconds) - Seconds(1));
+      CHECK(folder.restart().before_try(pin, true, clock.now()).is(Code::unavailable));
+      clock.advance(Seconds(1));
+    }
+    CHECK(folder.restart().before_try(pin, true, clock.now()).ok());
+  }
+  auto last = folder.restart();
+  clock.advance(Seconds(300));
+  REQUIRE(last.before_try(pin, false, clock.now()).ok());
+  last.accepted();
+  CHECK(folder.restart().before_try(pin, false, clock.now()).ok());  // the pauses begin anew
+}
+
+TEST_CASE("pin: a PIN that is not in a file is not tried again when a wrong try was counted") {
+  LatchFolder folder;
+  testing::FakeClock clock;
+  const Pin pin;
+  auto latch = folder.restart();
+  REQUIRE(latch.before_try(pin, false, clock.now()).ok());
+  latch.accepted();
+  REQUIRE(folder.restart().before_try(pin, false, clock.now()).ok());
+  clock.advance(Seconds(60));
+  CHECK(folder.restart().before_try(pin, true, clock.now()).is(Code::denied));
+  CHECK(folder.restart().before_try(pin, false, clock.now()).ok());
+}
+
+TEST_CASE("pin: a refused PIN stays refused, and a mark that cannot be read lets none be tried") {
+  LatchFolder folder;
+  testing::FakeClock clock;
+  auto latch = folder.restart();
+  REQUIRE(latch.before_try(pin_of_file(5), false, clock.now()).ok());
+  latch.accepted();
+  REQUIRE(latch.before_try(pin_of_file(5), false, clock.now()).ok());
+  latch.refused();
+  clock.advance(Seconds(100'000));
+  CHECK(folder.restart().before_try(pin_of_file(5), false, clock.now()).is(Code::denied));
+  CHECK(folder.restart().before_try(pin_of_file(6), false, clock.now()).ok());
+  for (const auto& mark : std::filesystem::directory_iterator(folder.path))
+    std::ofstream(mark.path()) << "12 34\n";
+  CHECK(folder.restart().before_try(pin_of_file(7), false, clock.now()).is(Code::denied));
+}
