@@ -76,7 +76,7 @@ struct Store {
                                                  barrier::KeyRing::generate(random), random);
     committer = std::make_unique<commit::Committer>(*storage, *barrier, clock, log);
     VAULT_ASSERT(committer->start(drain, random.take<16>()).ok());
-    commit::Batch batch;
+    commit::Batch batch({}, commit::Unrecorded{"a measurement"});
     for (const char* name : {"caller", "mount", "policies"}) {
       guarded.push_back(barrier->value_key(barrier::kCoreSpace, name));
       Bytes sealed;
@@ -97,7 +97,7 @@ struct Store {
     thread_local std::unique_ptr<storage::Snapshot> snapshot;
     if (!snapshot) snapshot = std::move(storage->snapshot()).value();
     if (!snapshot->renew().ok()) return false;
-    commit::Batch batch;
+    commit::Batch batch({}, commit::Unrecorded{"a measurement"});
     commit::WriteTxn txn(*snapshot, *barrier, barrier::kCoreSpace, batch);
     for (const PhysicalKey& read : guarded)
       if (!txn.version(read).ok()) return false;

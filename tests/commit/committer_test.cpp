@@ -40,10 +40,10 @@ std::size_t outbox_records(VaultRun& run) {
   return count;
 }
 Operation audited(VaultRun& run, std::string name, const std::vector<std::string>& lines) {
-  return run.operate([&](WriteTxn& txn) {
-    for (const std::string& line : lines) txn.batch().audit.push_back(line);
-    return txn.put(name, as_bytes("v"));
-  });
+  Texts bodies;
+  for (const std::string& line : lines) bodies.push_back(line);
+  return run.operate([&](WriteTxn& txn) { return txn.put(name, as_bytes("v")); },
+                     std::move(bodies));
 }
 
 std::vector<std::string> bodies(testing::KeptDrain& drain) {
@@ -154,7 +154,7 @@ TEST_CASE("committer: counters beyond the cache are read again, in the same run 
       REQUIRE(run.start().ok());
       for (int from = 0; from < many; from += 50) {
         const auto shown = run.snapshot();
-        Batch batch;
+        Batch batch({}, commit::Unrecorded{"a test"});
         WriteTxn txn(*shown, run.barrier, kTestSpace, batch);
         for (int i = from; i < from + 50; ++i) txn.add("c" + std::to_string(i), 1, 0);
         REQUIRE(run.committer.commit(batch).status().ok());
@@ -345,7 +345,7 @@ TEST_CASE("committer: stop completes everything that was taken in, and refuses w
   auto storage = storage::make_memory_storage();
   VaultRun run(*storage);
   REQUIRE(run.start().ok());
-  std::vector<Batch> batches(500);
+  std::vector<Batch> batches(500, Batch({}, commit::Unrecorded{"a test"}));
   std::vector<std::unique_ptr<Flagged>> operations;
   for (std::size_t i = 0; i < batches.size(); ++i) {
     batches[i].storage.put(
@@ -377,7 +377,7 @@ TEST_CASE("committer: waiters with a home loop are resumed there, by one post pe
     std::vector<std::uint64_t>* order = nullptr;
   };
   std::vector<std::uint64_t> order;
-  std::vector<Batch> batches(50);
+  std::vector<Batch> batches(50, Batch({}, commit::Unrecorded{"a test"}));
   std::vector<Homed> operations(50);
   for (std::size_t i = 0; i < operations.size(); ++i) {
     batches[i].storage.put(Bytes{0x20, std::uint8_t(i)}, {});
@@ -402,7 +402,7 @@ TEST_CASE("committer: waiters with a home loop are resumed there, by one post pe
 TEST_CASE("committer: a full queue and a batch beyond the limits are refused at once") {
   auto storage = storage::make_memory_storage();
   VaultRun run(*storage);
-  Batch batch;
+  Batch batch({}, commit::Unrecorded{"a test"});
   Operation early;
   early.batch = &batch;
   CHECK_FALSE(run.committer.submit(&early));  // not started
@@ -419,7 +419,7 @@ TEST_CASE("committer: while space is low users are refused and the background go
   faulty.low = true;
   CHECK(run.write(putting("a")).is(Code::no_space));
   CHECK(run.write([](WriteTxn& txn) {
-             txn.batch().background = true;
+             txn.changes().background = true;
              return txn.put("b", as_bytes("v"));
            })
             .ok());
@@ -436,7 +436,7 @@ TEST_CASE("committer: a group without space changes nothing, and the vault goes 
   CHECK(run.write(adding("uses", 1)).ok());
   faulty.outcome = Outcome::no_space;
   const auto shown = run.snapshot();
-  Batch batch;
+  Batch batch({}, commit::Unrecorded{"a test"});
   WriteTxn txn(*shown, run.barrier, kTestSpace, batch);
   CHECK(txn.put("a", as_bytes("v")).ok());
   txn.add("uses", 1, 0);
@@ -463,7 +463,7 @@ TEST_CASE("committer: one batch that does not fit does not fail its group") {
   REQUIRE(run.start().ok());
   const std::string huge(1'000'000, 'x');
   for (int round = 0; round < 5; ++round) {
-    std::vector<Batch> batches(9);
+    std::vector<Batch> batches(9, Batch({}, commit::Unrecorded{"a test"}));
     std::vector<std::unique_ptr<Flagged>> operations;
     for (std::size_t i = 0; i < batches.size(); ++i) {
       const Bytes key{0x20, std::uint8_t(round), std::uint8_t(i)};
@@ -487,7 +487,7 @@ TEST_CASE("committer: after an unknown outcome no more is written until the vaul
     VaultRun run(faulty);
     REQUIRE(run.start().ok());
     const auto shown = run.snapshot();
-    Batch batch;
+    Batch batch({}, commit::Unrecorded{"a test"});
     WriteTxn txn(*shown, run.barrier, kTestSpace, batch);
     CHECK(txn.put("a", as_bytes("v")).ok());
     faulty.outcome = Outcome::unknown;
@@ -534,7 +534,7 @@ TEST_CASE("committer: wherever storage fails, a write happens whole or not at al
     REQUIRE(run.start().ok());
     const auto shown = run.snapshot();
     faulty.left = nth;
-    Batch batch;
+    Batch batch({}, commit::Unrecorded{"a test"});
     WriteTxn txn(*shown, run.barrier, kTestSpace, batch);
     txn.add("uses", 1, 0);
     const bool done = txn.put("d/a", as_bytes("v")).ok() && txn.put("d/b", as_bytes("v")).ok() &&

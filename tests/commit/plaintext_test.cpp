@@ -37,16 +37,17 @@ TEST_CASE("disk: no name, path, value, id or audit line stands in the data direc
     REQUIRE(run.start().ok());
     for (int i = 0; i < 200; ++i) {
       const std::string number = std::to_string(i);
-      const auto status = run.write([&](WriteTxn& txn) -> Status {
-        barrier::PhysicalKey token(barrier::Table::token);
-        token.push_be(1000 + static_cast<std::uint64_t>(i), barrier::kMillisSize);
-        token.push(run.barrier.id_hash("token", as_bytes("RecognisableToken" + number)));
-        VAULT_TRY(txn.put(token, "RecognisableToken" + number, as_bytes("RecognisableRecord")));
-        txn.add("RecognisableCounter" + number, 1, 0);
-        txn.batch().audit.push_back("{\"line\":\"RecognisableAudit" + number + "\"}");
-        return txn.put("RecognisableDirectory/RecognisableName" + number,
-                       as_bytes("RecognisableValue" + number));
-      });
+      const auto status = run.write(
+          [&](WriteTxn& txn) -> Status {
+            barrier::PhysicalKey token(barrier::Table::token);
+            token.push_be(1000 + static_cast<std::uint64_t>(i), barrier::kMillisSize);
+            token.push(run.barrier.id_hash("token", as_bytes("RecognisableToken" + number)));
+            VAULT_TRY(txn.put(token, "RecognisableToken" + number, as_bytes("RecognisableRecord")));
+            txn.add("RecognisableCounter" + number, 1, 0);
+            return txn.put("RecognisableDirectory/RecognisableName" + number,
+                           as_bytes("RecognisableValue" + number));
+          },
+          "{\"line\":\"RecognisableAudit" + number + "\"}");
       REQUIRE(status.ok());
     }
     CHECK(run.read("RecognisableDirectory/RecognisableName7") == "RecognisableValue7");

@@ -36,7 +36,8 @@ struct Race {
   VaultStore& store;
   std::unique_ptr<storage::Snapshot> first_shown = store.snapshot();
   std::unique_ptr<storage::Snapshot> second_shown = store.snapshot();
-  Batch first_batch{}, second_batch{};
+  Batch first_batch{{}, commit::Unrecorded{"a test"}};
+  Batch second_batch = first_batch;
   WriteTxn first{*first_shown, store.barrier, kTestSpace, first_batch};
   WriteTxn second{*second_shown, store.barrier, kTestSpace, second_batch};
 

@@ -23,7 +23,7 @@ struct DamagedVault : TestVault {
     {
       auto held = live->snapshots.take();
       REQUIRE(held.ok());
-      commit::Batch batch;
+      commit::Batch batch({}, commit::Unrecorded{"a test"});
       commit::WriteTxn txn(**held, live->barrier, barrier::kCoreSpace, batch);
       body(*live, txn);
       REQUIRE(live->committer.commit(batch).status().ok());
@@ -32,7 +32,7 @@ struct DamagedVault : TestVault {
   }
   void damage(const barrier::PhysicalKey& key) {
     write([&](core::Unsealed&, commit::WriteTxn& txn) {
-      txn.batch().storage.put(key.view(), as_bytes(kGarbage));
+      txn.changes().storage.put(key.view(), as_bytes(kGarbage));
       REQUIRE(core::Registry::bump(txn).ok());
     });
   }
@@ -267,7 +267,7 @@ TEST_CASE_FIXTURE(LeasedVault,
   CHECK(as_time_passes([&, left = 20]() mutable { return --left == 0; }));
   CHECK(settings());
   write([&](core::Unsealed&, commit::WriteTxn& txn) {
-    txn.batch().storage.put(key.view(), as_bytes(record));
+    txn.changes().storage.put(key.view(), as_bytes(record));
   });
   CHECK(as_time_passes([&] { return server()->accounts().empty(); }, Nanos(Seconds{5})));
   CHECK(as_time_passes([&] { return !settings(); }));

@@ -516,7 +516,7 @@ TEST_CASE("leases: an older snapshot does not bring a target's older settings ba
   const auto change = [&](const std::string& text) {
     auto held = live->snapshots.take();
     REQUIRE(held.ok());
-    commit::Batch batch;
+    commit::Batch batch({}, commit::Unrecorded{"a test"});
     commit::WriteTxn txn(**held, live->barrier, space, batch);
     REQUIRE(txn.put("targets/" + hex(id), as_bytes(text)).ok());
     REQUIRE(live->committer.commit(batch).status().ok());

@@ -26,7 +26,7 @@ struct RetiringVault : TestVault {
   template <class Body>
   void write(Body body) {
     read([&](core::Unsealed& live, commit::ReadTxn& txn) {
-      commit::Batch batch;
+      commit::Batch batch({}, commit::Unrecorded{"a test"});
       commit::WriteTxn own(txn.snapshot(), live.barrier, space, batch);
       body(own);
       REQUIRE(live.committer.commit(batch).status().ok());
@@ -102,7 +102,7 @@ TEST_CASE_FIXTURE(RetiringVault, "retirement: a lease that cannot be read keeps 
     return std::string(as_text((*txn.snapshot().get(key.view()))->value));
   });
   write([&](commit::WriteTxn& txn) {
-    txn.batch().storage.put(key.view(), as_bytes("nothing that a barrier ever sealed"));
+    txn.changes().storage.put(key.view(), as_bytes("nothing that a barrier ever sealed"));
   });
   retire();
   wait();
@@ -110,7 +110,7 @@ TEST_CASE_FIXTURE(RetiringVault, "retirement: a lease that cannot be read keeps 
   CHECK(eventually([&] {
     return world().log.text().find("keeps the settings of its targets") != std::string::npos;
   }));
-  write([&](commit::WriteTxn& txn) { txn.batch().storage.put(key.view(), as_bytes(record)); });
+  write([&](commit::WriteTxn& txn) { txn.changes().storage.put(key.view(), as_bytes(record)); });
   revoke();
   CHECK(goes());
 }

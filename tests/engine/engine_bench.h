@@ -142,7 +142,7 @@ class EngineBench {
       return (*read)(call, txn);
     }
     if (const auto* write = std::get_if<core::WriteHandler>(&action.handler)) {
-      commit::Batch batch;
+      commit::Batch batch({}, commit::Unrecorded{"a test"});
       core::WriteTxn txn(*snapshot, store.barrier, kTestSpace, batch);
       VAULT_TRY_ASSIGN(core::Response response, (*write)(call, txn));
       if (!batch.empty()) VAULT_TRY(store.committer.commit(batch).status());
@@ -166,7 +166,7 @@ class EngineBench {
       }
     }
     VAULT_TRY(on_target(*intent_, txn));
-    commit::Batch batch;
+    commit::Batch batch({}, commit::Unrecorded{"a test"});
     core::WriteTxn writes(snapshot, store.barrier, kTestSpace, batch);
     std::vector<std::string> warnings = std::move(call.warnings);
     call.warnings.clear();

@@ -57,7 +57,7 @@ struct Writer {
   Ledger& ledger;
 
   Status write(storage::Snapshot& snapshot, int thread, std::uint64_t seq) {
-    Batch batch;
+    Batch batch({}, commit::Unrecorded{"a test"});
     WriteTxn txn(snapshot, barrier, kLedgerSpace, batch);
     const std::string value = std::to_string(seq);
     for (const char* side : {"one", "two"})

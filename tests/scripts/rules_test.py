@@ -85,5 +85,25 @@ class Layers(unittest.TestCase):
         self.assertTrue(self.complaints("vault/util/a.cpp", ""))
 
 
+class UnrecordedChanges(unittest.TestCase):
+    unrecorded = script("unrecorded")
+
+    def uses(self, text):
+        return list(self.unrecorded.uses("a.cpp", text))
+
+    def test_each_use_is_listed_with_its_reason(self):
+        self.assertEqual(
+            self.uses('\nBatch({}, commit::Unrecorded{"one " "two"});'), [("a.cpp", 2, "one two")]
+        )
+        self.assertEqual(
+            self.uses('constexpr commit::Unrecorded kWhy{\n    "line by line"};'),
+            [("a.cpp", 1, "line by line")],
+        )
+
+    def test_a_reason_that_is_no_literal_shows(self):
+        self.assertEqual(self.uses("Unrecorded{why}"), [("a.cpp", 1, "")])
+        self.assertEqual(self.uses("struct Unrecorded {\n"), [])
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -32,8 +32,9 @@ struct Machine {
     return seal;
   }
   void enroll_missing(Seal& seal, Opened& opened) {
-    seal.enroll_missing(opened,
-                        [&](const storage::Batch& batch) { return commit_alone(*storage, batch); });
+    seal.enroll_missing(opened, [&](const storage::Batch& batch, const seal::SlotRecord&) {
+      return commit_alone(*storage, batch);
+    });
   }
 };
 

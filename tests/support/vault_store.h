@@ -96,21 +96,22 @@ struct VaultRun {
   }
   // Runs `body` on a WriteTxn and commits its batch; the operation's result.
   template <class Body>
-  commit::Operation operate(Body&& body) {
+  commit::Operation operate(Body&& body,
+                            commit::OnRecord on_record = commit::Unrecorded{"a test"}) {
     const auto shown = snapshot();
-    commit::Batch batch;
-    commit::WriteTxn txn(*shown, barrier, kTestSpace, batch);
+    commit::Changes changes;
+    commit::WriteTxn txn(*shown, barrier, kTestSpace, changes);
     const Status done = body(txn);
     if (!done.ok()) {
       commit::Operation refused;
       refused.refused = done;
       return refused;
     }
-    return committer.commit(batch);
+    return committer.commit({std::move(changes), std::move(on_record)});
   }
   template <class Body>
-  Status write(Body&& body) {
-    return operate(body).status();
+  Status write(Body&& body, commit::OnRecord on_record = commit::Unrecorded{"a test"}) {
+    return operate(body, std::move(on_record)).status();
   }
   // What stands under `name`; "-" when absent.
   std::string read(std::string_view name) {

@@ -1,12 +1,22 @@
 #pragma once
-// A storage batch with what the Committer adds to it: folded counters and the audit bodies that
-// must be durable with the change. One request is one batch.
+// What is committed together: writes and guards, folded counters, and the audit bodies that are
+// durable with the change. One request is one batch. A batch that the audit log is silent about
+// does not compile unless it says why:
+//
+//   Changes changes;
+//   WriteTxn txn(snapshot, barrier, space, changes);
+//   …
+//   committer.commit(Batch(std::move(changes), event));
+//   committer.commit(Batch(std::move(changes), Unrecorded{"why nobody needs to know"}));
+//
+// Values; thread safety as such.
 
 #include <limits>
 #include <string>
 #include <vector>
 
 #include "vault/barrier/format.h"
+#include "vault/base/result.h"
 #include "vault/base/texts.h"
 #include "vault/storage/storage.h"
 
@@ -21,18 +31,41 @@ struct Addition {
   bool erase = false;  // the counter goes away with its owner; delta is ignored
 };
 
-struct Batch {
+// What a transaction gathers. The Committer does not take it like this: it becomes a Batch once it
+// is known what the audit log says of it.
+struct Changes {
   storage::Batch storage;
   std::vector<Addition> additions;
-  Texts audit;              // complete bodies (vault/audit/record.h), in order
   bool background = false;  // gets at most half of a group, and may use the space reserve
 
-  bool empty() const { return !storage.has_writes() && additions.empty() && audit.empty(); }
-  void clear() {
-    storage.clear();
-    additions.clear();
-    audit.clear();
-  }
+  bool changes_something() const { return storage.has_writes() || !additions.empty(); }
+};
+
+// Why a change has no line in the audit log, in a sentence for whoever reviews it:
+// scripts/unrecorded lists them all.
+struct Unrecorded {
+  const char* because;
+};
+
+// What the audit log says of a change: complete bodies (vault/audit/record.h), in order.
+class OnRecord {
+ public:
+  OnRecord(Texts bodies) : bodies_(std::move(bodies)) { VAULT_ASSERT(!bodies_.empty()); }
+  OnRecord(std::string_view body) { bodies_.push_back(body); }
+  OnRecord(const std::string& body) : OnRecord(std::string_view(body)) {}
+  OnRecord(Unrecorded why) { VAULT_ASSERT(*why.because != 0); }
+
+ private:
+  friend struct Batch;
+  Texts bodies_;
+};
+
+struct Batch : Changes {
+  Batch(Changes changes, OnRecord on_record)
+      : Changes(std::move(changes)), audit(std::move(on_record.bodies_)) {}
+
+  Texts audit;  // durable with the change
+  bool empty() const { return !changes_something() && audit.empty(); }
 };
 
 }  // namespace leasehold::commit

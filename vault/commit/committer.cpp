@@ -19,6 +19,8 @@ using storage::Outcome;
 // How soon groups that are not settled are looked at again, when no commit does.
 constexpr std::chrono::milliseconds kLookAgain{1000};
 
+constexpr Unrecorded kHeadAlone{"a head is written for its own sake; no record changes"};
+
 // Posts what a group completed with one wake-up per loop; whoever has no loop is resumed here.
 class Completions {
  public:
@@ -124,7 +126,7 @@ Status Committer::start(Drain& drain, const Incarnation& incarnation) {
   VAULT_TRY(open_store(drain));
 
   // The first group writes the new incarnation.
-  const Batch nothing;
+  const Batch nothing({}, kHeadAlone);
   Operation first;
   first.batch = &nothing;
   Operation* const group[] = {&first};
@@ -191,7 +193,7 @@ void Committer::stop() {
 void Committer::write_last_head() {
   State& state = *state_;
   if (state.broken || !state.started) return;
-  const Batch nothing;
+  const Batch nothing({}, kHeadAlone);
   Operation last;
   last.batch = &nothing;
   Operation* const group[] = {&last};

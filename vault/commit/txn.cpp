@@ -137,7 +137,7 @@ Result<std::int64_t> ReadTxn::counter(std::string_view name) {
 }
 
 Result<std::optional<storage::Found>> WriteTxn::find(const PhysicalKey& key) {
-  if (const auto own = batch_.storage.written(key.view())) {
+  if (const auto own = changes_.storage.written(key.view())) {
     if (own->kind == storage::Batch::Kind::erase) return std::optional<storage::Found>();
     return std::optional<storage::Found>({own->value, 0});
   }
@@ -148,19 +148,20 @@ Result<std::optional<storage::Found>> WriteTxn::find(const PhysicalKey& key) {
 }
 
 void WriteTxn::guard(const PhysicalKey& key, std::uint64_t mod) {
-  for (std::size_t i = 0; i < batch_.storage.size(); ++i) {
-    const auto operation = batch_.storage[i];
+  for (std::size_t i = 0; i < changes_.storage.size(); ++i) {
+    const auto operation = changes_.storage[i];
     if (operation.kind == storage::Batch::Kind::version && operation.mod == mod &&
         compare(operation.key, key.view()) == 0)
       return;
   }
-  batch_.storage.guard(key.view(), mod);
+  changes_.storage.guard(key.view(), mod);
 }
 
 Status WriteTxn::room_for(std::size_t operations, std::size_t bytes) const {
-  if (batch_.storage.size() + batch_.additions.size() + operations > storage::kBatchOperationsMax)
+  if (changes_.storage.size() + changes_.additions.size() + operations >
+      storage::kBatchOperationsMax)
     return failure(Code::invalid, "this changes too many records at once: do it in smaller parts");
-  if (batch_.storage.bytes() + bytes > storage::kBatchBytesMax)
+  if (changes_.storage.bytes() + bytes > storage::kBatchBytesMax)
     return failure(Code::invalid, "this writes more than 1 MiB at once: do it in smaller parts");
   return {};
 }
@@ -169,19 +170,19 @@ Status WriteTxn::put(const PhysicalKey& key, std::string_view name, ByteView val
   VAULT_TRY(room_for(1, key.size() + barrier::kOverhead + name.size() + value.size()));
   Bytes sealed;
   barrier_.seal(key, name, value, sealed);
-  batch_.storage.put(key.view(), sealed);
+  changes_.storage.put(key.view(), sealed);
   return {};
 }
 
 Status WriteTxn::mark(const PhysicalKey& key) {
   VAULT_TRY(room_for(1, key.size()));
-  batch_.storage.put(key.view(), {});
+  changes_.storage.put(key.view(), {});
   return {};
 }
 
 Status WriteTxn::erase(const PhysicalKey& key) {
   VAULT_TRY(room_for(1, key.size()));
-  batch_.storage.erase(key.view());
+  changes_.storage.erase(key.view());
   return {};
 }
 
@@ -233,8 +234,8 @@ Status WriteTxn::erase(std::string_view name) {
 Result<bool> WriteTxn::emptied_by_this(std::string_view directory) {
   const PhysicalKey prefix = barrier_.directory_prefix(space_, directory);
   std::vector<Bytes> erased;
-  for (std::size_t i = 0; i < batch_.storage.size(); ++i) {
-    const auto operation = batch_.storage[i];
+  for (std::size_t i = 0; i < changes_.storage.size(); ++i) {
+    const auto operation = changes_.storage[i];
     if (!begins_with(operation.key, prefix.view())) continue;
     if (operation.kind == storage::Batch::Kind::put) return false;
     if (operation.kind == storage::Batch::Kind::erase) erased.push_back(to_bytes(operation.key));
@@ -253,20 +254,20 @@ Result<bool> WriteTxn::emptied_by_this(std::string_view directory) {
   VAULT_TRY(room_for(erased.size() + 1, (erased.size() + 1) * 2 * PhysicalKey::kMax));
   Bytes from = to_bytes(prefix.view());
   for (const Bytes& child : erased) {
-    batch_.storage.guard_empty(from, child);
+    changes_.storage.guard_empty(from, child);
     from = after_key(child);
   }
-  batch_.storage.guard_empty(from, end.view());
+  changes_.storage.guard_empty(from, end.view());
   return true;
 }
 
 void WriteTxn::add(const PhysicalKey& counter, std::int64_t delta, std::int64_t min,
                    std::int64_t max) {
-  batch_.additions.push_back({counter, delta, min, max, false});
+  changes_.additions.push_back({counter, delta, min, max, false});
 }
 
 void WriteTxn::erase_counter(const PhysicalKey& counter) {
-  batch_.additions.push_back({counter, 0, 0, 0, true});
+  changes_.additions.push_back({counter, 0, 0, 0, true});
 }
 
 void WriteTxn::add(std::string_view counter, std::int64_t delta, std::int64_t min,

@@ -71,8 +71,8 @@ class ReadTxn {
 class WriteTxn : public ReadTxn {
  public:
   WriteTxn(storage::Snapshot& snapshot, const barrier::Barrier& barrier, barrier::Space space,
-           Batch& batch)
-      : ReadTxn(snapshot, barrier, space), batch_(batch) {}
+           Changes& changes)
+      : ReadTxn(snapshot, barrier, space), changes_(changes) {}
 
   // Creates or replaces; keeps the name records and their directories.
   Status put(std::string_view name, ByteView value);
@@ -92,17 +92,17 @@ class WriteTxn : public ReadTxn {
   // What must still be as this transaction's snapshot shows it when the batch is committed.
   void guard(const barrier::PhysicalKey& key, std::uint64_t mod);
 
-  Batch& batch() { return batch_; }
-  WriteTxn in(const barrier::Space& space) { return {snapshot_, barrier_, space, batch_}; }
+  Changes& changes() { return changes_; }
+  WriteTxn in(const barrier::Space& space) { return {snapshot_, barrier_, space, changes_}; }
 
  protected:
   Result<std::optional<storage::Found>> find(const barrier::PhysicalKey& key) override;
-  const storage::Batch* written() const override { return &batch_.storage; }
+  const storage::Batch* written() const override { return &changes_.storage; }
 
  private:
   Result<bool> emptied_by_this(std::string_view directory);
   Status room_for(std::size_t operations, std::size_t bytes) const;
-  Batch& batch_;
+  Changes& changes_;
 };
 
 }  // namespace leasehold::commit

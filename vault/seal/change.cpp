@@ -95,7 +95,7 @@ void Seal::enroll_missing(Opened& opened, WriteSlot write, Millis timeout) {
     if (slot.ok()) {
       storage::Batch batch;
       add_slot(batch, *slot);
-      written = write(batch);
+      written = write(batch, *slot);
     }
     if (written.ok()) {
       log_.info("seal: {} now opens this vault (slot {}, generation {})", protector->describe(),

@@ -115,7 +115,7 @@ class Seal {
 
   // Gives every configured device that has no slot one, through `write`, and wipes `opened.root`. A
   // device that cannot is reported in status() and the log; the store stays open.
-  using WriteSlot = FunctionRef<Status(const storage::Batch&)>;
+  using WriteSlot = FunctionRef<Status(const storage::Batch&, const SlotRecord&)>;
   void enroll_missing(Opened& opened, WriteSlot write, Millis timeout = kDeviceTimeout);
   // Whether enroll_missing() has anything to do; asks no device.
   bool has_to_enroll(const Opened& opened) const;

@@ -102,7 +102,7 @@ barrier::PhysicalKey Registry::generation_key() {
 }
 
 Status Registry::bump(WriteTxn& txn) {
-  if (txn.batch().storage.written(generation_key().view())) return {};
+  if (txn.changes().storage.written(generation_key().view())) return {};
   return txn.mark(generation_key());
 }
 

@@ -298,6 +298,7 @@ Status Tokens::revoke_orphan(WriteTxn& txn, const Token& token, WallTime now) co
 }
 
 Result<bool> Tokens::sweep(WriteTxn& txn, const PhysicalKey& job, WallTime now,
+                           FunctionRef<void(const Token&)> swept,
                            FunctionRef<Status(WriteTxn&, const OrderedId&)> revoke_lease) const {
   OrderedId owner{};
   const ByteView bytes = job.view();
@@ -325,6 +326,7 @@ Result<bool> Tokens::sweep(WriteTxn& txn, const PhysicalKey& job, WallTime now,
     const auto child = load(txn, id);
     if (child.ok() && *child && !(*child)->stub) {
       VAULT_TRY(revoke(txn, **child, now));
+      swept(**child);
       continue;
     }
     VAULT_TRY(txn.erase(child_key(owner, id)));

@@ -78,8 +78,9 @@ class Tokens {
   Status revoke_orphan(WriteTxn& txn, const Token& token, WallTime now) const;
 
   // One step of a queued sweep: at most `limit` children or leases of `id` are handled. True: done,
-  // the job is erased. `revoke_lease` is called with the key of each lease found.
+  // the job is erased. `swept` is told each token that ends, `revoke_lease` each lease found.
   Result<bool> sweep(WriteTxn& txn, const barrier::PhysicalKey& job, WallTime now,
+                     FunctionRef<void(const Token&)> swept,
                      FunctionRef<Status(WriteTxn&, const barrier::OrderedId&)> revoke_lease) const;
 
   barrier::PhysicalKey uses_key(const Token& token) const;

@@ -15,6 +15,10 @@ constexpr Seconds kLookAgain{20};  // twice the statement timeout of our session
 constexpr Seconds kRetryMax{300};
 constexpr std::size_t kLookedAtMax = 1024;
 constexpr std::size_t kRetriesMax = 65'536;
+constexpr commit::Unrecorded kLooksAgain{
+    "an account that may still be made is looked for again: its end will be on record"};
+constexpr commit::Unrecorded kProbe{
+    "a trial account of a role: the request that tried it is on record"};
 
 OrderedId id_of(const std::string& text) {
   OrderedId id{};
@@ -105,9 +109,9 @@ Result<bool> Revoker::DueQueue::settle(const Item& item, const target::Revoked& 
   const WallTime now = revoker_.parts_.clock.now();
   for (;;) {
     VAULT_TRY_ASSIGN(auto held, revoker_.parts_.snapshots.take());
-    commit::Batch batch;
-    batch.background = true;
-    WriteTxn txn(*held, revoker_.parts_.barrier, barrier::kCoreSpace, batch);
+    commit::Changes changes;
+    changes.background = true;
+    WriteTxn txn(*held, revoker_.parts_.barrier, barrier::kCoreSpace, changes);
     VAULT_TRY_ASSIGN(auto lease, revoker_.parts_.leases.load(txn, id));
     if (!lease) return true;
     const bool again =
@@ -116,8 +120,11 @@ Result<bool> Revoker::DueQueue::settle(const Item& item, const target::Revoked& 
       VAULT_TRY(revoker_.parts_.leases.look_again(txn, *lease, add(now, kLookAgain)));
     } else {
       VAULT_TRY(revoker_.parts_.leases.finish(txn, *lease, revoked, now));
-      if (!lease->probe) batch.audit.push_back(event(*lease, revoked, now));
     }
+    commit::OnRecord on_record = again          ? commit::OnRecord(kLooksAgain)
+                                 : lease->probe ? commit::OnRecord(kProbe)
+                                                : commit::OnRecord(event(*lease, revoked, now));
+    const commit::Batch batch(std::move(changes), std::move(on_record));
     const Status status = revoker_.parts_.committer.commit(batch).status();
     if (status.ok()) return !again;
     if (!status.is(Code::conflict)) return status.error();

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "vault/audit/record.h"
 #include "vault/core/leases/revoker.h"
 
 namespace leasehold::core {
@@ -15,6 +16,15 @@ namespace {
 constexpr std::size_t kWalkedAtOnce = 1000;  // leases of all mounts
 constexpr std::size_t kLookedAtOnce = 64;    // leases of the removed one
 constexpr std::size_t kErasedAtOnce = 90;    // keys of a removed mount in one batch
+constexpr commit::Unrecorded kErasedInParts{
+    "a part of a removed mount: its removal is on record, and its end will be"};
+
+std::string erased_event(const Mount& mount, WallTime now) {
+  Json fields = Json::object();
+  fields.set("path", mount.info.path).set("type", mount.info.type);
+  fields.set("accessor", mount.info.accessor).set("uuid", mount.info.uuid);
+  return audit::event_body("mount-erased", now, fields.dump());
+}
 
 }  // namespace
 
@@ -54,7 +64,7 @@ bool Revoker::empty_mount(const Mount& mount, Removal& removal, WallTime now) {
     if (looked.ok()) looked = look_at_left(txn, mount, removal, now, fills);
     if (!looked.ok()) return false;  // storage failed: tried again with the next tick
     if (removal.walked && removal.left.empty()) {
-      auto erasure = erase_some(txn, mount);
+      auto erasure = erase_some(txn, mount, now);
       if (!erasure.ok()) return false;
       fills.push_back(std::move(erasure).value());
     }
@@ -116,7 +126,7 @@ Status Revoker::look_at_left(ReadTxn& txn, const Mount& mount, Removal& removal,
   return {};
 }
 
-Result<Revoker::Fill> Revoker::erase_some(ReadTxn& txn, const Mount& mount) {
+Result<Revoker::Fill> Revoker::erase_some(ReadTxn& txn, const Mount& mount, WallTime now) {
   std::vector<PhysicalKey> keys;
   for (const Table table : {Table::value, Table::name, Table::counter}) {
     PhysicalKey from(table);
@@ -127,9 +137,11 @@ Result<Revoker::Fill> Revoker::erase_some(ReadTxn& txn, const Mount& mount) {
                          return true;
                        }));
   }
-  return Fill([keys, &mount](WriteTxn& write) -> Status {
+  return Fill([keys, &mount, now](WriteTxn& write) -> Result<OnRecord> {
     for (const PhysicalKey& key : keys) VAULT_TRY(write.erase(key));
-    return keys.empty() ? Registry::erase_mount(write, mount) : Status();
+    if (!keys.empty()) return OnRecord(kErasedInParts);
+    VAULT_TRY(Registry::erase_mount(write, mount));
+    return OnRecord(erased_event(mount, now));
   });
 }
 

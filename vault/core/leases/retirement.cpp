@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "vault/audit/record.h"
 #include "vault/base/encoding.h"
 #include "vault/core/leases/revoker.h"
 
@@ -14,6 +15,13 @@ constexpr std::string_view kRetired = "retired/", kTargets = "targets/";
 constexpr Nanos kLookEvery{Seconds{30}};
 // What was being issued when the configuration went has a lease by then, or never will.
 constexpr Nanos kSettled{Seconds{120}};
+constexpr commit::Unrecorded kInUseAgain{"a configuration uses the target again: nothing changes"};
+
+std::string erased_event(const Mount& mount, const std::string& target, WallTime now) {
+  Json fields = Json::object();
+  fields.set("mount", mount.info.path).set("target", target);
+  return audit::event_body("target-settings-erased", now, fields.dump());
+}
 
 std::optional<TargetId> target_of(const std::string& name) {
   const auto bytes = from_hex(name);
@@ -85,13 +93,15 @@ Result<bool> Revoker::is_needed(ReadTxn& txn, const Mount& mount, Removal& remov
 
 bool Revoker::retire(const Mount& mount, const TargetId& target) {
   const std::string name = hex(target);
-  const Fill erase = [&](WriteTxn& write) -> Status {
+  const WallTime now = parts_.clock.now();
+  const Fill erase = [&](WriteTxn& write) -> Result<OnRecord> {
     WriteTxn txn = write.in(mount.info.space);
     // Read here, so that a configuration that uses it again meanwhile keeps it.
     VAULT_TRY_ASSIGN(const auto mark, txn.get(std::string(kRetired) + name));
-    if (!mark) return {};
+    if (!mark) return OnRecord(kInUseAgain);
     VAULT_TRY(txn.erase(std::string(kTargets) + name));
-    return txn.erase(std::string(kRetired) + name);
+    VAULT_TRY(txn.erase(std::string(kRetired) + name));
+    return OnRecord(erased_event(mount, name, now));
   };
   const bool erased = commit_all({erase}).count > 0;
   if (erased) drop_lanes(mount.info.space, target);

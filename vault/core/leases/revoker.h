@@ -16,6 +16,7 @@
 #include "vault/commit/snapshots.h"
 #include "vault/core/authority/registry.h"
 #include "vault/core/leases/leases.h"
+#include "vault/core/leases/token_events.h"
 #include "vault/target/lane.h"
 
 namespace leasehold::core {
@@ -39,6 +40,7 @@ class Revoker {
     const Leases& leases;
     Clock& clock;
     LogSink& log;
+    const crypto::HmacKey& audit_key;
     target::Tag tag;
   };
   explicit Revoker(Parts parts);
@@ -84,8 +86,10 @@ class Revoker {
     barrier::Space space{};
   };
 
-  // Each function fills one batch; all are committed together.
-  using Fill = std::function<Status(WriteTxn&)>;
+  // Each function fills one batch and says what the audit log says of it; all are committed
+  // together.
+  using OnRecord = commit::OnRecord;
+  using Fill = std::function<Result<OnRecord>(WriteTxn&)>;
 
   void run();
   bool move_expired(WallTime now);
@@ -107,7 +111,7 @@ class Revoker {
   Status walk_leases(ReadTxn& txn, const Mount& mount, Removal& removal);
   Status look_at_left(ReadTxn& txn, const Mount& mount, Removal& removal, WallTime now,
                       std::vector<Fill>& fills);
-  Result<Fill> erase_some(ReadTxn& txn, const Mount& mount);
+  Result<Fill> erase_some(ReadTxn& txn, const Mount& mount, WallTime now);
   bool erase_old_receipts(WallTime now);
   bool retire_targets();
   Status see_retired(ReadTxn& txn, const Mount& mount);
@@ -139,9 +143,12 @@ class Revoker {
   Result<bool> walk_tokens(ReadTxn& txn, std::optional<barrier::PhysicalKey>& next,
                            FunctionRef<bool(const barrier::OrderedId&)> take);
   Step erase_job(const barrier::PhysicalKey& job);
-  Status start_revoking(WriteTxn& txn, const barrier::OrderedId& id, WallTime now);
-  Status expire_one(WriteTxn& txn, barrier::Table table, const barrier::OrderedId& id,
-                    const barrier::PhysicalKey& entry, WallTime now);
+  Result<OnRecord> start_revoking(WriteTxn& txn, const barrier::OrderedId& id, WallTime now);
+  Result<OnRecord> expire_one(WriteTxn& txn, barrier::Table table, const barrier::OrderedId& id,
+                              const barrier::PhysicalKey& entry, WallTime now);
+  Result<OnRecord> expire_token(WriteTxn& txn, const barrier::OrderedId& id,
+                                const barrier::PhysicalKey& entry, WallTime now);
+  Result<OnRecord> revoke_token(WriteTxn& txn, const barrier::OrderedId& id, WallTime now);
   // Ends the lease at this mark of its owner; a mark that leads to no lease goes.
   Status revoke_owned(WriteTxn& txn, const barrier::OrderedId& owner, const barrier::OrderedId& id,
                       WallTime now);

@@ -16,6 +16,8 @@ namespace {
 
 constexpr std::size_t kAtOnce = 64;          // jobs, and what one of them handles, in a pass
 constexpr std::size_t kWalkedAtOnce = 1000;  // tokens that a job looks at in a pass
+constexpr commit::Unrecorded kAskedFor{
+    "a job's own record: the request that asked for it is on record, and what it ends"};
 
 WallTime asked_at(const PhysicalKey& job) {
   const std::uint64_t millis = get_be(job.view().data() + 1, barrier::kMillisSize);
@@ -65,17 +67,25 @@ bool Revoker::run_jobs(WallTime now) {
 
 Revoker::Step Revoker::erase_job(const PhysicalKey& job) {
   walks_.erase(job);
-  return {[job](WriteTxn& write) { return write.erase(job); }, job};
+  const auto erase = [job](WriteTxn& write) -> Result<OnRecord> {
+    VAULT_TRY(write.erase(job));
+    return OnRecord(kAskedFor);
+  };
+  return {erase, job};
 }
 
 // The job of a token is a bare mark.
 Status Revoker::token_steps(const PhysicalKey& job, WallTime now, std::vector<Step>& steps) {
-  const auto sweep = [this, job, now](WriteTxn& write) -> Status {
-    const auto swept =
-        parts_.tokens.sweep(write, job, now, [&](WriteTxn& inner, const OrderedId& id) {
-          return revoke_owned(inner, barrier::id_at_end(job.view()), id, now);
-        });
-    return swept.ok() ? Status() : Status(swept.error());
+  const auto sweep = [this, job, now](WriteTxn& write) -> Result<OnRecord> {
+    Texts events;
+    const auto end_token = [&](const Token& token) {
+      events.push_back(token_event("token-swept", token, now, parts_.audit_key));
+    };
+    const auto end_lease = [&](WriteTxn& inner, const OrderedId& id) {
+      return revoke_owned(inner, barrier::id_at_end(job.view()), id, now);
+    };
+    VAULT_TRY(parts_.tokens.sweep(write, job, now, end_token, end_lease));
+    return events.empty() ? OnRecord(kAskedFor) : OnRecord(std::move(events));
   };
   steps.push_back({sweep, std::nullopt});
   return {};
@@ -135,10 +145,7 @@ Status Revoker::login_steps(ReadTxn& txn, const PhysicalKey& key, const LeaseJob
     if (!token.ok() || !*token || !has_lease(**token)) return looked.ok();
     if ((*token)->created > asked_at(key) || !is_below(lease_id_of(**token), job.prefix))
       return true;
-    const auto revoke = [this, id, now](WriteTxn& write) -> Status {
-      VAULT_TRY_ASSIGN(const auto again, parts_.tokens.load(write, id));
-      return again && !again->stub ? parts_.tokens.revoke(write, *again, now) : Status();
-    };
+    const auto revoke = [this, id, now](WriteTxn& write) { return revoke_token(write, id, now); };
     steps.push_back({revoke, std::nullopt});
     return ++found < kAtOnce;
   };
@@ -158,11 +165,11 @@ Status Revoker::forget_steps(ReadTxn& txn, const PhysicalKey& key, const LeaseJo
   if (now < add(asked_at(key), Nanos(kForceAfter))) return {};
   for (const OrderedId& id : left) {
     if (claimed(id)) continue;  // its CREATE may be running: with a later pass
-    const auto forget = [this, id, now](WriteTxn& write) -> Status {
+    const auto forget = [this, id, now](WriteTxn& write) -> Result<OnRecord> {
       VAULT_TRY_ASSIGN(const auto lease, parts_.leases.load(write, id));
-      if (!lease || lease->state != Lease::State::revoking) return {};
-      write.batch().audit.push_back(forgotten_event(*lease, now));
-      return parts_.leases.forget(write, *lease, now);
+      if (!lease || lease->state != Lease::State::revoking) return OnRecord(kAskedFor);
+      VAULT_TRY(parts_.leases.forget(write, *lease, now));
+      return OnRecord(forgotten_event(*lease, now));
     };
     steps.push_back({forget, lease_key(id)});
   }

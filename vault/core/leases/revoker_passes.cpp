@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "vault/audit/record.h"
 #include "vault/base/encoding.h"
 
 namespace leasehold::core {
@@ -16,6 +17,10 @@ namespace {
 
 constexpr std::size_t kAtOnce = 64;  // expired entries a pass takes
 constexpr Nanos kLookAtDamageEvery{Seconds{300}};
+constexpr commit::Unrecorded kOnRecordWhenGone{
+    "a lease that falls due is on record once its account was seen gone"};
+constexpr commit::Unrecorded kLeftOver{"an index entry that leads to nothing any more"};
+constexpr commit::Unrecorded kGoneAlready{"nothing changes"};
 
 // Resumed by the commit thread; the last of a pass wakes the waiting thread.
 struct Countdown {
@@ -30,6 +35,12 @@ void count_down(Waiter* waiter) {
   Countdown* countdown = static_cast<Counted*>(static_cast<commit::Operation*>(waiter))->countdown;
   MutexLock lock(countdown->mutex);
   if (--countdown->left == 0) countdown->done.notify_all();
+}
+
+std::string receipts_event(std::size_t count, WallTime kept_since, WallTime now) {
+  Json fields = Json::object();
+  fields.set("count", static_cast<std::int64_t>(count)).set("older_than", rfc3339(kept_since));
+  return audit::event_body("receipts-erased", now, fields.dump());
 }
 
 }  // namespace
@@ -62,15 +73,15 @@ bool Revoker::erase_old_receipts(WallTime now) {
         .ignore();  // tried again with the next tick
   }
   if (old.empty()) return false;
-  const Fill erase = [&old](WriteTxn& write) -> Status {
+  const Fill erase = [&old, kept_since, now](WriteTxn& write) -> Result<OnRecord> {
     for (const PhysicalKey& key : old) VAULT_TRY(write.erase(key));
-    return {};
+    return OnRecord(receipts_event(old.size(), kept_since, now));
   };
   return commit_all({erase}).count > 0 && old.size() == kAtOnce;
 }
 
 Revoker::Committed Revoker::commit_all(const std::vector<Fill>& fills) {
-  std::vector<commit::Batch> batches(fills.size());
+  std::vector<std::optional<commit::Batch>> batches(fills.size());
   std::vector<Counted> operations(fills.size());
   Countdown countdown;
   Committed committed;
@@ -82,20 +93,22 @@ Revoker::Committed Revoker::commit_all(const std::vector<Fill>& fills) {
       return committed;
     }
     for (std::size_t i = 0; i < fills.size(); ++i) {
-      batches[i].background = true;
-      WriteTxn txn(**held, parts_.barrier, barrier::kCoreSpace, batches[i]);
-      const Status filled = fills[i](txn);
-      if (!filled.ok()) {
-        parts_.log.error("background work failed: {} {}", filled.error().message,
-                         filled.error().detail);
-        batches[i].clear();
-        committed.each[i] = filled;
+      commit::Changes changes;
+      changes.background = true;
+      WriteTxn txn(**held, parts_.barrier, barrier::kCoreSpace, changes);
+      auto filled = fills[i](txn);
+      if (filled.ok()) {
+        batches[i].emplace(std::move(changes), std::move(filled).value());
+        continue;
       }
+      parts_.log.error("background work failed: {} {}", filled.error().message,
+                       filled.error().detail);
+      committed.each[i] = filled.error();
     }
   }
   for (std::size_t i = 0; i < fills.size(); ++i) {
-    if (batches[i].empty()) continue;
-    operations[i].batch = &batches[i];
+    if (!batches[i] || batches[i]->empty()) continue;
+    operations[i].batch = &*batches[i];
     operations[i].countdown = &countdown;
     operations[i].resume = count_down;
     {
@@ -114,26 +127,48 @@ Revoker::Committed Revoker::commit_all(const std::vector<Fill>& fills) {
   return committed;
 }
 
-Status Revoker::expire_one(WriteTxn& txn, Table table, const OrderedId& id,
-                           const PhysicalKey& entry, WallTime now) {
-  if (table == Table::token) {
-    const auto loaded = parts_.tokens.load(txn, id);
-    if (!loaded.ok()) return set_aside(txn, parts_.tokens.key_of(id), id, "token");
-    const auto& token = *loaded;
-    if (token && token->expires && *token->expires <= now)
-      return parts_.tokens.revoke(txn, *token, now);
-    return token && token->expires && expiry_key(*token->expires, table, id) == entry
-               ? Status()
-               : txn.erase(entry);
-  }
+Result<commit::OnRecord> Revoker::expire_one(WriteTxn& txn, Table table, const OrderedId& id,
+                                             const PhysicalKey& entry, WallTime now) {
+  if (table == Table::token) return expire_token(txn, id, entry, now);
   auto loaded = parts_.leases.load(txn, id);
-  if (!loaded.ok()) return set_aside(txn, lease_key(id), id, "lease");
+  if (!loaded.ok()) {
+    VAULT_TRY(set_aside(txn, lease_key(id), id, "lease"));
+    return OnRecord(kOnRecordWhenGone);
+  }
   auto& lease = *loaded;
   if (lease && lease->state != Lease::State::revoking) {
-    if (lease->expires <= now) return parts_.leases.start_revoking(txn, *lease, now);
-    if (expiry_key(lease->expires, table, id) == entry) return {};
+    if (lease->expires <= now) VAULT_TRY(parts_.leases.start_revoking(txn, *lease, now));
+    if (lease->expires <= now || expiry_key(lease->expires, table, id) == entry)
+      return OnRecord(kOnRecordWhenGone);
   }
-  return txn.erase(entry);  // a left-over nobody needs
+  VAULT_TRY(txn.erase(entry));
+  return OnRecord(kLeftOver);
+}
+
+Result<commit::OnRecord> Revoker::expire_token(WriteTxn& txn, const OrderedId& id,
+                                               const PhysicalKey& entry, WallTime now) {
+  const auto loaded = parts_.tokens.load(txn, id);
+  if (!loaded.ok()) {
+    VAULT_TRY(set_aside(txn, parts_.tokens.key_of(id), id, "token"));
+    return OnRecord(kLeftOver);
+  }
+  const auto& token = *loaded;
+  if (token && token->expires && *token->expires <= now) {
+    VAULT_TRY(parts_.tokens.revoke(txn, *token, now));
+    return OnRecord(token_event("token-expired", *token, now, parts_.audit_key));
+  }
+  const bool later =
+      token && token->expires && expiry_key(*token->expires, Table::token, id) == entry;
+  if (!later) VAULT_TRY(txn.erase(entry));
+  return OnRecord(kLeftOver);
+}
+
+// For what nobody asked for in a request of its own.
+Result<commit::OnRecord> Revoker::revoke_token(WriteTxn& txn, const OrderedId& id, WallTime now) {
+  VAULT_TRY_ASSIGN(const auto token, parts_.tokens.load(txn, id));
+  if (!token || token->stub) return OnRecord(kGoneAlready);
+  VAULT_TRY(parts_.tokens.revoke(txn, *token, now));
+  return OnRecord(token_event("token-revoked", *token, now, parts_.audit_key));
 }
 
 bool Revoker::move_expired(WallTime now) {
@@ -167,10 +202,7 @@ bool Revoker::move_expired(WallTime now) {
   for (const OrderedId& id : asked)
     fills.push_back([this, &id, now](WriteTxn& txn) { return start_revoking(txn, id, now); });
   for (const OrderedId& id : asked_tokens)
-    fills.push_back([this, &id, now](WriteTxn& txn) -> Status {
-      VAULT_TRY_ASSIGN(const auto token, parts_.tokens.load(txn, id));
-      return token && !token->stub ? parts_.tokens.revoke(txn, *token, now) : Status();
-    });
+    fills.push_back([this, &id, now](WriteTxn& txn) { return revoke_token(txn, id, now); });
   if (fills.empty()) return false;
   const Committed committed = commit_all(fills);
   // What was asked for stands nowhere else: it is asked again until it is durable.
@@ -183,10 +215,11 @@ bool Revoker::move_expired(WallTime now) {
   return committed.count > 0 && entries.size() == kAtOnce;
 }
 
-Status Revoker::start_revoking(WriteTxn& txn, const OrderedId& id, WallTime now) {
+Result<commit::OnRecord> Revoker::start_revoking(WriteTxn& txn, const OrderedId& id, WallTime now) {
   auto lease = parts_.leases.load(txn, id);
-  if (!lease.ok()) return set_aside(txn, lease_key(id), id, "lease");
-  return *lease ? parts_.leases.start_revoking(txn, **lease, now) : Status();
+  if (!lease.ok()) VAULT_TRY(set_aside(txn, lease_key(id), id, "lease"));
+  if (lease.ok() && *lease) VAULT_TRY(parts_.leases.start_revoking(txn, **lease, now));
+  return OnRecord(kOnRecordWhenGone);
 }
 
 Status Revoker::set_aside(ReadTxn& txn, const PhysicalKey& record, const OrderedId& id,

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "vault/audit/record.h"
+#include "vault/base/encoding.h"
 #include "vault/core/sys/system.h"
 
 namespace leasehold::core {
@@ -14,6 +15,29 @@ constexpr Millis kDrainPoll{5};
 constexpr Nanos kHealthEvery{Seconds{60}};
 constexpr Millis kHealthTimeout{10'000};  // for one device; ending waits for it
 constexpr Millis kLookEvery{500};         // at what may make an open vault seal itself
+
+std::string unsealed_event(const seal::Opened& opened, WallTime now) {
+  Json fields = Json::object();
+  fields.set("by", opened.by).set("degraded", opened.degraded);
+  return audit::event_body("unsealed", now, fields.dump());
+}
+
+// A way into the vault that was not there before, or is another now.
+std::string slot_event(const seal::SlotRecord& slot, WallTime now) {
+  Json fields = Json::object();
+  fields.set("id", hex(slot.id)).set("kind", slot.kind).set("identity", slot.identity);
+  fields.set("generation", static_cast<std::int64_t>(slot.generation));
+  fields.set("may_unseal", slot.may_unseal());
+  const bool added = slot.generation == 1;
+  return audit::event_body(added ? "seal-slot-added" : "seal-slot-changed", now, fields.dump());
+}
+
+std::string sealed_event(std::string_view by, std::string_view because, WallTime now) {
+  Json fields = Json::object();
+  fields.set("by", by);
+  if (!because.empty()) fields.set("because", because);
+  return audit::event_body("sealed", now, fields.dump());
+}
 
 }  // namespace
 
@@ -135,13 +159,17 @@ void Lifecycle::seal_if_wanted() {
 bool Lifecycle::seal_if_broken() {
   TurnLock turn(turn_);
   if (!owned_ || !owned_->committer.broken()) return false;
+  std::string event;
   {
     MutexLock lock(mutex_);
     sealed_because_ =
         "sealed by itself: storage could not say whether a write happened; when the log shows that "
         "it works again, unseal";
     environment_.log.error("{}", sealed_because_);
+    event = sealed_event("itself", sealed_because_, environment_.clock.now());
   }
+  const std::string_view lines[] = {event};
+  owned_->audit->append(lines).ignore();  // its own log says why not
   tear_down();
   return true;
 }
@@ -188,11 +216,8 @@ Status Lifecycle::go_live(seal::Opened opened, SecretBytes* root_token,
   if (root_token != nullptr) {
     VAULT_TRY_ASSIGN(*root_token, live->write_initial(wanted_root, environment_.dev_mode));
   }
-  Json fields = Json::object();
-  fields.set("by", opened.by).set("degraded", opened.degraded);
-  const std::string event = audit::event_body("unsealed", environment_.clock.now(), fields.dump());
-  const std::string_view lines[] = {event};
-  VAULT_TRY(live->audit->append(lines));
+  const commit::Batch on_record({}, unsealed_event(opened, environment_.clock.now()));
+  VAULT_TRY(live->committer.commit(on_record).status());
   live->revoker->start();
   const bool enrolls = seal_.has_to_enroll(opened);
   owned_ = std::move(live);
@@ -217,15 +242,18 @@ void Lifecycle::enroll_missing() {
     opened = std::exchange(to_enroll_, std::nullopt);
   }
   if (!opened) return;
-  const auto write = [this](const storage::Batch& batch) { return write_slot(batch); };
+  const auto write = [this](const storage::Batch& batch, const seal::SlotRecord& slot) {
+    return write_slot(batch, slot);
+  };
   seal_.enroll_missing(*opened, write);
 }
 
-Status Lifecycle::write_slot(const storage::Batch& batch) {
+Status Lifecycle::write_slot(const storage::Batch& batch, const seal::SlotRecord& slot) {
   Unsealed* live = enter();
   if (live == nullptr) return failure(Code::unavailable, "the vault was sealed meanwhile");
-  commit::Batch whole;
-  whole.storage = batch;
+  commit::Changes changes;
+  changes.storage = batch;
+  const commit::Batch whole(std::move(changes), slot_event(slot, environment_.clock.now()));
   const Status written = live->committer.commit(whole).status();
   leave();
   return written;

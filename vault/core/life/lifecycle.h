@@ -95,7 +95,7 @@ class Lifecycle final : public Gate {
   bool seal_if_broken();
   void watch_devices();
   void enroll_missing();
-  Status write_slot(const storage::Batch& batch);
+  Status write_slot(const storage::Batch& batch, const seal::SlotRecord& slot);
   void revoke_undelivered();
   void open_with_devices();
   bool may_open_by_itself() const;

@@ -4,6 +4,9 @@ namespace leasehold::core {
 
 namespace {
 
+constexpr commit::Unrecorded kUseCounted{
+    "a use is counted before the request is judged; the request's own lines follow"};
+
 // Of a route; of the whole engine when there is none.
 Response help_of(const Engine& engine, const Route* route) {
   std::string text;
@@ -97,7 +100,9 @@ Status Core::admit(InFlight& flight) {
     if (!flight.on_worker) flight.snapshot.emplace(std::move(held));  // run() comes next
     return {};
   }
-  flight.batch.additions.push_back({flight.live->tokens.uses_key(*flight.token), -1, 0});
+  commit::Changes use;
+  use.additions.push_back({flight.live->tokens.uses_key(*flight.token), -1, 0});
+  flight.batch.emplace(std::move(use), kUseCounted);
   flight.use_begun = true;
   uses_.begin(flight.caller.token_id);
   return {};
@@ -189,7 +194,7 @@ Status Core::run(InFlight& flight) {
 }
 
 Status Core::run_live(InFlight& flight) {
-  flight.batch.clear();
+  flight.batch.reset();
   flight.awaited.clear();
   flight.warnings.clear();
   flight.answer_recorded = false;
@@ -267,7 +272,6 @@ Status Core::dispatch(InFlight& flight, storage::Snapshot& snapshot) {
                                             request.body, flight.warnings));
   if (const auto* read = std::get_if<ReadHandler>(&flight.action->handler))
     return run_read(flight, *read, snapshot);
-  guard_authority(flight);
   if (const auto* write = std::get_if<WriteHandler>(&flight.action->handler))
     return run_write(flight, *write, snapshot);
   if (request.wrap_ttl) return wrapping_refused();  // before anything is made outside
@@ -276,7 +280,6 @@ Status Core::dispatch(InFlight& flight, storage::Snapshot& snapshot) {
 }
 
 Status Core::run_read(InFlight& flight, const ReadHandler& handler, storage::Snapshot& snapshot) {
-  flight.batch.clear();
   ReadTxn txn(snapshot, flight.live->barrier, flight.mount->info.space);
   Call call{flight.request,    flight.mount->info, flight.caller,       std::move(flight.fields),
             flight.inner_path, flight.started,     environment_.random, {}};
@@ -289,8 +292,10 @@ Status Core::run_read(InFlight& flight, const ReadHandler& handler, storage::Sna
 }
 
 Status Core::run_write(InFlight& flight, const WriteHandler& handler, storage::Snapshot& snapshot) {
-  flight.batch.background = flight.action->frees;
-  WriteTxn txn(snapshot, flight.live->barrier, flight.mount->info.space, flight.batch);
+  commit::Changes changes;
+  changes.background = flight.action->frees;
+  guard_authority(flight, changes);
+  WriteTxn txn(snapshot, flight.live->barrier, flight.mount->info.space, changes);
   Call call{flight.request,    flight.mount->info, flight.caller,       std::move(flight.fields),
             flight.inner_path, flight.started,     environment_.random, {}};
   VAULT_TRY_ASSIGN(flight.answer, handler(call, txn));
@@ -299,12 +304,11 @@ Status Core::run_write(InFlight& flight, const WriteHandler& handler, storage::S
     for (auto* list : {&flight.warnings, &call.warnings})
       for (std::string& warning : *list) flight.answer.warnings.push_back(std::move(warning));
   flight.awaited = std::move(flight.answer.awaited);
-  if (!flight.batch.storage.has_writes() && flight.batch.additions.empty()) {
-    flight.batch.clear();  // nothing to commit: its lines go straight to the log
-    return {};
-  }
+  if (!changes.changes_something()) return {};  // its lines go straight to the log
   flight.answer.request_id = flight.id;
-  append_bodies(flight, flight.answer, flight.batch.audit);
+  Texts lines;
+  append_bodies(flight, flight.answer, lines);
+  flight.batch.emplace(std::move(changes), std::move(lines));
   flight.answer_recorded = true;
   return {};
 }
@@ -320,7 +324,7 @@ Status Core::try_candidate(InFlight& flight) {
 
 // From the status to the answer; what was committed with its lines keeps the answer it has.
 void Core::conclude(InFlight& flight, const Status& status) {
-  flight.batch.clear();
+  flight.batch.reset();
   flight.snapshot.reset();  // before leave(): its home goes with the vault
   if (!status.ok()) {
     const Error& why = status.error();
@@ -342,9 +346,12 @@ void Core::conclude(InFlight& flight, const Status& status) {
   if (!flight.use_begun || !uses_.end(flight.caller.token_id, last_use)) return;
   auto held = flight.live->snapshots.take();
   if (!held.ok()) return;
-  flight.batch.background = true;
-  WriteTxn txn(**held, flight.live->barrier, barrier::kCoreSpace, flight.batch);
-  flight.live->tokens.revoke(txn, *flight.token, flight.started).ignore();
+  commit::Changes changes;
+  changes.background = true;
+  WriteTxn txn(**held, flight.live->barrier, barrier::kCoreSpace, changes);
+  if (!flight.live->tokens.revoke(txn, *flight.token, flight.started).ok()) return;
+  flight.batch.emplace(std::move(changes), token_event("token-used-up", *flight.token,
+                                                       flight.started, flight.live->audit_key));
 }
 
 Response Core::answer_of(InFlight& flight, const Status& on_record) {

@@ -9,6 +9,8 @@ namespace leasehold::core {
 namespace {
 
 constexpr std::size_t kAccountIdSize = 20;
+constexpr commit::Unrecorded kEndsLater{
+    "the answer that says it failed is recorded, and the lease once its account is seen gone"};
 
 // Lower-case letters and digits, so that every target takes it as a name without quoting.
 std::string account_id(Random& random) {
@@ -54,8 +56,8 @@ Status on_target(EffectJob& job, target::Connection& connection, Instant deadlin
 }
 
 Status work(EffectJob& job, target::Connection& connection, Instant deadline) {
-  if (!job.pending.empty()) {
-    const commit::Operation operation = job.live->committer.commit(job.pending);
+  if (job.pending) {
+    const commit::Operation operation = job.live->committer.commit(*job.pending);
     job.of_target = operation.status().ok();
     VAULT_TRY(operation.status());
     job.pending_recorded = true;
@@ -79,8 +81,7 @@ std::shared_ptr<EffectJob> make_job(InFlight& flight) {
   auto job = std::make_shared<EffectJob>();
   job->live = flight.live;
   job->intent = std::move(*flight.intent);
-  job->pending = std::move(flight.batch);
-  flight.batch.clear();
+  job->pending = std::exchange(flight.batch, std::nullopt);
   if (flight.lease && job->intent.kind != Intent::Kind::renew) {
     job->lease = flight.lease->id;
     flight.live->revoker->claim(*job->lease);
@@ -168,15 +169,17 @@ Status revoked::await_resume() {
                  late_ ? std::string() : result.error().detail);
 }
 
-void guard_authority(InFlight& flight) {
-  for (const auto& link : flight.chain) flight.batch.storage.guard(link.first.view(), link.second);
-  flight.batch.storage.guard(Registry::generation_key().view(), flight.compiled->generation);
+void guard_authority(const InFlight& flight, commit::Changes& changes) {
+  for (const auto& link : flight.chain) changes.storage.guard(link.first.view(), link.second);
+  changes.storage.guard(Registry::generation_key().view(), flight.compiled->generation);
 }
 
 Status plan_effect(InFlight& flight, storage::Snapshot& snapshot) {
   Unsealed& live = *flight.live;
   // What the plan rests on (its role, its configuration) is guarded when PENDING is committed.
-  WriteTxn txn(snapshot, live.barrier, flight.mount->info.space, flight.batch);
+  commit::Changes changes;
+  guard_authority(flight, changes);
+  WriteTxn txn(snapshot, live.barrier, flight.mount->info.space, changes);
   Call call = call_of(flight);
   VAULT_TRY_ASSIGN(Intent intent, flight.effect->plan(call, txn));
   if (flight.effect->candidate) {
@@ -230,9 +233,11 @@ Status plan_effect(InFlight& flight, storage::Snapshot& snapshot) {
   lease.incarnation = live.committer.incarnation();
   wanted.create.account = lease.account;
   wanted.create.not_after = add(flight.started, ttl.ttl);
-  WriteTxn pending(snapshot, live.barrier, barrier::kCoreSpace, flight.batch);
+  WriteTxn pending = txn.in(barrier::kCoreSpace);
   VAULT_TRY(live.leases.write_pending(pending, lease));
-  append_request_body(flight, flight.batch.audit);
+  Texts lines;
+  append_request_body(flight, lines);
+  flight.batch.emplace(std::move(changes), std::move(lines));
   flight.lease = std::move(lease);
   return {};
 }
@@ -245,7 +250,7 @@ Status settle_lease(InFlight& flight, WriteTxn& core, const Status& outcome) {
   const WallTime now = live.environment.clock.now();
   if (!lease) return failure(Code::unavailable, "the lease was revoked while it was being issued");
   if (!outcome.ok()) {
-    flight.batch.background = true;
+    core.changes().background = true;
     VAULT_TRY(live.leases.start_revoking(core, *lease, now));
     return outcome;
   }
@@ -274,9 +279,9 @@ Status settle_lease(InFlight& flight, WriteTxn& core, const Status& outcome) {
   return {};
 }
 
-Status settle_success(InFlight& flight, storage::Snapshot& snapshot) {
-  guard_authority(flight);
-  WriteTxn txn(snapshot, flight.live->barrier, flight.mount->info.space, flight.batch);
+Status settle_success(InFlight& flight, storage::Snapshot& snapshot, commit::Changes& changes) {
+  guard_authority(flight, changes);
+  WriteTxn txn(snapshot, flight.live->barrier, flight.mount->info.space, changes);
   Call call = call_of(flight);
   VAULT_TRY_ASSIGN(flight.answer, flight.effect->settle(call, txn, *flight.intent));
   for (std::string& warning : flight.warnings) flight.answer.warnings.push_back(warning);
@@ -284,29 +289,32 @@ Status settle_success(InFlight& flight, storage::Snapshot& snapshot) {
   return flight.lease ? settle_lease(flight, core, {}) : Status();
 }
 
+// What may have been made goes: the lease is REVOKING.
+Status settle_failure(InFlight& flight, storage::Snapshot& snapshot, const Status& outcome) {
+  if (!flight.pending_recorded || !flight.lease) return outcome;
+  commit::Changes changes;
+  WriteTxn core(snapshot, flight.live->barrier, barrier::kCoreSpace, changes);
+  Status settled = settle_lease(flight, core, outcome);
+  flight.batch.emplace(std::move(changes), kEndsLater);
+  return settled;
+}
+
 }  // namespace
 
 Status settle_effect(InFlight& flight, const Status& outcome) {
-  flight.batch.clear();
+  flight.batch.reset();
   flight.settled = true;
   VAULT_TRY_ASSIGN(auto held, flight.live->snapshots.take());
-  const bool owes = flight.pending_recorded && flight.lease.has_value();
-  if (outcome.ok()) {
-    Status settled = settle_success(flight, *held);
-    if (settled.ok()) {
-      flight.answer.request_id = flight.id;
-      append_bodies(flight, flight.answer, flight.batch.audit);
-      flight.answer_recorded = true;
-      return settled;
-    }
-    flight.batch.clear();
-    if (!owes) return settled;
-    WriteTxn core(*held, flight.live->barrier, barrier::kCoreSpace, flight.batch);
-    return settle_lease(flight, core, settled);
-  }
-  if (!owes) return outcome;
-  WriteTxn core(*held, flight.live->barrier, barrier::kCoreSpace, flight.batch);
-  return settle_lease(flight, core, outcome);
+  if (!outcome.ok()) return settle_failure(flight, *held, outcome);
+  commit::Changes changes;
+  Status settled = settle_success(flight, *held, changes);
+  if (!settled.ok()) return settle_failure(flight, *held, settled);
+  flight.answer.request_id = flight.id;
+  Texts lines;
+  append_bodies(flight, flight.answer, lines);
+  flight.batch.emplace(std::move(changes), std::move(lines));
+  flight.answer_recorded = true;
+  return settled;
 }
 
 }  // namespace leasehold::core

@@ -22,7 +22,7 @@ struct EffectJob : target::Job, Waiter {
   std::atomic<int> state{kWaiting};
   Unsealed* live = nullptr;
   Intent intent;
-  commit::Batch pending;                    // the PENDING lease; empty for renew and check
+  std::optional<commit::Batch> pending;     // the PENDING lease; none for renew and check
   std::optional<barrier::OrderedId> lease;  // of `pending`
   bool pending_recorded = false;
   bool of_target = true;  // `result` is the target's, not storage's
@@ -34,7 +34,7 @@ std::shared_ptr<EffectJob> make_job(InFlight& flight);
 
 // What was authorised before a revocation cannot land after it: guards on the caller's tokens, the
 // mounts and the policies, as `flight` was judged by them.
-void guard_authority(InFlight& flight);
+void guard_authority(const InFlight& flight, commit::Changes& changes);
 // What run() does for an action that is an Effect: plans it and builds its PENDING batch.
 Status plan_effect(InFlight& flight, storage::Snapshot& snapshot);
 // After the target has answered: ACTIVE and the engine's answer, or REVOKING.

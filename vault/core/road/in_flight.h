@@ -47,7 +47,7 @@ struct InFlight {
   std::vector<std::string> granting;
 
   // engine and commit
-  commit::Batch batch;
+  std::optional<commit::Batch> batch;  // what is committed next; the station takes it
   Response answer;
   Fields fields;
   std::vector<std::string> warnings;

@@ -75,25 +75,29 @@ class [[nodiscard]] recorded : Suspended<AuditWait> {
 // The batch of a request, made durable. Ready at once when there is nothing to write.
 class [[nodiscard]] committed : Suspended<commit::Operation> {
  public:
-  explicit committed(InFlight& flight) : flight_(flight) { batch = &flight.batch; }
-  bool await_ready() const noexcept { return flight_.batch.empty(); }
+  explicit committed(InFlight& flight)
+      : flight_(flight), taken_(std::exchange(flight.batch, std::nullopt)) {
+    if (taken_ && !taken_->empty()) batch = &*taken_;
+  }
+  bool await_ready() const noexcept { return batch == nullptr; }
   bool await_suspend(std::coroutine_handle<> frame) {
     suspend(frame);
     return flight_.live->committer.submit(this);
   }
   Status await_resume() {
-    if (flight_.batch.empty()) return {};
+    if (batch == nullptr) return {};
     if (result.outcome == storage::Outcome::bound)
       return failure(Code::denied, "permission denied");
     const Status outcome = status();
     if (outcome.ok() && !audit.ok()) flight_.unaudited = true;
-    if (outcome.ok() && !flight_.batch.audit.empty()) flight_.request_recorded = true;
+    if (outcome.ok() && !batch->audit.empty()) flight_.request_recorded = true;
     if (outcome.ok() && flight_.use_begun && !flight_.uses_left) flight_.uses_left = counted;
     return outcome;
   }
 
  private:
   InFlight& flight_;
+  std::optional<commit::Batch> taken_;
 };
 
 // Runs `f` here, or on a worker when the route says so.

@@ -1,5 +1,6 @@
 #include "vault/core/road/unsealed.h"
 
+#include "vault/audit/record.h"
 #include "vault/base/clock_anchor.h"
 #include "vault/base/encoding.h"
 
@@ -94,7 +95,7 @@ Status Unsealed::start() {
   VAULT_TRY(committer.start(*drain, incarnation));
   revoker = std::make_unique<Revoker>(Revoker::Parts{
       environment.storage, barrier, committer, snapshots, registry, tokens, leases,
-      environment.clock, environment.log, tag_of(identity, committer.incarnation())});
+      environment.clock, environment.log, audit_key, tag_of(identity, committer.incarnation())});
   return {};
 }
 
@@ -108,8 +109,8 @@ Unsealed::~Unsealed() {
 Result<SecretBytes> Unsealed::write_initial(std::string_view wanted_root, bool dev_secret_mount) {
   const WallTime now = environment.clock.now();
   VAULT_TRY_ASSIGN(auto held, snapshots.take());
-  commit::Batch batch;
-  WriteTxn txn(*held, barrier, barrier::kCoreSpace, batch);
+  commit::Changes changes;
+  WriteTxn txn(*held, barrier, barrier::kCoreSpace, changes);
   VAULT_TRY(registry.write_initial(txn, environment.random, dev_secret_mount));
   VAULT_TRY(put_policy(txn, "default", default_policy_text(), now));
   Token root;
@@ -119,7 +120,13 @@ Result<SecretBytes> Unsealed::write_initial(std::string_view wanted_root, bool d
   root.display_name = wanted_root.empty() ? "root" : "token";
   root.policies = {"root"};
   VAULT_TRY_ASSIGN(SecretBytes text, tokens.create(txn, root, wanted_root, true));
-  VAULT_TRY(committer.commit(batch).status());
+  Json fields = Json::object();
+  fields.set("root_token_accessor", audit::hmac_text(root.accessor, audit_key));
+  const commit::Batch batch(std::move(changes),
+                            audit::event_body("initialized", now, fields.dump()));
+  const commit::Operation written = committer.commit(batch);
+  VAULT_TRY(written.status());
+  VAULT_TRY(written.audit);
   return text;
 }
 
