@@ -47,11 +47,16 @@ bool is_header_text(std::string_view text) {
   return text.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos;
 }
 
+// Of what exists to be wrapped, when nobody said for how long; as Vault's clients.
+constexpr const char* kWrapTtl = "5m";
+
 Fields headers_of(const Settings& settings, const Call& call) {
   Fields headers = {{"X-Vault-Request", "true"}, {"User-Agent", "leasehold/0.1.0"}};
   if (!settings.name_space.empty()) headers.emplace_back("X-Vault-Namespace", settings.name_space);
   if (!settings.wrap_ttl.empty() && !call.is_preliminary)
     headers.emplace_back("X-Vault-Wrap-TTL", settings.wrap_ttl);
+  else if (call.path == "sys/wrapping/wrap" && call.method != "GET")
+    headers.emplace_back("X-Vault-Wrap-TTL", kWrapTtl);
   if (settings.policy_override) headers.emplace_back("X-Vault-Policy-Override", "true");
   for (const auto& mfa : settings.mfa) headers.emplace_back("X-Vault-MFA", mfa);
   for (const auto& header : settings.headers) headers.push_back(header);

@@ -222,7 +222,7 @@ void Connection::send_reply(core::Response&& answer, bool from_core, std::string
   ReplyBuffer& out = thread_.reply();
   encode_reply(answer,
                {head_request_, close_after_, http_1_0_ && !close_after_, socket_.secure(),
-                thread_.date(), location},
+                thread_.date(), location, &gate_.endpoint().settings().headers},
                out);
   std::string_view left = out.view();
   const bool failed = write_some(left) == Io::failed;

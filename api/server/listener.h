@@ -28,6 +28,7 @@
 #include "vault/base/log.h"
 #include "vault/base/loop.h"
 #include "vault/core/contract/request.h"
+#include "vault/core/contract/response.h"
 
 namespace leasehold::server {
 

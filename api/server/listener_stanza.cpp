@@ -162,6 +162,7 @@ Result<ListenerSettings> read_listener(Stanza& stanza, std::vector<std::string>&
     return wrong(stanza, {}, "a listener is \"tcp\" or \"unix\"");
   VAULT_TRY_ASSIGN(ListenerSettings settings, type == "tcp" ? read_tcp(stanza) : read_unix(stanza));
   VAULT_TRY(read_limits(stanza, settings));
+  VAULT_TRY_ASSIGN(settings.headers, ResponseHeaders::read(stanza));
   VAULT_TRY(read_unauthenticated(stanza, warnings));
   ignore_known(stanza, warnings);
   VAULT_TRY(stanza.finish());

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "api/server/http_parser.h"
+#include "api/server/response_headers.h"
 #include "api/server/tls.h"
 #include "vault/base/clock.h"
 #include "vault/base/stanza.h"
@@ -26,6 +27,7 @@ struct ListenerSettings {
   bool tls = false;
   TlsSettings tls_settings;
   HttpLimits http;
+  ResponseHeaders headers;  // custom_response_headers
   Nanos read_header_timeout = Seconds{10};
   Nanos read_timeout = Seconds{30};
   Nanos idle_timeout = Seconds{300};

@@ -17,7 +17,9 @@
 #include <string_view>
 
 #include "api/server/http_parser.h"
+#include "api/server/response_headers.h"
 #include "vault/core/contract/request.h"
+#include "vault/core/contract/response.h"
 
 namespace leasehold::server {
 
@@ -54,6 +56,7 @@ struct ReplyOptions {
   bool secure = false;      // over TLS: no client may come back without it
   std::string_view date;    // empty: none
   std::string_view location;
+  const ResponseHeaders* headers = nullptr;  // the listener's own
 };
 
 // Head and body in one buffer that is reused; wiped by wipe_used() once the bytes have left.

@@ -133,7 +133,8 @@ int run_login(Session& session) {
   const Json* auth = auth_of(login.envelope);
   if (auth == nullptr) {
     if (login.code != kSuccess || session.describes()) return login.code;
-    if (login.envelope.find("wrap_info") != nullptr) return show_json(session, login.envelope);
+    const Json* wrapped = login.envelope.find("wrap_info");
+    if (wrapped != nullptr && wrapped->is_object()) return show_json(session, login.envelope);
     session.note("Error authenticating: the server answered without a token");
     return kRemoteError;
   }

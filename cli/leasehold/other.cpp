@@ -60,10 +60,11 @@ int run_version(Session& session) {
 
 constexpr Command kCommands[] = {
     {"unwrap",
-     "Open a wrapped answer, once (not served by Leasehold yet)",
+     "Open a wrapped answer, once",
      "[flags] [TOKEN]",
-     "Opens what a wrapping token holds; the token is spent. Not served by\n"
-     "Leasehold yet, but by other servers.\n\n"
+     "Shows what a wrapping token holds; the token is spent. Without TOKEN the\n"
+     "token in use is the one to open.\n\n"
+     "  $ leasehold read -wrap-ttl=5m database/creds/app\n"
      "  $ leasehold unwrap hvs.CAESIJ...",
      {},
      0,

@@ -93,29 +93,6 @@ TEST_CASE("surface: an auth method is tuned where it is mounted") {
   CHECK(vault.remove("sys/auth/token", vault.root()).status() == 400);
 }
 
-TEST_CASE("surface: what would be wrapped is refused, what has no body is not") {
-  TestVault vault;
-  const auto wrapped = [&](core::Operation operation, const std::string& path, Json body) {
-    core::Request request;
-    request.operation = operation;
-    request.path = path;
-    request.token = vault.root();
-    request.body = std::move(body);
-    request.wrap_ttl = Seconds{60};
-    return vault.wait(vault.begin(std::move(request)));
-  };
-  Json note = Json::object();
-  note.set("x", 1);
-  CHECK(wrapped(core::Operation::update, "test/notes/a", note).status() == 204);
-  CHECK(wrapped(core::Operation::read, "test/notes/a", {}).status() == 400);
-  vault.role();
-  CHECK(wrapped(core::Operation::read, "test/creds/ro", {}).status() == 400);
-  CHECK(vault.server()->created() == 0);
-  const auto before = vault.count(barrier::Table::token);
-  CHECK(wrapped(core::Operation::update, "auth/token/create", Json::object()).status() == 400);
-  CHECK(vault.count(barrier::Table::token) == before);
-}
-
 TEST_CASE("surface: a token holds at most as many pairs of meta as can be read again") {
   TestVault vault;
   const auto with = [](std::size_t pairs) {

@@ -165,6 +165,28 @@ class Data(Cli):
         self.assertIn(f"{self.vault.address}/v1/secret/a", line.stdout)
         self.assertNotIn(self.vault.token, line.stdout)
 
+    def test_what_is_wrapped_is_opened_once(self):
+        self.ok("write", "secret/wrapped", "user=bob")
+        table = self.ok("read", "-wrap-ttl=5m", "secret/wrapped")
+        self.assertRegex(table, r"wrapping_token:\s+hvs\.")
+        self.assertRegex(table, r"wrapping_token_ttl:\s+5m")
+        self.assertRegex(table, r"wrapping_token_creation_path:\s+secret/wrapped")
+        self.assertNotIn("bob", table)
+        token = self.ok("kv", "get", "-wrap-ttl=1m", "-field=wrapping_token", "secret/wrapped")
+        self.assertEqual(self.ok("unwrap", "-field=user", token.strip()), "bob")
+        self.fails(2, "wrapping token is not valid or does not exist", "unwrap", token.strip())
+
+        made = self.ok_json("token", "create", "-wrap-ttl=60")["wrap_info"]
+        opened = self.ok_json("unwrap", made["token"])  # with a token of one's own, or as the token
+        self.assertEqual(opened["auth"]["accessor"], made["wrapped_accessor"])
+        token = self.ok("token", "create", "-wrap-ttl=60", "-field=wrapping_token").strip()
+        self.assertIn("token_accessor", self.ok("unwrap", token=token))
+        # What is there to be wrapped is, for five minutes.
+        wrapped = self.ok_json("write", "sys/wrapping/wrap", "a=b")["wrap_info"]
+        self.assertEqual(wrapped["ttl"], 300)
+        again = self.ok_json("write", "sys/wrapping/rewrap", "token=" + wrapped["token"])
+        self.assertEqual(again["wrap_info"]["creation_path"], "sys/wrapping/wrap")
+
     def test_a_printed_policy_is_enough_and_no_more(self):
         policy = self.ok("write", "-output-policy", "secret/printed", "k=v")
         self.fails(2, "No value found", "read", "secret/printed")

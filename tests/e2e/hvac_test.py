@@ -42,6 +42,17 @@ class Hvac(unittest.TestCase):
         with self.assertRaises(hvac.exceptions.InvalidPath):
             kv.read_secret("app/db", mount_point="secret")
 
+    def test_wrapping(self):
+        wrapped = self.client.sys.wrap({"a": "b"}, ttl=60)["wrap_info"]["token"]
+        self.assertEqual(self.client.sys.unwrap(wrapped)["data"], {"a": "b"})
+        with self.assertRaises(hvac.exceptions.InvalidRequest):
+            self.client.sys.unwrap(wrapped)
+        made = self.client.auth.token.create(policies=["default"], wrap_ttl="1m")["wrap_info"]
+        self.assertEqual(
+            hvac.Client(url=self.vault.address, token=made["token"]).sys.unwrap()["auth"]["accessor"],
+            made["wrapped_accessor"],
+        )
+
     def test_kv_version_2(self):
         self.client.sys.enable_secrets_engine("kv", path="two", options={"version": "2"})
         kv, at = self.client.secrets.kv.v2, {"mount_point": "two"}

@@ -160,6 +160,7 @@ class Line {
     }
     hidden_json(to, "data", response.data_json, record_.clear_response_keys);
     warnings(to);
+    if (response.wrap) wrap_info(to, *response.wrap);
     to.number("status", response.status);
     to.close();
   }
@@ -169,6 +170,18 @@ class Line {
     for (const std::string& warning : record_.response.warnings) size += warning.size();
     if (size <= kWarningsBytesMax) return response.texts("warnings", record_.response.warnings);
     response.member("warnings_omitted") += std::to_string(record_.response.warnings.size());
+  }
+
+  void wrap_info(Members& response, const Record::Response::Wrap& wrap) {
+    response.member("wrap_info");
+    Members to(out_);
+    to.number("ttl", wrap.ttl);
+    hidden(to, "token", wrap.token);
+    hidden(to, "accessor", wrap.accessor);
+    append_time(to.member("creation_time"), wrap.creation_time);
+    to.text("creation_path", wrap.creation_path);
+    hidden(to, "wrapped_accessor", wrap.wrapped_accessor);
+    to.close();
   }
 
   void response_auth(Members& response) {

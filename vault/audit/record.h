@@ -72,6 +72,13 @@ struct Record {
     std::string_view auth_client_token, auth_accessor;  // HMACed
     std::span<const std::string> auth_policies;
     std::int64_t auth_ttl = 0;
+    struct Wrap {  // in place of the answer, which is wrapped
+      std::string_view token, accessor, wrapped_accessor;  // HMACed
+      std::string_view creation_path;
+      WallTime creation_time;
+      std::int64_t ttl = 0;  // seconds
+    };
+    std::optional<Wrap> wrap;
     int status = 0;
   } response;
 

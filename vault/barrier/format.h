@@ -28,6 +28,7 @@ enum class Table : std::uint8_t {
   expiry = 0x25,       //    ms of expiry | table | the key's own ms and id; empty value
   due = 0x26,          //    target | ms | lease key; empty value
   receipt = 0x27,      // O  ms of revocation | id of the lease
+  wrapped = 0x29,      // O  ms of creation | id of the wrapping token
   job = 0x28,     // O  background work that must survive a restart (revocation of a tree, a mount)
   outbox = 0x30,  //    be64 group | be16 part; audit bodies not yet synced
 };

@@ -186,6 +186,9 @@ const EngineKind* Registry::kind_of(const MountInfo& info) const {
 }
 
 Status Registry::compile_policies(ReadTxn& txn, Compiled& into) {
+  VAULT_TRY_ASSIGN(Policy wrapping,
+                   parse_policy("response-wrapping", response_wrapping_policy_text()));
+  into.policies.add(std::make_shared<const Policy>(std::move(wrapping)));
   VAULT_TRY_ASSIGN(const auto stored, stored_in(txn, kPolicies));
   for (const Stored& one : stored) {
     const std::string_view coded =

@@ -4,6 +4,7 @@
 
 #include "vault/base/duration.h"
 #include "vault/base/encoding.h"
+#include "vault/core/authority/wrapped.h"
 #include "vault/core/contract/codec.h"
 
 namespace leasehold::core {
@@ -284,6 +285,7 @@ Status Tokens::forget(WriteTxn& txn, const Token& token, WallTime now) const {
   if (token.expires) VAULT_TRY(txn.erase(expiry_key(*token.expires, Table::token, token.id)));
   if (token.parent) VAULT_TRY(txn.erase(child_key(*token.parent, token.id)));
   if (token.num_uses > 0) txn.erase_counter(uses_key(token));
+  if (token.is_wrapping()) return txn.erase(wrapped_key(token.id));  // it owns nothing else
   return txn.mark(job_key(now, token.id));
 }
 

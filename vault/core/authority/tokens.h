@@ -21,6 +21,7 @@ namespace leasehold::core {
 inline constexpr unsigned kTokenDepthMax = 32;
 inline constexpr std::size_t kTokenSizeMax = 2048;
 inline constexpr std::size_t kTokenMetaMax = 1024;  // pairs
+inline constexpr std::string_view kWrappingPolicy = "response-wrapping";
 
 struct Token {
   barrier::OrderedId id{};
@@ -42,6 +43,8 @@ struct Token {
   bool has_meta = false;
 
   bool is_root() const { return policies.size() == 1 && policies[0] == "root"; }
+  // Opens a wrapped answer, and does nothing else: no other token can get this policy.
+  bool is_wrapping() const { return policies.size() == 1 && policies[0] == kWrappingPolicy; }
 };
 
 using TokenRef = std::shared_ptr<const Token>;

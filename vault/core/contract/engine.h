@@ -23,6 +23,7 @@
 #include "vault/base/random.h"
 #include "vault/commit/txn.h"
 #include "vault/core/contract/request.h"
+#include "vault/core/contract/response.h"
 #include "vault/target/target.h"
 
 namespace leasehold::core {
@@ -170,6 +171,8 @@ struct Route {
   std::vector<Action> actions;  // update also answers create unless create stands alone
   bool sudo = false;
   bool unauthenticated = false;
+  // Opens a wrapped answer: without `token` in the body, the caller's own token is the one to open.
+  bool takes_wrapping_token = false;
   bool whole_body = false;  // the body is the data (kv v1): no field checks, no warning
   std::function<Result<bool>(Call&, ReadTxn&)> exists;  // null: writes are always updates
   std::string synopsis, description;

@@ -1,3 +1,5 @@
+#include "vault/core/contract/response.h"
+
 #include "vault/core/contract/request.h"
 
 namespace leasehold::core {
@@ -26,7 +28,9 @@ std::string_view operation_name(Operation operation) {
 
 // A renewal answers without data, and hands out nothing new.
 Issued issued_by(const Response& answer) {
-  Issued issued;
+  Issued issued = answer.inside.value_or(Issued());
+  if (answer.wrap) issued.wrapping_accessor = answer.wrap->accessor;
+  if (answer.inside) return issued;
   if (!answer.data.empty()) issued.lease_id = answer.lease_id;
   if (answer.auth && !answer.auth->renewed) issued.accessor = answer.auth->accessor;
   return issued;

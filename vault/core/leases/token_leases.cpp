@@ -12,7 +12,9 @@ constexpr std::size_t kLookedAtMax = 10'000;
 
 }  // namespace
 
-bool has_lease(const Token& token) { return token.expires.has_value() && !token.stub; }
+bool has_lease(const Token& token) {
+  return token.expires.has_value() && !token.stub && !token.is_wrapping();
+}
 
 std::string lease_id_of(const Token& token) { return token.path + "/" + token.accessor; }
 

@@ -277,8 +277,9 @@ void Lifecycle::revoke_undelivered() {
   }
   for (const Issued& one : lost) {
     if (const auto id = live->leases.id_of(one.lease_id)) live->revoker->revoke_soon(*id);
-    if (const auto id = live->tokens.id_of_accessor(one.accessor))
-      live->revoker->revoke_token_soon(*id);
+    for (const std::string& accessor : {one.accessor, one.wrapping_accessor})
+      if (const auto id = live->tokens.id_of_accessor(accessor))
+        live->revoker->revoke_token_soon(*id);
   }
   leave();
 }

@@ -1,6 +1,7 @@
 #include "vault/core/road/audit_lines.h"
 
 #include "vault/audit/record.h"
+#include "vault/core/contract/envelope.h"
 
 namespace leasehold::core {
 
@@ -96,8 +97,10 @@ void fill_response(const InFlight& flight, const Response& answer, Backing& back
   backing.clear_response_keys = clear_keys(flight, "audit_non_hmac_response_keys");
   record.clear_response_keys = backing.clear_response_keys;
   if (answer.is_error && !answer.errors.empty()) record.error = answer.errors.front();
-  record.response.status = answer.status != 0 ? answer.status : answer.has_body() ? 200 : 204;
-  record.response.lease_id = answer.lease_id;
+  record.response.status = status_of(answer);
+  // What was leased is told even where the client gets to see it later.
+  record.response.lease_id =
+      answer.wrap && answer.inside ? answer.inside->lease_id : answer.lease_id;
   record.response.warnings = answer.warnings;
   record.response.data_json = as_text(answer.data.reveal());
   if (answer.auth) {
@@ -105,6 +108,12 @@ void fill_response(const InFlight& flight, const Response& answer, Backing& back
     record.response.auth_accessor = answer.auth->accessor;
     record.response.auth_policies = answer.auth->policies;
     record.response.auth_ttl = answer.auth->lease_duration.count();
+  }
+  if (answer.wrap) {
+    const WrapInfo& wrap = *answer.wrap;
+    record.response.wrap.emplace(audit::Record::Response::Wrap{
+        as_text(wrap.token.reveal()), wrap.accessor, wrap.wrapped_accessor, wrap.creation_path,
+        wrap.creation_time, wrap.ttl.count()});
   }
 }
 

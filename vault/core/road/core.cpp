@@ -1,5 +1,8 @@
 #include "vault/core/road/core.h"
 
+#include "vault/core/authority/wrapped.h"
+#include "vault/core/road/finish.h"
+
 namespace leasehold::core {
 
 namespace {
@@ -27,14 +30,16 @@ std::string unsupported_path(const Mount& mount) {
   return multierror("unsupported path: " + mount.info.type + " is not in this version");
 }
 
-Error wrapping_refused() {
-  return failure(Code::invalid, "response wrapping is not supported by this version");
+// A wrapping token that is spent, has expired, or never was one, where one is opened.
+bool wants_wrapping_token(const InFlight& flight) {
+  return flight.route != nullptr && flight.route->takes_wrapping_token &&
+         flight.request.body.string_at("token").empty();
 }
 
-// Vault wraps what has a body and is no error; nothing may leave unwrapped that was to be wrapped.
-Status check_wrapping(const InFlight& flight) {
-  if (!flight.request.wrap_ttl || flight.answer.is_error || !flight.answer.has_body()) return {};
-  return wrapping_refused();
+// Opening a wrapped answer ends its token in the same batch: no use of it is counted before.
+bool use_is_counted(const InFlight& flight) {
+  if (!flight.token || flight.token->num_uses == 0) return false;
+  return !flight.token->is_wrapping() || !wants_wrapping_token(flight);
 }
 
 }  // namespace
@@ -96,7 +101,7 @@ Status Core::admit(InFlight& flight) {
   VAULT_TRY_ASSIGN(flight.compiled, flight.live->registry.at(txn));
   VAULT_TRY(route(flight));
   VAULT_TRY(identify(flight, txn));
-  if (!flight.token || flight.token->num_uses == 0) {
+  if (!use_is_counted(flight)) {
     if (!flight.on_worker) flight.snapshot.emplace(std::move(held));  // run() comes next
     return {};
   }
@@ -140,6 +145,7 @@ Status Core::identify(InFlight& flight, ReadTxn& txn) {
   }
   if (!token) {
     if (flight.route != nullptr && flight.route->unauthenticated) return {};
+    if (wants_wrapping_token(flight)) return failure(Code::invalid, std::string(kNoWrappingToken));
     return failure(Code::denied, "permission denied");
   }
   Caller& caller = flight.caller;
@@ -274,21 +280,18 @@ Status Core::dispatch(InFlight& flight, storage::Snapshot& snapshot) {
     return run_read(flight, *read, snapshot);
   if (const auto* write = std::get_if<WriteHandler>(&flight.action->handler))
     return run_write(flight, *write, snapshot);
-  if (request.wrap_ttl) return wrapping_refused();  // before anything is made outside
   flight.effect = &std::get<Effect>(flight.action->handler);
   return plan_effect(flight, snapshot);
 }
 
 Status Core::run_read(InFlight& flight, const ReadHandler& handler, storage::Snapshot& snapshot) {
+  commit::Changes changes;
+  if (flight.request.wrap_ttl) guard_authority(flight, changes);  // its answer is kept: a write
   ReadTxn txn(snapshot, flight.live->barrier, flight.mount->info.space);
   Call call{flight.request,    flight.mount->info, flight.caller,       std::move(flight.fields),
-            flight.inner_path, flight.started,     environment_.random, {}};
+            flight.inner_path, flight.started,     environment_.random, std::move(flight.warnings)};
   VAULT_TRY_ASSIGN(flight.answer, handler(call, txn));
-  VAULT_TRY(check_wrapping(flight));
-  if (flight.answer.has_body())
-    for (auto* list : {&flight.warnings, &call.warnings})
-      for (std::string& warning : *list) flight.answer.warnings.push_back(std::move(warning));
-  return {};
+  return finish(flight, snapshot, std::move(changes), call.warnings);
 }
 
 Status Core::run_write(InFlight& flight, const WriteHandler& handler, storage::Snapshot& snapshot) {
@@ -297,20 +300,10 @@ Status Core::run_write(InFlight& flight, const WriteHandler& handler, storage::S
   guard_authority(flight, changes);
   WriteTxn txn(snapshot, flight.live->barrier, flight.mount->info.space, changes);
   Call call{flight.request,    flight.mount->info, flight.caller,       std::move(flight.fields),
-            flight.inner_path, flight.started,     environment_.random, {}};
+            flight.inner_path, flight.started,     environment_.random, std::move(flight.warnings)};
   VAULT_TRY_ASSIGN(flight.answer, handler(call, txn));
-  VAULT_TRY(check_wrapping(flight));
-  if (flight.answer.has_body())
-    for (auto* list : {&flight.warnings, &call.warnings})
-      for (std::string& warning : *list) flight.answer.warnings.push_back(std::move(warning));
   flight.awaited = std::move(flight.answer.awaited);
-  if (!changes.changes_something()) return {};  // its lines go straight to the log
-  flight.answer.request_id = flight.id;
-  Texts lines;
-  append_bodies(flight, flight.answer, lines);
-  flight.batch.emplace(std::move(changes), std::move(lines));
-  flight.answer_recorded = true;
-  return {};
+  return finish(flight, snapshot, std::move(changes), call.warnings);
 }
 
 Status Core::try_candidate(InFlight& flight) {
@@ -359,8 +352,9 @@ Response Core::answer_of(InFlight& flight, const Status& on_record) {
   // Nothing secret leaves without a record of it, and what was just issued ends.
   const bool renewal = flight.intent && flight.intent->kind == Intent::Kind::renew;
   if (flight.lease && !renewal) flight.live->revoker->revoke_soon(flight.lease->id);
-  if (flight.answer.auth && !flight.answer.auth->renewed)
-    if (const auto id = flight.live->tokens.id_of_accessor(flight.answer.auth->accessor))
+  const Issued lost = issued_by(flight.answer);
+  for (const std::string& accessor : {lost.accessor, lost.wrapping_accessor})
+    if (const auto id = flight.live->tokens.id_of_accessor(accessor))
       flight.live->revoker->revoke_token_soon(*id);
   Response answer = Response::refused(500, multierror("internal error"));
   answer.request_id = flight.id;

@@ -2,6 +2,7 @@
 
 #include "vault/base/encoding.h"
 #include "vault/core/road/audit_lines.h"
+#include "vault/core/road/finish.h"
 #include "vault/core/road/stations.h"
 
 namespace leasehold::core {
@@ -279,14 +280,16 @@ Status settle_lease(InFlight& flight, WriteTxn& core, const Status& outcome) {
   return {};
 }
 
-Status settle_success(InFlight& flight, storage::Snapshot& snapshot, commit::Changes& changes) {
+Status settle_success(InFlight& flight, storage::Snapshot& snapshot) {
+  commit::Changes changes;
   guard_authority(flight, changes);
   WriteTxn txn(snapshot, flight.live->barrier, flight.mount->info.space, changes);
   Call call = call_of(flight);
   VAULT_TRY_ASSIGN(flight.answer, flight.effect->settle(call, txn, *flight.intent));
-  for (std::string& warning : flight.warnings) flight.answer.warnings.push_back(warning);
+  for (const std::string& warning : flight.warnings) flight.answer.warnings.push_back(warning);
   WriteTxn core = txn.in(barrier::kCoreSpace);
-  return flight.lease ? settle_lease(flight, core, {}) : Status();
+  if (flight.lease) VAULT_TRY(settle_lease(flight, core, {}));
+  return finish(flight, snapshot, std::move(changes), call.warnings);
 }
 
 // What may have been made goes: the lease is REVOKING.
@@ -306,14 +309,8 @@ Status settle_effect(InFlight& flight, const Status& outcome) {
   flight.settled = true;
   VAULT_TRY_ASSIGN(auto held, flight.live->snapshots.take());
   if (!outcome.ok()) return settle_failure(flight, *held, outcome);
-  commit::Changes changes;
-  Status settled = settle_success(flight, *held, changes);
+  Status settled = settle_success(flight, *held);
   if (!settled.ok()) return settle_failure(flight, *held, settled);
-  flight.answer.request_id = flight.id;
-  Texts lines;
-  append_bodies(flight, flight.answer, lines);
-  flight.batch.emplace(std::move(changes), std::move(lines));
-  flight.answer_recorded = true;
   return settled;
 }
 

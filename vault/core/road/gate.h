@@ -3,6 +3,7 @@
 // every state. Implemented by life/lifecycle.h. Thread-safe.
 
 #include "vault/core/contract/request.h"
+#include "vault/core/contract/response.h"
 
 namespace leasehold::core {
 

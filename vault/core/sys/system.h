@@ -18,6 +18,7 @@ void add_mount_routes(std::vector<Route>& routes, Unsealed& live);
 void add_policy_routes(std::vector<Route>& routes, Unsealed& live);
 void add_lease_routes(std::vector<Route>& routes, Unsealed& live);
 void add_audit_routes(std::vector<Route>& routes, Unsealed& live);
+void add_wrapping_routes(std::vector<Route>& routes, Unsealed& live);
 
 // Clients ask for it; nothing here is left behind that would need it.
 Route tidy_route(std::string pattern);

@@ -1,0 +1,112 @@
+#pragma once
+// The answer of the core to a request. It knows no HTTP beyond a status code: api/server turns a
+// Response into bytes. The value of one request, on its io thread.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "vault/barrier/format.h"
+#include "vault/base/bytes.h"
+#include "vault/base/clock.h"
+#include "vault/base/json.h"
+#include "vault/base/result.h"
+
+namespace leasehold::core {
+
+struct AuthInfo {  // a token handed out or renewed; `auth` of the envelope
+  SecretBytes client_token;
+  std::string accessor;
+  std::vector<std::string> policies, token_policies, identity_policies;
+  std::vector<std::pair<std::string, std::string>> metadata;
+  Seconds lease_duration{0};
+  bool renewable = false;
+  std::string entity_id;
+  std::string token_type = "service";
+  bool orphan = false;
+  std::int64_t num_uses = 0;
+  bool renewed = false;  // the token existed before this answer
+};
+
+struct WrapInfo {  // in place of an answer that was wrapped; `wrap_info` of the envelope
+  SecretBytes token;
+  std::string accessor;
+  Seconds ttl{0};
+  WallTime creation_time;
+  std::string creation_path;
+  std::string wrapped_accessor;
+};
+
+// What an answer hands out that must end when the answer does not arrive; "": none.
+struct Issued {
+  std::string lease_id, accessor;
+  std::string wrapping_accessor;  // of the token that opens the answer
+  bool nothing() const { return lease_id.empty() && accessor.empty() && wrapping_accessor.empty(); }
+};
+
+struct Response {
+  enum class Form : std::uint8_t {
+    envelope,  // Vault's eight keys around `data`
+    injected,  // the same, with the keys of `data` repeated at top level
+    bare,      // `data` alone is the body
+    raw,       // `data` as it is, with `content_type`
+  };
+  int status = 0;  // 0: 200 with a body, 204 without
+  Form form = Form::envelope;
+  SecretBytes data;  // JSON text, spliced into the envelope; empty: null
+  std::string content_type;
+  std::string lease_id;
+  bool renewable = false;
+  Seconds lease_duration{0};
+  std::optional<AuthInfo> auth;
+  std::optional<WrapInfo> wrap;
+  // Set by a handler whose answer must leave wrapped: for how long at most, and what it counts as.
+  struct Wrapping {
+    Seconds ttl{0};
+    std::string creation_path;
+  };
+  std::optional<Wrapping> must_wrap;
+  std::string data_accessor;  // of the credential in `data`, where it has one
+  // What lies inside an answer that is wrapped, or was.
+  std::optional<Issued> inside;
+  std::vector<std::string> warnings;
+  std::vector<std::string> errors;  // an error answer, whatever else is set
+  bool is_error = false;
+  std::optional<Seconds> retry_after;
+  std::vector<std::pair<std::string, std::string>> headers;  // further ones; the wire checks them
+  // Records of leases and jobs that must be gone before this answer leaves.
+  std::vector<barrier::PhysicalKey> awaited;
+  std::string request_id;  // set by the core
+
+  bool has_body() const {
+    return !data.empty() || auth || wrap || !warnings.empty() || !lease_id.empty();
+  }
+  static Response none() { return {}; }            // 204
+  static Response of(const Json& data);            // 200
+  static Response of_text(SecretBytes json_text);  // 200, spliced
+  static Response bare(int status, const Json& data);
+  static Response refused(int status, std::string message);     // {"errors":[message]}
+  static Response keys(const std::vector<std::string>& names);  // {"keys":[…]}; 404 when empty
+};
+
+Issued issued_by(const Response& answer);
+
+// The one table from Code to HTTP status. `message` is rendered as Vault does: see error.cpp.
+Response error_response(const Error& error);
+// Go's multierror text: "1 error occurred:\n\t* permission denied\n\n".
+std::string multierror(std::string_view message);
+
+// Who asked. deliver() runs on the loop the request began on, exactly once.
+class Exchange {
+ public:
+  virtual void deliver(Response&& answer) = 0;
+  // The client hung up before the answer could leave: what was issued must be revoked.
+  virtual bool gone() const = 0;
+
+ protected:
+  ~Exchange() = default;
+};
+
+}  // namespace leasehold::core

@@ -1,0 +1,53 @@
+#include "vault/core/road/finish.h"
+
+#include "vault/core/authority/wrapped.h"
+#include "vault/core/road/audit_lines.h"
+
+namespace leasehold::core {
+
+namespace {
+
+// The request's wish and the handler's: the shorter one. What has no body, or is an error, hands
+// out nothing and is not wrapped.
+std::optional<WrapTerms> wrapping_of(const InFlight& flight) {
+  const Response& answer = flight.answer;
+  if (answer.is_error || !answer.has_body()) return std::nullopt;
+  if (!flight.request.wrap_ttl && !answer.must_wrap) return std::nullopt;
+  WrapTerms terms;
+  terms.ttl = flight.request.wrap_ttl.value_or(Seconds::max());
+  terms.creation_path = flight.request.path;
+  if (answer.must_wrap) {
+    terms.ttl = std::min(terms.ttl, answer.must_wrap->ttl);
+    terms.creation_path = answer.must_wrap->creation_path;
+  }
+  terms.now = flight.live->environment.clock.now();
+  return terms;
+}
+
+Status wrap_answer(InFlight& flight, storage::Snapshot& snapshot, commit::Changes& changes,
+                   const WrapTerms& terms) {
+  Unsealed& live = *flight.live;
+  WriteTxn core(snapshot, live.barrier, barrier::kCoreSpace, changes);
+  VAULT_TRY_ASSIGN(flight.answer, wrap(live.tokens, core, std::move(flight.answer), terms,
+                                       live.environment.random));
+  return {};
+}
+
+}  // namespace
+
+Status finish(InFlight& flight, storage::Snapshot& snapshot, commit::Changes&& changes,
+              std::vector<std::string>& warnings) {
+  flight.answer.request_id = flight.id;
+  if (flight.answer.has_body())
+    for (std::string& warning : warnings) flight.answer.warnings.push_back(std::move(warning));
+  if (const auto terms = wrapping_of(flight))
+    VAULT_TRY(wrap_answer(flight, snapshot, changes, *terms));
+  if (!changes.changes_something()) return {};  // its lines go straight to the log
+  Texts lines;
+  append_bodies(flight, flight.answer, lines);
+  flight.batch.emplace(std::move(changes), std::move(lines));
+  flight.answer_recorded = true;
+  return {};
+}
+
+}  // namespace leasehold::core

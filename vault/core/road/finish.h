@@ -1,0 +1,14 @@
+#pragma once
+// The finish station: what every answer goes through when its handler has spoken, whatever made it
+// (a read, a write, a login, an effect). Warnings are added, it is wrapped where that was asked
+// for, and its lines go into the batch that makes it true. A read that is wrapped becomes a write.
+
+#include "vault/core/road/in_flight.h"
+
+namespace leasehold::core {
+
+// `warnings` join an answer that has a body. Makes flight.batch of `changes`, if there are any.
+Status finish(InFlight& flight, storage::Snapshot& snapshot, commit::Changes&& changes,
+              std::vector<std::string>& warnings);
+
+}  // namespace leasehold::core
