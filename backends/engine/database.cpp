@@ -16,25 +16,11 @@ using core::Response;
 using core::WriteTxn;
 
 Result<std::optional<Json>> load(ReadTxn& txn, std::string_view directory, std::string_view name) {
-  VAULT_TRY_ASSIGN(const auto stored, txn.get(std::string(directory) + std::string(name)));
-  if (!stored) return std::optional<Json>();
-  auto record = parse_json(as_text(stored->value.reveal()));
-  if (!record.ok() || !record->is_object())
-    return failure(Code::internal, "internal error", "a database record cannot be read");
-  return std::optional<Json>(std::move(record).value());
+  return core::load_json(txn, std::string(directory) + std::string(name));
 }
 
 Status save(WriteTxn& txn, std::string_view directory, std::string_view name, const Json& record) {
-  std::string text = record.dump();
-  const Status saved = txn.put(std::string(directory) + std::string(name), as_bytes(text));
-  wipe(text);
-  return saved;
-}
-
-Result<Response> list_names(Call& call, ReadTxn& txn, std::string_view directory) {
-  VAULT_TRY_ASSIGN(const core::Page page, core::page_of(call.request.body));
-  VAULT_TRY_ASSIGN(const auto names, txn.list(directory, page.after, page.limit));
-  return Response::keys(names);
+  return core::save_json(txn, std::string(directory) + std::string(name), record);
 }
 
 Result<core::TargetId> target_id_of(const Json& config) {
@@ -180,7 +166,7 @@ class Database final : public core::Engine {
     route.fields = core::page_fields();
     route.actions = {
         {Operation::list, core::ReadHandler([directory](core::Call& call, core::ReadTxn& txn) {
-           return database::list_names(call, txn, directory);
+           return core::list_names(call, txn, directory);
          })}};
     route.synopsis = std::move(synopsis);
     return route;

@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "vault/core/contract/engine.h"
+#include "vault/core/contract/records.h"
 
 namespace leasehold::engine::database {
 
@@ -25,7 +25,6 @@ Result<std::optional<Json>> load(core::ReadTxn& txn, std::string_view directory,
                                  std::string_view name);
 Status save(core::WriteTxn& txn, std::string_view directory, std::string_view name,
             const Json& record);
-Result<core::Response> list_names(core::Call& call, core::ReadTxn& txn, std::string_view directory);
 
 Result<core::TargetId> target_id_of(const Json& config);
 Result<std::unique_ptr<target::Target>> open_target(const core::EngineContext& context,

@@ -16,6 +16,7 @@
 #include <string>
 
 #include "vault/base/log.h"
+#include "vault/base/stanza.h"
 #include "vault/storage/storage.h"
 
 namespace leasehold::storage {
@@ -31,5 +32,7 @@ Result<std::size_t> parse_map_size(std::string_view text);
 
 Result<std::unique_ptr<Storage>> open_lmdb(const std::string& path, const LmdbOptions& options,
                                            LogSink& log);
+// From a `storage "lmdb"` stanza; `directory` receives its path. Errors name file and line.
+Result<std::unique_ptr<Storage>> make_lmdb(Stanza& stanza, std::string& directory, LogSink& log);
 
 }  // namespace leasehold::storage

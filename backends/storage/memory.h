@@ -6,10 +6,14 @@
 //
 // It never fails and never runs out of space. Thread safety: as vault/storage/storage.h asks.
 
+#include "vault/base/log.h"
+#include "vault/base/stanza.h"
 #include "vault/storage/storage.h"
 
 namespace leasehold::storage {
 
 std::unique_ptr<Storage> make_memory_storage();
+// From a `storage "inmem"` stanza; it lies in no directory.
+Result<std::unique_ptr<Storage>> make_inmem(Stanza& stanza, std::string& directory, LogSink& log);
 
 }  // namespace leasehold::storage

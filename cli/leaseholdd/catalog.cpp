@@ -1,98 +1,10 @@
 #include "cli/leaseholdd/catalog.h"
 
-#include "backends/audit/file.h"
-#include "backends/storage/lmdb.h"
-#include "backends/storage/memory.h"
-#include "backends/target/postgresql.h"
-
-// The rows, read as declarations and then as tables.
-#define ENGINE(wire_type, version, symbol, help)
-#define TARGET(plugin, symbol)
-#define STORAGE(kind, symbol)
-#define AUDIT(kind, symbol)
-#define SEAL(kind, symbol)
-
-namespace leasehold::engine {
-#undef ENGINE
-#define ENGINE(wire_type, version, symbol, help) \
-  std::unique_ptr<core::Engine> make_##symbol(const core::EngineContext& context);
-#include "backends/catalog.def"
-#undef ENGINE
-#define ENGINE(wire_type, version, symbol, help)
-}  // namespace leasehold::engine
+#include "backends/catalog.h"
 
 namespace leasehold::server_process {
 
 namespace {
-
-struct EngineFactory {
-  const char* wire_type;
-  int version;
-  std::unique_ptr<core::Engine> (*make)(const core::EngineContext&);
-};
-constexpr EngineFactory kEngines[] = {
-#undef ENGINE
-#define ENGINE(wire_type, version, symbol, help) {wire_type, version, engine::make_##symbol},
-#include "backends/catalog.def"
-#undef ENGINE
-#define ENGINE(wire_type, version, symbol, help)
-};
-
-using MakeTarget = Result<std::unique_ptr<target::Target>> (*)(const Json&, Clock&, Random&);
-struct TargetRow {
-  const char* plugin;
-  MakeTarget make;
-};
-constexpr TargetRow kTargets[] = {
-#undef TARGET
-#define TARGET(plugin, symbol) {plugin, symbol::make_target},
-#include "backends/catalog.def"
-#undef TARGET
-#define TARGET(plugin, symbol)
-};
-
-using StorageMaker = Result<std::unique_ptr<storage::Storage>> (*)(Stanza&, std::string&, LogSink&);
-Result<std::unique_ptr<storage::Storage>> make_lmdb(Stanza& stanza, std::string& directory,
-                                                    LogSink& log) {
-  VAULT_TRY(stanza.text("path"));
-  VAULT_TRY_ASSIGN(const std::string map_size, stanza.text("map_size"));
-  VAULT_TRY(stanza.finish());
-  VAULT_TRY_ASSIGN(directory, stanza.require_text("path"));
-  storage::LmdbOptions options;
-  if (!map_size.empty()) {
-    const auto bytes = storage::parse_map_size(map_size);
-    if (!bytes.ok())
-      return failure(Code::invalid, stanza.where("map_size") + ": " + bytes.error().message);
-    options.map_bytes = *bytes;
-  }
-  return storage::open_lmdb(directory, options, log);
-}
-Result<std::unique_ptr<storage::Storage>> make_inmem(Stanza& stanza, std::string&, LogSink&) {
-  VAULT_TRY(stanza.finish());
-  return storage::make_memory_storage();
-}
-struct StorageRow {
-  const char* kind;
-  StorageMaker make;
-};
-constexpr StorageRow kStorages[] = {
-#undef STORAGE
-#define STORAGE(kind, symbol) {kind, make_##symbol},
-#include "backends/catalog.def"
-#undef STORAGE
-#define STORAGE(kind, symbol)
-};
-
-using AuditMaker = Result<std::unique_ptr<audit::Device>> (*)(Stanza&, const std::string&);
-struct AuditRow {
-  const char* kind;
-  AuditMaker make;
-};
-constexpr AuditRow kAudits[] = {
-#undef AUDIT
-#define AUDIT(kind, symbol) {kind, audit::make_##symbol##_device},
-#include "backends/catalog.def"
-};
 
 // "lmdb, inmem"
 template <class Rows>
@@ -107,21 +19,17 @@ std::string names(const Rows& rows) {
 std::vector<std::unique_ptr<core::EngineKind>> make_engine_kinds(
     const core::EngineContext& context) {
   std::vector<std::unique_ptr<core::EngineKind>> kinds;
-  for (const EngineFactory& row : kEngines) {
-    auto kind = std::make_unique<core::EngineKind>();
-    kind->wire_type = row.wire_type;
-    kind->version = row.version;
-    kind->engine = row.make(context);
-    kind->routes = std::make_unique<core::RouteTrie>(kind->engine->routes());
-    kinds.push_back(std::move(kind));
-  }
+  for (const core::EngineRow& row : catalog::kEngines)
+    kinds.push_back(core::make_kind(row, context, false));
+  for (const core::EngineRow& row : catalog::kAuths)
+    kinds.push_back(core::make_kind(row, context, true));
   return kinds;
 }
 
 core::EngineContext make_engine_context(Clock& clock, Random& random, LogSink& log) {
   using Factory = core::EngineContext::TargetFactory;
   auto factories = std::make_shared<std::vector<std::pair<std::string, Factory>>>();
-  for (const TargetRow& row : kTargets)
+  for (const catalog::TargetRow& row : catalog::kTargets)
     factories->emplace_back(row.plugin, [make = row.make, &clock, &random](const Json& settings) {
       return make(settings, clock, random);
     });
@@ -136,18 +44,20 @@ core::EngineContext make_engine_context(Clock& clock, Random& random, LogSink& l
 
 Result<std::unique_ptr<storage::Storage>> make_storage(Stanza& stanza, std::string& data_directory,
                                                        LogSink& log) {
-  for (const StorageRow& row : kStorages)
+  for (const catalog::StorageRow& row : catalog::kStorages)
     if (stanza.label(0) == row.kind) return row.make(stanza, data_directory, log);
   return failure(Code::invalid, stanza.where() + ": storage \"" + stanza.label(0) +
-                                    "\" is not in this build: use one of " + names(kStorages));
+                                    "\" is not in this build: use one of " +
+                                    names(catalog::kStorages));
 }
 
 Result<std::unique_ptr<audit::Device>> make_audit_device(Stanza& stanza,
                                                          const std::string& data_directory) {
-  for (const AuditRow& row : kAudits)
+  for (const catalog::AuditRow& row : catalog::kAudits)
     if (stanza.label(0) == row.kind) return row.make(stanza, data_directory);
   return failure(Code::invalid, stanza.where() + ": audit \"" + stanza.label(0) +
-                                    "\" is not in this build: use one of " + names(kAudits));
+                                    "\" is not in this build: use one of " +
+                                    names(catalog::kAudits));
 }
 
 }  // namespace leasehold::server_process

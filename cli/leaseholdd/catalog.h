@@ -1,6 +1,5 @@
 #pragma once
-// The tables made from backends/catalog.def: what this build has. The list is the list; no backend
-// registers itself.
+// What the rows of backends/catalog.h make for this process.
 
 #include <memory>
 #include <string>
@@ -13,7 +12,7 @@
 
 namespace leasehold::server_process {
 
-// One EngineKind per ENGINE row, with its routes compiled.
+// One EngineKind per engine and auth method, with its routes compiled.
 std::vector<std::unique_ptr<core::EngineKind>> make_engine_kinds(
     const core::EngineContext& context);
 core::EngineContext make_engine_context(Clock& clock, Random& random, LogSink& log);

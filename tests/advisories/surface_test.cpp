@@ -9,21 +9,11 @@
 #include <sstream>
 
 #include "api/server/wire.h"
+#include "backends/catalog.h"
 #include "tests/support/test_vault.h"
 #include "vault/core/sys/system.h"
 #include "vault/crypto/aead.h"
 #include "vault/crypto/shamir.h"
-
-#define TARGET(plugin, symbol)
-#define STORAGE(kind, symbol)
-#define AUDIT(kind, symbol)
-#define SEAL(kind, symbol)
-namespace leasehold::engine {
-#define ENGINE(wire_type, version, symbol, help) \
-  std::unique_ptr<core::Engine> make_##symbol(const core::EngineContext& context);
-#include "backends/catalog.def"
-#undef ENGINE
-}  // namespace leasehold::engine
 
 using namespace leasehold;
 using testing::Answer;
@@ -39,15 +29,10 @@ std::vector<std::unique_ptr<core::EngineKind>> every_kind(TestVault& vault) {
   const core::EngineContext context{world.clock, world.random, world.log, no_target};
   auto kinds = core::all_engine_kinds(*vault.lifecycle().enter());
   vault.lifecycle().leave();
-  const auto add = [&](const char* type, std::unique_ptr<core::Engine> engine) {
-    auto kind = std::make_unique<core::EngineKind>();
-    kind->wire_type = type;
-    kind->engine = std::move(engine);
-    kinds.push_back(std::move(kind));
-  };
-#define ENGINE(wire_type, version, symbol, help) add(wire_type, engine::make_##symbol(context));
-#include "backends/catalog.def"
-#undef ENGINE
+  for (const core::EngineRow& row : catalog::kEngines)
+    kinds.push_back(core::make_kind(row, context, false));
+  for (const core::EngineRow& row : catalog::kAuths)
+    kinds.push_back(core::make_kind(row, context, true));
   return kinds;
 }
 
@@ -77,9 +62,11 @@ bool frame_refused(const std::string& text) {
 TEST_CASE("class 22 unauthenticated routes: they are these and no others") {
   TestVault vault;
   const std::vector<std::string> golden = {
+      "approle login",
       "system internal/ui/mounts",
       "system internal/ui/mounts/:path*",
       "system wrapping/lookup",
+      "userpass login/:username",
   };
   CHECK(routes_with(vault, &core::Route::unauthenticated) == golden);
   // And those that answer while the vault is sealed.

@@ -43,3 +43,11 @@ TEST_CASE("cidr: the text is canonical") {
   CHECK(*texts == std::vector<std::string>{"10.0.0.0/8", "127.0.0.1", "2001:db8::/64", "::1"});
   CHECK_FALSE(canonical_cidrs({"10.0.0.0/8", "nonsense"}).ok());
 }
+
+TEST_CASE("cidr: a range holds another one only as a whole") {
+  const auto wide = Cidr::parse("10.0.0.0/8"), narrow = Cidr::parse("10.1.0.0/16");
+  CHECK(wide->contains(*narrow));
+  CHECK(wide->contains(*wide));
+  CHECK_FALSE(narrow->contains(*wide));
+  CHECK_FALSE(Cidr::parse("11.0.0.0/8")->contains(*narrow));
+}

@@ -84,6 +84,7 @@ struct TestWorld {
   std::unique_ptr<storage::Storage> storage;
   std::string unseal_key, root_token;
   std::function<seal::Seal::Protectors()> protectors;  // none: shares only
+  std::vector<core::EngineRow> auths;                  // beside the test engine
   unsigned shares = 1, threshold = 1;
   bool audited = true;
   bool audit_sync_always = false;

@@ -63,6 +63,10 @@ bool Cidr::contains(const IpAddress& address) const {
   return (network_.bytes[whole] & mask) == (address.bytes[whole] & mask);
 }
 
+bool Cidr::contains(const Cidr& range) const {
+  return range.bits_ >= bits_ && contains(range.network_);
+}
+
 std::string Cidr::text() const {
   char buffer[INET6_ADDRSTRLEN] = {};
   inet_ntop(network_.v6 ? AF_INET6 : AF_INET, network_.bytes.data(), buffer, sizeof buffer);

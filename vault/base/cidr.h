@@ -24,6 +24,7 @@ class Cidr {
   // Nothing when `text` is neither a range nor an address. Bits behind the prefix are cleared.
   static std::optional<Cidr> parse(std::string_view text);
   bool contains(const IpAddress& address) const;
+  bool contains(const Cidr& range) const;  // the whole of it
   // The canonical text; a single address without its prefix length.
   std::string text() const;
 

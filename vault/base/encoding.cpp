@@ -183,6 +183,13 @@ class Number {
 
 }  // namespace
 
+std::string lower_case(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return lower;
+}
+
 std::string hex(ByteView bytes) {
   std::string text(bytes.size() * 2, '\0');
   hex_into(bytes, text.data());

@@ -9,7 +9,8 @@
 
 namespace leasehold {
 
-std::string hex(ByteView bytes);  // lower case
+std::string lower_case(std::string_view text);  // of ASCII letters
+std::string hex(ByteView bytes);                // lower case
 std::optional<Bytes> from_hex(std::string_view text);
 std::string base64(ByteView bytes);                       // standard alphabet, padded
 std::optional<Bytes> from_base64(std::string_view text);  // standard, padding required

@@ -20,6 +20,7 @@
 #include "vault/base/clock.h"
 #include "vault/base/json.h"
 #include "vault/base/result.h"
+#include "vault/core/contract/policy_names.h"
 #include "vault/core/contract/request.h"
 
 namespace leasehold::core {
@@ -69,10 +70,6 @@ Result<Policy> parse_policy(std::string name, std::string_view text);
 // "default" and "response-wrapping" as a new vault has them.
 std::string_view default_policy_text();
 std::string_view response_wrapping_policy_text();
-inline constexpr std::size_t kPolicyNameMax = 512;  // bytes
-// One canonical form for every policy name on its way in: trimmed, lower-cased. Everything that
-// compares with "root" compares this.
-std::string canonical_policy_name(std::string_view name);
 
 struct Decision {
   bool allowed = false;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "vault/base/duration.h"
+#include "vault/base/encoding.h"
 #include "vault/base/hcl.h"
 #include "vault/core/authority/policy.h"
 #include "vault/core/authority/policy_rules.h"
@@ -64,13 +65,6 @@ Status read_legacy_policy(Reading& reading, const HclAttribute& attribute) {
   return {};
 }
 
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return result;
-}
-
 void add_parameter(Reading& reading, bool allowed, const std::string& name, const Json& value) {
   auto& list = allowed ? reading.rule.allowed : reading.rule.denied;
   std::vector<Json> values;
@@ -78,7 +72,7 @@ void add_parameter(Reading& reading, bool allowed, const std::string& name, cons
     values = value.items();
   else
     values.push_back(value);
-  list.emplace_back(lower(name), std::move(values));
+  list.emplace_back(lower_case(name), std::move(values));
   (allowed ? reading.rule.has_allowed : reading.rule.has_denied) = true;
 }
 
@@ -92,7 +86,7 @@ Status read_parameters(Reading& reading, const HclAttribute& attribute) {
 
 Status read_required(Reading& reading, const HclAttribute& attribute) {
   VAULT_TRY_ASSIGN(const std::vector<std::string> names, texts(reading, attribute));
-  for (const std::string& name : names) reading.rule.required.push_back(lower(name));
+  for (const std::string& name : names) reading.rule.required.push_back(lower_case(name));
   return {};
 }
 

@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <utility>
 
+#include "vault/base/encoding.h"
+
 namespace leasehold::core {
 namespace {
 
@@ -51,13 +53,6 @@ std::string_view take_segment(std::string_view& rest, bool& last) {
   return segment;
 }
 
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return result;
-}
-
 bool glob_matches(std::string_view glob, std::string_view text) {
   if (glob.size() < 2) return glob == text;
   const bool open_start = glob.front() == '*', open_end = glob.back() == '*';
@@ -102,7 +97,7 @@ bool any_denied(const PathRule& rule, const Json& body) {
   if (rule.denied.empty()) return false;
   if (find_values(rule.denied, "*") != nullptr) return true;
   for (const Json::Member& member : body.members()) {
-    const std::vector<Json>* values = find_values(rule.denied, lower(member.first));
+    const std::vector<Json>* values = find_values(rule.denied, lower_case(member.first));
     if (values != nullptr && listed(*values, member.second)) return true;
   }
   return false;
@@ -113,7 +108,7 @@ bool all_allowed(const PathRule& rule, const Json& body) {
   const bool others = find_values(rule.allowed, "*") != nullptr;
   if (others && rule.allowed.size() == 1) return true;
   for (const Json::Member& member : body.members()) {
-    const std::vector<Json>* values = find_values(rule.allowed, lower(member.first));
+    const std::vector<Json>* values = find_values(rule.allowed, lower_case(member.first));
     if (values == nullptr ? !others : !listed(*values, member.second)) return false;
   }
   return true;

@@ -170,6 +170,7 @@ std::shared_ptr<Mount> Registry::mount_of(Json record) {
   const std::int64_t max = config->integer_at("max_lease_ttl");
   info.max_ttl = max > 0 ? Seconds{max} : defaults_.max_ttl;
   info.default_ttl = std::min(ttl > 0 ? Seconds{ttl} : defaults_.default_ttl, info.max_ttl);
+  info.token_type = config->string_at("token_type");
   mount->tainted = record.bool_at("tainted");
   mount->kind = kind_of(info);
   mount->record = std::move(record);

@@ -32,6 +32,8 @@ std::optional<WallTime> decode_time(Decoder& in) {
   return present ? std::optional(time) : std::nullopt;
 }
 
+enum Tag : std::uint8_t { kMount = 1, kRenewData = 2, kBoundCidr = 3 | kCritical };
+
 Encoder encode(const Token& token) {
   Encoder out(kTokenVersion);
   out.text(token.accessor).flag(token.parent.has_value());
@@ -44,7 +46,25 @@ Encoder encode(const Token& token) {
   out.text(token.path).text(token.display_name).text(token.entity_id).texts(token.policies);
   out.flag(token.has_meta).number(static_cast<std::uint64_t>(token.meta.size()));
   for (const auto& pair : token.meta) out.text(pair.first).text(pair.second);
+  if (!token.mount.empty()) out.field(kMount, token.mount);
+  if (!token.renew_data.empty()) out.field(kRenewData, token.renew_data);
+  for (const std::string& range : token.bound_cidrs) out.field(kBoundCidr, range);
+  out.fixed(token.unknown);
   return out;
+}
+
+void decode_fields(Decoder& in, Token& token) {
+  for (auto field = in.field(); field; field = in.field()) {
+    const std::string_view text = as_text(field->bytes);
+    if (field->tag == kMount)
+      token.mount = text;
+    else if (field->tag == kRenewData)
+      token.renew_data = text;
+    else if (field->tag == kBoundCidr)
+      token.bound_cidrs.emplace_back(text);
+    else
+      in.keep(*field, token.unknown);
+  }
 }
 
 Result<Token> decode(ByteView bytes) {
@@ -73,6 +93,7 @@ Result<Token> decode(ByteView bytes) {
     std::string name = in.text();
     token.meta.emplace_back(std::move(name), in.text());
   }
+  decode_fields(in, token);
   token.orphan = !token.parent.has_value();
   if (!in.whole()) return failure(Code::internal, "internal error", "a token record is damaged");
   return token;
@@ -340,6 +361,19 @@ Result<bool> Tokens::sweep(WriteTxn& txn, const PhysicalKey& job, WallTime now,
   if (!children.empty() || !leases.empty()) return false;
   VAULT_TRY(txn.erase(job));
   return true;
+}
+
+AuthInfo auth_of(const Token& token, Seconds ttl) {
+  AuthInfo auth;
+  auth.accessor = token.accessor;
+  auth.policies = auth.token_policies = token.policies;
+  auth.metadata = token.meta;
+  auth.lease_duration = ttl;
+  auth.renewable = token.renewable;
+  auth.entity_id = token.entity_id;
+  auth.orphan = token.orphan;
+  auth.num_uses = token.num_uses;
+  return auth;
 }
 
 Result<TtlAnswer> resolve_ttl(const TtlTerms& terms) {

@@ -41,6 +41,10 @@ struct Token {
   std::vector<std::string> policies;
   std::vector<std::pair<std::string, std::string>> meta;
   bool has_meta = false;
+  std::string mount;       // accessor of the auth mount that it logged in at; empty: none
+  std::string renew_data;  // of that login
+  std::vector<std::string> bound_cidrs;  // it is valid from there alone; empty: anywhere
+  Bytes unknown;                         // fields of a newer version, written back as they are
 
   bool is_root() const { return policies.size() == 1 && policies[0] == "root"; }
   // Opens a wrapped answer, and does nothing else: no other token can get this policy.
@@ -112,6 +116,9 @@ Status move_expiry(WriteTxn& txn, barrier::Table table, const barrier::OrderedId
 barrier::PhysicalKey child_key(const barrier::OrderedId& parent, const barrier::OrderedId& child);
 barrier::PhysicalKey owner_key(const barrier::OrderedId& owner, const barrier::OrderedId& lease);
 barrier::PhysicalKey job_key(WallTime when, const barrier::OrderedId& id);
+
+// `auth` of an answer about this token; `ttl` is what it has left.
+AuthInfo auth_of(const Token& token, Seconds ttl);
 
 // How long something may live (reference 3.2): `limit` is the latest end, absent for none.
 struct TtlTerms {

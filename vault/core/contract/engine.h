@@ -1,7 +1,7 @@
 #pragma once
 // The contract of an engine: one table of routes. Routing, parameter checks, path-help, the sudo
 // and unauthenticated lists and the conformance suite all come from that table. An engine is one
-// file in backends/engine/ that ends in `make_x` and one row in backends/catalog.def. An auth
+// file in backends/engine/ that ends in `make_x` and one row in backends/catalog.h. An auth
 // method is an engine whose handlers return a Response with `login` set.
 //
 // A handler's signature says what it may do:
@@ -101,6 +101,7 @@ struct MountInfo {
   barrier::Space space{};
   Seconds default_ttl{0}, max_ttl{0};  // resolved: never 0
   Json options;                        // object or null
+  std::string token_type;              // of an auth method's tokens: "default-service"
 };
 
 struct Call {
@@ -173,6 +174,9 @@ struct Route {
   bool unauthenticated = false;
   // Opens a wrapped answer: without `token` in the body, the caller's own token is the one to open.
   bool takes_wrapping_token = false;
+  // Of a login: the alias it claims to be, from the request alone and before anything is verified,
+  // so that who failed too often is refused at once.
+  std::function<std::string(const Fields&)> login_alias;
   bool whole_body = false;  // the body is the data (kv v1): no field checks, no warning
   std::function<Result<bool>(Call&, ReadTxn&)> exists;  // null: writes are always updates
   std::string synopsis, description;
@@ -189,6 +193,9 @@ class Engine {
   // Whether it has any: their settings are "targets/<id in hex>" in its space. Beside a name
   // "retired/<id in hex>" they may go when no lease needs them any more; the core sees to that.
   virtual bool has_targets() const { return false; }
+  // Of an auth method: what the login behind `renew_data` would be granted today. Code::invalid
+  // when its user or role is gone: the token then is not renewed.
+  virtual Result<Login> renew_login(std::string_view renew_data, ReadTxn& txn);
 };
 
 // What a factory gets. References outlive the engine.
@@ -202,12 +209,13 @@ struct EngineContext {
   std::function<const TargetFactory*(std::string_view plugin_name)> target_factory;
 };
 
-// One row of backends/catalog.def.
+using MakeEngine = std::unique_ptr<Engine>(const EngineContext&);
+
+// An engine or an auth method of backends/catalog.h.
 struct EngineRow {
   std::string_view wire_type;  // "kv"
-  int version;                 // of options.version; 0: the only one
-  bool is_auth;
-  std::unique_ptr<Engine> (*make)(const EngineContext&);
+  int version;                 // of options.version; 0: there is only one
+  MakeEngine* make;
   std::string_view help;
 };
 

@@ -13,6 +13,7 @@
 #include "vault/base/clock.h"
 #include "vault/base/json.h"
 #include "vault/base/result.h"
+#include "vault/core/contract/login.h"
 
 namespace leasehold::core {
 
@@ -61,6 +62,8 @@ struct Response {
   bool renewable = false;
   Seconds lease_duration{0};
   std::optional<AuthInfo> auth;
+  std::optional<Login> login;  // of an auth method: the core makes `auth` of it
+  bool login_refused = false;  // a wrong name, password or secret: counts towards the lockout
   std::optional<WrapInfo> wrap;
   // Set by a handler whose answer must leave wrapped: for how long at most, and what it counts as.
   struct Wrapping {
@@ -89,6 +92,8 @@ struct Response {
   static Response bare(int status, const Json& data);
   static Response refused(int status, std::string message);     // {"errors":[message]}
   static Response keys(const std::vector<std::string>& names);  // {"keys":[…]}; 404 when empty
+  static Response of_login(Login login);
+  static Response refused_login(std::string message);  // 400
 };
 
 Issued issued_by(const Response& answer);

@@ -126,4 +126,21 @@ const Mount* MountTable::by_space(const barrier::Space& space) const {
   return nullptr;
 }
 
+const Mount* MountTable::by_accessor(std::string_view accessor) const {
+  for (const auto& entry : by_path_)
+    if (entry.second->info.accessor == accessor) return entry.second.get();
+  return nullptr;
+}
+
+std::unique_ptr<EngineKind> make_kind(const EngineRow& row, const EngineContext& context,
+                                      bool is_auth) {
+  auto kind = std::make_unique<EngineKind>();
+  kind->wire_type = row.wire_type;
+  kind->version = row.version;
+  kind->is_auth = is_auth;
+  kind->engine = row.make(context);
+  kind->routes = std::make_unique<RouteTrie>(kind->engine->routes());
+  return kind;
+}
+
 }  // namespace leasehold::core

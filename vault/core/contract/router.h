@@ -43,7 +43,7 @@ class RouteTrie {
   Node root_;
 };
 
-struct EngineKind {  // one per row of the catalog and one per system engine
+struct EngineKind {  // one per row of the catalog, and one per system engine
   std::string wire_type;
   int version = 0;
   bool is_auth = false;
@@ -51,6 +51,8 @@ struct EngineKind {  // one per row of the catalog and one per system engine
   std::unique_ptr<Engine> engine;
   std::unique_ptr<RouteTrie> routes;
 };
+std::unique_ptr<EngineKind> make_kind(const EngineRow& row, const EngineContext& context,
+                                      bool is_auth);
 
 struct Mount {
   MountInfo info;
@@ -73,6 +75,7 @@ class MountTable {
     return by_path_;
   }
   const Mount* by_space(const barrier::Space& space) const;
+  const Mount* by_accessor(std::string_view accessor) const;  // null: none, or it is being removed
   const std::vector<std::shared_ptr<const Mount>>& removing() const { return removing_; }
 
  private:

@@ -8,6 +8,10 @@ Result<std::unique_ptr<target::Target>> Engine::target(const TargetId&, ReadTxn&
   return failure(Code::unsupported, "this engine has no targets");
 }
 
+Result<Login> Engine::renew_login(std::string_view, ReadTxn&) {
+  return failure(Code::unsupported, "this engine has no logins");
+}
+
 std::string Engine::target_name(const TargetId& id, ReadTxn&) { return hex(id); }
 
 Route route(std::string pattern, std::vector<Field> fields, std::vector<Action> actions,

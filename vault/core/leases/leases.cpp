@@ -14,6 +14,7 @@ using barrier::Table;
 namespace {
 
 constexpr std::uint8_t kLeaseVersion = 1;
+constexpr std::uint8_t kJobMount = 1 | kCritical;  // a field of a job
 constexpr std::uint8_t kJobVersion = 1;
 constexpr std::size_t kLeafBytes = 18;  // be48 ms | 96 random bits
 constexpr std::size_t kLeafDigits = 25;
@@ -198,6 +199,7 @@ Result<PhysicalKey> Leases::queue(WriteTxn& txn, const LeaseJob& job, WallTime n
   const PhysicalKey key = job_key(now, random.take<sizeof(OrderedId)>());
   Encoder out(kJobVersion);
   out.text(job.prefix).flag(job.force);
+  if (!job.mount_accessor.empty()) out.field(kJobMount, job.mount_accessor);
   VAULT_TRY(txn.put(key, "", out.bytes()));
   return key;
 }
@@ -207,6 +209,8 @@ Result<LeaseJob> Leases::job_of(ByteView stored) {
   LeaseJob job;
   job.prefix = in.text();
   job.force = in.flag();
+  if (const auto field = in.field(); field && field->tag == kJobMount)
+    job.mount_accessor = as_text(field->bytes);
   if (!in.whole()) return failure(Code::internal, "internal error", "a job record is damaged");
   return job;
 }

@@ -49,6 +49,8 @@ inline constexpr Seconds kIssueLimit{30};  // PENDING longer than this belongs t
 struct LeaseJob {
   std::string prefix;
   bool force = false;  // what its target has not confirmed after kForceAfter is forgotten
+  // Of a removed auth mount: its tokens, whenever they were made; the prefix says so in records.
+  std::string mount_accessor;
 };
 inline constexpr Seconds kForceAfter{10};
 inline constexpr Seconds kReceiptsKept{30 * 24 * 3600};

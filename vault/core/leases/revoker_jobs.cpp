@@ -32,6 +32,12 @@ std::string forgotten_event(const Lease& lease, WallTime now) {
   return audit::event_body("lease-forgotten", now, fields.dump());
 }
 
+// No login lands once its mount is being removed, so there the time of its making says nothing.
+bool ends_token(const LeaseJob& job, const Token& token, WallTime asked) {
+  if (!job.mount_accessor.empty()) return token.mount == job.mount_accessor;
+  return token.created <= asked && is_below(lease_id_of(token), job.prefix);
+}
+
 }  // namespace
 
 bool Revoker::run_jobs(WallTime now) {
@@ -143,8 +149,7 @@ Status Revoker::login_steps(ReadTxn& txn, const PhysicalKey& key, const LeaseJob
     const auto token = parts_.tokens.load(txn, id);
     if (!token.ok()) looked = set_aside(txn, parts_.tokens.key_of(id), id, "token");
     if (!token.ok() || !*token || !has_lease(**token)) return looked.ok();
-    if ((*token)->created > asked_at(key) || !is_below(lease_id_of(**token), job.prefix))
-      return true;
+    if (!ends_token(job, **token, asked_at(key))) return true;
     const auto revoke = [this, id, now](WriteTxn& write) { return revoke_token(write, id, now); };
     steps.push_back({revoke, std::nullopt});
     return ++found < kAtOnce;

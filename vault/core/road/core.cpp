@@ -1,7 +1,9 @@
 #include "vault/core/road/core.h"
 
+#include "vault/base/cidr.h"
 #include "vault/core/authority/wrapped.h"
 #include "vault/core/road/finish.h"
+#include "vault/core/road/login.h"
 
 namespace leasehold::core {
 
@@ -148,6 +150,8 @@ Status Core::identify(InFlight& flight, ReadTxn& txn) {
     if (wants_wrapping_token(flight)) return failure(Code::invalid, std::string(kNoWrappingToken));
     return failure(Code::denied, "permission denied");
   }
+  if (!in_any(token->bound_cidrs, flight.request.remote_address))
+    return failure(Code::denied, "permission denied", "the token is bound to other networks");
   Caller& caller = flight.caller;
   caller.present = true;
   caller.accessor = token->accessor;
@@ -278,6 +282,7 @@ Status Core::dispatch(InFlight& flight, storage::Snapshot& snapshot) {
                                             request.body, flight.warnings));
   if (const auto* read = std::get_if<ReadHandler>(&flight.action->handler))
     return run_read(flight, *read, snapshot);
+  VAULT_TRY(check_lockout(flight));
   if (const auto* write = std::get_if<WriteHandler>(&flight.action->handler))
     return run_write(flight, *write, snapshot);
   flight.effect = &std::get<Effect>(flight.action->handler);
@@ -302,6 +307,8 @@ Status Core::run_write(InFlight& flight, const WriteHandler& handler, storage::S
   Call call{flight.request,    flight.mount->info, flight.caller,       std::move(flight.fields),
             flight.inner_path, flight.started,     environment_.random, std::move(flight.warnings)};
   VAULT_TRY_ASSIGN(flight.answer, handler(call, txn));
+  flight.fields = std::move(call.fields);
+  VAULT_TRY(finish_login(flight, txn, call.warnings));
   flight.awaited = std::move(flight.answer.awaited);
   return finish(flight, snapshot, std::move(changes), call.warnings);
 }

@@ -8,6 +8,7 @@
 #include "vault/audit/log.h"
 #include "vault/commit/committer.h"
 #include "vault/commit/snapshots.h"
+#include "vault/core/authority/lockout.h"
 #include "vault/core/authority/registry.h"
 #include "vault/core/authority/tokens.h"
 #include "vault/core/leases/leases.h"
@@ -67,6 +68,7 @@ class Unsealed {
   Registry registry;
   Tokens tokens;
   Leases leases;
+  Lockout lockout;
   std::unique_ptr<audit::AuditLog> audit;
   std::unique_ptr<commit::Drain> drain;
   commit::Committer committer;

@@ -10,12 +10,13 @@ namespace leasehold::core {
 
 namespace {
 
+constexpr std::string_view kAuth = "auth/";
 constexpr std::size_t kAwaitedMax = 10'000;  // leases an answer waits for
 constexpr std::string_view kLater[] = {
-    "approle", "aws",       "azure",    "cert",       "consul",    "gcp",     "github",
-    "jwt",     "kerberos",  "kmip",     "kubernetes", "ldap",      "nomad",   "oci",
-    "oidc",    "okta",      "openldap", "pki",        "rabbitmq",  "radius",  "saml",
-    "ssh",     "terraform", "token",    "totp",       "transform", "transit", "userpass"};
+    "aws",       "azure",    "cert",       "consul",    "gcp",    "github", "jwt",
+    "kerberos",  "kmip",     "kubernetes", "ldap",      "nomad",  "oci",    "oidc",
+    "okta",      "openldap", "pki",        "rabbitmq",  "radius", "saml",   "ssh",
+    "terraform", "token",    "totp",       "transform", "transit"};
 constexpr const char* kProtected[] = {"sys/", "cubbyhole/", "identity/", "auth/"};
 
 std::string with_slash(std::string path) {
@@ -40,8 +41,9 @@ class Mounts {
   explicit Mounts(Unsealed& live) : live_(live) {}
   Result<Response> list(ReadTxn& txn, bool auth);
   Result<Response> read(Call& call, ReadTxn& txn, bool auth);
-  Result<Response> enable(Call& call, WriteTxn& txn);
+  Result<Response> enable(Call& call, WriteTxn& txn, bool auth);
   Result<Response> disable(Call& call, WriteTxn& txn);
+  Status revoke_logins(Call& call, WriteTxn& txn, const MountInfo& mount, Response& response);
   Result<Response> read_tune(Call& call, ReadTxn& txn);
   Result<Response> tune(Call& call, WriteTxn& txn);
   Result<Response> ui_mounts(Call& call, ReadTxn& txn);
@@ -128,7 +130,7 @@ Error not_here(const std::string& type) {
                                     (known ? " (it is not in this version of Leasehold)" : ""));
 }
 
-Result<Response> Mounts::enable(Call& call, WriteTxn& txn) {
+Result<Response> Mounts::enable(Call& call, WriteTxn& txn, bool auth) {
   const std::string path = with_slash(call.fields.text("path"));
   std::string type = call.fields.text("type");
   if (type.empty()) return failure(Code::invalid, "backend type must be specified as a string");
@@ -145,12 +147,12 @@ Result<Response> Mounts::enable(Call& call, WriteTxn& txn) {
     return failure(Code::invalid, "the version of a kv mount is 1 or 2");
   const EngineKind* kind = live_.registry.kind(type, asked == "2" ? 2 : 1);
   if (kind == nullptr) kind = live_.registry.kind(type, 0);
-  if (kind == nullptr || kind->is_auth || kind->is_system) {
+  if (kind == nullptr || kind->is_auth != auth || kind->is_system) {
     if (kind != nullptr && kind->is_system)
       return failure(Code::invalid, "mount type of \"" + type + "\" is not mountable");
     return not_here(type);
   }
-  VAULT_TRY(check_path(path));
+  VAULT_TRY(check_path(auth ? path.substr(kAuth.size()) : path));
   for (const auto& entry : compiled->mounts.all())
     if (entry.first.starts_with(path) || path.starts_with(entry.first))
       return failure(Code::invalid, "path is already in use at " + entry.first);
@@ -176,11 +178,15 @@ Result<Response> Mounts::disable(Call& call, WriteTxn& txn) {
   for (const char* fixed : {"sys/", "cubbyhole/", "identity/"})
     if (path == fixed) return failure(Code::invalid, "cannot unmount \"" + path + "\"");
   VAULT_TRY_ASSIGN(const auto mount, find(txn, path));
-  if (path.starts_with("auth/")) return Response::none();
   if (mount) {
     Json record = mount->record;
     record.set("tainted", true);
     VAULT_TRY(Registry::put_mount(txn, record));
+  }
+  if (path.starts_with(kAuth)) {
+    Response response = Response::none();
+    if (mount) VAULT_TRY(revoke_logins(call, txn, mount->info, response));
+    return response;
   }
   ReadTxn look(txn.snapshot(), txn.barrier(), barrier::kCoreSpace);
   VAULT_TRY_ASSIGN(auto leases, live_.leases.below(look, path, kAwaitedMax));
@@ -189,6 +195,15 @@ Result<Response> Mounts::disable(Call& call, WriteTxn& txn) {
   Response response = Response::none();
   for (const auto& id : leases) response.awaited.push_back(lease_key(id));
   return response;
+}
+
+// The tokens that were handed out by an auth method end with it: by a job, which the answer awaits.
+Status Mounts::revoke_logins(Call& call, WriteTxn& txn, const MountInfo& mount,
+                             Response& response) {
+  const LeaseJob all{mount.path, false, mount.accessor};
+  VAULT_TRY_ASSIGN(const auto job, live_.leases.queue(txn, all, call.now, call.random));
+  response.awaited.push_back(job);
+  return {};
 }
 
 Result<Response> Mounts::read_tune(Call& call, ReadTxn& txn) {
@@ -337,22 +352,21 @@ void add_mount_routes(std::vector<Route>& routes, Unsealed& live) {
     return tunes(call) ? mounts->read_tune(call, txn) : mounts->read(call, txn, false);
   }));
   single.actions.push_back(writes([=](Call& call, WriteTxn& txn) -> Result<Response> {
-    return tunes(call) ? mounts->tune(call, txn) : mounts->enable(call, txn);
+    return tunes(call) ? mounts->tune(call, txn) : mounts->enable(call, txn, false);
   }));
   single.actions.push_back(
       removes([=](Call& call, WriteTxn& txn) { return mounts->disable(call, txn); }));
   routes.push_back(std::move(single));
   routes.push_back(route("auth", {}, {all(true)}, "Lists the auth methods"));
-  Route auth = route("auth/:path*", single_fields, {}, "Reads and tunes an auth method");
+  Route auth =
+      route("auth/:path*", single_fields, {}, "Enables, reads, tunes and disables an auth method");
   auth.actions.push_back(reads([=](Call& call, ReadTxn& txn) -> Result<Response> {
     if (!tunes(call)) return mounts->read(call, txn, true);
     return mounts->read_tune(in_auth(call), txn);
   }));
   auth.actions.push_back(writes([=](Call& call, WriteTxn& txn) -> Result<Response> {
     if (tunes(call)) return mounts->tune(in_auth(call), txn);
-    const std::string type = call.fields.text("type");
-    return type.empty() ? failure(Code::invalid, "backend type must be specified as a string")
-                        : not_here(type);
+    return mounts->enable(in_auth(call), txn, true);
   }));
   auth.actions.push_back(removes([=](Call& call, WriteTxn& txn) -> Result<Response> {
     return mounts->disable(in_auth(call), txn);

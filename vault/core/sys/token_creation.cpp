@@ -30,19 +30,6 @@ bool contains(const std::vector<std::string>& list, std::string_view wanted) {
   return std::find(list.begin(), list.end(), wanted) != list.end();
 }
 
-// Trimmed, lower-cased, sorted, once each; `root` makes everything else pointless.
-std::vector<std::string> canonical(const std::vector<std::string>& names) {
-  std::vector<std::string> out;
-  for (const std::string& name : names) {
-    std::string one = canonical_policy_name(name);
-    if (!one.empty()) out.push_back(std::move(one));
-  }
-  std::sort(out.begin(), out.end());
-  out.erase(std::unique(out.begin(), out.end()), out.end());
-  if (contains(out, "root")) out = {"root"};
-  return out;
-}
-
 // A caller with a limited number of uses, and what a custom id or no_parent needs.
 Error needs_sudo(std::string_view what) {
   return failure(Code::invalid, "root or sudo privileges required to " + std::string(what));
@@ -64,7 +51,7 @@ Status check_id(const Call& call, const std::string& id) {
 Status set_policies(Call& call, Token& token) {
   const std::vector<std::string> own = call.caller.policies;
   const bool drop_default = call.fields.boolean("no_default_policy");
-  std::vector<std::string> wanted = canonical(call.fields.list("policies"));
+  std::vector<std::string> wanted = canonical_policies(call.fields.list("policies"));
   const auto too_long = [](const std::string& name) { return name.size() > kPolicyNameMax; };
   if (wanted.size() > kPoliciesMax || std::any_of(wanted.begin(), wanted.end(), too_long))
     return failure(Code::invalid, "a token has at most 1000 policies, with names of 512 bytes");
@@ -86,7 +73,7 @@ Status set_policies(Call& call, Token& token) {
     const bool adds_default = call.caller.has_sudo || contains(own, "default");
     if (adds_default && !contains(wanted, "root")) wanted.push_back("default");
   }
-  wanted = canonical(wanted);
+  wanted = canonical_policies(wanted);
   if (drop_default) std::erase(wanted, "default");
   token.policies = std::move(wanted);
   return {};
@@ -140,19 +127,6 @@ Result<Seconds> duration_of(const Fields& fields, std::string_view name) {
     return failure(Code::invalid, std::string(name) + " must be a duration such as 30, 5m or 24h");
   if (value->count() < 0) return failure(Code::invalid, std::string(name) + " must be positive");
   return *value;
-}
-
-AuthInfo auth_of(const Token& token, Seconds ttl) {
-  AuthInfo auth;
-  auth.accessor = token.accessor;
-  auth.policies = auth.token_policies = token.policies;
-  auth.metadata = token.meta;
-  auth.lease_duration = ttl;
-  auth.renewable = token.renewable;
-  auth.entity_id = token.entity_id;
-  auth.orphan = token.orphan;
-  auth.num_uses = token.num_uses;
-  return auth;
 }
 
 Result<Response> create_token(Unsealed& live, Call& call, WriteTxn& txn, bool orphan) {

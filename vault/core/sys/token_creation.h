@@ -7,8 +7,6 @@ namespace leasehold::core {
 
 Result<Response> create_token(Unsealed& live, Call& call, WriteTxn& txn, bool orphan);
 
-// `auth` of an answer about this token; `ttl` is what it has left.
-AuthInfo auth_of(const Token& token, Seconds ttl);
 // A field that is a duration, as text; 0 when absent.
 Result<Seconds> duration_of(const Fields& fields, std::string_view name);
 

@@ -21,6 +21,7 @@ class TokenEngine final : public Engine {
   Result<Response> lookup(Call& call, ReadTxn& txn, const std::string& text, bool show_id);
   Result<Response> show(Call& call, ReadTxn& txn, const Token& token, Json id, bool self);
   Result<Response> renew(Call& call, WriteTxn& txn, const TokenRef& token, std::string_view text);
+  Status login_terms(WriteTxn& txn, const Token& token, TtlTerms& terms);
   Result<Response> accessors(Call& call, ReadTxn& txn);
   Result<TokenRef> valid(Call& call, ReadTxn& txn, std::string_view text) {
     return live_.tokens.valid(txn, live_.tokens.id_of(text), call.now, nullptr);
@@ -59,6 +60,7 @@ Result<Response> TokenEngine::show(Call& call, ReadTxn& txn, const Token& token,
   const Nanos left = token.expires ? since(*token.expires, call.now) : Nanos{0};
   data.set("ttl", static_cast<std::int64_t>(std::chrono::ceil<Seconds>(left).count()));
   data.set("type", "service");
+  if (!token.bound_cidrs.empty()) data.set("bound_cidrs", Json(token.bound_cidrs));
   if (token.period.count() > 0) data.set("period", static_cast<std::int64_t>(token.period.count()));
   if (token.last_renewal)
     data.set("last_renewal", rfc3339(*token.last_renewal))
@@ -88,6 +90,7 @@ Result<Response> TokenEngine::renew(Call& call, WriteTxn& txn, const TokenRef& t
   terms.explicit_max = token->explicit_max_ttl;
   terms.issued = token->created;
   terms.now = call.now;
+  if (!token->mount.empty()) VAULT_TRY(login_terms(txn, *token, terms));
   VAULT_TRY_ASSIGN(TtlAnswer answer, resolve_ttl(terms));
   for (std::string& warning : answer.warnings) call.warnings.push_back(std::move(warning));
   Token after = *token;
@@ -99,6 +102,25 @@ Result<Response> TokenEngine::renew(Call& call, WriteTxn& txn, const TokenRef& t
   response.auth->client_token = SecretBytes(text);
   response.auth->renewed = true;
   return response;
+}
+
+// A token of a login is renewed as its method would grant it today, by the rules of its mount.
+Status TokenEngine::login_terms(WriteTxn& txn, const Token& token, TtlTerms& terms) {
+  VAULT_TRY_ASSIGN(const auto compiled, live_.registry.at(txn));
+  const Mount* mount = compiled->mounts.by_accessor(token.mount);
+  if (mount == nullptr || mount->kind == nullptr)
+    return failure(Code::invalid, "the auth method of this token is gone: it is not renewed");
+  WriteTxn scoped = txn.in(mount->info.space);
+  VAULT_TRY_ASSIGN(Login login, mount->kind->engine->renew_login(token.renew_data, scoped));
+  if (!login.no_default_policy) login.policies.emplace_back("default");
+  if (canonical_policies(login.policies) != token.policies)
+    return failure(Code::invalid, "policies have changed, not renewing");
+  terms.default_ttl = mount->info.default_ttl;
+  terms.max_ttl = mount->info.max_ttl;
+  terms.backend_ttl = login.ttl;
+  terms.backend_max = login.max_ttl;
+  terms.period = login.period;
+  return {};
 }
 
 Result<Response> TokenEngine::accessors(Call& call, ReadTxn& txn) {

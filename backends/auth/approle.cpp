@@ -1,0 +1,86 @@
+// approle: machines log in with a role id, which names the role, and a secret id, which proves the
+// right to it. Roles: approle_roles.cpp; secret ids: approle_secrets.cpp
+
+#include "backends/auth/approle.h"
+
+#include "vault/base/cidr.h"
+
+namespace leasehold::auth {
+namespace approle {
+namespace {
+
+Response wrong() { return Response::refused_login("invalid role or secret ID"); }
+
+core::Login login_of(const Role& role) {
+  core::Login login;
+  login.alias = role.record.string_at("role_id");
+  login.renew_data = role.name;
+  login.metadata.emplace_back("role_name", role.name);
+  apply_token_fields(role.record, login);
+  return login;
+}
+
+// What this secret id adds to the login, or narrows.
+void apply_secret(const Secret& secret, core::Login& login) {
+  for (const auto& pair : secret.record.find("metadata")->members())
+    if (pair.first != "role_name") login.metadata.emplace_back(pair.first, pair.second.text());
+  auto ranges = secret.record.strings_at("token_bound_cidrs");
+  if (!ranges.empty()) login.bound_cidrs = std::move(ranges);
+}
+
+Result<Response> log_in(Call& call, WriteTxn& txn) {
+  const std::string role_id = call.fields.text("role_id");
+  std::string secret_id = call.fields.text("secret_id");
+  if (role_id.empty()) return failure(Code::invalid, "missing role_id");
+  VAULT_TRY_ASSIGN(const auto role, find_role_by_id(role_id, txn));
+  if (!role) return wrong();
+  core::Login login = login_of(*role);
+  const std::string& from = call.request.remote_address;
+  if (!in_any(role->record.strings_at("secret_id_bound_cidrs"), from)) return wrong();
+  if (!role->record.bool_at("bind_secret_id")) return Response::of_login(std::move(login));
+  if (secret_id.empty()) return failure(Code::invalid, "missing secret_id");
+  VAULT_TRY_ASSIGN(const auto secret, find_secret(*role, secret_id, txn));
+  wipe(secret_id);
+  if (!secret || !in_any(secret->record.strings_at("cidr_list"), from)) return wrong();
+  VAULT_TRY_ASSIGN(const bool valid, is_valid(*secret, txn, call.now));
+  if (!valid) return wrong();
+  VAULT_TRY(spend(*secret, txn));
+  apply_secret(*secret, login);
+  return Response::of_login(std::move(login));
+}
+
+Route login_route() {
+  Route route = core::route("login", {{"role_id"}, {"secret_id"}}, {core::writes(log_in)},
+                            "Log in with a role id and a secret id.");
+  route.unauthenticated = true;
+  route.login_alias = [](const Fields& fields) { return fields.text("role_id"); };
+  return route;
+}
+
+class Approle final : public core::Engine {
+ public:
+  Approle() {
+    routes_.push_back(login_route());
+    add_role_routes(routes_);
+    add_secret_routes(routes_);
+  }
+  std::span<const Route> routes() const override { return routes_; }
+
+  Result<core::Login> renew_login(std::string_view renew_data, ReadTxn& txn) override {
+    VAULT_TRY_ASSIGN(const auto role, find_role(std::string(renew_data), txn));
+    if (!role) return failure(Code::invalid, "the role no longer exists: its token is not renewed");
+    return login_of(*role);
+  }
+
+ private:
+  std::vector<Route> routes_;
+};
+
+}  // namespace
+}  // namespace approle
+
+std::unique_ptr<core::Engine> make_approle(const core::EngineContext&) {
+  return std::make_unique<approle::Approle>();
+}
+
+}  // namespace leasehold::auth

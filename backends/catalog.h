@@ -1,0 +1,57 @@
+#pragma once
+// What this build has, a row each; nothing registers itself. A new backend is one file that ends in
+// `make_x`, and its row here. Included by the composition root and by tests of the whole surface.
+
+#include "backends/audit/file.h"
+#include "backends/storage/lmdb.h"
+#include "backends/storage/memory.h"
+#include "backends/target/postgresql.h"
+#include "vault/core/contract/engine.h"
+
+namespace leasehold::engine {
+core::MakeEngine make_kv_v1, make_kv_v2, make_database;
+}
+namespace leasehold::auth {
+core::MakeEngine make_userpass, make_approle;
+}
+
+namespace leasehold::catalog {
+
+// Wire type, version of options.version (0: there is only one), maker, help.
+inline constexpr core::EngineRow kEngines[] = {
+    {"kv", 1, engine::make_kv_v1, "Key/value secrets"},
+    {"kv", 2, engine::make_kv_v2, "Key/value secrets in versions"},
+    {"database", 0, engine::make_database, "Short-lived database accounts"},
+};
+inline constexpr core::EngineRow kAuths[] = {
+    {"userpass", 0, auth::make_userpass, "People log in with a name and a password"},
+    {"approle", 0, auth::make_approle, "Machines log in with a role id and a secret id"},
+};
+
+struct TargetRow {
+  const char* plugin;
+  Result<std::unique_ptr<target::Target>> (*make)(const Json& settings, Clock&, Random&);
+};
+inline constexpr TargetRow kTargets[] = {
+    {"postgresql-database-plugin", postgresql::make_target},
+};
+
+struct StorageRow {
+  const char* kind;
+  // `directory` receives where it lies; empty for memory.
+  Result<std::unique_ptr<storage::Storage>> (*make)(Stanza&, std::string& directory, LogSink&);
+};
+inline constexpr StorageRow kStorages[] = {
+    {"lmdb", storage::make_lmdb},
+    {"inmem", storage::make_inmem},
+};
+
+struct AuditRow {
+  const char* kind;
+  Result<std::unique_ptr<audit::Device>> (*make)(Stanza&, const std::string& data_directory);
+};
+inline constexpr AuditRow kAudits[] = {
+    {"file", audit::make_file_device},
+};
+
+}  // namespace leasehold::catalog

@@ -1,0 +1,214 @@
+#include <doctest/doctest.h>
+
+#include "tests/auth/auth_vault.h"
+
+using namespace leasehold;
+using testing::Answer;
+using testing::AuthVault;
+
+namespace {
+
+const std::string kRole = "auth/approle/role/app";
+
+}  // namespace
+
+TEST_CASE("approle: a role id and a secret id give a token with the role's name and metadata") {
+  AuthVault vault;
+  CHECK(vault.write(kRole, R"({"token_policies":"app"})").status() == 204);
+  const std::string secret = vault.secret_id("app", R"({"metadata":"{\"env\":\"prod\"}"})");
+  const Answer login = vault.role_login(vault.role_id("app"), secret);
+  REQUIRE(login.status() == 200);
+  const auto& auth = *login.response().auth;
+  CHECK(auth.policies == std::vector<std::string>{"app", "default"});
+  CHECK(auth.metadata ==
+        std::vector<std::pair<std::string, std::string>>{{"role_name", "app"}, {"env", "prod"}});
+  CHECK(vault->get("auth/token/lookup-self", login.token()).data().string_at("display_name") ==
+        "approle");
+}
+
+TEST_CASE("approle: every wrong part reads the same") {
+  AuthVault vault;
+  vault.write(kRole);
+  vault.write("auth/approle/role/other");
+  const std::string id = vault.role_id("app"), secret = vault.secret_id("app");
+  for (const Answer& refused : {vault.role_login(id, "wrong"), vault.role_login("wrong", secret),
+                                vault.role_login(vault.role_id("other"), secret)}) {
+    CHECK(refused.status() == 400);
+    CHECK(refused.error() == "invalid role or secret ID");
+  }
+  CHECK(vault.role_login(id, "").error() == "missing secret_id");
+  CHECK(vault.role_login("", secret).error() == "missing role_id");
+  CHECK(vault.role_login(id, secret).status() == 200);
+}
+
+TEST_CASE("approle: a secret id serves as often as it may") {
+  AuthVault vault;
+  vault.write(kRole, R"({"secret_id_num_uses":3})");
+  const std::string id = vault.role_id("app"), secret = vault.secret_id("app");
+  const auto left = [&] {
+    Json body = Json::object();
+    body.set("secret_id", secret);
+    return vault.write(kRole + "/secret-id/lookup", body.dump());
+  };
+  CHECK(vault.role_login(id, secret).status() == 200);
+  CHECK(left().data().integer_at("secret_id_num_uses") == 2);
+  CHECK(vault.role_login(id, secret).status() == 200);
+  CHECK(vault.role_login(id, secret).status() == 200);
+  CHECK(vault.role_login(id, secret).status() == 400);
+  CHECK(left().status() == 204);
+  CHECK(vault->list(kRole + "/secret-id", vault->root()).status() == 404);
+}
+
+TEST_CASE("approle: of many logins at once no more succeed than a secret id has uses") {
+  AuthVault vault;
+  vault.write(kRole, R"({"secret_id_num_uses":5})");
+  Json body = Json::object();
+  body.set("role_id", vault.role_id("app")).set("secret_id", vault.secret_id("app"));
+  std::vector<testing::TestVault::Waiting> waiting;
+  for (int i = 0; i < 20; ++i)
+    waiting.push_back(vault->begin("POST", "auth/approle/login", "", body.dump()));
+  int good = 0;
+  for (const auto& one : waiting) good += vault->wait(one).status() == 200 ? 1 : 0;
+  CHECK(good == 5);
+}
+
+TEST_CASE("approle: a secret id ends with its time, and tidy erases it") {
+  AuthVault vault;
+  vault.write(kRole, R"({"secret_id_ttl":"1h"})");
+  const std::string id = vault.role_id("app"), secret = vault.secret_id("app");
+  vault->advance(Seconds{3599});
+  CHECK(vault.role_login(id, secret).status() == 200);
+  vault->advance(Seconds{1});
+  CHECK(vault.role_login(id, secret).status() == 400);
+  CHECK(vault->list(kRole + "/secret-id", vault->root()).status() == 200);
+  CHECK(vault.write("auth/approle/tidy/secret-id").status() == 202);
+  CHECK(vault->list(kRole + "/secret-id", vault->root()).status() == 404);
+}
+
+TEST_CASE("approle: a secret id asks for no more than its role allows") {
+  AuthVault vault;
+  vault.write(kRole, R"({"secret_id_ttl":"1h","secret_id_num_uses":5,
+                         "secret_id_bound_cidrs":"10.0.0.0/8"})");
+  for (const char* wrong :
+       {R"({"ttl":"2h"})", R"({"ttl":"0"})", R"({"num_uses":6})", R"({"num_uses":0})",
+        R"({"num_uses":-1})", R"({"cidr_list":"11.0.0.0/8"})", R"({"cidr_list":"0.0.0.0/0"})",
+        R"({"metadata":"notjson"})", R"({"metadata":"{\"a\":1}"})"}) {
+    CAPTURE(wrong);
+    CHECK(vault.write(kRole + "/secret-id", wrong).status() == 400);
+  }
+  const Json made = vault.write(kRole + "/secret-id", R"({"ttl":"30m","num_uses":2})").data();
+  CHECK(made.integer_at("secret_id_ttl") == 1800);
+  CHECK(made.integer_at("secret_id_num_uses") == 2);
+}
+
+TEST_CASE("approle: networks of the role and of the secret id are asked of the login") {
+  AuthVault vault;
+  vault.write(kRole, R"({"secret_id_bound_cidrs":"10.0.0.0/8"})");
+  const std::string id = vault.role_id("app");
+  const std::string secret = vault.secret_id("app", R"({"cidr_list":"10.1.0.0/16"})");
+  CHECK(vault.role_login(id, secret, "192.0.2.1").status() == 400);
+  CHECK(vault.role_login(id, secret, "10.2.0.1").status() == 400);
+  CHECK(vault.role_login(id, secret, "10.1.0.1").status() == 200);
+}
+
+TEST_CASE("approle: the tokens of a secret id may be bound more narrowly than the role's") {
+  AuthVault vault;
+  vault.write(kRole);
+  const std::string id = vault.role_id("app");
+  const std::string secret = vault.secret_id("app", R"({"token_bound_cidrs":"10.0.0.0/8"})");
+  CHECK(vault.role_login(id, secret, "192.0.2.1").status() == 403);
+  const std::string token = vault.role_login(id, secret, "10.1.0.1").token();
+  CHECK(vault.from("10.1.0.1", "auth/token/renew-self", "{}", token).status() == 200);
+  CHECK(vault.from("192.0.2.1", "auth/token/renew-self", "{}", token).status() == 403);
+}
+
+TEST_CASE("approle: a role without secret ids needs another constraint") {
+  AuthVault vault;
+  const std::string open = "auth/approle/role/open";
+  CHECK(vault.write(open, R"({"bind_secret_id":false})").status() == 400);
+  CHECK(vault.write(open, R"({"bind_secret_id":false,"secret_id_bound_cidrs":"127.0.0.0/8"})")
+            .status() == 204);
+  CHECK(vault.role_login(vault.role_id("open"), "").status() == 200);
+  CHECK(vault.role_login(vault.role_id("open"), "", "192.0.2.1").status() == 400);
+  CHECK(vault.write(open + "/secret-id").status() == 400);
+  CHECK(vault->remove(open + "/secret-id-bound-cidrs", vault->root()).status() == 400);
+}
+
+TEST_CASE("approle: a chosen role id replaces the one before and belongs to one role") {
+  AuthVault vault;
+  vault.write(kRole);
+  vault.write("auth/approle/role/other");
+  const std::string before = vault.role_id("app"), secret = vault.secret_id("app");
+  CHECK(vault.write(kRole + "/role-id", R"({"role_id":"mine"})").status() == 204);
+  CHECK(vault.role_login(before, secret).status() == 400);
+  CHECK(vault.role_login("mine", secret).status() == 200);
+  CHECK(vault.write("auth/approle/role/other/role-id", R"({"role_id":"mine"})").status() == 400);
+}
+
+TEST_CASE("approle: secret ids are looked up and destroyed, by themselves and by accessor") {
+  AuthVault vault;
+  vault.write(kRole);
+  const std::string id = vault.role_id("app");
+  const Json first = vault.write(kRole + "/secret-id").data();
+  const Json second = vault.write(kRole + "/custom-secret-id", R"({"secret_id":"chosen"})").data();
+  const auto body = [](const char* field, const std::string& value) {
+    Json fields = Json::object();
+    fields.set(field, value);
+    return fields.dump();
+  };
+  const std::string accessor = first.string_at("secret_id_accessor");
+  const Json seen =
+      vault.write(kRole + "/secret-id-accessor/lookup", body("secret_id_accessor", accessor))
+          .data();
+  CHECK(seen.string_at("secret_id_accessor") == accessor);
+  CHECK(seen.string_at("expiration_time") == "0001-01-01T00:00:00Z");
+  CHECK(vault.write(kRole + "/custom-secret-id", R"({"secret_id":"chosen"})").status() == 400);
+  CHECK(vault.role_login(id, "chosen").status() == 200);
+  CHECK(vault.write(kRole + "/secret-id/destroy", body("secret_id", "chosen")).status() == 204);
+  CHECK(vault.role_login(id, "chosen").status() == 400);
+  CHECK(vault.write(kRole + "/secret-id/lookup", body("secret_id", "chosen")).status() == 204);
+  CHECK(vault.write(kRole + "/secret-id-accessor/destroy", body("secret_id_accessor", accessor))
+            .status() == 204);
+  CHECK(vault.role_login(id, first.string_at("secret_id")).status() == 400);
+  CHECK(vault.write(kRole + "/secret-id-accessor/lookup", body("secret_id_accessor", accessor))
+            .status() == 404);
+}
+
+TEST_CASE("approle: fields of a role are read, set and reset one by one") {
+  AuthVault vault;
+  vault.write(kRole, R"({"token_ttl":"20m","secret_id_num_uses":3})");
+  CHECK(vault.write(kRole + "/token-ttl", R"({"token_ttl":"5m"})").status() == 204);
+  CHECK(vault.read(kRole + "/token-ttl").data().integer_at("token_ttl") == 300);
+  CHECK(vault->remove(kRole + "/secret-id-num-uses", vault->root()).status() == 204);
+  CHECK(vault.read(kRole).data().integer_at("secret_id_num_uses", -1) == 0);
+  CHECK(vault.read(kRole).data().integer_at("token_ttl") == 300);
+  CHECK(vault.read("auth/approle/role/none/token-ttl").status() == 404);
+}
+
+TEST_CASE("approle: a removed role's secret ids are dead, however many, and a new role has none") {
+  AuthVault vault;
+  vault.write(kRole);
+  const std::string id = vault.role_id("app");
+  std::string secret;
+  for (int i = 0; i < 30; ++i) secret = vault.secret_id("app");
+  CHECK(vault->remove(kRole, vault->root()).status() == 204);
+  CHECK(vault.read(kRole).status() == 404);
+  CHECK(vault.role_login(id, secret).status() == 400);
+  vault.write(kRole, "{\"role_id\":\"" + id + "\"}");
+  CHECK(vault.role_login(id, secret).status() == 400);
+  CHECK(vault->list(kRole + "/secret-id", vault->root()).status() == 404);
+}
+
+TEST_CASE("approle: the audit log holds no secret id") {
+  testing::AuthWorld world;
+  testing::TestVault vault(world);
+  vault.post("sys/auth/approle", vault.root(), R"({"type":"approle"})");
+  vault.post(kRole, vault.root());
+  const Json made = vault.post(kRole + "/secret-id", vault.root()).data();
+  const std::string secret = made.string_at("secret_id");
+  REQUIRE(secret.size() == 36);
+  Json body = Json::object();
+  body.set("role_id", "x").set("secret_id", secret);
+  vault.post("auth/approle/login", "", body.dump());
+  CHECK(world.audit_text().find(secret) == std::string::npos);
+}

@@ -1,0 +1,209 @@
+#include <doctest/doctest.h>
+
+#include "tests/auth/auth_vault.h"
+#include "vault/crypto/password.h"
+
+using namespace leasehold;
+using testing::Answer;
+using testing::AuthVault;
+
+namespace {
+
+constexpr char kBob[] = R"({"password":"hunter2","token_policies":"app","token_ttl":"1h",
+                            "token_max_ttl":"2h"})";
+
+}  // namespace
+
+TEST_CASE("userpass: a login gives a token with the user's policies, name and entity") {
+  AuthVault vault;
+  REQUIRE(vault.write("auth/userpass/users/Bob", kBob).status() == 204);
+  const Answer login = vault.log_in("bob", "hunter2");
+  REQUIRE(login.status() == 200);
+  const auto& auth = *login.response().auth;
+  CHECK(auth.policies == std::vector<std::string>{"app", "default"});
+  CHECK(auth.lease_duration == Seconds{3600});
+  CHECK(auth.renewable);
+  CHECK(auth.orphan);
+  CHECK(auth.metadata == std::vector<std::pair<std::string, std::string>>{{"username", "bob"}});
+  CHECK_FALSE(auth.entity_id.empty());
+  CHECK(vault.log_in("BOB", "hunter2").response().auth->entity_id == auth.entity_id);
+  const Json token = vault->get("auth/token/lookup-self", login.token()).data();
+  CHECK(token.string_at("display_name") == "userpass-bob");
+  CHECK(token.string_at("path") == "auth/userpass/login/bob");
+}
+
+TEST_CASE("userpass: a wrong password and an unknown name read the same") {
+  AuthVault vault;
+  vault.write("auth/userpass/users/bob", kBob);
+  for (const Answer& refused : {vault.log_in("bob", "hunter3"), vault.log_in("eve", "hunter2")}) {
+    CHECK(refused.status() == 400);
+    CHECK(refused.error() == "invalid username or password");
+  }
+  CHECK(vault.log_in("bob", "").error() == "missing password");
+}
+
+TEST_CASE("userpass: after five failures a name is locked out, and others are not") {
+  AuthVault vault;
+  vault.write("auth/userpass/users/bob", kBob);
+  vault.write("auth/userpass/users/ann", kBob);
+  for (int i = 0; i < 4; ++i) CHECK(vault.log_in("bob", "wrong").status() == 400);
+  CHECK(vault.log_in("bob", "hunter2").status() == 200);  // a success forgets them
+  for (int i = 0; i < 5; ++i) CHECK(vault.log_in("bob", "wrong").status() == 400);
+  CHECK(vault.log_in("bob", "hunter2").status() == 403);
+  CHECK(vault.log_in("Bob", "hunter2").status() == 403);
+  CHECK(vault.log_in("ann", "hunter2").status() == 200);
+  vault->advance(Seconds{899});
+  CHECK(vault.log_in("bob", "hunter2").status() == 403);
+  vault->advance(Seconds{1});
+  CHECK(vault.log_in("bob", "hunter2").status() == 200);
+}
+
+TEST_CASE("userpass: failures that are long ago do not count") {
+  AuthVault vault;
+  vault.write("auth/userpass/users/bob", kBob);
+  for (int i = 0; i < 4; ++i) vault.log_in("bob", "wrong");
+  vault->advance(Seconds{900});
+  vault.log_in("bob", "wrong");
+  CHECK(vault.log_in("bob", "hunter2").status() == 200);
+}
+
+TEST_CASE("userpass: the costs for a name nobody has are those of a real hash") {
+  AuthVault vault;
+  vault.write("auth/userpass/users/bob", kBob);
+  const auto costs = [](const std::string& hash) { return hash.substr(0, hash.rfind("p=1$")); };
+  CHECK(costs(*crypto::hash_password("x")) == "$argon2id$v=19$m=19456,t=2,");
+}
+
+TEST_CASE("userpass: a bcrypt hash may be brought along, and nothing else") {
+  AuthVault vault;
+  CHECK(vault
+            .write("auth/userpass/users/old", R"({"password_hash":
+      "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"})")
+            .status() == 204);
+  CHECK(vault.log_in("old", "U*U").status() == 200);
+  CHECK(vault.log_in("old", "U*V").status() == 400);
+  CHECK(vault.write("auth/userpass/users/x", R"({"password_hash":"$6$a$b"})").status() == 400);
+  CHECK(vault.write("auth/userpass/users/x", R"({"password":"a","password_hash":"b"})").status() ==
+        400);
+}
+
+TEST_CASE("userpass: a user is shown without a password, with the older names that were used") {
+  AuthVault vault;
+  CHECK(vault.write("auth/userpass/users/bob", "{}").error() == "missing password");
+  vault.write("auth/userpass/users/bob", R"({"password":"a","policies":"b,A","ttl":"10s"})");
+  const Json user = vault.read("auth/userpass/users/bob").data();
+  CHECK(user.strings_at("token_policies") == std::vector<std::string>{"a", "b"});
+  CHECK(user.strings_at("policies") == std::vector<std::string>{"a", "b"});
+  CHECK(user.integer_at("token_ttl") == 10);
+  CHECK(user.integer_at("ttl") == 10);
+  CHECK(user.find("max_ttl") == nullptr);
+  CHECK(user.find("password_hash") == nullptr);
+  CHECK(user.string_at("token_type") == "default");
+  vault.write("auth/userpass/users/bob", R"({"token_policies":"c"})");
+  CHECK(vault.read("auth/userpass/users/bob").data().find("policies") == nullptr);
+  CHECK(vault.log_in("bob", "a").response().auth->lease_duration == Seconds{10});
+  CHECK(vault.read("auth/userpass/users/eve").status() == 404);
+  CHECK(vault->list("auth/userpass/users", vault->root()).data().strings_at("keys") ==
+        std::vector<std::string>{"bob"});
+}
+
+TEST_CASE("userpass: passwords and policies are changed alone") {
+  AuthVault vault;
+  vault.write("auth/userpass/users/bob", kBob);
+  CHECK(vault.write("auth/userpass/users/bob/password", R"({"password":"new"})").status() == 204);
+  CHECK(vault.log_in("bob", "hunter2").status() == 400);
+  CHECK(vault.log_in("bob", "new").status() == 200);
+  CHECK(vault.write("auth/userpass/users/bob/policies", R"({"token_policies":"x"})").status() ==
+        204);
+  CHECK(vault.log_in("bob", "new").response().auth->policies ==
+        std::vector<std::string>{"default", "x"});
+  CHECK(vault.write("auth/userpass/users/eve/password", R"({"password":"new"})").status() == 400);
+}
+
+TEST_CASE("userpass: fields that contradict each other are refused") {
+  AuthVault vault;
+  for (const char* wrong :
+       {R"({"password":"a","token_ttl":"2h","token_max_ttl":"1h"})",
+        R"({"password":"a","token_type":"nonsense"})",
+        R"({"password":"a","token_type":"batch","token_period":"1h"})",
+        R"({"password":"a","token_type":"batch","token_num_uses":1})",
+        R"({"password":"a","token_num_uses":-1})", R"({"password":"a","token_ttl":"-1h"})",
+        R"({"password":"a","token_bound_cidrs":"nonsense"})"}) {
+    CAPTURE(wrong);
+    CHECK(vault.write("auth/userpass/users/bob", wrong).status() == 400);
+  }
+}
+
+TEST_CASE("userpass: no login makes a root token") {
+  AuthVault vault;
+  vault.write("auth/userpass/users/bob", R"({"password":"a","token_policies":"ROOT"})");
+  const Answer login = vault.log_in("bob", "a");
+  CHECK(login.status() == 400);
+  CHECK(login.error() == "auth methods cannot create root tokens");
+}
+
+TEST_CASE("login: a token is bound to networks, at the login and at each use") {
+  AuthVault vault;
+  vault.write("auth/userpass/users/bob", R"({"password":"a","token_bound_cidrs":"10.0.0.0/8"})");
+  CHECK(vault.log_in("bob", "a", "192.0.2.1").status() == 403);
+  const Answer login = vault.log_in("bob", "a", "10.1.2.3");
+  REQUIRE(login.status() == 200);
+  const auto look = [&](const char* address) {
+    return vault.from(address, "auth/token/renew-self", "{}", login.token()).status();
+  };
+  CHECK(look("10.9.9.9") == 200);
+  CHECK(look("192.0.2.1") == 403);
+  vault.write("auth/userpass/users/ann", R"({"password":"a","token_strictly_bind_ip":true})");
+  const std::string strict = vault.log_in("ann", "a", "10.1.2.3").token();
+  CHECK(vault.from("10.1.2.3", "auth/token/renew-self", "{}", strict).status() == 200);
+  CHECK(vault.from("10.1.2.4", "auth/token/renew-self", "{}", strict).status() == 403);
+}
+
+TEST_CASE("login: a renewal goes by what the user would be granted now") {
+  AuthVault vault;
+  vault.write("auth/userpass/users/bob", kBob);
+  const std::string token = vault.log_in("bob", "hunter2").token();
+  CHECK(vault.renew(token) == 200);
+  vault.write("auth/userpass/users/bob", R"({"token_ttl":"10m"})");
+  const Answer renewed = vault->post("auth/token/renew-self", token);
+  CHECK(renewed.response().auth->lease_duration == Seconds{600});
+  vault.write("auth/userpass/users/bob", R"({"token_policies":"other"})");
+  CHECK(vault.renew(token) == 400);
+  vault->remove("auth/userpass/users/bob", vault->root());
+  CHECK(vault.renew(token) == 400);
+  CHECK(vault.is_alive(token));
+}
+
+TEST_CASE("login: the maximum of the user holds for renewals") {
+  AuthVault vault;
+  vault.write("auth/userpass/users/bob", kBob);
+  const std::string token = vault.log_in("bob", "hunter2").token();
+  vault->advance(Seconds{3000});
+  CHECK(vault.renew(token) == 200);
+  vault->advance(Seconds{3000});
+  const Answer last = vault->post("auth/token/renew-self", token);
+  REQUIRE(last.status() == 200);
+  CHECK(last.response().auth->lease_duration == Seconds{1200});
+}
+
+TEST_CASE("login: tokens end with the auth method that gave them, and no others") {
+  AuthVault vault;
+  vault.write("auth/userpass/users/bob", kBob);
+  const std::string token = vault.log_in("bob", "hunter2").token();
+  const std::string other = vault->token("{}");
+  CHECK(vault->remove("sys/auth/userpass", vault->root()).status() == 204);
+  CHECK_FALSE(vault.is_alive(token));
+  CHECK(vault.is_alive(other));
+  CHECK(vault.log_in("bob", "hunter2").status() == 403);
+  // Mounted again it knows nobody.
+  CHECK(vault.write("sys/auth/userpass", R"({"type":"userpass"})").status() == 204);
+  CHECK(vault.log_in("bob", "hunter2").status() == 400);
+}
+
+TEST_CASE("login: an auth method is no secret engine, and the other way round") {
+  AuthVault vault;
+  CHECK(vault.write("sys/mounts/x", R"({"type":"userpass"})").status() == 400);
+  CHECK(vault.write("sys/auth/x", R"({"type":"test"})").status() == 400);
+  CHECK(vault.write("sys/auth/x", R"({"type":"token"})").status() == 400);
+  CHECK(vault.write("sys/auth/userpass", R"({"type":"userpass"})").status() == 400);
+}

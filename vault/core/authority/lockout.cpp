@@ -1,0 +1,78 @@
+#include "vault/core/authority/lockout.h"
+
+#include <algorithm>
+
+#include "vault/base/duration.h"
+
+namespace leasehold::core {
+
+namespace {
+
+constexpr std::size_t kAliasKept = 512;  // bytes of a name; longer ones cannot log in anyway
+
+std::string key_of(const std::string& mount_accessor, const std::string& alias) {
+  return mount_accessor + "/" + alias.substr(0, kAliasKept);
+}
+
+Seconds duration_at(const Json& config, std::string_view key, Seconds fallback) {
+  const Json* value = config.find(key);
+  if (value == nullptr || !(value->is_string() || value->is_number())) return fallback;
+  const auto parsed = parse_duration(value->text());
+  return parsed.ok() && parsed->count() > 0 ? *parsed : fallback;
+}
+
+}  // namespace
+
+LockoutRule LockoutRule::of(const Json& mount_config) {
+  LockoutRule rule;
+  const Json* given = mount_config.find("user_lockout_config");
+  if (given == nullptr || !given->is_object()) return rule;
+  if (const std::int64_t threshold = given->integer_at("lockout_threshold"); threshold > 0)
+    rule.threshold = threshold;
+  rule.duration = duration_at(*given, "lockout_duration", rule.duration);
+  rule.reset = duration_at(*given, "lockout_counter_reset", rule.reset);
+  rule.disabled = given->bool_at("lockout_disable");
+  return rule;
+}
+
+bool Lockout::is_locked(const std::string& mount_accessor, const std::string& alias,
+                        WallTime now) const {
+  MutexLock lock(mutex_);
+  const auto found = by_key_.find(key_of(mount_accessor, alias));
+  return found != by_key_.end() && now < found->second->locked_until;
+}
+
+void Lockout::failed(const std::string& mount_accessor, const std::string& alias,
+                     const LockoutRule& rule, WallTime now) {
+  if (rule.disabled) return;
+  const std::string key = key_of(mount_accessor, alias);
+  MutexLock lock(mutex_);
+  auto found = by_key_.find(key);
+  if (found == by_key_.end()) {
+    if (order_.size() >= kNamesMax) {
+      by_key_.erase(order_.front().key);
+      order_.pop_front();
+    }
+    Name fresh;
+    fresh.key = key;
+    found = by_key_.emplace(key, order_.insert(order_.end(), std::move(fresh))).first;
+  } else {
+    order_.splice(order_.end(), order_, found->second);
+  }
+  Name& name = *found->second;
+  if (name.failures > 0 && since(now, name.last) >= rule.reset) name.failures = 0;
+  name.last = now;
+  if (++name.failures < rule.threshold) return;
+  name.failures = 0;
+  name.locked_until = add(now, rule.duration);
+}
+
+void Lockout::succeeded(const std::string& mount_accessor, const std::string& alias) {
+  MutexLock lock(mutex_);
+  const auto found = by_key_.find(key_of(mount_accessor, alias));
+  if (found == by_key_.end()) return;
+  order_.erase(found->second);
+  by_key_.erase(found);
+}
+
+}  // namespace leasehold::core

@@ -1,0 +1,47 @@
+#pragma once
+// Names that failed to log in too often, for a while. Kept in memory, because a wrong password is
+// sent by strangers and must not cost a write; a restart forgets them, as Vault does. What is kept
+// is bounded: when it is full, the failure that is longest ago makes room. Thread-safe.
+
+#include <list>
+#include <string>
+#include <unordered_map>
+
+#include "vault/base/clock.h"
+#include "vault/base/json.h"
+#include "vault/base/mutex.h"
+
+namespace leasehold::core {
+
+// `user_lockout_config` of an auth mount, with Vault's defaults.
+struct LockoutRule {
+  std::int64_t threshold = 5;
+  Seconds duration{900};  // how long the name stays locked
+  Seconds reset{900};     // after which a failure is forgotten
+  bool disabled = false;
+  static LockoutRule of(const Json& mount_config);
+};
+
+class Lockout {
+ public:
+  bool is_locked(const std::string& mount_accessor, const std::string& alias, WallTime now) const;
+  void failed(const std::string& mount_accessor, const std::string& alias, const LockoutRule& rule,
+              WallTime now);
+  void succeeded(const std::string& mount_accessor, const std::string& alias);
+
+ private:
+  static constexpr std::size_t kNamesMax = 65536;
+  struct Name {
+    std::string key;
+    std::int64_t failures = 0;
+    WallTime last;
+    WallTime locked_until;
+  };
+  using Order = std::list<Name>;  // the longest ago first
+
+  mutable Mutex mutex_;
+  Order order_ GUARDED_BY(mutex_);
+  std::unordered_map<std::string, Order::iterator> by_key_ GUARDED_BY(mutex_);
+};
+
+}  // namespace leasehold::core

@@ -1,0 +1,99 @@
+#include "vault/core/road/login.h"
+
+#include <algorithm>
+
+#include "vault/base/cidr.h"
+#include "vault/core/authority/entities.h"
+
+namespace leasehold::core {
+
+namespace {
+
+// "auth/approle/" and "bob" are "approle-bob".
+std::string display_name_of(const MountInfo& mount, const Login& login) {
+  std::string name = mount.path.substr(std::string_view("auth/").size());
+  while (name.ends_with('/')) name.pop_back();
+  std::replace(name.begin(), name.end(), '/', '-');
+  return login.display_name.empty() ? name : name + "-" + login.display_name;
+}
+
+Result<std::vector<std::string>> policies_of(const Login& login) {
+  std::vector<std::string> policies = canonical_policies(login.policies);
+  if (std::find(policies.begin(), policies.end(), "root") != policies.end())
+    return failure(Code::invalid, "auth methods cannot create root tokens");
+  if (!login.no_default_policy) policies.emplace_back("default");
+  return canonical_policies(policies);
+}
+
+Result<Seconds> ttl_of(const InFlight& flight, const Login& login,
+                       std::vector<std::string>& warnings) {
+  TtlTerms terms;
+  terms.period = login.period;
+  terms.default_ttl = flight.mount->info.default_ttl;
+  terms.max_ttl = flight.mount->info.max_ttl;
+  terms.backend_ttl = login.ttl;
+  terms.backend_max = login.max_ttl;
+  terms.explicit_max = login.explicit_max_ttl;
+  terms.issued = terms.now = flight.started;
+  VAULT_TRY_ASSIGN(TtlAnswer answer, resolve_ttl(terms));
+  for (std::string& warning : answer.warnings) warnings.push_back(std::move(warning));
+  return answer.ttl;
+}
+
+Result<Token> token_of(InFlight& flight, Login& login, WriteTxn& core,
+                       std::vector<std::string>& warnings) {
+  Token token;
+  token.created = flight.started;
+  token.path = flight.request.path;
+  token.mount = flight.mount->info.accessor;
+  token.display_name = display_name_of(flight.mount->info, login);
+  token.renewable = true;
+  VAULT_TRY_ASSIGN(token.policies, policies_of(login));
+  VAULT_TRY_ASSIGN(token.creation_ttl, ttl_of(flight, login, warnings));
+  token.expires = add(flight.started, token.creation_ttl);
+  token.explicit_max_ttl = login.explicit_max_ttl;
+  token.period = login.period;
+  token.num_uses = login.num_uses;
+  token.meta = std::move(login.metadata);
+  token.has_meta = !token.meta.empty();
+  token.renew_data = std::move(login.renew_data);
+  token.bound_cidrs = std::move(login.bound_cidrs);
+  if (login.strictly_bind_ip) token.bound_cidrs = {flight.request.remote_address};
+  VAULT_TRY_ASSIGN(token.entity_id, entity_of(core, flight.mount->info, login.alias, flight.started,
+                                              flight.live->environment.random));
+  return token;
+}
+
+}  // namespace
+
+Status check_lockout(InFlight& flight) {
+  if (!flight.route->login_alias) return {};
+  const std::string alias = flight.route->login_alias(flight.fields);
+  if (!flight.live->lockout.is_locked(flight.mount->info.accessor, alias, flight.started))
+    return {};
+  return failure(Code::denied, "permission denied", "locked out after failed logins");
+}
+
+Status finish_login(InFlight& flight, WriteTxn& txn, std::vector<std::string>& warnings) {
+  Lockout& lockout = flight.live->lockout;
+  const std::string& mount = flight.mount->info.accessor;
+  if (flight.answer.login_refused)
+    lockout.failed(mount, flight.route->login_alias(flight.fields),
+                   LockoutRule::of(*flight.mount->record.find("config")), flight.started);
+  if (!flight.answer.login) return {};
+  Login login = std::move(*flight.answer.login);
+  flight.answer.login.reset();
+  if (!in_any(login.bound_cidrs, flight.request.remote_address))
+    return failure(Code::denied, "permission denied",
+                   "the role binds its tokens to other networks");
+  const std::string alias = login.alias;
+  WriteTxn core = txn.in(barrier::kCoreSpace);
+  VAULT_TRY_ASSIGN(Token token, token_of(flight, login, core, warnings));
+  VAULT_TRY_ASSIGN(SecretBytes text, flight.live->tokens.create(core, token, {}, false));
+  flight.answer.auth = auth_of(token, token.creation_ttl);
+  flight.answer.auth->client_token = std::move(text);
+  lockout.succeeded(mount, flight.route->login_alias(flight.fields));
+  return {};
+}
+
+}  // namespace leasehold::core
