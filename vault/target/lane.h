@@ -40,7 +40,10 @@ struct LaneStatus {
   Instant retry_at;  // while the breaker is open
 };
 
-// Where revocations come from. next() is called on a lane thread, done() after each attempt.
+// Where revocations come from. next() is called on a lane thread, done() after each attempt. An
+// item that failed is the source's to hold back: the lane asks for others at once.
+// Code::unavailable says that the target was lost before this item was tried; any other error is
+// about the item.
 class RevocationSource {
  public:
   virtual ~RevocationSource() = default;

@@ -39,6 +39,9 @@ struct RevokeOrder {
   std::string account;
   std::vector<std::string> statements;  // custom; run between our disabling and our looking
   std::string handle;                   // as create() returned it; empty: not known
+  // Attempts that failed. The first one waits for a lock for moments only, so that an account whose
+  // objects are in use holds up nobody; later ones wait longer.
+  unsigned failed_attempts = 0;
 };
 
 // What revocation found and did, for the receipt.

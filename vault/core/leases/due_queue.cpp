@@ -13,6 +13,9 @@ namespace {
 
 constexpr Seconds kLookAgain{20};  // twice the statement timeout of our sessions
 constexpr Seconds kRetryMax{300};
+constexpr Nanos kBusyRetryMin = std::chrono::milliseconds(250);
+constexpr Nanos kBusyRetryMax = std::chrono::seconds(2);
+constexpr std::size_t kRetryingMax = 8;  // workers
 constexpr std::size_t kLookedAtMax = 1024;
 constexpr std::size_t kRetriesMax = 65'536;
 constexpr commit::Unrecorded kLooksAgain{
@@ -80,15 +83,29 @@ bool Revoker::DueQueue::tried_before(const OrderedId& id) {
   return retries_.count(id) != 0;
 }
 
-bool Revoker::DueQueue::may_try(const OrderedId& id) {
+bool Revoker::DueQueue::is_first_attempt(const OrderedId& id) {
   if (revoker_.claimed(id)) return false;
   MutexLock lock(mutex_);
-  if (working_.count(id) != 0) return false;
-  const auto retry = retries_.find(id);
-  if (retry != retries_.end() && revoker_.parts_.clock.instant() < retry->second.not_before)
-    return false;
+  if (working_.count(id) != 0 || retries_.count(id) != 0) return false;
   working_.insert(id);
   return true;
+}
+
+// The one that has waited longest, if it may be tried again and a worker may retry.
+std::optional<OrderedId> Revoker::DueQueue::take_retry() {
+  MutexLock lock(mutex_);
+  if (retrying_ >= retrying_max_ || retry_order_.empty()) return std::nullopt;
+  const auto first = *retry_order_.begin();
+  if (revoker_.parts_.clock.instant().ns < first.first) return std::nullopt;
+  retry_order_.erase(retry_order_.begin());
+  working_.insert(first.second);
+  ++retrying_;
+  return first.second;
+}
+
+void Revoker::DueQueue::forget_retry(Retries::iterator retry) {
+  retry_order_.erase({retry->second.not_before.ns, retry->first});
+  retries_.erase(retry);
 }
 
 Result<std::vector<OrderedId>> Revoker::DueQueue::take(ReadTxn& txn, std::size_t limit) {
@@ -104,7 +121,7 @@ Result<std::vector<OrderedId>> Revoker::DueQueue::take(ReadTxn& txn, std::size_t
   const Status scanned =
       txn.scan(from, to, SIZE_MAX, storage::Scan::keys, [&](const storage::Entry& entry) {
         const OrderedId id = barrier::id_at_end(entry.key);
-        if (!revoker_.is_aside(id) && may_try(id)) ids.push_back(id);
+        if (!revoker_.is_aside(id) && is_first_attempt(id)) ids.push_back(id);
         if (++looked_at == kLookedAtMax) last = barrier::PhysicalKey::from(entry.key);
         return ids.size() < limit && !last;
       });
@@ -125,15 +142,15 @@ std::vector<target::RevocationSource::Item> Revoker::DueQueue::next(std::size_t 
   auto held = revoker_.parts_.snapshots.take();
   if (!held.ok()) return items;
   ReadTxn txn(**held, revoker_.parts_.barrier, barrier::kCoreSpace);
-  const auto ids = take(txn, limit);
+  auto ids = take(txn, limit);
   if (!ids.ok()) return items;
+  if (ids->empty())
+    if (const auto retry = take_retry()) ids->push_back(*retry);
   for (const OrderedId& id : *ids) {
     auto lease = revoker_.parts_.leases.load(txn, id);
     if (!lease.ok() || !*lease) {
-      revoker_.set_aside(txn, lease_key(id), id, "lease").ignore();
-      MutexLock lock(mutex_);
-      working_.erase(id);
-      retries_.erase(id);
+      if (!lease.ok()) revoker_.set_aside(txn, lease_key(id), id, "lease").ignore();
+      ended(id, {});
       continue;
     }
     Item item;
@@ -141,6 +158,7 @@ std::vector<target::RevocationSource::Item> Revoker::DueQueue::next(std::size_t 
     item.order.account = (*lease)->account;
     item.order.statements = (*lease)->revocation_statements;
     item.order.handle = (*lease)->handle;
+    item.order.failed_attempts = attempts_of(id);
     items.push_back(std::move(item));
   }
   return items;
@@ -177,16 +195,40 @@ Result<bool> Revoker::DueQueue::settle(const Item& item, const target::Revoked& 
   }
 }
 
-void Revoker::DueQueue::failed(const OrderedId& id, const Error& error) {
+unsigned Revoker::DueQueue::attempts_of(const OrderedId& id) {
   MutexLock lock(mutex_);
-  // Being unreachable is the target's state, not this lease's: the lane itself backs off.
-  if (error.code == Code::unavailable) return;
+  const auto retry = retries_.find(id);
+  return retry == retries_.end() ? 0 : retry->second.attempts;
+}
+
+void Revoker::DueQueue::failed(const OrderedId& id, const Error& error) {
   // One that is forgotten is only asked for sooner.
-  if (retries_.size() >= kRetriesMax && retries_.count(id) == 0) retries_.erase(retries_.begin());
+  if (retries_.size() >= kRetriesMax && retries_.count(id) == 0) forget_retry(retries_.begin());
   Retry& retry = retries_[id];
-  const Seconds wait = std::min(Seconds{1LL << std::min(retry.attempts, 9U)}, kRetryMax);
+  const bool busy = error.code == Code::deadline;
+  const Nanos first = busy ? kBusyRetryMin : Nanos{Seconds{1}};
+  const Nanos most = busy ? kBusyRetryMax : Nanos{kRetryMax};
+  const Nanos wait = std::min(first * (std::int64_t{1} << std::min(retry.attempts, 12U)), most);
   ++retry.attempts;
-  retry.not_before = add(revoker_.parts_.clock.instant(), Nanos{wait});
+  retry.not_before = add(revoker_.parts_.clock.instant(), wait);
+}
+
+// An item left the hands of its worker.
+void Revoker::DueQueue::ended(const OrderedId& id, const Status& status) {
+  MutexLock lock(mutex_);
+  working_.erase(id);
+  const auto retry = retries_.find(id);
+  if (retry != retries_.end()) {
+    --retrying_;
+    // What fails keeps one worker; what begins to succeed gets more.
+    retrying_max_ = status.ok() ? std::min(2 * retrying_max_, kRetryingMax) : 1;
+  }
+  if (status.ok() && retry != retries_.end()) forget_retry(retry);
+  if (status.ok()) return;
+  // Not tried, because the target was lost: the lane itself slows down for that.
+  if (!status.is(Code::unavailable)) failed(id, status.error());
+  if (const auto again = retries_.find(id); again != retries_.end())
+    retry_order_.emplace(again->second.not_before.ns, id);
 }
 
 Status Revoker::DueQueue::met(const std::string& identity) {
@@ -227,13 +269,8 @@ void Revoker::DueQueue::done(const Item& item, const Result<target::Revoked>& re
     status = settled.error();
   }
   // Revoked and not written down: it was there, whatever the next attempt sees.
-  if (result.ok() && !status.ok()) failed(id, failure(Code::internal, "not recorded"));
-  if (!result.ok()) failed(id, status.error());
-  {
-    MutexLock lock(mutex_);
-    working_.erase(id);
-    if (status.ok()) retries_.erase(id);
-  }
+  const bool unrecorded = result.ok() && !status.ok();
+  ended(id, unrecorded ? failure(Code::internal, "not recorded") : status);
   if (gone || !status.ok()) revoker_.finished(id, status);
 }
 
