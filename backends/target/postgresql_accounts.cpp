@@ -30,11 +30,16 @@ std::string application_name(const target::Tag& tag, Random& random) {
 std::string settings_statements(int server_version) {
   std::string sql =
       "SET search_path = pg_catalog, pg_temp;"
-      "SET statement_timeout = '10s'; SET lock_timeout = '5s';"
+      "SET statement_timeout = '10s'; SET lock_timeout = 5000;"
       "SET idle_in_transaction_session_timeout = '10s'; SET standard_conforming_strings = on;";
   // A server that notices a lost client does not finish what the client had begun.
   if (server_version >= kHasConnectionCheck) sql += "SET client_connection_check_interval = '1s';";
   return sql;
+}
+
+static_assert(kLockPatience.count() == 5000, "as settings_statements() says it");
+std::string lock_statement(Millis patience) {
+  return fmt::format("SET lock_timeout = {}", patience.count());
 }
 
 std::string set_up_statements(int server_version) {
@@ -200,7 +205,8 @@ Result<Rows> Accounts::run_operators(const std::vector<std::string>& statements,
   manager_.used_by = std::move(mine);
   std::vector<std::string> all{"SET SESSION AUTHORIZATION DEFAULT",
                                settings_statements(manager_.session->server_version()) +
-                                   "SET application_name = " + quote_literal(manager_.name),
+                                   "SET application_name = " + quote_literal(manager_.name) + "; " +
+                                   lock_statement(lock_patience_),
                                around.first};
   for (std::string& statement : on_operators_path(statements)) all.push_back(std::move(statement));
   all.push_back(around.last);
@@ -220,10 +226,16 @@ void Accounts::make_as_new(Server::Opened& where, Instant deadline) {
   if (rows.ok()) rows = session.run(set_up_statements(session.server_version()), deadline);
   const bool as_new = rows.ok() && !rows->empty() && rows->front().size() >= kSetUpColumns &&
                       rows->front()[1] == where.user && rows->front()[5] == where.server;
-  if (as_new)
-    where.used_by.clear();
-  else
-    session.give_up();
+  if (!as_new) return session.give_up();
+  where.used_by.clear();
+  where.lock_patience = kLockPatience;
+}
+
+Status Accounts::be_patient(Server::Opened& where, Instant deadline) {
+  if (where.lock_patience == lock_patience_) return {};
+  VAULT_TRY(ask(where, lock_statement(lock_patience_), deadline, 0));
+  where.lock_patience = lock_patience_;
+  return {};
 }
 
 Result<std::string> Accounts::create(const target::CreateOrder& order, Instant deadline) {

@@ -32,6 +32,9 @@ struct Settings {
   Result<Parameters> parameters() const;
 };
 
+// How long a statement waits for a lock, but for revocations (postgresql_revoke.cpp).
+inline constexpr Millis kLockPatience{5000};
+
 // Outlives its target while a connection is open, hence shared.
 class Server {
  public:
@@ -46,7 +49,8 @@ class Server {
     std::string user, user_oid, database;
     std::string server;  // its system identifier
     bool superuser = false;
-    Nanos ahead{0};  // of the server's clock
+    Nanos ahead{0};                        // of the server's clock
+    Millis lock_patience = kLockPatience;  // its lock_timeout
   };
   // `beside`: a session that it must be on the same server with; several may have one name.
   Result<Opened> open(const target::Tag& tag, std::string_view database, Instant deadline,
@@ -114,8 +118,11 @@ class Accounts final : public target::Connection {
   Result<Rows> run_in(Server::Opened& where, const std::string& sql, Instant deadline,
                       std::size_t columns = 0) {
     make_as_new(where, deadline);
+    VAULT_TRY(be_patient(where, deadline));
     return ask(where, sql, deadline, columns);
   }
+  // The session waits for locks as long as the present call wants to.
+  Status be_patient(Server::Opened& where, Instant deadline);
   Result<Rows> ask(Server::Opened& where, const std::string& sql, Instant deadline,
                    std::size_t columns);
   Result<Rows> run_with_password(const std::vector<std::string>& statements,
@@ -148,6 +155,7 @@ class Accounts final : public target::Connection {
   Result<std::uint32_t> end_sessions(const std::string& which, Instant deadline);
   Status end_abandoned(Instant deadline);
 
+  Result<target::Revoked> revoke_again_if_lost(const target::RevokeOrder& order, Instant deadline);
   Result<target::Revoked> revoke_now(const target::RevokeOrder& order, Instant deadline);
   Status disable(const Found& account, Instant deadline);
   Result<std::uint32_t> end_sessions_of(const Found& account, Instant deadline);
@@ -173,6 +181,7 @@ class Accounts final : public target::Connection {
   const std::shared_ptr<Server> server_;
   const target::Tag tag_;
   Server::Opened manager_;
+  Millis lock_patience_ = kLockPatience;
 };
 
 // What answers the protocol, and not as PostgreSQL does.

@@ -19,6 +19,14 @@ constexpr std::string_view kUndefinedObject = "42704";
 
 constexpr std::size_t kKeptMax = 58;  // of the account's name, so that "kept-" fits before it
 
+constexpr Millis kPatienceMin{20}, kPatienceMax{1000};
+
+// While a session waits for a lock on a table, who comes later waits behind it, and so do the other
+// accounts that this connection has to remove: so the first attempt waits for moments only.
+Millis patience_after(unsigned failed_attempts) {
+  return std::min(kPatienceMin * (1 << std::min(failed_attempts, 10U)), kPatienceMax);
+}
+
 // A name that somebody chose, for a log.
 std::string printable(std::string name) {
   for (char& c : name)
@@ -34,6 +42,14 @@ std::string keeper_of(const std::string& account) {
 }  // namespace
 
 Result<target::Revoked> Accounts::revoke(const target::RevokeOrder& order, Instant deadline) {
+  lock_patience_ = patience_after(order.failed_attempts);
+  auto revoked = revoke_again_if_lost(order, deadline);
+  lock_patience_ = kLockPatience;
+  return revoked;
+}
+
+Result<target::Revoked> Accounts::revoke_again_if_lost(const target::RevokeOrder& order,
+                                                       Instant deadline) {
   VAULT_TRY(be_connected(deadline));
   Result<target::Revoked> revoked = revoke_now(order, deadline);
   if (!revoked.ok() && again(revoked.error().code, deadline)) {
