@@ -30,18 +30,38 @@ std::string application_name(const target::Tag& tag, Random& random) {
 std::string settings_statements(int server_version) {
   std::string sql =
       "SET search_path = pg_catalog, pg_temp;"
-      "SET statement_timeout = '10s'; SET lock_timeout = '5s';"
+      "SET statement_timeout = '10s'; SET lock_timeout = 5000;"
       "SET idle_in_transaction_session_timeout = '10s'; SET standard_conforming_strings = on;";
   // A server that notices a lost client does not finish what the client had begun.
   if (server_version >= kHasConnectionCheck) sql += "SET client_connection_check_interval = '1s';";
   return sql;
 }
 
+static_assert(kLockPatience.count() == 5000, "as settings_statements() says it");
+std::string lock_statement(Millis patience) {
+  return fmt::format("SET lock_timeout = {}", patience.count());
+}
+
 std::string set_up_statements(int server_version) {
   return settings_statements(server_version) +
-         "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint, current_user,"
-         " current_database(), (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = "
-         "current_user)";
+         "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint, r.rolname,"
+         " current_database(), r.rolsuper, r.oid,"
+         " (SELECT system_identifier FROM pg_catalog.pg_control_system()), pg_is_in_recovery()"
+         " FROM pg_catalog.pg_roles r WHERE r.rolname = current_user";
+}
+
+// With the role's oid as its answer, or with this as its error: then nothing was committed.
+constexpr std::string_view kNoSuchRole = "the statements made no role of this name";
+
+// Names and operators in full: an operator's statements may have left any search path.
+std::string oid_statement(const std::string& oid = {}) {
+  const std::string also =
+      oid.empty() ? "" : " AND r.oid OPERATOR(pg_catalog.=) " + oid + "::pg_catalog.oid";
+  return fmt::format(
+      "SELECT coalesce((SELECT r.oid::pg_catalog.text FROM pg_catalog.pg_roles r"
+      " WHERE r.rolname OPERATOR(pg_catalog.=) '{{{{name}}}}'::pg_catalog.name{}), '{}')"
+      "::pg_catalog.oid",
+      also, kNoSuchRole);
 }
 
 // How far the server's clock is ahead of ours, from its milliseconds since the epoch.
@@ -60,10 +80,23 @@ Error refused_name() {
                  "the account name or password has a character that cannot be put in a statement");
 }
 
+constexpr std::size_t kSetUpColumns = 7;
+
+Error not_set_up(const Session& session, const Error& why, std::string_view user) {
+  Error error = failure(Code::unavailable, why.message, why.detail);
+  if (session.last_state() != kInsufficientPrivilege) return error;
+  return with_advice(std::move(error),
+                     "grant it with: GRANT EXECUTE ON FUNCTION pg_catalog.pg_control_system() TO " +
+                         quote_identifier(user));
+}
+
+// Anybody may give a session any name.
+std::string is_managers(std::string_view user_oid) { return "usesysid = " + std::string(user_oid); }
+
 }  // namespace
 
 Result<Server::Opened> Server::open(const target::Tag& tag, std::string_view database,
-                                    Instant deadline) {
+                                    Instant deadline, const Opened* beside) {
   VAULT_TRY_ASSIGN(Parameters parameters, settings_.parameters());
   Opened opened;
   opened.name = application_name(tag, random_);
@@ -72,12 +105,18 @@ Result<Server::Opened> Server::open(const target::Tag& tag, std::string_view dat
   VAULT_TRY_ASSIGN(opened.session, Session::open(parameters, clock_, deadline));
   Result<Rows> rows =
       opened.session->run(set_up_statements(opened.session->server_version()), deadline);
-  if (!rows.ok()) return failure(Code::unavailable, rows.error().message, rows.error().detail);
-  if (rows->empty() || rows->front().size() < 4) return not_postgresql();
+  if (!rows.ok()) return not_set_up(*opened.session, rows.error(), parameters.get("user"));
+  if (rows->empty() || rows->front().size() < kSetUpColumns) return not_postgresql();
   const Row& row = rows->front();
   opened.user = row[1];
   opened.database = row[2];
   opened.superuser = row[3] == "t";
+  opened.user_oid = row[4];
+  opened.server = row[5];
+  if (beside != nullptr && opened.server != beside->server)
+    return failure(Code::unavailable, "another server answers now than a moment before");
+  // What it shows may be older than what its primary has: nothing is absent because of it.
+  if (row[6] == "t") return failure(Code::unavailable, "the server is a standby; name its primary");
   const auto ahead = ahead_of(row[0], clock_.now());
   if (!ahead) return failure(Code::unavailable, "the clock of PostgreSQL is ten years from ours");
   opened.ahead = *ahead;
@@ -94,20 +133,21 @@ Status Server::try_login(const std::string& account, const SecretBytes& password
   return {};
 }
 
-bool Server::abandon(const target::Tag& tag, const std::string& name) {
+bool Server::abandon(const target::Tag& tag, const Opened& session) {
   // Asked of the server on another connection: bounded and encrypted, unlike libpq's own cancel.
   const Instant deadline = add(clock_.instant(), kEndingTimeout);
-  Result<Opened> opened = open(tag, {}, deadline);
-  const std::string from_name =
-      "FROM pg_catalog.pg_stat_activity WHERE application_name = " + quote_literal(name);
+  Result<Opened> opened = open(tag, {}, deadline, &session);
   while (opened.ok()) {
-    const auto rows =
-        opened->session->run("SELECT pg_catalog.pg_terminate_backend(pid) " + from_name, deadline);
+    const auto rows = opened->session->run(
+        "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE " +
+            is_managers(opened->user_oid) +
+            " AND application_name = " + quote_literal(session.name),
+        deadline);
     if (!rows.ok()) break;
     if (rows->empty()) return true;
     if (!opened->session->run("SELECT pg_catalog.pg_sleep(0.02)", deadline).ok()) break;
   }
-  give_back_abandoned({name});
+  give_back_abandoned({session.name});
   return false;
 }
 
@@ -125,7 +165,7 @@ Result<Rows> Accounts::ask(Server::Opened& where, const std::string& sql, Instan
                            std::size_t columns) {
   Result<Rows> rows = where.session->run(sql, deadline);
   // Ended by the server's own limit, or by ours: nothing of ours may still be at work there.
-  if (rows.is(Code::deadline)) server_->abandon(tag_, where.name);
+  if (rows.is(Code::deadline)) server_->abandon(tag_, where);
   if (!rows.ok()) return rows;
   for (const Row& row : *rows)
     if (row.size() < columns) return not_postgresql();
@@ -142,14 +182,14 @@ std::string Accounts::expiration(WallTime not_after) const {
 Result<Rows> Accounts::run_with_password(const std::vector<std::string>& statements,
                                          const std::string& account, const SecretBytes& password,
                                          std::string_view until, Instant deadline,
-                                         std::string_view first) {
+                                         const Around& around) {
   if (!stays_quoted(account) || !stays_quoted(as_text(password.reveal()))) return refused_name();
   const SecretBytes sent =
       server_->settings().scram ? scram_verifier(password, server_->random()) : password.clone();
   manager_.session->hide(as_text(password.reveal()));
   manager_.session->hide(as_text(sent.reveal()));
   Result<Rows> rows =
-      run_operators(statements, {account, as_text(sent.reveal()), until}, deadline, first);
+      run_operators(statements, {account, as_text(sent.reveal()), until}, deadline, around);
   manager_.session->unhide();
   return rows;
 }
@@ -158,16 +198,18 @@ Result<Rows> Accounts::run_with_password(const std::vector<std::string>& stateme
 // by which the session can be ended are set again, at the cost of no round trip.
 Result<Rows> Accounts::run_operators(const std::vector<std::string>& statements,
                                      const Substitutions& values, Instant deadline,
-                                     std::string_view first) {
+                                     const Around& around) {
   std::string mine;
   for (const std::string& statement : statements) (mine += statement) += '\0';
   if (manager_.used_by != mine) make_as_new(manager_, deadline);
   manager_.used_by = std::move(mine);
   std::vector<std::string> all{"SET SESSION AUTHORIZATION DEFAULT",
                                settings_statements(manager_.session->server_version()) +
-                                   "SET application_name = " + quote_literal(manager_.name),
-                               std::string(first)};
+                                   "SET application_name = " + quote_literal(manager_.name) + "; " +
+                                   lock_statement(lock_patience_),
+                               around.first};
   for (std::string& statement : on_operators_path(statements)) all.push_back(std::move(statement));
+  all.push_back(around.last);
   std::string sql = render(all, values);
   Result<Rows> rows = ask(manager_, sql, deadline, 0);
   wipe(sql);
@@ -182,60 +224,90 @@ void Accounts::make_as_new(Server::Opened& where, Instant deadline) {
   if (where.used_by.empty() || session.broken()) return;
   Result<Rows> rows = session.run("DISCARD ALL", deadline);  // takes no other statement beside it
   if (rows.ok()) rows = session.run(set_up_statements(session.server_version()), deadline);
-  const bool as_new =
-      rows.ok() && !rows->empty() && rows->front().size() >= 2 && rows->front()[1] == where.user;
-  if (as_new)
-    where.used_by.clear();
-  else
-    session.give_up();
+  const bool as_new = rows.ok() && !rows->empty() && rows->front().size() >= kSetUpColumns &&
+                      rows->front()[1] == where.user && rows->front()[5] == where.server;
+  if (!as_new) return session.give_up();
+  where.used_by.clear();
+  where.lock_patience = kLockPatience;
 }
 
-Status Accounts::create(const target::CreateOrder& order, Instant deadline) {
+Status Accounts::be_patient(Server::Opened& where, Instant deadline) {
+  if (where.lock_patience == lock_patience_) return {};
+  VAULT_TRY(ask(where, lock_statement(lock_patience_), deadline, 0));
+  where.lock_patience = lock_patience_;
+  return {};
+}
+
+Result<std::string> Accounts::create(const target::CreateOrder& order, Instant deadline) {
   if (order.statements.empty()) return failure(Code::denied, "empty creation statements");
+  VAULT_TRY(be_connected(deadline));
   const std::int64_t left = deadline.ns - server_->clock().instant().ns;
   if (left <= 0) return failure(Code::unavailable, "no time was left to create the account");
   // The server gives up before we do.
   const std::string limit = fmt::format(
       "SET LOCAL statement_timeout = {}",
       std::max<std::int64_t>(1, std::min(left, kStatementTimeout.count()) * 9 / 10 / 1'000'000));
-  const Result<Rows> rows = run_with_password(order.statements, order.account, order.password,
-                                              expiration(order.not_after), deadline, limit);
-  if (rows.ok()) return {};
+  const Result<Rows> rows =
+      run_with_password(order.statements, order.account, order.password,
+                        expiration(order.not_after), deadline, {limit, oid_statement()});
   if (rows.is(Code::deadline)) return rows.error();
-  return after_failed_create(order, rows.error(), deadline);
+  if (!rows.ok()) return after_failed_create(order, rows.error(), deadline);
+  if (rows->empty() || rows->front().empty()) return not_postgresql();
+  return rows->front()[0] + "@" + manager_.server;
 }
 
 // The statements are one transaction unless they commit by themselves; then a part has happened.
-Status Accounts::after_failed_create(const target::CreateOrder& order, const Error& why,
-                                     Instant deadline) {
+Error Accounts::after_failed_create(const target::CreateOrder& order, const Error& why,
+                                    Instant deadline) {
   if (!stays_quoted(order.account)) return why;
+  const bool no_right = manager_.session->last_state() == kInsufficientPrivilege;
   if (!order.rollback_statements.empty()) {
     // Its own failure says nothing: the look below does.
     [[maybe_unused]] const auto rolled_back =
         run_operators(order.rollback_statements, {order.account, {}, {}}, deadline);
   }
-  if (manager_.session->broken() && server_->abandon(tag_, manager_.name)) {
+  if (manager_.session->broken() && server_->abandon(tag_, manager_)) {
     // Given up for what it was told, not for its server: another one may look.
-    Result<Server::Opened> another = server_->open(tag_, {}, deadline);
+    Result<Server::Opened> another = server_->open(tag_, {}, deadline, &manager_);
     if (another.ok()) manager_ = std::move(another).value();
   }
   const Result<std::string> oid = oid_of(order.account, deadline);
-  if (oid.ok() && oid->empty()) return why;
+  if (oid.ok() && oid->empty() && why.message.find(kNoSuchRole) != std::string::npos)
+    return failure(Code::denied, std::string(kNoSuchRole) + R"(: write it in quotes, "{{name}}")");
+  if (oid.ok() && oid->empty()) return no_right ? about_kept(why, deadline) : why;
   return failure(Code::deadline, why.message, "the account may exist: " + why.detail);
+}
+
+Status Accounts::be_connected(Instant deadline) {
+  if (!manager_.session->has_ended()) return {};
+  VAULT_TRY_ASSIGN(Server::Opened another, server_->open(tag_, {}, deadline, &manager_));
+  manager_ = std::move(another);
+  return {};
 }
 
 Status Accounts::renew(const target::RenewOrder& order, Instant deadline) {
   if (!stays_quoted(order.account)) return refused_name();
+  VAULT_TRY(be_connected(deadline));
+  const Status renewed = renew_now(order, deadline);
+  const bool may_run_twice = order.statements.empty();  // ours may
+  if (renewed.ok() || !may_run_twice || !again(renewed.error().code, deadline)) return renewed;
+  return renew_now(order, deadline);
+}
+
+Status Accounts::renew_now(const target::RenewOrder& order, Instant deadline) {
   const std::string until = expiration(order.not_after);
   static const std::vector<std::string> kOwn{
       "ALTER ROLE \"{{name}}\" VALID UNTIL '{{expiration}}'"};
   const auto& statements = order.statements.empty() ? kOwn : order.statements;
-  VAULT_TRY(run_operators(statements, {order.account, {}, until}, deadline));
+  // Another account of the same name is not the one that is renewed.
+  const std::string last = oid_statement(oid_here(order.handle));
+  VAULT_TRY(run_operators(statements, {order.account, {}, until}, deadline, {{}, last}));
   return {};
 }
 
 Status Accounts::set_password(const std::string& account, const SecretBytes& password,
                               const std::vector<std::string>& statements, Instant deadline) {
+  VAULT_TRY(be_connected(deadline));
   static const std::vector<std::string> kOwn{"ALTER ROLE \"{{name}}\" PASSWORD '{{password}}'"};
   VAULT_TRY(
       run_with_password(statements.empty() ? kOwn : statements, account, password, {}, deadline));
@@ -243,6 +315,7 @@ Status Accounts::set_password(const std::string& account, const SecretBytes& pas
 }
 
 Result<std::vector<std::string>> Accounts::list(const std::string& prefix, Instant deadline) {
+  VAULT_TRY(be_connected(deadline));
   VAULT_TRY_ASSIGN(
       const Rows rows,
       run(fmt::format("SELECT rolname FROM pg_catalog.pg_roles WHERE left(rolname::text, {}) = {}"
@@ -286,9 +359,9 @@ Status Accounts::end_other_incarnations(Instant deadline) {
   const std::string cluster = application_prefix(tag_);
   const std::string own = cluster + tag_.incarnation + "-";
   VAULT_TRY(end_sessions(
-      fmt::format("left(application_name, {}) = {} AND left(application_name, "
-                  "{}) <> {}",
-                  cluster.size(), quote_literal(cluster), own.size(), quote_literal(own)),
+      fmt::format("{} AND left(application_name, {}) = {} AND left(application_name, {}) <> {}",
+                  is_managers(manager_.user_oid), cluster.size(), quote_literal(cluster),
+                  own.size(), quote_literal(own)),
       deadline));
   return {};
 }
@@ -296,7 +369,9 @@ Status Accounts::end_other_incarnations(Instant deadline) {
 Status Accounts::end_abandoned(Instant deadline) {
   std::vector<std::string> names = server_->take_abandoned();
   for (std::size_t i = 0; i < names.size(); ++i) {
-    const auto ended = end_sessions("application_name = " + quote_literal(names[i]), deadline);
+    const auto ended = end_sessions(
+        is_managers(manager_.user_oid) + " AND application_name = " + quote_literal(names[i]),
+        deadline);
     if (ended.ok()) continue;
     server_->give_back_abandoned({names.begin() + static_cast<std::ptrdiff_t>(i), names.end()});
     return ended.error();

@@ -20,7 +20,9 @@ struct Settings {
   std::string url;
   std::string username;
   SecretBytes password;
-  bool escape = true;  // percent-encode what is substituted into a URL
+  std::string options;             // of the session, as libpq takes them
+  std::vector<std::string> notes;  // on what is not taken as it is written
+  bool escape = true;              // percent-encode what is substituted into a URL
   bool scram = false;
   unsigned connections_max = 4;
   Seconds connection_lifetime{0};               // 0: as long as it works
@@ -29,6 +31,9 @@ struct Settings {
   static Result<Settings> parse(const Json& settings);
   Result<Parameters> parameters() const;
 };
+
+// How long a statement waits for a lock, but for revocations (postgresql_revoke.cpp).
+inline constexpr Millis kLockPatience{5000};
 
 // Outlives its target while a connection is open, hence shared.
 class Server {
@@ -41,16 +46,20 @@ class Server {
     std::unique_ptr<Session> session;
     std::string name;     // its application_name
     std::string used_by;  // the operator's statements that ran in it last; empty: it is as new
-    std::string user, database;
+    std::string user, user_oid, database;
+    std::string server;  // its system identifier
     bool superuser = false;
-    Nanos ahead{0};  // of the server's clock
+    Nanos ahead{0};                        // of the server's clock
+    Millis lock_patience = kLockPatience;  // its lock_timeout
   };
-  Result<Opened> open(const target::Tag& tag, std::string_view database, Instant deadline);
+  // `beside`: a session that it must be on the same server with; several may have one name.
+  Result<Opened> open(const target::Tag& tag, std::string_view database, Instant deadline,
+                      const Opened* beside = nullptr);
   Status try_login(const std::string& account, const SecretBytes& password, Instant deadline);
 
-  // A session of ours that was given up while the server may still be at work in it.
-  // Whether it is known to have ended.
-  bool abandon(const target::Tag& tag, const std::string& name);
+  // A session of ours that was given up while the server may still be at work in it: one of the
+  // manager's with this name, which others may use, too. Whether it is known to have ended.
+  bool abandon(const target::Tag& tag, const Opened& session);
   std::vector<std::string> take_abandoned();
   void give_back_abandoned(std::vector<std::string> names);
 
@@ -71,7 +80,10 @@ class Accounts final : public target::Connection {
   Accounts(std::shared_ptr<Server> server, target::Tag tag, Server::Opened opened)
       : server_(std::move(server)), tag_(std::move(tag)), manager_(std::move(opened)) {}
 
-  Status create(const target::CreateOrder& order, Instant deadline) override;
+  // "<system identifier>/<database>".
+  std::string identity() const override { return manager_.server + "/" + manager_.database; }
+  // The handle is "<oid>@<system identifier>".
+  Result<std::string> create(const target::CreateOrder& order, Instant deadline) override;
   Status renew(const target::RenewOrder& order, Instant deadline) override;
   Result<target::Revoked> revoke(const target::RevokeOrder& order, Instant deadline) override;
   Status end_other_incarnations(Instant deadline) override;
@@ -82,12 +94,19 @@ class Accounts final : public target::Connection {
                    Instant deadline) override {
     return server_->try_login(account, password, deadline);
   }
+  std::vector<std::string> advice_on(const target::CreateOrder& order, Instant deadline) override;
   Status ping(Instant deadline) override;
-  bool usable() const override { return !manager_.session->broken(); }
+  bool usable() const override {
+    return !manager_.session->broken() && !manager_.session->has_ended();
+  }
 
  private:
+  struct Around {  // statements of ours, in the same transaction
+    std::string first, last;
+  };
   struct Found {  // an account as revocation finds it
     std::string oid;
+    std::string name;  // that it has now
     std::string quoted;
     std::string keeper;  // the role that is to own what the account leaves behind
   };
@@ -99,30 +118,50 @@ class Accounts final : public target::Connection {
   Result<Rows> run_in(Server::Opened& where, const std::string& sql, Instant deadline,
                       std::size_t columns = 0) {
     make_as_new(where, deadline);
+    VAULT_TRY(be_patient(where, deadline));
     return ask(where, sql, deadline, columns);
   }
+  // The session waits for locks as long as the present call wants to.
+  Status be_patient(Server::Opened& where, Instant deadline);
   Result<Rows> ask(Server::Opened& where, const std::string& sql, Instant deadline,
                    std::size_t columns);
   Result<Rows> run_with_password(const std::vector<std::string>& statements,
                                  const std::string& account, const SecretBytes& password,
                                  std::string_view expiration, Instant deadline,
-                                 std::string_view first = {});
-  // What an operator wrote, behind a `first` statement of ours. What it leaves in the session is
-  // there for the same statements only.
+                                 const Around& around = {});
+  // What an operator wrote, between statements of ours. What it leaves in the session is there for
+  // the same statements only.
   Result<Rows> run_operators(const std::vector<std::string>& statements,
                              const Substitutions& values, Instant deadline,
-                             std::string_view first = {});
+                             const Around& around = {});
+  // A new session in the place of one that the server has ended.
+  Status be_connected(Instant deadline);
+  // Whether what failed is tried once more, in a new session: it was lost, and to do it twice does
+  // no harm.
+  bool again(Code code, Instant deadline) {
+    return code == Code::deadline && manager_.session->lost_it() && be_connected(deadline).ok();
+  }
+  Status renew_now(const target::RenewOrder& order, Instant deadline);
   static void make_as_new(Server::Opened& where, Instant deadline);
-  Status after_failed_create(const target::CreateOrder& order, const Error& why, Instant deadline);
+  Error after_failed_create(const target::CreateOrder& order, const Error& why, Instant deadline);
   std::string expiration(WallTime not_after) const;
   Result<std::string> oid_of(std::string_view account, Instant deadline);
+  // What is there by the handle or by the name: a renamed account and another of its old name are
+  // two.
+  Result<std::vector<Found>> find(const target::RevokeOrder& order, Instant deadline);
+  // The oid in a handle of this very server; empty otherwise.
+  std::string oid_here(const std::string& handle) const;
   // Ends the sessions that `which` (a condition on pg_stat_activity) selects, until none is left.
   Result<std::uint32_t> end_sessions(const std::string& which, Instant deadline);
   Status end_abandoned(Instant deadline);
 
+  Result<target::Revoked> revoke_again_if_lost(const target::RevokeOrder& order, Instant deadline);
   Result<target::Revoked> revoke_now(const target::RevokeOrder& order, Instant deadline);
   Status disable(const Found& account, Instant deadline);
   Result<std::uint32_t> end_sessions_of(const Found& account, Instant deadline);
+
+  // Names the object that keeps a grant on all of a schema from working, and how it is given away.
+  Error about_kept(const Error& why, Instant deadline);
 
   Status drop_owned(const Found& account, Instant deadline);
   void leave_groups(const Found& account, Instant deadline);
@@ -133,11 +172,16 @@ class Accounts final : public target::Connection {
   Status clean_up(Server::Opened& where, const Found& account, bool owns, Instant deadline);
   Result<std::string> hand_over(Server::Opened& where, const Found& account, Instant deadline);
   Status drop(const Found& account, Instant deadline);
-  Status see_absent(const target::RevokeOrder& order, const Found& account, Instant deadline);
+  Result<std::uint32_t> remove(const target::RevokeOrder& order, const Found& account,
+                               Instant deadline);
+  Status remove_what_it_has(const target::RevokeOrder& order, const Found& account,
+                            Instant deadline);
+  Result<std::uint32_t> see_nothing_left(const target::RevokeOrder& order, Instant deadline);
 
   const std::shared_ptr<Server> server_;
   const target::Tag tag_;
   Server::Opened manager_;
+  Millis lock_patience_ = kLockPatience;
 };
 
 // What answers the protocol, and not as PostgreSQL does.

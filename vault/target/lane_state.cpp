@@ -14,6 +14,7 @@ namespace {
 constexpr Nanos kLongWait = std::chrono::hours(1);
 constexpr Nanos kTurn = std::chrono::seconds(1);  // the keeper's, while somebody depends on it
 constexpr Nanos kRevokePauseMin = std::chrono::milliseconds(100);
+constexpr Nanos kAskSourceAfter = std::chrono::milliseconds(250);
 
 std::atomic<std::size_t> threads{0};  // detached, so nobody else counts them
 
@@ -65,6 +66,7 @@ std::optional<Task> Lane::State::takeable(Instant now) {
     ++issuing;
     return task;
   }
+  notice_retries(now);
   if (!revocations_due || revoking >= each_max() || now < revoke_after) return std::nullopt;
   task.count = pace.take(kRevokeBatch, now);
   if (task.count == 0) return std::nullopt;
@@ -78,9 +80,17 @@ std::size_t Lane::State::takeable_count(Instant now) {
   if (health != Health::healthy)
     return !probing && (health == Health::open ? now >= status.retry_at : has_work()) ? 1 : 0;
   const std::size_t most = each_max();
+  notice_retries(now);
   const bool revocation =
       revocations_due && revoking < most && now >= revoke_after && pace.has_one(now);
   return std::min(jobs.size(), most - std::min(most, issuing)) + (revocation ? 1 : 0);
+}
+
+// The time has come at which an item that failed may be tried again.
+void Lane::State::notice_retries(Instant now) {
+  if (now < ask_source_at) return;
+  ask_source_at = kNever;
+  revocations_due = true;
 }
 
 Nanos Lane::State::until_next_event(Instant now) {
@@ -88,7 +98,8 @@ Nanos Lane::State::until_next_event(Instant now) {
   if (probing || !jobs.empty()) return kTurn;
   if (health == Health::healthy && revocations_due && now < revoke_after)
     return from(now, revoke_after);
-  return revocations_due ? Nanos(std::chrono::milliseconds(50)) : kLongWait;
+  if (revocations_due) return std::chrono::milliseconds(50);
+  return std::min(from(now, ask_source_at), kLongWait);
 }
 
 Task Lane::State::next_task(const Link& link) {
@@ -189,17 +200,29 @@ void Lane::State::unreachable(const Task& task, const Error& why) {
   refuse(refused, error);
 }
 
-void Lane::State::revoked(bool well) {
+void Lane::State::revoked() {
   MutexLock lock(mutex);
-  if (well) {
-    revoke_pause = Nanos(0);
-    status.last_success = clock.now();
-    return;
-  }
-  // What the target could not do now is not asked of it again at once.
+  revoke_pause = Nanos(0);
+  status.last_success = clock.now();
+}
+
+void Lane::State::revocation_failed() {
+  MutexLock lock(mutex);
+  ask_source_at = std::min(ask_source_at, add(clock.instant(), kAskSourceAfter));
+  watch.notify_all();
+}
+
+void Lane::State::lost_in_revocation() {
+  MutexLock lock(mutex);
   revoke_pause = std::clamp(2 * revoke_pause, kRevokePauseMin, kBackoffMax);
   revoke_after = add(clock.instant(), revoke_pause);
   revocations_due = true;
+}
+
+void Lane::State::ask_source_again() {
+  MutexLock lock(mutex);
+  revocations_due = true;
+  start_threads();
 }
 
 bool Lane::State::claim(const std::shared_ptr<Job>& job) {

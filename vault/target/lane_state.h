@@ -4,6 +4,7 @@
 // they borrow (the source, the log) is used only through enter() and leave(), which stop() closes.
 
 #include <deque>
+#include <limits>
 #include <optional>
 
 #include "vault/base/mutex.h"
@@ -23,6 +24,8 @@ inline constexpr Nanos kIdleLimit = std::chrono::minutes(5);
 inline constexpr Nanos kBackoffMin = std::chrono::seconds(1);
 inline constexpr Nanos kBackoffMax = std::chrono::seconds(30);
 inline constexpr std::size_t kRevokeBatch = 16;
+
+inline constexpr Instant kNever{std::numeric_limits<std::int64_t>::max()};
 
 struct Task {
   enum class Kind : std::uint8_t { quit, probe, issue, revoke, disconnect };
@@ -62,7 +65,12 @@ struct Lane::State : std::enable_shared_from_this<Lane::State> {
   void probe_succeeded(const Task& task);
   // Opens the breaker: refuses what waits, and says so.
   void unreachable(const Task& task, const Error& why);
-  void revoked(bool well);
+  void revoked();
+  // An item failed while its connection lives: others go on, the source is asked again soon.
+  void revocation_failed();
+  // The connection was lost over an item: the lane slows down.
+  void lost_in_revocation();
+  void ask_source_again();
   void succeeded();
 
   // Whether `job` is still to be told how it ended; then leave() must follow.
@@ -80,6 +88,7 @@ struct Lane::State : std::enable_shared_from_this<Lane::State> {
   std::optional<Task> takeable(Instant now) REQUIRES(mutex);
   std::size_t takeable_count(Instant now) REQUIRES(mutex);
   Nanos until_next_event(Instant now) REQUIRES(mutex);
+  void notice_retries(Instant now) REQUIRES(mutex);
   bool has_work() REQUIRES(mutex) { return !jobs.empty() || revocations_due; }
   std::size_t each_max() REQUIRES(mutex);  // of issuing, of revoking: one less than all
 
@@ -103,7 +112,8 @@ struct Lane::State : std::enable_shared_from_this<Lane::State> {
   std::uint64_t fenced GUARDED_BY(mutex) = 0;  // the generation that was fenced
   std::deque<Queued> jobs GUARDED_BY(mutex);
   Jobs running GUARDED_BY(mutex);
-  bool revocations_due GUARDED_BY(mutex) = true;  // perhaps: what an earlier process left
+  bool revocations_due GUARDED_BY(mutex) = true;     // perhaps: what an earlier process left
+  Instant ask_source_at GUARDED_BY(mutex) = kNever;  // an item that failed may be tried again
   Instant revoke_after GUARDED_BY(mutex);
   Nanos revoke_pause GUARDED_BY(mutex){0};
   RevocationPace pace GUARDED_BY(mutex);

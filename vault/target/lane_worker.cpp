@@ -13,7 +13,12 @@ bool may_be_broken(const Error& error) {
 
 Status connect(State& state, const Task& task, Link& link) {
   const Instant now = state.clock.instant();
-  VAULT_TRY_ASSIGN(link.connection, task.target->connect(state.tag, add(now, kConnectLimit)));
+  VAULT_TRY_ASSIGN(auto made, task.target->connect(state.tag, add(now, kConnectLimit)));
+  if (!state.enter()) return failure(Code::unavailable, "the vault is shutting down");
+  const Status met = state.source.met(made->identity());
+  state.leave();
+  VAULT_TRY(met);
+  link.connection = std::move(made);
   link.generation = task.generation;
   link.outages = task.outages;
   link.opened = now;
@@ -113,23 +118,35 @@ void report(State& state, const RevocationSource::Item& item, const Result<Revok
   state.leave();
 }
 
+// False: the connection is lost, the items behind this one are not tried.
+bool revoke_one(State& state, const RevocationSource::Item& item, Link& link) {
+  auto result = link.connection->revoke(item.order, add(state.clock.instant(), kRevokeLimit));
+  link.used = state.clock.instant();
+  if (!result.ok() && may_be_broken(result.error())) look_at(state, link);
+  const bool lives = link.connection != nullptr;
+  // It was tried: `unavailable` is for those behind it.
+  if (result.is(Code::unavailable)) result.error().code = Code::deadline;
+  report(state, item, result);
+  if (result.ok())
+    state.revoked();
+  else if (lives)
+    state.revocation_failed();
+  else
+    state.lost_in_revocation();
+  return lives;
+}
+
 void run_revoke(State& state, const Task& task, Link& link) {
   const auto items = take_due(state, task.count);
   if (!items.empty() && !healthy(state, task, link)) link.connection.reset();
+  bool lives = link.connection != nullptr;
   for (const auto& item : items) {
-    if (!link.connection || is_stopping(state)) {
-      // Not an attempt: it comes again with the next batch.
+    if (lives && !is_stopping(state))
+      lives = revoke_one(state, item, link);
+    else  // Not an attempt: it comes again with the next batch.
       report(state, item, failure(Code::unavailable, "the target was lost before it was asked"));
-      continue;
-    }
-    const auto result =
-        link.connection->revoke(item.order, add(state.clock.instant(), kRevokeLimit));
-    link.used = state.clock.instant();
-    const bool lost = !result.ok() && may_be_broken(result.error());
-    if (lost) look_at(state, link);
-    report(state, item, result);
-    if (result.ok() || lost) state.revoked(result.ok());
   }
+  if (lives && !items.empty()) state.ask_source_again();
 }
 
 void run_task(State& state, const Task& task, Link& link) {

@@ -33,15 +33,21 @@ struct RenewOrder {
   std::string account;
   std::vector<std::string> statements;  // empty: the target's own way
   WallTime not_after;
+  std::string handle;  // as create() returned it; empty: not known
 };
 struct RevokeOrder {
   std::string account;
   std::vector<std::string> statements;  // custom; run between our disabling and our looking
+  std::string handle;                   // as create() returned it; empty: not known
+  // Attempts that failed. The first one waits for a lock for moments only, so that an account whose
+  // objects are in use holds up nobody; later ones wait longer.
+  unsigned failed_attempts = 0;
 };
 
 // What revocation found and did, for the receipt.
 struct Revoked {
-  bool was_absent = false;  // nothing was there any more
+  bool was_absent = false;  // the account was not there any more
+  std::string renamed;      // the name it had by then; empty: its own
   std::uint32_t sessions_ended = 0;
   WallTime verified_at;  // seen absent, with no session
 };
@@ -54,13 +60,19 @@ struct Tag {
 class Connection {
  public:
   virtual ~Connection() = default;
-  virtual Status create(const CreateOrder& order, Instant deadline) = 0;
+  // Which server this is, by what it says of itself: the same words as long as it holds the same
+  // accounts, whatever its address. Empty when the target has nothing of that kind.
+  virtual std::string identity() const { return {}; }
+  // The account's handle: what the target knows it by whatever its name becomes, and never gives to
+  // another (an oid). Empty when the target has nothing of that kind.
+  virtual Result<std::string> create(const CreateOrder& order, Instant deadline) = 0;
   virtual Status renew(const RenewOrder& order, Instant deadline) = 0;
   // Disable login, end sessions, (custom statements,) drop what it owns in every database with
-  // grants, drop, then look: success means it was seen absent with no session left.
+  // grants, drop, then look: success means that neither the handle nor the name is there, nor a
+  // session of the handle.
   virtual Result<Revoked> revoke(const RevokeOrder& order, Instant deadline) = 0;
   // Ends server sessions tagged by another incarnation of this cluster and waits until none is
-  // left.
+  // left. The tag alone proves nothing where others may set it: a session must be the manager's.
   virtual Status end_other_incarnations(Instant deadline) = 0;
   virtual Result<std::vector<std::string>> list(const std::string& prefix, Instant deadline) = 0;
   // A new password for an existing account (root and static rotation).
@@ -70,6 +82,11 @@ class Connection {
   virtual Status try_login(const std::string& account, const SecretBytes& password,
                            Instant deadline) {
     static_cast<void>(account), static_cast<void>(password), static_cast<void>(deadline);
+    return {};
+  }
+  // What an operator should know of accounts made like this; asked while one exists.
+  virtual std::vector<std::string> advice_on(const CreateOrder& order, Instant deadline) {
+    static_cast<void>(order), static_cast<void>(deadline);
     return {};
   }
   // Really asks the server.
@@ -88,6 +105,13 @@ class Target {
   // `v-<cluster6>-<role8>-<id>` cut so that cluster and id survive the target's length limit.
   virtual std::string account_name(const Tag& tag, std::string_view role,
                                    std::string_view id) const = 0;
+  // Whether an account may have this name; asked before anything is on record.
+  virtual Status takes_name(std::string_view account) const {
+    static_cast<void>(account);
+    return {};
+  }
+  // Settings that are taken otherwise than who wrote them may expect.
+  virtual std::vector<std::string> notes() const { return {}; }
   virtual std::string_view kind() const = 0;
   virtual unsigned connections_max() const = 0;
   // A connection that is older is replaced before its next job; 0: never.

@@ -13,6 +13,9 @@ namespace {
 
 constexpr Seconds kLookAgain{20};  // twice the statement timeout of our sessions
 constexpr Seconds kRetryMax{300};
+constexpr Nanos kBusyRetryMin = std::chrono::milliseconds(250);
+constexpr Nanos kBusyRetryMax = std::chrono::seconds(2);
+constexpr std::size_t kRetryingMax = 8;  // workers
 constexpr std::size_t kLookedAtMax = 1024;
 constexpr std::size_t kRetriesMax = 65'536;
 constexpr commit::Unrecorded kLooksAgain{
@@ -26,28 +29,83 @@ OrderedId id_of(const std::string& text) {
   return id;
 }
 
-std::string event(const Lease& lease, const target::Revoked& revoked, WallTime now) {
+// An account that a client had and somebody else removed: no success like any other.
+std::string missing_event(const Lease& lease, WallTime now) {
+  Json fields = Json::object();
+  fields.set("lease_id", lease.lease_id).set("account", lease.account);
+  fields.set("handle", lease.handle).set("expire_time", rfc3339(lease.expires));
+  fields.set("request_id", lease.request_id);
+  return audit::event_body("lease-account-missing", now, fields.dump());
+}
+
+commit::OnRecord events(const Lease& lease, const target::Revoked& revoked, bool missing,
+                        WallTime now) {
+  Texts bodies;
+  if (missing) bodies.push_back(missing_event(lease, now));
   Json fields = Json::object();
   fields.set("lease_id", lease.lease_id).set("account", lease.account);
   fields.set("issued", rfc3339(lease.issued)).set("expire_time", rfc3339(lease.expires));
   fields.set("verified_absent", rfc3339(revoked.verified_at));
   fields.set("was_absent", revoked.was_absent);
   fields.set("sessions_ended", static_cast<std::int64_t>(revoked.sessions_ended));
+  if (missing) fields.set("account_missing", true);
+  if (!revoked.renamed.empty()) fields.set("renamed_to", revoked.renamed);
   fields.set("request_id", lease.request_id);
-  return audit::event_body("lease-revoked", now, fields.dump());
+  bodies.push_back(audit::event_body("lease-revoked", now, fields.dump()));
+  return bodies;
+}
+
+Error another_server(const std::string& known, const std::string& found) {
+  return failure(
+      Code::unavailable,
+      "another server answers there (" + found + ") than the one that its accounts are on (" +
+          known +
+          "), so nothing that it says of them counts; write the configuration again: new leases go "
+          "to the other server then, or with same_server=true it is the same one after an upgrade "
+          "or a move");
+}
+
+// For the log, when something was not as it was left.
+std::string said_of(const Lease& lease, const target::Revoked& revoked, bool missing) {
+  if (missing)
+    return "the account " + lease.account + " of the active lease " + lease.lease_id +
+           " was missing when it was revoked: somebody else removed it";
+  if (revoked.renamed.empty()) return {};
+  return "the account " + lease.account + " of the lease " + lease.lease_id +
+         " had been renamed to " + revoked.renamed + "; it was revoked all the same";
 }
 
 }  // namespace
 
-bool Revoker::DueQueue::may_try(const OrderedId& id) {
+// An attempt of this process that did not end well may have removed the account.
+bool Revoker::DueQueue::tried_before(const OrderedId& id) {
+  MutexLock lock(mutex_);
+  return retries_.count(id) != 0;
+}
+
+bool Revoker::DueQueue::is_first_attempt(const OrderedId& id) {
   if (revoker_.claimed(id)) return false;
   MutexLock lock(mutex_);
-  if (working_.count(id) != 0) return false;
-  const auto retry = retries_.find(id);
-  if (retry != retries_.end() && revoker_.parts_.clock.instant() < retry->second.not_before)
-    return false;
+  if (working_.count(id) != 0 || retries_.count(id) != 0) return false;
   working_.insert(id);
   return true;
+}
+
+// The one that has waited longest, if it may be tried again and a worker may retry.
+std::optional<OrderedId> Revoker::DueQueue::take_retry() {
+  MutexLock lock(mutex_);
+  if (retrying_ >= retrying_max_ || retry_order_.empty()) return std::nullopt;
+  const auto first = *retry_order_.begin();
+  if (revoker_.parts_.clock.instant().ns < first.first) return std::nullopt;
+  retry_order_.erase(retry_order_.begin());
+  working_.insert(first.second);
+  ++retrying_;
+  return first.second;
+}
+
+void Revoker::DueQueue::forget_retry(Retries::iterator retry) {
+  retry_order_.erase({retry->second.not_before.ns, retry->first});
+  retries_.erase(retry);
 }
 
 Result<std::vector<OrderedId>> Revoker::DueQueue::take(ReadTxn& txn, std::size_t limit) {
@@ -63,7 +121,7 @@ Result<std::vector<OrderedId>> Revoker::DueQueue::take(ReadTxn& txn, std::size_t
   const Status scanned =
       txn.scan(from, to, SIZE_MAX, storage::Scan::keys, [&](const storage::Entry& entry) {
         const OrderedId id = barrier::id_at_end(entry.key);
-        if (!revoker_.is_aside(id) && may_try(id)) ids.push_back(id);
+        if (!revoker_.is_aside(id) && is_first_attempt(id)) ids.push_back(id);
         if (++looked_at == kLookedAtMax) last = barrier::PhysicalKey::from(entry.key);
         return ids.size() < limit && !last;
       });
@@ -84,21 +142,23 @@ std::vector<target::RevocationSource::Item> Revoker::DueQueue::next(std::size_t 
   auto held = revoker_.parts_.snapshots.take();
   if (!held.ok()) return items;
   ReadTxn txn(**held, revoker_.parts_.barrier, barrier::kCoreSpace);
-  const auto ids = take(txn, limit);
+  auto ids = take(txn, limit);
   if (!ids.ok()) return items;
+  if (ids->empty())
+    if (const auto retry = take_retry()) ids->push_back(*retry);
   for (const OrderedId& id : *ids) {
     auto lease = revoker_.parts_.leases.load(txn, id);
     if (!lease.ok() || !*lease) {
-      revoker_.set_aside(txn, lease_key(id), id, "lease").ignore();
-      MutexLock lock(mutex_);
-      working_.erase(id);
-      retries_.erase(id);
+      if (!lease.ok()) revoker_.set_aside(txn, lease_key(id), id, "lease").ignore();
+      ended(id, {});
       continue;
     }
     Item item;
     item.id.assign(id.begin(), id.end());
     item.order.account = (*lease)->account;
     item.order.statements = (*lease)->revocation_statements;
+    item.order.handle = (*lease)->handle;
+    item.order.failed_attempts = attempts_of(id);
     items.push_back(std::move(item));
   }
   return items;
@@ -110,37 +170,91 @@ Result<bool> Revoker::DueQueue::settle(const Item& item, const target::Revoked& 
   for (;;) {
     VAULT_TRY_ASSIGN(auto held, revoker_.parts_.snapshots.take());
     commit::Changes changes;
+    std::string said;
     changes.background = true;
     WriteTxn txn(*held, revoker_.parts_.barrier, barrier::kCoreSpace, changes);
     VAULT_TRY_ASSIGN(auto lease, revoker_.parts_.leases.load(txn, id));
     if (!lease) return true;
     const bool again =
         lease->uncertain && lease->incarnation == revoker_.parts_.committer.incarnation();
+    const bool missing = !again && lease->was_active && revoked.was_absent && !tried_before(id);
     if (again) {
       VAULT_TRY(revoker_.parts_.leases.look_again(txn, *lease, add(now, kLookAgain)));
     } else {
-      VAULT_TRY(revoker_.parts_.leases.finish(txn, *lease, revoked, now));
+      VAULT_TRY(revoker_.parts_.leases.finish(txn, *lease, revoked, now, missing));
+      said = said_of(*lease, revoked, missing);
     }
     commit::OnRecord on_record = again          ? commit::OnRecord(kLooksAgain)
                                  : lease->probe ? commit::OnRecord(kProbe)
-                                                : commit::OnRecord(event(*lease, revoked, now));
+                                                : events(*lease, revoked, missing, now);
     const commit::Batch batch(std::move(changes), std::move(on_record));
     const Status status = revoker_.parts_.committer.commit(batch).status();
+    if (status.ok() && !said.empty()) revoker_.parts_.log.warn("{}", said);
     if (status.ok()) return !again;
     if (!status.is(Code::conflict)) return status.error();
   }
 }
 
-void Revoker::DueQueue::failed(const OrderedId& id, const Error& error) {
+unsigned Revoker::DueQueue::attempts_of(const OrderedId& id) {
   MutexLock lock(mutex_);
-  // Being unreachable is the target's state, not this lease's: the lane itself backs off.
-  if (error.code == Code::unavailable) return;
+  const auto retry = retries_.find(id);
+  return retry == retries_.end() ? 0 : retry->second.attempts;
+}
+
+void Revoker::DueQueue::failed(const OrderedId& id, const Error& error) {
   // One that is forgotten is only asked for sooner.
-  if (retries_.size() >= kRetriesMax && retries_.count(id) == 0) retries_.erase(retries_.begin());
+  if (retries_.size() >= kRetriesMax && retries_.count(id) == 0) forget_retry(retries_.begin());
   Retry& retry = retries_[id];
-  const Seconds wait = std::min(Seconds{1LL << std::min(retry.attempts, 9U)}, kRetryMax);
+  const bool busy = error.code == Code::deadline;
+  const Nanos first = busy ? kBusyRetryMin : Nanos{Seconds{1}};
+  const Nanos most = busy ? kBusyRetryMax : Nanos{kRetryMax};
+  const Nanos wait = std::min(first * (std::int64_t{1} << std::min(retry.attempts, 12U)), most);
   ++retry.attempts;
-  retry.not_before = add(revoker_.parts_.clock.instant(), Nanos{wait});
+  retry.not_before = add(revoker_.parts_.clock.instant(), wait);
+}
+
+// An item left the hands of its worker.
+void Revoker::DueQueue::ended(const OrderedId& id, const Status& status) {
+  MutexLock lock(mutex_);
+  working_.erase(id);
+  const auto retry = retries_.find(id);
+  if (retry != retries_.end()) {
+    --retrying_;
+    // What fails keeps one worker; what begins to succeed gets more.
+    retrying_max_ = status.ok() ? std::min(2 * retrying_max_, kRetryingMax) : 1;
+  }
+  if (status.ok() && retry != retries_.end()) forget_retry(retry);
+  if (status.ok()) return;
+  // Not tried, because the target was lost: the lane itself slows down for that.
+  if (!status.is(Code::unavailable)) failed(id, status.error());
+  if (const auto again = retries_.find(id); again != retries_.end())
+    retry_order_.emplace(again->second.not_before.ns, id);
+}
+
+Status Revoker::DueQueue::met(const std::string& identity) {
+  if (identity.empty()) return {};
+  const std::string name = std::string(kServers) + hex(target_);
+  for (;;) {
+    VAULT_TRY_ASSIGN(auto held, revoker_.parts_.snapshots.take());
+    commit::Changes changes;
+    changes.background = true;
+    WriteTxn txn(*held, revoker_.parts_.barrier, space_, changes);
+    VAULT_TRY_ASSIGN(const auto record, txn.get(name));
+    if (record) {
+      const auto json = parse_json(as_text(record->value.reveal()));
+      const std::string known = json.ok() ? json->string_at("server") : std::string();
+      return known == identity ? Status() : Status(another_server(known, identity));
+    }
+    Json json = Json::object();
+    json.set("server", identity);
+    VAULT_TRY(txn.put(name, as_bytes(json.dump())));
+    json.set("target", hex(target_));
+    const std::string event =
+        audit::event_body("target-server", revoker_.parts_.clock.now(), json.dump());
+    const commit::Batch batch(std::move(changes), event);
+    const Status status = revoker_.parts_.committer.commit(batch).status();
+    if (!status.is(Code::conflict)) return status;
+  }
 }
 
 void Revoker::DueQueue::done(const Item& item, const Result<target::Revoked>& result) {
@@ -154,12 +268,9 @@ void Revoker::DueQueue::done(const Item& item, const Result<target::Revoked>& re
   } else {
     status = settled.error();
   }
-  if (!status.ok()) failed(id, status.error());
-  {
-    MutexLock lock(mutex_);
-    working_.erase(id);
-    if (status.ok()) retries_.erase(id);
-  }
+  // Revoked and not written down: it was there, whatever the next attempt sees.
+  const bool unrecorded = result.ok() && !status.ok();
+  ended(id, unrecorded ? failure(Code::internal, "not recorded") : status);
   if (gone || !status.ok()) revoker_.finished(id, status);
 }
 

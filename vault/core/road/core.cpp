@@ -61,6 +61,8 @@ Detached Core::handle(Request request, Exchange& asker) {
                              [&] { return run(flight); });  // may they; engine
     if (status.ok() && flight.candidate)
       status = co_await placed(workers_, true, [&] { return try_candidate(flight); });
+    // Renewals of one lease end one after the other, at the target and in its record.
+    if (status.ok() && flight.renews()) co_await latched(latches_, flight, latch);
     if (status.ok() && flight.lane)
       status = co_await applied(flight);  // intent on record, then the target
     if (status.ok()) status = co_await committed(flight);
@@ -68,7 +70,6 @@ Detached Core::handle(Request request, Exchange& asker) {
     co_await latched(latches_, flight, latch);
     status = admit_again(flight);
   }
-  latch.release();
   Status outcome = status;
   while (flight.effect != nullptr && flight.intent && !flight.settled) {
     status = settle_effect(flight, outcome);  // ACTIVE, or REVOKING after a failure
@@ -79,6 +80,7 @@ Detached Core::handle(Request request, Exchange& asker) {
     }
     if (!durable.ok()) status = durable;
   }
+  latch.release();
   if (status.ok()) status = co_await revoked(flight);  // what it revoked is gone when it answers
   conclude(flight, status);
   status = co_await committed(flight);  // of a token without uses left: its end
@@ -296,7 +298,7 @@ Status Core::run_read(InFlight& flight, const ReadHandler& handler, storage::Sna
   Call call{flight.request,    flight.mount->info, flight.caller,       std::move(flight.fields),
             flight.inner_path, flight.started,     environment_.random, std::move(flight.warnings)};
   VAULT_TRY_ASSIGN(flight.answer, handler(call, txn));
-  return finish(flight, snapshot, std::move(changes), call.warnings);
+  return finish(flight, snapshot, std::move(changes), call);
 }
 
 Status Core::run_write(InFlight& flight, const WriteHandler& handler, storage::Snapshot& snapshot) {
@@ -310,13 +312,14 @@ Status Core::run_write(InFlight& flight, const WriteHandler& handler, storage::S
   flight.fields = std::move(call.fields);
   VAULT_TRY(finish_login(flight, txn, call.warnings));
   flight.awaited = std::move(flight.answer.awaited);
-  return finish(flight, snapshot, std::move(changes), call.warnings);
+  return finish(flight, snapshot, std::move(changes), call);
 }
 
 Status Core::try_candidate(InFlight& flight) {
   const Instant deadline = add(environment_.clock.instant(), kEffectLimit / 2);
   const auto connection = flight.candidate->connect(flight.live->revoker->tag(), deadline);
   const Status status = connection.ok() ? (*connection)->ping(deadline) : connection.error();
+  if (status.ok()) flight.intent->server = (*connection)->identity();
   flight.candidate.reset();
   flight.of_target = !status.ok();
   return status;

@@ -34,18 +34,21 @@ Call call_of(InFlight& flight) {
 
 Status on_target(EffectJob& job, target::Connection& connection, Instant deadline) {
   const Intent& intent = job.intent;
-  const target::RevokeOrder undo{intent.create.account, intent.revocation_statements};
   switch (intent.kind) {
-    case Intent::Kind::issue:
-      return connection.create(intent.create, deadline);
+    case Intent::Kind::issue: {
+      VAULT_TRY_ASSIGN(job.handle, connection.create(intent.create, deadline));
+      return {};
+    }
     case Intent::Kind::renew:
       return connection.renew(
-          {intent.create.account, intent.create.statements, intent.create.not_after}, deadline);
+          {intent.create.account, intent.create.statements, job.until, job.handle}, deadline);
     case Intent::Kind::probe: {
-      VAULT_TRY(connection.create(intent.create, deadline));
+      VAULT_TRY_ASSIGN(job.handle, connection.create(intent.create, deadline));
       const Status login =
           connection.try_login(intent.create.account, intent.create.password, deadline);
-      const auto revoked = connection.revoke(undo, deadline);
+      if (login.ok()) job.advice = connection.advice_on(intent.create, deadline);
+      const auto revoked = connection.revoke(
+          {intent.create.account, intent.revocation_statements, job.handle}, deadline);
       if (!login.ok()) return login;
       return revoked.ok() ? Status() : Status(revoked.error());
     }
@@ -56,7 +59,20 @@ Status on_target(EffectJob& job, target::Connection& connection, Instant deadlin
   return {};
 }
 
+// The target never ends an account before its lease: a renewal that brings the end nearer leaves
+// the account's where it is, and what is in the record now counts, not what was planned on.
+Status never_earlier(EffectJob& job) {
+  VAULT_TRY_ASSIGN(auto held, job.live->snapshots.take());
+  ReadTxn txn(*held, job.live->barrier, barrier::kCoreSpace);
+  VAULT_TRY_ASSIGN(const auto lease, job.live->leases.load(txn, job.intent.lease));
+  if (!lease || lease->state != Lease::State::active)
+    return failure(Code::invalid, "lease not found");
+  job.until = std::max(job.intent.create.not_after, lease->expires);
+  return {};
+}
+
 Status work(EffectJob& job, target::Connection& connection, Instant deadline) {
+  if (job.intent.kind == Intent::Kind::renew) VAULT_TRY(never_earlier(job));
   if (job.pending) {
     const commit::Operation operation = job.live->committer.commit(*job.pending);
     job.of_target = operation.status().ok();
@@ -83,6 +99,7 @@ std::shared_ptr<EffectJob> make_job(InFlight& flight) {
   job->live = flight.live;
   job->intent = std::move(*flight.intent);
   job->pending = std::exchange(flight.batch, std::nullopt);
+  if (flight.lease) job->handle = flight.lease->handle;  // of a renewal
   if (flight.lease && job->intent.kind != Intent::Kind::renew) {
     job->lease = flight.lease->id;
     flight.live->revoker->claim(*job->lease);
@@ -133,6 +150,8 @@ Status applied::await_resume() {
     return failure(Code::deadline, "the target did not answer in time");
   }
   flight_.pending_recorded = job_->pending_recorded;
+  flight_.handle = std::move(job_->handle);
+  for (std::string& one : job_->advice) flight_.warnings.push_back(std::move(one));
   if (job_->lease && !job_->pending_recorded) flight_.live->revoker->release(*job_->lease);
   if (job_->pending_recorded) flight_.request_recorded = true;
   flight_.intent = std::move(job_->intent);
@@ -216,8 +235,12 @@ Status plan_effect(InFlight& flight, storage::Snapshot& snapshot) {
   lease.target = wanted.target;
   lease.space = flight.mount->info.space;
   lease.role = wanted.role;
-  lease.account = flight.lane->target()->account_name(live.revoker->tag(), wanted.role,
-                                                      account_id(live.environment.random));
+  const auto target = flight.lane->target();
+  lease.account = wanted.create.account;  // of the engine, when it names accounts itself
+  if (lease.account.empty())
+    lease.account =
+        target->account_name(live.revoker->tag(), wanted.role, account_id(live.environment.random));
+  VAULT_TRY(target->takes_name(lease.account));
   lease.renewal_json = wanted.renewal_json;
   lease.revocation_statements = wanted.revocation_statements;
   lease.issued = flight.started;
@@ -250,6 +273,7 @@ Status settle_lease(InFlight& flight, WriteTxn& core, const Status& outcome) {
   VAULT_TRY_ASSIGN(auto lease, live.leases.load(core, flight.lease->id));
   const WallTime now = live.environment.clock.now();
   if (!lease) return failure(Code::unavailable, "the lease was revoked while it was being issued");
+  if (lease->handle.empty()) lease->handle = flight.handle;
   if (!outcome.ok()) {
     core.changes().background = true;
     VAULT_TRY(live.leases.start_revoking(core, *lease, now));
@@ -265,7 +289,7 @@ Status settle_lease(InFlight& flight, WriteTxn& core, const Status& outcome) {
       flight.answer.lease_duration = lease->ttl;
       return {};
     case Intent::Kind::probe:
-      return live.leases.finish(core, *lease, {true, 0, now}, now);
+      return live.leases.finish(core, *lease, {.was_absent = true, .verified_at = now}, now);
     case Intent::Kind::renew:
       if (lease->state != Lease::State::active) return failure(Code::invalid, "lease not found");
       VAULT_TRY(live.leases.renew(core, *lease, flight.intent->create.not_after, now));
@@ -289,7 +313,7 @@ Status settle_success(InFlight& flight, storage::Snapshot& snapshot) {
   for (const std::string& warning : flight.warnings) flight.answer.warnings.push_back(warning);
   WriteTxn core = txn.in(barrier::kCoreSpace);
   if (flight.lease) VAULT_TRY(settle_lease(flight, core, {}));
-  return finish(flight, snapshot, std::move(changes), call.warnings);
+  return finish(flight, snapshot, std::move(changes), call);
 }
 
 // What may have been made goes: the lease is REVOKING.

@@ -1,5 +1,6 @@
 #include "vault/core/road/finish.h"
 
+#include "vault/audit/record.h"
 #include "vault/core/authority/wrapped.h"
 #include "vault/core/road/audit_lines.h"
 
@@ -36,14 +37,16 @@ Status wrap_answer(InFlight& flight, storage::Snapshot& snapshot, commit::Change
 }  // namespace
 
 Status finish(InFlight& flight, storage::Snapshot& snapshot, commit::Changes&& changes,
-              std::vector<std::string>& warnings) {
+              Call& call) {
   flight.answer.request_id = flight.id;
   if (flight.answer.has_body())
-    for (std::string& warning : warnings) flight.answer.warnings.push_back(std::move(warning));
+    for (std::string& warning : call.warnings) flight.answer.warnings.push_back(std::move(warning));
   if (const auto terms = wrapping_of(flight))
     VAULT_TRY(wrap_answer(flight, snapshot, changes, *terms));
   if (!changes.changes_something()) return {};  // its lines go straight to the log
   Texts lines;
+  for (const Event& event : call.events)
+    lines.push_back(audit::event_body(event.name, flight.started, event.fields.dump()));
   append_bodies(flight, flight.answer, lines);
   flight.batch.emplace(std::move(changes), std::move(lines));
   flight.answer_recorded = true;

@@ -7,8 +7,8 @@
 
 namespace leasehold::core {
 
-// `warnings` join an answer that has a body. Makes flight.batch of `changes`, if there are any.
-Status finish(InFlight& flight, storage::Snapshot& snapshot, commit::Changes&& changes,
-              std::vector<std::string>& warnings);
+// The handler's warnings join an answer that has a body, its events the lines. Makes flight.batch
+// of `changes`, if there are any.
+Status finish(InFlight& flight, storage::Snapshot& snapshot, commit::Changes&& changes, Call& call);
 
 }  // namespace leasehold::core

@@ -58,6 +58,7 @@ struct InFlight {
   std::optional<Lease> lease;
   std::unique_ptr<target::Target> candidate;
   std::shared_ptr<target::Lane> lane;
+  std::string handle;             // of the account, as its target returned it
   bool of_target = false;         // what failed, failed at the target
   bool pending_recorded = false;  // PENDING is durable: it must be settled
   bool settled = false;
@@ -71,7 +72,12 @@ struct InFlight {
   bool answer_recorded = false;
   bool unaudited = false;  // durable, but no device took its lines
 
-  std::uint64_t latch_key() const { return std::hash<std::string_view>()(request.path); }
+  bool renews() const { return intent && intent->kind == Intent::Kind::renew; }
+  // What it runs alone on: the lease that it renews, or its path.
+  std::uint64_t latch_key() const {
+    const auto key = renews() ? as_text(intent->lease) : std::string_view(request.path);
+    return std::hash<std::string_view>()(key);
+  }
 };
 
 }  // namespace leasehold::core
