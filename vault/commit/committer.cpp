@@ -19,6 +19,7 @@ using storage::Outcome;
 // How soon groups that are not settled are looked at again, when no commit does.
 constexpr std::chrono::milliseconds kLookAgain{1000};
 
+constexpr Unrecorded kRunAlone{"the epoch record of the audit log tells of each run"};
 constexpr Unrecorded kHeadAlone{"a head is written for its own sake; no record changes"};
 
 // Posts what a group completed with one wake-up per loop; whoever has no loop is resumed here.
@@ -73,7 +74,9 @@ struct Blocking : Operation {
 bool is_empty(storage::Snapshot& snapshot, Status& status) {
   bool found = false;
   const auto each = [&](const storage::Entry& entry) {
-    found = counts_in_multiset(entry.key);
+    // What init writes before the first head.
+    const auto table = static_cast<barrier::Table>(entry.key[0]);
+    found = table != barrier::Table::seal && table != barrier::Table::head;
     return !found;
   };
   const std::uint8_t first[] = {0x00}, end[] = {0xff};
@@ -125,10 +128,14 @@ Status Committer::start(Drain& drain, const Incarnation& incarnation) {
   incarnation_ = incarnation;
   VAULT_TRY(open_store(drain));
 
-  // The first group writes the new incarnation.
-  const Batch nothing({}, kHeadAlone);
+  Changes run;
+  const barrier::PhysicalKey key = run_key(state_->head.group + 1);
+  Bytes sealed;
+  state_->barrier.seal(key, {}, incarnation, sealed);
+  run.storage.put(key.view(), sealed);
+  const Batch beginning(std::move(run), kRunAlone);
   Operation first;
-  first.batch = &nothing;
+  first.batch = &beginning;
   Operation* const group[] = {&first};
   state_->attempt(group);
   VAULT_TRY(first.status());
@@ -159,6 +166,8 @@ Status Committer::open_store(Drain& drain) {
                      "storage is older than its own head record: restore a newer copy");
     state.head = *head;
   }
+  if (!head || !head->covers_seal)
+    VAULT_TRY(cover_seal(*state.snapshot, state.barrier, state.head));
   VAULT_TRY(state.recorder.start(drain, *state.snapshot, state.head));
   state.head.incarnation = incarnation_;
   state.snapshot->release();

@@ -218,6 +218,7 @@ Status Lifecycle::go_live(seal::Opened opened, SecretBytes* root_token,
   }
   const commit::Batch on_record({}, unsealed_event(opened, environment_.clock.now()));
   VAULT_TRY(live->committer.commit(on_record).status());
+  VAULT_TRY(list_slots(*live, opened));
   live->revoker->start();
   const bool enrolls = seal_.has_to_enroll(opened);
   owned_ = std::move(live);
@@ -232,6 +233,16 @@ Status Lifecycle::go_live(seal::Opened opened, SecretBytes* root_token,
   wake_.notify_all();
   revoke_undelivered();
   return {};
+}
+
+// A store of an earlier version: from now on a slot that is taken away or put back is found.
+Status Lifecycle::list_slots(Unsealed& live, const seal::Opened& opened) {
+  commit::Changes changes;
+  VAULT_TRY(seal_.list_slots(changes.storage, opened));
+  if (!changes.changes_something()) return {};
+  const auto event = audit::event_body("slots_listed", environment_.clock.now(), "{}");
+  VAULT_TRY(live.committer.commit(commit::Batch(std::move(changes), event)).status());
+  return seal_.registry_changed();
 }
 
 // Beside the open vault: a device that hangs delays its own slot only.
