@@ -123,22 +123,25 @@ Committer::Committer(storage::Storage& storage, const barrier::Barrier& barrier,
 
 Committer::~Committer() { stop(); }
 
-Status Committer::start(Drain& drain, const Incarnation& incarnation) {
+Status Committer::start(Drain& drain, const Incarnation& incarnation, const Beginning& beginning) {
   VAULT_ASSERT(!state_->thread.joinable());
   incarnation_ = incarnation;
   VAULT_TRY(open_store(drain));
 
-  Changes run;
+  state_->head.group = std::max(state_->head.group, beginning.after_group);
+  Changes changes;
   const barrier::PhysicalKey key = run_key(state_->head.group + 1);
   Bytes sealed;
   state_->barrier.seal(key, {}, incarnation, sealed);
-  run.storage.put(key.view(), sealed);
-  const Batch beginning(std::move(run), kRunAlone);
-  Operation first;
-  first.batch = &beginning;
-  Operation* const group[] = {&first};
-  state_->attempt(group);
-  VAULT_TRY(first.status());
+  changes.storage.put(key.view(), sealed);
+  const Batch opening(std::move(changes), kRunAlone);
+  Operation operations[2];
+  operations[0].batch = &opening;
+  operations[1].batch = beginning.first;
+  Operation* const group[] = {&operations[0], &operations[1]};
+  state_->attempt(std::span(group).first(beginning.first == nullptr ? 1 : 2));
+  VAULT_TRY(operations[0].status());
+  if (beginning.first != nullptr) VAULT_TRY(operations[1].status());
 
   state_->started = true;
   state_->queue.open();
