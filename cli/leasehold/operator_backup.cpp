@@ -4,14 +4,15 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cstdio>
 #include <cstring>
 
 #include "cli/leasehold/groups.h"
 #include "cli/leasehold/output.h"
 #include "cli/leasehold/session.h"
+#include "vault/base/clock.h"
 
 namespace leasehold::cli {
 namespace {
@@ -63,13 +64,13 @@ class NewFile {
 // How far it is, on a terminal; the server cannot say how much there is.
 class Progress {
  public:
-  Progress() : shown_(isatty(STDERR_FILENO) != 0), since_(std::chrono::steady_clock::now()) {}
+  Progress() : shown_(isatty(STDERR_FILENO) != 0), since_(clock_.instant()) {}
   void add(std::size_t bytes) {
     bytes_ += bytes;
     if (!shown_) return;
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - since_;
+    const double took = static_cast<double>(clock_.instant().ns - since_.ns) / 1e9;
     const double mib = static_cast<double>(bytes_) / (1u << 20);
-    fmt::print(stderr, "\r{:.1f} MiB, {:.1f} MiB/s", mib, mib / std::max(took.count(), 0.001));
+    fmt::print(stderr, "\r{:.1f} MiB, {:.1f} MiB/s", mib, mib / std::max(took, 0.001));
   }
   void end() const {
     if (shown_) fmt::print(stderr, "\r\033[K");
@@ -78,7 +79,8 @@ class Progress {
 
  private:
   const bool shown_;
-  const std::chrono::steady_clock::time_point since_;
+  SystemClock clock_;
+  const Instant since_;
   std::uint64_t bytes_ = 0;
 };
 

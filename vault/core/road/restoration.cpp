@@ -155,13 +155,11 @@ Status Restoration::may_issue(ReadTxn& core, const barrier::Space& space,
   if (!pending_) return {};
   VAULT_TRY_ASSIGN(const std::uint64_t listed, core.version(name_of(space, target)));
   if (listed == 0) return {};
-  return failure(
-      Code::unavailable,
-      "this vault's storage was put back from an older copy: accounts that were made since may "
-      "stand "
-      "on no lease, so this target issues nothing until it was reconciled. When that is done, "
-      "say so: `leasehold write sys/storage/restored reconciled=true`"); try "
-      "again when that is done");
+  return failure(Code::unavailable,
+                 "this vault's storage was put back from an older copy: accounts that were made "
+                 "since may stand on no lease, so this target issues nothing until it was "
+                 "reconciled. When that is done, say so: `leasehold write sys/storage/restored "
+                 "reconciled=true`");
 }
 
 Result<std::vector<Restoration::Place>> Restoration::to_reconcile() {
