@@ -52,7 +52,8 @@ void measure(const char* what, int clients, double seconds, const std::function<
 
 struct Synced final : commit::Drain {
   std::atomic<std::uint64_t> last{0};
-  Result<std::uint64_t> append(std::span<const std::string_view> bodies) override {
+  Result<std::uint64_t> append(std::uint64_t /*group*/,
+                               std::span<const std::string_view> bodies) override {
     return last += bodies.size();
   }
   commit::AuditSynced synced() override { return {0, {last, {}}}; }

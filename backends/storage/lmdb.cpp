@@ -122,6 +122,7 @@ class Lmdb final : public Storage {
 
   void commit(std::span<const Batch* const> group, GroupObserver& observer,
               std::span<CommitResult> results) override;
+  Status import(std::span<const Entry> entries) override;
   Result<std::uint64_t> last_index() override { return index_.load(); }
   Status ready() override;
   std::string_view kind() const override { return "lmdb"; }
@@ -162,6 +163,13 @@ void Lmdb::commit(std::span<const Batch* const> group, GroupObserver& observer,
   for (CommitResult& result : results)
     if (result.outcome == Outcome::committed || result.outcome == Outcome::failed)
       result = {outcome, 0};
+}
+
+Status Lmdb::import(std::span<const Entry> entries) {
+  if (environment_ == nullptr) return unusable();
+  VAULT_TRY_ASSIGN(const std::uint64_t index, environment_->import(entries, index_));
+  index_ = index;
+  return {};
 }
 
 // `ended` says that the error came from ending the transaction, where LMDB has touched the disk.

@@ -138,6 +138,28 @@ int LmdbEnvironment::write_index(MDB_txn* txn, std::uint64_t index) const {
   return put(txn, main_, kIndexKey, bytes);
 }
 
+Result<std::uint64_t> LmdbEnvironment::import(std::span<const Entry> entries,
+                                              std::uint64_t index) const {
+  Txn txn(env_, 0);
+  int rc = txn.begun();
+  for (const Entry& entry : entries) {
+    if (rc != 0) break;
+    MDB_val key = to_val(entry.key), value{kModSize + entry.value.size(), nullptr};
+    rc = mdb_put(txn.get(), records_, &key, &value, MDB_RESERVE);
+    if (rc != 0) break;
+    auto* to = static_cast<std::uint8_t*>(value.mv_data);
+    put_be(to, entry.mod, kModSize);
+    if (!entry.value.empty()) std::memcpy(to + kModSize, entry.value.data(), entry.value.size());
+    index = std::max(index, entry.mod);
+  }
+  if (rc == 0) rc = write_index(txn.get(), index);
+  if (rc == 0) rc = txn.commit();
+  if (rc == ENOSPC || rc == MDB_MAP_FULL)
+    return failure(Code::no_space, "storage is full: free space on the disk of the data directory");
+  if (rc != 0) return lmdb_error("write", rc);
+  return index;
+}
+
 bool LmdbEnvironment::is_deleted() const {
   mdb_filehandle_t file = -1;
   struct stat found {};

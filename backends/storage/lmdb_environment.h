@@ -31,6 +31,8 @@ class LmdbEnvironment {
   MDB_dbi records() const { return records_; }
   Result<std::uint64_t> read_index() const;
   int write_index(MDB_txn* txn, std::uint64_t index) const;
+  // Records with their versions, in one transaction; the index afterwards.
+  Result<std::uint64_t> import(std::span<const Entry> entries, std::uint64_t index) const;
   // Its file has no name any more: what is written goes when the process does.
   bool is_deleted() const;
   // At least 95 % of the map is in use, so that only revocations should be written.

@@ -1,5 +1,6 @@
 #include "backends/storage/memory.h"
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <set>
@@ -34,6 +35,16 @@ class Memory final : public Storage {
   Result<std::unique_ptr<Snapshot>> snapshot() override;
   void commit(std::span<const Batch* const> group, GroupObserver& observer,
               std::span<CommitResult> results) override EXCLUDES(mutex_);
+  Status import(std::span<const Entry> entries) override EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    for (const Entry& entry : entries) {
+      Versions& versions = records_[to_bytes(entry.key)];
+      versions.clear();
+      versions.push_back({entry.mod, std::make_unique<const Bytes>(to_bytes(entry.value))});
+      index_ = std::max(index_, entry.mod);
+    }
+    return {};
+  }
   Result<std::uint64_t> last_index() override EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
     return index_;

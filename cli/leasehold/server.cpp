@@ -38,6 +38,12 @@ int become_server(const char* first, std::span<const std::string> words) {
 
 int run_server(std::span<const std::string> words) { return become_server("", words); }
 int run_verify(std::span<const std::string> words) { return become_server("verify", words); }
+int run_verify_backup(std::span<const std::string> words) {
+  return become_server("verify-backup", words);
+}
+int run_restore_backup(std::span<const std::string> words) {
+  return become_server("restore-backup", words);
+}
 
 constexpr Passage kPassages[] = {
     {"server", "Run a vault", "[-config=PATH...] [-dev]",
@@ -52,20 +58,57 @@ constexpr Passage kPassages[] = {
      "  -dev-listen-address=ADDRESS   Address of the -dev server (127.0.0.1:8200)\n"
      "  -dev-no-store-token           Do not write the root token to ~/.vault-token\n"
      "  -test-server-config           Only check the configuration\n"
+     "  -restored[=keep-tokens]       Once, for a storage that was put back from an older copy: "
+     "every\n"
+     "                                token is revoked (or kept), and each target is reconciled "
+     "before\n"
+     "                                it issues anything\n"
      "  -log-level=LEVEL              trace, debug, info, warn or error\n"
      "  -log-format=FORMAT            standard or json\n"
      "  -log-file=FILE                Where the log goes (default: standard error)",
      run_server},
-    {"operator verify", "Check the stored data against its head record", "-config=PATH",
+    {"operator verify", "Check the stored data against its head record",
+     "-config=PATH [-head=HEAD] [-log=FILE...]",
      "Runs leaseholdd verify: opens the storage of a stopped vault and proves that no record was\n"
-     "deleted, replayed or rolled back. Without a seal device that opens it, it asks for shares, "
+     "deleted, replayed or rolled back, and no seal slot taken away or put back. It prints the "
+     "head\n"
+     "to note elsewhere: compared with it (-head), or with the audit log (-log), an older copy of "
+     "the\n"
+     "whole store is found, too. Exit code 0: whole, 2: not whole, 1: could not be read.\n"
+     "Without a seal device that opens it, it asks for shares, "
      "one\n"
      "after the other; from standard input it reads one a line.\n\n"
      "  $ leasehold operator verify -config=/etc/leasehold/leasehold.hcl\n"
      "  $ leasehold operator verify -config=/etc/leasehold/leasehold.hcl < shares.txt\n\n"
+     "  $ leasehold operator verify -config=/etc/leasehold/leasehold.hcl "
+     "-log=/var/log/leasehold/audit.log\n\n"
      "Flags:\n"
-     "  -config=PATH                  File or folder of configuration; may be repeated",
+     "  -config=PATH                  File or folder of configuration; may be repeated\n"
+     "  -head=HEAD                    A head that was noted earlier: this store must follow from "
+     "it\n"
+     "  -log=FILE                     Audit file of this vault; repeated, the oldest first",
      run_verify},
+    {"operator backup verify", "Prove that a backup is whole", "FILE [-public-key=HEX]",
+     "Runs leaseholdd verify-backup: checks every frame of the file and the signature at its end, "
+     "without\n"
+     "a server and without keys. Exit code 0: whole, 1: not.\n\n"
+     "  $ leasehold operator backup verify vault.backup\n\n"
+     "Flags:\n"
+     "  -public-key=HEX               The key that init printed (default: the one in the backup)",
+     run_verify_backup},
+    {"operator backup restore", "Fill an empty storage with a backup", "FILE -config=PATH",
+     "Runs leaseholdd restore-backup: verifies the backup, then writes it into the storage of the\n"
+     "configuration, which must be empty. The restored vault is unsealed as the one that was "
+     "backed "
+     "up;\n"
+     "then every token is revoked, and each target is reconciled before it issues anything.\n\n"
+     "  $ leasehold operator backup restore vault.backup -config=/etc/leasehold/leasehold.hcl\n\n"
+     "Flags:\n"
+     "  -config=PATH                  File or folder of configuration; may be repeated\n"
+     "  -public-key=HEX               The key that init printed (default: the one in the backup)\n"
+     "  -restored=keep-tokens         Tokens stay valid, also those revoked since the backup was "
+     "made",
+     run_restore_backup},
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "backends/keyhost/host.h"
 #include "cli/leaseholdd/harden.h"
 #include "cli/leaseholdd/log.h"
+#include "cli/leaseholdd/offline.h"
 #include "cli/leaseholdd/process.h"
 
 namespace leasehold::server_process {
@@ -47,6 +48,8 @@ int run(const Options& options, const std::string& own_executable) {
   raise_descriptor_limit();
   if (options.command == Options::Command::verify)
     return run_verify(options, std::move(configuration).value(), **log, own_executable);
+  if (options.command == Options::Command::restore_backup)
+    return run_restore(options, std::move(configuration).value(), **log, own_executable);
   return run_server(options, std::move(configuration).value(), **log, own_executable);
 }
 
@@ -70,8 +73,13 @@ int main(int argc, char** argv) {
     case Options::Command::help:
       std::printf("%s", server_process::usage().c_str());
       return 0;
+    case Options::Command::verify_backup: {
+      const Status verified = server_process::verify_backup(*options);
+      return verified.ok() ? 0 : server_process::fail(verified.error());
+    }
     case Options::Command::server:
     case Options::Command::verify:
+    case Options::Command::restore_backup:
       break;
   }
   return server_process::run(*options, keyhost::own_executable());

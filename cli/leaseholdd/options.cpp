@@ -16,6 +16,12 @@ std::string from_environment(const char* name) {
   return {};
 }
 
+struct ListFlag {
+  const char* name;
+  std::vector<std::string> Options::*field;
+};
+constexpr ListFlag kLists[] = {{"config", &Options::configs}, {"log", &Options::logs}};
+
 struct TextFlag {
   const char* name;
   std::string Options::*field;
@@ -26,6 +32,8 @@ constexpr TextFlag kTexts[] = {
     {"log-level", &Options::log_level},
     {"log-format", &Options::log_format},
     {"log-file", &Options::log_file},
+    {"head", &Options::head},
+    {"public-key", &Options::public_key},
 };
 
 constexpr const char* kSwitches[] = {"dev", "dev-no-store-token", "test-server-config", "version",
@@ -42,11 +50,18 @@ const TextFlag* text_flag(const std::string& flag) {
   return nullptr;
 }
 
+const ListFlag* list_flag(const std::string& flag) {
+  for (const ListFlag& list : kLists)
+    if (flag == list.name) return &list;
+  return nullptr;
+}
+
 Error unknown_flag(const std::string& flag) {
   Nearest nearest(flag);
   for (const char* name : kSwitches) nearest.consider(name);
   for (const TextFlag& text : kTexts) nearest.consider(text.name);
-  nearest.consider("config");
+  for (const ListFlag& list : kLists) nearest.consider(list.name);
+  nearest.consider("restored");
   const std::string hint = nearest.name().empty() ? "" : "; did you mean -" + nearest.name() + "?";
   return failure(Code::invalid, "unknown flag -" + flag + hint + "\n" + usage());
 }
@@ -55,10 +70,24 @@ Options::Command command_of(std::string_view word, bool& known) {
   known = true;
   if (word == "server") return Options::Command::server;
   if (word == "verify") return Options::Command::verify;
+  if (word == "verify-backup") return Options::Command::verify_backup;
+  if (word == "restore-backup") return Options::Command::restore_backup;
   if (word == "keyhost") return Options::Command::keyhost;
   if (word == "version") return Options::Command::version;
   known = false;
   return Options::Command::server;
+}
+
+bool takes_file(Options::Command command) {
+  return command == Options::Command::verify_backup || command == Options::Command::restore_backup;
+}
+
+Result<Options::Restored> to_restored(const std::string& value, bool has_value) {
+  if (!has_value || value == "true" || value == "revoke-tokens")
+    return Options::Restored::revoke_tokens;
+  if (value == "false") return Options::Restored::no;
+  if (value == "keep-tokens") return Options::Restored::keep_tokens;
+  return failure(Code::invalid, "-restored takes nothing, or keep-tokens");
 }
 
 Result<bool> to_bool(const std::string& name, const std::string& value, bool has_value) {
@@ -87,6 +116,10 @@ Result<Options> parse_options(int argc, char** argv) {
   }
   for (; at < argc; ++at) {
     std::string flag = argv[at];
+    if (!flag.starts_with('-') && takes_file(options.command) && options.backup.empty()) {
+      options.backup = flag;
+      continue;
+    }
     if (!flag.starts_with('-'))
       return failure(Code::invalid, "unexpected argument \"" + flag + "\"");
     flag.erase(0, flag.starts_with("--") ? 2 : 1);
@@ -98,6 +131,10 @@ Result<Options> parse_options(int argc, char** argv) {
       options.command = Options::Command::help;
       return options;
     }
+    if (flag == "restored") {
+      VAULT_TRY_ASSIGN(options.restored, to_restored(value, has_value));
+      continue;
+    }
     if (is_switch(flag)) {
       VAULT_TRY_ASSIGN(const bool on, to_bool(flag, value, has_value));
       if (flag == "dev") options.dev = on;
@@ -107,7 +144,8 @@ Result<Options> parse_options(int argc, char** argv) {
       continue;
     }
     const TextFlag* text = text_flag(flag);
-    if (text == nullptr && flag != "config") return unknown_flag(flag);
+    const ListFlag* list = list_flag(flag);
+    if (text == nullptr && list == nullptr) return unknown_flag(flag);
     if (!has_value) {
       if (at + 1 >= argc) return failure(Code::invalid, "-" + flag + " needs a value");
       value = argv[++at];
@@ -115,7 +153,7 @@ Result<Options> parse_options(int argc, char** argv) {
     if (text != nullptr)
       options.*text->field = value;
     else
-      options.configs.push_back(value);
+      (options.*list->field).push_back(value);
   }
   return options;
 }
@@ -123,8 +161,15 @@ Result<Options> parse_options(int argc, char** argv) {
 std::string usage() {
   return "Usage: leaseholdd [server] -config=FILE|DIRECTORY [-config=...] [-log-level=LEVEL]\n"
          "       leaseholdd [server] -dev [-dev-root-token-id=ID] [-dev-listen-address=HOST:PORT]\n"
-         "       leaseholdd verify -config=FILE     checks every record of a stopped vault's "
-         "store\n"
+         "       leaseholdd [server] -config=FILE -restored[=keep-tokens]   once, for a storage "
+         "that "
+         "was put back\n"
+         "       leaseholdd verify -config=FILE [-head=HEAD] [-log=FILE...]   checks every record "
+         "of a "
+         "stopped vault's store\n"
+         "       leaseholdd verify-backup FILE [-public-key=HEX]\n"
+         "       leaseholdd restore-backup FILE -config=FILE [-public-key=HEX] "
+         "[-restored=keep-tokens]\n"
          "       leaseholdd version\n";
 }
 

@@ -10,7 +10,7 @@
 namespace leasehold::server_process {
 
 struct Options {
-  enum class Command { server, verify, keyhost, version, help };
+  enum class Command { server, verify, verify_backup, restore_backup, keyhost, version, help };
   Command command = Command::server;
   std::vector<std::string> configs;
   bool dev = false;
@@ -21,6 +21,14 @@ struct Options {
   std::string log_format;
   std::string log_file;
   bool test_config = false;  // -test-server-config: check and exit
+  // Of `verify-backup` and `restore-backup`: the file, and the key that must have signed it.
+  std::string backup;
+  std::string public_key;
+  // Of `verify`: a head that was noted, and audit files, the oldest first.
+  std::string head;
+  std::vector<std::string> logs;
+  enum class Restored { no, revoke_tokens, keep_tokens };
+  Restored restored = Restored::no;  // -restored, -restored=keep-tokens
 };
 
 // Environment: VAULT_DEV_ROOT_TOKEN_ID, VAULT_DEV_LISTEN_ADDRESS, VAULT_LOG_LEVEL (and BAO_,

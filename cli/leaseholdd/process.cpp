@@ -12,6 +12,7 @@
 #include "cli/leaseholdd/catalog.h"
 #include "cli/leaseholdd/dev_mode.h"
 #include "cli/leaseholdd/harden.h"
+#include "cli/leaseholdd/offline.h"
 #include "vault/core/road/core.h"
 #include "vault/target/lane.h"
 
@@ -81,6 +82,7 @@ class Process {
   Status build();
   Status serve();
   Status verify(bool& whole);
+  Status restore();
 
  private:
   Status build_storage();
@@ -141,6 +143,18 @@ Result<std::vector<std::unique_ptr<audit::Device>>> Process::audit_devices() con
   return devices;
 }
 
+core::Restored restored_of(const Options& options) {
+  switch (options.restored) {
+    case Options::Restored::no:
+      break;
+    case Options::Restored::revoke_tokens:
+      return core::Restored::revoke_tokens;
+    case Options::Restored::keep_tokens:
+      return core::Restored::keep_tokens;
+  }
+  return core::Restored::no;
+}
+
 core::Environment Process::environment() {
   return {*storage_,
           clock_,
@@ -153,7 +167,8 @@ core::Environment Process::environment() {
           nullptr,
           [this](WallTime floor) { clock_.never_before(floor); },
           // Not exit(): that would wait for the threads that hang.
-          [] { std::_Exit(EXIT_FAILURE); }};
+          [] { std::_Exit(EXIT_FAILURE); },
+          restored_of(options_)};
 }
 
 Status Process::build_listener() {
@@ -239,22 +254,12 @@ Status Process::serve() {
 Status Process::verify(bool& whole) {
   VAULT_TRY(build_storage());
   VAULT_TRY(build_seal());
-  if (!seal_->initialized()) return failure(Code::invalid, "this store was never initialized");
-  VAULT_TRY_ASSIGN(seal::Opened opened, open_for_verify(*seal_));
-  const barrier::Barrier barrier(opened.store.id, std::move(opened.keys), random_);
-  VAULT_TRY_ASSIGN(auto snapshot, storage_->snapshot());
-  VAULT_TRY_ASSIGN(
-      const auto verified, commit::verify_store(*snapshot, barrier, [](std::uint64_t records) {
-        std::fprintf(stderr, "\r%llu records", static_cast<unsigned long long>(records));
-        return true;
-      }));
-  whole = verified.matches;
-  std::printf("%s%llu records: %s\n", isatty(2) != 0 ? "\n" : "",
-              static_cast<unsigned long long>(verified.records),
-              whole
-                  ? "whole; the head record's hash covers every one of them"
-                  : "NOT WHOLE: a record was deleted, replayed or changed behind the vault's back");
-  return {};
+  return verify_offline(options_, *storage_, *seal_, random_, whole);
+}
+
+Status Process::restore() {
+  VAULT_TRY(build_storage());
+  return restore_backup(options_, *storage_, clock_.now());
 }
 
 }  // namespace
@@ -294,6 +299,17 @@ int run_verify(const Options& options, config::Configuration configuration, LogS
   bool whole = false;
   const Status status = process.verify(whole);
   if (status.ok()) return whole ? 0 : 2;
+  std::fprintf(stderr, "leaseholdd: %s\n", status.error().message.c_str());
+  return 1;
+}
+
+int run_restore(const Options& options, config::Configuration configuration, LogSink& log,
+                const std::string& own_executable) {
+  SystemClock clock;
+  SystemRandom random;
+  Process process(options, std::move(configuration), log, own_executable, clock, random);
+  const Status status = process.restore();
+  if (status.ok()) return 0;
   std::fprintf(stderr, "leaseholdd: %s\n", status.error().message.c_str());
   return 1;
 }

@@ -20,4 +20,8 @@ int run_server(const Options& options, config::Configuration configuration, LogS
 int run_verify(const Options& options, config::Configuration configuration, LogSink& log,
                const std::string& own_executable);
 
+// Fills the empty storage of a configuration with a backup: 0 done, 1 not.
+int run_restore(const Options& options, config::Configuration configuration, LogSink& log,
+                const std::string& own_executable);
+
 }  // namespace leasehold::server_process

@@ -95,6 +95,9 @@ TEST_CASE("class 22 root-protected routes: they are these and no others") {
       "system revoke-force/:prefix*",
       "system revoke-prefix/:prefix*",
       "system seal",
+      "system storage/backup",
+      "system storage/backup/:id",
+      "system storage/restored",
       "token accessors",
       "token revoke-orphan",
   };

@@ -565,8 +565,19 @@ TEST_CASE("head: it is read back as it was written, and nothing else is") {
   for (std::size_t size = 0; size < bytes.size(); ++size)
     CHECK_FALSE(commit::Head::deserialize(ByteView(bytes).first(size)).ok());
   Bytes newer = bytes;
-  newer[0] = 3;
+  newer[0] = 4;
   CHECK_FALSE(commit::Head::deserialize(newer).ok());
+}
+
+TEST_CASE("head: a field of a newer version stays, unless it must be understood") {
+  Bytes bytes = commit::Head().serialize();
+  append(bytes, Bytes{0x05, 0, 0, 0, 2, 'a', 'b'});
+  const auto read = commit::Head::deserialize(bytes);
+  REQUIRE(read.ok());
+  CHECK(read->serialize() == bytes);
+  CHECK_FALSE(commit::Head::deserialize(ByteView(bytes).first(bytes.size() - 1)).ok());
+  bytes[bytes.size() - 7] = 0x85;
+  CHECK_FALSE(commit::Head::deserialize(bytes).ok());
 }
 
 TEST_CASE("head: of format 1 it knew no line of the audit log") {
@@ -579,6 +590,7 @@ TEST_CASE("head: of format 1 it knew no line of the audit log") {
   const auto read = commit::Head::deserialize(first);
   REQUIRE(read.ok());
   CHECK(read->serialize() == head.serialize());
+  CHECK_FALSE(read->covers_seal);
 }
 
 TEST_CASE("head: the multiset adds and subtracts modulo 2^256") {

@@ -182,10 +182,10 @@ allow_core_dumps = true
 
     # --- the process
 
-    def start(self, wait=True):
+    def start(self, wait=True, arguments=()):
         with open(self.log, "ab") as log:
             self.process = mortal(
-                [BIN / "leaseholdd", f"-config={self.config}"],
+                [BIN / "leaseholdd", f"-config={self.config}", *arguments],
                 stdout=log,
                 stderr=log,
                 env={**os.environ, "TSS2_LOG": "all+none", **self.environment},

@@ -38,7 +38,8 @@ int rounds() {
 struct SetDrain final : commit::Drain {
   std::set<std::string> lines;
   std::uint64_t last = 0;
-  Result<std::uint64_t> append(std::span<const std::string_view> bodies) override {
+  Result<std::uint64_t> append(std::uint64_t /*group*/,
+                               std::span<const std::string_view> bodies) override {
     lines.insert(bodies.begin(), bodies.end());
     return last += bodies.size();
   }

@@ -30,7 +30,8 @@ class LateDrain final : public commit::Drain {
  public:
   explicit LateDrain(const char* path)
       : file_(::open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)) {}
-  Result<std::uint64_t> append(std::span<const std::string_view> bodies) override {
+  Result<std::uint64_t> append(std::uint64_t /*group*/,
+                               std::span<const std::string_view> bodies) override {
     for (const std::string_view body : bodies) waiting_.append(body).append("\n");
     last_ += bodies.size();
     if (++groups_ % kGroupsKept != 0) return last_;

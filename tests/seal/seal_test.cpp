@@ -2,11 +2,14 @@
 
 #include <doctest/doctest.h>
 
+#include <functional>
+
 #include "backends/storage/memory.h"
 #include "tests/seal/fake_protector.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/seeded_random.h"
 #include "vault/base/encoding.h"
+#include "vault/seal/codec.h"
 
 using namespace leasehold;
 using namespace leasehold::seal;
@@ -352,7 +355,7 @@ TEST_CASE("seal: a rekey makes the old shares foreign") {
   auto rekeyed = seal->rekey(*quorum, 5, 4, made.opened.registry_key);
   REQUIRE(rekeyed.ok());
   storage::Batch batch;
-  add_slot(batch, rekeyed->slot);
+  REQUIRE(seal->place(batch, rekeyed->slot, made.opened.registry_key).ok());
   REQUIRE(commit_alone(*machine.storage, batch).ok());
   seal->installed(rekeyed->slot);
   CHECK(seal->status().access == "4 of 5 shares");
@@ -507,4 +510,136 @@ TEST_CASE("seal: shares that only authorize make no quorum before their slot was
   CHECK_FALSE(seal->new_quorum());
   REQUIRE(seal->open_with_devices());
   CHECK(seal->new_quorum());
+}
+
+namespace {
+
+// The records of a machine's store, as a copy of its disk has them.
+Records records_of(const Machine& machine) {
+  const auto snapshot = machine.storage->snapshot();
+  REQUIRE(snapshot.ok());
+  auto records = read_records(**snapshot);
+  REQUIRE(records.ok());
+  return std::move(**records);
+}
+
+void write(Machine& machine, const std::function<void(storage::Batch&)>& fill) {
+  storage::Batch batch;
+  fill(batch);
+  REQUIRE(commit_alone(*machine.storage, batch).ok());
+}
+
+}  // namespace
+
+TEST_CASE("seal: a slot record from before a rekey that was put back opens nothing") {
+  Machine machine;
+  const auto seal = machine.start();
+  const Initialized made = initialize(*seal, 3, 2);
+  const SlotRecord old = records_of(machine).slots.front();
+  auto quorum = seal->new_quorum();
+  REQUIRE(quorum);
+  for (const std::size_t i : {0, 1}) REQUIRE(quorum->add(made.shares[i].clone()).ok());
+  auto rekeyed = seal->rekey(*quorum, 1, 1, made.opened.registry_key);
+  REQUIRE(rekeyed.ok());
+  write(machine, [&](storage::Batch& batch) {
+    REQUIRE(seal->place(batch, rekeyed->slot, made.opened.registry_key).ok());
+  });
+  seal->installed(rekeyed->slot);
+  CHECK(open_with(*seal, rekeyed->shares, 1));  // also in the process that made it
+
+  write(machine, [&](storage::Batch& batch) { add_slot(batch, old); });
+  const auto next = machine.start();
+  REQUIRE(next->add_share(made.shares[0].clone()).ok());
+  const auto refused = next->add_share(made.shares[1].clone());
+  REQUIRE_FALSE(refused.ok());
+  CHECK(contains(refused.error().message, "put back"));
+}
+
+TEST_CASE("seal: a device slot that was put back opens nothing and is shown") {
+  Machine machine;
+  FakeDevice tpm, hsm;
+  const std::vector<std::pair<std::string, FakeDevice*>> devices{{"tpm", &tpm}, {"pkcs11", &hsm}};
+  const Initialized made = initialize(*machine.start(devices), 0, 0, RecoveryMode::none);
+  const SlotRecord* old_tpm = nullptr;
+  const Records before = records_of(machine);
+  for (const SlotRecord& slot : before.slots)
+    if (slot.kind == "tpm") old_tpm = &slot;
+  REQUIRE(old_tpm != nullptr);
+  {
+    const auto seal = machine.start(devices);
+    SlotRecord next = *old_tpm;
+    ++next.generation;
+    write(machine, [&](storage::Batch& batch) {
+      REQUIRE(seal->place(batch, next, made.opened.registry_key).ok());
+    });
+  }
+  write(machine, [&](storage::Batch& batch) { add_slot(batch, *old_tpm); });
+  const auto seal = machine.start(devices);
+  const auto opened = seal->open_with_devices();
+  REQUIRE(opened);
+  CHECK(contains(opened->by, "pkcs11"));
+  bool shown = false;
+  for (const SlotStatus& slot : seal->status().slots)
+    shown = shown || (slot.kind == "tpm" && slot.state == DeviceState::tampered &&
+                      contains(slot.message, "put back"));
+  CHECK(shown);
+  CHECK(seal->status().degraded);
+}
+
+TEST_CASE("seal: a slot record that was taken away is missed") {
+  Machine machine;
+  FakeDevice tpm;
+  const Initialized made = initialize(*machine.start({{"tpm", &tpm}}), 3, 2);
+  for (const SlotRecord& slot : records_of(machine).slots)
+    if (slot.kind == "tpm")
+      write(machine, [&](storage::Batch& batch) { remove_slot(batch, slot.id); });
+  const auto seal = machine.start({{"tpm", &tpm}});
+  REQUIRE(open_with(*seal, made.shares, 2));
+  bool told = false;
+  for (const std::string& warning : seal->status().warnings)
+    told = told || contains(warning, "gone from storage");
+  CHECK(told);
+  CHECK(seal->status().degraded);
+}
+
+TEST_CASE("seal: the registry of version 1 opens, and lists the slots from then on") {
+  Machine machine;
+  FakeDevice tpm;
+  const Initialized made = initialize(*machine.start(), 3, 2);
+  const Records records = records_of(machine);
+  write(machine, [&](storage::Batch& batch) {  // as the first version wrote it
+    Bytes box;
+    Writer aad;
+    aad.text("leasehold registry", 1);
+    aad.raw(records.store.serialize());
+    crypto::seal(made.opened.registry_key.reveal(), made.opened.keys.serialize().reveal(),
+                 aad.take_public(), machine.random, box);
+    add_registry(batch, box);
+  });
+  {
+    const auto seal = machine.start();
+    const auto opened = open_with(*seal, made.shares, 2);
+    REQUIRE(opened);
+    CHECK_FALSE(opened->slots);
+    SUBCASE("by itself") {
+      storage::Batch batch;
+      REQUIRE(seal->list_slots(batch, *opened).ok());
+      REQUIRE(commit_alone(*machine.storage, batch).ok());
+      REQUIRE(seal->registry_changed().ok());
+    }
+    SUBCASE("with a new slot") {
+      auto with_tpm = machine.start({{"tpm", &tpm}});
+      auto again = open_with(*with_tpm, made.shares, 2);
+      REQUIRE(again);
+      machine.enroll_missing(*with_tpm, *again);
+    }
+  }
+  const auto seal = machine.start();
+  const auto opened = open_with(*seal, made.shares, 2);
+  REQUIRE(opened);
+  REQUIRE(opened->slots);
+  CHECK(opened->slots->size() == records_of(machine).slots.size());
+  storage::Batch nothing;
+  REQUIRE(seal->list_slots(nothing, *opened).ok());
+  CHECK(nothing.empty());
 }

@@ -109,16 +109,3 @@ TEST_CASE("store: its description is read again, and a damaged one is not") {
   CHECK(read->created == store.created);
   CHECK_FALSE(StoreDescription::deserialize(ByteView(store.serialize()).first(20)).ok());
 }
-
-TEST_CASE("registry: it opens under its own store only") {
-  testing::SeededRandom random;
-  StoreDescription store;
-  store.cluster_name = "one";
-  const auto keys = barrier::KeyRing::generate(random);
-  const Bytes box = close_registry(store, keys, key_of(1), random);
-  const auto opened = open_registry(store, box, key_of(1));
-  REQUIRE(opened.ok());
-  CHECK(opened->index == keys.index);
-  store.cluster_name = "another";
-  CHECK_FALSE(open_registry(store, box, key_of(1)).ok());
-}

@@ -356,3 +356,27 @@ TEST_CASE("batch: a second write of a key takes the place of the first") {
     CHECK((batch.empty() && !batch.has_writes()));
   }
 }
+
+TEST_CASE("storage: imported records keep their versions, and later commits come behind them") {
+  for (auto& made : testing::every_storage()) {
+    CAPTURE(made.name);
+    const Bytes a{1}, b{2}, value{7, 8};
+    const storage::Entry entries[] = {{a, value, 40}, {b, {}, 41}};
+    REQUIRE(made.storage->import(entries).ok());
+    CHECK(*made.storage->last_index() == 41);
+    const auto snapshot = made.storage->snapshot();
+    REQUIRE(snapshot.ok());
+    const auto found = (*snapshot)->get(a);
+    REQUIRE(found.ok());
+    REQUIRE(*found);
+    CHECK((*found)->mod == 40);
+    CHECK(compare((*found)->value, value) == 0);
+    CHECK((**(*snapshot)->get(b)).mod == 41);
+    (*snapshot)->release();
+
+    storage::Batch batch;
+    batch.guard(a, 40);
+    batch.put(a, b);
+    CHECK(commit(*made.storage, batch).index == 42);
+  }
+}

@@ -41,6 +41,10 @@ class FaultyStorage final : public storage::Storage {
     if (outcome == storage::Outcome::unknown) inner_.commit(group, observer, results);
     for (auto& result : results) result = {outcome, 0};
   }
+  Status import(std::span<const storage::Entry> entries) override {
+    VAULT_TRY(call());
+    return inner_.import(entries);
+  }
   Result<std::uint64_t> last_index() override {
     VAULT_TRY(call());
     return inner_.last_index();

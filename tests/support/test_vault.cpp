@@ -28,6 +28,9 @@ class SwitchedDevice final : public audit::Device {
   }
   Status sync() override { return file_.sync(); }
   Result<bool> reopen() override { return file_.reopen(); }
+  Status each_back(FunctionRef<bool(std::string_view)> each) override {
+    return file_.each_back(each);
+  }
   std::string where() const override { return file_.where(); }
 
  private:
@@ -126,31 +129,34 @@ TestVault::~TestVault() {
 }
 
 core::Environment TestVault::environment() {
-  return {*world_.storage,
-          world_.clock,
-          world_.random,
-          world_.log,
-          {},
-          [this] {
-            std::vector<std::unique_ptr<core::EngineKind>> kinds;
-            kinds.push_back(make_test_engine_kind(world_.servers));
-            const core::EngineContext context{world_.clock, world_.random, world_.log, {}};
-            for (const core::EngineRow& row : world_.auths)
-              kinds.push_back(core::make_kind(row, context, true));
-            return kinds;
-          },
-          [this]() -> Result<std::vector<std::unique_ptr<audit::Device>>> {
-            std::vector<std::unique_ptr<audit::Device>> devices;
-            if (world_.audited) {
-              devices.push_back(
-                  std::make_unique<SwitchedDevice>(world_.audit_path(), world_.audit_fails));
-              devices.back()->sync_always = world_.audit_sync_always;
-            }
-            return devices;
-          },
-          false,
-          nullptr,
-          nullptr};
+  core::Environment made{
+      *world_.storage,
+      world_.clock,
+      world_.random,
+      world_.log,
+      {},
+      [this] {
+        std::vector<std::unique_ptr<core::EngineKind>> kinds;
+        kinds.push_back(make_test_engine_kind(world_.servers));
+        const core::EngineContext context{world_.clock, world_.random, world_.log, {}};
+        for (const core::EngineRow& row : world_.auths)
+          kinds.push_back(core::make_kind(row, context, true));
+        return kinds;
+      },
+      [this]() -> Result<std::vector<std::unique_ptr<audit::Device>>> {
+        std::vector<std::unique_ptr<audit::Device>> devices;
+        if (world_.audited) {
+          devices.push_back(
+              std::make_unique<SwitchedDevice>(world_.audit_path(), world_.audit_fails));
+          devices.back()->sync_always = world_.audit_sync_always;
+        }
+        return devices;
+      },
+      false,
+      nullptr,
+      nullptr};
+  made.restored = world_.restored;
+  return made;
 }
 
 void TestVault::build() {

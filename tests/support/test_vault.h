@@ -88,6 +88,7 @@ struct TestWorld {
   unsigned shares = 1, threshold = 1;
   bool audited = true;
   bool audit_sync_always = false;
+  core::Restored restored = core::Restored::no;  // what the operator says at the next start
 
   std::string audit_path() const { return directory.path() + "/audit.log"; }
   std::string audit_text() const;

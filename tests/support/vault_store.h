@@ -17,7 +17,8 @@ namespace leasehold::testing {
 // Thread-safe, so that a test may look while the Committer runs.
 class KeptDrain final : public commit::Drain {
  public:
-  Result<std::uint64_t> append(std::span<const std::string_view> bodies) override {
+  Result<std::uint64_t> append(std::uint64_t /*group*/,
+                               std::span<const std::string_view> bodies) override {
     MutexLock lock(mutex_);
     if (failing_) return failure(Code::unavailable, "no audit device could record");
     const std::uint64_t last = lines_.size() + bodies.size();

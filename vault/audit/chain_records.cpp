@@ -31,6 +31,11 @@ void add_identity(Members& record, const Identity& identity) {
   record.hex("public_key", crypto::ed25519_public(identity.sign_seed));
 }
 
+// A log that was written for no store names no commit.
+void add_commit(Members& record, const Identity& identity) {
+  if (identity.commit != 0) add_seq(record, "commit", identity.commit);
+}
+
 }  // namespace
 
 std::string epoch_body(const Identity& identity, WallTime time, const Position& last) {
@@ -39,6 +44,7 @@ std::string epoch_body(const Identity& identity, WallTime time, const Position& 
   record.number("version", kFormatVersion);
   add_identity(record, identity);
   add_last(record, last);
+  add_commit(record, identity);
   record.close();
   return out;
 }
@@ -51,6 +57,7 @@ std::string checkpoint_body(const Identity& identity, WallTime time, const Posit
   add_seq(record, "signed_seq", covered.seq);
   record.hex("signed_hash", covered.hash);
   record.hex("signature", crypto::ed25519_sign(identity.sign_seed, message));
+  add_commit(record, identity);
   record.close();
   return out;
 }
@@ -87,6 +94,7 @@ std::string continued_body(const Identity& identity, WallTime time, const Positi
   record.texts("devices", devices);
   add_identity(record, identity);
   add_last(record, last);
+  add_commit(record, identity);
   record.close();
   return out;
 }

@@ -8,6 +8,7 @@
 namespace leasehold::audit {
 namespace {
 
+constexpr std::string_view kCommit = ",\"commit\":";
 constexpr std::string_view kBeforeSeq = "{\"seq\":";
 constexpr std::string_view kBeforePrevious = ",\"prev\":\"";
 constexpr std::string_view kBeforeBody = "\",";
@@ -79,6 +80,28 @@ Result<ParsedLine> parse_line(std::string_view line) {
   parsed.body = '{';
   parsed.body += line;
   return parsed;
+}
+
+std::string with_commit(std::string_view body, std::uint64_t commit) {
+  VAULT_ASSERT(body.size() > 2 && body.back() == '}');
+  std::string out;
+  out.reserve(body.size() + kCommit.size() + 24);
+  out += body.substr(0, body.size() - 1);
+  out += kCommit;
+  out += std::to_string(commit);
+  out += '}';
+  return out;
+}
+
+// A text inside the body cannot pass for it: its quotes would be escaped, and a brace would follow.
+std::uint64_t commit_of(std::string_view body) {
+  if (body.size() < 2 || body.back() != '}') return 0;
+  body.remove_suffix(1);
+  const std::size_t digits = body.find_last_not_of("0123456789") + 1;
+  if (digits == 0 || !body.substr(0, digits).ends_with(kCommit)) return 0;
+  std::uint64_t commit = 0;
+  const auto read = std::from_chars(body.data() + digits, body.data() + body.size(), commit);
+  return read.ec == std::errc() && read.ptr == body.data() + body.size() ? commit : 0;
 }
 
 Bytes checkpoint_message(ByteView store_id, std::uint64_t seq, const crypto::Digest& hash) {

@@ -45,6 +45,11 @@ struct ParsedLine {
 };
 Result<ParsedLine> parse_line(std::string_view line);  // without newline
 
+// The number of the commit that a body was durable with in the store, as its last member: what
+// tells a store that was put back from the one the log belongs to. 0: it names none.
+std::string with_commit(std::string_view body, std::uint64_t commit);
+std::uint64_t commit_of(std::string_view body);
+
 // What an Ed25519 checkpoint signs: a context string, the store id, seq and hash.
 Bytes checkpoint_message(ByteView store_id, std::uint64_t seq, const crypto::Digest& hash);
 

@@ -215,11 +215,13 @@ Status AuditLog::start(const Identity& identity) {
   state.identity = identity;
   if (!state.devices.empty()) state.watch.start();
   VAULT_TRY_ASSIGN(const auto torn, state.chain.open(state.identity));
+  state.identity.commit = std::max(state.identity.commit, state.chain.commit_at_start());
   const Position last = state.chain.position();
   state.signed_seq = state.synced_seq = state.round_seq = last.seq;
   state.looked_at = state.clock.instant();
   const WallTime now = state.clock.now();
-  VAULT_TRY(state.write_own([&](const Position&) { return epoch_body(identity, now, last); }));
+  VAULT_TRY(
+      state.write_own([&](const Position&) { return epoch_body(state.identity, now, last); }));
   for (const std::string& device : torn) {
     state.log.warn("audit: {}: the last line was half written and has been cut off", device);
     VAULT_TRY(state.write_own([&](const Position&) { return torn_body(now, device); }));
@@ -230,12 +232,30 @@ Status AuditLog::start(const Identity& identity) {
   return {};
 }
 
-Result<std::uint64_t> AuditLog::write(std::span<const std::string_view> bodies) {
-  VAULT_TRY_ASSIGN(const auto hashed, hash_all(bodies));
+Result<std::uint64_t> AuditLog::write(std::span<const std::string_view> bodies,
+                                      std::uint64_t commit) {
+  VAULT_TRY_ASSIGN(auto hashed, hash_all(bodies));
+  std::string numbered;  // the last one says which commit it was
+  if (commit != 0 && !bodies.empty()) {
+    numbered = with_commit(bodies.back(), commit);
+    hashed.back() = {numbered, body_hash(numbered)};
+  }
   State& state = *state_;
   MutexLock lock(state.mutex);
   if (!state.running) return not_running();
-  return state.write(hashed);
+  VAULT_TRY_ASSIGN(const std::uint64_t line, state.write(hashed));
+  state.identity.commit = std::max(state.identity.commit, commit);
+  return line;
+}
+
+void AuditLog::note_commit(std::uint64_t commit) {
+  MutexLock lock(state_->mutex);
+  state_->identity.commit = std::max(state_->identity.commit, commit);
+}
+
+std::uint64_t AuditLog::commit_at_start() const {
+  MutexLock lock(state_->mutex);
+  return state_->chain.commit_at_start();
 }
 
 Status AuditLog::flush(std::uint64_t seq) {

@@ -79,6 +79,11 @@ struct Identity {
   // the server was down; the chain then goes on from here and the server log says so. A log that
   // holds another line in its place was changed and is not used.
   Position remembered = {};
+  // The number of the store's last commit; the log tells of the newest that its lines were durable
+  // with. A log that knows a later one than the store is the log of a newer store: start() refuses,
+  // since an older copy was put back, unless it is said to be one.
+  std::uint64_t commit = 0;
+  bool may_be_older = false;
 };
 
 class AuditLog {
@@ -95,8 +100,13 @@ class AuditLog {
 
   // Opens the devices, cites the last surviving hash in an epoch record, starts the sync thread.
   Status start(const Identity& identity);
-  // Chains and writes the bodies in order, together; the line of the last one.
-  Result<std::uint64_t> write(std::span<const std::string_view> bodies);
+  // Chains and writes the bodies in order, together; the line of the last one. `commit` is the
+  // number of the commit they were durable with; 0: none.
+  Result<std::uint64_t> write(std::span<const std::string_view> bodies, std::uint64_t commit = 0);
+  // A commit without lines of its own; the next checkpoint tells of it.
+  void note_commit(std::uint64_t commit);
+  // The newest commit that the devices told of at start; 0: none.
+  std::uint64_t commit_at_start() const;
   // With `sync = "always"` waits for the disk: an error when the line did not get there.
   Status flush(std::uint64_t seq);
   // Both.

@@ -17,6 +17,7 @@ Sequencer::Sequencer(const std::vector<std::unique_ptr<Device>>& devices, Mutex&
 
 Result<std::vector<std::string>> Sequencer::open(const Identity& identity) {
   identity_ = &identity;
+  store_commit_ = identity.commit;
   const Position& remembered = identity.remembered;
   std::vector<std::string> torn;
   for (Slot& slot : slots_) {
@@ -33,6 +34,8 @@ Result<std::vector<std::string>> Sequencer::open(const Identity& identity) {
   }
   const bool opened = std::any_of(slots_.begin(), slots_.end(),
                                   [](const Slot& slot) { return slot.health != Health::failed; });
+  started_ = true;
+  if (older_) return *older_;
   if (!opened && has_devices())
     return failure(Code::internal, "no audit device could be opened; the server log names each");
   if (has_devices() && remembered.seq > position_.seq) {
@@ -49,8 +52,20 @@ Result<Tail> Sequencer::open(Slot& slot) {
   const Watch::Call call(watch_, *slot.device);
   VAULT_TRY_ASSIGN(const Tail tail, slot.device->open());
   VAULT_TRY(check(slot, tail));
+  if (!slot.checked) VAULT_TRY(compare_commits(slot));
   slot.checked = true;
   return tail;
+}
+
+// Of a device that is opened for the first time. One that comes later than the start and knows more
+// than the store is not used: what it knows cannot be taken into account any more.
+Status Sequencer::compare_commits(const Slot& slot) {
+  VAULT_TRY_ASSIGN(const std::uint64_t commit, newest_commit(*slot.device, *identity_));
+  const bool knows_more = commit > store_commit_ && !identity_->may_be_older;
+  if (knows_more) older_ = older_store(*slot.device, commit, store_commit_);
+  if (knows_more && started_) return *older_;
+  commit_at_start_ = std::max(commit_at_start_, commit);
+  return {};
 }
 
 // In this run a log ends with the last line that was written, or with one of a write that failed

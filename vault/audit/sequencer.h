@@ -44,6 +44,8 @@ class Sequencer {
   std::vector<std::string> reopen(Status& first_failure);
 
   const Position& position() const { return position_; }
+  // The newest commit of this store that a device told of when it was first opened.
+  std::uint64_t commit_at_start() const { return commit_at_start_; }
   bool told_gap() const { return told_gap_; }  // with the lines last written
   bool has_devices() const { return !slots_.empty(); }
   bool any_moved() const;
@@ -79,6 +81,7 @@ class Sequencer {
   void retry_failed();
   void retry(Slot& slot);
   Result<Tail> open(Slot& slot);
+  Status compare_commits(const Slot& slot);
   Status check(const Slot& slot, const Tail& tail) const;
   std::vector<Gap> gaps() const;
   Position begin_lines();
@@ -93,6 +96,10 @@ class Sequencer {
   Clock& clock_;
   LogSink& log_;
   const Identity* identity_ = nullptr;
+  std::uint64_t store_commit_ = 0;     // the store's last one, at start
+  std::uint64_t commit_at_start_ = 0;  // the newest one that a log told of
+  std::optional<Error> older_;         // why the store is not the one the log belongs to
+  bool started_ = false;
   Position position_;
   bool told_gap_ = false;
   std::string lines_;              // reused

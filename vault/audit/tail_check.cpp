@@ -47,7 +47,67 @@ class Search {
   bool changed_ = false;
 };
 
+// Lines do not name their store, the log's own records do: what stands behind an epoch of another
+// store is that store's.
+class CommitSearch {
+ public:
+  explicit CommitSearch(const Identity& identity)
+      : identity_(identity), store_(hex(identity.store_id)) {}
+
+  // False: seen enough.
+  bool goes_on(std::string_view text) {
+    if (++lines_ > kSearchedMax) return false;
+    const auto line = parse_line(text);
+    if (!line.ok()) return true;
+    if (line->seq <= identity_.remembered.seq) return confirm(0), false;
+    if (!line->body.starts_with(kChainRecord)) {
+      pending_ = std::max(pending_, commit_of(line->body));
+      return true;
+    }
+    const Json record = read_chain_record(line->body);
+    const std::string store = record.string_at("store_id");
+    if (store == store_) {
+      confirm(static_cast<std::uint64_t>(std::max<std::int64_t>(record.integer_at("commit"), 0)));
+      return !is_own_checkpoint(*line, identity_);
+    }
+    if (!store.empty() && record.string_at("type") == "epoch") pending_ = 0;
+    return true;
+  }
+  std::uint64_t newest() const { return newest_; }
+
+ private:
+  // A checkpoint is written each second; more lines than this between two are another store's.
+  static constexpr std::size_t kSearchedMax = 1'000'000;
+
+  void confirm(std::uint64_t commit) {
+    newest_ = std::max({newest_, pending_, commit});
+    pending_ = 0;
+  }
+
+  const Identity& identity_;
+  const std::string store_;
+  std::size_t lines_ = 0;
+  std::uint64_t pending_ = 0, newest_ = 0;
+};
+
 }  // namespace
+
+Result<std::uint64_t> newest_commit(Device& device, const Identity& identity) {
+  CommitSearch search(identity);
+  VAULT_TRY(device.each_back([&](std::string_view line) { return search.goes_on(line); }));
+  return search.newest();
+}
+
+Error older_store(const Device& device, std::uint64_t logged, std::uint64_t stored) {
+  return failure(
+      Code::invalid,
+      device.where() + " tells of commit " + std::to_string(logged) +
+          " of this vault, and its storage ends at commit " + std::to_string(stored) +
+          ": an older copy of the storage was put back. Bring back the newer storage; or, if "
+          "restoring it is what you want, start once with `leaseholdd -restored`, which revokes "
+          "every "
+          "token, or with -restored=keep-tokens");
+}
 
 Error changed_log(const Device& device, std::string_view when) {
   return failure(

@@ -13,6 +13,12 @@ namespace leasehold::audit {
 // this function: the chain goes on behind that line and says so.
 Status check_tail(Device& device, const Tail& tail, const Identity& identity);
 
+// The newest commit of this store that the device's log tells of, back to the store's own last
+// checkpoint; 0: none.
+Result<std::uint64_t> newest_commit(Device& device, const Identity& identity);
+// The error of a store that ends before what its log tells of.
+Error older_store(const Device& device, std::uint64_t logged, std::uint64_t stored);
+
 // The error of a device whose log somebody else wrote to.
 Error changed_log(const Device& device, std::string_view when);
 

@@ -49,7 +49,8 @@ class Verifier {
 
   Verdict finish() {
     drop_junk();
-    if (options_.head && !verdict_.head_found)
+    const bool before_these = options_.head_seq != 0 && options_.head_seq < verdict_.first_seq;
+    if (options_.head && !verdict_.head_found && !before_these)
       add_break("the head " + hex(*options_.head) +
                 " occurs nowhere: the log was cut behind it, or is another log");
     if (verdict_.records == 0) add_break("there is no record at all");
@@ -105,6 +106,7 @@ class Verifier {
     last_ = {line->seq, line_hash(line->previous, line->seq, line->body)};
     last_at_ = here();
     if (options_.head && last_.hash == *options_.head) verdict_.head_found = true;
+    verdict_.last_commit = std::max(verdict_.last_commit, commit_of(line->body));
     if (own)
       own_record(*line, *own);
     else if (!line->body.starts_with(kVaultRecord))
@@ -166,6 +168,10 @@ class Verifier {
   }
 
   void own_record(const ParsedLine& line, const Json& own) {
+    if (const auto store = own.string_at("store_id"); !store.empty()) {
+      if (store != verdict_.store_id_hex) verdict_.last_commit = commit_of(line.body);
+      verdict_.store_id_hex = store;
+    }
     const std::string type = own.string_at("type");
     static constexpr std::string_view kTypes[] = {"epoch", "checkpoint", "torn",
                                                   "gap",   "continued",  "closed"};

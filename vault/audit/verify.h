@@ -18,6 +18,8 @@ struct VerifyOptions {
   std::optional<crypto::PublicKey>
       public_key;                      // else the one in the first epoch record, and it says so
   std::optional<crypto::Digest> head;  // a hash that must occur in the log
+  // The number of its line, when known: it is not missed in files that begin behind it.
+  std::uint64_t head_seq = 0;
   // Whose files these are, by path or as the log names it; else the device with the last file's
   // path. Only of this device a gap record is believed.
   std::string device;
@@ -31,6 +33,8 @@ struct Verdict {
   std::uint64_t signed_seq = 0;  // the last line covered by a good signature
   std::uint64_t after_signed = 0;
   crypto::Digest last_hash{};
+  std::uint64_t last_commit = 0;  // the newest commit of the store that its lines tell of
+  std::string store_id_hex;       // of the last store that wrote here
   std::string public_key_hex;
   bool key_was_given = false, head_found = false;
   // Where and how it breaks: "audit.log:17: hash does not follow line 16"; empty when whole.

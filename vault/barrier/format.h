@@ -16,6 +16,8 @@ namespace leasehold::barrier {
 enum class Table : std::uint8_t {
   head = 0x01,         // F  the head record
   seal = 0x02,         // F  slot records, the wrapped key registry, the store's description
+  incarnation = 0x03,  //    be64 group | its random id: each run of the vault that wrote here
+  restored = 0x04,     // F  in clear: the store was put back, and has not been opened since
   value = 0x10,        // H  space | H(space, directory) | H(space, directory, name)
   name = 0x11,         // H  the sealed name of each entry, for LIST
   counter = 0x12,      // H  folded counters
@@ -43,7 +45,7 @@ static_assert(kOverhead == 46, "the size of every stored value depends on it");
 // The plaintext: length:u16be  name[length]  payload.
 inline constexpr std::size_t kNameLengthSize = 2;
 
-// The serialized key registry (keyring.h): format:u8 | term:u32be | count:u16be |
+// The serialized key ring (keyring.h): format:u8 | term:u32be | count:u16be |
 // count * (term:u32be | key[32]) | index | multiset | token | batch token | audit HMAC | audit
 // seed, the last six 32 bytes each.
 inline constexpr std::uint8_t kRegistryFormat = 1;

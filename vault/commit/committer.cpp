@@ -19,6 +19,7 @@ using storage::Outcome;
 // How soon groups that are not settled are looked at again, when no commit does.
 constexpr std::chrono::milliseconds kLookAgain{1000};
 
+constexpr Unrecorded kRunAlone{"the epoch record of the audit log tells of each run"};
 constexpr Unrecorded kHeadAlone{"a head is written for its own sake; no record changes"};
 
 // Posts what a group completed with one wake-up per loop; whoever has no loop is resumed here.
@@ -73,7 +74,9 @@ struct Blocking : Operation {
 bool is_empty(storage::Snapshot& snapshot, Status& status) {
   bool found = false;
   const auto each = [&](const storage::Entry& entry) {
-    found = counts_in_multiset(entry.key);
+    // What init writes before the first head.
+    const auto table = static_cast<barrier::Table>(entry.key[0]);
+    found = table != barrier::Table::seal && table != barrier::Table::head;
     return !found;
   };
   const std::uint8_t first[] = {0x00}, end[] = {0xff};
@@ -120,18 +123,25 @@ Committer::Committer(storage::Storage& storage, const barrier::Barrier& barrier,
 
 Committer::~Committer() { stop(); }
 
-Status Committer::start(Drain& drain, const Incarnation& incarnation) {
+Status Committer::start(Drain& drain, const Incarnation& incarnation, const Beginning& beginning) {
   VAULT_ASSERT(!state_->thread.joinable());
   incarnation_ = incarnation;
   VAULT_TRY(open_store(drain));
 
-  // The first group writes the new incarnation.
-  const Batch nothing({}, kHeadAlone);
-  Operation first;
-  first.batch = &nothing;
-  Operation* const group[] = {&first};
-  state_->attempt(group);
-  VAULT_TRY(first.status());
+  state_->head.group = std::max(state_->head.group, beginning.after_group);
+  Changes changes;
+  const barrier::PhysicalKey key = run_key(state_->head.group + 1);
+  Bytes sealed;
+  state_->barrier.seal(key, {}, incarnation, sealed);
+  changes.storage.put(key.view(), sealed);
+  const Batch opening(std::move(changes), kRunAlone);
+  Operation operations[2];
+  operations[0].batch = &opening;
+  operations[1].batch = beginning.first;
+  Operation* const group[] = {&operations[0], &operations[1]};
+  state_->attempt(std::span(group).first(beginning.first == nullptr ? 1 : 2));
+  VAULT_TRY(operations[0].status());
+  if (beginning.first != nullptr) VAULT_TRY(operations[1].status());
 
   state_->started = true;
   state_->queue.open();
@@ -159,6 +169,8 @@ Status Committer::open_store(Drain& drain) {
                      "storage is older than its own head record: restore a newer copy");
     state.head = *head;
   }
+  if (!head || !head->covers_seal)
+    VAULT_TRY(cover_seal(*state.snapshot, state.barrier, state.head));
   VAULT_TRY(state.recorder.start(drain, *state.snapshot, state.head));
   state.head.incarnation = incarnation_;
   state.snapshot->release();

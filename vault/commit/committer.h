@@ -44,11 +44,19 @@ struct Operation : Waiter {
 class Drain {
  public:
   virtual ~Drain() = default;
-  // The line of the last body. An error: no device could record.
-  virtual Result<std::uint64_t> append(std::span<const std::string_view> bodies) = 0;
+  // The bodies of one group, by its number; the line of the last one. An error: no device could
+  // record.
+  virtual Result<std::uint64_t> append(std::uint64_t group,
+                                       std::span<const std::string_view> bodies) = 0;
   // For a log that waits for its disk: an error when the line did not get there.
   virtual Status flush(std::uint64_t /*line*/) { return {}; }
   virtual AuditSynced synced() = 0;
+};
+
+// How the first group of a run differs from an empty one, in a store that was put back.
+struct Beginning {
+  std::uint64_t after_group = 0;  // groups are numbered from behind this one, at least
+  const Batch* first = nullptr;   // written with the incarnation, or neither is
 };
 
 class Committer {
@@ -60,7 +68,7 @@ class Committer {
 
   // Reads (or, for an empty store, makes) the head record, gives this process its incarnation (a
   // new random one), replays the outbox into `drain`, and starts the thread.
-  Status start(Drain& drain, const Incarnation& incarnation);
+  Status start(Drain& drain, const Incarnation& incarnation, const Beginning& beginning = {});
   // False: refused at once, `operation->result` and status() say why (queue full, shutting down).
   bool submit(Operation* operation);
   // Submits and waits; for background threads and tests.

@@ -7,10 +7,14 @@ namespace {
 using barrier::Table;
 
 // format:u8 | term:u64 | incarnation[16] | index:u64 | group:u64 | time:i64 | synced:u64 | sum[32]
-// | line:u64 | hash of the line[32]; format 1 ended with the sum
-constexpr std::uint8_t kHeadFormat = 2;
+// | line:u64 | hash of the line[32] | (tag:u8 | length:u32 | bytes)*
+// Format 2 had no fields behind, and left the seal table out of the sum; format 1 ended with the
+// sum.
+constexpr std::uint8_t kHeadFormat = 3;
+constexpr std::uint8_t kCritical = 0x80;  // of a tag: whoever does not know it must not go on
 constexpr std::size_t kHeadSize1 = 1 + 8 + 16 + 8 + 8 + 8 + 8 + 32;
 constexpr std::size_t kHeadSize = kHeadSize1 + 8 + 32;
+constexpr std::size_t kFieldHead = 1 + 4;
 constexpr std::uint64_t kProgressEvery = 10'000;
 
 void add_bytes(Multiset& sum, const crypto::Digest& bytes, std::uint8_t flip, unsigned carry) {
@@ -24,6 +28,18 @@ void add_bytes(Multiset& sum, const crypto::Digest& bytes, std::uint8_t flip, un
 
 Error damaged(const char* detail) {
   return failure(Code::internal, "the head record of storage is damaged: restore a backup", detail);
+}
+
+Status check_fields(ByteView fields) {
+  while (!fields.empty()) {
+    if (fields.size() < kFieldHead) return damaged("a field is cut");
+    const std::size_t size = get_be(&fields[1], 4);
+    if (size > fields.size() - kFieldHead) return damaged("a field is cut");
+    if ((fields[0] & kCritical) != 0)
+      return failure(Code::internal, "storage was written by a newer version: upgrade Leasehold");
+    fields = fields.subspan(kFieldHead + size);
+  }
+  return {};
 }
 
 }  // namespace
@@ -50,6 +66,7 @@ Bytes Head::serialize() const {
   append(out, multiset);
   append_be(out, audit_position.seq, 8);
   append(out, audit_position.hash);
+  append(out, unknown);
   return out;
 }
 
@@ -58,7 +75,8 @@ Result<Head> Head::deserialize(ByteView bytes) {
   if (bytes[0] > kHeadFormat)
     return failure(Code::internal, "storage was written by a newer version: upgrade Leasehold");
   const bool first_format = bytes[0] == 1 && bytes.size() == kHeadSize1;
-  if (!first_format && (bytes[0] != kHeadFormat || bytes.size() != kHeadSize))
+  const bool second_format = bytes[0] == 2 && bytes.size() == kHeadSize;
+  if (!first_format && !second_format && (bytes[0] != kHeadFormat || bytes.size() < kHeadSize))
     return damaged("format or size");
   const std::uint8_t* at = bytes.data() + 1;
   const auto number = [&at] {
@@ -66,6 +84,7 @@ Result<Head> Head::deserialize(ByteView bytes) {
     return get_be(at - 8, 8);
   };
   Head head;
+  head.covers_seal = bytes[0] == kHeadFormat;
   head.term = number();
   std::memcpy(head.incarnation.data(), at, head.incarnation.size());
   at += head.incarnation.size();
@@ -78,6 +97,8 @@ Result<Head> Head::deserialize(ByteView bytes) {
   at += head.multiset.size();
   head.audit_position.seq = number();
   std::memcpy(head.audit_position.hash.data(), at, head.audit_position.hash.size());
+  VAULT_TRY(check_fields(bytes.subspan(kHeadSize)));
+  head.unknown = to_bytes(bytes.subspan(kHeadSize));
   return head;
 }
 
@@ -97,7 +118,19 @@ Result<std::optional<Head>> read_head(storage::Snapshot& snapshot,
 
 bool counts_in_multiset(ByteView key) {
   const auto table = static_cast<Table>(key[0]);
-  return table != Table::head && table != Table::seal;
+  return table != Table::head && table != Table::restored;
+}
+
+Status cover_seal(storage::Snapshot& snapshot, const barrier::Barrier& barrier, Head& head) {
+  const barrier::PhysicalKey table(Table::seal);
+  VAULT_TRY(snapshot.scan(table.view(), table.end_of_prefix().view(), SIZE_MAX,
+                          storage::Scan::values, [&](const storage::Entry& entry) {
+                            add_to(head.multiset,
+                                   barrier.contribution(entry.key, entry.value, entry.mod));
+                            return true;
+                          }));
+  head.covers_seal = true;
+  return {};
 }
 
 Result<Verified> verify_store(storage::Snapshot& snapshot, const barrier::Barrier& barrier,
@@ -105,10 +138,12 @@ Result<Verified> verify_store(storage::Snapshot& snapshot, const barrier::Barrie
   VAULT_TRY_ASSIGN(const auto head, read_head(snapshot, barrier));
   if (!head) return damaged("missing");
   Verified verified;
+  verified.head = *head;
   Multiset sum{};
   bool stopped = false;
   const auto each = [&](const storage::Entry& entry) {
     if (!counts_in_multiset(entry.key)) return true;
+    if (!head->covers_seal && static_cast<Table>(entry.key[0]) == Table::seal) return true;
     add_to(sum, barrier.contribution(entry.key, entry.value, entry.mod));
     if (++verified.records % kProgressEvery == 0) stopped = !progress(verified.records);
     return !stopped;

@@ -4,6 +4,9 @@
 // record's key, version, nonce and tag, so that a deleted, replayed or rolled-back record is found.
 
 #include <array>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "vault/barrier/barrier.h"
 #include "vault/base/clock.h"
@@ -39,6 +42,8 @@ struct Head {
   std::uint64_t audit_synced = 0;  // the lines of outbox groups up to here are on disk
   Multiset multiset{};
   AuditPosition audit_position;  // the last line of the log known to be on disk
+  bool covers_seal = true;  // false: an earlier version left the seal table out of the multiset
+  Bytes unknown;            // fields of a newer version, as they stood
 
   Bytes serialize() const;
   static Result<Head> deserialize(ByteView bytes);
@@ -47,12 +52,41 @@ struct Head {
 barrier::PhysicalKey head_key();
 Result<std::optional<Head>> read_head(storage::Snapshot& snapshot, const barrier::Barrier& barrier);
 
-// All records but the head itself and the seal table, which is written while the barrier is shut.
+// All records but the head itself, and the mark of a store that was put back, which is written
+// while the barrier is shut.
 bool counts_in_multiset(ByteView key);
+// Adds the seal table to the multiset of a head that does not cover it yet. The table is written
+// while the barrier is shut only at init, before there is a head.
+Status cover_seal(storage::Snapshot& snapshot, const barrier::Barrier& barrier, Head& head);
 
-// Recomputes the multiset over the whole store (all but head and the seal table) and compares it
-// with the head's.
+// A run of the vault that wrote here: its incarnation, and the first group it wrote. One record per
+// unseal, never erased: what makes a head that was noted somewhere comparable with today's.
+struct Run {
+  std::uint64_t first_group = 0;
+  Incarnation incarnation{};
+};
+barrier::PhysicalKey run_key(std::uint64_t first_group);
+// All of them, the oldest first; empty in a store that only earlier versions wrote.
+Result<std::vector<Run>> read_runs(storage::Snapshot& snapshot, const barrier::Barrier& barrier);
+
+// A head as an operator notes it, elsewhere: "group-incarnation-multiset", the last two in hex.
+struct NotedHead {
+  std::uint64_t group = 0;
+  Incarnation incarnation{};
+  Multiset multiset{};
+
+  static NotedHead of(const Head& head) { return {head.group, head.incarnation, head.multiset}; }
+  std::string to_text() const;
+  static Result<NotedHead> parse(std::string_view text);  // Code::invalid says how it looks
+};
+// Why `head`, with the runs of its store, does not follow from the one that was noted; nothing when
+// it does.
+std::optional<std::string> contradiction(const NotedHead& noted, const Head& head,
+                                         const std::vector<Run>& runs);
+
+// Recomputes the multiset over the whole store and compares it with the head's.
 struct Verified {
+  Head head;
   std::uint64_t records = 0;
   bool matches = false;
 };

@@ -11,7 +11,7 @@ Status Recorder::start(Drain& drain, storage::Snapshot& snapshot, const Head& he
   std::uint64_t last = 0;
   const auto each = [&](OutboxGroup&& group, std::span<const std::string_view> bodies) -> Status {
     if (group.group > head.audit_synced) {
-      VAULT_TRY_ASSIGN(last, drain.append(bodies));
+      VAULT_TRY_ASSIGN(last, drain.append(group.group, bodies));
       group.line = last;
       lines += bodies.size();
     }
@@ -42,7 +42,7 @@ Status Recorder::record(std::uint64_t group, std::span<const std::string_view> b
 }
 
 Status Recorder::drain_newest(std::uint64_t group, std::span<const std::string_view> bodies) {
-  VAULT_TRY_ASSIGN(const std::uint64_t line, drain_->append(bodies));
+  VAULT_TRY_ASSIGN(const std::uint64_t line, drain_->append(group, bodies));
   outbox_.drained(group, line);
   return drain_->flush(line);
 }
@@ -53,7 +53,7 @@ Status Recorder::drain_owed(storage::Snapshot& snapshot) {
   std::uint64_t last = 0;
   const auto each = [&](OutboxGroup&& group, std::span<const std::string_view> bodies) -> Status {
     if (!outbox_.owes(group.group)) return {};
-    VAULT_TRY_ASSIGN(last, drain_->append(bodies));
+    VAULT_TRY_ASSIGN(last, drain_->append(group.group, bodies));
     outbox_.drained(group.group, last);
     lines += bodies.size();
     return {};

@@ -69,8 +69,12 @@ bool Seal::has_to_enroll(const Opened& opened) const {
 }
 
 void Seal::keep(const SlotRecord& slot) {
+  const Status changed = registry_changed();
+  if (!changed.ok())
+    log_.error("seal: {}", in_full(changed.error().message, changed.error().detail));
   MutexLock lock(state_->mutex);
   state_->misfits.erase(slot.id);
+  state_->strays.erase(slot.id);
   auto& slots = state_->records->slots;
   const auto same = [&](const SlotRecord& other) { return other.id == slot.id; };
   const auto at = std::find_if(slots.begin(), slots.end(), same);
@@ -94,8 +98,8 @@ void Seal::enroll_missing(Opened& opened, WriteSlot write, Millis timeout) {
     Status written = slot.ok() ? Status() : Status(slot.error());
     if (slot.ok()) {
       storage::Batch batch;
-      add_slot(batch, *slot);
-      written = write(batch, *slot);
+      written = place(batch, *slot, opened.registry_key);
+      if (written.ok()) written = write(batch, *slot);
     }
     if (written.ok()) {
       log_.info("seal: {} now opens this vault (slot {}, generation {})", protector->describe(),
@@ -109,6 +113,42 @@ void Seal::enroll_missing(Opened& opened, WriteSlot write, Millis timeout) {
     if (!written.ok()) state_->not_enrolled[protector->describe()] = written.error().message;
   }
   wipe(opened.root.writable().data(), crypto::kKeySize);
+}
+
+Status Seal::change_registry(storage::Batch& batch, const crypto::Key& registry_key,
+                             FunctionRef<void(Registry&)> change) {
+  VAULT_TRY_ASSIGN(auto snapshot, storage_.snapshot());
+  VAULT_TRY_ASSIGN(const auto records, read_records(*snapshot));
+  if (!records) return failure(Code::invalid, "Vault is not initialized");
+  VAULT_TRY_ASSIGN(Registry registry,
+                   open_registry(records->store, records->registry, registry_key));
+  if (!registry.slots)
+    for (const SlotRecord& slot : records->slots) registry.list(entry_of(slot));
+  change(registry);
+  batch.guard(registry_record_key().view(), records->registry_mod);
+  add_registry(batch, close_registry(records->store, registry, registry_key, random_));
+  return {};
+}
+
+Status Seal::place(storage::Batch& batch, const SlotRecord& slot, const crypto::Key& registry_key) {
+  add_slot(batch, slot);
+  return change_registry(batch, registry_key,
+                         [&](Registry& registry) { registry.list(entry_of(slot)); });
+}
+
+Status Seal::list_slots(storage::Batch& batch, const Opened& opened) {
+  if (opened.slots) return {};
+  return change_registry(batch, opened.registry_key, [](Registry&) {});
+}
+
+Status Seal::registry_changed() {
+  VAULT_TRY_ASSIGN(auto snapshot, storage_.snapshot());
+  VAULT_TRY_ASSIGN(auto records, read_records(*snapshot));
+  if (!records) return failure(Code::invalid, "Vault is not initialized");
+  MutexLock lock(state_->mutex);
+  state_->records->registry = std::move(records->registry);
+  state_->records->registry_mod = records->registry_mod;
+  return {};
 }
 
 std::optional<Quorum> Seal::new_quorum() const {
@@ -147,4 +187,5 @@ void Seal::installed(const SlotRecord& slot) {
   MutexLock lock(state_->mutex);
   state_->unseal = unseal_quorum(*state_->records);
 }
+
 }  // namespace leasehold::seal

@@ -65,9 +65,10 @@ std::optional<Opened> Seal::try_slot(const Records& records, const SlotRecord& s
     MutexLock lock(state_->mutex);
     state_->misfits.erase(slot.id);
   }
-  auto opened = open_store(records, *root, slot.kind + " slot " + short_id(slot.id));
+  auto opened = open_store(records, *root, slot, slot.kind + " slot " + short_id(slot.id));
   if (!opened.ok()) {
     log_.error("seal slot {} ({}): {}", short_id(slot.id), slot.kind, opened.error().message);
+    remember(slot.id, {DeviceState::tampered, opened.error().message, opened.error().detail});
     return std::nullopt;
   }
   return std::move(*opened);
@@ -87,6 +88,7 @@ std::optional<Opened> Seal::open_with_devices(Millis timeout) {
     verify_authorizing(*records, opened->registry_key);
     MutexLock lock(state_->mutex);
     state_->opened_by_shares = false;
+    compare_slots(*records, *opened);
     return opened;
   }
   return std::nullopt;

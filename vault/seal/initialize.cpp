@@ -89,10 +89,12 @@ Result<Initialized> Seal::initialize(const InitOptions& options) {
   records.store = describe_store(options, random_, clock_);
   Initialized out;
   VAULT_TRY_ASSIGN(records.slots, make_slots(options, records.store.id, root, out));
-  const auto keys = barrier::KeyRing::generate(random_);
-  records.registry = close_registry(records.store, keys, registry_key(root), random_);
+  Registry registry;
+  registry.keys = barrier::KeyRing::generate(random_);
+  for (const SlotRecord& slot : records.slots) registry.list(entry_of(slot));
+  records.registry = close_registry(records.store, registry, registry_key(root), random_);
   // Opens what it is about to write: a store nobody can open must not come to be.
-  VAULT_TRY_ASSIGN(out.opened, open_store(records, root, "initialization"));
+  VAULT_TRY_ASSIGN(out.opened, open_store(records, root, records.slots.front(), "initialization"));
   storage::Batch batch;
   add_initial(batch, records);
   const Status written = commit_alone(storage_, batch);

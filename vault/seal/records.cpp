@@ -79,13 +79,14 @@ PhysicalKey slot_key(const SlotId& id) {
 Result<std::optional<Records>> read_records(storage::Snapshot& snapshot) {
   VAULT_TRY_ASSIGN(const auto store, read(snapshot, store_key()));
   if (!store) return std::optional<Records>();
-  VAULT_TRY_ASSIGN(auto registry, read(snapshot, registry_record_key()));
+  VAULT_TRY_ASSIGN(const auto registry, snapshot.get(registry_record_key().view()));
   if (!registry)
     return failure(Code::internal, "storage is damaged: the key registry is missing",
                    "restore the store from a backup");
   Records records;
+  records.registry = to_bytes(registry->value);
+  records.registry_mod = registry->mod;
   VAULT_TRY_ASSIGN(records.store, StoreDescription::deserialize(*store));
-  records.registry = std::move(*registry);
   VAULT_TRY_ASSIGN(records.slots, read_slots(snapshot, records.store.id));
   return std::optional<Records>(std::move(records));
 }

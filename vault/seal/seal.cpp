@@ -31,11 +31,17 @@ SlotRecord new_slot(const StoreId& store, std::string_view kind, Random& random)
   return slot;
 }
 
-Result<Opened> open_store(const Records& records, const crypto::Key& root, std::string by) {
+Result<Opened> open_store(const Records& records, const crypto::Key& root,
+                          const SlotRecord& through, std::string by) {
   Opened opened;
   opened.registry_key = registry_key(root);
-  VAULT_TRY_ASSIGN(opened.keys,
+  VAULT_TRY_ASSIGN(Registry registry,
                    open_registry(records.store, records.registry, opened.registry_key));
+  if (registry.slots)
+    if (const auto why = disagreement(*registry.slots, through))
+      return failure(Code::invalid, *why);
+  opened.slots = std::move(registry.slots);
+  opened.keys = std::move(registry.keys);
   opened.store = records.store;
   opened.by = std::move(by);
   opened.root = root.clone();
@@ -121,7 +127,7 @@ Result<Opened> opened_by_shares(const Records& records, const Quorum& quorum) {
     return failure(Code::internal,
                    "the shares are right and do not open the vault: the stored slot was changed",
                    root.error().message);
-  VAULT_TRY_ASSIGN(auto opened, open_store(records, *root,
+  VAULT_TRY_ASSIGN(auto opened, open_store(records, *root, quorum.slot(),
                                            std::to_string(quorum.required()) + " of " +
                                                std::to_string(quorum.shares()) + " shares"));
   opened.degraded = std::any_of(records.slots.begin(), records.slots.end(), is_device);
@@ -143,8 +149,26 @@ Result<Step> Seal::add_share(SecretBytes share) {
   quorum.reset({});
   if (!opened.ok()) return opened.error();
   state_->opened_by_shares = opened->degraded;
+  compare_slots(*state_->records, *opened);
   step.opened = std::move(*opened);
   return step;
+}
+
+// Slots that were put back, put in or taken away open nothing; they are told, so that somebody
+// looks.
+void Seal::compare_slots(const Records& records, const Opened& opened) {
+  state_->strays.clear();
+  state_->missing.clear();
+  if (!opened.slots) return;
+  for (const SlotRecord& slot : records.slots) {
+    auto why = disagreement(*opened.slots, slot);
+    if (!why) continue;
+    log_.error("seal slot {} ({}): {}", short_id(slot.id), slot.kind, *why);
+    state_->strays[slot.id] = std::move(*why);
+  }
+  state_->missing = missing_from(*opened.slots, records.slots);
+  for (const SlotEntry& gone : state_->missing)
+    log_.error("seal slot {}: {}", short_id(gone.id), kIsGone);
 }
 
 void Seal::reset_shares() {

@@ -19,6 +19,7 @@
 #include "vault/base/mutex.h"
 #include "vault/seal/protector.h"
 #include "vault/seal/quorum.h"
+#include "vault/seal/registry.h"
 #include "vault/seal/slot.h"
 
 namespace leasehold::seal {
@@ -43,9 +44,10 @@ struct InitOptions {
 struct Opened {
   StoreDescription store;
   barrier::KeyRing keys;
-  crypto::Key registry_key;  // to wrap a rotated registry (add_registry)
-  std::string by;            // "tpm slot 1f2e…", "3 of 5 shares", for the audit record
-  bool degraded = false;     // opened by shares although a device slot exists
+  crypto::Key registry_key;       // to change the registry (change_registry)
+  std::optional<SlotList> slots;  // as the registry lists them; absent in a store of version 1
+  std::string by;                 // "tpm slot 1f2e…", "3 of 5 shares", for the audit record
+  bool degraded = false;          // opened by shares although a device slot exists
   crypto::Key root;
 };
 
@@ -126,13 +128,25 @@ class Seal {
   std::optional<Quorum> new_quorum() const;
   struct Rekeyed {
     std::vector<SecretBytes> shares;
-    SlotRecord slot;  // replaces the one of the same id; add_slot() to a batch, then installed()
+    SlotRecord slot;  // replaces the one of the same id; place() it in a batch, then installed()
   };
   // New shares for the same shamir slot, approved by `quorum`, which must be complete.
   // `registry_key` is Opened::registry_key; it attests a slot that only authorizes.
   Result<Rekeyed> rekey(const Quorum& quorum, unsigned shares, unsigned threshold,
                         const crypto::Key& registry_key);
   void installed(const SlotRecord& slot);
+
+  // Puts into `batch` the registry as `change` makes it of the one that is stored; the batch
+  // conflicts when somebody else changed it meanwhile. Once it is committed: installed(slot), or
+  // registry_changed() when no slot was changed with it.
+  Status change_registry(storage::Batch& batch, const crypto::Key& registry_key,
+                         FunctionRef<void(Registry&)> change);
+  // Puts into `batch` the slot's record and the registry that lists it.
+  Status place(storage::Batch& batch, const SlotRecord& slot, const crypto::Key& registry_key);
+  // Puts the list of all stored slots into the registry of a store of version 1; an empty batch
+  // when it has one.
+  Status list_slots(storage::Batch& batch, const Opened& opened);
+  Status registry_changed();
 
   SealStatus status() const;
   // Asks every device slot for its health; may take as long as the timeouts. For a background job,
@@ -156,6 +170,7 @@ class Seal {
   void verify_authorizing(const Records& records, const crypto::Key& registry_key);
   DeviceAnswer use_device(Protector& protector, const SlotRecord& slot, Millis timeout);
   DeviceAnswer check(Protector& protector, const SlotRecord& slot, Millis timeout);
+  void compare_slots(const Records& records, const Opened& opened);  // with the mutex held
   void remember(const SlotId& id, DeviceAnswer answer);
   void note_health(const SlotRecord& slot, DeviceAnswer answer);
   void keep(const SlotRecord& slot);

@@ -132,35 +132,4 @@ Result<StoreDescription> StoreDescription::deserialize(ByteView bytes) {
   return store;
 }
 
-crypto::Key registry_key(const crypto::Key& root) {
-  return crypto::Key(
-      crypto::hkdf(root.reveal(), {}, "leasehold registry key", crypto::kKeySize).reveal());
-}
-
-namespace {
-
-// The whole description, so that a registry stands or falls with the store it was written for.
-Bytes registry_aad(const StoreDescription& store) {
-  Writer out;
-  out.text("leasehold registry", 1);
-  out.raw(store.serialize());
-  return out.take_public();
-}
-
-}  // namespace
-
-Bytes close_registry(const StoreDescription& store, const barrier::KeyRing& keys,
-                     const crypto::Key& registry_key, Random& random) {
-  Bytes box;
-  crypto::seal(registry_key.reveal(), keys.serialize().reveal(), registry_aad(store), random, box);
-  return box;
-}
-
-Result<barrier::KeyRing> open_registry(const StoreDescription& store, ByteView box,
-                                       const crypto::Key& registry_key) {
-  const auto keys = crypto::open(registry_key.reveal(), box, registry_aad(store));
-  if (!keys.ok()) return damaged("the key registry");
-  return barrier::KeyRing::deserialize(keys->reveal());
-}
-
 }  // namespace leasehold::seal

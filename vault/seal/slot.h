@@ -86,13 +86,6 @@ struct StoreDescription {
   static Result<StoreDescription> deserialize(ByteView bytes);
 };
 
-// The key that wraps the registry; derived from the root key, which nobody needs while running.
-crypto::Key registry_key(const crypto::Key& root);
-Bytes close_registry(const StoreDescription& store, const barrier::KeyRing& keys,
-                     const crypto::Key& registry_key, Random& random);
-Result<barrier::KeyRing> open_registry(const StoreDescription& store, ByteView box,
-                                       const crypto::Key& registry_key);
-
 barrier::PhysicalKey store_key();
 barrier::PhysicalKey registry_record_key();
 barrier::PhysicalKey slot_key(const SlotId& id);
@@ -101,6 +94,7 @@ barrier::PhysicalKey slot_key(const SlotId& id);
 struct Records {
   StoreDescription store;
   Bytes registry;
+  std::uint64_t registry_mod = 0;
   std::vector<SlotRecord> slots;
 };
 // Absent when the storage holds no vault yet. Code::internal when there is one, and what no slot

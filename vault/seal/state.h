@@ -16,6 +16,9 @@ struct Seal::State {
   std::optional<Quorum> unseal GUARDED_BY(mutex);
   std::map<SlotId, DeviceAnswer> answers GUARDED_BY(mutex);
   std::set<SlotId> misfits GUARDED_BY(mutex);  // their device's key does not open them
+  // What the registry, once it was opened, contradicts.
+  std::map<SlotId, std::string> strays GUARDED_BY(mutex);  // stored, and not as listed
+  SlotList missing GUARDED_BY(mutex);                      // listed, and not stored
   std::map<std::string, std::string> not_enrolled
       GUARDED_BY(mutex);  // by description of the device
   bool opened_by_shares GUARDED_BY(mutex) = false;
@@ -27,6 +30,10 @@ inline constexpr const char* kCannotBeRead =
     "the stored slot cannot be read: it was changed, belongs to another store, or a newer version "
     "wrote it. The other slots open the vault; to have this one back, restore the store from a "
     "backup";
+inline constexpr const char* kIsGone =
+    "its record is gone from storage: somebody took it away behind the vault's back; that way in "
+    "is "
+    "lost";
 const SlotRecord* find_shamir(const std::vector<SlotRecord>& slots);
 // The quorum that unseals, when there is a slot that can.
 std::optional<Quorum> unseal_quorum(const Records& records);
@@ -37,7 +44,9 @@ inline std::string in_full(const std::string& message, const std::string& detail
   return detail.empty() ? message : message + " (" + detail + ")";
 }
 SlotRecord new_slot(const StoreId& store, std::string_view kind, Random& random);
-// An open store from its records and root key, whoever brought the key.
-Result<Opened> open_store(const Records& records, const crypto::Key& root, std::string by);
+// An open store from its records and root key, which `through` gave. Code::invalid when the
+// registry does not list that slot in this generation: it was replaced or removed since.
+Result<Opened> open_store(const Records& records, const crypto::Key& root,
+                          const SlotRecord& through, std::string by);
 
 }  // namespace leasehold::seal

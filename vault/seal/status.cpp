@@ -122,9 +122,16 @@ SealStatus Seal::status() const {
     const auto answer = state_->answers.find(slot.id);
     out.slots.push_back(
         status_of(slot, answer == state_->answers.end() ? DeviceAnswer{} : answer->second));
+    if (const auto stray = state_->strays.find(slot.id); stray != state_->strays.end()) {
+      out.slots.back().state = DeviceState::tampered;
+      out.slots.back().message = stray->second;
+    }
     const DeviceState state = out.slots.back().state;
     out.degraded |= state != DeviceState::ok && state != DeviceState::unknown;
   }
+  for (const SlotEntry& gone : state_->missing)
+    out.warnings.push_back("seal slot " + short_id(gone.id) + ": " + kIsGone);
+  out.degraded |= !state_->missing.empty();
   for (const auto& [device, message] : state_->not_enrolled) out.warnings.push_back(message);
   return out;
 }

@@ -127,6 +127,10 @@ class Storage {
   // have been committed carry that outcome. `results` is as long as `group`.
   virtual void commit(std::span<const Batch* const> group, GroupObserver& observer,
                       std::span<CommitResult> results) = 0;
+  // For a restore: writes records with the versions they had elsewhere, all or none, and raises the
+  // last index to the highest of them. Durable when it returns. From the thread that commits, while
+  // nothing else reads or writes.
+  virtual Status import(std::span<const Entry> entries) = 0;
   // The index of the last commit, as storage itself knows it.
   virtual Result<std::uint64_t> last_index() = 0;
   // Called while nobody uses the storage, before it is used again. One that an error has made

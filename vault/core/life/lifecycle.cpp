@@ -143,7 +143,14 @@ void Lifecycle::open_with_devices() {
   if (live.ok())
     environment_.log.info("unsealed by its device");
   else
-    environment_.log.error("cannot start: {} {}", live.error().message, live.error().detail);
+    report_refusal(live.error());
+}
+
+// In the log, and in seal-status until it is open.
+void Lifecycle::report_refusal(const Error& why) {
+  environment_.log.error("cannot start: {} {}", why.message, why.detail);
+  MutexLock lock(mutex_);
+  sealed_because_ = "cannot be unsealed: " + why.message;
 }
 
 // Not when it was unsealed again meanwhile: go_live() has then seen to what was asked for.
@@ -218,6 +225,7 @@ Status Lifecycle::go_live(seal::Opened opened, SecretBytes* root_token,
   }
   const commit::Batch on_record({}, unsealed_event(opened, environment_.clock.now()));
   VAULT_TRY(live->committer.commit(on_record).status());
+  VAULT_TRY(list_slots(*live, opened));
   live->revoker->start();
   const bool enrolls = seal_.has_to_enroll(opened);
   owned_ = std::move(live);
@@ -226,12 +234,23 @@ Status Lifecycle::go_live(seal::Opened opened, SecretBytes* root_token,
     MutexLock lock(mutex_);
     seal_wanted_ = sealed_by_operator_ = false;
     sealed_because_.clear();
+    environment_.restored = Restored::no;  // it was said of this one start
     if (enrolls) to_enroll_ = std::move(opened);
   }
   live_.store(owned_.get());
   wake_.notify_all();
   revoke_undelivered();
   return {};
+}
+
+// A store of an earlier version: from now on a slot that is taken away or put back is found.
+Status Lifecycle::list_slots(Unsealed& live, const seal::Opened& opened) {
+  commit::Changes changes;
+  VAULT_TRY(seal_.list_slots(changes.storage, opened));
+  if (!changes.changes_something()) return {};
+  const auto event = audit::event_body("seal-slots-listed", environment_.clock.now(), "{}");
+  VAULT_TRY(live.committer.commit(commit::Batch(std::move(changes), event)).status());
+  return seal_.registry_changed();
 }
 
 // Beside the open vault: a device that hangs delays its own slot only.

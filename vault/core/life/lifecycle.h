@@ -95,7 +95,9 @@ class Lifecycle final : public Gate {
   bool seal_if_broken();
   void watch_devices();
   void enroll_missing();
+  Status list_slots(Unsealed& live, const seal::Opened& opened);
   Status write_slot(const storage::Batch& batch, const seal::SlotRecord& slot);
+  void report_refusal(const Error& why);
   void revoke_undelivered();
   void open_with_devices();
   bool may_open_by_itself() const;

@@ -298,7 +298,7 @@ Response Lifecycle::unseal_with(SecretBytes share) {
   if (step->opened) {
     const Status live = go_live(std::move(*step->opened), nullptr, {});
     if (!live.ok()) {
-      environment_.log.error("cannot start: {} {}", live.error().message, live.error().detail);
+      report_refusal(live.error());
       return refused(live.error());
     }
     environment_.log.info("unsealed by shares");

@@ -220,6 +220,8 @@ Status plan_effect(InFlight& flight, storage::Snapshot& snapshot) {
                      live.revoker->lane(txn, flight.lease->space, flight.lease->target));
     return {};
   }
+  ReadTxn core = txn.in(barrier::kCoreSpace);
+  VAULT_TRY(live.restoration.may_issue(core, flight.mount->info.space, wanted.target));
   VAULT_TRY_ASSIGN(flight.lane, live.revoker->lane(txn, flight.mount->info.space, wanted.target));
   TtlTerms terms;
   terms.backend_ttl = wanted.terms.ttl;

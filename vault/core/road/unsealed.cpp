@@ -12,8 +12,9 @@ namespace {
 class LogDrain final : public commit::Drain {
  public:
   explicit LogDrain(audit::AuditLog& log) : log_(log) {}
-  Result<std::uint64_t> append(std::span<const std::string_view> bodies) override {
-    return log_.write(bodies);
+  Result<std::uint64_t> append(std::uint64_t group,
+                               std::span<const std::string_view> bodies) override {
+    return log_.write(bodies, group);
   }
   Status flush(std::uint64_t line) override { return log_.flush(line); }
   commit::AuditSynced synced() override {
@@ -49,6 +50,8 @@ Unsealed::Unsealed(const Environment& env, StoreIdentity id, barrier::KeyRing ke
                                               environment.log, environment.audit_stuck)),
       drain(std::make_unique<LogDrain>(*audit)),
       committer(environment.storage, barrier, environment.clock, environment.log),
+      restoration({barrier, committer, snapshots, registry, tokens, audit_key, environment.clock,
+                   environment.log}),
       since(environment.clock.now()) {}
 
 Result<std::unique_ptr<Unsealed>> Unsealed::make(const Environment& environment,
@@ -84,19 +87,54 @@ Status Unsealed::start() {
   who.incarnation = to_bytes(incarnation);
   who.store_id = to_bytes(identity.store);
   who.sign_seed = barrier.keys().audit_sign.reveal();
+  Restoration::Evidence evidence{environment.restored};
+  bool restored = environment.restored != Restored::no;
   {
     VAULT_TRY_ASSIGN(auto held, snapshots.take());
     VAULT_TRY_ASSIGN(const auto head, commit::read_head(*held, barrier));
+    VAULT_TRY_ASSIGN(const auto mark, commit::read_restored(*held));
+    if (mark) {
+      evidence.by_our_restore = restored = true;
+      VAULT_TRY(compare_restored(*held));
+      if (mark->keep_tokens && evidence.how == Restored::no) evidence.how = Restored::keep_tokens;
+    }
+    evidence.store_commit = who.commit = head ? head->group : 0;
+    who.may_be_older = restored = restored && head.has_value();
     if (head) compare_clock(head->time_seen);
     if (head && environment.never_before) environment.never_before(head->time_seen);
     if (head) who.remembered = {head->audit_position.seq, head->audit_position.hash};
   }
   VAULT_TRY(audit->start(who));
-  VAULT_TRY(committer.start(*drain, incarnation));
+  VAULT_TRY(start_committer(incarnation, restored ? &evidence : nullptr));
   revoker = std::make_unique<Revoker>(Revoker::Parts{
       environment.storage, barrier, committer, snapshots, registry, tokens, leases,
       environment.clock, environment.log, audit_key, tag_of(identity, committer.incarnation())});
   return {};
+}
+
+// A restore has no keys: that the records are all that the backup's store held, and none of them
+// older, is seen here.
+Status Unsealed::compare_restored(storage::Snapshot& snapshot) {
+  VAULT_TRY_ASSIGN(const auto verified,
+                   commit::verify_store(snapshot, barrier, [](std::uint64_t) { return true; }));
+  if (verified.matches) return {};
+  return failure(Code::invalid,
+                 "the restored records are not those of their head record: a record was deleted, "
+                 "replayed or changed in the backup, or since; restore another backup");
+}
+
+Status Unsealed::start_committer(const commit::Incarnation& incarnation,
+                                 Restoration::Evidence* evidence) {
+  if (evidence == nullptr) {
+    VAULT_TRY(committer.start(*drain, incarnation));
+  } else {
+    VAULT_TRY_ASSIGN(auto held, snapshots.take());
+    evidence->log_commit = audit->commit_at_start();
+    VAULT_TRY_ASSIGN(const commit::Batch first, restoration.begin(*held, *evidence));
+    VAULT_TRY(committer.start(*drain, incarnation, {evidence->log_commit, &first}));
+  }
+  audit->note_commit(committer.head().group);
+  return restoration.finish();
 }
 
 Unsealed::~Unsealed() {

@@ -13,6 +13,7 @@
 #include "vault/core/authority/tokens.h"
 #include "vault/core/leases/leases.h"
 #include "vault/core/leases/revoker.h"
+#include "vault/core/road/restoration.h"
 
 namespace leasehold::core {
 
@@ -34,6 +35,8 @@ struct Environment {
   std::function<void(WallTime)> never_before;
   // An audit device hangs and will not come back: ends the process.
   std::function<void()> audit_stuck = {};
+  // Said at start, for the next unsealing: the storage was put back.
+  Restored restored = Restored::no;
 };
 
 struct StoreIdentity {
@@ -72,6 +75,7 @@ class Unsealed {
   std::unique_ptr<audit::AuditLog> audit;
   std::unique_ptr<commit::Drain> drain;
   commit::Committer committer;
+  Restoration restoration;
   std::unique_ptr<Revoker> revoker;
   WallTime since;
 
@@ -79,7 +83,9 @@ class Unsealed {
   Unsealed(const Environment& environment, StoreIdentity identity, barrier::KeyRing keys,
            std::vector<std::unique_ptr<audit::Device>> devices, EngineKinds kinds);
   Status start();
+  Status start_committer(const commit::Incarnation& incarnation, Restoration::Evidence* evidence);
   void compare_clock(WallTime seen) const;
+  Status compare_restored(storage::Snapshot& snapshot);
 };
 
 }  // namespace leasehold::core

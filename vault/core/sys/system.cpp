@@ -58,6 +58,8 @@ std::unique_ptr<Engine> make_system_engine(Unsealed& live) {
   add_lease_routes(routes, live);
   add_audit_routes(routes, live);
   add_wrapping_routes(routes, live);
+  add_backup_routes(routes, live);
+  add_restored_routes(routes, live);
   return std::make_unique<TableEngine>(std::move(routes));
 }
 

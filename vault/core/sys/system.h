@@ -19,6 +19,8 @@ void add_policy_routes(std::vector<Route>& routes, Unsealed& live);
 void add_lease_routes(std::vector<Route>& routes, Unsealed& live);
 void add_audit_routes(std::vector<Route>& routes, Unsealed& live);
 void add_wrapping_routes(std::vector<Route>& routes, Unsealed& live);
+void add_backup_routes(std::vector<Route>& routes, Unsealed& live);
+void add_restored_routes(std::vector<Route>& routes, Unsealed& live);
 
 // Clients ask for it; nothing here is left behind that would need it.
 Route tidy_route(std::string pattern);

@@ -1,0 +1,162 @@
+// operator backup: the storage of a running vault into a file, piece by piece.
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "cli/leasehold/groups.h"
+#include "cli/leasehold/output.h"
+#include "cli/leasehold/session.h"
+#include "vault/base/clock.h"
+
+namespace leasehold::cli {
+namespace {
+
+constexpr std::string_view kLastPiece = "application/vnd.leasehold.backup-end";
+
+// A file that is there under its name when all of it is on the disk, and not at all before.
+class NewFile {
+ public:
+  explicit NewFile(std::string path) : path_(std::move(path)), temporary_(path_ + ".part") {}
+  ~NewFile() {
+    if (fd_ < 0) return;
+    ::close(fd_);
+    ::unlink(temporary_.c_str());
+  }
+  NewFile(const NewFile&) = delete;
+  NewFile& operator=(const NewFile&) = delete;
+
+  Status open() {
+    if (::access(path_.c_str(), F_OK) == 0)
+      return failure(Code::invalid, path_ + " exists already: name another file");
+    fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    return fd_ < 0 ? cannot("make") : Status();
+  }
+  Status write(std::string_view bytes) {
+    while (!bytes.empty()) {
+      const ssize_t written = ::write(fd_, bytes.data(), bytes.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) return cannot("write");
+      bytes.remove_prefix(static_cast<std::size_t>(written));
+    }
+    return {};
+  }
+  Status finish() {
+    if (::fsync(fd_) != 0) return cannot("write");
+    if (::link(temporary_.c_str(), path_.c_str()) != 0) return cannot("name");
+    return {};  // the other name goes with this
+  }
+
+ private:
+  Error cannot(const char* what) const {
+    return failure(Code::internal,
+                   fmt::format("cannot {} {}: {}", what, temporary_, std::strerror(errno)));
+  }
+  const std::string path_, temporary_;
+  int fd_ = -1;
+};
+
+// How far it is, on a terminal; the server cannot say how much there is.
+class Progress {
+ public:
+  Progress() : shown_(isatty(STDERR_FILENO) != 0), since_(clock_.instant()) {}
+  void add(std::size_t bytes) {
+    bytes_ += bytes;
+    if (!shown_) return;
+    const double took = static_cast<double>(clock_.instant().ns - since_.ns) / 1e9;
+    const double mib = static_cast<double>(bytes_) / (1u << 20);
+    fmt::print(stderr, "\r{:.1f} MiB, {:.1f} MiB/s", mib, mib / std::max(took, 0.001));
+  }
+  void end() const {
+    if (shown_) fmt::print(stderr, "\r\033[K");
+  }
+  std::uint64_t bytes() const { return bytes_; }
+
+ private:
+  const bool shown_;
+  SystemClock clock_;
+  const Instant since_;
+  std::uint64_t bytes_ = 0;
+};
+
+// 0, or the exit code of what went wrong and was said.
+int fetch(Session& session, const std::string& id, NewFile& file, Progress& progress) {
+  for (std::uint64_t number = 1;; ++number) {
+    Call call{"GET", "sys/storage/backup/" + id};
+    call.query.push_back({"piece", std::to_string(number)});
+    const auto piece = session.send(std::move(call));
+    if (!is_good(piece)) {
+      progress.end();
+      return session.refused("Error reading the backup", piece);
+    }
+    if (const Status written = file.write(piece->body); !written.ok()) {
+      progress.end();
+      return session.misused(written.error().message);
+    }
+    progress.add(piece->body.size());
+    if (piece->content_type == kLastPiece) return kSuccess;
+  }
+}
+
+int run_backup(Session& session) {
+  const std::string path = session.args().positional(0);
+  NewFile file(path);
+  if (const Status opened = file.open(); !opened.ok())
+    return session.misused(opened.error().message);
+  const auto begun = session.send({"PUT", "sys/storage/backup"});
+  if (!is_good(begun)) return session.refused("Error beginning the backup", begun);
+  const Json* data = begun->data();
+  if (data == nullptr) return session.misused("the server does not make backups");
+  const std::string id = data->string_at("id");
+  Progress progress;
+  const int fetched = fetch(session, id, file, progress);
+  progress.end();
+  if (fetched != kSuccess) {
+    session.send({"DELETE", "sys/storage/backup/" + id}).ok();
+    return fetched;
+  }
+  if (const Status finished = file.finish(); !finished.ok())
+    return session.misused(finished.error().message);
+  return session.succeed(
+      fmt::format("Wrote {}: {} bytes, commit {} of the vault.\nNext: leasehold "
+                  "operator backup verify {}",
+                  path, progress.bytes(), data->integer_at("commit"), path));
+}
+
+constexpr std::string_view kHelp =
+    "Writes the storage of the running vault into FILE, from one state of it, while the vault goes "
+    "on.\n"
+    "What is sealed stays sealed: the file shows as much as a stolen disk, and opens with the "
+    "vault's\n"
+    "own seal. It needs a token with sudo on sys/storage/backup.\n\n"
+    "  $ leasehold operator backup vault.backup";
+
+constexpr Command kCommands[] = {
+    {"operator backup",
+     "Back up the running vault into a file",
+     "[flags] FILE",
+     kHelp,
+     {},
+     1,
+     1,
+     run_backup},
+    {"operator raft snapshot save",
+     "The same as operator backup",
+     "[flags] FILE",
+     kHelp,
+     {},
+     1,
+     1,
+     run_backup},
+};
+
+}  // namespace
+
+std::span<const Command> backup_commands() { return kCommands; }
+
+}  // namespace leasehold::cli

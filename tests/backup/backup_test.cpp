@@ -1,0 +1,175 @@
+// A backup from one store into another, and what somebody could do to it in between.
+#include <doctest/doctest.h>
+
+#include <memory>
+
+#include "tests/support/vault_store.h"
+#include "vault/backup/reader.h"
+#include "vault/backup/writer.h"
+
+using namespace leasehold;
+using backup::ReadOptions;
+using backup::Summary;
+using backup::Writer;
+using commit::WriteTxn;
+using testing::VaultRun;
+using testing::VaultStore;
+
+namespace {
+
+Bytes back_up(VaultRun& run) {
+  auto writer = Writer::begin(run.snapshot(), run.barrier, run.clock.now());
+  REQUIRE(writer.ok());
+  Bytes all, piece;
+  while (!(*writer)->done()) {
+    REQUIRE((*writer)->next(piece).ok());
+    CHECK(piece.size() < 2 * backup::kFrameWanted + (1u << 20));
+    append(all, piece);
+  }
+  return all;
+}
+
+using Each = FunctionRef<Status(std::span<const storage::Entry>)>;
+
+Result<Summary> read(const Bytes& bytes, Each each, const ReadOptions& options = {}) {
+  std::FILE* file = ::fmemopen(const_cast<std::uint8_t*>(bytes.data()), bytes.size(), "rb");
+  REQUIRE(file != nullptr);
+  auto summary = backup::read_backup(file, options, each);
+  std::fclose(file);
+  return summary;
+}
+
+Result<Summary> look(const Bytes& bytes, const ReadOptions& options = {}) {
+  return read(
+      bytes, [](std::span<const storage::Entry>) { return Status(); }, options);
+}
+
+void fill(VaultRun& run, int count, std::size_t size) {
+  const std::string value(size, 'v');
+  for (int i = 0; i < count; ++i)
+    REQUIRE(run.write([&](WriteTxn& txn) {
+                 txn.add("count", 1, 0);
+                 return txn.put("d/" + std::to_string(i), as_bytes(value));
+               })
+                .ok());
+}
+
+}  // namespace
+
+TEST_CASE("backup: what is restored verifies, reads the same and goes on") {
+  VaultStore store;
+  fill(store, 20, 300'000);  // several frames
+  const Bytes bytes = back_up(store);
+  const auto restored = storage::make_memory_storage();
+  const auto summary = read(
+      bytes, [&](std::span<const storage::Entry> entries) { return restored->import(entries); });
+  REQUIRE(summary.ok());
+  CHECK(summary->header.group == store.committer.head().group);
+  CHECK(summary->header.store == testing::kTestStore);
+
+  VaultRun run(*restored, 2);
+  CHECK(run.verifies());
+  REQUIRE(run.start().ok());
+  CHECK(run.read("d/7").size() == 300'000);
+  CHECK(run.counter("count") == 20);
+  CHECK(run.write([](WriteTxn& txn) { return txn.put("new", as_bytes("v")); }).ok());
+  CHECK(run.verifies());
+}
+
+TEST_CASE("backup: it is of one moment, whatever is written while it is made") {
+  VaultStore store;
+  fill(store, 10, 300'000);
+  auto writer = Writer::begin(store.snapshot(), store.barrier, store.clock.now());
+  REQUIRE(writer.ok());
+  Bytes all, piece;
+  for (int i = 0; !(*writer)->done(); ++i) {
+    REQUIRE((*writer)->next(piece).ok());
+    append(all, piece);
+    REQUIRE(store
+                .write([&](WriteTxn& txn) {
+                  return txn.put("d/" + std::to_string(i), as_bytes("later"));
+                })
+                .ok());
+  }
+  const auto restored = storage::make_memory_storage();
+  REQUIRE(read(all, [&](std::span<const storage::Entry> entries) {
+            return restored->import(entries);
+          }).ok());
+  VaultRun run(*restored, 2);
+  CHECK(run.verifies());
+  CHECK(run.read("d/0").size() == 300'000);
+}
+
+TEST_CASE("backup: no byte of it can be changed, cut off or added") {
+  VaultStore store;
+  fill(store, 2, 20);
+  const Bytes good = back_up(store);
+  REQUIRE(look(good).ok());
+  for (std::size_t at = 0; at < good.size(); ++at) {
+    Bytes bad = good;
+    bad[at] ^= 0x10;
+    CAPTURE(at);
+    CHECK_FALSE(look(bad).ok());
+    bad.resize(at);
+    if (at > 0) CHECK_FALSE(look(bad).ok());
+  }
+  Bytes longer = good;
+  longer.push_back(0);
+  CHECK_FALSE(look(longer).ok());
+}
+
+TEST_CASE("backup: frames cannot be left out or put in another order") {
+  VaultStore store;
+  fill(store, 12, 300'000);
+  const Bytes good = back_up(store);
+  std::vector<std::pair<std::size_t, std::size_t>> frames;  // from, size
+  for (std::size_t at = backup::kMagic.size(); at < good.size();) {
+    const std::size_t size = backup::kFrameHead + get_be(&good[at + 1], 4) + backup::kChainSize;
+    frames.emplace_back(at, size);
+    at += size;
+  }
+  REQUIRE(frames.size() >= 5);
+  const auto with = [&](const std::vector<std::size_t>& order) {
+    Bytes out = to_bytes(ByteView(good).first(backup::kMagic.size()));
+    for (const std::size_t i : order)
+      append(out, ByteView(good).subspan(frames[i].first, frames[i].second));
+    return out;
+  };
+  std::vector<std::size_t> order;
+  for (std::size_t i = 0; i < frames.size(); ++i) order.push_back(i);
+  REQUIRE(look(with(order)).ok());
+  std::swap(order[1], order[2]);
+  CHECK_FALSE(look(with(order)).ok());
+  std::swap(order[1], order[2]);
+  order.erase(order.begin() + 2);
+  CHECK_FALSE(look(with(order)).ok());
+}
+
+TEST_CASE("backup: it must be signed by the key that is given") {
+  VaultStore store;
+  const Bytes good = back_up(store);
+  ReadOptions options;
+  options.key = crypto::ed25519_public(store.barrier.keys().audit_sign.reveal());
+  CHECK(look(good, options).ok());
+  (*options.key)[0] ^= 1;
+  CHECK_FALSE(look(good, options).ok());
+}
+
+TEST_CASE("backup: a record replaced by somebody who signs anew is found with the keys") {
+  VaultStore store;
+  fill(store, 3, 20);
+  const Bytes good = back_up(store);
+  const auto restored = storage::make_memory_storage();
+  bool changed = false;
+  REQUIRE(read(good, [&](std::span<const storage::Entry> entries) -> Status {
+            std::vector<storage::Entry> some(entries.begin(), entries.end());
+            for (storage::Entry& entry : some) {
+              if (entry.key[0] != static_cast<std::uint8_t>(barrier::Table::value)) continue;
+              entry.mod += changed ? 0 : 1;
+              changed = true;
+            }
+            return restored->import(some);
+          }).ok());
+  REQUIRE(changed);
+  CHECK_FALSE(VaultRun(*restored, 2).verifies());
+}

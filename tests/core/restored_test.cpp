@@ -1,0 +1,183 @@
+// A store that was put back: an older copy beside the log of what came after it.
+#include <doctest/doctest.h>
+
+#include <filesystem>
+
+#include "tests/support/test_vault.h"
+#include "vault/base/encoding.h"
+
+using namespace leasehold;
+using testing::TestVault;
+using testing::TestWorld;
+
+namespace {
+
+// What a copy of the data directory holds.
+std::unique_ptr<storage::Storage> copy_of(storage::Storage& storage) {
+  auto copy = storage::make_memory_storage();
+  const auto snapshot = storage.snapshot();
+  REQUIRE(snapshot.ok());
+  const Bytes first{0x00}, end{0xff};
+  REQUIRE((*snapshot)
+              ->scan(first, end, SIZE_MAX, storage::Scan::values,
+                     [&](const storage::Entry& entry) {
+                       const storage::Entry one[] = {entry};
+                       return copy->import(one).ok();
+                     })
+              .ok());
+  return copy;
+}
+
+// A copy, then a token that is revoked after it.
+struct PutBack {
+  TestWorld world;
+  std::unique_ptr<storage::Storage> copy;
+  std::string token;
+
+  PutBack() {
+    {
+      TestVault vault(world);
+      vault.role();
+      vault.read([](core::Unsealed& live, commit::ReadTxn& txn) {  // the target's settings
+        const auto space = (*live.registry.at(txn))->mounts.at("test/")->info.space;
+        commit::Changes changes;
+        commit::WriteTxn own(txn.snapshot(), live.barrier, space, changes);
+        REQUIRE(own.put("targets/" + hex(Bytes{'d', 'b', 0, 0, 0, 0, 0, 0}), as_bytes("db")).ok());
+        const commit::Batch batch(std::move(changes), commit::Unrecorded{"a test"});
+        REQUIRE(live.committer.commit(batch).status().ok());
+        return true;
+      });
+      token = vault.token(R"({"policies":["root"]})");
+    }
+    copy = copy_of(*world.storage);
+    TestVault vault(world);
+    REQUIRE(
+        vault.post("auth/token/revoke", vault.root(), R"({"token":")" + token + "\"}").status() ==
+        204);
+  }
+  void put_back() { world.storage = std::move(copy); }
+  bool log_has(std::string_view text) const {
+    return world.audit_text().find(text) != std::string::npos;
+  }
+};
+
+int status_of(TestVault& vault, const std::string& token) {
+  return vault.get("auth/token/lookup-self", token).status();
+}
+
+}  // namespace
+
+TEST_CASE_FIXTURE(PutBack, "restored: an older copy beside the newer log is not opened") {
+  put_back();
+  TestVault vault(world, true);
+  for (int attempt = 0; attempt < 2; ++attempt) {  // a refusal changes nothing
+    const auto answer = vault.unseal();
+    CHECK(answer.status() == 400);
+    CHECK(answer.error().find("older copy") != std::string::npos);
+    CHECK(answer.error().find("-restored") != std::string::npos);
+    CHECK(vault.sealed());
+  }
+  const Json status = vault.get("sys/seal-status", "").data();
+  CHECK(status.strings_at("warnings").front().find("older copy") != std::string::npos);
+}
+
+TEST_CASE_FIXTURE(PutBack, "restored: the newer store opens as ever") {
+  TestVault vault(world);
+  CHECK(status_of(vault, vault.root()) == 200);
+  CHECK(status_of(vault, token) == 403);
+}
+
+TEST_CASE_FIXTURE(PutBack, "restored: on the operator's word it opens, and no token works") {
+  put_back();
+  world.restored = core::Restored::revoke_tokens;
+  {
+    TestVault vault(world, true);
+    CHECK(vault.unseal().status() == 200);
+    CHECK(status_of(vault, token) == 403);
+    CHECK(status_of(vault, vault.root()) == 403);
+    CHECK(vault.count(barrier::Table::token) == 0);
+    CHECK(vault.verifies());
+    CHECK(log_has("\"store-restored\""));
+    CHECK(log_has("\"tokens\":\"revoked\""));
+  }
+  world.restored = core::Restored::no;
+  TestVault again(world, true);  // it is not asked for twice
+  CHECK(again.unseal().status() == 200);
+  CHECK(status_of(again, again.root()) == 403);
+}
+
+TEST_CASE_FIXTURE(PutBack, "restored: tokens may be kept, on record") {
+  put_back();
+  world.restored = core::Restored::keep_tokens;
+  TestVault vault(world, true);
+  CHECK(vault.unseal().status() == 200);
+  CHECK(status_of(vault, vault.root()) == 200);
+  CHECK(log_has("\"tokens\":\"kept\""));
+}
+
+TEST_CASE_FIXTURE(PutBack, "restored: a target issues nothing until it was reconciled") {
+  put_back();
+  world.restored = core::Restored::keep_tokens;
+  {
+    TestVault vault(world, true);
+    REQUIRE(vault.unseal().status() == 200);
+    const auto refused = vault.get("test/creds/ro", vault.root());
+    CHECK(refused.status() >= 500);
+    CHECK(refused.error().find("reconciled") != std::string::npos);
+  }
+  world.restored = core::Restored::no;
+  TestVault vault(world, true);  // also after a restart
+  REQUIRE(vault.unseal().status() == 200);
+  CHECK(vault.get("test/creds/ro", vault.root()).status() >= 500);
+  vault.read([](core::Unsealed& live, commit::ReadTxn&) {
+    const auto places = live.restoration.to_reconcile();
+    REQUIRE(places.ok());
+    REQUIRE_FALSE(places->empty());
+    for (const auto& place : *places)
+      CHECK(live.restoration.reconciled(place.first, place.second).ok());
+    return 0;
+  });
+  CHECK(vault.get("test/creds/ro", vault.root()).status() == 200);
+  CHECK(log_has("\"restored-target-reconciled\""));
+  CHECK(vault.verifies());
+}
+
+TEST_CASE_FIXTURE(PutBack,
+                  "restored: a log that was rotated away while the vault ran still tells") {
+  {
+    TestVault vault(world);
+    std::filesystem::rename(world.audit_path(), world.audit_path() + ".1");
+    REQUIRE(vault.lifecycle().reopen_audit().ok());
+  }
+  put_back();
+  TestVault vault(world, true);
+  CHECK(vault.unseal().status() == 400);
+}
+
+TEST_CASE_FIXTURE(PutBack, "restored: without its log nothing tells that a store is older") {
+  std::filesystem::remove(world.audit_path());
+  put_back();
+  TestVault vault(world, true);
+  CHECK(vault.unseal().status() == 200);
+}
+
+TEST_CASE_FIXTURE(PutBack, "restored: the log of another store tells nothing of this one") {
+  auto ours = std::move(world.storage);
+  const std::string key = world.unseal_key;
+  world.storage = storage::make_memory_storage();
+  world.unseal_key.clear();
+  {
+    TestVault other(world);
+    for (int i = 0; i < 50; ++i) other.token("{}");
+  }
+  world.storage = std::move(ours);
+  world.unseal_key = key;
+  {
+    TestVault vault(world, true);
+    CHECK(vault.unseal().status() == 200);
+  }
+  // And what ours said before the other one's lines still counts.
+  put_back();
+  TestVault vault(world, true);
+  CHECK(vault.unseal().status() == 400);
+}

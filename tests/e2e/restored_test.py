@@ -1,0 +1,197 @@
+"""A data directory that was put back, and backups: refused, or opened as restored, on record."""
+
+import json
+import shutil
+import unittest
+
+from vaultproc import Vault
+
+
+class PutBack(unittest.TestCase):
+    def setUp(self):
+        self.vault = Vault()
+        self.addCleanup(lambda: self.vault.__exit__(None, None, None))
+        self.vault.start()
+        self.vault.init_and_unseal()
+        self.vault.write("sys/mounts/secret", {"type": "kv"})
+        self.vault.write("secret/a", {"k": "old"})
+        self.victim = self.vault.new_token(policies=["default"])
+
+    def copy(self):
+        """A copy of the stopped vault's directory."""
+        self.vault.stop()
+        shutil.copytree(self.vault.data, self.vault.folder / "copy")
+        self.vault.start()
+        self.vault.unseal()
+
+    def put_back(self):
+        shutil.rmtree(self.vault.data)
+        shutil.copytree(self.vault.folder / "copy", self.vault.data)
+        self.vault.data.chmod(0o700)
+
+    def revoke_victim(self):
+        self.vault.write("auth/token/revoke", {"token": self.victim})
+
+    def looks_up(self, token) -> int:
+        return self.vault.call("GET", "auth/token/lookup-self", token=token).status
+
+    def events(self) -> set:
+        lines = [json.loads(line) for line in self.vault.audit.read_text().splitlines()]
+        return {line.get("event") for line in lines}
+
+    def head(self, *arguments):
+        shares = "\n".join(self.vault.keys) + "\n"
+        return self.vault.cli(
+            "operator", "verify", f"-config={self.vault.config}", *arguments, input=shares
+        )
+
+    def test_an_older_copy_is_refused_until_the_operator_says_so(self):
+        self.copy()
+        self.revoke_victim()
+        self.vault.kill()  # at once: no checkpoint tells of it yet
+        self.put_back()
+        self.vault.start()
+        for _ in range(2):
+            answer = self.vault.call("POST", "sys/unseal", {"key": self.vault.keys[0]}, token="")
+            self.assertEqual(answer.status, 400, answer)
+            self.assertIn("older copy", answer.errors[0])
+            self.assertIn("-restored", answer.errors[0])
+        status = self.vault.must("GET", "sys/seal-status", token="").json
+        self.assertTrue(status["sealed"])
+        self.assertIn("older copy", "".join(status["warnings"]))
+        self.vault.stop()
+
+        self.vault.start(arguments=["-restored"])
+        self.vault.unseal()
+        self.assertEqual(self.looks_up(self.victim), 403)
+        self.assertEqual(self.looks_up(self.vault.token), 403)
+        self.assertIn("store-restored", self.events())
+        self.vault.restart()  # the word is needed once
+        self.vault.unseal()
+        self.assertEqual(self.looks_up(self.vault.token), 403)
+        self.vault.stop()
+        self.assertEqual(self.head().returncode, 0)
+
+    def test_tokens_may_be_kept(self):
+        self.copy()
+        self.revoke_victim()
+        self.vault.stop()
+        self.put_back()
+        self.vault.start(arguments=["-restored=keep-tokens"])
+        self.vault.unseal()
+        self.assertEqual(self.looks_up(self.vault.token), 200)
+        self.assertEqual(self.looks_up(self.victim), 200)
+        self.assertEqual(self.vault.read("secret/a"), {"k": "old"})
+        self.assertEqual(self.vault.read("sys/storage/restored"), {"to_reconcile": []})
+        self.assertEqual(
+            self.vault.call("POST", "sys/storage/restored", {"reconciled": False}).status, 400
+        )
+        self.vault.write("sys/storage/restored", {"reconciled": True})
+
+    def test_verify_finds_it_by_a_noted_head_and_by_the_log(self):
+        self.vault.stop()
+        first = self.head()
+        self.assertEqual(first.returncode, 0, first.stderr)
+        noted = [line for line in first.stdout.splitlines() if line.startswith("head: ")][0][6:]
+        shutil.copytree(self.vault.data, self.vault.folder / "copy")
+        self.vault.start()
+        self.vault.unseal()
+        self.revoke_victim()
+        self.vault.stop()
+        log = f"-log={self.vault.audit}"
+        good = self.head(f"-head={noted}", log)
+        self.assertEqual(good.returncode, 0, good.stdout + good.stderr)
+        later = [line for line in good.stdout.splitlines() if line.startswith("head: ")][0][6:]
+
+        self.put_back()
+        self.assertEqual(self.head(f"-head={noted}").returncode, 0)
+        by_head = self.head(f"-head={later}")
+        self.assertEqual(by_head.returncode, 2, by_head.stdout)
+        self.assertIn("older copy", by_head.stdout)
+        by_log = self.head(log)
+        self.assertEqual(by_log.returncode, 2, by_log.stdout)
+        self.assertIn("older copy", by_log.stdout)
+        self.assertEqual(self.head("-head=nonsense").returncode, 1)
+
+
+class Backup(unittest.TestCase):
+    def setUp(self):
+        self.vault = Vault()
+        self.addCleanup(lambda: self.vault.__exit__(None, None, None))
+        self.vault.start()
+        self.vault.init_and_unseal()
+        self.vault.write("sys/mounts/secret", {"type": "kv"})
+        for i in range(20):
+            self.vault.write(f"secret/{i}", {"k": "v" * 200_000})
+        self.file = self.vault.folder / "vault.backup"
+
+    def test_a_backup_is_verified_restored_and_opened_as_restored(self):
+        made = self.vault.cli("operator", "backup", str(self.file))
+        self.assertEqual(made.returncode, 0, made.stderr)
+        self.assertGreater(self.file.stat().st_size, 4_000_000)
+        self.assertEqual(self.file.stat().st_mode & 0o777, 0o600)
+        again = self.vault.cli("operator", "backup", str(self.file))
+        self.assertEqual(again.returncode, 1)  # never written over
+        self.assertIn("exists", again.stderr)
+        verified = self.vault.cli("operator", "backup", "verify", str(self.file))
+        self.assertEqual(verified.returncode, 0, verified.stderr)
+
+        other = Vault()
+        self.addCleanup(lambda: other.__exit__(None, None, None))
+        restore = ["operator", "backup", "restore", str(self.file), f"-config={other.config}"]
+        done = other.cli(*restore)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        refused = other.cli(*restore)
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("not empty", refused.stderr)
+        other.start()
+        other.keys = self.vault.keys
+        other.unseal()
+        self.assertEqual(
+            other.call("GET", "secret/1", token=self.vault.token).status, 403
+        )  # tokens are revoked
+        self.assertIn("store-restored", other.audit.read_text())
+        other.stop()
+        whole = other.cli(
+            "operator", "verify", f"-config={other.config}", input=self.vault.keys[0] + "\n"
+        )
+        self.assertEqual(whole.returncode, 0, whole.stdout + whole.stderr)
+
+    def test_a_damaged_backup_is_neither_verified_nor_restored(self):
+        self.assertEqual(self.vault.cli("operator", "backup", str(self.file)).returncode, 0)
+        good = self.file.read_bytes()
+        other = Vault()
+        self.addCleanup(lambda: other.__exit__(None, None, None))
+        for bad in (good[:-1], good[:2_000_000], good[:3_000_000] + b"x" + good[3_000_001:]):
+            self.file.write_bytes(bad)
+            verified = self.vault.cli("operator", "backup", "verify", str(self.file))
+            self.assertEqual(verified.returncode, 1)
+            self.assertIn("damaged", verified.stderr)
+            restored = other.cli(
+                "operator", "backup", "restore", str(self.file), f"-config={other.config}"
+            )
+            self.assertEqual(restored.returncode, 1)
+        self.file.write_bytes(good)
+        restored = other.cli(
+            "operator", "backup", "restore", str(self.file), f"-config={other.config}"
+        )
+        self.assertEqual(restored.returncode, 0, restored.stderr)  # nothing had been written
+
+    def test_it_needs_sudo_and_is_made_while_the_vault_writes(self):
+        weak = self.vault.new_token(policy='path "sys/storage/*" { capabilities = ["read", "update"] }')
+        self.assertEqual(self.vault.call("POST", "sys/storage/backup", token=weak).status, 403)
+        begun = self.vault.write("sys/storage/backup").data
+        second = self.vault.call("POST", "sys/storage/backup")
+        self.assertEqual(second.status, 400)
+        path = f"sys/storage/backup/{begun['id']}?piece="
+        first = self.vault.must("GET", path + "1")
+        self.vault.write("secret/new", {"k": "later"})
+        self.assertEqual(self.vault.must("GET", path + "1").body, first.body)
+        self.assertEqual(self.vault.call("GET", path + "3").status, 400)
+        self.vault.must("GET", path + "2")
+        self.vault.must("DELETE", f"sys/storage/backup/{begun['id']}")
+        self.assertEqual(self.vault.call("GET", path + "3").status, 404)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

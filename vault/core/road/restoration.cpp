@@ -1,0 +1,196 @@
+#include "vault/core/road/restoration.h"
+
+#include <algorithm>
+
+#include "vault/audit/record.h"
+#include "vault/base/encoding.h"
+#include "vault/core/leases/token_events.h"
+
+namespace leasehold::core {
+
+namespace {
+
+constexpr std::string_view kUnrevoked = "restored/tokens", kUnlisted = "restored/list";
+constexpr std::string_view kTargets = "restored/targets/", kTargetsOfMount = "targets/";
+constexpr std::size_t kTokensRead = 512;
+// A token takes up to six operations of a batch, a target's name record up to four more.
+constexpr std::size_t kTokensInBatch = 12, kTargetsInBatch = 12;
+
+std::string name_of(const barrier::Space& space, const TargetId& target) {
+  return std::string(kTargets) + hex(space) + "." + hex(target);
+}
+
+template <std::size_t N>
+bool read_hex(std::string_view text, std::array<std::uint8_t, N>& out) {
+  const auto bytes = from_hex(text);
+  if (!bytes || bytes->size() != N) return false;
+  std::copy(bytes->begin(), bytes->end(), out.begin());
+  return true;
+}
+
+std::string_view in_words(Restored how) {
+  return how == Restored::keep_tokens ? "kept" : "revoked";
+}
+
+}  // namespace
+
+std::string Restoration::event(std::string_view name, const Json& fields) const {
+  return audit::event_body(name, parts_.clock.now(), fields.dump());
+}
+
+Status Restoration::commit(commit::Changes changes, Texts events) {
+  changes.background = true;
+  return parts_.committer.commit(commit::Batch(std::move(changes), std::move(events))).status();
+}
+
+Result<commit::Batch> Restoration::begin(storage::Snapshot& snapshot, const Evidence& evidence) {
+  commit::Changes changes;
+  changes.background = true;
+  WriteTxn txn(snapshot, parts_.barrier, barrier::kCoreSpace, changes);
+  if (evidence.how != Restored::keep_tokens) VAULT_TRY(txn.put(kUnrevoked, {}));
+  VAULT_TRY(txn.put(kUnlisted, {}));
+  if (evidence.by_our_restore) VAULT_TRY(txn.erase(commit::restored_key()));
+  Json fields = Json::object();
+  fields.set("by", evidence.by_our_restore ? "backup" : "operator");
+  fields.set("tokens", in_words(evidence.how));
+  fields.set("store_commit", evidence.store_commit).set("log_commit", evidence.log_commit);
+  parts_.log.warn(
+      "this store was put back: it ends at commit {}, the audit log tells of commit {}; tokens are "
+      "{}, "
+      "and every target is to be reconciled before it issues anything",
+      evidence.store_commit, evidence.log_commit, in_words(evidence.how));
+  return commit::Batch(std::move(changes), event("store-restored", fields));
+}
+
+Status Restoration::finish() {
+  VAULT_TRY(revoke_tokens());
+  VAULT_TRY(list_targets());
+  VAULT_TRY_ASSIGN(const auto left, to_reconcile());
+  pending_ = !left.empty();
+  return {};
+}
+
+Status Restoration::revoke_tokens() {
+  std::string from;
+  std::uint64_t revoked = 0;
+  for (bool more = true; more;) {
+    VAULT_TRY_ASSIGN(auto held, parts_.snapshots.take());
+    ReadTxn txn(*held, parts_.barrier, barrier::kCoreSpace);
+    VAULT_TRY_ASSIGN(const std::uint64_t asked, txn.version(kUnrevoked));
+    if (asked == 0) return {};
+    std::vector<Token> tokens;
+    bool cut = false;
+    VAULT_TRY(parts_.tokens.each(txn, from, SIZE_MAX, cut, [&](const Token& token) {
+      tokens.push_back(token);
+      return tokens.size() < kTokensRead;
+    }));
+    more = tokens.size() == kTokensRead;
+    if (!tokens.empty()) from = tokens.back().accessor;
+    revoked += tokens.size();
+    for (std::size_t at = 0; at < tokens.size(); at += kTokensInBatch)
+      VAULT_TRY(revoke_some(
+          *held, std::span(tokens).subspan(at, std::min(kTokensInBatch, tokens.size() - at))));
+  }
+  commit::Changes changes;
+  VAULT_TRY_ASSIGN(auto held, parts_.snapshots.take());
+  WriteTxn txn(*held, parts_.barrier, barrier::kCoreSpace, changes);
+  VAULT_TRY(txn.erase(kUnrevoked));
+  Texts events;
+  events.push_back(event("restored-tokens-revoked", Json::object().set("count", revoked)));
+  return commit(std::move(changes), std::move(events));
+}
+
+Status Restoration::revoke_some(storage::Snapshot& snapshot, std::span<const Token> tokens) {
+  const WallTime now = parts_.clock.now();
+  commit::Changes changes;
+  WriteTxn txn(snapshot, parts_.barrier, barrier::kCoreSpace, changes);
+  Texts events;
+  for (const Token& token : tokens) {
+    VAULT_TRY(parts_.tokens.revoke(txn, token, now));
+    events.push_back(token_event("token-revoked", token, now, parts_.audit_key));
+  }
+  return commit(std::move(changes), std::move(events));
+}
+
+Result<std::vector<std::string>> Restoration::names_of_targets(ReadTxn& txn) {
+  VAULT_TRY_ASSIGN(const auto compiled, parts_.registry.at(txn));
+  std::vector<std::string> names;
+  for (const auto& entry : compiled->mounts.all()) {
+    const Mount& mount = *entry.second;
+    if (mount.kind == nullptr || !mount.kind->engine->has_targets()) continue;
+    VAULT_TRY_ASSIGN(const auto targets, txn.in(mount.info.space).list(kTargetsOfMount));
+    TargetId id{};
+    for (const std::string& target : targets)
+      if (read_hex(target, id)) names.push_back(name_of(mount.info.space, id));
+  }
+  return names;
+}
+
+Status Restoration::list_targets() {
+  std::vector<std::string> names;
+  {
+    VAULT_TRY_ASSIGN(auto held, parts_.snapshots.take());
+    ReadTxn txn(*held, parts_.barrier, barrier::kCoreSpace);
+    VAULT_TRY_ASSIGN(const std::uint64_t asked, txn.version(kUnlisted));
+    if (asked == 0) return {};
+    VAULT_TRY_ASSIGN(names, names_of_targets(txn));
+  }
+  for (std::size_t at = 0; at <= names.size(); at += kTargetsInBatch) {
+    VAULT_TRY_ASSIGN(auto held, parts_.snapshots.take());
+    commit::Changes changes;
+    WriteTxn txn(*held, parts_.barrier, barrier::kCoreSpace, changes);
+    const std::size_t end = std::min(at + kTargetsInBatch, names.size());
+    for (std::size_t i = at; i < end; ++i) VAULT_TRY(txn.put(names[i], {}));
+    if (at + kTargetsInBatch > names.size()) VAULT_TRY(txn.erase(kUnlisted));
+    Texts events;
+    events.push_back(event("restored-targets-listed",
+                           Json::object().set("count", static_cast<std::uint64_t>(end - at))));
+    VAULT_TRY(commit(std::move(changes), std::move(events)));
+  }
+  return {};
+}
+
+Status Restoration::may_issue(ReadTxn& core, const barrier::Space& space,
+                              const TargetId& target) const {
+  if (!pending_) return {};
+  VAULT_TRY_ASSIGN(const std::uint64_t listed, core.version(name_of(space, target)));
+  if (listed == 0) return {};
+  return failure(Code::unavailable,
+                 "this vault's storage was put back from an older copy: accounts that were made "
+                 "since may stand on no lease, so this target issues nothing until it was "
+                 "reconciled. When that is done, say so: `leasehold write sys/storage/restored "
+                 "reconciled=true`");
+}
+
+Result<std::vector<Restoration::Place>> Restoration::to_reconcile() {
+  VAULT_TRY_ASSIGN(auto held, parts_.snapshots.take());
+  ReadTxn txn(*held, parts_.barrier, barrier::kCoreSpace);
+  VAULT_TRY_ASSIGN(const auto names, txn.list(kTargets));
+  std::vector<Place> places;
+  for (const std::string& name : names) {
+    Place place;
+    const std::size_t dot = name.find('.');
+    if (dot != std::string::npos && read_hex(name.substr(0, dot), place.first) &&
+        read_hex(name.substr(dot + 1), place.second))
+      places.push_back(place);
+  }
+  return places;
+}
+
+Status Restoration::reconciled(const barrier::Space& space, const TargetId& target) {
+  if (!pending_) return {};
+  VAULT_TRY_ASSIGN(auto held, parts_.snapshots.take());
+  commit::Changes changes;
+  WriteTxn txn(*held, parts_.barrier, barrier::kCoreSpace, changes);
+  VAULT_TRY_ASSIGN(const std::uint64_t listed, txn.version(name_of(space, target)));
+  if (listed == 0) return {};
+  VAULT_TRY(txn.erase(name_of(space, target)));
+  Texts events;
+  events.push_back(event("restored-target-reconciled", Json::object().set("target", hex(target))));
+  VAULT_TRY(commit(std::move(changes), std::move(events)));
+  VAULT_TRY_ASSIGN(const auto left, to_reconcile());
+  pending_ = !left.empty();
+  return {};
+}
+
+}  // namespace leasehold::core

@@ -1,0 +1,130 @@
+#include "vault/seal/registry.h"
+
+#include <algorithm>
+
+#include "vault/seal/codec.h"
+
+namespace leasehold::seal {
+namespace {
+
+constexpr std::size_t kRingMax = 64 * 1024;  // 1,024 data keys and six others fit
+constexpr std::size_t kFieldMax = 64 * 1024;
+constexpr std::uint8_t kCritical = 0x80;
+
+Error damaged(const char* detail) {
+  return failure(Code::internal, "storage is damaged: the key registry cannot be read", detail);
+}
+
+// The whole description, so that a registry stands or falls with the store it was written for.
+Bytes registry_aad(const StoreDescription& store) {
+  Writer out;
+  out.text("leasehold registry", 1);
+  out.raw(store.serialize());
+  return out.take_public();
+}
+
+SlotList::const_iterator find(const SlotList& list, const SlotId& id) {
+  return std::find_if(list.begin(), list.end(),
+                      [&](const SlotEntry& entry) { return entry.id == id; });
+}
+
+}  // namespace
+
+void Registry::list(const SlotEntry& slot) {
+  if (!slots) slots.emplace();
+  strike(slot.id);
+  slots->push_back(slot);
+}
+
+void Registry::strike(const SlotId& id) {
+  if (!slots) return;
+  if (const auto at = find(*slots, id); at != slots->end()) slots->erase(at);
+}
+
+std::optional<std::string> disagreement(const SlotList& listed, const SlotRecord& slot) {
+  const auto entry = find(listed, slot.id);
+  if (entry == listed.end())
+    return "the stored slot is not one of this vault's: it was removed, or put in behind the "
+           "vault's "
+           "back; it opens nothing";
+  if (slot.unreadable || entry->generation == slot.generation) return std::nullopt;
+  return "the stored slot is generation " + std::to_string(slot.generation) +
+         ", and the vault has made generation " + std::to_string(entry->generation) +
+         ": an older record was put back; it opens nothing";
+}
+
+SlotList missing_from(const SlotList& listed, const std::vector<SlotRecord>& stored) {
+  SlotList missing;
+  for (const SlotEntry& entry : listed) {
+    const bool there = std::any_of(stored.begin(), stored.end(),
+                                   [&](const SlotRecord& slot) { return slot.id == entry.id; });
+    if (!there) missing.push_back(entry);
+  }
+  return missing;
+}
+
+SecretBytes Registry::serialize() const {
+  const SlotList none;
+  const SlotList& listed = slots ? *slots : none;
+  VAULT_ASSERT(listed.size() <= 255);
+  Writer out;
+  out.number(kRegistryWithSlots, 1);
+  out.bytes(keys.serialize().reveal(), 4);
+  out.number(listed.size(), 1);
+  for (const SlotEntry& slot : listed) {
+    out.raw(slot.id);
+    out.number(slot.generation, 4);
+  }
+  out.raw(unknown);
+  return out.take();
+}
+
+Result<Registry> Registry::deserialize(ByteView bytes) {
+  Registry registry;
+  if (!bytes.empty() && bytes[0] == barrier::kRegistryFormat) {
+    VAULT_TRY_ASSIGN(registry.keys, barrier::KeyRing::deserialize(bytes));
+    return registry;
+  }
+  Reader in(bytes);
+  const std::uint64_t format = in.number(1);
+  if (format > kRegistryWithSlots)
+    return failure(Code::internal, "the key registry was written by a newer version: upgrade");
+  if (format != kRegistryWithSlots) return damaged("unknown format");
+  registry.slots.emplace();
+  const ByteView ring = in.bytes(4, kRingMax);
+  for (std::uint64_t count = in.number(1); count > 0 && !in.failed(); --count) {
+    const auto id = in.array<16>();
+    registry.slots->push_back({id, static_cast<std::uint32_t>(in.number(4))});
+  }
+  while (!in.failed() && !in.finished()) {
+    const auto tag = static_cast<std::uint8_t>(in.number(1));
+    const ByteView field = in.bytes(4, kFieldMax);
+    if (in.failed() || (tag & kCritical) != 0) return damaged("a field that cannot be left unread");
+    append(registry.unknown, {field.data() - 5, field.size() + 5});
+  }
+  if (in.failed()) return damaged("its list of slots is cut");
+  VAULT_TRY_ASSIGN(registry.keys, barrier::KeyRing::deserialize(ring));
+  return registry;
+}
+
+crypto::Key registry_key(const crypto::Key& root) {
+  return crypto::Key(
+      crypto::hkdf(root.reveal(), {}, "leasehold registry key", crypto::kKeySize).reveal());
+}
+
+Bytes close_registry(const StoreDescription& store, const Registry& registry,
+                     const crypto::Key& registry_key, Random& random) {
+  Bytes box;
+  crypto::seal(registry_key.reveal(), registry.serialize().reveal(), registry_aad(store), random,
+               box);
+  return box;
+}
+
+Result<Registry> open_registry(const StoreDescription& store, ByteView box,
+                               const crypto::Key& registry_key) {
+  const auto opened = crypto::open(registry_key.reveal(), box, registry_aad(store));
+  if (!opened.ok()) return damaged("it does not belong to this store, or was changed");
+  return Registry::deserialize(opened->reveal());
+}
+
+}  // namespace leasehold::seal
