@@ -341,6 +341,19 @@ TEST_CASE("committer: batches that wait together are committed as one group") {
   CHECK(run.verifies());
 }
 
+TEST_CASE_FIXTURE(VaultStore,
+                  "committer: what is owed is drained within a second while other commits go on") {
+  drain.fail(true);
+  CHECK_FALSE(audited(*this, "a", {"owed"}).audit.ok());
+  drain.fail(false);
+  CHECK(write(putting("b")).ok());
+  CHECK(bodies(drain).empty());
+  clock.advance(Seconds{1});
+  CHECK(write(putting("c")).ok());
+  CHECK(write(putting("d")).ok());
+  CHECK(bodies(drain) == std::vector<std::string>{"owed"});
+}
+
 TEST_CASE("committer: stop completes everything that was taken in, and refuses what comes later") {
   auto storage = storage::make_memory_storage();
   VaultRun run(*storage);

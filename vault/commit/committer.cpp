@@ -211,14 +211,18 @@ Head Committer::head() const {
 void Committer::run() {
   pthread_setname_np(pthread_self(), "committer");
   std::vector<Operation*> operations;
+  Instant looked;
   for (;;) {
     const auto patience =
         state_->recorder.outbox().all_settled() ? std::nullopt : std::optional(kLookAgain);
     if (!state_->queue.take(operations, patience)) return;
-    if (operations.empty()) {
+    // Also while commits go on that have nothing to record.
+    const Instant now = state_->clock.instant();
+    if (operations.empty() || now >= add(looked, kLookAgain)) {
       state_->recorder.look_again(*state_->snapshot);
-      continue;
+      looked = now;
     }
+    if (operations.empty()) continue;
     Completions completions;
     for (Operation* operation : operations) completions.add(operation);
     state_->commit(operations);

@@ -10,6 +10,9 @@ Status Recorder::start(Drain& drain, storage::Snapshot& snapshot, const Head& he
   std::size_t lines = 0;
   std::uint64_t last = 0;
   const auto each = [&](OutboxGroup&& group, std::span<const std::string_view> bodies) -> Status {
+    if (group.group > head.group)
+      return failure(Code::internal,
+                     "the audit outbox in storage is newer than its head record: restore a backup");
     if (group.group > head.audit_synced) {
       VAULT_TRY_ASSIGN(last, drain.append(bodies));
       group.line = last;
