@@ -124,6 +124,10 @@ class Lmdb final : public Storage {
   Status ready() override;
   std::string_view kind() const override { return "lmdb"; }
   bool low_on_space() const override { return nearly_full_ || ballast_.missing(); }
+  std::string where() const override { return "lmdb " + directory_->path(); }
+  std::string trouble() const override {
+    return displaced_ ? "data.mdb is not where the vault opened it: no writes; see its log" : "";
+  }
 
  private:
   // How a transaction that failed was ended.

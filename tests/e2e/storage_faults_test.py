@@ -39,6 +39,9 @@ class StorageFaults(unittest.TestCase):
         data.rename(away)
         self.assertEqual(self.put(), 507)
         self.assertTrue(self.is_open())
+        warnings = self.vault.call("GET", "sys/seal-status").json["warnings"]
+        self.assertTrue([text for text in warnings if "data.mdb" in text], warnings)
+        self.assertNotIn(str(self.vault.data), str(warnings), "a stranger reads this")
         self.assertEqual(self.vault.read("secret/kept"), {"k": "v"})
         away.rename(data)
         self.assertEqual(self.put(), 204)

@@ -284,6 +284,7 @@ TEST_CASE("lmdb: a file that was deleted takes no write, and no empty one comes 
   SUBCASE("the file") { std::filesystem::remove(path + "/data.mdb"); }
   SUBCASE("the whole directory") { std::filesystem::remove_all(path); }
   CHECK(put(**storage, "b", 10) == Outcome::failed);
+  CHECK((*storage)->trouble() != "");
   const Status ready = (*storage)->ready();
   REQUIRE_FALSE(ready.ok());
   CHECK(ready.error().message.find("was deleted while the vault runs") != std::string::npos);
@@ -322,12 +323,15 @@ TEST_CASE("lmdb: a file that was renamed takes no write until it is back in its 
   SUBCASE("nothing in its place") {}
   SUBCASE("another in its place") { std::ofstream(file) << "x"; }
   CHECK(put(storage, "lost", 10) == Outcome::failed);
+  CHECK(storage.trouble().find(directory.path()) == std::string::npos);
+  CHECK(storage.trouble() != "");
   CHECK(has(storage, "before"));
   const Status ready = storage.ready();
   REQUIRE_FALSE(ready.ok());
   CHECK(ready.error().message.find("renamed") != std::string::npos);
   std::filesystem::rename(file + ".away", file);
   CHECK(put(storage, "after", 10) == Outcome::committed);
+  CHECK(storage.trouble() == "");
   CHECK_FALSE(has(storage, "lost"));
 }
 

@@ -69,7 +69,8 @@ struct InFlight {
   // audit
   bool request_recorded = false;  // its line is in the log or in the outbox
   bool answer_recorded = false;
-  bool unaudited = false;  // durable, but no device took its lines
+  bool unrecordable = false;  // refused, since no device works
+  bool unaudited = false;     // durable, but no device took its lines
 
   std::uint64_t latch_key() const { return std::hash<std::string_view>()(request.path); }
 };

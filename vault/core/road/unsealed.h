@@ -31,8 +31,8 @@ struct Environment {
   std::function<void()> request_seal;
   // Tells the clock the last time the storage saw.
   std::function<void(WallTime)> never_before;
-  // An audit device hangs and will not come back: ends the process.
-  std::function<void()> audit_stuck = {};
+  // An audit device or the storage hangs and will not come back: ends the process.
+  std::function<void()> stuck = {};
 };
 
 struct StoreIdentity {
