@@ -147,7 +147,9 @@ core::Environment TestVault::environment() {
           },
           false,
           nullptr,
-          nullptr};
+          nullptr,
+          {},
+          world_.configured};
 }
 
 void TestVault::build() {

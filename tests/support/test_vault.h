@@ -87,6 +87,7 @@ struct TestWorld {
   unsigned shares = 1, threshold = 1;
   bool audited = true;
   bool audit_sync_always = false;
+  std::vector<core::ConfiguredPart> configured;
 
   std::string audit_path() const { return directory.path() + "/audit.log"; }
   std::string audit_text() const;

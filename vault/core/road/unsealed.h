@@ -15,6 +15,12 @@
 
 namespace leasehold::core {
 
+// A stanza or a key of the configuration, as it stands in the file.
+struct ConfiguredPart {
+  std::string name;  // `seal "tpm"`, `max_lease_ttl`
+  crypto::Digest digest{};
+};
+
 // What the composition root hands to the core: the outside world, and what does not depend on keys.
 struct Environment {
   storage::Storage& storage;
@@ -33,6 +39,7 @@ struct Environment {
   std::function<void(WallTime)> never_before;
   // An audit device or the storage hangs and will not come back: ends the process.
   std::function<void()> stuck = {};
+  std::vector<ConfiguredPart> configured = {};
 };
 
 struct StoreIdentity {
