@@ -179,9 +179,9 @@ Status Core::admit_again(InFlight& flight) {
 // While no audit device works nothing is changed, but credentials end all the same: their records
 // wait in the outbox.
 Status Core::may_be_recorded(InFlight& flight) {
-  const bool changes = flight.action != nullptr && !flight.action->frees &&
-                       (flight.request.wrap_ttl ||
-                        !std::holds_alternative<ReadHandler>(flight.action->handler));
+  const bool changes =
+      flight.action != nullptr && !flight.action->frees &&
+      (flight.request.wrap_ttl || !std::holds_alternative<ReadHandler>(flight.action->handler));
   flight.unrecordable = changes && !flight.live->audit->can_record();
   if (!flight.unrecordable) return {};
   return failure(Code::internal, "no audit device can record: nothing was changed, try again");
