@@ -14,6 +14,8 @@
 namespace leasehold::audit {
 namespace {
 
+constexpr off_t kRoom = 1 << 20;
+
 std::string reason(int error) { return std::generic_category().message(error); }
 
 // Writes all of `text`; how far it came is in `written`, the error in errno.
@@ -112,13 +114,28 @@ Result<Tail> LogFile::open() {
   fd_ = -1;
   VAULT_TRY_ASSIGN(const int fd, open_file());
   auto tail = read_tail(fd);
+  if (tail.ok() && needs_room_) {
+    const Status room = make_room(fd);
+    if (!room.ok()) tail = room.error();
+  }
   if (!tail.ok()) {
     ::close(fd);
     return tail;
   }
+  needs_room_ = false;
   fd_ = fd;
   end_remnant_ = tail->remnant != 0;
   return tail;
+}
+
+// A disk is used when there is room for more than the next line: else
+// every line that happens to fit would let requests through whose own lines do not.
+Status LogFile::make_room(int fd) const {
+  struct stat status {};
+  if (::fstat(fd, &status) != 0) return fault("cannot read its size", errno);
+  if (::fallocate(fd, FALLOC_FL_KEEP_SIZE, status.st_size, kRoom) == 0) return {};
+  if (errno == EOPNOTSUPP || errno == ENOSYS || errno == EPERM) return {};
+  return fault("has no room yet", errno);
 }
 
 Result<Tail> LogFile::read_tail(int fd) const {
@@ -181,6 +198,7 @@ Status LogFile::write(std::string_view lines) {
     end_remnant_ = false;
   }
   if (write_all(fd_, lines, written)) return {};
+  needs_room_ = errno == ENOSPC || errno == EDQUOT || errno == EFBIG;
   const Error error = fault("cannot write", errno);
   // What cannot be undone here, open() finds: it reads the tail again.
   undo(written);

@@ -30,11 +30,13 @@ class LogFile final : public Device {
   Result<Tail> read_tail(int fd) const;
   Status end_torn_line(int fd, std::uint64_t whole, std::string_view torn, Tail& tail) const;
   bool undo(std::size_t written);
+  Status make_room(int fd) const;
   Error fault(std::string_view what, int error) const;
 
   const std::string file_path_;
   const mode_t mode_;
   int fd_ = -1;
+  bool needs_room_ = true;    // at first, and after a write that found no space
   bool end_remnant_ = false;  // the next write begins with a newline
 };
 

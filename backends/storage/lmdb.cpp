@@ -48,7 +48,6 @@ class LmdbSnapshot final : public Snapshot {
     const int rc = mdb_get(txn_, environment_.records(), &at, &value);
     if (rc == MDB_NOTFOUND) return std::optional<Found>();
     if (rc != 0) return lmdb_error("read", rc);
-    if (value.mv_size < kModSize) return lmdb_error("read", MDB_CORRUPTED);
     return std::optional<Found>(to_found(value));
   }
 
@@ -87,7 +86,6 @@ class LmdbSnapshot final : public Snapshot {
     MDB_val key = to_val(from), value;
     int rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
     while (rc == 0 && compare(to_view(key), to) < 0) {
-      if (value.mv_size < kModSize) return MDB_CORRUPTED;
       const Found found = to_found(value);
       const Entry entry{to_view(key), what == Scan::values ? found.value : ByteView(), found.mod};
       if (!each(entry) || --limit == 0) return 0;
@@ -127,14 +125,26 @@ class Lmdb final : public Storage {
   Status ready() override;
   std::string_view kind() const override { return "lmdb"; }
   bool low_on_space() const override { return nearly_full_ || ballast_.missing(); }
+  std::string where() const override { return "lmdb " + directory_->path(); }
+  std::string trouble() const override {
+    return displaced_ ? "data.mdb is not where the vault opened it: no writes; see its log" : "";
+  }
 
  private:
-  int write(std::span<const Batch* const> group, GroupObserver& observer,
-            std::span<CommitResult> results, bool& ended);
-  Outcome judge(int rc, bool ended);
+  // How a transaction that failed was ended.
+  struct Failed {
+    int rc = 0;
+    bool ended = false;  // by a commit, where LMDB has touched the disk
+    bool moved = false;  // its id stands in the file: it may have happened
+  };
+  Failed write(std::span<const Batch* const> group, GroupObserver& observer,
+               std::span<CommitResult> results);
+  Outcome judge(const Failed& failed);
+  void no_space(int rc);
+  bool leads_here();
   bool disk_is_full() const;
   bool is_usable() const;
-  Error deleted() const;
+  Error displaced(LmdbEnvironment::Place place) const;
 
   // In the order of dependence: the directory's lock goes last.
   const std::unique_ptr<DataDirectory> directory_;
@@ -144,25 +154,26 @@ class Lmdb final : public Storage {
   LogSink& log_;
   std::atomic<std::uint64_t> index_;
   std::atomic<bool> nearly_full_;
+  std::atomic<bool> displaced_{false};  // the path does not lead to the open file
 };
 
 void Lmdb::commit(std::span<const Batch* const> group, GroupObserver& observer,
                   std::span<CommitResult> results) {
-  if (environment_ == nullptr) {
-    std::fill(results.begin(), results.end(), CommitResult{});
-    return;
-  }
-  bool ended = false;
-  const int rc = write(group, observer, results, ended);
-  if (rc == 0) {
+  std::fill(results.begin(), results.end(), CommitResult{});
+  if (environment_ == nullptr || !leads_here()) return;
+  const Failed failed = write(group, observer, results);
+  if (failed.rc == 0) {
     nearly_full_ = environment_->nearly_full();
     return;
   }
-  const Outcome outcome = judge(rc, ended);
-  // What was refused before the error stays refused; what comes after it was never looked at.
-  for (CommitResult& result : results)
-    if (result.outcome == Outcome::committed || result.outcome == Outcome::failed)
-      result = {outcome, 0};
+  const Outcome outcome = judge(failed);
+  // What was refused before the first that would have been committed stays refused; the others were
+  // refused by what did not happen, or never looked at.
+  bool open = false;
+  for (CommitResult& result : results) {
+    open = open || result.outcome == Outcome::committed || result.outcome == Outcome::failed;
+    if (open) result = {outcome, 0};
+  }
 }
 
 Status Lmdb::import(std::span<const Entry> entries) {
@@ -172,55 +183,69 @@ Status Lmdb::import(std::span<const Entry> entries) {
   return {};
 }
 
-// `ended` says that the error came from ending the transaction, where LMDB has touched the disk.
-int Lmdb::write(std::span<const Batch* const> group, GroupObserver& observer,
-                std::span<CommitResult> results, bool& ended) {
-  std::fill(results.begin(), results.end(), CommitResult{});
+Lmdb::Failed Lmdb::write(std::span<const Batch* const> group, GroupObserver& observer,
+                         std::span<CommitResult> results) {
   MDB_txn* txn = nullptr;
-  if (const int rc = mdb_txn_begin(environment_->get(), nullptr, 0, &txn)) return rc;
+  if (const int rc = mdb_txn_begin(environment_->get(), nullptr, 0, &txn)) return {rc};
+  const std::size_t id = mdb_txn_id(txn);
   LmdbGroup writes(txn, environment_->records(), index_, observer);
   int rc = writes.run(group, results);
   if (rc == 0 && writes.any_admitted()) rc = environment_->write_index(txn, writes.index());
   if (rc != 0 || !writes.any_admitted()) {
     mdb_txn_abort(txn);
-    return rc;
+    return {rc};
   }
-  ended = true;
   rc = mdb_txn_commit(txn);
-  if (rc == 0 && environment_->is_deleted()) return ENOENT;
-  if (rc == 0) index_ = writes.index();
-  return rc;
+  if (rc != 0) return {rc, true, !is_usable() || environment_->last_transaction() >= id};
+  if (!leads_here()) return {ENOENT, true, true};
+  index_ = writes.index();
+  return {};
 }
 
-Outcome Lmdb::judge(int rc, bool ended) {
-  // LMDB reports a write cut short by a full disk as EIO.
-  if (is_no_space(rc) || (rc == EIO && ended && disk_is_full())) {
-    if (ended && !is_usable()) {
-      log_.error("storage failed while it ended a commit: it is opened anew at the next unsealing");
-      return Outcome::unknown;
-    }
-    if (rc == MDB_MAP_FULL || rc == MDB_TXN_FULL) {
-      nearly_full_ = environment_->nearly_full();
-      log_.error(
-          "the map of storage is full, not the disk: raise map_size in the stanza storage \"lmdb\" "
-          "(it is {} GiB now) and restart",
-          options_.map_bytes >> 30);
-    } else {
-      ballast_.release();
-    }
-    return Outcome::no_space;
-  }
-  if (rc == ENOENT && ended) {
-    log_.error("{}", deleted().message);
+// Whatever the error: before the id of the transaction moved, nothing has happened.
+Outcome Lmdb::judge(const Failed& failed) {
+  const char* const what = failed.ended ? "commit" : "write";
+  if (failed.moved) {
+    log_.error(
+        "storage failed while it ended a commit ({}): it is opened anew at the next unsealing",
+        mdb_strerror(failed.rc));
     return Outcome::unknown;
   }
-  log_.error("storage failed: LMDB cannot {}: {}", ended ? "commit" : "write", mdb_strerror(rc));
-  return ended ? Outcome::unknown : Outcome::failed;
+  // LMDB reports a write cut short as EIO.
+  if (is_no_space(failed.rc) || (failed.rc == EIO && failed.ended && disk_is_full())) {
+    no_space(failed.rc);
+    return Outcome::no_space;
+  }
+  log_.error("storage: LMDB cannot {} in {}: {}; nothing was written", what, directory_->path(),
+             mdb_strerror(failed.rc));
+  return Outcome::failed;
+}
+
+void Lmdb::no_space(int rc) {
+  if (rc != MDB_MAP_FULL && rc != MDB_TXN_FULL) {
+    ballast_.release();
+    return;
+  }
+  nearly_full_ = environment_->nearly_full();
+  log_.error(
+      "the map of storage is full, not the disk: raise map_size in the stanza storage \"lmdb\" "
+      "(it is {} GiB now) and restart",
+      options_.map_bytes >> 30);
+}
+
+// Looked at before and after each commit: what was acknowledged must be there after the next start.
+bool Lmdb::leads_here() {
+  const auto place = environment_->place();
+  const bool here = place == LmdbEnvironment::Place::here;
+  const bool before = displaced_.exchange(!here);
+  if (!here && !before) log_.error("storage: {}", displaced(place).message);
+  if (here && before) log_.info("storage: data.mdb is back in its place; writes go on");
+  return here;
 }
 
 Status Lmdb::ready() {
   // Not opened anew: that would make an empty store in its place.
-  if (environment_ != nullptr && environment_->is_deleted()) return deleted();
+  if (environment_ != nullptr && !leads_here()) return displaced(environment_->place());
   if (environment_ != nullptr && is_usable()) return {};
   log_.warn("storage: LMDB gave up after an error; it is opened anew");
   environment_.reset();  // LMDB takes one environment per file and process
@@ -238,8 +263,14 @@ bool Lmdb::disk_is_full() const {
   return ::statvfs(directory_->path().c_str(), &disk) == 0 && disk.f_bavail * disk.f_frsize < kFull;
 }
 
-// The last that has the bytes is this process.
-Error Lmdb::deleted() const {
+Error Lmdb::displaced(LmdbEnvironment::Place place) const {
+  if (place != LmdbEnvironment::Place::deleted)
+    return failure(
+        Code::unavailable,
+        fmt::format("{}/data.mdb is not the file that the vault has open: it was renamed "
+                    "or exchanged. Nothing is written until it is back in its place",
+                    directory_->path()));
+  // The last that has the bytes is this process.
   return failure(Code::unavailable,
                  fmt::format("{0}/data.mdb was deleted while the vault runs: nothing written now "
                              "would last. Its bytes are still under /proc/{1}/fd: copy them before "

@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 
+#include <cerrno>
+
 #include "backends/storage/lmdb_group.h"
 
 namespace leasehold::storage {
@@ -61,6 +63,7 @@ Error lmdb_error(const char* what, int rc) {
 Result<std::unique_ptr<LmdbEnvironment>> LmdbEnvironment::open(const std::string& path,
                                                                const LmdbOptions& options) {
   std::unique_ptr<LmdbEnvironment> environment(new LmdbEnvironment);
+  environment->file_ = path + "/data.mdb";
   MDB_env*& env = environment->env_;
   if (const int rc = mdb_env_create(&env)) return lmdb_error("start", rc);
   mdb_env_set_mapsize(env, options.map_bytes);
@@ -71,6 +74,12 @@ Result<std::unique_ptr<LmdbEnvironment>> LmdbEnvironment::open(const std::string
                    fmt::format("cannot open {}/data.mdb: {}; restore a backup if it is damaged",
                                path, mdb_strerror(rc)));
   }
+  mdb_filehandle_t file = -1;
+  struct stat opened {};
+  if (mdb_env_get_fd(env, &file) != 0 || ::fstat(file, &opened) != 0)
+    return lmdb_error("look at its file", errno);
+  environment->device_ = opened.st_dev;
+  environment->inode_ = opened.st_ino;
   int dead = 0;
   mdb_reader_check(env, &dead);  // what a killed process left would keep old pages for ever
   VAULT_TRY(environment->open_databases());
@@ -160,10 +169,19 @@ Result<std::uint64_t> LmdbEnvironment::import(std::span<const Entry> entries,
   return index;
 }
 
-bool LmdbEnvironment::is_deleted() const {
-  mdb_filehandle_t file = -1;
+LmdbEnvironment::Place LmdbEnvironment::place() const {
   struct stat found {};
-  return mdb_env_get_fd(env_, &file) == 0 && ::fstat(file, &found) == 0 && found.st_nlink == 0;
+  if (::lstat(file_.c_str(), &found) == 0 && found.st_dev == device_ && found.st_ino == inode_)
+    return Place::here;
+  mdb_filehandle_t file = -1;
+  const bool kept =
+      mdb_env_get_fd(env_, &file) == 0 && ::fstat(file, &found) == 0 && found.st_nlink > 0;
+  return kept ? Place::elsewhere : Place::deleted;
+}
+
+std::size_t LmdbEnvironment::last_transaction() const {
+  MDB_envinfo info;
+  return mdb_env_info(env_, &info) == 0 ? info.me_last_txnid : 0;
 }
 
 bool LmdbEnvironment::nearly_full() const {

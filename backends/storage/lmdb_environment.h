@@ -5,6 +5,7 @@
 // Thread safety: LMDB's; beginning transactions from any thread.
 
 #include <lmdb.h>
+#include <sys/types.h>
 
 #include <memory>
 #include <string>
@@ -33,8 +34,12 @@ class LmdbEnvironment {
   int write_index(MDB_txn* txn, std::uint64_t index) const;
   // Records with their versions, in one transaction; the index afterwards.
   Result<std::uint64_t> import(std::span<const Entry> entries, std::uint64_t index) const;
-  // Its file has no name any more: what is written goes when the process does.
-  bool is_deleted() const;
+  // Whether its path still leads to the open file: what is written elsewhere would be missing after
+  // the next start, and what is deleted goes when the process does.
+  enum class Place { here, elsewhere, deleted };
+  Place place() const;
+  // Of the last commit, as its pages on disk say.
+  std::size_t last_transaction() const;
   // At least 95 % of the map is in use, so that only revocations should be written.
   bool nearly_full() const;
 
@@ -44,6 +49,9 @@ class LmdbEnvironment {
   Status check_format() const;
 
   MDB_env* env_ = nullptr;
+  std::string file_;
+  dev_t device_ = 0;  // of the open file
+  ino_t inode_ = 0;
   MDB_dbi main_ = 0, records_ = 0;
 };
 

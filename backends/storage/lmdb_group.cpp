@@ -73,7 +73,6 @@ int LmdbGroup::mod_of(ByteView key, std::uint64_t& mod) {
   const int rc = mdb_get(txn_, records_, &at, &value);
   if (rc == MDB_NOTFOUND) return 0;
   if (rc != 0) return rc;
-  if (value.mv_size < kModSize) return MDB_CORRUPTED;
   mod = to_found(value).mod;
   return 0;
 }
@@ -125,7 +124,6 @@ int LmdbGroup::put(const Write& write, GroupObserver* observer) {
   const bool existed = rc == MDB_KEYEXIST;
   if (rc != 0 && !existed) return rc;
   if (existed) {
-    if (value.mv_size < kModSize) return MDB_CORRUPTED;
     before = to_found(value);
   }
   if (observer != nullptr) observer->changed(write.operation.key, before, bytes, write.mod);
@@ -145,7 +143,6 @@ int LmdbGroup::erase(const Write& write, GroupObserver* observer) {
   const int rc = mdb_get(txn_, records_, &key, &value);
   if (rc == MDB_NOTFOUND) return 0;
   if (rc != 0) return rc;
-  if (value.mv_size < kModSize) return MDB_CORRUPTED;
   if (observer != nullptr)
     observer->changed(write.operation.key, to_found(value), std::nullopt, write.mod);
   return mdb_del(txn_, records_, &key, nullptr);

@@ -23,7 +23,9 @@ inline MDB_val to_val(ByteView bytes) {
 inline ByteView to_view(const MDB_val& val) {
   return {static_cast<const std::uint8_t*>(val.mv_data), val.mv_size};
 }
+// Bytes that are no record of ours are a value that nothing opens.
 inline Found to_found(const MDB_val& val) {
+  if (val.mv_size < kModSize) return {};
   return {to_view(val).subspan(kModSize), get_be(to_view(val).data(), kModSize)};
 }
 

@@ -10,6 +10,7 @@ namespace leasehold::server_process {
 Status harden() {
   umask(077);
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file size limit is an error like a full disk
   const rlimit none{0, 0};
   const bool no_core = setrlimit(RLIMIT_CORE, &none) == 0;
   const bool not_dumpable = prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0;

@@ -1,6 +1,6 @@
 #pragma once
 // What the process does to itself before it reads its first key: no core dumps, not dumpable, no
-// new privileges, umask 077, SIGPIPE ignored. Call from main, before any thread.
+// new privileges, umask 077, SIGPIPE and SIGXFSZ ignored. Call from main, before any thread.
 
 #include "vault/base/result.h"
 

@@ -13,6 +13,7 @@
 #include "cli/leaseholdd/dev_mode.h"
 #include "cli/leaseholdd/harden.h"
 #include "cli/leaseholdd/offline.h"
+#include "config/parts.h"
 #include "vault/core/road/core.h"
 #include "vault/target/lane.h"
 
@@ -68,12 +69,21 @@ class PidFile {
   const std::string path_;
 };
 
+std::vector<core::ConfiguredPart> digests_of(const config::Configuration& configuration) {
+  std::vector<core::ConfiguredPart> parts;
+  config::each_part(configuration, [&](const std::string& name, const std::string& text) {
+    parts.push_back({name, crypto::sha256(as_bytes(text))});
+  });
+  return parts;
+}
+
 class Process {
  public:
   Process(const Options& options, config::Configuration configuration, LogSink& log,
           const std::string& own_executable, SystemClock& clock, SystemRandom& random)
       : options_(options),
         configuration_(std::move(configuration)),
+        configured_(digests_of(configuration_)),
         log_(log),
         own_executable_(own_executable),
         clock_(clock),
@@ -95,6 +105,7 @@ class Process {
 
   const Options& options_;
   config::Configuration configuration_;
+  const std::vector<core::ConfiguredPart> configured_;
   LogSink& log_;
   const std::string own_executable_;
   SystemClock& clock_;
@@ -168,7 +179,8 @@ core::Environment Process::environment() {
           [this](WallTime floor) { clock_.never_before(floor); },
           // Not exit(): that would wait for the threads that hang.
           [] { std::_Exit(EXIT_FAILURE); },
-          restored_of(options_)};
+          restored_of(options_),
+          configured_};
 }
 
 Status Process::build_listener() {

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include "tests/audit/support.h"
+#include "vault/audit/sequencer.h"
 
 using namespace leasehold;
 using namespace leasehold::audit;
@@ -128,6 +129,7 @@ TEST_CASE("audit log: sync always has flushed before append returns, and says wh
   faults.sync = true;
   CHECK_FALSE(running.add("y").ok());
   faults.sync = false;
+  running.clock.advance(kRetryFailedDevice);
   CHECK(running.add("z").ok());
   running.log->close();
   CHECK(verified({folder / "audit.log"}).whole);
@@ -161,7 +163,13 @@ TEST_CASE("audit log: a full disk refuses the request, names device and reason, 
   CHECK(running.add("lost").error().message.find("/") == std::string::npos);
   CHECK(running.sink.text().find(folder / "audit.log") != std::string::npos);
   CHECK(running.sink.text().find("disk full") != std::string::npos);
+  CHECK_FALSE(running.log->can_record());
+  const int tries = faults.writes;
+  for (int i = 0; i < 100; ++i) CHECK_FALSE(running.add("lost").ok());
+  CHECK(faults.writes == tries);  // not each time
   faults.write = false;
+  running.clock.advance(kRetryFailedDevice);
+  CHECK(eventually([&] { return running.log->can_record(); }));  // nobody had to ask
   CHECK(running.add("after").ok());
   CHECK(running.sink.text().find("works again") != std::string::npos);
   running.log->close();
@@ -513,10 +521,60 @@ TEST_CASE("audit log: lines that somebody appends while a device fails are not c
   faults.write = false;
   const std::string good = read_file(file);
   write_file(file, joined(forged(lines_of(good), 2)));
+  running.clock.advance(kRetryFailedDevice);
   CHECK_FALSE(running.add("c").ok());
   CHECK(running.sink.text().find("changed while the server ran") != std::string::npos);
   write_file(file, good);
+  running.clock.advance(kRetryFailedDevice);
   CHECK(running.add("d").ok());
   running.log->close();
   CHECK(verified({file}).whole);
+}
+
+TEST_CASE("audit log: what no device takes at the start begins once one does") {
+  Folder folder;
+  FaultyDevice::Faults faults;
+  const auto log_of = [&] {
+    std::vector<std::unique_ptr<Device>> devices;
+    devices.push_back(std::make_unique<FaultyDevice>(folder / "audit.log", faults));
+    return devices;
+  };
+  {
+    Running before(log_of());
+    REQUIRE(before.start().ok());
+    CHECK(before.add("before").ok());
+    before.log->close();
+  }
+  const std::size_t lines = lines_of(read_file(folder / "audit.log")).size();
+  SUBCASE("it cannot be opened") { faults.open = true; }
+  SUBCASE("it is full") { faults.write = true; }
+  Running running(log_of());
+  CHECK_FALSE(running.start().ok());
+  CHECK_FALSE(running.log->can_record());
+  CHECK_FALSE(running.add("lost").ok());
+  CHECK(lines_of(read_file(folder / "audit.log")).size() == lines);
+  faults.open = faults.write = false;
+  running.clock.advance(kRetryFailedDevice);
+  CHECK(eventually([&] { return running.log->can_record(); }));
+  CHECK(running.add("after").ok());
+  running.log->close();
+  CHECK(verified({folder / "audit.log"}).whole);
+  const auto all = lines_of(read_file(folder / "audit.log"));
+  CHECK(all[lines].find("\"epoch\"") != std::string::npos);
+  CHECK(joined(all).find("lost") == std::string::npos);
+}
+
+TEST_CASE("audit log: after a failed fdatasync nothing is promised until a device works again") {
+  Folder folder;
+  FaultyDevice::Faults faults;
+  std::vector<std::unique_ptr<Device>> devices;
+  devices.push_back(std::make_unique<FaultyDevice>(folder / "audit.log", faults));
+  Running running(std::move(devices));
+  REQUIRE(running.start().ok());
+  faults.sync = true;
+  CHECK(running.add("a").ok());
+  CHECK(eventually([&] { return !running.log->can_record(); }));
+  faults.sync = false;
+  running.clock.advance(kRetryFailedDevice);
+  CHECK(eventually([&] { return running.log->can_record(); }));
 }

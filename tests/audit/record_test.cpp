@@ -122,6 +122,72 @@ TEST_CASE("audit record: warnings that would fill the log are counted, and omitt
   CHECK(line.find("\"data_omitted\":true") != std::string::npos);
 }
 
+namespace {
+
+// The most that a body says: every text and list as long as it comes, and longer as written.
+struct Long {
+  std::string text = std::string(100'000, '<');
+  std::vector<std::string> names = std::vector<std::string>(1000, "policy-name");
+  std::string small = "{\"k\":\"v\"";
+  Record record;
+
+  Long() {
+    for (int i = 0; i < 1200; ++i) small += ",\"key" + std::to_string(i) + "\":\"v\"";
+    small += "}";
+    record.type = Type::response;
+    record.has_auth = true;
+    record.auth.client_token = record.request.client_token = text;
+    record.auth.accessor = record.request.client_token_accessor = text;
+    record.auth.display_name = record.request.path = record.request.purpose = text;
+    record.request.mount_point = record.response.lease_id = record.error = text;
+    record.auth.policies = record.auth.token_policies = record.auth.identity_policies = names;
+    record.auth.granting_policies = record.response.auth_policies = names;
+    record.auth.metadata_json = record.request.data_json = small;
+    record.request.id = "1c7b4d0e-6c4d-4ee0-a1a5-f9e1ff3a5c11";
+    record.request.operation = "update";
+    record.request.remote_address = "2001:db8::1";
+  }
+};
+
+}  // namespace
+
+TEST_CASE("audit record: a request that is refused takes up less than 16 KiB, whatever it holds") {
+  const Keyed keyed;
+  Long all;
+  Texts both;
+  append_both(both, all.record, WallTime{}, keyed.key);
+  CHECK(both.bytes() < 16u << 10);
+  for (std::size_t i = 0; i < both.size(); ++i) CHECK(parse_json(both[i]).ok());
+  all.record.response.data_json = all.small;
+  all.record.response.auth_client_token = all.text;
+  CHECK(body(all.record, keyed.key).size() < (6u << 10) + (16u << 10) + 2048);
+}
+
+TEST_CASE("audit record: what was cut says what it was") {
+  const Keyed keyed;
+  Record record;
+  record.type = Type::response;
+  record.request.path = std::string(kPathBytesMax, 'p');
+  const std::vector<std::string> names(1000, "policy-name");
+  record.has_auth = true;
+  record.auth.policies = names;
+  std::string euros;
+  for (int i = 0; i < 1000; ++i) euros += "\u20ac";
+  record.error = euros;
+  const auto line = parse_json(body(record, keyed.key));
+  REQUIRE(line.ok());
+  const Json& request = *line->find("request");
+  CHECK(request.string_at("path").size() + 2 == kPathBytesMax);
+  CHECK(request.string_at("path_hmac") == hmac_text(record.request.path, keyed.key));
+  CHECK(line->string_at("error").size() > kErrorBytesMax - 10);
+  CHECK(line->string_at("error").ends_with("\u20ac"));
+  const Json& auth = *line->find("auth");
+  CHECK(auth.integer_at("policies_omitted") ==
+        1000 - static_cast<std::int64_t>(auth.find("policies")->size()));
+  record.request.path = "kv/a";
+  CHECK(body(record, keyed.key).find("path_hmac") == std::string::npos);
+}
+
 TEST_CASE("audit record: hashing agrees with a tree built by the parser") {
   const Keyed keyed;
   testing::SeededRandom random(7);

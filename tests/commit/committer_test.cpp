@@ -304,19 +304,6 @@ TEST_CASE_FIXTURE(VaultStore,
   CHECK(verifies());
 }
 
-TEST_CASE("committer: a run whose outbox cannot be drained does not start") {
-  auto storage = storage::make_memory_storage();
-  {
-    VaultRun run(*storage);
-    REQUIRE(run.start().ok());
-    run.drain.sync(false);
-    CHECK(audited(run, "a", {"line"}).status().ok());
-  }
-  VaultRun next(*storage, 2);
-  next.drain.fail(true);
-  CHECK(next.start().is(Code::unavailable));
-}
-
 TEST_CASE("committer: batches that wait together are committed as one group") {
   auto storage = storage::make_memory_storage();
   VaultRun run(*storage);
@@ -339,6 +326,100 @@ TEST_CASE("committer: batches that wait together are committed as one group") {
   CHECK(run.counter("all") == kThreads * kEach);
   CHECK(run.committer.head().index == 1 + kThreads * kEach);
   CHECK(run.verifies());
+}
+
+TEST_CASE_FIXTURE(VaultStore,
+                  "committer: what is owed is drained within a second while other commits go on") {
+  drain.fail(true);
+  CHECK_FALSE(audited(*this, "a", {"owed"}).audit.ok());
+  drain.fail(false);
+  CHECK(write(putting("b")).ok());
+  CHECK(bodies(drain).empty());
+  clock.advance(Seconds{1});
+  CHECK(write(putting("c")).ok());
+  CHECK(write(putting("d")).ok());
+  CHECK(bodies(drain) == std::vector<std::string>{"owed"});
+}
+
+TEST_CASE("committer: what the log does not take at the start stays owed") {
+  auto storage = storage::make_memory_storage();
+  {
+    VaultRun run(*storage);
+    run.drain.sync(false);
+    REQUIRE(run.start().ok());
+    for (const char* line : {"1", "2"}) CHECK(audited(run, "n", {line}).audit.ok());
+  }
+  VaultRun next(*storage, 2);
+  next.drain.fail(true);
+  REQUIRE(next.start().ok());
+  CHECK_FALSE(audited(next, "n", {"3"}).audit.ok());
+  next.drain.fail(false);
+  CHECK(audited(next, "n", {"4"}).audit.ok());
+  CHECK(bodies(next.drain) == std::vector<std::string>{"1", "2", "3", "4"});
+  CHECK(next.verifies());
+}
+
+namespace {
+
+class MemoryLog final : public LogSink {
+ public:
+  void write(LogLevel, std::string_view message) override {
+    MutexLock lock(mutex_);
+    text_ += std::string(message) + "\n";
+  }
+  std::string text() {
+    MutexLock lock(mutex_);
+    return text_;
+  }
+
+ private:
+  Mutex mutex_;
+  std::string text_ GUARDED_BY(mutex_);
+};
+
+// Its commits last as many looks as the test says.
+struct SlowStorage final : storage::Storage {
+  explicit SlowStorage(storage::Storage& to) : inner(to) {}
+  Result<std::unique_ptr<storage::Snapshot>> snapshot() override { return inner.snapshot(); }
+  void commit(std::span<const storage::Batch* const> group, storage::GroupObserver& observer,
+              std::span<storage::CommitResult> results) override {
+    for (int i = 0; i < looks; ++i) watch->look();
+    inner.commit(group, observer, results);
+  }
+  Result<std::uint64_t> last_index() override { return inner.last_index(); }
+  std::string_view kind() const override { return "slow"; }
+
+  storage::Storage& inner;
+  Watch* watch = nullptr;
+  std::atomic<int> looks{0};
+};
+
+}  // namespace
+
+TEST_CASE("committer: a storage that does not come back is named, and at last given up") {
+  auto inner = storage::make_memory_storage();
+  SlowStorage slow(*inner);
+  testing::FakeClock clock;
+  testing::LockedRandom random(1);
+  MemoryLog log;
+  testing::KeptDrain drain;
+  const barrier::Barrier barrier(testing::kTestStore, testing::test_keys(), random);
+  std::atomic<int> stuck{0};
+  commit::Committer committer(slow, barrier, clock, log, [&] { ++stuck; });
+  slow.watch = &committer.watch();
+  REQUIRE(committer.start(drain, random.take<16>()).ok());
+  const auto commit_in = [&](int looks) {
+    slow.looks = looks;
+    CHECK(committer.commit(Batch({}, std::string_view("line"))).status().ok());
+  };
+  commit_in(kLooksUntilNamed - 1);
+  CHECK(log.text() == "");
+  commit_in(kLooksUntilNamed);
+  CHECK(log.text().find("storage: slow has not answered for 10 seconds") != std::string::npos);
+  CHECK(log.text().find("answers again") != std::string::npos);
+  CHECK(stuck == 0);
+  commit_in(kLooksUntilStuck);
+  CHECK(stuck == 1);
 }
 
 TEST_CASE("committer: stop completes everything that was taken in, and refuses what comes later") {

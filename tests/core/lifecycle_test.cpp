@@ -206,19 +206,6 @@ TEST_CASE("lifecycle: what an earlier process had begun is ended by the next, on
   CHECK(after.server()->accounts().empty());
 }
 
-TEST_CASE("lifecycle: without the audit log a vault does not open") {
-  TestWorld world;
-  TestVault vault(world);
-  vault.seal();
-  world.audit_fails = true;
-  CHECK(vault.unseal().status() >= 400);
-  CHECK(vault.sealed());
-  world.audit_fails = false;
-  CHECK(vault.unseal().status() == 200);
-  CHECK_FALSE(vault.sealed());
-  CHECK(vault.get("test/notes/none", vault.root()).status() == 404);
-}
-
 TEST_CASE("lifecycle: a vault without audit devices works, as in development mode") {
   TestWorld world;
   world.audited = false;

@@ -149,3 +149,20 @@ TEST_CASE("on record: a vault that seals itself") {
   CHECK(events(world, "sealed")[0].string_at("by") == "itself");
   CHECK(events(world, "sealed")[0].string_at("because").find("storage") != std::string::npos);
 }
+
+TEST_CASE("on record: a vault that is opened with another configuration") {
+  TestWorld world;
+  world.configured = {{"seal \"tpm\"", {1}}, {"max_lease_ttl", {2}}};
+  { const TestVault vault(world); }
+  REQUIRE(events(world, "config-changed").size() == 1);  // the first: all of it
+  CHECK(events(world, "config-changed")[0].strings_at("changed").size() == 2);
+  { const TestVault vault(world); }
+  CHECK(events(world, "config-changed").size() == 1);
+  world.configured = {{"seal \"tpm\"", {3}}, {"listener \"tcp\"", {4}}};
+  const TestVault vault(world);
+  REQUIRE(events(world, "config-changed").size() == 2);
+  const Json changed = events(world, "config-changed")[1];
+  CHECK(changed.strings_at("changed") ==
+        std::vector<std::string>{"seal \"tpm\"", "listener \"tcp\""});
+  CHECK(changed.strings_at("removed") == std::vector<std::string>{"max_lease_ttl"});
+}

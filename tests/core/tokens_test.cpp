@@ -364,3 +364,16 @@ TEST_CASE("tokens: what a token began cannot land after it was revoked") {
   CHECK(last.data().integer_at("value") == counted + 1);
   CHECK(is_dead(vault, token));
 }
+
+TEST_CASE("tokens: what one makes every audit line repeat is bounded, and the error says by what") {
+  TestVault vault;
+  const auto create = [&](std::size_t size) {
+    return vault.post("auth/token/create", vault.root(),
+                      R"({"meta":{"k":")" + std::string(size, 'm') + R"("}})");
+  };
+  CHECK(create(16'000).status() == 200);
+  const Answer refused = create(17'000);
+  CHECK(refused.status() == 400);
+  CHECK(refused.error().find("16384 bytes") != std::string::npos);
+  CHECK(refused.error().find("17001") != std::string::npos);
+}

@@ -72,6 +72,44 @@ class DiskFull(unittest.TestCase):
                 )
             self.assertEqual(vault.cli("audit", "verify", str(vault.audit)).returncode, 0)
 
+    def test_a_full_audit_disk_stops_changes_and_nothing_else(self):
+        vault = Vault()
+        own, vault.audit = vault.audit, self.disk / "audit.log"
+        self.addCleanup(self.filler.unlink, missing_ok=True)
+        vault.config.write_text(vault.config.read_text().replace(f'"{own}"', f'"{vault.audit}"'))
+        with vault:
+            vault.init_and_unseal()
+            vault.write("sys/mounts/secret", {"type": "kv"})
+            ended = vault.new_token(ttl="1h")
+            vault.new_token(ttl="2s")
+            self.fill()
+            # 1 MiB was kept behind the log's end.
+            statuses = (vault.call("GET", "secret/a").status for _ in range(5000))
+            self.assertTrue(any(status == 500 for status in statuses), "reads are refused")
+            stored = (vault.data / "data.mdb").stat().st_size
+            for _ in range(300):
+                answer = vault.call("POST", f"secret/{random_text()}", {"k": "v" * 2000})
+                self.assertEqual((answer.status, answer.headers["Retry-After"]), (500, "1"), answer)
+            self.assertEqual((vault.data / "data.mdb").stat().st_size, stored)
+            answer = vault.call("POST", "auth/token/revoke", {"token": ended})
+            self.assertEqual(answer.status, 204, answer)
+
+            vault.restart().unseal()
+            warnings = vault.call("GET", "sys/seal-status").json["warnings"]
+            self.assertIn("no audit device can record", str(warnings))
+            self.assertEqual(vault.call("POST", "secret/a", {"k": "v"}).status, 500)
+            self.filler.unlink()
+            wait_until(
+                "writes work again",
+                lambda: vault.call("POST", "secret/a", {"k": "v"}).status == 204,
+            )
+            wait_until("what waited is there", lambda: "token-expired" in vault.audit.read_text())
+            self.assertEqual(vault.list("secret"), ["a"])
+            vault.stop()
+            self.assertIn("auth/token/revoke", vault.audit.read_text())
+            self.assertEqual(vault.cli("audit", "verify", str(vault.audit)).returncode, 0)
+            vault.start().unseal()
+
 
 def enter_a_small_disk():
     """Runs this file again where a small tmpfs is mounted."""

@@ -156,6 +156,7 @@ core::Environment TestVault::environment() {
       nullptr,
       nullptr};
   made.restored = world_.restored;
+  made.configured = world_.configured;
   return made;
 }
 

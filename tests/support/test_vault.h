@@ -89,6 +89,7 @@ struct TestWorld {
   bool audited = true;
   bool audit_sync_always = false;
   core::Restored restored = core::Restored::no;  // what the operator says at the next start
+  std::vector<core::ConfiguredPart> configured;
 
   std::string audit_path() const { return directory.path() + "/audit.log"; }
   std::string audit_text() const;

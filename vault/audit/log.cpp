@@ -4,12 +4,13 @@
 #include "vault/audit/log.h"
 
 #include <algorithm>
+#include <atomic>
 #include <thread>
 
 #include "vault/audit/chain_records.h"
 #include "vault/audit/sequencer.h"
-#include "vault/audit/watch.h"
 #include "vault/base/mutex.h"
+#include "vault/base/watch.h"
 
 namespace leasehold::audit {
 namespace {
@@ -55,7 +56,7 @@ struct AuditLog::State {
                                 [](const auto& device) { return device->sync_always; })),
         clock(machine_clock),
         log(server_log),
-        watch(server_log, std::move(stuck)),
+        watch(server_log, "audit", std::move(stuck)),
         chain(devices, busy, watch, machine_clock, server_log) {}
 
   const std::vector<std::unique_ptr<Device>> devices;
@@ -70,6 +71,8 @@ struct AuditLog::State {
   Sequencer chain GUARDED_BY(mutex);
   bool running GUARDED_BY(mutex) = false;
   bool stopping GUARDED_BY(mutex) = false;
+  bool has_begun GUARDED_BY(mutex) = false;  // its epoch record is written
+  std::atomic<bool> records{false};          // as the last attempt went; changed under the mutex
   bool unsynced GUARDED_BY(mutex) = false;
   std::uint64_t signed_seq GUARDED_BY(mutex) = 0;  // of the last checkpoint's own line
   Instant looked_at GUARDED_BY(mutex);             // when a checkpoint or a moved file was sought
@@ -84,7 +87,9 @@ struct AuditLog::State {
 
   Result<std::uint64_t> write(std::span<const HashedBody> bodies) REQUIRES(mutex);
   Status write_own(FunctionRef<std::string(const Position& before)> make) REQUIRES(mutex);
-  void note_written() REQUIRES(mutex);
+  Status begin() REQUIRES(mutex);
+  void note(bool written) REQUIRES(mutex);
+  void probe() REQUIRES(mutex);
   void checkpoint() REQUIRES(mutex);
   Status begin_new_files() REQUIRES(mutex);
   void look_around() REQUIRES(mutex);
@@ -95,24 +100,55 @@ struct AuditLog::State {
 
 // A gap record is signed at once: until then anybody could have put it there.
 Result<std::uint64_t> AuditLog::State::write(std::span<const HashedBody> bodies) {
-  VAULT_TRY(chain.append(bodies));
-  note_written();
+  VAULT_TRY(begin());
+  Status written = chain.append(bodies);
+  note(written.ok());
+  VAULT_TRY(std::move(written));
   const std::uint64_t seq = chain.position().seq;
   if (chain.told_gap()) checkpoint();
   return seq;
 }
 
 Status AuditLog::State::write_own(FunctionRef<std::string(const Position&)> make) {
-  VAULT_TRY(chain.append(make));
-  note_written();
+  Status written = chain.append(make);
+  note(written.ok());
+  return written;
+}
+
+void AuditLog::State::note(bool written) {
+  records = written;
+  if (written ? unsynced || !chain.has_devices() : stopping) return;
+  unsynced = unsynced || written;
+  work.notify_one();  // to sync, or to try the devices again
+}
+
+// The first lines of this run. Before anything else is written; again until a device takes them.
+Status AuditLog::State::begin() {
+  if (has_begun) return {};
+  const WallTime now = clock.now();
+  Position last;
+  VAULT_TRY(write_own([&](const Position&) {
+    last = chain.position();
+    return epoch_body(identity, now, last);
+  }));
+  has_begun = true;
+  signed_seq = synced_seq = round_seq = last.seq;
+  for (const std::string& device : chain.take_torn()) {
+    log.warn("audit: {}: the last line was half written and has been cut off", device);
+    VAULT_TRY(write_own([&](const Position&) { return torn_body(now, device); }));
+  }
+  checkpoint();
   return {};
 }
 
-void AuditLog::State::note_written() {
-  if (!unsynced && chain.has_devices()) {
-    unsynced = true;
-    work.notify_one();
-  }
+// Whether a device works again is found out here and not with somebody's change.
+void AuditLog::State::probe() {
+  if (!chain.may_retry()) return;
+  const Status written = !has_begun ? begin() : write_own([this](const Position& before) {
+    return checkpoint_body(identity, clock.now(), before);
+  });
+  if (!written.ok()) return;
+  log.info("audit: requests that change something are accepted again");
 }
 
 // Signs the line before it; the signature of one second costs as much as fifty lines.
@@ -175,6 +211,7 @@ void AuditLog::State::sync_round() {
   round_seq = through.seq;
   if (!flushed) failed_seq = through.seq;
   if (since) note_synced(*since, through);
+  if (chain.has_devices() && !chain.any_works()) records = false;
   synced.notify_all();
 }
 
@@ -190,12 +227,15 @@ void AuditLog::State::run() {
   MutexLock lock(mutex);
   while (!stopping) {
     if (!unsynced) {
-      if (chain.position().seq > signed_seq)
+      if (!records || chain.position().seq > signed_seq)
         work.wait_for(mutex, kLookEvery);
       else
         work.wait(mutex);
     }
-    look_around();
+    if (records)
+      look_around();
+    else
+      probe();
     if (!unsynced) continue;
     sync_round();
     if (!sync_always && !stopping) stop.wait_for(mutex, kSyncEvery);
@@ -214,23 +254,25 @@ Status AuditLog::start(const Identity& identity) {
   VAULT_ASSERT(!state.running && !state.stopping);
   state.identity = identity;
   if (!state.devices.empty()) state.watch.start();
-  VAULT_TRY_ASSIGN(const auto torn, state.chain.open(state.identity));
+  state.chain.open(state.identity);
+  if (state.chain.older()) return *state.chain.older();
   state.identity.commit = std::max(state.identity.commit, state.chain.commit_at_start());
-  const Position last = state.chain.position();
-  state.signed_seq = state.synced_seq = state.round_seq = last.seq;
+  if (state.chain.found_changed())
+    return failure(Code::internal, "no audit device could be opened; the server log names each");
   state.looked_at = state.clock.instant();
-  const WallTime now = state.clock.now();
-  VAULT_TRY(
-      state.write_own([&](const Position&) { return epoch_body(state.identity, now, last); }));
-  for (const std::string& device : torn) {
-    state.log.warn("audit: {}: the last line was half written and has been cut off", device);
-    VAULT_TRY(state.write_own([&](const Position&) { return torn_body(now, device); }));
+  Status begun = state.begin();
+  if (!begun.ok()) {
+    state.log.error(
+        "audit: no device can record: until one can, credentials are revoked and nothing else is "
+        "done");
+    begun = failure(Code::unavailable, "no audit device can record; the server log names each");
   }
-  state.checkpoint();
   state.running = true;
   state.thread = std::thread([&state] { state.run(); });
-  return {};
+  return begun;
 }
+
+bool AuditLog::can_record() const { return state_->records; }
 
 Result<std::uint64_t> AuditLog::write(std::span<const std::string_view> bodies,
                                       std::uint64_t commit) {
@@ -291,7 +333,8 @@ void AuditLog::close() {
     if (!state.running) return;
     state.running = false;
     const WallTime now = state.clock.now();
-    if (state.write_own([now](const Position&) { return closed_body(now); }).ok())
+    if (state.has_begun &&
+        state.write_own([now](const Position&) { return closed_body(now); }).ok())
       state.checkpoint();
     state.stopping = true;
     state.work.notify_all();

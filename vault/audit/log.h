@@ -3,9 +3,10 @@
 // it writes to. A line has reached the kernel when append() returns, and the disk within 100 ms
 // (its own thread calls fdatasync), or before append() returns with `sync = "always"`. Bodies are
 // built and hashed outside the lock. At least one device must take a line, else append() is an
-// error and the caller must not let the answer leave. A device that failed is tried again, each
-// time when no other works, else once a second; if it missed lines, a gap record says which.
-// Without any device every append succeeds and nothing is written.
+// error and the caller must not let the answer leave. A device that failed is tried again once a
+// second, by this log itself when no other works: can_record() tells callers beforehand, so that
+// nothing is changed that cannot be recorded. If it missed lines, a gap record says which. Without
+// any device every append succeeds and nothing is written.
 // Thread safety: every method from any thread.
 
 #include <functional>
@@ -99,7 +100,11 @@ class AuditLog {
   AuditLog& operator=(const AuditLog&) = delete;
 
   // Opens the devices, cites the last surviving hash in an epoch record, starts the sync thread.
+  // Code::unavailable: no device can be used yet; the log runs all the same, and begins once one
+  // can. Code::internal: a log was changed while the server was down; nothing runs.
   Status start(const Identity& identity);
+  // At least one device took what was written last, or there is none configured. Costs nothing.
+  bool can_record() const;
   // Chains and writes the bodies in order, together; the line of the last one. `commit` is the
   // number of the commit they were durable with; 0: none.
   Result<std::uint64_t> write(std::span<const std::string_view> bodies, std::uint64_t commit = 0);

@@ -17,8 +17,8 @@ std::string& room_for(Texts& to, std::size_t size) {
 }
 
 std::size_t usual_size(const Record& record) {
-  return kLineRoom + std::min(record.request.data_json.size(), kDataBytesMax) +
-         std::min(record.response.data_json.size(), kDataBytesMax);
+  return kLineRoom + std::min(record.request.data_json.size(), kRequestBytesMax) +
+         std::min(record.response.data_json.size(), kResponseBytesMax);
 }
 
 // Writes one record's parts; holds what each of them needs.
@@ -30,6 +30,7 @@ class Line {
   void write(Type type, WallTime time) {
     Members line = begin(type, time);
     shared_at_ = out_.size();
+    left_ = kRequestBytesMax;
     if (record_.has_auth) auth(line);
     request(line);
     shared_size_ = out_.size() - shared_at_;
@@ -51,8 +52,9 @@ class Line {
   }
   void end(Members& line, Type type) {
     if (type == Type::response) {
+      left_ = kResponseBytesMax;
       response(line);
-      line.text("error", record_.error);
+      text(line, "error", record_.error, kErrorBytesMax);
     }
     line.close();
   }
@@ -75,9 +77,41 @@ class Line {
     if (known != nullptr) *known = {value, at, out_.size() - at};
   }
   void hidden_json(Members& to, std::string_view name, std::string_view json,
-                   std::span<const std::string> clear_keys, std::size_t bytes_max = kDataBytesMax) {
-    if (!json.empty()) hmac_json(to.member(name), json, key_, clear_keys, bytes_max);
+                   std::span<const std::string> clear_keys, std::size_t most) {
+    if (json.empty()) return;
+    const std::size_t at = to.member(name).size();
+    hmac_json(out_, json, key_, clear_keys, std::min(most, left_));
+    spend(out_.size() - at);
   }
+  // Cut where it would take up more than `most`; then its HMAC follows.
+  void text(Members& to, std::string_view name, std::string_view value, std::size_t most) {
+    if (value.empty()) return;
+    most = std::min(most, left_);
+    const std::size_t at = to.member(name).size();
+    write_json_string(out_, value);
+    std::size_t kept = value.size();
+    while (out_.size() - at > most && kept > 0) {
+      kept = std::min(kept - 1, kept * most / (out_.size() - at));
+      while (kept > 0 && (static_cast<std::uint8_t>(value[kept]) & 0xc0) == 0x80) --kept;
+      out_.resize(at);
+      write_json_string(out_, value.substr(0, kept));
+    }
+    spend(out_.size() - at);
+    if (kept < value.size()) hidden(to, std::string(name) + "_hmac", value);
+  }
+  // As many as fit; then how many do not.
+  void names(Members& to, std::string_view name, std::span<const std::string> values) {
+    std::size_t count = 0, size = 0;
+    const std::size_t most = std::min(kNamesBytesMax, left_);
+    for (; count < values.size(); ++count) {
+      size += values[count].size() + 3;
+      if (size > most) break;
+    }
+    spend(std::min(size, most));
+    to.texts(name, values.first(count));
+    to.number(std::string(name) + "_omitted", static_cast<std::int64_t>(values.size() - count));
+  }
+  void spend(std::size_t size) { left_ -= std::min(left_, size); }
 
   void auth(Members& line) {
     const Record::Auth& auth = record_.auth;
@@ -85,12 +119,12 @@ class Line {
     Members to(out_);
     hidden(to, "client_token", auth.client_token, &token_);
     hidden(to, "accessor", auth.accessor, &accessor_);
-    to.text("display_name", auth.display_name);
-    to.texts("policies", auth.policies);
-    to.texts("token_policies", auth.token_policies);
-    to.texts("identity_policies", auth.identity_policies);
+    text(to, "display_name", auth.display_name, kTextBytesMax);
+    names(to, "policies", auth.policies);
+    names(to, "token_policies", auth.token_policies);
+    names(to, "identity_policies", auth.identity_policies);
     policy_results(to);
-    hidden_json(to, "metadata", auth.metadata_json, {});
+    hidden_json(to, "metadata", auth.metadata_json, {}, kMetadataBytesMax);
     to.text("entity_id", auth.entity_id);
     to.text("token_type", auth.token_type);
     to.number("token_ttl", auth.token_ttl);
@@ -105,20 +139,27 @@ class Line {
     auth.member("policy_results");
     Members to(out_);
     to.boolean("allowed", record_.auth.allowed);
-    if (!record_.auth.granting_policies.empty()) {
-      char separator = '[';
-      to.member("granting_policies");
-      for (const std::string& name : record_.auth.granting_policies) {
-        out_ += separator;
-        separator = ',';
-        Members policy(out_);
-        policy.text("name", name);
-        policy.text("type", "acl");
-        policy.close();
-      }
-      out_ += ']';
-    }
+    granting(to);
     to.close();
+  }
+
+  void granting(Members& results) {
+    const auto& names = record_.auth.granting_policies;
+    if (names.empty() || names.front().size() > left_) return;
+    std::size_t size = 0;
+    char separator = '[';
+    results.member("granting_policies");
+    for (const std::string& name : names) {
+      if ((size += name.size()) > std::min(kNamesBytesMax, left_)) break;
+      out_ += separator;
+      separator = ',';
+      Members policy(out_);
+      policy.text("name", name);
+      policy.text("type", "acl");
+      policy.close();
+    }
+    spend(size);
+    out_ += separator == '[' ? "[]" : "]";
   }
 
   void request(Members& line) {
@@ -127,16 +168,17 @@ class Line {
     Members to(out_);
     to.text("id", request.id);
     to.text("operation", request.operation);
-    to.text("mount_point", request.mount_point);
+    text(to, "mount_point", request.mount_point, kTextBytesMax);
     to.text("mount_type", request.mount_type);
     to.text("mount_accessor", request.mount_accessor);
     to.text("mount_class", request.mount_class);
     hidden(to, "client_token", request.client_token, &token_);
     hidden(to, "client_token_accessor", request.client_token_accessor, &accessor_);
-    to.text("path", request.path);
-    hidden_json(to, "data", request.data_json, record_.clear_request_keys, request.data_max);
+    text(to, "path", request.path, kPathBytesMax);
+    hidden_json(to, "data", request.data_json, record_.clear_request_keys,
+                left_ - std::min(left_, kTextBytesMax));
     if (request.data_omitted) to.boolean("data_omitted", true);
-    to.text("purpose", request.purpose);
+    text(to, "purpose", request.purpose, kTextBytesMax);
     to.text("remote_address", request.remote_address);
     to.number("remote_port", request.remote_port);
     to.number("wrap_ttl", request.wrap_ttl);
@@ -148,17 +190,18 @@ class Line {
     line.member("response");
     Members to(out_);
     response_auth(to);
-    to.text("mount_point", record_.request.mount_point);
+    text(to, "mount_point", record_.request.mount_point, kTextBytesMax);
     to.text("mount_type", record_.request.mount_type);
     to.text("mount_accessor", record_.request.mount_accessor);
     to.text("mount_class", record_.request.mount_class);
     if (!response.lease_id.empty()) {
       to.member("secret");
       Members secret(out_);
-      secret.text("lease_id", response.lease_id);
+      text(secret, "lease_id", response.lease_id, kPathBytesMax);
       secret.close();
     }
-    hidden_json(to, "data", response.data_json, record_.clear_response_keys);
+    hidden_json(to, "data", response.data_json, record_.clear_response_keys,
+                left_ - std::min(left_, kErrorBytesMax + kWarningsBytesMax));
     warnings(to);
     if (response.wrap) wrap_info(to, *response.wrap);
     to.number("status", response.status);
@@ -168,7 +211,10 @@ class Line {
   void warnings(Members& response) {
     std::size_t size = 0;
     for (const std::string& warning : record_.response.warnings) size += warning.size();
-    if (size <= kWarningsBytesMax) return response.texts("warnings", record_.response.warnings);
+    if (size <= kWarningsBytesMax) {
+      spend(size);
+      return response.texts("warnings", record_.response.warnings);
+    }
     response.member("warnings_omitted") += std::to_string(record_.response.warnings.size());
   }
 
@@ -179,7 +225,7 @@ class Line {
     hidden(to, "token", wrap.token);
     hidden(to, "accessor", wrap.accessor);
     append_time(to.member("creation_time"), wrap.creation_time);
-    to.text("creation_path", wrap.creation_path);
+    text(to, "creation_path", wrap.creation_path, kPathBytesMax);
     hidden(to, "wrapped_accessor", wrap.wrapped_accessor);
     to.close();
   }
@@ -191,7 +237,7 @@ class Line {
     Members to(out_);
     hidden(to, "client_token", given.auth_client_token);
     hidden(to, "accessor", given.auth_accessor);
-    to.texts("policies", given.auth_policies);
+    names(to, "policies", given.auth_policies);
     to.number("token_ttl", given.auth_ttl);
     to.close();
   }
@@ -199,6 +245,7 @@ class Line {
   std::string& out_;
   const Record& record_;
   const crypto::HmacKey& key_;
+  std::size_t left_ = 0;  // of the budget
   Known token_, accessor_;
   std::size_t shared_at_ = 0, shared_size_ = 0;  // of out_: what both lines of a request hold
 };

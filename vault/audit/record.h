@@ -3,8 +3,10 @@
 // maps. body() writes it as one line of JSON with Vault's field names; the sequencer puts `seq` and
 // `prev` in front of it and never changes a byte behind them. Every string in `request.data` and
 // `response.data` is replaced by its HMAC in one streaming pass, unless its top-level key is
-// one to leave clear; tokens always are. Data that would take up more than kDataBytesMax is
-// replaced by one HMAC of the whole. Views: valid during the call only. Thread-safe functions.
+// one to leave clear; tokens always are. What a request makes the log repeat has a byte budget, so
+// that nobody fills the log with small requests: data and metadata beyond it are replaced by one
+// HMAC of the whole, other texts are cut and followed by theirs. Views: valid during the call only.
+// Thread-safe functions.
 
 #include <optional>
 #include <span>
@@ -19,15 +21,18 @@
 
 namespace leasehold::audit {
 
-// Of one data member in a line. Keys stay in clear and a short value becomes a long HMAC, so what a
-// request holds says little about what its line would.
-inline constexpr std::size_t kDataBytesMax = 1u << 20;
-inline constexpr std::size_t kLoginDataBytesMax = 64u << 10;  // of a request that needs no token
-// Of all warnings of an answer, which may name what the request held.
-inline constexpr std::size_t kWarningsBytesMax = 64u << 10;
-// A line has three data members; the rest comes from records of 1 MiB at most, a byte of which may
-// take six in JSON and stand there twice.
-static_assert(3 * kDataBytesMax + 6 * kWarningsBytesMax + 2 * 6 * (1u << 20) < kBodyBytesMax / 2);
+// Bytes as written, escapes and HMACs included, of all that is not of a fixed size: what a line
+// says of token and request, which stands in both lines of a request; and what it says of the
+// answer. With the rest of two lines a refused request takes up less than 16 KiB.
+inline constexpr std::size_t kRequestBytesMax = 6u << 10;
+inline constexpr std::size_t kResponseBytesMax = 16u << 10;
+// Within them, of one text or list.
+inline constexpr std::size_t kPathBytesMax = 2u << 10;
+inline constexpr std::size_t kMetadataBytesMax = 2u << 10;
+inline constexpr std::size_t kErrorBytesMax = 1u << 10;
+inline constexpr std::size_t kWarningsBytesMax = 1u << 10;  // all of an answer
+inline constexpr std::size_t kNamesBytesMax = 768;          // of policies
+inline constexpr std::size_t kTextBytesMax = 640;
 
 enum class Type { request, response };
 
@@ -56,7 +61,6 @@ struct Record {
     std::string_view mount_point, mount_type, mount_accessor, mount_class;
     std::string_view client_token, client_token_accessor;  // HMACed
     std::string_view data_json;                            // HMACed leaf by leaf
-    std::size_t data_max = kDataBytesMax;                  // what it may take up
     bool data_omitted = false;                             // there was some, of nobody known
     std::string_view remote_address;
     int remote_port = 0;
@@ -99,6 +103,6 @@ std::string hmac_text(std::string_view value, const crypto::HmacKey& key);
 // Copies JSON text to `out` with every string value replaced by its HMAC; keys, numbers, booleans
 // stay. `json` was written by us; anything unreadable, or too long so, is HMACed whole.
 void hmac_json(std::string& out, std::string_view json, const crypto::HmacKey& key,
-               std::span<const std::string> clear_keys, std::size_t bytes_max = kDataBytesMax);
+               std::span<const std::string> clear_keys, std::size_t bytes_max = kResponseBytesMax);
 
 }  // namespace leasehold::audit

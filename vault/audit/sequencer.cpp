@@ -15,11 +15,10 @@ Sequencer::Sequencer(const std::vector<std::unique_ptr<Device>>& devices, Mutex&
   }
 }
 
-Result<std::vector<std::string>> Sequencer::open(const Identity& identity) {
+void Sequencer::open(const Identity& identity) {
   identity_ = &identity;
   store_commit_ = identity.commit;
   const Position& remembered = identity.remembered;
-  std::vector<std::string> torn;
   for (Slot& slot : slots_) {
     const auto tail = open(slot);
     if (!tail.ok()) {
@@ -29,30 +28,28 @@ Result<std::vector<std::string>> Sequencer::open(const Identity& identity) {
     slot.health = Health::returning;
     slot.last = {tail->seq, tail->hash};
     slot.remnant = tail->remnant;
-    if (tail->torn) torn.push_back(slot.device->where());
     if (slot.last.seq > position_.seq) position_ = slot.last;
   }
   const bool opened = std::any_of(slots_.begin(), slots_.end(),
                                   [](const Slot& slot) { return slot.health != Health::failed; });
   started_ = true;
-  if (older_) return *older_;
-  if (!opened && has_devices())
-    return failure(Code::internal, "no audit device could be opened; the server log names each");
-  if (has_devices() && remembered.seq > position_.seq) {
+  if (!has_devices() || remembered.seq <= position_.seq) return;
+  if (opened)
     log_.warn(
         "audit: the log ends at line {} but the store remembers line {}: it was cut, or "
         "rotated while the server was down; the chain goes on from line {}",
         position_.seq, remembered.seq, remembered.seq);
-    position_ = remembered;
-  }
-  return torn;
+  position_ = remembered;
 }
 
 Result<Tail> Sequencer::open(Slot& slot) {
   const Watch::Call call(watch_, *slot.device);
   VAULT_TRY_ASSIGN(const Tail tail, slot.device->open());
-  VAULT_TRY(check(slot, tail));
+  Status checked = check(slot, tail);
+  slot.changed = !checked.ok();
+  VAULT_TRY(std::move(checked));
   if (!slot.checked) VAULT_TRY(compare_commits(slot));
+  if (!slot.checked && tail.torn) torn_.push_back(slot.device->where());
   slot.checked = true;
   return tail;
 }
@@ -84,17 +81,24 @@ bool Sequencer::any_works() const {
                      [](const Slot& slot) { return slot.health == Health::works; });
 }
 
-// While another device works, a failed one is not allowed to slow every request.
-void Sequencer::retry_failed() {
-  if (std::none_of(slots_.begin(), slots_.end(),
-                   [](const Slot& slot) { return slot.health == Health::failed; }))
-    return;
-  const bool patient = any_works();
+bool Sequencer::found_changed() const {
+  return std::any_of(slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.changed; }) &&
+         std::all_of(slots_.begin(), slots_.end(),
+                     [](const Slot& slot) { return slot.health == Health::failed; });
+}
+
+bool Sequencer::may_retry() const {
   const Instant now = clock_.instant();
-  for (Slot& slot : slots_) {
-    if (slot.health != Health::failed || (patient && now < slot.retry_at)) continue;
-    retry(slot);
-  }
+  return std::any_of(slots_.begin(), slots_.end(), [&](const Slot& slot) {
+    return slot.health != Health::failed || now >= slot.retry_at;
+  });
+}
+
+// Once a second: a failed device must not slow every request.
+void Sequencer::retry_failed() {
+  const Instant now = clock_.instant();
+  for (Slot& slot : slots_)
+    if (slot.health == Health::failed && now >= slot.retry_at) retry(slot);
 }
 
 void Sequencer::retry(Slot& slot) {

@@ -8,13 +8,14 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "vault/audit/chain_records.h"
 #include "vault/audit/log.h"
-#include "vault/audit/watch.h"
 #include "vault/base/function_ref.h"
 #include "vault/base/mutex.h"
+#include "vault/base/watch.h"
 
 namespace leasehold::audit {
 
@@ -31,10 +32,18 @@ class Sequencer {
   Sequencer(const std::vector<std::unique_ptr<Device>>& devices, Mutex& busy, Watch& watch,
             Clock& clock, LogSink& log);
 
-  // Opens every device and goes on from the last line any of them (or the store) knows; returns the
-  // devices whose last line was torn. A device with a log that somebody else wrote to is not used.
+  // Opens every device and goes on from the last line any of them (or the store) knows. A device
+  // with a log that somebody else wrote to is not used; one that cannot be opened is tried again.
   // `identity` must outlive this.
-  Result<std::vector<std::string>> open(const Identity& identity);
+  void open(const Identity& identity);
+  // The devices whose last line was found torn when they were first opened.
+  std::vector<std::string> take_torn() { return std::exchange(torn_, {}); }
+  // No device can be used, and one because its log was changed while the server was down: a matter
+  // for an operator.
+  bool found_changed() const;
+  // A device works, or it is time to try one again.
+  bool may_retry() const;
+  bool any_works() const;
   // All bodies or none. An error when no device took them.
   Status append(std::span<const HashedBody> bodies);
   // One record of the log's own, made when the line before it is known: a gap record may come
@@ -46,6 +55,8 @@ class Sequencer {
   const Position& position() const { return position_; }
   // The newest commit of this store that a device told of when it was first opened.
   std::uint64_t commit_at_start() const { return commit_at_start_; }
+  // Set by open() when a log tells of commits that the store does not have.
+  const std::optional<Error>& older() const { return older_; }
   bool told_gap() const { return told_gap_; }  // with the lines last written
   bool has_devices() const { return !slots_.empty(); }
   bool any_moved() const;
@@ -73,11 +84,11 @@ class Sequencer {
     std::uint64_t generation = 0;     // of its open file
     std::vector<Position> attempted;  // the lines of a write that failed: some may be there
     bool checked = false;             // its log was found to be ours
+    bool changed = false;             // or not
     Instant retry_at;
     std::string reported;  // the failure that the server log has; empty: it works
   };
 
-  bool any_works() const;
   void retry_failed();
   void retry(Slot& slot);
   Result<Tail> open(Slot& slot);
@@ -102,6 +113,7 @@ class Sequencer {
   bool started_ = false;
   Position position_;
   bool told_gap_ = false;
+  std::vector<std::string> torn_;
   std::string lines_;              // reused
   std::vector<Position> chained_;  // where each of them stands
 };

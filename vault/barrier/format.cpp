@@ -10,6 +10,42 @@ PhysicalKey PhysicalKey::end_of_prefix() const {
   return end;
 }
 
+bool is_well_formed(ByteView key) {
+  if (key.empty() || key.size() > PhysicalKey::kMax) return false;
+  constexpr std::size_t kTree = 1 + kSpaceSize + 2 * kHashSize;
+  constexpr std::size_t kOrdered = 1 + kOrderedIdSize;
+  constexpr std::size_t kTargetSize = 8, kGroupSize = 8, kPartSize = 2;
+  switch (static_cast<Table>(key[0])) {
+    case Table::head:
+    case Table::generation:
+      return key.size() == 1;
+    case Table::seal:
+      return key.size() > 1;
+    case Table::value:
+    case Table::name:
+    case Table::counter:
+      return key.size() == kTree;
+    case Table::token:
+    case Table::lease:
+    case Table::receipt:
+      return key.size() == kOrdered;
+    case Table::child:
+    case Table::lease_owner:
+      return key.size() == kOrdered + kOrderedIdSize;
+    case Table::lease_path:
+      return key.size() == kOrdered + kHashSize;
+    case Table::expiry:
+      return key.size() == kOrdered + kMillisSize + 1;
+    case Table::due:
+      return key.size() == kOrdered + kTargetSize + kMillisSize;
+    case Table::job:
+      return key.size() == kOrdered + kMillisSize;
+    case Table::outbox:
+      return key.size() == 1 + kGroupSize + kPartSize;
+  }
+  return false;
+}
+
 Bytes aad_for(const StoreId& store, ByteView header, ByteView key) {
   VAULT_ASSERT(header.size() == kHeaderSize);
   Bytes aad;

@@ -66,6 +66,7 @@ class PhysicalKey {
   static constexpr std::size_t kMax = 64;
   PhysicalKey() = default;
   explicit PhysicalKey(Table table) { push(static_cast<std::uint8_t>(table)); }
+  // Of at most kMax bytes: of a stored key once it is_well_formed().
   static PhysicalKey from(ByteView bytes) {
     PhysicalKey key;
     key.push(bytes);
@@ -102,6 +103,10 @@ inline OrderedId id_at_end(ByteView key) {
   std::memcpy(id.data(), key.data() + key.size() - id.size(), id.size());
   return id;
 }
+
+// Whether a key that storage returned has the size and form of one that this version writes. Bytes
+// read from storage are looked at before anything is taken from them.
+bool is_well_formed(ByteView key);
 
 // AAD of a sealed value: store id | header | physical key. Binds a value to its place.
 Bytes aad_for(const StoreId& store, ByteView header, ByteView key);

@@ -87,8 +87,14 @@ bool is_empty(storage::Snapshot& snapshot, Status& status) {
 }  // namespace
 
 struct Committer::State {
-  State(storage::Storage& store, const barrier::Barrier& seal, Clock& time, LogSink& sink)
-      : storage(store), barrier(seal), clock(time), log(sink), recorder(seal, sink) {}
+  State(storage::Storage& store, const barrier::Barrier& seal, Clock& time, LogSink& sink,
+        std::function<void()> stuck)
+      : storage(store),
+        barrier(seal),
+        clock(time),
+        log(sink),
+        watch(sink, "storage", std::move(stuck)),
+        recorder(seal, sink) {}
 
   void commit(std::vector<Operation*>& operations);
   void attempt(std::span<Operation* const> operations);
@@ -96,12 +102,14 @@ struct Committer::State {
   void settle(std::span<Operation* const> operations, Group& group);
   Status load_counters(const Batch& batch);
   bool refuse(Operation& operation);
+  bool low_on_space();
 
   storage::Storage& storage;
   const barrier::Barrier& barrier;
   Clock& clock;
   LogSink& log;
 
+  Watch watch;
   Queue queue;
   std::thread thread;
 
@@ -118,14 +126,15 @@ struct Committer::State {
 };
 
 Committer::Committer(storage::Storage& storage, const barrier::Barrier& barrier, Clock& clock,
-                     LogSink& log)
-    : state_(std::make_unique<State>(storage, barrier, clock, log)) {}
+                     LogSink& log, std::function<void()> stuck)
+    : state_(std::make_unique<State>(storage, barrier, clock, log, std::move(stuck))) {}
 
 Committer::~Committer() { stop(); }
 
 Status Committer::start(Drain& drain, const Incarnation& incarnation, const Beginning& beginning) {
   VAULT_ASSERT(!state_->thread.joinable());
   incarnation_ = incarnation;
+  state_->watch.start();
   VAULT_TRY(open_store(drain));
 
   state_->head.group = std::max(state_->head.group, beginning.after_group);
@@ -200,6 +209,7 @@ Operation Committer::commit(const Batch& batch) {
 void Committer::stop() {
   state_->queue.close();
   if (state_->thread.joinable()) state_->thread.join();
+  state_->watch.stop();
 }
 
 void Committer::write_last_head() {
@@ -215,6 +225,8 @@ void Committer::write_last_head() {
 
 bool Committer::broken() const { return state_->broken; }
 
+Watch& Committer::watch() { return state_->watch; }
+
 Head Committer::head() const {
   MutexLock lock(state_->mutex);
   return state_->published;
@@ -223,14 +235,18 @@ Head Committer::head() const {
 void Committer::run() {
   pthread_setname_np(pthread_self(), "committer");
   std::vector<Operation*> operations;
+  Instant looked;
   for (;;) {
     const auto patience =
         state_->recorder.outbox().all_settled() ? std::nullopt : std::optional(kLookAgain);
     if (!state_->queue.take(operations, patience)) return;
-    if (operations.empty()) {
+    // Also while commits go on that have nothing to record.
+    const Instant now = state_->clock.instant();
+    if (operations.empty() || now >= add(looked, kLookAgain)) {
       state_->recorder.look_again(*state_->snapshot);
-      continue;
+      looked = now;
     }
+    if (operations.empty()) continue;
     Completions completions;
     for (Operation* operation : operations) completions.add(operation);
     state_->commit(operations);
@@ -255,13 +271,18 @@ bool Committer::State::refuse(Operation& operation) {
   if (broken) {
     operation.refused =
         failure(Code::unavailable, "storage failed: the vault is being sealed; see the log");
-  } else if (!operation.batch->background && storage.low_on_space()) {
+  } else if (!operation.batch->background && low_on_space()) {
     operation.result.outcome = Outcome::no_space;
     return true;
   } else {
     operation.refused = load_counters(*operation.batch);
   }
   return !operation.refused.ok();
+}
+
+bool Committer::State::low_on_space() {
+  const Watch::Call call(watch, storage);
+  return storage.low_on_space();
 }
 
 Status Committer::State::load_counters(const Batch& batch) {
@@ -287,7 +308,10 @@ void Committer::State::attempt(std::span<Operation* const> operations) {
 
   Group group(barrier, counters, recorder.outbox(), next, batches);
   std::vector<storage::CommitResult> results(operations.size());
-  storage.commit(writes, group, results);
+  {
+    const Watch::Call call(watch, storage);
+    storage.commit(writes, group, results);
+  }
   for (std::size_t i = 0; i < operations.size(); ++i) {
     operations[i]->result = results[i];
     operations[i]->counted = group.counted(i);
@@ -325,7 +349,7 @@ void Committer::State::settle(std::span<Operation* const> operations, Group& gro
 void Committer::State::retry_alone(std::span<Operation* const> operations) {
   for (Operation* operation : operations) {
     if (operation->result.outcome != Outcome::no_space || broken) continue;
-    const bool reserve_only = storage.low_on_space();
+    const bool reserve_only = low_on_space();
     if (operation->batch->background ? operations.size() == 1 && !reserve_only
                                      : operations.size() == 1 || reserve_only)
       continue;

@@ -9,6 +9,7 @@
 // lost, is drained again from the outbox, at the latest a second after a device works; start()
 // replays what an earlier process left there. Thread safety: submit() and commit() from any thread.
 
+#include <functional>
 #include <memory>
 #include <thread>
 
@@ -16,6 +17,7 @@
 #include "vault/base/log.h"
 #include "vault/base/loop.h"
 #include "vault/base/mutex.h"
+#include "vault/base/watch.h"
 #include "vault/commit/batch.h"
 #include "vault/commit/head.h"
 
@@ -48,6 +50,8 @@ class Drain {
   // record.
   virtual Result<std::uint64_t> append(std::uint64_t group,
                                        std::span<const std::string_view> bodies) = 0;
+  // False: append() would fail. Asked before each group that waits.
+  virtual bool can_record() { return true; }
   // For a log that waits for its disk: an error when the line did not get there.
   virtual Status flush(std::uint64_t /*line*/) { return {}; }
   virtual AuditSynced synced() = 0;
@@ -61,7 +65,10 @@ struct Beginning {
 
 class Committer {
  public:
-  Committer(storage::Storage& storage, const barrier::Barrier& barrier, Clock& clock, LogSink& log);
+  // `stuck`: storage has not come back from a call for minutes, and the commit thread cannot be
+  // freed; from a thread of this Committer.
+  Committer(storage::Storage& storage, const barrier::Barrier& barrier, Clock& clock, LogSink& log,
+            std::function<void()> stuck = {});
   Committer(const Committer&) = delete;
   Committer& operator=(const Committer&) = delete;
   ~Committer();
@@ -83,6 +90,7 @@ class Committer {
 
   Head head() const;  // as of the last group
   const Incarnation& incarnation() const { return incarnation_; }
+  Watch& watch();  // over calls of storage
 
  private:
   struct State;

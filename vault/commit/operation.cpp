@@ -22,7 +22,7 @@ Status Operation::status() const {
     case storage::Outcome::failed:
       break;
   }
-  return failure(Code::internal, "storage failed, nothing was written: see the log");
+  return failure(Code::no_space, "storage could not be written, nothing was changed: see the log");
 }
 
 }  // namespace leasehold::commit

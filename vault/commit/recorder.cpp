@@ -9,19 +9,29 @@ Status Recorder::start(Drain& drain, storage::Snapshot& snapshot, const Head& he
   outbox_.begin(head.audit_synced);
   std::size_t lines = 0;
   std::uint64_t last = 0;
+  Status refused;  // by the log: this group is owed, and all that follow
   const auto each = [&](OutboxGroup&& group, std::span<const std::string_view> bodies) -> Status {
-    if (group.group > head.audit_synced) {
-      VAULT_TRY_ASSIGN(last, drain.append(group.group, bodies));
-      group.line = last;
-      lines += bodies.size();
+    if (group.group > head.group)
+      return failure(Code::internal,
+                     "the audit outbox in storage is newer than its head record: restore a backup");
+    if (group.group > head.audit_synced && refused.ok()) {
+      const auto line = drain.append(group.group, bodies);
+      if (line.ok()) {
+        group.line = last = *line;
+        lines += bodies.size();
+      } else {
+        refused = line.error();
+      }
     }
     outbox_.add(std::move(group));
     return {};
   };
   VAULT_TRY(read_outbox(snapshot, barrier_, 0, each));
-  if (lines == 0) return {};
-  log_.info("{} audit records of the last run were taken from storage", lines);
-  return drain.flush(last);
+  if (lines > 0) log_.info("{} audit records of the last run were taken from storage", lines);
+  if (refused.ok() && lines > 0) refused = drain.flush(last);
+  behind_ = outbox_.owed() > 0;
+  if (!refused.ok()) log_.error("audit records of the last run wait in storage");
+  return {};
 }
 
 void Recorder::note_synced(Head& next) {
@@ -49,6 +59,9 @@ Status Recorder::drain_newest(std::uint64_t group, std::span<const std::string_v
 
 // From storage to the log, until it takes no more.
 Status Recorder::drain_owed(storage::Snapshot& snapshot) {
+  if (!drain_->can_record())
+    return failure(Code::internal, "the audit log could not record this request",
+                   "no audit device works; the server log names each");
   std::size_t lines = 0;
   std::uint64_t last = 0;
   const auto each = [&](OutboxGroup&& group, std::span<const std::string_view> bodies) -> Status {

@@ -15,7 +15,8 @@ class Recorder {
  public:
   Recorder(const barrier::Barrier& barrier, LogSink& log) : barrier_(barrier), log_(log) {}
 
-  // First: drains what an earlier process left and `head` does not say is settled.
+  // First: drains what an earlier process left and `head` does not say is settled. What the log
+  // does not take stays owed.
   Status start(Drain& drain, storage::Snapshot& snapshot, const Head& head);
   // Asks the drain what is on disk by now, and tells it to the next head.
   void note_synced(Head& next);

@@ -68,6 +68,15 @@ Result<std::optional<storage::Found>> ReadTxn::find(const PhysicalKey& key) {
   return snapshot_.get(key.view());
 }
 
+Status ReadTxn::scan(const PhysicalKey& from, const PhysicalKey& to, std::size_t limit, Scan what,
+                     FunctionRef<bool(const storage::Entry&)> each) {
+  if (limit == 0) return {};
+  const auto take = [&](const storage::Entry& entry) {
+    return !barrier::is_well_formed(entry.key) || (each(entry) && --limit > 0);
+  };
+  return snapshot_.scan(from.view(), to.view(), SIZE_MAX, what, take);
+}
+
 Result<std::optional<Record>> ReadTxn::get(const PhysicalKey& key, std::string_view name) {
   VAULT_TRY_ASSIGN(const auto found, find(key));
   if (!found) return std::optional<Record>();
@@ -108,6 +117,7 @@ Result<std::vector<std::string>> ReadTxn::list(std::string_view directory, std::
   };
   const storage::Batch* own = written();
   const auto each = [&](const storage::Entry& entry) {
+    if (!barrier::is_well_formed(entry.key)) return true;
     return (own != nullptr && own->written(entry.key)) || take(entry.key, entry.value);
   };
   VAULT_TRY(

@@ -46,10 +46,9 @@ class ReadTxn {
   Result<std::optional<Record>> get(const barrier::PhysicalKey& key, std::string_view name = {});
   Result<std::uint64_t> version(const barrier::PhysicalKey& key);
   Result<std::int64_t> counter(const barrier::PhysicalKey& key);
+  // Passes over keys that are none of ours: `limit` counts the others.
   Status scan(const barrier::PhysicalKey& from, const barrier::PhysicalKey& to, std::size_t limit,
-              storage::Scan what, FunctionRef<bool(const storage::Entry&)> each) {
-    return snapshot_.scan(from.view(), to.view(), limit, what, each);
-  }
+              storage::Scan what, FunctionRef<bool(const storage::Entry&)> each);
 
   const barrier::Space& space() const { return space_; }
   const barrier::Barrier& barrier() const { return barrier_; }

@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 
 #include "vault/base/bytes.h"
 #include "vault/base/function_ref.h"
@@ -94,7 +95,7 @@ enum class Outcome : std::uint8_t {
   bound,      // the observer refused it (a counter would leave its bounds); nothing happened
   deposed,    // this node is no longer the leader
   no_space,   // storage is full; nothing happened
-  failed,     // an error that is known to have changed nothing
+  failed,     // an error that has changed nothing: the next one may go well
   unknown,    // it cannot be said whether the group happened
 };
 struct CommitResult {
@@ -124,7 +125,8 @@ class Storage {
   virtual Result<std::unique_ptr<Snapshot>> snapshot() = 0;
   // Each batch gets its own commit index, rising within the group; guards see earlier batches of
   // the group. Durable when it returns. With no_space, failed or unknown, all batches that would
-  // have been committed carry that outcome. `results` is as long as `group`.
+  // have been committed carry that outcome, and those that were refused after one of them: what
+  // refused them did not happen. `results` is as long as `group`.
   virtual void commit(std::span<const Batch* const> group, GroupObserver& observer,
                       std::span<CommitResult> results) = 0;
   // For a restore: writes records with the versions they had elsewhere, all or none, and raises the
@@ -141,6 +143,10 @@ class Storage {
   virtual bool reads_block() const { return false; }
   // True while user writes must be refused because only the reserve for revocations is left.
   virtual bool low_on_space() const { return false; }
+  // For the log: "lmdb /var/lib/leasehold".
+  virtual std::string where() const { return std::string(kind()); }
+  // What stops writes now, fit for strangers; empty: nothing. Never waits for a disk.
+  virtual std::string trouble() const { return {}; }
 };
 
 }  // namespace leasehold::storage

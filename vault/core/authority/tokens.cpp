@@ -257,8 +257,29 @@ Status Tokens::write(WriteTxn& txn, const Token& token) const {
   return txn.put(key_of(token.id), "", encode(token).bytes());
 }
 
+namespace {
+
+// Of all that a token makes the audit log and each look-up repeat.
+constexpr std::size_t kTextsMax = 16u << 10;
+
+Status check_texts(const Token& token) {
+  std::size_t policies = 0, metadata = 0;
+  for (const std::string& name : token.policies) policies += name.size();
+  for (const auto& pair : token.meta) metadata += pair.first.size() + pair.second.size();
+  const std::size_t rest = token.display_name.size() + token.path.size() + token.entity_id.size();
+  if (policies + metadata + rest <= kTextsMax) return {};
+  return failure(
+      Code::invalid,
+      "a token's metadata, policies and names can have at most 16384 bytes together; the "
+      "metadata of this one has " +
+          std::to_string(metadata) + ", its policies have " + std::to_string(policies));
+}
+
+}  // namespace
+
 Result<SecretBytes> Tokens::create(WriteTxn& txn, Token& token, std::string_view wanted_id,
                                    bool short_form) const {
+  VAULT_TRY(check_texts(token));
   SecretBytes text(wanted_id);
   if (wanted_id.empty()) {
     text = SecretBytes(kServicePrefix);

@@ -74,8 +74,9 @@ class Tokens {
               FunctionRef<bool(const Token&)> take) const;
   Result<std::int64_t> uses_left(ReadTxn& txn, const Token& token) const;
 
-  // Writes a new record with its indexes. `wanted_id`: empty for a random token, else the text
-  // itself. `short_form`: the 28-character form of root tokens.
+  // Writes a new record with its indexes; Code::invalid when its texts are more than 16 KiB
+  // together. `wanted_id`: empty for a random token, else the text itself. `short_form`: the
+  // 28-character form of root tokens.
   Result<SecretBytes> create(WriteTxn& txn, Token& token, std::string_view wanted_id,
                              bool short_form) const;
   Status update(WriteTxn& txn, const Token& before, const Token& after) const;

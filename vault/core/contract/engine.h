@@ -174,7 +174,9 @@ struct Action {
   Operation operation;
   std::variant<ReadHandler, WriteHandler, Effect> handler;
   Place place = Place::inline_;
-  bool frees = false;  // ends things: may use the space that is kept for it on a full disk
+  // Ends credentials: may use the space that is kept for it on a full disk, and is done while no
+  // audit device works.
+  bool frees = false;
 };
 
 struct Route {

@@ -4,6 +4,7 @@
 
 #include "vault/audit/record.h"
 #include "vault/base/encoding.h"
+#include "vault/core/life/configured.h"
 #include "vault/core/sys/system.h"
 
 namespace leasehold::core {
@@ -226,6 +227,10 @@ Status Lifecycle::go_live(seal::Opened opened, SecretBytes* root_token,
   const commit::Batch on_record({}, unsealed_event(opened, environment_.clock.now()));
   VAULT_TRY(live->committer.commit(on_record).status());
   VAULT_TRY(list_slots(*live, opened));
+  const Status noted = note_configuration(*live);
+  if (!noted.ok())
+    environment_.log.warn("whether the configuration changed is not on record: {}",
+                          noted.error().message);
   live->revoker->start();
   const bool enrolls = seal_.has_to_enroll(opened);
   owned_ = std::move(live);

@@ -89,7 +89,8 @@ class Lifecycle final : public Gate {
   Error undo_init(Error why);
   Status go_live(seal::Opened opened, SecretBytes* root_token, std::string_view wanted_root)
       REQUIRES(turn_);
-  Json status_json() const;
+  Json status_json();
+  bool records();
   void run();
   void seal_if_wanted();
   bool seal_if_broken();

@@ -19,6 +19,10 @@ constexpr LifecycleRoute kRoutes[] = {
     {{"sys/unseal", true}, &Lifecycle::unseal},
 };
 
+constexpr std::string_view kRevokesAlone =
+    "no audit device can record: until one can, credentials are revoked and nothing else is done; "
+    "the server's log names each device";
+
 Response refused(const Error& error) { return error_response(error); }
 
 Response busy() {
@@ -106,7 +110,16 @@ Response Lifecycle::health(const Request& request) {
   return Response::bare(static_cast<int>(status), body);
 }
 
-Json Lifecycle::status_json() const {
+// False: open, but for revocation alone.
+bool Lifecycle::records() {
+  Unsealed* live = enter();
+  if (live == nullptr) return true;
+  const bool records = live->audit->can_record();
+  leave();
+  return records;
+}
+
+Json Lifecycle::status_json() {
   const seal::SealStatus about = seal_.status();
   const bool sealed = live_.load() == nullptr;
   Json body = Json::object();
@@ -127,6 +140,9 @@ Json Lifecycle::status_json() const {
     MutexLock lock(mutex_);
     if (!sealed_because_.empty()) warnings.push_back(sealed_because_);
   }
+  if (std::string trouble = environment_.storage.trouble(); !trouble.empty())
+    warnings.push_back(std::move(trouble));
+  if (!records()) warnings.emplace_back(kRevokesAlone);
   if (!warnings.empty()) body.set("warnings", Json(warnings));
   Json slots = Json::array();
   for (const seal::SlotStatus& slot : about.slots) {

@@ -69,7 +69,6 @@ void fill_request(const InFlight& flight, Backing& backing, audit::Record& recor
     record.request.data_omitted = !may_be_heard(flight);
     if (!record.request.data_omitted) backing.body = request.body.dump();
     record.request.data_json = backing.body;
-    if (!flight.token) record.request.data_max = audit::kLoginDataBytesMax;
   }
   record.request.remote_address = request.remote_address;
   record.request.remote_port = request.remote_port;

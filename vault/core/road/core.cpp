@@ -105,6 +105,7 @@ Status Core::admit(InFlight& flight) {
   VAULT_TRY_ASSIGN(flight.compiled, flight.live->registry.at(txn));
   VAULT_TRY(route(flight));
   VAULT_TRY(identify(flight, txn));
+  VAULT_TRY(may_be_recorded(flight));
   if (!use_is_counted(flight)) {
     if (!flight.on_worker) flight.snapshot.emplace(std::move(held));  // run() comes next
     return {};
@@ -177,7 +178,19 @@ Status Core::admit_again(InFlight& flight) {
   flight.lease.reset();
   flight.lane.reset();
   VAULT_TRY(route(flight));
-  return identify(flight, txn);
+  VAULT_TRY(identify(flight, txn));
+  return may_be_recorded(flight);
+}
+
+// While no audit device works nothing is changed, but credentials end all the same: their records
+// wait in the outbox.
+Status Core::may_be_recorded(InFlight& flight) {
+  const bool changes =
+      flight.action != nullptr && !flight.action->frees &&
+      (flight.request.wrap_ttl || !std::holds_alternative<ReadHandler>(flight.action->handler));
+  flight.unrecordable = changes && !flight.live->audit->can_record();
+  if (!flight.unrecordable) return {};
+  return failure(Code::internal, "no audit device can record: nothing was changed, try again");
 }
 
 // After a conflict of what an effect writes at its end: who asks and what they may is looked at
@@ -340,7 +353,8 @@ void Core::conclude(InFlight& flight, const Status& status) {
     if (!why.detail.empty() && why.code == Code::internal)
       environment_.log.error("request {} on {}: {}", flight.id, flight.request.path, why.detail);
     flight.answer = error_response(shown);
-    if (of_target && !flight.answer.retry_after) flight.answer.retry_after = Seconds{1};
+    if ((of_target && !flight.answer.retry_after) || flight.unrecordable)
+      flight.answer.retry_after = Seconds{1};
     flight.answer_recorded = false;
   }
   flight.answer.request_id = flight.id;
@@ -368,6 +382,7 @@ Response Core::answer_of(InFlight& flight, const Status& on_record) {
       flight.live->revoker->revoke_token_soon(*id);
   Response answer = Response::refused(500, multierror("internal error"));
   answer.request_id = flight.id;
+  answer.retry_after = Seconds{1};
   return answer;
 }
 

@@ -24,6 +24,7 @@ class Core {
   Status route(InFlight& flight);
   Status identify(InFlight& flight, ReadTxn& txn);
   Status admit_again(InFlight& flight);
+  static Status may_be_recorded(InFlight& flight);
   Status still_allowed(InFlight& flight);
   Status run(InFlight& flight);
   Status run_live(InFlight& flight);

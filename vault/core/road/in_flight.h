@@ -70,7 +70,8 @@ struct InFlight {
   // audit
   bool request_recorded = false;  // its line is in the log or in the outbox
   bool answer_recorded = false;
-  bool unaudited = false;  // durable, but no device took its lines
+  bool unrecordable = false;  // refused, since no device works
+  bool unaudited = false;     // durable, but no device took its lines
 
   bool renews() const { return intent && intent->kind == Intent::Kind::renew; }
   // What it runs alone on: the lease that it renews, or its path.

@@ -89,7 +89,8 @@ class [[nodiscard]] committed : Suspended<commit::Operation> {
     if (result.outcome == storage::Outcome::bound)
       return failure(Code::denied, "permission denied");
     const Status outcome = status();
-    if (outcome.ok() && !audit.ok()) flight_.unaudited = true;
+    // What ends credentials is answered as done: its lines are durable, in the outbox.
+    if (outcome.ok() && !audit.ok() && !batch->background) flight_.unaudited = true;
     if (outcome.ok() && !batch->audit.empty()) flight_.request_recorded = true;
     if (outcome.ok() && flight_.use_begun && !flight_.uses_left) flight_.uses_left = counted;
     return outcome;

@@ -16,6 +16,7 @@ class LogDrain final : public commit::Drain {
                                std::span<const std::string_view> bodies) override {
     return log_.write(bodies, group);
   }
+  bool can_record() override { return log_.can_record(); }
   Status flush(std::uint64_t line) override { return log_.flush(line); }
   commit::AuditSynced synced() override {
     const audit::Synced synced = log_.synced();
@@ -47,9 +48,10 @@ Unsealed::Unsealed(const Environment& env, StoreIdentity id, barrier::KeyRing ke
       tokens(barrier, environment.random),
       leases(barrier),
       audit(std::make_unique<audit::AuditLog>(std::move(devices), environment.clock,
-                                              environment.log, environment.audit_stuck)),
+                                              environment.log, environment.stuck)),
       drain(std::make_unique<LogDrain>(*audit)),
-      committer(environment.storage, barrier, environment.clock, environment.log),
+      committer(environment.storage, barrier, environment.clock, environment.log,
+                environment.stuck),
       restoration({barrier, committer, snapshots, registry, tokens, audit_key, environment.clock,
                    environment.log}),
       since(environment.clock.now()) {}
@@ -104,7 +106,9 @@ Status Unsealed::start() {
     if (head && environment.never_before) environment.never_before(head->time_seen);
     if (head) who.remembered = {head->audit_position.seq, head->audit_position.hash};
   }
-  VAULT_TRY(audit->start(who));
+  // Without a device that can record, the vault opens for revocation alone (docs/decisions/045).
+  Status recording = audit->start(who);
+  if (!recording.ok() && !recording.is(Code::unavailable)) return recording;
   VAULT_TRY(start_committer(incarnation, restored ? &evidence : nullptr));
   revoker = std::make_unique<Revoker>(Revoker::Parts{
       environment.storage, barrier, committer, snapshots, registry, tokens, leases,

@@ -17,6 +17,12 @@
 
 namespace leasehold::core {
 
+// A stanza or a key of the configuration, as it stands in the file.
+struct ConfiguredPart {
+  std::string name;  // `seal "tpm"`, `max_lease_ttl`
+  crypto::Digest digest{};
+};
+
 // What the composition root hands to the core: the outside world, and what does not depend on keys.
 struct Environment {
   storage::Storage& storage;
@@ -33,10 +39,11 @@ struct Environment {
   std::function<void()> request_seal;
   // Tells the clock the last time the storage saw.
   std::function<void(WallTime)> never_before;
-  // An audit device hangs and will not come back: ends the process.
-  std::function<void()> audit_stuck = {};
+  // An audit device or the storage hangs and will not come back: ends the process.
+  std::function<void()> stuck = {};
   // Said at start, for the next unsealing: the storage was put back.
   Restored restored = Restored::no;
+  std::vector<ConfiguredPart> configured = {};
 };
 
 struct StoreIdentity {

@@ -1,15 +1,15 @@
-#include "vault/audit/watch.h"
+#include "vault/base/watch.h"
 
 #include <pthread.h>
 
 #include <algorithm>
 
-namespace leasehold::audit {
+namespace leasehold {
 namespace {
 constexpr std::chrono::seconds kLookEvery{1};
 }  // namespace
 
-Watch::Call::Call(Watch& watch, const Device& device) : watch_(watch), device_(device) {
+void Watch::Call::begin() {
   MutexLock lock(watch_.mutex_);
   watch_.calls_.push_back(this);
 }
@@ -17,7 +17,7 @@ Watch::Call::Call(Watch& watch, const Device& device) : watch_(watch), device_(d
 Watch::Call::~Call() {
   MutexLock lock(watch_.mutex_);
   if (looks_ >= kLooksUntilNamed)
-    watch_.log_.info("audit: {} answers again after {} seconds", device_.where(), looks_);
+    watch_.log_.info("{}: {} answers again after {} seconds", watch_.room_, where(), looks_);
   watch_.calls_.erase(std::find(watch_.calls_.begin(), watch_.calls_.end(), this));
 }
 
@@ -28,10 +28,10 @@ void Watch::look() {
     for (Call* call : calls_) {
       ++call->looks_;
       if (call->looks_ == kLooksUntilNamed)
-        log_.error("audit: {} has not answered for {} seconds; every request waits for it",
-                   call->device_.where(), call->looks_);
+        log_.error("{}: {} has not answered for {} seconds; every request waits for it", room_,
+                   call->where(), call->looks_);
       if (call->looks_ != kLooksUntilStuck) continue;
-      log_.error("audit: {} has not answered for {} seconds; giving up", call->device_.where(),
+      log_.error("{}: {} has not answered for {} seconds; giving up", room_, call->where(),
                  call->looks_);
       stuck = true;
     }
@@ -55,7 +55,7 @@ void Watch::stop() {
 }
 
 void Watch::run() {
-  pthread_setname_np(pthread_self(), "audit watch");
+  pthread_setname_np(pthread_self(), "disk watch");
   for (;;) {
     {
       MutexLock lock(mutex_);
@@ -66,4 +66,4 @@ void Watch::run() {
   }
 }
 
-}  // namespace leasehold::audit
+}  // namespace leasehold

@@ -1,0 +1,114 @@
+// While no audit device can record: nothing is changed that nobody would hear of, and credentials
+// end all the same.
+
+#include <doctest/doctest.h>
+
+#include "tests/support/test_vault.h"
+#include "vault/audit/verify.h"
+
+using namespace leasehold;
+using testing::Answer;
+using testing::TestVault;
+using testing::TestWorld;
+
+namespace {
+
+bool has_line(const TestWorld& world, const std::string& text) {
+  return world.audit_text().find(text) != std::string::npos;
+}
+
+std::string lease_of(TestVault& vault) {
+  const Answer creds = vault.get("test/creds/ro", vault.root());
+  REQUIRE(creds.status() == 200);
+  return creds.response().lease_id;
+}
+
+std::string revoking(const std::string& lease) { return R"({"lease_id":")" + lease + R"("})"; }
+
+// The first that notices: its change is made, and its lines wait.
+void end_recording(TestVault& vault) {
+  vault.world().audit_fails = true;
+  CHECK(vault.get("test/notes/a", vault.root()).status() == 500);
+}
+
+void let_record(TestVault& vault) {
+  vault.world().audit_fails = false;
+  vault.advance(Seconds{1});
+  CHECK(TestVault::eventually([&] {
+    return vault.read(
+        [](core::Unsealed& live, commit::ReadTxn&) { return live.audit->can_record(); });
+  }));
+}
+
+}  // namespace
+
+TEST_CASE("audit outage: a change is refused before it is made, and the store does not grow") {
+  TestVault vault;
+  const std::string limited = vault.token(R"({"num_uses":5,"policies":["root"]})");
+  end_recording(vault);
+  const auto index = [&] {
+    return vault.read(
+        [](core::Unsealed& live, commit::ReadTxn&) { return live.committer.head().index; });
+  };
+  const std::uint64_t before = index();
+  for (const std::string& token : {vault.root(), limited}) {
+    for (const char* path : {"test/notes/a", "auth/token/create", "sys/policies/acl/p"}) {
+      const Answer answer = vault.post(path, token, R"({"x":1,"policy":"path \"a\" {}"})");
+      CHECK(answer.status() == 500);  // 503 would say sealed
+      CHECK(answer.response().retry_after == Seconds{1});
+    }
+    CHECK(vault.remove("test/notes/a", token).status() == 500);
+    CHECK(vault.get("test/creds/ro", token).status() == 500);
+  }
+  CHECK(index() == before);
+  CHECK(vault.server()->created() == 0);
+  let_record(vault);
+  CHECK(vault.get("test/notes/a", limited).status() == 404);
+  CHECK(vault.get("auth/token/lookup-self", limited).data().integer_at("num_uses") == 3);
+}
+
+TEST_CASE("audit outage: what ends credentials is done, and its records wait") {
+  TestWorld world;
+  TestVault vault(world);
+  vault.role(R"({"ttl":"1h"})");
+  const std::string asked = lease_of(vault), expiring = lease_of(vault);
+  const std::string token = vault.token(R"({"policies":["root"]})");
+  end_recording(vault);
+  CHECK(vault.post("sys/leases/revoke", vault.root(), revoking(asked)).status() == 204);
+  CHECK(vault.post("auth/token/revoke-self", token).status() == 204);
+  CHECK(vault.server()->accounts().size() == 1);
+  vault.advance(Seconds{3601});
+  CHECK(TestVault::eventually([&] { return vault.server()->accounts().empty(); }));
+  CHECK_FALSE(has_line(world, "lease-revoked"));
+  let_record(vault);
+  CHECK(TestVault::eventually([&] { return has_line(world, expiring); }));
+  CHECK(has_line(world, asked));
+  CHECK(has_line(world, "auth/token/revoke-self"));
+  vault.seal();
+  CHECK(audit::verify_files({world.audit_path()}, {})->whole);
+}
+
+TEST_CASE("audit outage: a vault opens for revocation alone, and says so") {
+  TestWorld world;
+  std::string lease;
+  {
+    TestVault vault(world);
+    vault.role(R"({"ttl":"1h"})");
+    lease = lease_of(vault);
+  }
+  world.audit_fails = true;
+  TestVault vault(world);
+  CHECK_FALSE(vault.sealed());
+  CHECK(vault.get("sys/seal-status", "").data().strings_at("warnings").size() == 1);
+  CHECK(vault.post("test/notes/a", vault.root(), R"({"x":1})").status() == 500);
+  CHECK(vault.get("test/notes/a", vault.root()).status() == 500);
+  vault.advance(Seconds{3601});
+  CHECK(TestVault::eventually([&] { return vault.server()->accounts().empty(); }));
+  let_record(vault);
+  CHECK(TestVault::eventually([&] { return has_line(world, "lease-revoked"); }));
+  CHECK(has_line(world, lease));
+  CHECK(vault.get("sys/seal-status", "").data().find("warnings") == nullptr);
+  CHECK(vault.post("test/notes/a", vault.root(), R"({"x":1})").status() == 204);
+  vault.seal();
+  CHECK(audit::verify_files({world.audit_path()}, {})->whole);
+}

@@ -1,0 +1,14 @@
+#pragma once
+// What the vault was configured with when it was last opened: a way in, an audit device or a limit
+// that the file changed is on record, by the name of its stanza. Values never leave the composition
+// root: parts come as digests, and are kept as HMACs.
+
+#include "vault/core/road/unsealed.h"
+
+namespace leasehold::core {
+
+// Compares with what stands in storage; a difference is an event "config-changed" that names the
+// parts, in the batch that stores the new ones. Thread-safe.
+Status note_configuration(Unsealed& live);
+
+}  // namespace leasehold::core
