@@ -39,9 +39,24 @@ std::string settings_statements(int server_version) {
 
 std::string set_up_statements(int server_version) {
   return settings_statements(server_version) +
-         "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint, current_user,"
-         " current_database(), (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = "
-         "current_user)";
+         "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint, r.rolname,"
+         " current_database(), r.rolsuper, r.oid,"
+         " (SELECT system_identifier FROM pg_catalog.pg_control_system()), pg_is_in_recovery()"
+         " FROM pg_catalog.pg_roles r WHERE r.rolname = current_user";
+}
+
+// With the role's oid as its answer, or with this as its error: then nothing was committed.
+constexpr std::string_view kNoSuchRole = "the statements made no role of this name";
+
+// Names and operators in full: an operator's statements may have left any search path.
+std::string oid_statement(const std::string& oid = {}) {
+  const std::string also =
+      oid.empty() ? "" : " AND r.oid OPERATOR(pg_catalog.=) " + oid + "::pg_catalog.oid";
+  return fmt::format(
+      "SELECT coalesce((SELECT r.oid::pg_catalog.text FROM pg_catalog.pg_roles r"
+      " WHERE r.rolname OPERATOR(pg_catalog.=) '{{{{name}}}}'::pg_catalog.name{}), '{}')"
+      "::pg_catalog.oid",
+      also, kNoSuchRole);
 }
 
 // How far the server's clock is ahead of ours, from its milliseconds since the epoch.
@@ -60,6 +75,19 @@ Error refused_name() {
                  "the account name or password has a character that cannot be put in a statement");
 }
 
+constexpr std::size_t kSetUpColumns = 7;
+
+Error not_set_up(const Session& session, const Error& why, std::string_view user) {
+  Error error = failure(Code::unavailable, why.message, why.detail);
+  if (session.last_state() != kInsufficientPrivilege) return error;
+  return with_advice(std::move(error),
+                     "grant it with: GRANT EXECUTE ON FUNCTION pg_catalog.pg_control_system() TO " +
+                         quote_identifier(user));
+}
+
+// Anybody may give a session any name.
+std::string is_managers(std::string_view user_oid) { return "usesysid = " + std::string(user_oid); }
+
 }  // namespace
 
 Result<Server::Opened> Server::open(const target::Tag& tag, std::string_view database,
@@ -72,12 +100,16 @@ Result<Server::Opened> Server::open(const target::Tag& tag, std::string_view dat
   VAULT_TRY_ASSIGN(opened.session, Session::open(parameters, clock_, deadline));
   Result<Rows> rows =
       opened.session->run(set_up_statements(opened.session->server_version()), deadline);
-  if (!rows.ok()) return failure(Code::unavailable, rows.error().message, rows.error().detail);
-  if (rows->empty() || rows->front().size() < 4) return not_postgresql();
+  if (!rows.ok()) return not_set_up(*opened.session, rows.error(), parameters.get("user"));
+  if (rows->empty() || rows->front().size() < kSetUpColumns) return not_postgresql();
   const Row& row = rows->front();
   opened.user = row[1];
   opened.database = row[2];
   opened.superuser = row[3] == "t";
+  opened.user_oid = row[4];
+  opened.server = row[5];
+  // What it shows may be older than what its primary has: nothing is absent because of it.
+  if (row[6] == "t") return failure(Code::unavailable, "the server is a standby; name its primary");
   const auto ahead = ahead_of(row[0], clock_.now());
   if (!ahead) return failure(Code::unavailable, "the clock of PostgreSQL is ten years from ours");
   opened.ahead = *ahead;
@@ -98,11 +130,11 @@ bool Server::abandon(const target::Tag& tag, const std::string& name) {
   // Asked of the server on another connection: bounded and encrypted, unlike libpq's own cancel.
   const Instant deadline = add(clock_.instant(), kEndingTimeout);
   Result<Opened> opened = open(tag, {}, deadline);
-  const std::string from_name =
-      "FROM pg_catalog.pg_stat_activity WHERE application_name = " + quote_literal(name);
   while (opened.ok()) {
-    const auto rows =
-        opened->session->run("SELECT pg_catalog.pg_terminate_backend(pid) " + from_name, deadline);
+    const auto rows = opened->session->run(
+        "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE " +
+            is_managers(opened->user_oid) + " AND application_name = " + quote_literal(name),
+        deadline);
     if (!rows.ok()) break;
     if (rows->empty()) return true;
     if (!opened->session->run("SELECT pg_catalog.pg_sleep(0.02)", deadline).ok()) break;
@@ -142,14 +174,14 @@ std::string Accounts::expiration(WallTime not_after) const {
 Result<Rows> Accounts::run_with_password(const std::vector<std::string>& statements,
                                          const std::string& account, const SecretBytes& password,
                                          std::string_view until, Instant deadline,
-                                         std::string_view first) {
+                                         const Around& around) {
   if (!stays_quoted(account) || !stays_quoted(as_text(password.reveal()))) return refused_name();
   const SecretBytes sent =
       server_->settings().scram ? scram_verifier(password, server_->random()) : password.clone();
   manager_.session->hide(as_text(password.reveal()));
   manager_.session->hide(as_text(sent.reveal()));
   Result<Rows> rows =
-      run_operators(statements, {account, as_text(sent.reveal()), until}, deadline, first);
+      run_operators(statements, {account, as_text(sent.reveal()), until}, deadline, around);
   manager_.session->unhide();
   return rows;
 }
@@ -158,7 +190,7 @@ Result<Rows> Accounts::run_with_password(const std::vector<std::string>& stateme
 // by which the session can be ended are set again, at the cost of no round trip.
 Result<Rows> Accounts::run_operators(const std::vector<std::string>& statements,
                                      const Substitutions& values, Instant deadline,
-                                     std::string_view first) {
+                                     const Around& around) {
   std::string mine;
   for (const std::string& statement : statements) (mine += statement) += '\0';
   if (manager_.used_by != mine) make_as_new(manager_, deadline);
@@ -166,8 +198,9 @@ Result<Rows> Accounts::run_operators(const std::vector<std::string>& statements,
   std::vector<std::string> all{"SET SESSION AUTHORIZATION DEFAULT",
                                settings_statements(manager_.session->server_version()) +
                                    "SET application_name = " + quote_literal(manager_.name),
-                               std::string(first)};
+                               around.first};
   for (std::string& statement : on_operators_path(statements)) all.push_back(std::move(statement));
+  all.push_back(around.last);
   std::string sql = render(all, values);
   Result<Rows> rows = ask(manager_, sql, deadline, 0);
   wipe(sql);
@@ -182,15 +215,15 @@ void Accounts::make_as_new(Server::Opened& where, Instant deadline) {
   if (where.used_by.empty() || session.broken()) return;
   Result<Rows> rows = session.run("DISCARD ALL", deadline);  // takes no other statement beside it
   if (rows.ok()) rows = session.run(set_up_statements(session.server_version()), deadline);
-  const bool as_new =
-      rows.ok() && !rows->empty() && rows->front().size() >= 2 && rows->front()[1] == where.user;
+  const bool as_new = rows.ok() && !rows->empty() && rows->front().size() >= kSetUpColumns &&
+                      rows->front()[1] == where.user && rows->front()[5] == where.server;
   if (as_new)
     where.used_by.clear();
   else
     session.give_up();
 }
 
-Status Accounts::create(const target::CreateOrder& order, Instant deadline) {
+Result<std::string> Accounts::create(const target::CreateOrder& order, Instant deadline) {
   if (order.statements.empty()) return failure(Code::denied, "empty creation statements");
   const std::int64_t left = deadline.ns - server_->clock().instant().ns;
   if (left <= 0) return failure(Code::unavailable, "no time was left to create the account");
@@ -198,15 +231,17 @@ Status Accounts::create(const target::CreateOrder& order, Instant deadline) {
   const std::string limit = fmt::format(
       "SET LOCAL statement_timeout = {}",
       std::max<std::int64_t>(1, std::min(left, kStatementTimeout.count()) * 9 / 10 / 1'000'000));
-  const Result<Rows> rows = run_with_password(order.statements, order.account, order.password,
-                                              expiration(order.not_after), deadline, limit);
-  if (rows.ok()) return {};
+  const Result<Rows> rows =
+      run_with_password(order.statements, order.account, order.password,
+                        expiration(order.not_after), deadline, {limit, oid_statement()});
   if (rows.is(Code::deadline)) return rows.error();
-  return after_failed_create(order, rows.error(), deadline);
+  if (!rows.ok()) return after_failed_create(order, rows.error(), deadline);
+  if (rows->empty() || rows->front().empty()) return not_postgresql();
+  return rows->front()[0] + "@" + manager_.server;
 }
 
 // The statements are one transaction unless they commit by themselves; then a part has happened.
-Status Accounts::after_failed_create(const target::CreateOrder& order, const Error& why,
+Error Accounts::after_failed_create(const target::CreateOrder& order, const Error& why,
                                      Instant deadline) {
   if (!stays_quoted(order.account)) return why;
   if (!order.rollback_statements.empty()) {
@@ -220,6 +255,8 @@ Status Accounts::after_failed_create(const target::CreateOrder& order, const Err
     if (another.ok()) manager_ = std::move(another).value();
   }
   const Result<std::string> oid = oid_of(order.account, deadline);
+  if (oid.ok() && oid->empty() && why.message.find(kNoSuchRole) != std::string::npos)
+    return failure(Code::denied, std::string(kNoSuchRole) + R"(: write it in quotes, "{{name}}")");
   if (oid.ok() && oid->empty()) return why;
   return failure(Code::deadline, why.message, "the account may exist: " + why.detail);
 }
@@ -230,7 +267,9 @@ Status Accounts::renew(const target::RenewOrder& order, Instant deadline) {
   static const std::vector<std::string> kOwn{
       "ALTER ROLE \"{{name}}\" VALID UNTIL '{{expiration}}'"};
   const auto& statements = order.statements.empty() ? kOwn : order.statements;
-  VAULT_TRY(run_operators(statements, {order.account, {}, until}, deadline));
+  // Another account of the same name is not the one that is renewed.
+  const std::string last = oid_statement(oid_here(order.handle));
+  VAULT_TRY(run_operators(statements, {order.account, {}, until}, deadline, {{}, last}));
   return {};
 }
 
@@ -286,9 +325,9 @@ Status Accounts::end_other_incarnations(Instant deadline) {
   const std::string cluster = application_prefix(tag_);
   const std::string own = cluster + tag_.incarnation + "-";
   VAULT_TRY(end_sessions(
-      fmt::format("left(application_name, {}) = {} AND left(application_name, "
-                  "{}) <> {}",
-                  cluster.size(), quote_literal(cluster), own.size(), quote_literal(own)),
+      fmt::format("{} AND left(application_name, {}) = {} AND left(application_name, {}) <> {}",
+                  is_managers(manager_.user_oid), cluster.size(), quote_literal(cluster),
+                  own.size(), quote_literal(own)),
       deadline));
   return {};
 }
@@ -296,7 +335,9 @@ Status Accounts::end_other_incarnations(Instant deadline) {
 Status Accounts::end_abandoned(Instant deadline) {
   std::vector<std::string> names = server_->take_abandoned();
   for (std::size_t i = 0; i < names.size(); ++i) {
-    const auto ended = end_sessions("application_name = " + quote_literal(names[i]), deadline);
+    const auto ended = end_sessions(
+        is_managers(manager_.user_oid) + " AND application_name = " + quote_literal(names[i]),
+        deadline);
     if (ended.ok()) continue;
     server_->give_back_abandoned({names.begin() + static_cast<std::ptrdiff_t>(i), names.end()});
     return ended.error();

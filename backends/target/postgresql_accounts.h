@@ -41,15 +41,16 @@ class Server {
     std::unique_ptr<Session> session;
     std::string name;     // its application_name
     std::string used_by;  // the operator's statements that ran in it last; empty: it is as new
-    std::string user, database;
+    std::string user, user_oid, database;
+    std::string server;  // its system identifier
     bool superuser = false;
     Nanos ahead{0};  // of the server's clock
   };
   Result<Opened> open(const target::Tag& tag, std::string_view database, Instant deadline);
   Status try_login(const std::string& account, const SecretBytes& password, Instant deadline);
 
-  // A session of ours that was given up while the server may still be at work in it.
-  // Whether it is known to have ended.
+  // A session of ours that was given up while the server may still be at work in it: one of the
+  // manager's with this name, which others may use, too. Whether it is known to have ended.
   bool abandon(const target::Tag& tag, const std::string& name);
   std::vector<std::string> take_abandoned();
   void give_back_abandoned(std::vector<std::string> names);
@@ -71,7 +72,8 @@ class Accounts final : public target::Connection {
   Accounts(std::shared_ptr<Server> server, target::Tag tag, Server::Opened opened)
       : server_(std::move(server)), tag_(std::move(tag)), manager_(std::move(opened)) {}
 
-  Status create(const target::CreateOrder& order, Instant deadline) override;
+  // The handle is "<oid>@<system identifier>".
+  Result<std::string> create(const target::CreateOrder& order, Instant deadline) override;
   Status renew(const target::RenewOrder& order, Instant deadline) override;
   Result<target::Revoked> revoke(const target::RevokeOrder& order, Instant deadline) override;
   Status end_other_incarnations(Instant deadline) override;
@@ -86,8 +88,12 @@ class Accounts final : public target::Connection {
   bool usable() const override { return !manager_.session->broken(); }
 
  private:
+  struct Around {  // statements of ours, in the same transaction
+    std::string first, last;
+  };
   struct Found {  // an account as revocation finds it
     std::string oid;
+    std::string name;  // that it has now
     std::string quoted;
     std::string keeper;  // the role that is to own what the account leaves behind
   };
@@ -106,16 +112,21 @@ class Accounts final : public target::Connection {
   Result<Rows> run_with_password(const std::vector<std::string>& statements,
                                  const std::string& account, const SecretBytes& password,
                                  std::string_view expiration, Instant deadline,
-                                 std::string_view first = {});
-  // What an operator wrote, behind a `first` statement of ours. What it leaves in the session is
-  // there for the same statements only.
+                                 const Around& around = {});
+  // What an operator wrote, between statements of ours. What it leaves in the session is there for
+  // the same statements only.
   Result<Rows> run_operators(const std::vector<std::string>& statements,
                              const Substitutions& values, Instant deadline,
-                             std::string_view first = {});
+                             const Around& around = {});
   static void make_as_new(Server::Opened& where, Instant deadline);
-  Status after_failed_create(const target::CreateOrder& order, const Error& why, Instant deadline);
+  Error after_failed_create(const target::CreateOrder& order, const Error& why, Instant deadline);
   std::string expiration(WallTime not_after) const;
   Result<std::string> oid_of(std::string_view account, Instant deadline);
+  // What is there by the handle or by the name: a renamed account and another of its old name are
+  // two.
+  Result<std::vector<Found>> find(const target::RevokeOrder& order, Instant deadline);
+  // The oid in a handle of this very server; empty otherwise.
+  std::string oid_here(const std::string& handle) const;
   // Ends the sessions that `which` (a condition on pg_stat_activity) selects, until none is left.
   Result<std::uint32_t> end_sessions(const std::string& which, Instant deadline);
   Status end_abandoned(Instant deadline);
@@ -133,7 +144,11 @@ class Accounts final : public target::Connection {
   Status clean_up(Server::Opened& where, const Found& account, bool owns, Instant deadline);
   Result<std::string> hand_over(Server::Opened& where, const Found& account, Instant deadline);
   Status drop(const Found& account, Instant deadline);
-  Status see_absent(const target::RevokeOrder& order, const Found& account, Instant deadline);
+  Result<std::uint32_t> remove(const target::RevokeOrder& order, const Found& account,
+                               Instant deadline);
+  Status remove_what_it_has(const target::RevokeOrder& order, const Found& account,
+                            Instant deadline);
+  Result<std::uint32_t> see_nothing_left(const target::RevokeOrder& order, Instant deadline);
 
   const std::shared_ptr<Server> server_;
   const target::Tag tag_;

@@ -1,7 +1,9 @@
 // Revocation on PostgreSQL. DROP ROLE neither ends sessions nor works while the role owns something
 // or was granted something directly, in any database; VALID UNTIL stops new logins only. So:
 // disable, end sessions, the operator's own statements, clean up where the catalog says there is
-// something to clean, drop, look. Every step may be run again.
+// something to clean, drop, look. Every step may be run again. The account is found by its oid: it
+// may have another name by now, another role may have its name, and of a role that somebody dropped
+// sessions may be left.
 
 #include <fmt/format.h>
 
@@ -16,6 +18,13 @@ namespace {
 constexpr std::string_view kUndefinedObject = "42704";
 
 constexpr std::size_t kKeptMax = 58;  // of the account's name, so that "kept-" fits before it
+
+// A name that somebody chose, for a log.
+std::string printable(std::string name) {
+  for (char& c : name)
+    if (c < ' ' || c > '~') c = '?';
+  return name;
+}
 
 // The end of the name is what tells accounts apart.
 std::string keeper_of(const std::string& account) {
@@ -32,25 +41,80 @@ Result<target::Revoked> Accounts::revoke(const target::RevokeOrder& order, Insta
   return revoked;
 }
 
+std::string Accounts::oid_here(const std::string& handle) const {
+  const std::size_t at = handle.find('@');
+  return at != std::string::npos && handle.substr(at + 1) == manager_.server ? handle.substr(0, at)
+                                                                             : std::string();
+}
+
+Result<std::vector<Accounts::Found>> Accounts::find(const target::RevokeOrder& order,
+                                                    Instant deadline) {
+  // A server that was made anew from a dump has other oids; one that was upgraded has the same.
+  const std::string here = oid_here(order.handle),
+                    oid = order.handle.substr(0, order.handle.find('@'));
+  std::string which = "rolname = " + quote_literal(order.account);
+  if (!oid.empty()) which += " OR oid = " + oid;
+  VAULT_TRY_ASSIGN(const Rows rows,
+                   run("SELECT oid, rolname FROM pg_catalog.pg_roles WHERE " + which, deadline, 2));
+  std::vector<Found> found;
+  for (const Row& row : rows) {
+    if (row[1] != order.account && here.empty())
+      return failure(Code::denied, "the role " + quote_identifier(printable(row[1])) +
+                                       " has the oid that the account had before the server was "
+                                       "replaced: drop it if it is the account under another name, "
+                                       "or forget the lease with revoke-force");
+    found.push_back({row[0], row[1], quote_identifier(row[1]), keeper_of(order.account)});
+  }
+  return found;
+}
+
 Result<target::Revoked> Accounts::revoke_now(const target::RevokeOrder& order, Instant deadline) {
   VAULT_TRY(end_abandoned(deadline));
+  VAULT_TRY_ASSIGN(const auto found, find(order, deadline));
+  const std::string oid = oid_here(order.handle);
   target::Revoked revoked;
-  VAULT_TRY_ASSIGN(const std::string oid, oid_of(order.account, deadline));
-  revoked.was_absent = oid.empty();
-  if (!oid.empty()) {
-    const Found account{oid, quote_identifier(order.account), keeper_of(order.account)};
-    VAULT_TRY(disable(account, deadline));
-    VAULT_TRY_ASSIGN(revoked.sessions_ended, end_sessions_of(account, deadline));
-    VAULT_TRY(see_absent(order, account, deadline));
+  revoked.was_absent = true;
+  for (const Found& account : found) {
+    const bool is_it = oid.empty() || account.oid == oid;
+    if (is_it) revoked.was_absent = false;
+    if (is_it && account.name != order.account) revoked.renamed = printable(account.name);
+    VAULT_TRY_ASSIGN(const std::uint32_t ended, remove(order, account, deadline));
+    revoked.sessions_ended += ended;
+  }
+  // drop() has looked already for an account that was found as it was left.
+  if (revoked.was_absent || found.size() > 1 || !revoked.renamed.empty()) {
+    VAULT_TRY_ASSIGN(const std::uint32_t ended, see_nothing_left(order, deadline));
+    revoked.sessions_ended += ended;
   }
   revoked.verified_at = server_->clock().now();
   return revoked;
 }
 
-Status Accounts::see_absent(const target::RevokeOrder& order, const Found& account,
-                            Instant deadline) {
+Result<std::uint32_t> Accounts::remove(const target::RevokeOrder& order, const Found& account,
+                                       Instant deadline) {
+  VAULT_TRY(disable(account, deadline));
+  VAULT_TRY_ASSIGN(const std::uint32_t ended, end_sessions_of(account, deadline));
+  VAULT_TRY(remove_what_it_has(order, account, deadline));
+  return ended;
+}
+
+// A role that others dropped may still have sessions, which go on with all it could read.
+Result<std::uint32_t> Accounts::see_nothing_left(const target::RevokeOrder& order,
+                                                 Instant deadline) {
+  std::uint32_t ended = 0;
+  if (const std::string oid = oid_here(order.handle); !oid.empty()) {
+    VAULT_TRY_ASSIGN(ended, end_sessions_of({oid, {}, {}, {}}, deadline));
+  }
+  VAULT_TRY_ASSIGN(const auto found, find(order, deadline));
+  if (found.empty()) return ended;
+  return failure(Code::unavailable, "the account was dropped and is still there");
+}
+
+Status Accounts::remove_what_it_has(const target::RevokeOrder& order, const Found& account,
+                                    Instant deadline) {
   Status custom;
-  if (!order.statements.empty()) {
+  const bool renamed = account.name != order.account;
+  if (!order.statements.empty() && !renamed) {
     if (!stays_quoted(order.account))
       return failure(Code::denied, "the account's name cannot be put in revocation statements");
     const auto rows = run_operators(order.statements, {order.account, {}, {}}, deadline);
@@ -78,7 +142,8 @@ Result<std::uint32_t> Accounts::end_sessions_of(const Found& account, Instant de
   auto ended = end_sessions(which, deadline);
   if (ended.ok() || manager_.session->last_state() != kInsufficientPrivilege) return ended;
   // A member of the role may end its sessions, too.
-  if (become_member(account, deadline).ok()) ended = end_sessions(which, deadline);
+  if (!account.name.empty() && become_member(account, deadline).ok())
+    ended = end_sessions(which, deadline);
   if (ended.ok()) return ended;
   return with_advice(ended.error(), "grant it with: GRANT pg_signal_backend TO " +
                                         quote_identifier(manager_.user));
@@ -87,10 +152,11 @@ Result<std::uint32_t> Accounts::end_sessions_of(const Found& account, Instant de
 Status Accounts::drop(const Found& account, Instant deadline) {
   // Committed before the look, so that what is seen is what everybody sees.
   const auto rows =
-      run(fmt::format("BEGIN; DROP ROLE IF EXISTS {}; COMMIT;"
-                      "SELECT (SELECT count(*) FROM pg_catalog.pg_roles WHERE oid = {}),"
-                      " (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE usesysid = {})",
-                      account.quoted, account.oid, account.oid),
+      run(fmt::format(
+              "BEGIN; DROP ROLE IF EXISTS {}; COMMIT;"
+              "SELECT (SELECT count(*) FROM pg_catalog.pg_roles WHERE oid = {} OR rolname = {}),"
+              " (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE usesysid = {})",
+              account.quoted, account.oid, quote_literal(account.name), account.oid),
           deadline, 2);
   if (!rows.ok()) {
     if (code_of_state(manager_.session->last_state()) != Code::denied) return rows.error();

@@ -758,3 +758,47 @@ TEST_CASE("leases: a revocation that was accepted goes on after a restart") {
   CHECK(vault.as_time_passes([&] { return nothing_left(vault); }, std::chrono::milliseconds(50)));
   CHECK(vault.count(barrier::Table::receipt) == 200);
 }
+
+TEST_CASE("leases: an account that somebody else removed is told as that, not as a success") {
+  LeasingVault vault;
+  const Answer creds = vault.creds();
+  vault.server()->drop(account_of(creds));
+  CHECK(vault.post("sys/leases/revoke", vault.root(), body("lease_id", lease_of(creds))).status() ==
+        204);
+  CHECK(vault.ends_clean());
+  const std::string audit = vault.world().audit_text();
+  CHECK(audit.find("lease-account-missing") != std::string::npos);
+  CHECK(audit.find(R"("account_missing":true)") != std::string::npos);
+  CHECK(vault.world().log.text().find("was missing when it was revoked") != std::string::npos);
+}
+
+TEST_CASE("leases: an account is missing only when it was there and nothing of ours removed it") {
+  LeasingVault vault;
+  const auto missing = [&] {
+    return vault.world().audit_text().find("missing") != std::string::npos;
+  };
+  SUBCASE("it was never made") {
+    vault.server()->set("create", AccountServer::Fault::unreachable);
+    CHECK(vault.creds().status() == 500);
+  }
+  SUBCASE("an attempt removed it and could not look") {
+    const Answer creds = vault.creds();
+    vault.server()->set("look", AccountServer::Fault::refuse);
+    CHECK(vault.revoke(creds).status() == 500);
+    CHECK(vault.server()->accounts().empty());
+    vault.server()->set("look", AccountServer::Fault::none);
+  }
+  CHECK(vault.as_time_passes([&] { return vault.count(barrier::Table::lease) == 0; }));
+  CHECK_FALSE(missing());
+}
+
+TEST_CASE("leases: an account is found by its handle when it has another name") {
+  LeasingVault vault;
+  const Answer creds = vault.creds();
+  vault.server()->rename(account_of(creds), "mallory");
+  CHECK(vault.post("sys/leases/revoke", vault.root(), body("lease_id", lease_of(creds))).status() ==
+        204);
+  CHECK(vault.ends_clean());
+  CHECK(vault.world().audit_text().find(R"("renamed_to":"mallory")") != std::string::npos);
+  CHECK(vault.world().log.text().find("renamed to mallory") != std::string::npos);
+}

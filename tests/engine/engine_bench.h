@@ -184,11 +184,11 @@ class EngineBench {
     intent.create.account =
         made->account_name(tag, intent.role, leasehold::hex(store.random.take<10>()));
     intent.create.not_after = add(real_clock.now(), Seconds(600));
-    VAULT_TRY(connection->create(intent.create, soon()));
+    VAULT_TRY_ASSIGN(const std::string handle, connection->create(intent.create, soon()));
     if (!probe) return {};
     const Status logged_in =
         connection->try_login(intent.create.account, intent.create.password, soon());
-    const target::RevokeOrder undo{intent.create.account, intent.revocation_statements};
+    const target::RevokeOrder undo{intent.create.account, intent.revocation_statements, handle};
     VAULT_TRY(connection->revoke(undo, soon()));
     return logged_in;
   }

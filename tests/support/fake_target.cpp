@@ -1,5 +1,7 @@
 #include "tests/support/fake_target.h"
 
+#include <algorithm>
+
 namespace leasehold::testing {
 
 void AccountServer::set(const std::string& step, Fault fault) {
@@ -36,13 +38,13 @@ void AccountServer::at(const std::string& step, std::function<void()> then) {
 std::set<std::string> AccountServer::accounts() const {
   const Lock lock(mutex_);
   std::set<std::string> names;
-  for (const auto& account : accounts_) names.insert(account.first);
+  for (const auto& [name, account] : accounts_) names.insert(name);
   return names;
 }
 WallTime AccountServer::end_of(const std::string& account) const {
   const Lock lock(mutex_);
   const auto found = accounts_.find(account);
-  return found == accounts_.end() ? WallTime{} : found->second;
+  return found == accounts_.end() ? WallTime{} : found->second.end;
 }
 int AccountServer::visits(const std::string& step) const {
   const Lock lock(mutex_);
@@ -57,6 +59,26 @@ int AccountServer::inside(const std::string& step) const {
 int AccountServer::created() const {
   const Lock lock(mutex_);
   return created_;
+}
+
+void AccountServer::rename(const std::string& from, const std::string& to) {
+  const Lock lock(mutex_);
+  const auto found = accounts_.find(from);
+  VAULT_ASSERT(found != accounts_.end());
+  const Account account = found->second;
+  accounts_.erase(found);
+  accounts_[to] = account;
+}
+void AccountServer::drop(const std::string& account) {
+  const Lock lock(mutex_);
+  accounts_.erase(account);
+}
+
+// By the handle when there is one: the name may have become another's.
+AccountServer::Accounts::iterator AccountServer::find(const target::RevokeOrder& order) {
+  if (order.handle.empty()) return accounts_.find(order.account);
+  return std::find_if(accounts_.begin(), accounts_.end(),
+                      [&](const auto& one) { return one.second.handle == order.handle; });
 }
 
 AccountServer::Fault AccountServer::fault_of(const std::string& step) const {
@@ -105,16 +127,18 @@ class AccountConnection final : public target::Connection {
       }
   }
 
-  Status create(const target::CreateOrder& order, Instant) override {
-    return step("create", [&] {
-      server_->accounts_[order.account] = order.not_after;
-      ++server_->created_;
-    });
+  Result<std::string> create(const target::CreateOrder& order, Instant) override {
+    std::string handle;
+    VAULT_TRY(step("create", [&] {
+      handle = std::to_string(++server_->created_);
+      server_->accounts_[order.account] = {handle, order.not_after};
+    }));
+    return handle;
   }
   Status renew(const target::RenewOrder& order, Instant) override {
     return step("renew", [&] {
       const auto found = server_->accounts_.find(order.account);
-      if (found != server_->accounts_.end()) found->second = order.not_after;
+      if (found != server_->accounts_.end()) found->second.end = order.not_after;
     });
   }
   Result<target::Revoked> revoke(const target::RevokeOrder& order, Instant) override {
@@ -123,9 +147,13 @@ class AccountConnection final : public target::Connection {
     VAULT_TRY(step("revoke", [&] {
       kept = server_->kept_.count(order.account) > 0;
       if (kept) return;
-      revoked.was_absent = server_->accounts_.erase(order.account) == 0;
-      revoked.verified_at = server_->clock_.now();
+      const auto found = server_->find(order);
+      revoked.was_absent = found == server_->accounts_.end();
+      if (revoked.was_absent) return;
+      if (found->first != order.account) revoked.renamed = found->first;
+      server_->accounts_.erase(found);
     }));
+    VAULT_TRY(step("look", [&] { revoked.verified_at = server_->clock_.now(); }));
     if (kept) return failure(Code::denied, "the account is needed by others");
     return revoked;
   }

@@ -7,7 +7,8 @@
 //   server->set("create", AccountServer::Fault::lose_answer);
 //   server->accounts();                       // what exists there now
 //
-// Steps: "connect", "ping", "create", "renew", "revoke", "fence". Thread-safe.
+// Steps: "connect", "ping", "create", "renew", "revoke", "look", "fence". Thread-safe. Accounts
+// have handles, which are numbers.
 
 #include <condition_variable>
 #include <functional>
@@ -36,6 +37,10 @@ class AccountServer {
   // What is called inside a step, before it does anything. Runs on the lane's thread.
   void at(const std::string& step, std::function<void()> then);
 
+  // What a DBA, or an account with many rights, does behind the vault's back.
+  void rename(const std::string& from, const std::string& to);
+  void drop(const std::string& account);
+
   std::set<std::string> accounts() const;
   WallTime end_of(const std::string& account) const;  // as CREATE or RENEW set it; 0 when absent
   int visits(const std::string& step) const;
@@ -47,6 +52,12 @@ class AccountServer {
   friend class AccountConnection;
   friend class AccountTarget;
   using Lock = std::unique_lock<std::mutex>;
+  struct Account {
+    std::string handle;
+    WallTime end;
+  };
+  using Accounts = std::map<std::string, Account>;
+  Accounts::iterator find(const target::RevokeOrder& order);
   // Waits while the step hangs; `ended` is set when a fence ends the session meanwhile.
   Status enter(Lock& lock, const std::string& step, const bool& ended);
   Fault fault_of(const std::string& step) const;
@@ -58,7 +69,7 @@ class AccountServer {
   std::map<std::string, std::function<void()>> callbacks_;
   std::set<std::string> hung_, kept_;
   std::map<std::string, int> visits_, inside_;
-  std::map<std::string, WallTime> accounts_;
+  Accounts accounts_;                           // by name
   std::multimap<std::string, bool*> sessions_;  // by incarnation
   bool down_ = false;
   int created_ = 0;

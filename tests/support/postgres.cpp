@@ -19,6 +19,7 @@
 #include <filesystem>
 #include <fstream>
 #include <initializer_list>
+#include <optional>
 #include <random>
 #include <vector>
 
@@ -148,7 +149,8 @@ long steady_milliseconds() {
 
 void pause_between_looks() { poll(nullptr, 0, 3); }
 
-Postgres::Postgres(Options options) : options_(options), folder_(make_folder()) {
+Postgres::Postgres(Options options)
+    : options_(options), folder_(make_folder()), port_(options.port) {
   prepare_data();
   start();
   set_up();
@@ -171,7 +173,10 @@ Postgres& Postgres::shared() {
 
 void Postgres::prepare_data() {
   static const Template initial;
-  if (!run({"/bin/cp", "-a", initial.data(), folder_ + "/data"}, folder_)) give_up("cp failed");
+  std::optional<Template> own;
+  if (options_.own_identity) own.emplace();
+  const std::string from = own ? own->data() : initial.data();
+  if (!run({"/bin/cp", "-a", from, folder_ + "/data"}, folder_)) give_up("cp failed");
   write_file(folder_ + "/data/pg_hba.conf",
              "local all postgres trust\n"
              "local all all scram-sha-256\n"
@@ -204,12 +209,13 @@ bool Postgres::try_start() {
   std::vector<std::string> arguments{
       std::string(kBin) + "postgres", "-D", folder_ + "/data", "-k", folder_, "-p",
       std::to_string(port_)};
-  for (const char* setting :
-       {"listen_addresses=127.0.0.1", "fsync=off", "shared_buffers=16MB", "max_connections=60",
-        "autovacuum=off", "max_wal_senders=0", "wal_level=minimal"}) {
+  for (const char* setting : {"listen_addresses=127.0.0.1", "fsync=off", "shared_buffers=16MB",
+                              "max_connections=60", "autovacuum=off", "max_wal_senders=0"}) {
     arguments.emplace_back("-c");
     arguments.emplace_back(setting);
   }
+  arguments.insert(arguments.end(),
+                   {"-c", options_.replica ? "wal_level=replica" : "wal_level=minimal"});
   if (options_.tls) arguments.insert(arguments.end(), {"-c", "ssl=on"});
   pid_ = spawn(arguments, folder_);
   const std::string where = "host=" + folder_ + " port=" + std::to_string(port_);
@@ -272,6 +278,12 @@ void Postgres::stop() {
   kill(pid_, SIGINT);
   waitpid(pid_, nullptr, 0);
   pid_ = -1;
+}
+
+void Postgres::become_standby() {
+  stop();
+  write_file(folder_ + "/data/standby.signal", "");
+  start();
 }
 
 void Postgres::kill9() {

@@ -23,7 +23,10 @@ inline constexpr const char* kManagerPassword = "manager-password/with:odd@chara
 class Postgres {
  public:
   struct Options {
-    bool tls = false;  // a self-signed certificate for "localhost"; see certificate()
+    bool tls = false;           // a self-signed certificate for "localhost"; see certificate()
+    bool replica = false;       // writes what a standby needs; see become_standby()
+    bool own_identity = false;  // a system identifier of its own: the others share one
+    int port = 0;               // 0: a free one
   };
   Postgres() : Postgres(Options{}) {}
   explicit Postgres(Options options);
@@ -46,9 +49,10 @@ class Postgres {
   int sessions_of(const std::string& role);
 
   void start();
-  void stop();   // as an orderly shutdown; open sessions are ended
-  void kill9();  // the postmaster; what its backends were doing is lost
-  void pause();  // accepts connections and never answers them
+  void stop();            // as an orderly shutdown; open sessions are ended
+  void kill9();           // the postmaster; what its backends were doing is lost
+  void become_standby();  // starts again, without a primary
+  void pause();           // accepts connections and never answers them
   void resume();
 
  private:

@@ -79,7 +79,11 @@ struct AccountOnPostgres {
   SecretBytes password() const { return SecretBytes("Tr0ub4dor-and-Zebra9"); }
   Status create() { return create(end()); }
   Status create(WallTime not_after) {
-    return connection->create({account, password(), statements, rollback, not_after}, soon());
+    auto created =
+        connection->create({account, password(), statements, rollback, not_after}, soon());
+    if (!created.ok()) return created.error();
+    handle = std::move(created).value();
+    return {};
   }
   Result<target::Revoked> revoke(std::vector<std::string> custom = {}) {
     return connection->revoke({account, std::move(custom)}, soon());
@@ -89,7 +93,7 @@ struct AccountOnPostgres {
   SystemClock clock;
   SystemRandom random;
   const target::Tag tag{"test01", "thisincarnation0"};
-  std::string account;
+  std::string account, handle;
   std::vector<std::string> statements{
       "CREATE ROLE \"{{name}}\" WITH LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}'; "
       "GRANT app_ro TO \"{{name}}\";"};

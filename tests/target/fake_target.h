@@ -72,7 +72,10 @@ class FakeMachine {
 class FakeConnection final : public target::Connection {
  public:
   explicit FakeConnection(std::shared_ptr<FakeMachine> machine) : machine_(std::move(machine)) {}
-  Status create(const target::CreateOrder&, Instant) override { return machine_->visit("create"); }
+  Result<std::string> create(const target::CreateOrder&, Instant) override {
+    VAULT_TRY(machine_->visit("create"));
+    return std::string("handle");
+  }
   Status renew(const target::RenewOrder&, Instant) override { return machine_->visit("renew"); }
   Result<target::Revoked> revoke(const target::RevokeOrder&, Instant) override {
     VAULT_TRY(machine_->visit("revoke"));
@@ -124,7 +127,7 @@ class DueList final : public target::RevocationSource {
     std::unique_lock lock(mutex_);
     std::vector<Item> items;
     while (!due_.empty() && items.size() < limit) {
-      items.push_back({due_.front(), {"account-" + due_.front(), {}}});
+      items.push_back({due_.front(), {"account-" + due_.front(), {}, {}}});
       due_.erase(due_.begin());
     }
     return items;

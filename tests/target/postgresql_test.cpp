@@ -375,7 +375,7 @@ TEST_CASE("postgresql: the server itself gives a creation up before its deadline
   AccountOnPostgres test("late");
   test.statements.push_back("SELECT pg_sleep(9)");
   const target::CreateOrder order{test.account, test.password(), test.statements, {}, test.end()};
-  const Status created =
+  const auto created =
       test.connection->create(order, add(test.clock.instant(), std::chrono::milliseconds(900)));
   CHECK(created.is(Code::unavailable));
   CHECK_FALSE(test.server.has_role(test.account));
@@ -389,7 +389,7 @@ TEST_CASE("postgresql: nothing is verified absent while a lost creation may stil
                                   " ORDER BY backend_start DESC"));
   kill(backend, SIGSTOP);
   const target::CreateOrder order{test.account, test.password(), test.statements, {}, test.end()};
-  const Status created =
+  const auto created =
       test.connection->create(order, add(test.clock.instant(), std::chrono::milliseconds(200)));
   CHECK(created.is(Code::deadline));
   auto next = test.target->connect(test.tag, test.soon());

@@ -33,15 +33,18 @@ struct RenewOrder {
   std::string account;
   std::vector<std::string> statements;  // empty: the target's own way
   WallTime not_after;
+  std::string handle;  // as create() returned it; empty: not known
 };
 struct RevokeOrder {
   std::string account;
   std::vector<std::string> statements;  // custom; run between our disabling and our looking
+  std::string handle;                   // as create() returned it; empty: not known
 };
 
 // What revocation found and did, for the receipt.
 struct Revoked {
-  bool was_absent = false;  // nothing was there any more
+  bool was_absent = false;  // the account was not there any more
+  std::string renamed;      // the name it had by then; empty: its own
   std::uint32_t sessions_ended = 0;
   WallTime verified_at;  // seen absent, with no session
 };
@@ -54,13 +57,16 @@ struct Tag {
 class Connection {
  public:
   virtual ~Connection() = default;
-  virtual Status create(const CreateOrder& order, Instant deadline) = 0;
+  // The account's handle: what the target knows it by whatever its name becomes, and never gives to
+  // another (an oid). Empty when the target has nothing of that kind.
+  virtual Result<std::string> create(const CreateOrder& order, Instant deadline) = 0;
   virtual Status renew(const RenewOrder& order, Instant deadline) = 0;
   // Disable login, end sessions, (custom statements,) drop what it owns in every database with
-  // grants, drop, then look: success means it was seen absent with no session left.
+  // grants, drop, then look: success means that neither the handle nor the name is there, nor a
+  // session of the handle.
   virtual Result<Revoked> revoke(const RevokeOrder& order, Instant deadline) = 0;
   // Ends server sessions tagged by another incarnation of this cluster and waits until none is
-  // left.
+  // left. The tag alone proves nothing where others may set it: a session must be the manager's.
   virtual Status end_other_incarnations(Instant deadline) = 0;
   virtual Result<std::vector<std::string>> list(const std::string& prefix, Instant deadline) = 0;
   // A new password for an existing account (root and static rotation).

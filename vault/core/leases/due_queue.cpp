@@ -26,18 +26,49 @@ OrderedId id_of(const std::string& text) {
   return id;
 }
 
-std::string event(const Lease& lease, const target::Revoked& revoked, WallTime now) {
+// An account that a client had and somebody else removed: no success like any other.
+std::string missing_event(const Lease& lease, WallTime now) {
+  Json fields = Json::object();
+  fields.set("lease_id", lease.lease_id).set("account", lease.account);
+  fields.set("handle", lease.handle).set("expire_time", rfc3339(lease.expires));
+  fields.set("request_id", lease.request_id);
+  return audit::event_body("lease-account-missing", now, fields.dump());
+}
+
+commit::OnRecord events(const Lease& lease, const target::Revoked& revoked, bool missing,
+                        WallTime now) {
+  Texts bodies;
+  if (missing) bodies.push_back(missing_event(lease, now));
   Json fields = Json::object();
   fields.set("lease_id", lease.lease_id).set("account", lease.account);
   fields.set("issued", rfc3339(lease.issued)).set("expire_time", rfc3339(lease.expires));
   fields.set("verified_absent", rfc3339(revoked.verified_at));
   fields.set("was_absent", revoked.was_absent);
   fields.set("sessions_ended", static_cast<std::int64_t>(revoked.sessions_ended));
+  if (missing) fields.set("account_missing", true);
+  if (!revoked.renamed.empty()) fields.set("renamed_to", revoked.renamed);
   fields.set("request_id", lease.request_id);
-  return audit::event_body("lease-revoked", now, fields.dump());
+  bodies.push_back(audit::event_body("lease-revoked", now, fields.dump()));
+  return bodies;
+}
+
+// For the log, when something was not as it was left.
+std::string said_of(const Lease& lease, const target::Revoked& revoked, bool missing) {
+  if (missing)
+    return "the account " + lease.account + " of the active lease " + lease.lease_id +
+           " was missing when it was revoked: somebody else removed it";
+  if (revoked.renamed.empty()) return {};
+  return "the account " + lease.account + " of the lease " + lease.lease_id +
+         " had been renamed to " + revoked.renamed + "; it was revoked all the same";
 }
 
 }  // namespace
+
+// An attempt of this process that did not end well may have removed the account.
+bool Revoker::DueQueue::tried_before(const OrderedId& id) {
+  MutexLock lock(mutex_);
+  return retries_.count(id) != 0;
+}
 
 bool Revoker::DueQueue::may_try(const OrderedId& id) {
   if (revoker_.claimed(id)) return false;
@@ -99,6 +130,7 @@ std::vector<target::RevocationSource::Item> Revoker::DueQueue::next(std::size_t 
     item.id.assign(id.begin(), id.end());
     item.order.account = (*lease)->account;
     item.order.statements = (*lease)->revocation_statements;
+    item.order.handle = (*lease)->handle;
     items.push_back(std::move(item));
   }
   return items;
@@ -110,22 +142,26 @@ Result<bool> Revoker::DueQueue::settle(const Item& item, const target::Revoked& 
   for (;;) {
     VAULT_TRY_ASSIGN(auto held, revoker_.parts_.snapshots.take());
     commit::Changes changes;
+    std::string said;
     changes.background = true;
     WriteTxn txn(*held, revoker_.parts_.barrier, barrier::kCoreSpace, changes);
     VAULT_TRY_ASSIGN(auto lease, revoker_.parts_.leases.load(txn, id));
     if (!lease) return true;
     const bool again =
         lease->uncertain && lease->incarnation == revoker_.parts_.committer.incarnation();
+    const bool missing = !again && lease->was_active && revoked.was_absent && !tried_before(id);
     if (again) {
       VAULT_TRY(revoker_.parts_.leases.look_again(txn, *lease, add(now, kLookAgain)));
     } else {
-      VAULT_TRY(revoker_.parts_.leases.finish(txn, *lease, revoked, now));
+      VAULT_TRY(revoker_.parts_.leases.finish(txn, *lease, revoked, now, missing));
+      said = said_of(*lease, revoked, missing);
     }
     commit::OnRecord on_record = again          ? commit::OnRecord(kLooksAgain)
                                  : lease->probe ? commit::OnRecord(kProbe)
-                                                : commit::OnRecord(event(*lease, revoked, now));
+                                                : events(*lease, revoked, missing, now);
     const commit::Batch batch(std::move(changes), std::move(on_record));
     const Status status = revoker_.parts_.committer.commit(batch).status();
+    if (status.ok() && !said.empty()) revoker_.parts_.log.warn("{}", said);
     if (status.ok()) return !again;
     if (!status.is(Code::conflict)) return status.error();
   }
@@ -154,7 +190,9 @@ void Revoker::DueQueue::done(const Item& item, const Result<target::Revoked>& re
   } else {
     status = settled.error();
   }
-  if (!status.ok()) failed(id, status.error());
+  // Revoked and not written down: it was there, whatever the next attempt sees.
+  if (result.ok() && !status.ok()) failed(id, failure(Code::internal, "not recorded"));
+  if (!result.ok()) failed(id, status.error());
   {
     MutexLock lock(mutex_);
     working_.erase(id);

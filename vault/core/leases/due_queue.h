@@ -23,6 +23,7 @@ class Revoker::DueQueue final : public target::RevocationSource {
     Instant not_before;
   };
   bool may_try(const barrier::OrderedId& id);
+  bool tried_before(const barrier::OrderedId& id);
   // Ids of up to `limit` leases to try now, which are in work from here on.
   Result<std::vector<barrier::OrderedId>> take(ReadTxn& txn, std::size_t limit);
   // False: seen absent, and to be looked at once more.

@@ -15,6 +15,9 @@ namespace {
 
 constexpr std::uint8_t kLeaseVersion = 1;
 constexpr std::uint8_t kJobVersion = 1;
+// Fields. Who does not know the handle could see an account gone that was only renamed.
+constexpr std::uint8_t kHandleTag = kCritical | 1;
+constexpr std::uint8_t kWasActiveTag = 2;
 constexpr std::size_t kLeafBytes = 18;  // be48 ms | 96 random bits
 constexpr std::size_t kLeafDigits = 25;
 
@@ -29,6 +32,9 @@ Encoder encode(const Lease& lease) {
   out.number(lease.due_since.ns).number(lease.ttl.count()).number(lease.max_ttl.count());
   out.flag(lease.renewable).flag(lease.probe).flag(lease.uncertain).fixed(lease.owner);
   out.text(lease.owner_accessor).text(lease.request_id).fixed(lease.incarnation);
+  if (!lease.handle.empty()) out.field(kHandleTag, lease.handle);
+  if (lease.was_active) out.field(kWasActiveTag, std::uint64_t{1});
+  out.fixed(lease.unknown);
   return out;
 }
 
@@ -60,7 +66,19 @@ Result<Lease> decode(ByteView bytes) {
   lease.owner_accessor = in.text();
   lease.request_id = in.text();
   in.fixed(lease.incarnation);
-  if (!in.whole()) return failure(Code::internal, "internal error", "a lease record is damaged");
+  for (auto field = in.field(); field; field = in.field()) switch (field->tag) {
+      case kHandleTag:
+        lease.handle = as_text(field->bytes);
+        break;
+      case kWasActiveTag:
+        lease.was_active = field->number() != 0;
+        break;
+      default:
+        in.keep(*field, lease.unknown);
+    }
+  if (!in.whole())
+    return failure(Code::internal, "internal error",
+                   "a lease record is damaged, or of a later version");
   return lease;
 }
 
@@ -183,6 +201,7 @@ Status Leases::start_revoking(WriteTxn& txn, Lease& lease, WallTime now) const {
   if (lease.state == Lease::State::revoking) return {};
   // A PENDING lease that is cut short: its CREATE may be on its way.
   lease.uncertain = lease.uncertain || lease.state == Lease::State::pending;
+  lease.was_active = lease.state == Lease::State::active;
   lease.state = Lease::State::revoking;
   lease.due_since = now;
   VAULT_TRY(write(txn, lease));
@@ -241,13 +260,15 @@ Status Leases::write_receipt(WriteTxn& txn, const Lease& lease, std::string_view
 }
 
 Status Leases::finish(WriteTxn& txn, const Lease& lease, const target::Revoked& revoked,
-                      WallTime now) const {
+                      WallTime now, bool account_missing) const {
   VAULT_TRY(erase(txn, lease));
   if (lease.probe) return {};
   Json receipt = receipt_of(lease, now);
   receipt.set("verified_absent", rfc3339(revoked.verified_at));
   receipt.set("was_absent", revoked.was_absent);
   receipt.set("sessions_ended", static_cast<std::int64_t>(revoked.sessions_ended));
+  if (account_missing) receipt.set("account_missing", true);
+  if (!revoked.renamed.empty()) receipt.set("renamed_to", revoked.renamed);
   return write_receipt(txn, lease, receipt.dump(), now);
 }
 

@@ -39,6 +39,11 @@ struct Lease {
   barrier::OrderedId owner{};
   std::string owner_accessor, request_id;
   commit::Incarnation incarnation{};
+  // What the target knows the account by, whatever its name is; empty: not known (it was never
+  // confirmed, or the lease is of a version that did not ask).
+  std::string handle;
+  bool was_active = false;  // before REVOKING: a client had the credentials
+  Bytes unknown;            // fields of a later version
 
   std::string path() const;  // without the last segment
 };
@@ -82,9 +87,10 @@ class Leases {
   Result<barrier::PhysicalKey> queue(WriteTxn& txn, const LeaseJob& job, WallTime now,
                                      Random& random) const;
   static Result<LeaseJob> job_of(ByteView stored);
-  // Seen absent: everything goes, a receipt stays.
-  Status finish(WriteTxn& txn, const Lease& lease, const target::Revoked& revoked,
-                WallTime now) const;
+  // Seen absent: everything goes, a receipt stays. `account_missing`: it was gone before anything
+  // of ours had removed it.
+  Status finish(WriteTxn& txn, const Lease& lease, const target::Revoked& revoked, WallTime now,
+                bool account_missing = false) const;
   // Nobody has seen it gone, and nobody looks any more: an operator said so. The receipt tells.
   Status forget(WriteTxn& txn, const Lease& lease, WallTime now) const;
   // Seen absent for the first time although CREATE may still have been running: back in the queue.

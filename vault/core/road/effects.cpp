@@ -34,18 +34,21 @@ Call call_of(InFlight& flight) {
 
 Status on_target(EffectJob& job, target::Connection& connection, Instant deadline) {
   const Intent& intent = job.intent;
-  const target::RevokeOrder undo{intent.create.account, intent.revocation_statements};
   switch (intent.kind) {
-    case Intent::Kind::issue:
-      return connection.create(intent.create, deadline);
+    case Intent::Kind::issue: {
+      VAULT_TRY_ASSIGN(job.handle, connection.create(intent.create, deadline));
+      return {};
+    }
     case Intent::Kind::renew:
       return connection.renew(
-          {intent.create.account, intent.create.statements, intent.create.not_after}, deadline);
+          {intent.create.account, intent.create.statements, intent.create.not_after, job.handle},
+          deadline);
     case Intent::Kind::probe: {
-      VAULT_TRY(connection.create(intent.create, deadline));
+      VAULT_TRY_ASSIGN(job.handle, connection.create(intent.create, deadline));
       const Status login =
           connection.try_login(intent.create.account, intent.create.password, deadline);
-      const auto revoked = connection.revoke(undo, deadline);
+      const auto revoked = connection.revoke(
+          {intent.create.account, intent.revocation_statements, job.handle}, deadline);
       if (!login.ok()) return login;
       return revoked.ok() ? Status() : Status(revoked.error());
     }
@@ -83,6 +86,7 @@ std::shared_ptr<EffectJob> make_job(InFlight& flight) {
   job->live = flight.live;
   job->intent = std::move(*flight.intent);
   job->pending = std::exchange(flight.batch, std::nullopt);
+  if (flight.lease) job->handle = flight.lease->handle;  // of a renewal
   if (flight.lease && job->intent.kind != Intent::Kind::renew) {
     job->lease = flight.lease->id;
     flight.live->revoker->claim(*job->lease);
@@ -133,6 +137,7 @@ Status applied::await_resume() {
     return failure(Code::deadline, "the target did not answer in time");
   }
   flight_.pending_recorded = job_->pending_recorded;
+  flight_.handle = std::move(job_->handle);
   if (job_->lease && !job_->pending_recorded) flight_.live->revoker->release(*job_->lease);
   if (job_->pending_recorded) flight_.request_recorded = true;
   flight_.intent = std::move(job_->intent);
@@ -250,6 +255,7 @@ Status settle_lease(InFlight& flight, WriteTxn& core, const Status& outcome) {
   VAULT_TRY_ASSIGN(auto lease, live.leases.load(core, flight.lease->id));
   const WallTime now = live.environment.clock.now();
   if (!lease) return failure(Code::unavailable, "the lease was revoked while it was being issued");
+  if (lease->handle.empty()) lease->handle = flight.handle;
   if (!outcome.ok()) {
     core.changes().background = true;
     VAULT_TRY(live.leases.start_revoking(core, *lease, now));
@@ -265,7 +271,7 @@ Status settle_lease(InFlight& flight, WriteTxn& core, const Status& outcome) {
       flight.answer.lease_duration = lease->ttl;
       return {};
     case Intent::Kind::probe:
-      return live.leases.finish(core, *lease, {true, 0, now}, now);
+      return live.leases.finish(core, *lease, {.was_absent = true, .verified_at = now}, now);
     case Intent::Kind::renew:
       if (lease->state != Lease::State::active) return failure(Code::invalid, "lease not found");
       VAULT_TRY(live.leases.renew(core, *lease, flight.intent->create.not_after, now));

@@ -27,6 +27,7 @@ struct EffectJob : target::Job, Waiter {
   bool pending_recorded = false;
   bool of_target = true;  // `result` is the target's, not storage's
   Status result;
+  std::string handle;  // of the account that was created
   void* waiting = nullptr;
 };
 

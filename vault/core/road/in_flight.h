@@ -58,6 +58,7 @@ struct InFlight {
   std::optional<Lease> lease;
   std::unique_ptr<target::Target> candidate;
   std::shared_ptr<target::Lane> lane;
+  std::string handle;             // of the account, as its target returned it
   bool of_target = false;         // what failed, failed at the target
   bool pending_recorded = false;  // PENDING is durable: it must be settled
   bool settled = false;

@@ -1,0 +1,157 @@
+// Who an account is, whatever its name: what others did to it behind the vault's back.
+
+#include <doctest/doctest.h>
+
+#include "tests/target/account_on_postgres.h"
+
+namespace leasehold::postgresql {
+namespace {
+
+using testing::AccountOnPostgres;
+using testing::eventually;
+using testing::Login;
+using testing::Postgres;
+
+struct Known : AccountOnPostgres {
+  explicit Known(const std::string& role) : AccountOnPostgres(role) { REQUIRE(create().ok()); }
+  Result<target::Revoked> revoke_known() {
+    return connection->revoke({account, {}, handle}, soon());
+  }
+  std::string quoted() const { return "\"" + account + "\""; }
+  std::string oid() const { return handle.substr(0, handle.find('@')); }
+};
+
+TEST_CASE("postgresql: the handle is the oid at that server") {
+  Known test("handle");
+  CHECK(test.oid() ==
+        test.server.query("SELECT oid FROM pg_roles WHERE rolname = '" + test.account + "'"));
+  CHECK(test.handle.substr(test.handle.find('@') + 1) ==
+        test.server.query("SELECT system_identifier FROM pg_control_system()"));
+  CHECK(test.revoke_known().ok());
+}
+
+TEST_CASE("postgresql: a session of a role that somebody else dropped is ended, and told") {
+  Known test("dropped");
+  Login session(test.server, test.account, test.password());
+  REQUIRE(session.query("SELECT id FROM items") == "7");
+  test.server.query("DROP ROLE " + test.quoted());
+  REQUIRE(session.ok_after("SELECT 1"));
+  const auto revoked = test.revoke_known();
+  REQUIRE(revoked.ok());
+  CHECK(revoked->was_absent);
+  CHECK(revoked->sessions_ended == 1);
+  CHECK_FALSE(session.ok_after("SELECT 1"));
+}
+
+TEST_CASE("postgresql: an account that was renamed is dropped under the name it has") {
+  Known test("renamed");
+  test.server.query("ALTER ROLE " + test.quoted() + " RENAME TO \"mallory'\"\"s own\"");
+  const std::string now = "mallory'\"s own";
+  std::string password = "as-mallory-has-it-1";
+  test.server.query("ALTER ROLE \"mallory'\"\"s own\" PASSWORD '" + password + "'");
+  Login session(test.server, now, SecretBytes(password));
+  REQUIRE(session.ok());
+  bool decoy = false;
+  SUBCASE("alone") {}
+  SUBCASE("with another role of its old name") {
+    decoy = true;
+    test.server.query("CREATE ROLE " + test.quoted() + " LOGIN");
+  }
+  const auto revoked = test.revoke_known();
+  REQUIRE(revoked.ok());
+  CHECK_FALSE(revoked->was_absent);
+  CHECK(revoked->renamed == now);
+  CHECK_FALSE(test.server.has_role(test.account));
+  CHECK(test.server.query("SELECT count(*) FROM pg_roles WHERE oid = " + test.oid()) == "0");
+  CHECK_FALSE(session.ok_after("SELECT 1"));
+  CHECK_FALSE(testing::login(test.server, now, SecretBytes(password)));
+  CAPTURE(decoy);
+}
+
+TEST_CASE(
+    "postgresql: another role of the name of a dropped account is no success like any other") {
+  Known test("again");
+  test.server.query("DROP ROLE " + test.quoted() + "; CREATE ROLE " + test.quoted() + " LOGIN");
+  const auto renewed =
+      test.connection->renew({test.account, {}, test.end(), test.handle}, test.soon());
+  CHECK(renewed.is(Code::denied));
+  const auto revoked = test.revoke_known();
+  REQUIRE(revoked.ok());
+  CHECK(revoked->was_absent);
+  CHECK_FALSE(test.server.has_role(test.account));
+}
+
+TEST_CASE("postgresql: the oid of another server is not taken for the account") {
+  Known test("elsewhere");
+  test.server.query("CREATE ROLE innocent LOGIN");
+  const std::string innocent =
+      test.server.query("SELECT oid FROM pg_roles WHERE rolname = 'innocent'");
+  const auto refused = test.connection->revoke({test.account, {}, innocent + "@1"}, test.soon());
+  REQUIRE(refused.is(Code::denied));
+  CHECK(refused.error().message.find("\"innocent\"") != std::string::npos);
+  CHECK(test.server.has_role("innocent"));
+  CHECK(test.connection->revoke({test.account, {}, test.oid() + "@1"}, test.soon()).ok());
+  CHECK_FALSE(test.server.has_role(test.account));
+  test.server.query("DROP ROLE innocent");
+}
+
+TEST_CASE("postgresql: statements that make a role of another name make none") {
+  AccountOnPostgres test("Mixed");
+  test.account = "V-test01-Mixed";
+  test.statements = {"CREATE ROLE \"v-test01-mixed\" LOGIN PASSWORD '{{password}}'"};
+  const Status created = test.create();
+  REQUIRE(created.is(Code::denied));
+  CHECK(created.error().message.find("made no role of this name") != std::string::npos);
+  CHECK_FALSE(test.server.has_role("v-test01-mixed"));
+}
+
+TEST_CASE("postgresql: others may give their sessions our name, and keep them") {
+  AccountOnPostgres test("names2");
+  Postgres& server = test.server;
+  server.query(
+      "CREATE ROLE spoofer LOGIN PASSWORD 'spoofer-password';"
+      "CREATE ROLE spoofer_root SUPERUSER LOGIN PASSWORD 'spoofer-password'");
+  const SecretBytes password("spoofer-password");
+  Login plain(server, "spoofer", password), root(server, "spoofer_root", password);
+  for (Login* one : {&plain, &root})
+    one->query("SET application_name = 'leasehold-test01-oldincarnation00-00000000'");
+  const Instant began = test.clock.instant();
+  const Status fenced = test.connection->end_other_incarnations(test.soon());
+  if (!fenced.ok()) MESSAGE(fenced.error().message);
+  CHECK(fenced.ok());
+  CHECK(test.clock.instant() < add(began, std::chrono::seconds(2)));
+  CHECK(plain.ok_after("SELECT 1"));
+  CHECK(root.ok_after("SELECT 1"));
+}
+
+TEST_CASE("postgresql: a session that was given up is ended though a stranger has its name") {
+  AccountOnPostgres test("given_up");
+  Postgres& server = test.server;
+  const std::string name = server.query(
+      "SELECT application_name FROM pg_stat_activity WHERE usename = 'vaultmgr' AND "
+      "application_name LIKE 'leasehold-test01-%' ORDER BY backend_start DESC");
+  server.query("CREATE ROLE spoofer2 SUPERUSER LOGIN PASSWORD 'spoofer-password'");
+  Login stranger(server, "spoofer2", SecretBytes("spoofer-password"));
+  stranger.query(("SET application_name = '" + name + "'").c_str());
+  test.statements.emplace_back("SELECT pg_sleep(9)");
+  const auto created =
+      test.connection->create({test.account, test.password(), test.statements, {}, test.end()},
+                              add(test.clock.instant(), std::chrono::milliseconds(1)));
+  CHECK_FALSE(created.ok());
+  auto next = test.target->connect(test.tag, test.soon());
+  REQUIRE(next.ok());
+  CHECK((*next)->revoke({test.account, {}}, test.soon()).ok());
+  CHECK(stranger.ok_after("SELECT 1"));
+}
+
+TEST_CASE("postgresql: a standby is refused: what it does not show may be there") {
+  Postgres server({.replica = true});
+  AccountOnPostgres test("standby", {}, server);
+  server.become_standby();
+  const auto connected = test.target->connect(test.tag, test.soon());
+  REQUIRE(connected.is(Code::unavailable));
+  CHECK(connected.error().message.find("is a standby") != std::string::npos);
+}
+
+}  // namespace
+}  // namespace leasehold::postgresql
