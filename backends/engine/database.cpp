@@ -4,6 +4,7 @@
 #include "backends/engine/database.h"
 
 #include "vault/base/encoding.h"
+#include "vault/target/name_template.h"
 
 namespace leasehold::engine {
 namespace database {
@@ -75,17 +76,27 @@ Error unsupported(std::string_view what) {
   return failure(Code::invalid, std::string(what) + " is not supported by this version");
 }
 
+std::string template_of(const Json& config) {
+  const Json* details = config.find("connection_details");
+  return details != nullptr ? details->string_at("username_template") : std::string();
+}
+
 Result<Intent> intent_for(Call& call, const Json& role, const Json& config, Intent::Kind kind) {
   Intent intent;
   intent.kind = kind;
   VAULT_TRY_ASSIGN(intent.target, target_id_of(config));
   intent.role = call.fields.text("name");
-  const auto renew = role.strings_at("renew_statements");
+  const auto renew = statements_of(role, "renew_statements");
   if (!renew.empty()) intent.renewal_json = Json(renew).dump();
   intent.create.password = target::generate_password(call.random);
-  intent.create.statements = role.strings_at("creation_statements");
-  intent.create.rollback_statements = role.strings_at("rollback_statements");
-  intent.revocation_statements = role.strings_at("revocation_statements");
+  intent.create.statements = statements_of(role, "creation_statements");
+  intent.create.rollback_statements = statements_of(role, "rollback_statements");
+  intent.revocation_statements = statements_of(role, "revocation_statements");
+  if (const std::string names = template_of(config); !names.empty()) {
+    VAULT_TRY_ASSIGN(intent.create.account,
+                     target::name_from_template(names, {call.caller.display_name, intent.role},
+                                                call.now, call.random));
+  }
   intent.terms.ttl = Seconds(role.integer_at("default_ttl"));
   intent.terms.max_ttl = Seconds(role.integer_at("max_ttl"));
   return intent;
@@ -104,7 +115,7 @@ Result<Intent> plan_creds(Call& call, ReadTxn& txn) {
                    "failed to find entry for connection with name: \"" + database + "\"");
   if (!is_allowed(*config, name))
     return failure(Code::internal, "\"" + name + "\" is not an allowed role");
-  if (role->strings_at("creation_statements").empty())
+  if (statements_of(*role, "creation_statements").empty())
     return failure(Code::invalid, "the role \"" + name + "\" has no creation_statements");
   return intent_for(call, *role, *config, Intent::Kind::issue);
 }

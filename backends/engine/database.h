@@ -4,7 +4,9 @@
 //   config/<name>   what config reads show, and the id of the target: no secret
 //   targets/<id>    plugin and settings, secrets included, and the name of the config; leases name
 //                   the target by this id
-//   retired/<id>    its config is gone: so are the settings when the last lease is
+//   servers/<id>    the one server that the target's accounts are on, as it names itself
+//   retired/<id>    its config is gone, or leads to another server by now: the settings go with the
+//                   last lease
 //   roles/<name>    statements and terms
 //
 // Every record is JSON in the engine's own space. Thread safety: functions of their arguments.
@@ -18,7 +20,7 @@
 namespace leasehold::engine::database {
 
 inline constexpr std::string_view kConfigs = "config/", kTargets = "targets/", kRoles = "roles/",
-                                  kRetired = "retired/";
+                                  kRetired = "retired/", kServers = core::kServers;
 
 // A record, or nothing. Code::internal when it cannot be read as JSON.
 Result<std::optional<Json>> load(core::ReadTxn& txn, std::string_view directory,
@@ -34,9 +36,26 @@ Result<std::unique_ptr<target::Target>> open_target(const core::EngineContext& c
 bool is_allowed(const Json& config, std::string_view role);
 Error unsupported(std::string_view what);  // 400: a setting this version does not have
 
+// A role's statements in each form they are written in: a statement, a JSON array of them in a
+// text, base64 of either.
+std::vector<std::string> statements_of(const Json& role, std::string_view field);
+// A configuration's username_template; empty: the target names its accounts.
+std::string template_of(const Json& config);
+
 // What a role's accounts need, for issuing and for trying.
 Result<core::Intent> intent_for(core::Call& call, const Json& role, const Json& config,
                                 core::Intent::Kind kind);
+
+// Which target the accounts of this configuration are made on from now on, when the database named
+// itself `server`: the one it had, if that is the server it stood for; else an earlier one of this
+// configuration that does, or a new one. With `same_server` the one it had stands for this server
+// from now on, on record; once it does, so do the earlier ones, with these `settings`.
+struct Move {
+  core::TargetId target{};
+  std::string warning;
+};
+Result<Move> move_to(core::Call& call, core::WriteTxn& txn, const core::TargetId& had,
+                     const std::string& server, const Json& settings);
 
 core::Route config_route(const core::EngineContext& context);
 core::Route reset_route();

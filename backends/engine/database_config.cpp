@@ -5,6 +5,7 @@
 #include "backends/engine/database.h"
 #include "backends/engine/database_url.h"
 #include "vault/base/encoding.h"
+#include "vault/target/name_template.h"
 
 namespace leasehold::engine::database {
 namespace {
@@ -32,7 +33,17 @@ std::vector<Field> own_fields() {
            FieldType::text_list,
            {},
            "The statements that change the manager's password."},
-          {"password_policy", FieldType::text, {}, "Must be empty."}};
+          {"password_policy",
+           FieldType::text,
+           {},
+           "Kept, and not used before there are password policies."},
+          {"verify_roles",
+           FieldType::boolean,
+           {},
+           "Default true. False: roles are accepted without a trial, where its login cannot work."},
+          {"same_server", FieldType::boolean, Json(false),
+           "The database is another server than before, with the same accounts: it was upgraded, "
+           "moved, or failed over. Not kept."}};
 }
 
 // Other ways to prove who the manager is; a write that counts on one is told.
@@ -55,7 +66,10 @@ std::vector<Field> plugin_fields() {
        "Whether username and password go into the URL "
        "as they are."},
       {"password_authentication", FieldType::text, {}, "\"password\" or \"scram-sha-256\"."},
-      {"username_template", FieldType::text, {}, "Not used: see the warning."}};
+      {"username_template",
+       FieldType::text,
+       {},
+       "How accounts are named, with .DisplayName, .RoleName, random, truncate and the like."}};
   fields.push_back({"max_connection_lifetime", FieldType::any, {}, "0: as long as it works."});
   fields.push_back({"tls_ca", FieldType::text, {}, "Who signs the database's certificate, PEM."});
   for (const char* name : kNotUsed)
@@ -114,8 +128,9 @@ Json shown_settings(Call& call, const Json& settings) {
       call.warnings.push_back(std::string(name) + " is not supported and is not used");
   if (!settings.string_at("username_template").empty())
     call.warnings.push_back(
-        "username_template is not used: account names carry the lease's id, so "
-        "that every account can be found again");
+        "accounts named by username_template do not begin with v-<cluster>-: leases end them as "
+        "any "
+        "other, but a sweep for accounts without a lease cannot tell that they are ours");
   return shown;
 }
 
@@ -135,10 +150,14 @@ Result<Draft> draft_of(const core::EngineContext& context, Call& call, ReadTxn& 
     draft.id = call.random.take<sizeof(core::TargetId)>();
   }
   for (const Field& field : own_fields())
-    if (field.name != "verify_connection") take(draft.config, call.fields, field.name);
+    if (field.name != "verify_connection" && field.name != "same_server")
+      take(draft.config, call.fields, field.name);
   const std::string plugin = draft.config.string_at("plugin_name");
   if (plugin.empty()) return failure(Code::invalid, "empty plugin name");
-  if (!draft.config.string_at("password_policy").empty()) return unsupported("password_policy");
+  if (!draft.config.string_at("password_policy").empty())
+    call.warnings.push_back(
+        "password_policy is kept, but this version has no password policies: passwords have 20 "
+        "characters, with upper and lower case, digits and a dash");
   settings = merged_settings(call, settings);
   draft.config.set("target", hex(draft.id));
   draft.config.set("connection_details", shown_settings(call, settings));
@@ -167,6 +186,7 @@ Result<Response> read_config(Call& call, ReadTxn& txn) {
     data.set(key, config->string_at(key));
   data.set("allowed_roles", config->strings_at("allowed_roles"));
   data.set("root_credentials_rotate_statements", config->strings_at("root_rotation_statements"));
+  if (!config->bool_at("verify_roles", true)) data.set("verify_roles", false);
   const Json* kept = config->find("connection_details");
   Json details = kept != nullptr ? settings_of(*kept) : Json::object();
   // Again: an earlier version, which kept this, may have seen less.
@@ -187,12 +207,24 @@ Result<Response> remove_config(Call& call, WriteTxn& txn) {
   return Response::none();
 }
 
+Status try_template(Call& call, const std::string& text, const target::Target& target) {
+  if (text.empty()) return {};
+  VAULT_TRY_ASSIGN(
+      const std::string name,
+      target::name_from_template(text, {"display-name", "role-name"}, call.now, call.random));
+  return target.takes_name(name);
+}
+
 core::Effect write_config(const core::EngineContext& context) {
   core::Effect effect;
   effect.plan = [&context](Call& call, ReadTxn& txn) -> Result<Intent> {
     VAULT_TRY_ASSIGN(const Draft draft, draft_of(context, call, txn));
-    if (const auto opened = open_target(context, draft.target); !opened.ok())
-      return not_created(opened.error());
+    if (call.fields.boolean("same_server") && !draft.verify)
+      return failure(Code::invalid, "same_server needs verify_connection: the server is asked");
+    const auto opened = open_target(context, draft.target);
+    if (!opened.ok()) return not_created(opened.error());
+    VAULT_TRY(try_template(call, template_of(draft.config), **opened));
+    for (std::string& note : (*opened)->notes()) call.warnings.push_back(std::move(note));
     Intent intent;
     intent.kind = draft.verify ? Intent::Kind::check : Intent::Kind::none;
     intent.target = draft.id;
@@ -209,11 +241,16 @@ core::Effect write_config(const core::EngineContext& context) {
   };
   effect.settle = [&context](Call& call, WriteTxn& txn, const Intent& intent) -> Result<Response> {
     VAULT_TRY_ASSIGN(Draft draft, draft_of(context, call, txn));
-    draft.config.set("target", hex(intent.target));  // as planned: a new one was drawn at random
-    VAULT_TRY(save(txn, kTargets, hex(intent.target), draft.target));
-    VAULT_TRY(txn.erase(std::string(kRetired) + hex(intent.target)));  // removed meanwhile
+    // Of the target that was planned: a new one was drawn at random.
+    VAULT_TRY_ASSIGN(const Move move,
+                     move_to(call, txn, intent.target, intent.server, draft.target));
+    draft.config.set("target", hex(move.target));
+    VAULT_TRY(save(txn, kTargets, hex(move.target), draft.target));
+    VAULT_TRY(txn.erase(std::string(kRetired) + hex(move.target)));  // removed meanwhile
     VAULT_TRY(save(txn, kConfigs, draft.name, draft.config));
-    return Response::none();
+    Response response = Response::none();
+    if (!move.warning.empty()) response.warnings.push_back(move.warning);
+    return response;
   };
   effect.explain = [](const Error& error) {
     const bool of_database = error.code == Code::denied || error.code == Code::unavailable ||
@@ -254,7 +291,10 @@ core::Route config_route(const core::EngineContext& context) {
   route.synopsis = "Configure a connection to a database.";
   route.description =
       "A write is merged with what is stored; the database is asked first unless "
-      "verify_connection=false. Leases keep working after a config was removed.";
+      "verify_connection=false. Leases keep working after a config was removed. When another "
+      "server "
+      "answers than before, new leases go there and earlier ones stay with the settings they had; "
+      "same_server=true says that it is the one from before, with its accounts.";
   return route;
 }
 

@@ -26,7 +26,7 @@ std::vector<Field> role_fields() {
       {"default_ttl", FieldType::duration, {}, "How long a lease is; 0: the mount's default."},
       {"max_ttl", FieldType::duration, {}, "How long it may become; 0: the mount's maximum."},
       {"credential_type", FieldType::text, {}, "\"password\"."},
-      {"credential_config", FieldType::text_map, {}, "Must be empty."},
+      {"credential_config", FieldType::text_map, {}, "`password_policy`; see the connection's."},
       {"force", FieldType::boolean, Json(false), "Accept the role without trying it."}};
   for (const char* name : kStatementFields)
     fields.push_back(
@@ -34,7 +34,9 @@ std::vector<Field> role_fields() {
   return fields;
 }
 
-constexpr const char* kSkip = "; to save it without a trial, write it with force=true";
+constexpr const char* kSkip =
+    "; to save it without a trial, write it with force=true, or its connection with "
+    "verify_roles=false";
 
 Json new_role() {
   Json role = Json::object();
@@ -67,7 +69,7 @@ bool mention(const std::vector<std::string>& statements,
 // An account of a fixed name would outlive every lease, for nothing looks for it. Without a
 // password somebody may still get in, where the database asks for none: `force` allows it.
 Status check_marks(const Json& role, bool force) {
-  const auto statements = role.strings_at("creation_statements");
+  const auto statements = statements_of(role, "creation_statements");
   if (statements.empty()) return {};
   constexpr const char* kExample =
       ", as in CREATE ROLE \"{{name}}\" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}'";
@@ -83,6 +85,15 @@ Status check_marks(const Json& role, bool force) {
   return {};
 }
 
+// Kept and not checked, like the connection's: the policy may be written later.
+Status take_credential_config(Json& role, const Json& given) {
+  for (const auto& [key, value] : given.members())
+    if (key != "password_policy") return unsupported("credential_config." + key);
+  role.erase("credential_config");
+  if (given.size() > 0) role.set("credential_config", given);
+  return {};
+}
+
 // The stored role with what the request gives.
 Result<Json> draft_of(Call& call, ReadTxn& txn) {
   VAULT_TRY_ASSIGN(auto before, load(txn, kRoles, call.fields.text("name")));
@@ -91,7 +102,8 @@ Result<Json> draft_of(Call& call, ReadTxn& txn) {
     if (call.fields.given(name)) role.set(name, call.fields.json(name));
   for (const char* name : kStatementFields)
     if (call.fields.given(name)) role.set(name, call.fields.json(name));
-  if (call.fields.json("credential_config").size() > 0) return unsupported("credential_config");
+  if (call.fields.given("credential_config"))
+    VAULT_TRY(take_credential_config(role, call.fields.json("credential_config")));
   VAULT_TRY(check(role));
   VAULT_TRY(check_marks(role, call.fields.boolean("force")));
   return role;
@@ -102,7 +114,7 @@ Result<Json> draft_of(Call& call, ReadTxn& txn) {
 bool can_issue(const core::EngineContext& context, Call& call, const Json& role,
                const std::optional<Json>& config) {
   const std::string name = call.fields.text("name"), database = role.string_at("db_name");
-  const bool has_statements = !role.strings_at("creation_statements").empty();
+  const bool has_statements = !statements_of(role, "creation_statements").empty();
   const bool allowed = config && is_allowed(*config, name);
   if (!config)
     call.warnings.push_back(
@@ -125,7 +137,8 @@ Result<Intent> plan_write(const core::EngineContext& context, Call& call, ReadTx
   Intent nothing_to_try;
   nothing_to_try.kind = Intent::Kind::none;
   const bool issues = can_issue(context, call, role, config);
-  if (!issues || call.fields.boolean("force")) return nothing_to_try;
+  const bool tries = issues && config->bool_at("verify_roles", true);
+  if (!tries || call.fields.boolean("force")) return nothing_to_try;
   return intent_for(call, role, *config, Intent::Kind::probe);
 }
 

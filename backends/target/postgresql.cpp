@@ -111,6 +111,18 @@ class PostgreSql final : public target::Target {
     std::string name = target::account_prefix(tag) + safe_part(role, kRoleMax);
     return name.substr(0, kNameMax - end.size()) + end;
   }
+  Status takes_name(std::string_view account) const override {
+    if (account.size() > kNameMax)
+      return failure(Code::invalid,
+                     fmt::format("the account's name would have {} bytes, and PostgreSQL takes {}: "
+                                 "end username_template with | truncate {}",
+                                 account.size(), kNameMax, kNameMax));
+    if (!stays_quoted(account) || account.starts_with("pg_"))
+      return failure(Code::invalid,
+                     "the account's name would have a character or a beginning that is not taken");
+    return {};
+  }
+  std::vector<std::string> notes() const override { return server_->settings().notes; }
   std::string_view kind() const override { return "postgresql"; }
   unsigned connections_max() const override { return server_->settings().connections_max; }
   Nanos connection_lifetime() const override { return server_->settings().connection_lifetime; }
@@ -145,10 +157,16 @@ Result<Settings> Settings::parse(const Json& json) {
                    "password_authentication must be \"password\" or \"scram-sha-256\"");
   settings.scram = how == "scram-sha-256";
   const std::int64_t limit = json.integer_at("max_open_connections", 4);
-  if (limit < 0 || limit > kConnectionsMax)
-    return failure(Code::invalid,
-                   fmt::format("max_open_connections must be between 0 and {}", kConnectionsMax));
-  if (limit > 0) settings.connections_max = static_cast<unsigned>(limit);
+  if (limit > kConnectionsMax)
+    return failure(Code::invalid, fmt::format("max_open_connections must be at most {}; 0: 4; "
+                                              "negative: no limit but that",
+                                              kConnectionsMax));
+  if (limit != 0)
+    settings.connections_max = limit < 0 ? kConnectionsMax : static_cast<unsigned>(limit);
+  VAULT_TRY_ASSIGN(OtherDrivers others, OtherDrivers::take_from(settings.url));
+  settings.url = std::move(others.url);
+  settings.options = std::move(others.options);
+  settings.notes = std::move(others.notes);
   VAULT_TRY_ASSIGN(settings.connection_lifetime, lifetime_of(json));
   if (const std::string pem = json.string_at("tls_ca"); !pem.empty()) {
     if (pem.find("-----BEGIN CERTIFICATE-----") == std::string::npos)
@@ -175,7 +193,11 @@ Result<Parameters> Settings::parameters() const {
   if (parsed->get("user").empty() && !username.empty()) parsed->set("user", username);
   if (parsed->get("password").empty() && !password.empty())
     parsed->set("password", std::string(as_text(password.reveal())));
+  if (!options.empty()) parsed->set("options", std::string(parsed->get("options")) + " " + options);
+  // In some encodings a backslash or quote may be the half of a letter.
+  parsed->set("client_encoding", "UTF8");
   require_verified_tls(*parsed, authority.get());
+  parsed->want_primary();
   return parsed;
 }
 

@@ -91,7 +91,7 @@ std::string is_managers(std::string_view user_oid) { return "usesysid = " + std:
 }  // namespace
 
 Result<Server::Opened> Server::open(const target::Tag& tag, std::string_view database,
-                                    Instant deadline) {
+                                    Instant deadline, const Opened* beside) {
   VAULT_TRY_ASSIGN(Parameters parameters, settings_.parameters());
   Opened opened;
   opened.name = application_name(tag, random_);
@@ -108,6 +108,8 @@ Result<Server::Opened> Server::open(const target::Tag& tag, std::string_view dat
   opened.superuser = row[3] == "t";
   opened.user_oid = row[4];
   opened.server = row[5];
+  if (beside != nullptr && opened.server != beside->server)
+    return failure(Code::unavailable, "another server answers now than a moment before");
   // What it shows may be older than what its primary has: nothing is absent because of it.
   if (row[6] == "t") return failure(Code::unavailable, "the server is a standby; name its primary");
   const auto ahead = ahead_of(row[0], clock_.now());
@@ -126,20 +128,21 @@ Status Server::try_login(const std::string& account, const SecretBytes& password
   return {};
 }
 
-bool Server::abandon(const target::Tag& tag, const std::string& name) {
+bool Server::abandon(const target::Tag& tag, const Opened& session) {
   // Asked of the server on another connection: bounded and encrypted, unlike libpq's own cancel.
   const Instant deadline = add(clock_.instant(), kEndingTimeout);
-  Result<Opened> opened = open(tag, {}, deadline);
+  Result<Opened> opened = open(tag, {}, deadline, &session);
   while (opened.ok()) {
     const auto rows = opened->session->run(
         "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE " +
-            is_managers(opened->user_oid) + " AND application_name = " + quote_literal(name),
+            is_managers(opened->user_oid) +
+            " AND application_name = " + quote_literal(session.name),
         deadline);
     if (!rows.ok()) break;
     if (rows->empty()) return true;
     if (!opened->session->run("SELECT pg_catalog.pg_sleep(0.02)", deadline).ok()) break;
   }
-  give_back_abandoned({name});
+  give_back_abandoned({session.name});
   return false;
 }
 
@@ -157,7 +160,7 @@ Result<Rows> Accounts::ask(Server::Opened& where, const std::string& sql, Instan
                            std::size_t columns) {
   Result<Rows> rows = where.session->run(sql, deadline);
   // Ended by the server's own limit, or by ours: nothing of ours may still be at work there.
-  if (rows.is(Code::deadline)) server_->abandon(tag_, where.name);
+  if (rows.is(Code::deadline)) server_->abandon(tag_, where);
   if (!rows.ok()) return rows;
   for (const Row& row : *rows)
     if (row.size() < columns) return not_postgresql();
@@ -225,6 +228,7 @@ void Accounts::make_as_new(Server::Opened& where, Instant deadline) {
 
 Result<std::string> Accounts::create(const target::CreateOrder& order, Instant deadline) {
   if (order.statements.empty()) return failure(Code::denied, "empty creation statements");
+  VAULT_TRY(be_connected(deadline));
   const std::int64_t left = deadline.ns - server_->clock().instant().ns;
   if (left <= 0) return failure(Code::unavailable, "no time was left to create the account");
   // The server gives up before we do.
@@ -242,27 +246,43 @@ Result<std::string> Accounts::create(const target::CreateOrder& order, Instant d
 
 // The statements are one transaction unless they commit by themselves; then a part has happened.
 Error Accounts::after_failed_create(const target::CreateOrder& order, const Error& why,
-                                     Instant deadline) {
+                                    Instant deadline) {
   if (!stays_quoted(order.account)) return why;
+  const bool no_right = manager_.session->last_state() == kInsufficientPrivilege;
   if (!order.rollback_statements.empty()) {
     // Its own failure says nothing: the look below does.
     [[maybe_unused]] const auto rolled_back =
         run_operators(order.rollback_statements, {order.account, {}, {}}, deadline);
   }
-  if (manager_.session->broken() && server_->abandon(tag_, manager_.name)) {
+  if (manager_.session->broken() && server_->abandon(tag_, manager_)) {
     // Given up for what it was told, not for its server: another one may look.
-    Result<Server::Opened> another = server_->open(tag_, {}, deadline);
+    Result<Server::Opened> another = server_->open(tag_, {}, deadline, &manager_);
     if (another.ok()) manager_ = std::move(another).value();
   }
   const Result<std::string> oid = oid_of(order.account, deadline);
   if (oid.ok() && oid->empty() && why.message.find(kNoSuchRole) != std::string::npos)
     return failure(Code::denied, std::string(kNoSuchRole) + R"(: write it in quotes, "{{name}}")");
-  if (oid.ok() && oid->empty()) return why;
+  if (oid.ok() && oid->empty()) return no_right ? about_kept(why, deadline) : why;
   return failure(Code::deadline, why.message, "the account may exist: " + why.detail);
+}
+
+Status Accounts::be_connected(Instant deadline) {
+  if (!manager_.session->has_ended()) return {};
+  VAULT_TRY_ASSIGN(Server::Opened another, server_->open(tag_, {}, deadline, &manager_));
+  manager_ = std::move(another);
+  return {};
 }
 
 Status Accounts::renew(const target::RenewOrder& order, Instant deadline) {
   if (!stays_quoted(order.account)) return refused_name();
+  VAULT_TRY(be_connected(deadline));
+  const Status renewed = renew_now(order, deadline);
+  const bool may_run_twice = order.statements.empty();  // ours may
+  if (renewed.ok() || !may_run_twice || !again(renewed.error().code, deadline)) return renewed;
+  return renew_now(order, deadline);
+}
+
+Status Accounts::renew_now(const target::RenewOrder& order, Instant deadline) {
   const std::string until = expiration(order.not_after);
   static const std::vector<std::string> kOwn{
       "ALTER ROLE \"{{name}}\" VALID UNTIL '{{expiration}}'"};
@@ -275,6 +295,7 @@ Status Accounts::renew(const target::RenewOrder& order, Instant deadline) {
 
 Status Accounts::set_password(const std::string& account, const SecretBytes& password,
                               const std::vector<std::string>& statements, Instant deadline) {
+  VAULT_TRY(be_connected(deadline));
   static const std::vector<std::string> kOwn{"ALTER ROLE \"{{name}}\" PASSWORD '{{password}}'"};
   VAULT_TRY(
       run_with_password(statements.empty() ? kOwn : statements, account, password, {}, deadline));
@@ -282,6 +303,7 @@ Status Accounts::set_password(const std::string& account, const SecretBytes& pas
 }
 
 Result<std::vector<std::string>> Accounts::list(const std::string& prefix, Instant deadline) {
+  VAULT_TRY(be_connected(deadline));
   VAULT_TRY_ASSIGN(
       const Rows rows,
       run(fmt::format("SELECT rolname FROM pg_catalog.pg_roles WHERE left(rolname::text, {}) = {}"

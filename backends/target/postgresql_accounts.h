@@ -20,7 +20,9 @@ struct Settings {
   std::string url;
   std::string username;
   SecretBytes password;
-  bool escape = true;  // percent-encode what is substituted into a URL
+  std::string options;             // of the session, as libpq takes them
+  std::vector<std::string> notes;  // on what is not taken as it is written
+  bool escape = true;              // percent-encode what is substituted into a URL
   bool scram = false;
   unsigned connections_max = 4;
   Seconds connection_lifetime{0};               // 0: as long as it works
@@ -46,12 +48,14 @@ class Server {
     bool superuser = false;
     Nanos ahead{0};  // of the server's clock
   };
-  Result<Opened> open(const target::Tag& tag, std::string_view database, Instant deadline);
+  // `beside`: a session that it must be on the same server with; several may have one name.
+  Result<Opened> open(const target::Tag& tag, std::string_view database, Instant deadline,
+                      const Opened* beside = nullptr);
   Status try_login(const std::string& account, const SecretBytes& password, Instant deadline);
 
   // A session of ours that was given up while the server may still be at work in it: one of the
   // manager's with this name, which others may use, too. Whether it is known to have ended.
-  bool abandon(const target::Tag& tag, const std::string& name);
+  bool abandon(const target::Tag& tag, const Opened& session);
   std::vector<std::string> take_abandoned();
   void give_back_abandoned(std::vector<std::string> names);
 
@@ -72,6 +76,8 @@ class Accounts final : public target::Connection {
   Accounts(std::shared_ptr<Server> server, target::Tag tag, Server::Opened opened)
       : server_(std::move(server)), tag_(std::move(tag)), manager_(std::move(opened)) {}
 
+  // "<system identifier>/<database>".
+  std::string identity() const override { return manager_.server + "/" + manager_.database; }
   // The handle is "<oid>@<system identifier>".
   Result<std::string> create(const target::CreateOrder& order, Instant deadline) override;
   Status renew(const target::RenewOrder& order, Instant deadline) override;
@@ -84,8 +90,11 @@ class Accounts final : public target::Connection {
                    Instant deadline) override {
     return server_->try_login(account, password, deadline);
   }
+  std::vector<std::string> advice_on(const target::CreateOrder& order, Instant deadline) override;
   Status ping(Instant deadline) override;
-  bool usable() const override { return !manager_.session->broken(); }
+  bool usable() const override {
+    return !manager_.session->broken() && !manager_.session->has_ended();
+  }
 
  private:
   struct Around {  // statements of ours, in the same transaction
@@ -118,6 +127,14 @@ class Accounts final : public target::Connection {
   Result<Rows> run_operators(const std::vector<std::string>& statements,
                              const Substitutions& values, Instant deadline,
                              const Around& around = {});
+  // A new session in the place of one that the server has ended.
+  Status be_connected(Instant deadline);
+  // Whether what failed is tried once more, in a new session: it was lost, and to do it twice does
+  // no harm.
+  bool again(Code code, Instant deadline) {
+    return code == Code::deadline && manager_.session->lost_it() && be_connected(deadline).ok();
+  }
+  Status renew_now(const target::RenewOrder& order, Instant deadline);
   static void make_as_new(Server::Opened& where, Instant deadline);
   Error after_failed_create(const target::CreateOrder& order, const Error& why, Instant deadline);
   std::string expiration(WallTime not_after) const;
@@ -134,6 +151,9 @@ class Accounts final : public target::Connection {
   Result<target::Revoked> revoke_now(const target::RevokeOrder& order, Instant deadline);
   Status disable(const Found& account, Instant deadline);
   Result<std::uint32_t> end_sessions_of(const Found& account, Instant deadline);
+
+  // Names the object that keeps a grant on all of a schema from working, and how it is given away.
+  Error about_kept(const Error& why, Instant deadline);
 
   Status drop_owned(const Found& account, Instant deadline);
   void leave_groups(const Found& account, Instant deadline);

@@ -81,7 +81,7 @@ Status Accounts::drop_owned_in(const Found& account, const std::string& database
   if (database.empty() || database == manager_.database)
     return clean_up(manager_, account, owns, deadline);
   const std::string place = "database " + quote_identifier(database);
-  auto elsewhere = server_->open(tag_, database, deadline);
+  auto elsewhere = server_->open(tag_, database, deadline, &manager_);
   if (!elsewhere.ok())
     return with_advice(elsewhere.error(),
                        "the account owns objects or was granted rights in " + place +
@@ -141,6 +141,63 @@ Result<std::string> Accounts::hand_over(Server::Opened& where, const Found& acco
     if (!its_own) after += "REVOKE " + right + " FROM " + keeper + ";";
   }
   return before + reassign + after + "REVOKE " + keeper + " FROM CURRENT_USER;";
+}
+
+// A grant ON ALL TABLES is refused as a whole because of one table that is not ours to grant.
+Error Accounts::about_kept(const Error& why, Instant deadline) {
+  const auto rows = run(
+      "SELECT o.type, o.identity, quote_ident(k.rolname), coalesce("
+      " (SELECT quote_ident(w.rolname) FROM pg_class t JOIN pg_roles w ON w.oid = t.relowner"
+      "   WHERE t.relnamespace = n.oid AND NOT w.rolsuper AND left(w.rolname::text, 5) <> 'kept-'"
+      "   AND pg_has_role(w.oid, 'USAGE') GROUP BY w.rolname ORDER BY count(*) DESC LIMIT 1),"
+      " CASE WHEN c.oid IS NULL THEN quote_ident(pg_get_userbyid(n.nspowner))"
+      "  ELSE quote_ident(current_user) END)"
+      " FROM pg_shdepend s JOIN pg_roles k ON k.oid = s.refobjid"
+      " LEFT JOIN pg_class c ON s.classid = 'pg_class'::regclass AND c.oid = s.objid"
+      " LEFT JOIN pg_proc p ON s.classid = 'pg_proc'::regclass AND p.oid = s.objid"
+      " JOIN pg_namespace n ON n.oid = coalesce(c.relnamespace, p.pronamespace)"
+      " CROSS JOIN LATERAL pg_identify_object(s.classid, s.objid, s.objsubid) o"
+      " WHERE s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())"
+      " AND s.refclassid = 'pg_authid'::regclass AND s.deptype = 'o'"
+      " AND left(k.rolname::text, 5) = 'kept-'"
+      " AND strpos(" +
+          quote_literal(why.message) +
+          ", coalesce(c.relname, p.proname)::text) > 0"
+          " ORDER BY length(coalesce(c.relname, p.proname)::text) DESC LIMIT 1",
+      deadline, 4);
+  if (!rows.ok() || rows->empty()) return why;
+  const Row& row = rows->front();
+  std::string type = row[0];
+  for (char& c : type)
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+  return with_advice(why, "the " + row[0] + " " + row[1] + " belongs to " + row[2] +
+                              ", as an account that made it is gone; a superuser gives it away, in "
+                              "the database " +
+                              quote_identifier(manager_.database) + ", with: ALTER " + type + " " +
+                              row[1] + " OWNER TO " + row[3]);
+}
+
+std::vector<std::string> Accounts::advice_on(const target::CreateOrder& order, Instant deadline) {
+  bool on_all = false, as_group = false;
+  for (std::string text : order.statements) {
+    for (char& c : text)
+      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    on_all = on_all || text.find(" on all ") != std::string::npos;
+    as_group = as_group || text.find(" set role") != std::string::npos;
+  }
+  if (!on_all || as_group || manager_.superuser) return {};
+  const auto rows = run(
+      "SELECT string_agg(quote_ident(nspname), ', ') FROM pg_namespace WHERE left(nspname::text,"
+      " 3) <> 'pg_' AND nspname <> 'information_schema' AND has_schema_privilege(" +
+          quote_literal(order.account) + ", oid, 'CREATE')",
+      deadline, 1);
+  if (!rows.ok() || rows->empty() || rows->front()[0].empty()) return {};
+  return {
+      "accounts of this role may make objects in " + rows->front()[0] +
+      "; these stay behind with an owner of their own, kept-<account>, and then a grant ON ALL "
+      "... is refused to a manager without superuser until they are given away (ALTER TABLE ... "
+      "OWNER TO ...); let the accounts work as a group instead: ALTER ROLE \"{{name}}\" SET role "
+      "= 'app_owner'"};
 }
 
 }  // namespace leasehold::postgresql

@@ -17,7 +17,7 @@ constexpr std::string_view kAdvice =
     "; percent-encode special characters or use {{username}} and {{password}}";
 
 // Reads nothing, as the service's own user, from files or servers the configuration did not name.
-constexpr std::array<std::string_view, 2> kRefusedKeywords{"service", "passfile"};
+constexpr std::array<std::string_view, 3> kRefusedKeywords{"service", "passfile", "replication"};
 // A file may be a pipe, and libpq's reading of one has no end.
 constexpr std::array<std::string_view, 5> kRefusedFiles{"sslcert", "sslkey", "sslrootcert",
                                                         "sslcrl", "sslcrldir"};
@@ -137,6 +137,13 @@ void Parameters::set(std::string_view keyword, std::string value) {
       return;
     }
   values_.emplace_back(keyword, std::move(value));
+}
+
+void Parameters::want_primary() {
+  if (get("host").find(',') == std::string_view::npos &&
+      get("hostaddr").find(',') == std::string_view::npos)
+    return;
+  if (get("target_session_attrs").empty()) set("target_session_attrs", "primary");
 }
 
 bool Parameters::is_local() const {

@@ -34,7 +34,12 @@ std::string keeper_of(const std::string& account) {
 }  // namespace
 
 Result<target::Revoked> Accounts::revoke(const target::RevokeOrder& order, Instant deadline) {
+  VAULT_TRY(be_connected(deadline));
   Result<target::Revoked> revoked = revoke_now(order, deadline);
+  if (!revoked.ok() && again(revoked.error().code, deadline)) {
+    revoked = revoke_now(order, deadline);
+    if (revoked.ok()) revoked->was_absent = false;  // the attempt that was lost may have removed it
+  }
   // A lock that was not free, a session that does not end: the server is there, this account waits.
   if (revoked.is(Code::unavailable) && !manager_.session->broken())
     revoked.error().code = Code::deadline;

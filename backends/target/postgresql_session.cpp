@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::string_view kNoAnswer = "PostgreSQL did not answer in time";
 constexpr std::size_t kMessageMax = 500;
+constexpr int kLooksMax = 16;         // at what came unasked
 constexpr std::size_t kFoundMin = 4;  // a secret that is shorter is in every other text
 // What one message may return: more than a million accounts' names.
 constexpr std::size_t kAnswerMax = std::size_t{128} << 20;
@@ -55,15 +56,13 @@ std::size_t append_row(const PGresult* result, Rows& rows) {
   return size;
 }
 
-void ignore_notice(void*, const PGresult*) {}
-
 // Not a directory, so nothing is below it.
 constexpr const char* kNoFile = "/dev/null/none";
 
 }  // namespace
 
 Session::Session(PGconn* connection, Clock& clock) : connection_(connection), clock_(clock) {
-  PQsetNoticeReceiver(connection_, ignore_notice, nullptr);
+  PQsetNoticeReceiver(connection_, take_notice, this);
   PQsetErrorVerbosity(connection_, PQERRORS_VERBOSE);
 }
 
@@ -121,6 +120,23 @@ Status Session::wait(int events, Instant deadline) {
   if (ready > 0 && left > 0) return {};  // one that never stops talking has not answered either
   broken_ = true;
   return failure(Code::deadline, std::string(kNoAnswer));
+}
+
+// A session that is ended while it has nothing to do is told so in a message nobody asked for.
+void Session::take_notice(void* session, const PGresult* notice) {
+  const char* const severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
+  const std::string_view how = severity != nullptr ? severity : "";
+  if (how == "FATAL" || how == "PANIC") static_cast<Session*>(session)->ending_ = true;
+}
+
+bool Session::has_ended() {
+  pollfd waiting{PQsocket(connection_), POLLIN, 0};
+  for (int look = 0; look < kLooksMax && !broken_ && poll(&waiting, 1, 0) > 0; ++look) {
+    const bool there = PQconsumeInput(connection_) == 1;
+    PQisBusy(connection_);  // reads the messages
+    broken_ = lost_ = !there || ending_ || PQstatus(connection_) != CONNECTION_OK;
+  }
+  return lost_;
 }
 
 Result<Rows> Session::run(const std::string& sql, Instant deadline) {
@@ -217,7 +233,7 @@ Error Session::failed(const PGresult* result) {
 }
 
 Error Session::lost() {
-  broken_ = true;
+  broken_ = lost_ = true;
   return failure(Code::deadline, "the connection to PostgreSQL was lost before it had answered",
                  without_secrets(without_location(PQerrorMessage(connection_))));
 }

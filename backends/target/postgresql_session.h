@@ -34,11 +34,24 @@ class Parameters {
   std::string_view get(std::string_view keyword) const;  // empty when absent
   void set(std::string_view keyword, std::string value);
   const std::vector<std::pair<std::string, std::string>>& all() const { return values_; }
+  // Of several hosts the one that takes changes, unless it says otherwise.
+  void want_primary();
   // Every host is this machine: loopback or a unix socket.
   bool is_local() const;
 
  private:
   std::vector<std::pair<std::string, std::string>> values_;
+};
+
+// What other drivers' users write in a connection_url and libpq does not know. search_path and
+// timezone are what the operator's statements run with; what only concerns other drivers, or is set
+// by us, is left out with a note; anything else is refused by its name.
+struct OtherDrivers {
+  std::string url;                 // without them
+  std::string options;             // for libpq's parameter of that name
+  std::vector<std::string> notes;  // for who wrote it
+
+  static Result<OtherDrivers> take_from(const std::string& url);
 };
 
 using Row = std::vector<std::string>;  // NULL reads as ""
@@ -63,6 +76,11 @@ class Session {
   // SQLSTATE of the last failed run().
   const std::string& last_state() const { return last_state_; }
   bool broken() const { return broken_; }
+  // Looks, without waiting, whether the server has ended it while nothing was asked of it: then
+  // nothing can have begun. It is broken from then on.
+  bool has_ended();
+  // Broken because it was lost, not because somebody gave it up.
+  bool lost_it() const { return lost_; }
   void give_up() { broken_ = true; }
   int server_version() const;  // 150014
   // What must not appear in an error message from now on, besides the session's own password.
@@ -77,6 +95,7 @@ class Session {
   Result<Rows> receive(Instant deadline);
   Error failed(const pg_result* result);
   Error lost();
+  static void take_notice(void* session, const pg_result* notice);
   std::size_t bytes_received() const;  // by TCP; 0 on a unix socket
   Error too_long();
   Error unusable(Code code, std::string_view why);
@@ -86,7 +105,8 @@ class Session {
   Clock& clock_;
   std::vector<SecretBytes> hidden_;
   std::string last_state_;
-  bool broken_ = false;
+  bool broken_ = false, lost_ = false;
+  bool ending_ = false;  // the server said so
 };
 
 std::string quote_identifier(std::string_view name);  // "na""me"

@@ -802,3 +802,63 @@ TEST_CASE("leases: an account is found by its handle when it has another name") 
   CHECK(vault.world().audit_text().find(R"("renamed_to":"mallory")") != std::string::npos);
   CHECK(vault.world().log.text().find("renamed to mallory") != std::string::npos);
 }
+
+TEST_CASE("leases: what another server says of an account counts for nothing") {
+  LeasingVault vault;
+  const Answer creds = vault.creds();
+  vault.server()->drop(account_of(creds));  // the other one does not have it
+  vault.server()->be("second");
+  CHECK(vault.revoke(creds).status() == 500);
+  CHECK(vault.count(barrier::Table::lease) == 1);
+  CHECK(vault.world().audit_text().find("lease-revoked") == std::string::npos);
+  const Answer owed = vault.request("GET", "sys/leases", vault.root(), body("type", "irrevocable"));
+  CHECK(owed.data().dump().find("another server answers there (second)") != std::string::npos);
+  const Answer refused = vault.creds();
+  CHECK(refused.status() == 500);
+  CHECK(refused.error().find("same_server=true") != std::string::npos);
+  vault.server()->be("first");
+  CHECK(vault.ends_clean());
+}
+
+TEST_CASE("leases: which server a target stands for is remembered through a restart") {
+  testing::TestWorld world;
+  {
+    TestVault vault(world);
+    vault.role(R"({"ttl":"1h"})");
+    REQUIRE(vault.get("test/creds/ro", vault.root()).status() == 200);
+  }
+  world.servers["db"]->be("second");
+  TestVault vault(world);
+  CHECK(vault.get("test/creds/ro", vault.root()).status() == 500);
+  world.servers["db"]->be("first");
+  CHECK(vault.as_time_passes(
+      [&] { return vault.get("test/creds/ro", vault.root()).status() == 200; }));
+}
+
+TEST_CASE("leases: of renewals side by side none leaves the account an end before its lease's") {
+  LeasingVault vault;
+  const Answer creds = vault.creds();
+  const auto renew = [&](int increment) {
+    Json fields = Json::object();
+    fields.set("lease_id", lease_of(creds)).set("increment", increment);
+    return vault.begin("POST", "sys/leases/renew", vault.root(), fields.dump());
+  };
+  // The first has changed the account and waits until the second has ended, if it can.
+  std::atomic<bool> second_ended{false};
+  vault.server()->at("renewed", [&] {
+    if (vault.server()->visits("renewed") == 1)
+      TestVault::eventually([&] { return second_ended.load(); });
+  });
+  const auto longer = renew(3000);
+  REQUIRE(TestVault::eventually([&] { return vault.server()->visits("renewed") == 1; }));
+  const auto shorter = renew(65);
+  for (int i = 0; i < 300 && !vault.answered(shorter); ++i)  // it had its time
+    vault.post("sys/leases/lookup", vault.root(), body("lease_id", lease_of(creds)));
+  second_ended = true;
+  CHECK(vault.wait(shorter).status() == 200);
+  CHECK(vault.wait(longer).status() == 200);
+  const auto end = vault.read([&](core::Unsealed& live, commit::ReadTxn& txn) {
+    return (*live.leases.find(txn, lease_of(creds)))->expires;
+  });
+  CHECK(vault.server()->end_of(account_of(creds)) >= end);
+}

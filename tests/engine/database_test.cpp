@@ -100,8 +100,6 @@ TEST_CASE_FIXTURE(Database,
   body.erase("connection_url");
   CHECK(post("config/bad", body.dump()).status == 400);
   body = config();
-  body.set("password_policy", "strong");
-  CHECK(post("config/bad", body.dump()).status == 400);
 }
 
 TEST_CASE_FIXTURE(Database,
@@ -345,6 +343,156 @@ TEST_CASE_FIXTURE(Database, "database: a reset makes the target's record new") {
   CHECK(post("reset/pg").status == 204);
   CHECK(version() > before);
   CHECK(post("reset/none").status == 400);
+}
+
+struct Moving : Database {
+  Postgres second{{.own_identity = true}};
+
+  Json config_of(const Postgres& of) {
+    Json body = config();
+    return body.set("connection_url", of.url());
+  }
+  // Where the accounts of the configuration are made now.
+  core::TargetId current() {
+    const auto json = parse_json(stored("config/pg"));
+    const auto bytes = from_hex(json->string_at("target"));
+    core::TargetId id{};
+    std::copy(bytes->begin(), bytes->end(), id.begin());
+    return id;
+  }
+  std::string stored(const std::string& name) {
+    const auto snapshot = store.snapshot();
+    core::ReadTxn txn(*snapshot, store.barrier, testing::kTestSpace);
+    const auto record = txn.get(name);
+    return record.ok() && *record ? std::string(as_text((*record)->value.reveal())) : "";
+  }
+  std::string server_of(const core::TargetId& id) {
+    return parse_json(stored("servers/" + hex(id)))->string_at("server");
+  }
+  std::string reached(const core::TargetId& id) {
+    auto made = target(id);
+    REQUIRE(made.ok());
+    auto connected = (*made)->connect(tag, soon());
+    REQUIRE(connected.ok());
+    return (*connected)->identity();
+  }
+};
+
+TEST_CASE_FIXTURE(Moving, "database: a config that leads to another server is another target") {
+  configure();
+  const core::TargetId first = current();
+  const std::string before = server_of(first);
+  CHECK(before == reached(first));
+  const auto moved = post("config/pg", config_of(second).dump());
+  CHECK(moved.status == 200);
+  REQUIRE(moved.response.warnings.size() == 1);
+  CHECK(moved.response.warnings[0].find("same_server=true") != std::string::npos);
+  CHECK(current() != first);
+  CHECK(server_of(current()) == reached(current()));
+  CHECK(server_of(first) == before);
+  CHECK(reached(first) == before);  // with the settings of before
+  CHECK_FALSE(stored("retired/" + hex(first)).empty());
+  CHECK(post("config/pg", config_of(server).dump()).status == 200);
+  CHECK(current() == first);
+  CHECK(stored("retired/" + hex(first)).empty());
+}
+
+TEST_CASE_FIXTURE(Moving, "database: same_server keeps the target, on record and not for long") {
+  configure();
+  const core::TargetId first = current();
+  Json body = config_of(second);
+  CHECK(post("config/pg", body.set("same_server", true).dump()).status == 204);
+  CHECK(current() == first);
+  CHECK(server_of(first) == reached(first));
+  REQUIRE(events().size() == 1);
+  CHECK(events()[0].name == "target-same-server");
+  CHECK(events()[0].fields.string_at("server") == reached(first));
+  CHECK(post("config/pg", config_of(server).dump()).status == 200);  // said once, not for ever
+  CHECK(current() != first);
+  CHECK(get("config/pg").data.dump().find("same_server") == std::string::npos);
+}
+
+TEST_CASE_FIXTURE(Moving, "database: same_server may be said after the configuration moved") {
+  configure();
+  const core::TargetId first = current();
+  Json body = config_of(second);
+  CHECK(post("config/pg", body.dump()).status == 200);
+  CHECK(post("config/pg", body.set("same_server", true).dump()).status == 204);
+  CHECK(server_of(first) == server_of(current()));
+  CHECK(reached(first) == server_of(current()));
+  CHECK(post("config/pg", body.set("verify_connection", false).dump()).status == 400);
+}
+
+TEST_CASE_FIXTURE(Database, "database: verify_roles=false takes roles without a trial") {
+  Json body = config();
+  REQUIRE(post("config/pg", body.set("verify_roles", false).dump()).status == 204);
+  CHECK(get("config/pg").data.bool_at("verify_roles", true) == false);
+  CHECK(post("roles/ro", kBroken).status == 204);
+  CHECK(intent()->kind == Intent::Kind::none);
+  REQUIRE(post("config/pg", R"({"verify_roles":true})").status == 204);
+  const auto refused = post("roles/ro", kBroken);
+  CHECK(refused.status == 400);
+  CHECK(refused.error.find("verify_roles=false") != std::string::npos);
+}
+
+TEST_CASE_FIXTURE(Database, "database: a password policy is kept, and told not to be used yet") {
+  Json body = config();
+  const auto answer = post("config/pg", body.set("password_policy", "strong").dump());
+  CHECK(answer.status == 200);
+  REQUIRE(answer.response.warnings.size() == 1);
+  CHECK(answer.response.warnings[0].rfind("password_policy is kept", 0) == 0);
+  CHECK(get("config/pg").data.string_at("password_policy") == "strong");
+  role();
+  CHECK(post("roles/ro", R"({"credential_config":{"password_policy":"strong"}})").status == 204);
+  CHECK(get("roles/ro").data.dump().find("strong") != std::string::npos);
+  CHECK(post("roles/ro", R"({"credential_config":{"key_bits":"2048"}})").error.find("key_bits") !=
+        std::string::npos);
+}
+
+TEST_CASE_FIXTURE(Database, "database: statements are read in each form they are written in") {
+  configure();
+  const std::string statement =
+      R"(CREATE ROLE "{{name}}" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}')";
+  const std::string array =
+      Json(std::vector<std::string>{statement, "GRANT app_ro TO \"{{name}}\""}).dump();
+  for (const std::string& written :
+       {array, base64(as_bytes(array)), base64(as_bytes(statement)), statement}) {
+    CAPTURE(written);
+    Json body = Json::object();
+    body.set("db_name", "pg").set("creation_statements", written);
+    const auto answer = post("roles/ro", body.dump());
+    CAPTURE(answer.error);
+    CHECK(answer.status == 204);
+    CHECK(intent()->kind == Intent::Kind::probe);
+    CHECK(get("roles/ro").data.strings_at("creation_statements") ==
+          std::vector<std::string>{written});
+  }
+  CHECK(post("roles/ro", R"({"revocation_statements":"[\"SELECT 1\",\"SELECT 2\"]"})").status ==
+        204);
+  CHECK(intent()->revocation_statements == std::vector<std::string>{"SELECT 1", "SELECT 2"});
+  CHECK(post("roles/ro", R"({"rollback_statements":"ROLLBACK"})").status == 204);  // base64 as well
+  CHECK(intent()->create.rollback_statements == std::vector<std::string>{"ROLLBACK"});
+}
+
+TEST_CASE_FIXTURE(Database, "database: accounts are named by username_template") {
+  Json body = config();
+  body.set("username_template", "app-{{.RoleName | uppercase}}-{{random 12}}");
+  const auto configured = post("config/pg", body.dump());
+  CHECK(configured.status == 200);
+  REQUIRE(configured.response.warnings.size() == 1);
+  CHECK(configured.response.warnings[0].find("do not begin with v-") != std::string::npos);
+  role();
+  const auto answer = get("creds/ro");
+  REQUIRE(answer.status == 200);
+  CHECK(answer.text("username").rfind("app-RO-", 0) == 0);
+  CHECK(server.has_role(answer.text("username")));
+  auto made = target(intent()->target);
+  REQUIRE(made.ok());
+  CHECK((*(*made)->connect(tag, soon()))->revoke({answer.text("username"), {}}, soon()).ok());
+  for (const char* text : {"{{.RoleName}}", "{{random 80}}", "{{random 20}} x", "{{nothing}}"}) {
+    CAPTURE(text);
+    CHECK(post("config/pg", body.set("username_template", text).dump()).status == 400);
+  }
 }
 
 }  // namespace

@@ -83,6 +83,7 @@ class EngineBench {
   }
   // What the last effect planned and, with an account, made.
   const std::optional<core::Intent>& intent() const { return intent_; }
+  const std::vector<core::Event>& events() const { return events_; }  // of the last settle
   Result<std::unique_ptr<target::Target>> target(const core::TargetId& id) {
     const auto snapshot = store.snapshot();
     core::ReadTxn txn(*snapshot, store.barrier, kTestSpace);
@@ -163,6 +164,7 @@ class EngineBench {
       VAULT_TRY_ASSIGN(const auto candidate, effect.candidate(call, txn));
       if (candidate) {
         VAULT_TRY_ASSIGN(const auto connected, candidate->connect(tag, soon()));
+        intent_->server = connected->identity();
       }
     }
     VAULT_TRY(on_target(*intent_, txn));
@@ -171,8 +173,9 @@ class EngineBench {
     std::vector<std::string> warnings = std::move(call.warnings);
     call.warnings.clear();
     VAULT_TRY_ASSIGN(core::Response response, effect.settle(call, writes, *intent_));
+    events_ = std::move(call.events);
     if (!batch.empty()) VAULT_TRY(store.committer.commit(batch).status());
-    response.warnings = std::move(warnings);
+    response.warnings.insert(response.warnings.begin(), warnings.begin(), warnings.end());
     return response;
   }
 
@@ -181,8 +184,10 @@ class EngineBench {
     if (!probe && intent.kind != core::Intent::Kind::issue) return {};
     VAULT_TRY_ASSIGN(const auto made, engine_->target(intent.target, txn));
     VAULT_TRY_ASSIGN(const auto connection, made->connect(tag, soon()));
-    intent.create.account =
-        made->account_name(tag, intent.role, leasehold::hex(store.random.take<10>()));
+    if (intent.create.account.empty())
+      intent.create.account =
+          made->account_name(tag, intent.role, leasehold::hex(store.random.take<10>()));
+    VAULT_TRY(made->takes_name(intent.create.account));
     intent.create.not_after = add(real_clock.now(), Seconds(600));
     VAULT_TRY_ASSIGN(const std::string handle, connection->create(intent.create, soon()));
     if (!probe) return {};
@@ -213,6 +218,7 @@ class EngineBench {
   core::MountInfo mount_;
   core::Caller caller_;
   std::optional<core::Intent> intent_;
+  std::vector<core::Event> events_;
 };
 
 }  // namespace leasehold::testing

@@ -74,6 +74,13 @@ void AccountServer::drop(const std::string& account) {
   accounts_.erase(account);
 }
 
+void AccountServer::be(const std::string& identity) {
+  const Lock lock(mutex_);
+  identity_ = identity;
+  for (const auto& session : sessions_) *session.second = true;
+  changed_.notify_all();
+}
+
 // By the handle when there is one: the name may have become another's.
 AccountServer::Accounts::iterator AccountServer::find(const target::RevokeOrder& order) {
   if (order.handle.empty()) return accounts_.find(order.account);
@@ -117,6 +124,12 @@ class AccountConnection final : public target::Connection {
       : server_(std::move(server)), incarnation_(tag.incarnation) {
     const Lock lock(server_->mutex_);
     server_->sessions_.emplace(incarnation_, &ended_);
+    identity_ = server_->identity_;
+  }
+  std::string identity() const override { return identity_; }
+  bool usable() const override {
+    const Lock lock(server_->mutex_);
+    return !ended_;
   }
   ~AccountConnection() override {
     const Lock lock(server_->mutex_);
@@ -136,10 +149,11 @@ class AccountConnection final : public target::Connection {
     return handle;
   }
   Status renew(const target::RenewOrder& order, Instant) override {
-    return step("renew", [&] {
+    VAULT_TRY(step("renew", [&] {
       const auto found = server_->accounts_.find(order.account);
       if (found != server_->accounts_.end()) found->second.end = order.not_after;
-    });
+    }));
+    return step("renewed", [] {});
   }
   Result<target::Revoked> revoke(const target::RevokeOrder& order, Instant) override {
     target::Revoked revoked;
@@ -190,6 +204,7 @@ class AccountConnection final : public target::Connection {
 
   const std::shared_ptr<AccountServer> server_;
   const std::string incarnation_;
+  std::string identity_;
   bool ended_ = false;
 };
 

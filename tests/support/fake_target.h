@@ -7,7 +7,8 @@
 //   server->set("create", AccountServer::Fault::lose_answer);
 //   server->accounts();                       // what exists there now
 //
-// Steps: "connect", "ping", "create", "renew", "revoke", "look", "fence". Thread-safe. Accounts
+// Steps: "connect", "ping", "create", "renew", "revoke", "look", "renewed",
+// "fence". Thread-safe. Accounts
 // have handles, which are numbers.
 
 #include <condition_variable>
@@ -40,6 +41,8 @@ class AccountServer {
   // What a DBA, or an account with many rights, does behind the vault's back.
   void rename(const std::string& from, const std::string& to);
   void drop(const std::string& account);
+  // From now on another machine answers at this address; sessions with the one before end.
+  void be(const std::string& identity);
 
   std::set<std::string> accounts() const;
   WallTime end_of(const std::string& account) const;  // as CREATE or RENEW set it; 0 when absent
@@ -71,6 +74,7 @@ class AccountServer {
   std::map<std::string, int> visits_, inside_;
   Accounts accounts_;                           // by name
   std::multimap<std::string, bool*> sessions_;  // by incarnation
+  std::string identity_ = "first";
   bool down_ = false;
   int created_ = 0;
 };

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <functional>
+
 #include "tests/target/account_on_postgres.h"
 
 namespace leasehold::postgresql {
@@ -13,7 +15,10 @@ using testing::Login;
 using testing::Postgres;
 
 struct Known : AccountOnPostgres {
-  explicit Known(const std::string& role) : AccountOnPostgres(role) { REQUIRE(create().ok()); }
+  explicit Known(const std::string& role, Postgres& on = Postgres::shared())
+      : AccountOnPostgres(role, {}, on) {
+    REQUIRE(create().ok());
+  }
   Result<target::Revoked> revoke_known() {
     return connection->revoke({account, {}, handle}, soon());
   }
@@ -151,6 +156,71 @@ TEST_CASE("postgresql: a standby is refused: what it does not show may be there"
   const auto connected = test.target->connect(test.tag, test.soon());
   REQUIRE(connected.is(Code::unavailable));
   CHECK(connected.error().message.find("is a standby") != std::string::npos);
+}
+
+TEST_CASE("postgresql: what a session ended by the server was to do is done in a new one") {
+  Postgres server;
+  Known test("ended", server);
+  const auto end_it = [&] {
+    server.query(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'vaultmgr'");
+    CHECK_FALSE(test.connection->usable());
+  };
+  const auto restart = [&] {
+    server.stop();
+    server.start();
+  };
+  std::function<void()> lose = end_it;
+  SUBCASE("pg_terminate_backend") {}
+  SUBCASE("a restart") { lose = restart; }
+  lose();
+  CHECK(test.connection->renew({test.account, {}, test.end(), test.handle}, test.soon()).ok());
+  CHECK(test.connection->usable());
+  lose();
+  CHECK(test.revoke_known().ok());
+  CHECK_FALSE(server.has_role(test.account));
+  lose();
+  CHECK(test.create().ok());
+  lose();
+  CHECK(test.connection->list("v-test01-", test.soon())->size() == 1);
+}
+
+TEST_CASE("postgresql: a server is its system identifier and database, whatever its address") {
+  Postgres first, second({.own_identity = true});
+  AccountOnPostgres one("one", {}, first), other("other", {}, second);
+  CHECK(one.connection->identity() ==
+        first.query("SELECT system_identifier FROM pg_control_system()") + "/app");
+  CHECK(one.connection->identity() != other.connection->identity());
+  AccountOnPostgres socket("socket2", {{"connection_url", first.socket_url("app")}}, first);
+  CHECK(socket.connection->identity() == one.connection->identity());
+}
+
+TEST_CASE("postgresql: a manager that may not ask which server it is gets the words that let it") {
+  Postgres server;
+  server.query("REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC", "app");
+  SystemClock clock;
+  SystemRandom random;
+  auto target = make_target(testing::settings_for(server), clock, random);
+  REQUIRE(target.ok());
+  const auto connected =
+      (*target)->connect({"test01", "thisincarnation0"}, add(clock.instant(), Seconds{10}));
+  REQUIRE(connected.is(Code::unavailable));
+  const std::string& why = connected.error().message;
+  const auto at = why.find("GRANT EXECUTE ON FUNCTION");
+  REQUIRE(at != std::string::npos);
+  server.query(why.substr(at), "app");
+  CHECK((*target)->connect({"test01", "thisincarnation0"}, add(clock.instant(), Seconds{10})).ok());
+}
+
+TEST_CASE("postgresql: of several hosts the one that takes changes is used") {
+  Postgres standby({.replica = true}), primary;
+  standby.become_standby();
+  const std::string url =
+      "postgresql://{{username}}:{{password}}@127.0.0.1:" + std::to_string(standby.port()) +
+      ",127.0.0.1:" + std::to_string(primary.port()) + "/app";
+  AccountOnPostgres test("hosts", {{"connection_url", url}}, primary);
+  CHECK(test.create().ok());
+  CHECK(primary.has_role(test.account));
 }
 
 }  // namespace

@@ -218,4 +218,30 @@ TEST_CASE("left behind: an operator's statements still find what is in the serve
   test.server.query("DROP TABLE unqualified", "app");
 }
 
+TEST_CASE("left behind: a grant on all tables names the one in its way and how to give it away") {
+  Postgres& server = Postgres::shared();
+  const std::string zone = open_schema("zone_of_all");
+  AccountOnPostgres first("firstall"), next("nextall");
+  const std::string grant = "GRANT SELECT ON ALL TABLES IN SCHEMA " + zone + " TO \"{{name}}\"";
+  first.statements.push_back(grant);
+  next.statements.push_back(grant);
+  REQUIRE(first.create().ok());
+  const auto advice = first.connection->advice_on(
+      {first.account, first.password(), first.statements, {}, first.end()}, first.soon());
+  REQUIRE(advice.size() == 1);
+  CHECK(advice[0].find(zone) != std::string::npos);
+  make(first, zone, "CREATE TABLE orders (id int)");
+  revoke(first);
+  const Status refused = next.create();
+  REQUIRE(refused.is(Code::denied));
+  const std::string& why = refused.error().message;
+  CHECK(why.find("the table " + zone + ".orders belongs to \"kept-" + first.account + "\"") !=
+        std::string::npos);
+  const auto command = why.find("ALTER TABLE " + zone + ".orders OWNER TO zone_owner");
+  REQUIRE(command != std::string::npos);
+  server.query(why.substr(command), "app");
+  CHECK(next.create().ok());
+  revoke(next);
+}
+
 }  // namespace leasehold::postgresql

@@ -587,5 +587,49 @@ TEST_CASE("postgresql: a manager without rights gets errors that say what to gra
   CHECK(done.ok());
 }
 
+TEST_CASE(
+    "postgresql: what other drivers' users write in the URL is applied, left out or refused") {
+  Postgres& server = Postgres::shared();
+  server.query("CREATE SCHEMA IF NOT EXISTS elsewhere", "app");
+  const std::string url = server.url("app") +
+                          "?search_path=elsewhere,public&sslmode=disable&TimeZone=Asia%2FTokyo"
+                          "&default_query_exec_mode=simple_protocol&statement_timeout=1";
+  AccountOnPostgres test("drivers", {{"connection_url", url}});
+  CHECK(test.target->notes().size() == 2);
+  test.statements.emplace_back(
+      "DO $$ BEGIN IF current_setting('search_path') <> 'elsewhere,public' OR "
+      "current_setting('TimeZone') <> 'Asia/Tokyo' THEN RAISE EXCEPTION 'not applied'; END IF; "
+      "END $$");
+  const Status created = test.create();
+  if (!created.ok()) MESSAGE(created.error().message);
+  CHECK(created.ok());
+  CHECK(test.revoke().ok());
+  for (const char* name : {"session_preload_libraries", "role", "service", "replication"}) {
+    CAPTURE(name);
+    Json json = Json::object();
+    json.set("connection_url", server.url("app") + "?" + name + "=x");
+    const auto settings = Settings::parse(json);
+    REQUIRE_FALSE(settings.ok());
+    CHECK(settings.error().message.find("\"" + std::string(name) + "\"") != std::string::npos);
+  }
+}
+
+TEST_CASE("postgresql: max_open_connections below zero is no limit of the operator's") {
+  Json json = Json::object();
+  json.set("connection_url", "postgresql://localhost/app").set("max_open_connections", -1);
+  REQUIRE(Settings::parse(json).ok());
+  CHECK(Settings::parse(json)->connections_max == 64);
+  CHECK(Settings::parse(json.set("max_open_connections", 0))->connections_max == 4);
+  CHECK_FALSE(Settings::parse(json.set("max_open_connections", 65)).ok());
+}
+
+TEST_CASE("postgresql: a name that would be cut short or leave its quotes is no name") {
+  AccountOnPostgres test("taken");
+  CHECK(test.target->takes_name(std::string(63, 'a')).ok());
+  for (const std::string& name : {std::string(64, 'a'), std::string("a\"b"), std::string("a b"),
+                                  std::string("pg_mine"), std::string()})
+    CHECK_FALSE(test.target->takes_name(name).ok());
+}
+
 }  // namespace
 }  // namespace leasehold::postgresql

@@ -51,6 +51,12 @@ class RevocationSource {
   // Up to `limit` due items that are not in work, oldest first.
   virtual std::vector<Item> next(std::size_t limit) = 0;
   virtual void done(const Item& item, const Result<Revoked>& result) = 0;
+  // Called with what every new connection says it leads to (Connection::identity). An error: not to
+  // the server that the accounts of this target are on, and it is not used.
+  virtual Status met(const std::string& identity) {
+    static_cast<void>(identity);
+    return {};
+  }
 };
 
 // Threads of lanes that have not ended. One that hangs in its driver is left behind by stop(): a

@@ -13,7 +13,12 @@ bool may_be_broken(const Error& error) {
 
 Status connect(State& state, const Task& task, Link& link) {
   const Instant now = state.clock.instant();
-  VAULT_TRY_ASSIGN(link.connection, task.target->connect(state.tag, add(now, kConnectLimit)));
+  VAULT_TRY_ASSIGN(auto made, task.target->connect(state.tag, add(now, kConnectLimit)));
+  if (!state.enter()) return failure(Code::unavailable, "the vault is shutting down");
+  const Status met = state.source.met(made->identity());
+  state.leave();
+  VAULT_TRY(met);
+  link.connection = std::move(made);
   link.generation = task.generation;
   link.outages = task.outages;
   link.opened = now;

@@ -57,6 +57,9 @@ struct Tag {
 class Connection {
  public:
   virtual ~Connection() = default;
+  // Which server this is, by what it says of itself: the same words as long as it holds the same
+  // accounts, whatever its address. Empty when the target has nothing of that kind.
+  virtual std::string identity() const { return {}; }
   // The account's handle: what the target knows it by whatever its name becomes, and never gives to
   // another (an oid). Empty when the target has nothing of that kind.
   virtual Result<std::string> create(const CreateOrder& order, Instant deadline) = 0;
@@ -78,6 +81,11 @@ class Connection {
     static_cast<void>(account), static_cast<void>(password), static_cast<void>(deadline);
     return {};
   }
+  // What an operator should know of accounts made like this; asked while one exists.
+  virtual std::vector<std::string> advice_on(const CreateOrder& order, Instant deadline) {
+    static_cast<void>(order), static_cast<void>(deadline);
+    return {};
+  }
   // Really asks the server.
   virtual Status ping(Instant deadline) = 0;
   // False once it is known to be of no more use: it is replaced before its next job.
@@ -94,6 +102,13 @@ class Target {
   // `v-<cluster6>-<role8>-<id>` cut so that cluster and id survive the target's length limit.
   virtual std::string account_name(const Tag& tag, std::string_view role,
                                    std::string_view id) const = 0;
+  // Whether an account may have this name; asked before anything is on record.
+  virtual Status takes_name(std::string_view account) const {
+    static_cast<void>(account);
+    return {};
+  }
+  // Settings that are taken otherwise than who wrote them may expect.
+  virtual std::vector<std::string> notes() const { return {}; }
   virtual std::string_view kind() const = 0;
   virtual unsigned connections_max() const = 0;
   // A connection that is older is replaced before its next job; 0: never.

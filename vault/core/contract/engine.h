@@ -103,6 +103,12 @@ struct MountInfo {
   Json options;                        // object or null
 };
 
+// Goes on record with the request's own lines, in clear: no secret.
+struct Event {
+  std::string name;
+  Json fields;
+};
+
 struct Call {
   const Request& request;
   const MountInfo& mount;
@@ -112,6 +118,7 @@ struct Call {
   WallTime now;
   Random& random;
   std::vector<std::string> warnings;
+  std::vector<Event> events;  // by settle
 };
 
 // Asked of the core by an effect: a lease for the account it plans.
@@ -137,10 +144,15 @@ struct Intent {
   std::string role;
   // The statements that renew, a JSON array of strings, kept in the lease; empty: the target's way.
   std::string renewal_json;
-  target::CreateOrder create;                      // account and not_after are set by the core
+  // not_after is set by the core, and the account unless the engine names it.
+  target::CreateOrder create;
   std::vector<std::string> revocation_statements;  // snapshot, kept in the lease
   LeaseTerms terms;
+  // What the candidate said it is (Connection::identity), for settle; set by the core.
+  std::string server;
 };
+
+inline constexpr std::string_view kServers = "servers/";
 
 using ReadHandler = std::function<Result<Response>(Call&, ReadTxn&)>;
 using WriteHandler = std::function<Result<Response>(Call&, WriteTxn&)>;
@@ -188,6 +200,8 @@ class Engine {
   virtual std::string target_name(const TargetId& id, ReadTxn& txn);
   // Whether it has any: their settings are "targets/<id in hex>" in its space. Beside a name
   // "retired/<id in hex>" they may go when no lease needs them any more; the core sees to that.
+  // An id stands for one server: "servers/<id in hex>" is {"server": Connection::identity()}. The
+  // core writes it with the first connection and refuses any other server from then on.
   virtual bool has_targets() const { return false; }
 };
 

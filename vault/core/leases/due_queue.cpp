@@ -52,6 +52,16 @@ commit::OnRecord events(const Lease& lease, const target::Revoked& revoked, bool
   return bodies;
 }
 
+Error another_server(const std::string& known, const std::string& found) {
+  return failure(
+      Code::unavailable,
+      "another server answers there (" + found + ") than the one that its accounts are on (" +
+          known +
+          "), so nothing that it says of them counts; write the configuration again: new leases go "
+          "to the other server then, or with same_server=true it is the same one after an upgrade "
+          "or a move");
+}
+
 // For the log, when something was not as it was left.
 std::string said_of(const Lease& lease, const target::Revoked& revoked, bool missing) {
   if (missing)
@@ -177,6 +187,32 @@ void Revoker::DueQueue::failed(const OrderedId& id, const Error& error) {
   const Seconds wait = std::min(Seconds{1LL << std::min(retry.attempts, 9U)}, kRetryMax);
   ++retry.attempts;
   retry.not_before = add(revoker_.parts_.clock.instant(), Nanos{wait});
+}
+
+Status Revoker::DueQueue::met(const std::string& identity) {
+  if (identity.empty()) return {};
+  const std::string name = std::string(kServers) + hex(target_);
+  for (;;) {
+    VAULT_TRY_ASSIGN(auto held, revoker_.parts_.snapshots.take());
+    commit::Changes changes;
+    changes.background = true;
+    WriteTxn txn(*held, revoker_.parts_.barrier, space_, changes);
+    VAULT_TRY_ASSIGN(const auto record, txn.get(name));
+    if (record) {
+      const auto json = parse_json(as_text(record->value.reveal()));
+      const std::string known = json.ok() ? json->string_at("server") : std::string();
+      return known == identity ? Status() : Status(another_server(known, identity));
+    }
+    Json json = Json::object();
+    json.set("server", identity);
+    VAULT_TRY(txn.put(name, as_bytes(json.dump())));
+    json.set("target", hex(target_));
+    const std::string event =
+        audit::event_body("target-server", revoker_.parts_.clock.now(), json.dump());
+    const commit::Batch batch(std::move(changes), event);
+    const Status status = revoker_.parts_.committer.commit(batch).status();
+    if (!status.is(Code::conflict)) return status;
+  }
 }
 
 void Revoker::DueQueue::done(const Item& item, const Result<target::Revoked>& result) {

@@ -13,9 +13,13 @@ namespace leasehold::core {
 
 class Revoker::DueQueue final : public target::RevocationSource {
  public:
-  DueQueue(Revoker& revoker, const TargetId& target) : revoker_(revoker), target_(target) {}
+  DueQueue(Revoker& revoker, const TargetId& target, const barrier::Space& space)
+      : revoker_(revoker), target_(target), space_(space) {}
   std::vector<Item> next(std::size_t limit) override;
   void done(const Item& item, const Result<target::Revoked>& result) override;
+  // The first server is written down beside the target's settings; any other is refused from then
+  // on, until the engine says that it is the same.
+  Status met(const std::string& identity) override;
 
  private:
   struct Retry {
@@ -32,6 +36,7 @@ class Revoker::DueQueue final : public target::RevocationSource {
 
   Revoker& revoker_;
   const TargetId target_;
+  const barrier::Space space_;  // of the mount whose engine knows the target
   Mutex mutex_;
   std::set<barrier::OrderedId> working_ GUARDED_BY(mutex_);
   std::map<barrier::OrderedId, Retry> retries_ GUARDED_BY(mutex_);

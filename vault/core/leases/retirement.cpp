@@ -100,6 +100,7 @@ bool Revoker::retire(const Mount& mount, const TargetId& target) {
     VAULT_TRY_ASSIGN(const auto mark, txn.get(std::string(kRetired) + name));
     if (!mark) return OnRecord(kInUseAgain);
     VAULT_TRY(txn.erase(std::string(kTargets) + name));
+    VAULT_TRY(txn.erase(std::string(kServers) + name));
     VAULT_TRY(txn.erase(std::string(kRetired) + name));
     return OnRecord(erased_event(mount, name, now));
   };

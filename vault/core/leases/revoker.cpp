@@ -90,7 +90,7 @@ Result<std::shared_ptr<target::Lane>> Revoker::lane(ReadTxn& txn, const barrier:
   if (entry.lane) {
     entry.lane->replace(std::move(target));
   } else {
-    entry.queue = std::make_unique<DueQueue>(*this, id);
+    entry.queue = std::make_unique<DueQueue>(*this, id, space);
     entry.lane = std::make_shared<target::Lane>(name, std::move(target), parts_.tag, *entry.queue,
                                                 parts_.clock, parts_.log);
   }

@@ -59,6 +59,8 @@ Detached Core::handle(Request request, Exchange& asker) {
                              [&] { return run(flight); });  // may they; engine
     if (status.ok() && flight.candidate)
       status = co_await placed(workers_, true, [&] { return try_candidate(flight); });
+    // Renewals of one lease end one after the other, at the target and in its record.
+    if (status.ok() && flight.renews()) co_await latched(latches_, flight, latch);
     if (status.ok() && flight.lane)
       status = co_await applied(flight);  // intent on record, then the target
     if (status.ok()) status = co_await committed(flight);
@@ -66,7 +68,6 @@ Detached Core::handle(Request request, Exchange& asker) {
     co_await latched(latches_, flight, latch);
     status = admit_again(flight);
   }
-  latch.release();
   Status outcome = status;
   while (flight.effect != nullptr && flight.intent && !flight.settled) {
     status = settle_effect(flight, outcome);  // ACTIVE, or REVOKING after a failure
@@ -77,6 +78,7 @@ Detached Core::handle(Request request, Exchange& asker) {
     }
     if (!durable.ok()) status = durable;
   }
+  latch.release();
   if (status.ok()) status = co_await revoked(flight);  // what it revoked is gone when it answers
   conclude(flight, status);
   status = co_await committed(flight);  // of a token without uses left: its end
@@ -310,6 +312,7 @@ Status Core::try_candidate(InFlight& flight) {
   const Instant deadline = add(environment_.clock.instant(), kEffectLimit / 2);
   const auto connection = flight.candidate->connect(flight.live->revoker->tag(), deadline);
   const Status status = connection.ok() ? (*connection)->ping(deadline) : connection.error();
+  if (status.ok()) flight.intent->server = (*connection)->identity();
   flight.candidate.reset();
   flight.of_target = !status.ok();
   return status;

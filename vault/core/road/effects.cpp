@@ -1,5 +1,6 @@
 #include "vault/core/road/effects.h"
 
+#include "vault/audit/record.h"
 #include "vault/base/encoding.h"
 #include "vault/core/road/audit_lines.h"
 #include "vault/core/road/finish.h"
@@ -41,12 +42,12 @@ Status on_target(EffectJob& job, target::Connection& connection, Instant deadlin
     }
     case Intent::Kind::renew:
       return connection.renew(
-          {intent.create.account, intent.create.statements, intent.create.not_after, job.handle},
-          deadline);
+          {intent.create.account, intent.create.statements, job.until, job.handle}, deadline);
     case Intent::Kind::probe: {
       VAULT_TRY_ASSIGN(job.handle, connection.create(intent.create, deadline));
       const Status login =
           connection.try_login(intent.create.account, intent.create.password, deadline);
+      if (login.ok()) job.advice = connection.advice_on(intent.create, deadline);
       const auto revoked = connection.revoke(
           {intent.create.account, intent.revocation_statements, job.handle}, deadline);
       if (!login.ok()) return login;
@@ -59,7 +60,20 @@ Status on_target(EffectJob& job, target::Connection& connection, Instant deadlin
   return {};
 }
 
+// The target never ends an account before its lease: a renewal that brings the end nearer leaves
+// the account's where it is, and what is in the record now counts, not what was planned on.
+Status never_earlier(EffectJob& job) {
+  VAULT_TRY_ASSIGN(auto held, job.live->snapshots.take());
+  ReadTxn txn(*held, job.live->barrier, barrier::kCoreSpace);
+  VAULT_TRY_ASSIGN(const auto lease, job.live->leases.load(txn, job.intent.lease));
+  if (!lease || lease->state != Lease::State::active)
+    return failure(Code::invalid, "lease not found");
+  job.until = std::max(job.intent.create.not_after, lease->expires);
+  return {};
+}
+
 Status work(EffectJob& job, target::Connection& connection, Instant deadline) {
+  if (job.intent.kind == Intent::Kind::renew) VAULT_TRY(never_earlier(job));
   if (job.pending) {
     const commit::Operation operation = job.live->committer.commit(*job.pending);
     job.of_target = operation.status().ok();
@@ -138,6 +152,7 @@ Status applied::await_resume() {
   }
   flight_.pending_recorded = job_->pending_recorded;
   flight_.handle = std::move(job_->handle);
+  for (std::string& one : job_->advice) flight_.warnings.push_back(std::move(one));
   if (job_->lease && !job_->pending_recorded) flight_.live->revoker->release(*job_->lease);
   if (job_->pending_recorded) flight_.request_recorded = true;
   flight_.intent = std::move(job_->intent);
@@ -221,8 +236,12 @@ Status plan_effect(InFlight& flight, storage::Snapshot& snapshot) {
   lease.target = wanted.target;
   lease.space = flight.mount->info.space;
   lease.role = wanted.role;
-  lease.account = flight.lane->target()->account_name(live.revoker->tag(), wanted.role,
-                                                      account_id(live.environment.random));
+  const auto target = flight.lane->target();
+  lease.account = wanted.create.account;  // of the engine, when it names accounts itself
+  if (lease.account.empty())
+    lease.account =
+        target->account_name(live.revoker->tag(), wanted.role, account_id(live.environment.random));
+  VAULT_TRY(target->takes_name(lease.account));
   lease.renewal_json = wanted.renewal_json;
   lease.revocation_statements = wanted.revocation_statements;
   lease.issued = flight.started;
@@ -293,6 +312,9 @@ Status settle_success(InFlight& flight, storage::Snapshot& snapshot) {
   Call call = call_of(flight);
   VAULT_TRY_ASSIGN(flight.answer, flight.effect->settle(call, txn, *flight.intent));
   for (const std::string& warning : flight.warnings) flight.answer.warnings.push_back(warning);
+  flight.events.clear();
+  for (const Event& event : call.events)
+    flight.events.push_back(audit::event_body(event.name, flight.started, event.fields.dump()));
   WriteTxn core = txn.in(barrier::kCoreSpace);
   if (flight.lease) VAULT_TRY(settle_lease(flight, core, {}));
   return finish(flight, snapshot, std::move(changes), call.warnings);

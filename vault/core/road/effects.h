@@ -27,7 +27,9 @@ struct EffectJob : target::Job, Waiter {
   bool pending_recorded = false;
   bool of_target = true;  // `result` is the target's, not storage's
   Status result;
-  std::string handle;  // of the account that was created
+  std::string handle;               // of the account that was created, or is renewed
+  WallTime until;                   // of a renewal, for the target
+  std::vector<std::string> advice;  // of a probe
   void* waiting = nullptr;
 };
 

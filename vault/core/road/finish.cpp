@@ -43,7 +43,7 @@ Status finish(InFlight& flight, storage::Snapshot& snapshot, commit::Changes&& c
   if (const auto terms = wrapping_of(flight))
     VAULT_TRY(wrap_answer(flight, snapshot, changes, *terms));
   if (!changes.changes_something()) return {};  // its lines go straight to the log
-  Texts lines;
+  Texts lines = std::move(flight.events);
   append_bodies(flight, flight.answer, lines);
   flight.batch.emplace(std::move(changes), std::move(lines));
   flight.answer_recorded = true;

@@ -64,6 +64,8 @@ struct InFlight {
   bool settled = false;
   bool not_allowed_any_more = false;  // found while settling: no error of the target's
 
+  Texts events;  // of the engine, on record with the answer
+
   // revocations the answer waits for
   std::vector<barrier::PhysicalKey> awaited;
 
@@ -72,7 +74,12 @@ struct InFlight {
   bool answer_recorded = false;
   bool unaudited = false;  // durable, but no device took its lines
 
-  std::uint64_t latch_key() const { return std::hash<std::string_view>()(request.path); }
+  bool renews() const { return intent && intent->kind == Intent::Kind::renew; }
+  // What it runs alone on: the lease that it renews, or its path.
+  std::uint64_t latch_key() const {
+    const auto key = renews() ? as_text(intent->lease) : std::string_view(request.path);
+    return std::hash<std::string_view>()(key);
+  }
 };
 
 }  // namespace leasehold::core

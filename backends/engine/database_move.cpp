@@ -1,0 +1,104 @@
+// A configuration that leads to another server. Accounts of the first are still there, whatever the
+// second says of them; so their leases keep the target, the settings and the server they had.
+
+#include "backends/engine/database.h"
+#include "vault/base/encoding.h"
+
+namespace leasehold::engine::database {
+namespace {
+
+using core::Call;
+using core::ReadTxn;
+using core::WriteTxn;
+
+constexpr std::size_t kLookedAt = 64;  // earlier targets
+
+Result<std::string> server_of(ReadTxn& txn, const std::string& target) {
+  VAULT_TRY_ASSIGN(const auto record, load(txn, kServers, target));
+  return record ? record->string_at("server") : std::string();
+}
+
+Status record_server(WriteTxn& txn, const core::TargetId& target, const std::string& server) {
+  Json record = Json::object();
+  return save(txn, kServers, hex(target), record.set("server", server));
+}
+
+// Those that this configuration led to before, as long as they have leases.
+Result<std::vector<core::TargetId>> earlier(Call& call, WriteTxn& txn) {
+  VAULT_TRY_ASSIGN(const auto names, txn.list(kRetired, {}, kLookedAt));
+  std::vector<core::TargetId> all;
+  for (const std::string& name : names) {
+    VAULT_TRY_ASSIGN(const auto target, load(txn, kTargets, name));
+    if (!target || target->string_at("name") != call.fields.text("name")) continue;
+    Json as_config = Json::object();
+    VAULT_TRY_ASSIGN(const core::TargetId id, target_id_of(as_config.set("target", name)));
+    all.push_back(id);
+  }
+  return all;
+}
+
+core::Event event(const Call& call, const core::TargetId& target, const std::string& before,
+                  const std::string& now) {
+  Json fields = Json::object();
+  fields.set("config", call.mount.path + "config/" + call.fields.text("name"));
+  fields.set("target", hex(target)).set("server_before", before).set("server", now);
+  return {"target-same-server", std::move(fields)};
+}
+
+Status say_same(Call& call, WriteTxn& txn, const core::TargetId& target,
+                const std::string& server) {
+  VAULT_TRY_ASSIGN(const std::string before, server_of(txn, hex(target)));
+  if (before == server) return {};
+  call.events.push_back(event(call, target, before, server));
+  return record_server(txn, target, server);
+}
+
+// Said after the configuration had led there already: it is meant of those from before.
+Status say_same_of_earlier(Call& call, WriteTxn& txn, const std::string& server,
+                           const Json& settings) {
+  VAULT_TRY_ASSIGN(const auto targets, earlier(call, txn));
+  for (const core::TargetId& target : targets) {
+    VAULT_TRY(say_same(call, txn, target, server));
+    VAULT_TRY(save(txn, kTargets, hex(target), settings));
+  }
+  return {};
+}
+
+Result<core::TargetId> known_or_new(Call& call, WriteTxn& txn, const std::string& server) {
+  VAULT_TRY_ASSIGN(const auto targets, earlier(call, txn));
+  for (const core::TargetId& target : targets) {
+    VAULT_TRY_ASSIGN(const std::string its, server_of(txn, hex(target)));
+    if (its == server) return target;
+  }
+  return call.random.take<sizeof(core::TargetId)>();
+}
+
+}  // namespace
+
+Result<Move> move_to(Call& call, WriteTxn& txn, const core::TargetId& had,
+                     const std::string& server, const Json& settings) {
+  Move move{had, {}};
+  if (server.empty()) return move;  // not asked: the first connection will
+  VAULT_TRY_ASSIGN(const std::string before, server_of(txn, hex(had)));
+  const bool same = call.fields.boolean("same_server");
+  if (before == server) {
+    if (same) VAULT_TRY(say_same_of_earlier(call, txn, server, settings));
+    return move;
+  }
+  if (same || before.empty()) {
+    VAULT_TRY(before.empty() ? record_server(txn, had, server) : say_same(call, txn, had, server));
+    return move;
+  }
+  VAULT_TRY_ASSIGN(move.target, known_or_new(call, txn, server));
+  VAULT_TRY(save(txn, kRetired, hex(had), Json::object()));
+  VAULT_TRY(record_server(txn, move.target, server));
+  move.warning =
+      "this is another server (" + server + ") than before (" + before +
+      "): new leases go to it; earlier ones stay where they were made, with the settings "
+      "they had (sys/leases?type=irrevocable shows what cannot be removed there). If it "
+      "is the same one after an upgrade, a failover or a move, write it once more with "
+      "same_server=true";
+  return move;
+}
+
+}  // namespace leasehold::engine::database

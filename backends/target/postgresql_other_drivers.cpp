@@ -1,0 +1,127 @@
+// Parameters of pgx, lib/pq and JDBC in a connection_url. Only the form of a URL is looked through:
+// a keyword string is libpq's own.
+
+#include <libpq-fe.h>
+
+#include <algorithm>
+#include <array>
+
+#include "backends/target/postgresql_session.h"
+#include "vault/base/encoding.h"
+
+namespace leasehold::postgresql {
+namespace {
+
+constexpr std::array<std::string_view, 2> kApplied{"search_path", "timezone"};
+constexpr auto kLeftOut = std::to_array<std::string_view>({"binary_parameters",
+                                                           "datestyle",
+                                                           "default_query_exec_mode",
+                                                           "description_cache_capacity",
+                                                           "extra_float_digits",
+                                                           "idle_in_transaction_session_timeout",
+                                                           "intervalstyle",
+                                                           "load_balance_hosts",
+                                                           "lock_timeout",
+                                                           "min_read_buffer_size",
+                                                           "pool_health_check_period",
+                                                           "pool_max_conn_idle_time",
+                                                           "pool_max_conn_lifetime",
+                                                           "pool_max_conn_lifetime_jitter",
+                                                           "pool_max_conns",
+                                                           "pool_min_conns",
+                                                           "prefer_simple_protocol",
+                                                           "statement_cache_capacity",
+                                                           "statement_cache_mode",
+                                                           "statement_timeout"});
+
+template <class Names>
+bool has(const Names& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+bool is_libpqs(const std::string& name) {
+  if (name == "ssl" || name == "requiressl") return true;  // of URLs alone
+  PQconninfoOption* const all = PQconndefaults();
+  bool known = false;
+  for (const PQconninfoOption* one = all; one != nullptr && one->keyword != nullptr; ++one)
+    known = known || name == one->keyword;
+  PQconninfoFree(all);
+  return known;
+}
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return out;
+}
+
+std::string percent_decoded(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = text[i] == '%' ? from_hex(text.substr(i + 1, 2)) : std::nullopt;
+    if (byte && byte->size() == 1) {
+      out += static_cast<char>(byte->front());
+      i += 2;
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
+}
+
+// "-c name=value", where a space or backslash of the value is escaped.
+std::string option(const std::string& name, std::string_view value) {
+  std::string out = "-c " + name + "=";
+  for (const char c : value) {
+    if (c == ' ' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out;
+}
+
+Status take(OtherDrivers& into, std::string_view pair, std::string& kept) {
+  const auto equals = pair.find('=');
+  const std::string written(pair.substr(0, equals)), name = lower(written);
+  const bool is_name =
+      !name.empty() &&
+      name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_.-") == std::string::npos;
+  if (equals == std::string_view::npos || !is_name || is_libpqs(written)) {
+    kept += (kept.empty() ? "?" : "&") + std::string(pair);  // libpq says what is wrong with it
+    return {};
+  }
+  if (has(kApplied, name)) {
+    if (!into.options.empty()) into.options += ' ';
+    into.options += option(name, percent_decoded(pair.substr(equals + 1)));
+    return {};
+  }
+  if (!has(kLeftOut, name))
+    return failure(Code::invalid,
+                   "connection_url must not use the parameter \"" + written +
+                       "\": it is not known here, and what it would do is not known either");
+  into.notes.push_back("the parameter \"" + written +
+                       "\" of connection_url is not used: the vault sets its own limits and speaks "
+                       "to the server in its own way");
+  return {};
+}
+
+}  // namespace
+
+Result<OtherDrivers> OtherDrivers::take_from(const std::string& url) {
+  OtherDrivers taken{url, {}, {}};
+  const auto scheme = url.find("://");
+  const auto mark = scheme == std::string::npos ? scheme : url.find('?', scheme);
+  // An at sign behind it: the mark may be part of a password, and is told elsewhere.
+  if (mark == std::string::npos || url.find('@', mark) != std::string::npos) return taken;
+  std::string kept;
+  std::string_view rest = std::string_view(url).substr(mark + 1);
+  while (!rest.empty()) {
+    const std::string_view pair = rest.substr(0, rest.find('&'));
+    VAULT_TRY(take(taken, pair, kept));
+    rest.remove_prefix(std::min(pair.size() + 1, rest.size()));
+  }
+  taken.url = url.substr(0, mark) + kept;
+  return taken;
+}
+
+}  // namespace leasehold::postgresql
