@@ -1,0 +1,95 @@
+"""What a database does behind the vault's back: sessions end, servers change places, roles change names."""
+
+import unittest
+
+from vaultproc import Postgres, Vault, in_threads, wait_until
+
+
+class Targets(unittest.TestCase):
+    def setUp(self):
+        self.first, self.second = Postgres(), Postgres()
+        self.enterContext(self.first)
+        self.vault = Vault()
+        self.enterContext(self.vault)
+        self.vault.init_and_unseal()
+        self.first.configure(self.vault)
+
+    def issue(self):
+        answer = self.vault.must("GET", "database/creds/app")
+        return answer.json["lease_id"], answer.data["username"], answer.data["password"]
+
+    def revoke(self, lease):
+        return self.vault.write("sys/leases/revoke", {"lease_id": lease})
+
+    def configure(self, port, **more):
+        body = {
+            "connection_url": f"postgresql://{{{{username}}}}:{{{{password}}}}@127.0.0.1:{port}/app?sslmode=disable",
+            **more,
+        }
+        return self.vault.call("POST", "database/config/pg", body)
+
+    def owed(self):
+        return self.vault.call("GET", "sys/leases?type=irrevocable").data["leases"]
+
+    def test_sessions_that_the_server_ends(self):
+        lease, _, _ = self.issue()
+        end = "select pg_terminate_backend(pid, 5000) from pg_stat_activity where usename = 'vault_manager'"
+        self.first.sql(end)
+        self.issue()
+        self.first.sql(end)
+        self.assertEqual(
+            self.vault.call("POST", "sys/leases/renew", {"lease_id": lease}).status, 200
+        )
+        self.first.sql(end)
+        self.assertEqual(
+            self.vault.call("POST", "sys/leases/revoke", {"lease_id": lease}).status, 204
+        )
+
+    def test_a_config_that_leads_elsewhere(self):
+        lease, user, password = self.issue()
+        self.enterContext(self.second)
+        self.assertEqual(self.configure(self.second.port).status, 200)
+        _, new_user, new_password = self.issue()
+        self.assertTrue(self.second.logs_in(new_user, new_password))
+        self.assertTrue(self.first.logs_in(user, password))
+        self.revoke(lease)
+        self.assertFalse(self.first.logs_in(user, password))
+        self.assertEqual(self.first.accounts(), set())
+
+    def test_another_server_behind_the_same_url(self):
+        lease, user, password = self.issue()
+        self.first.kill()
+        self.second.port = self.first.port
+        self.enterContext(self.second)
+        wait_until(
+            "the other server is seen",
+            lambda: "another server" in str(self.vault.call("GET", "database/creds/app").errors),
+        )
+        answer = self.vault.call("POST", "sys/leases/revoke", {"lease_id": lease})
+        self.assertEqual(answer.status, 500, answer)
+        wait_until("the reason is shown", lambda: "another server" in str(self.owed()))
+        self.assertEqual(self.configure(self.first.port).status, 200)
+        _, new_user, new_password = self.issue()
+        self.assertTrue(self.second.logs_in(new_user, new_password))
+        self.assertEqual([one["lease_id"] for one in self.owed()], [lease])
+        self.assertEqual(self.configure(self.first.port, same_server=True).status, 204)
+        wait_until("it is looked for there", lambda: not self.owed())
+
+    def test_renewals_side_by_side(self):
+        for _ in range(10):
+            lease, user, _ = self.issue()
+            in_threads(
+                6,
+                lambda i: self.vault.call(
+                    "POST", "sys/leases/renew", {"lease_id": lease, "increment": (65, 3000)[i % 2]}
+                ),
+            )
+            shown = self.vault.call("POST", "sys/leases/lookup", {"lease_id": lease})
+            until = self.first.sql(
+                f"select extract(epoch from rolvaliduntil - now())::int from pg_roles where rolname = '{user}'"
+            )
+            self.assertGreaterEqual(int(until[0]), shown.data["ttl"])
+
+
+if __name__ == "__main__":
+    unittest.main()
