@@ -262,7 +262,7 @@ Error Accounts::after_failed_create(const target::CreateOrder& order, const Erro
   const Result<std::string> oid = oid_of(order.account, deadline);
   if (oid.ok() && oid->empty() && why.message.find(kNoSuchRole) != std::string::npos)
     return failure(Code::denied, std::string(kNoSuchRole) + R"(: write it in quotes, "{{name}}")");
-  if (oid.ok() && oid->empty()) return no_right ? about_kept(why, deadline) : why;
+  if (oid.ok() && oid->empty()) return no_right ? about_kept(why, order.statements, deadline) : why;
   return failure(Code::deadline, why.message, "the account may exist: " + why.detail);
 }
 

@@ -153,7 +153,7 @@ class Accounts final : public target::Connection {
   Result<std::uint32_t> end_sessions_of(const Found& account, Instant deadline);
 
   // Names the object that keeps a grant on all of a schema from working, and how it is given away.
-  Error about_kept(const Error& why, Instant deadline);
+  Error about_kept(const Error& why, const std::vector<std::string>& statements, Instant deadline);
 
   Status drop_owned(const Found& account, Instant deadline);
   void leave_groups(const Found& account, Instant deadline);

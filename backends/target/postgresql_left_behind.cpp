@@ -144,7 +144,10 @@ Result<std::string> Accounts::hand_over(Server::Opened& where, const Found& acco
 }
 
 // A grant ON ALL TABLES is refused as a whole because of one table that is not ours to grant.
-Error Accounts::about_kept(const Error& why, Instant deadline) {
+Error Accounts::about_kept(const Error& why, const std::vector<std::string>& statements,
+                           Instant deadline) {
+  std::string text;
+  for (const std::string& statement : statements) text += statement;
   const auto rows = run(
       "SELECT o.type, o.identity, quote_ident(k.rolname), coalesce("
       " (SELECT quote_ident(w.rolname) FROM pg_class t JOIN pg_roles w ON w.oid = t.relowner"
@@ -163,7 +166,9 @@ Error Accounts::about_kept(const Error& why, Instant deadline) {
       " AND strpos(" +
           quote_literal(why.message) +
           ", coalesce(c.relname, p.proname)::text) > 0"
-          " ORDER BY length(coalesce(c.relname, p.proname)::text) DESC LIMIT 1",
+          " ORDER BY strpos(" +
+          quote_literal(text) +  // the error does not say which schema
+          ", n.nspname::text) > 0 DESC, length(coalesce(c.relname, p.proname)::text) DESC LIMIT 1",
       deadline, 4);
   if (!rows.ok() || rows->empty()) return why;
   const Row& row = rows->front();
