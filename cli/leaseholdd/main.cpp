@@ -7,6 +7,7 @@
 #include "cli/leaseholdd/harden.h"
 #include "cli/leaseholdd/log.h"
 #include "cli/leaseholdd/process.h"
+#include "cli/leaseholdd/test_config.h"
 
 namespace leasehold::server_process {
 namespace {
@@ -47,6 +48,7 @@ int run(const Options& options, const std::string& own_executable) {
   raise_descriptor_limit();
   if (options.command == Options::Command::verify)
     return run_verify(options, std::move(configuration).value(), **log, own_executable);
+  if (options.test_config) return run_test(std::move(configuration).value(), **log, own_executable);
   return run_server(options, std::move(configuration).value(), **log, own_executable);
 }
 
