@@ -2,6 +2,7 @@
 #include <httplib.h>
 #include <netdb.h>
 
+#include <filesystem>
 #include <vector>
 
 #include "api/client/memory_file.h"
@@ -27,6 +28,27 @@ std::string numeric_address(const std::string& host) {
 Error unresolved(const std::string& where, const std::string& host) {
   return failure(Code::unavailable,
                  "dial " + where + ": the name \"" + host + "\" could not be resolved");
+}
+
+// Every PEM file of the folder, whatever its name: OpenSSL by itself only takes those that are
+// named after the hash of their subject.
+Status trust_folder(SSL_CTX* context, const std::string& folder) {
+  std::error_code error;
+  std::size_t loaded = 0;
+  std::filesystem::directory_iterator entries(folder, error);
+  for (; !error && entries != std::filesystem::directory_iterator(); entries.increment(error)) {
+    std::error_code not_regular;
+    if (!entries->is_regular_file(not_regular)) continue;
+    const std::string file = entries->path().string();
+    if (SSL_CTX_load_verify_locations(context, file.c_str(), nullptr) == 1) ++loaded;
+  }
+  ERR_clear_error();
+  if (error)
+    return failure(Code::invalid,
+                   "cannot read the certificate authorities in " + folder + ": " + error.message());
+  if (loaded > 0) return {};
+  return failure(Code::invalid, "there is no certificate authority in " + folder +
+                                    "; -ca-path or VAULT_CAPATH names a folder of PEM files");
 }
 
 class HttpTransport final : public Transport {
@@ -115,6 +137,8 @@ class HttpTransport final : public Transport {
                          "VAULT_CLIENT_KEY_BYTES");
     SSL_CTX_set_min_proto_version(tls->ssl_context(), TLS1_2_VERSION);
     tls->set_ca_cert_path(authority, settings_.ca_path);
+    if (authority.empty() && !settings_.ca_path.empty())
+      VAULT_TRY(trust_folder(tls->ssl_context(), settings_.ca_path));
     tls->enable_server_certificate_verification(!settings_.tls_skip_verify);
     if (renamed) {
       const std::string address = numeric_address(server.host);

@@ -4,7 +4,7 @@
 
 #include <limits>
 
-#include "vault/base/duration.h"
+#include "vault/base/duration_down.h"
 #include "vault/core/contract/engine.h"
 
 namespace leasehold::engine {
@@ -17,17 +17,30 @@ using core::Response;
 using core::WriteTxn;
 
 // DO NOT CHANGE: it is on users' disks.  seconds:be64  JSON text
+// The number of seconds; all ones: the mount's default; a negative number -n: ones' complement of
+// n.
 constexpr std::size_t kHeaderSize = 8;
 constexpr std::uint64_t kMountDefault = std::numeric_limits<std::uint64_t>::max();
 
-// A hint to the reader, as Vault gives it: `ttl`, or `lease`; what is no duration is no hint.
+std::uint64_t packed(std::int64_t seconds) {
+  return seconds >= 0 ? static_cast<std::uint64_t>(seconds)
+                      : ~(0 - static_cast<std::uint64_t>(seconds));
+}
+std::int64_t unpacked(std::uint64_t stored) {
+  constexpr std::uint64_t kSign = std::uint64_t{1} << 63;
+  return static_cast<std::int64_t>((stored & kSign) == 0 ? stored : 0 - ~stored);
+}
+
+// A hint to the reader, as Vault gives it: `ttl`, or `lease`, in whole seconds, rounded toward
+// zero; empty is 0, and what is no duration is no hint.
 std::uint64_t hinted_seconds(const Json& body) {
   const Json* hint = body.find("ttl");
   if (hint == nullptr) hint = body.find("lease");
-  if (hint == nullptr || (!hint->is_string() && !hint->is_number())) return kMountDefault;
-  const auto duration = parse_duration(hint->text());
-  if (!duration.ok() || duration->count() < 0) return kMountDefault;
-  return static_cast<std::uint64_t>(duration->count());
+  if (hint == nullptr) return kMountDefault;
+  if (hint->is_null()) return 0;
+  if (!hint->is_string() && !hint->is_number()) return kMountDefault;
+  const auto duration = parse_duration_down(hint->text());
+  return duration.ok() ? packed(duration->count()) : kMountDefault;
 }
 
 bool names_a_secret(std::string_view path) { return !path.empty() && path.back() != '/'; }
@@ -42,8 +55,8 @@ Result<Response> read(Call& call, ReadTxn& txn) {
   const std::uint64_t seconds = get_be(secret.reveal().data(), kHeaderSize);
   secret.drop_front(kHeaderSize);
   Response response = Response::of_text(std::move(secret));
-  response.lease_duration = seconds == kMountDefault ? call.mount.default_ttl
-                                                     : Seconds(static_cast<std::int64_t>(seconds));
+  response.lease_duration =
+      seconds == kMountDefault ? call.mount.default_ttl : Seconds(unpacked(seconds));
   return response;
 }
 

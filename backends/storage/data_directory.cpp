@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 namespace leasehold::storage {
 
@@ -19,6 +20,11 @@ Error cannot(const char* what, const std::string& path) {
   return failure(Code::internal, fmt::format("cannot {} {}: {}", what, path, std::strerror(errno)));
 }
 
+bool is_empty_folder(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::is_empty(path, error) && !error;
+}
+
 Status check_owner(const std::string& path) {
   struct stat found;
   if (::stat(path.c_str(), &found) != 0) return cannot("read", path);
@@ -28,11 +34,19 @@ Status check_owner(const std::string& path) {
     return failure(Code::invalid,
                    fmt::format("{} belongs to user {}, but the vault runs as {}: run `chown {} {}`",
                                path, found.st_uid, ::geteuid(), ::geteuid(), path));
-  if ((found.st_mode & 077) != 0)
+  // One that was made for us and holds nothing yet has nothing to give away: open() narrows it.
+  if ((found.st_mode & 077) != 0 && !is_empty_folder(path))
     return failure(Code::invalid,
                    fmt::format("{} is open to other users (mode {:o}): run `chmod 700 {}`", path,
                                found.st_mode & 07777, path));
   return {};
+}
+
+Status narrow(const std::string& path) {
+  struct stat found;
+  const bool narrow = ::stat(path.c_str(), &found) == 0 && (found.st_mode & 077) == 0;
+  if (narrow || ::chmod(path.c_str(), 0700) == 0) return {};
+  return cannot("change the mode of", path);
 }
 
 Status check_file_system(const std::string& path, LogSink& log) {
@@ -119,9 +133,22 @@ const char* network_file_system(std::uint64_t magic) {
   }
 }
 
+Status check_data_directory(const std::string& path, LogSink& log) {
+  if (::access(path.c_str(), F_OK) == 0) {
+    VAULT_TRY(check_owner(path));
+    return check_file_system(path, log);
+  }
+  if (errno != ENOENT) return cannot("read", path);
+  const std::string above = std::filesystem::path(path).parent_path().string();
+  if (::access(above.c_str(), W_OK | X_OK) == 0) return check_file_system(above, log);
+  return failure(Code::invalid,
+                 fmt::format("cannot make {}: {} in {}", path, std::strerror(errno), above));
+}
+
 Result<std::unique_ptr<DataDirectory>> DataDirectory::open(const std::string& path, LogSink& log) {
   if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return cannot("make", path);
   VAULT_TRY(check_owner(path));
+  VAULT_TRY(narrow(path));
   VAULT_TRY(check_file_system(path, log));
   VAULT_TRY_ASSIGN(const int lock, take_lock(path));
   return std::unique_ptr<DataDirectory>(new DataDirectory(path, lock));

@@ -17,6 +17,10 @@ namespace leasehold::storage {
 // there.
 const char* network_file_system(std::uint64_t magic);
 
+// What open() would refuse, without making, changing or locking anything. Path: without a slash at
+// its end.
+Status check_data_directory(const std::string& path, LogSink& log);
+
 class DataDirectory {
  public:
   static Result<std::unique_ptr<DataDirectory>> open(const std::string& path, LogSink& log);

@@ -5,9 +5,12 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cctype>
 #include <cerrno>
 #include <charconv>
+#include <iterator>
 
 #include "backends/storage/ballast.h"
 #include "backends/storage/data_directory.h"
@@ -22,9 +25,17 @@ constexpr std::size_t kMapMin = std::size_t{64} << 20, kMapMax = std::size_t{64}
 
 struct Unit {
   std::string_view name;
-  unsigned shift;
+  std::size_t bytes;
 };
-constexpr Unit kUnits[] = {{"MiB", 20}, {"GiB", 30}, {"TiB", 40}};
+// As Vault reads sizes: the units of ten and of two, in any case.
+constexpr Unit kUnits[] = {{"", 1},
+                           {"mb", 1'000'000},
+                           {"mib", std::size_t{1} << 20},
+                           {"gb", 1'000'000'000},
+                           {"gib", std::size_t{1} << 30},
+                           {"tb", 1'000'000'000'000},
+                           {"tib", std::size_t{1} << 40}};
+constexpr std::size_t kMapStep = 64u << 10;  // whole pages, of whatever size
 
 Error unusable() {
   return failure(Code::unavailable, "storage failed: see the log of the vault",
@@ -289,22 +300,21 @@ bool Lmdb::is_usable() const {
 }  // namespace
 
 Result<std::size_t> parse_map_size(std::string_view text) {
-  unsigned shift = 0;
-  for (const Unit& unit : kUnits) {
-    if (!text.ends_with(unit.name)) continue;
-    text.remove_suffix(unit.name.size());
-    shift = unit.shift;
-    break;
-  }
   std::size_t count = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
-  const bool whole = error == std::errc() && end == text.data() + text.size();
-  if (!whole || count > kMapMax >> shift || count << shift < kMapMin)
+  const char* const text_end = text.data() + text.size();
+  const auto [end, error] = std::from_chars(text.data(), text_end, count);
+  std::string unit(end, text_end);
+  if (unit.starts_with(' ')) unit.erase(0, 1);
+  for (char& c : unit) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  const auto known = std::find_if(std::begin(kUnits), std::end(kUnits),
+                                  [&unit](const Unit& one) { return one.name == unit; });
+  const bool readable = error == std::errc() && known != std::end(kUnits);
+  if (!readable || count > kMapMax / known->bytes || count * known->bytes < kMapMin)
     return failure(
         Code::invalid,
-        "map_size must be a number of bytes, or one with MiB, GiB or TiB behind it, from "
-        "64MiB to 64TiB");
-  return count << shift;
+        "map_size must be a number of bytes, or one with MB, MiB, GB, GiB, TB or TiB behind it, "
+        "from 64MiB to 64TiB");
+  return count * known->bytes / kMapStep * kMapStep;
 }
 
 Result<std::unique_ptr<Storage>> open_lmdb(const std::string& path, const LmdbOptions& options,

@@ -27,7 +27,7 @@ struct LmdbOptions {
   unsigned readers_max = 1024;
 };
 
-// "137438953472", "128GiB", "1TiB"; Code::invalid says what is allowed.
+// "137438953472", "128GiB", "10GB", "1 tib"; Code::invalid says what is allowed.
 Result<std::size_t> parse_map_size(std::string_view text);
 
 Result<std::unique_ptr<Storage>> open_lmdb(const std::string& path, const LmdbOptions& options,

@@ -30,8 +30,12 @@ int show_versioned(const Session& session, const Place& place, const Answer& ans
   const Json* data = outer == nullptr ? nullptr : outer->find("data");
   const Json* metadata = outer == nullptr ? nullptr : outer->find("metadata");
   if (session.args().has("field")) {
+    if (data == nullptr || data->is_null()) {
+      session.note(fmt::format("No data found at {}", place.path("data")));
+      return kRemoteError;
+    }
     Json envelope = Json::object();
-    if (data != nullptr) envelope.set("data", *data);
+    envelope.set("data", *data);
     return show_field(session, envelope, session.args().text("field"));
   }
   if (session.format() != Format::table) return show(session, answer);
@@ -67,11 +71,11 @@ int run_get(Session& session) {
   if (answer.ok() && answer->is_absent()) return no_value(session, path);
   if (!answer.ok() || !answer->has_value())
     return session.refused(fmt::format("Error reading {}", path), answer);
-  // A wrapped answer has no data to lay out.
-  const int code = place.is_versioned && answer->data() != nullptr
-                       ? show_versioned(session, place, *answer)
-                       : show_unversioned(session, *answer);
-  return code == kSuccess && !answer->ok() ? kRemoteError : code;
+  // A wrapped answer has no data to lay out; a deleted version has its metadata, which is an
+  // answer.
+  if (place.is_versioned && answer->data() != nullptr)
+    return show_versioned(session, place, *answer);
+  return show_unversioned(session, *answer);
 }
 
 int run_list(Session& session) {

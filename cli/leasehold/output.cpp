@@ -124,13 +124,23 @@ std::optional<Json> find_field(const Json& envelope, std::string_view field) {
     if (auto found = wrapping_field(*wrap, field)) return found;
   const Json* data = object_at(envelope, "data");
   const Json* value = data == nullptr ? nullptr : data->find(field);
-  if (value != nullptr) return *value;
+  if (value != nullptr && !value->is_null()) return *value;
   if (field == "data" && data != nullptr) return *data;
   if (field == "refresh_interval") field = "lease_duration";
   if (field == "lease_renewable") field = "renewable";
   for (const char* name : {"lease_id", "lease_duration", "renewable", "request_id"})
     if (const Json* found = envelope.find(name); field == name && found != nullptr) return *found;
   return std::nullopt;
+}
+
+// Some answers of sys/ are data alone: they read as what others wrap in an envelope.
+Json enveloped(const Json& answer) {
+  for (const char* key : {"request_id", "lease_id", "data", "auth", "wrap_info"})
+    if (answer.find(key) != nullptr) return answer;
+  Json envelope = Json::object();
+  envelope.set("request_id", "").set("lease_id", "").set("lease_duration", 0);
+  envelope.set("renewable", false).set("data", answer).set("warnings", Json());
+  return envelope;
 }
 
 }  // namespace
@@ -246,7 +256,7 @@ int show(const Session& session, const Answer& answer) {
     print_bare(session, answer.body);  // PEM, DER, plain text
     return kSuccess;
   }
-  return show_json(session, answer.json);
+  return show_json(session, enveloped(answer.json));
 }
 
 int show_keys(const Session& session, const Json& keys) {

@@ -18,7 +18,9 @@ void override_text(const Arguments& arguments, std::string_view flag, std::strin
 }
 
 Result<Format> parse_format(const Arguments& arguments) {
-  const std::string name = arguments.text("format", client::environment("FORMAT").value_or(""));
+  std::string name = arguments.text("format", client::environment("FORMAT").value_or(""));
+  for (char& c : name)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
   if (name.empty() || name == "table") return Format::table;
   if (name == "json" || name == "pretty") return Format::json;
   if (name == "yaml" || name == "yml") return Format::yaml;
@@ -51,6 +53,16 @@ Status override_settings(const Arguments& arguments, client::Settings& settings)
   return {};
 }
 
+// One without the other is a mistake that no server would tell.
+Status check_client_certificate(const client::Settings& settings) {
+  const bool certificate = !settings.client_cert.empty() || !settings.client_cert_pem.empty();
+  const bool key = !settings.client_key.empty() || !settings.client_key_pem.empty();
+  if (certificate == key) return {};
+  return failure(Code::invalid,
+                 "both client cert and client key must be provided: set VAULT_CLIENT_CERT and "
+                 "VAULT_CLIENT_KEY, or neither");
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Session>> Session::open(Arguments arguments) {
@@ -60,6 +72,7 @@ Result<std::unique_ptr<Session>> Session::open(Arguments arguments) {
   VAULT_TRY_ASSIGN(const bool detailed, client::environment_switch("DETAILED", false));
   VAULT_TRY_ASSIGN(client::Settings settings, client::settings_from_environment());
   VAULT_TRY(override_settings(arguments, settings));
+  VAULT_TRY(check_client_certificate(settings));
   const bool is_detailed = arguments.is_on("detailed", detailed);
   return std::unique_ptr<Session>(
       new Session(std::move(arguments), std::move(settings), format, is_detailed));

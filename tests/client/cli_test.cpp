@@ -380,3 +380,60 @@ TEST_CASE("cli: a path is cleaned before it is sent, looked up and printed") {
   CHECK(contains(program.run({"read", "-output-policy", "s/../t//u"}).out, R"(path "t/u")"));
   CHECK(contains(program.run({"read", "-output-curl-string", "s/../t//u"}).out, "/v1/t/u'"));
 }
+
+TEST_CASE("cli: an answer without an envelope reads as data") {
+  VaultServer server;
+  server.on("GET /v1/sys/seal-status", {200, R"({"sealed":false,"t":3,"warnings":["w"]})"});
+  const Program program(server.address());
+  const auto table = program.run({"read", "sys/seal-status"});
+  CHECK(table.code == 0);
+  CHECK(contains(table.out, "sealed      false"));
+  CHECK(program.run({"read", "-field=t", "sys/seal-status"}).out == "3");
+  const auto json = program.run({"read", "-format=json", "sys/seal-status"});
+  CHECK(contains(json.out, "\"data\": {"));
+  CHECK(contains(json.out, "\"request_id\": \"\""));
+}
+
+TEST_CASE("cli: a field that is null is not there, and a deleted version is an answer") {
+  VaultServer server;
+  server.on("GET /v1/s", {200, R"({"request_id":"r","data":{"k":null,"v":"x"}})"});
+  server.on("GET /v1/sys/internal/ui/mounts/kv/gone",
+            {200, R"({"data":{"path":"kv/","options":{"version":"2"}}})"});
+  server.on("GET /v1/kv/data/gone",
+            {404, R"({"request_id":"r","data":{"data":null,"metadata":{"version":1}}})"});
+  const Program program(server.address());
+  const auto null = program.run({"read", "-field=k", "s"});
+  CHECK(null.code == 1);
+  CHECK(contains(null.err, "Field \"k\" not present in secret"));
+  const auto gone = program.run({"kv", "get", "kv/gone"});
+  CHECK(gone.code == 0);
+  CHECK(contains(gone.out, "version"));
+  CHECK(program.run({"kv", "get", "-format=json", "kv/gone"}).code == 0);
+  const auto field = program.run({"kv", "get", "-field=k", "kv/gone"});
+  CHECK(field.code == 2);
+  CHECK(contains(field.err, "No data found at kv/data/gone"));
+}
+
+TEST_CASE("cli: the format of the environment may be in any case") {
+  VaultServer server;
+  server.on("GET /v1/s", {200, R"({"data":{"k":"v"}})"});
+  Program program(server.address());
+  for (const char* format : {"JSON", "Json", "YAML", "Yml", "Table", ""}) {
+    program.environment["VAULT_FORMAT"] = format;
+    CHECK(program.run({"read", "s"}).code == 0);
+  }
+  program.environment["VAULT_FORMAT"] = "XML";
+  CHECK(program.run({"read", "s"}).code == 1);
+}
+
+TEST_CASE("cli: a client certificate comes with its key") {
+  VaultServer server;
+  Program program(server.address());
+  for (const char* name : {"VAULT_CLIENT_CERT", "VAULT_CLIENT_KEY"}) {
+    program.environment[name] = "/some.pem";
+    const auto outcome = program.run({"read", "s"});
+    CHECK(outcome.code == 1);
+    CHECK(contains(outcome.err, "both client cert and client key must be provided"));
+    program.environment[name] = "";
+  }
+}

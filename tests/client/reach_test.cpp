@@ -15,6 +15,7 @@
 using leasehold::client::parse_proxy;
 using leasehold::testing::Certificate;
 using leasehold::testing::Program;
+using leasehold::testing::TemporaryFolder;
 using leasehold::testing::Tunnel;
 using leasehold::testing::VaultServer;
 
@@ -54,6 +55,16 @@ TEST_CASE("reach: an authority, a certificate and its key can be texts in the en
   CHECK(contains(program.run({"read", "s"}).err, "authority from VAULT_CACERT_BYTES"));
   // A file that is named wins over the text.
   CHECK(program.run({"read", "-ca-cert=" + certificate.file(), "-field=k", "s"}).out == "v");
+  program.environment.erase("BAO_CACERT_BYTES");
+  program.environment.erase("VAULT_CACERT_BYTES");
+  // A folder of PEM files with any names; what is no certificate in it is passed over.
+  const TemporaryFolder folder;
+  CHECK(contains(program.run({"read", "-ca-path=" + folder.path(), "s"}).err,
+                 "there is no certificate authority in"));
+  folder.write("notes.txt", "nothing");
+  std::ifstream from(certificate.file());
+  folder.write("our-authority.pem", {std::istreambuf_iterator<char>(from), {}});
+  CHECK(program.run({"read", "-ca-path=" + folder.path(), "-field=k", "s"}).out == "v");
 }
 
 TEST_CASE("reach: a plain request is handed to the proxy whole") {

@@ -65,6 +65,10 @@ TEST_CASE("leases: an issued credential has an account, a lease and an end") {
   CHECK(shown.data().string_at("path") == "test/creds/ro");
   CHECK(shown.data().integer_at("ttl") == 3600);
   CHECK(shown.data().find("last_renewal")->is_null());
+  vault.advance(std::chrono::milliseconds(1));
+  CHECK(vault.post("sys/leases/lookup", vault.root(), body("lease_id", lease_of(creds)))
+            .data()
+            .integer_at("ttl") == 3599);
   CHECK(vault.list("sys/leases/lookup/test/creds/ro/", vault.root())
             .data()
             .strings_at("keys")

@@ -93,6 +93,110 @@ TEST_CASE("surface: an auth method is tuned where it is mounted") {
   CHECK(vault.remove("sys/auth/token", vault.root()).status() == 400);
 }
 
+TEST_CASE("surface: a tune changes what it names, and an empty TTL names nothing") {
+  TestVault vault;
+  const auto tune = [&](const std::string& path, const std::string& fields) {
+    return vault.post("sys/" + path + "/tune", vault.root(), fields);
+  };
+  const auto ttls = [&](const std::string& path) {
+    const Json data = vault.get("sys/" + path + "/tune", vault.root()).data();
+    return std::pair(data.integer_at("default_lease_ttl"), data.integer_at("max_lease_ttl"));
+  };
+  using Pair = std::pair<std::int64_t, std::int64_t>;
+  for (const std::string path : {"mounts/test", "auth/token"}) {
+    CHECK(tune(path, R"({"default_lease_ttl":"1h","max_lease_ttl":"10h"})").status() == 204);
+    // As the Go client sends what it does not set.
+    CHECK(tune(path, R"({"default_lease_ttl":"","max_lease_ttl":"","force_no_cache":false,
+                         "options":null,"description":"d"})")
+              .status() == 204);
+    CHECK(tune(path, R"({"default_lease_ttl":null})").status() == 204);
+    CHECK(ttls(path) == Pair(3600, 36000));
+    CHECK(vault.get("sys/" + path + "/tune", vault.root()).data().string_at("description") == "d");
+    CHECK(tune(path, R"({"default_lease_ttl":"system"})").status() == 204);
+    // As set, although leases are capped by the maximum.
+    CHECK(ttls(path) == Pair(768 * 3600, 36000));
+    CHECK(tune(path, R"({"max_lease_ttl":"system"})").status() == 204);
+    CHECK(ttls(path) == Pair(768 * 3600, 768 * 3600));
+  }
+}
+
+TEST_CASE("surface: a default TTL above the maximum is refused, whoever set the maximum") {
+  TestVault vault;
+  const auto tune = [&](const std::string& fields) {
+    return vault.post("sys/mounts/test/tune", vault.root(), fields);
+  };
+  const auto enable = [&](const std::string& config) {
+    return vault.post("sys/mounts/new", vault.root(), R"({"type":"test","config":)" + config + "}");
+  };
+  CHECK(tune(R"({"default_lease_ttl":"800h"})").error() ==
+        "backend max lease TTL of 2764800 would be less than backend default lease TTL of 2880000");
+  CHECK(tune(R"({"default_lease_ttl":"800h","max_lease_ttl":"900h"})").status() == 204);
+  CHECK(tune(R"({"max_lease_ttl":"system"})").status() == 400);
+  CHECK(tune(R"({"max_lease_ttl":"1h"})").error() ==
+        "backend max lease TTL of 3600 would be less than backend default lease TTL of 2880000");
+  CHECK(vault.get("sys/mounts/test/tune", vault.root()).data().integer_at("default_lease_ttl") ==
+        2880000);
+  CHECK(enable(R"({"default_lease_ttl":"2h","max_lease_ttl":"1h"})").error() ==
+        "given default lease TTL greater than given max lease TTL");
+  CHECK(enable(R"({"default_lease_ttl":"800h"})").error() ==
+        "given default lease TTL greater than system max lease TTL of 2764800");
+}
+
+TEST_CASE("surface: what is set of a mount is shown wherever it is read") {
+  TestVault vault;
+  const std::string headers = R"("passthrough_request_headers":["X-Trace","X-Env"],
+      "allowed_response_headers":"X-Seen", "audit_non_hmac_request_keys":["role","path"],
+      "audit_non_hmac_response_keys":["role"],"listing_visibility":"unauth")";
+  const Answer enabled =
+      vault.post("sys/mounts/new", vault.root(), R"({"type":"test","config":{)" + headers + "}}");
+  CHECK(enabled.status() == 200);
+  CHECK(enabled.response().warnings.size() ==
+        2);  // of headers nothing comes here, in so many words
+  CHECK(vault.post("sys/mounts/test/tune", vault.root(), "{" + headers + "}").status() == 200);
+  for (const std::string path : {"new", "test"}) {
+    const Json tuning = vault.get("sys/mounts/" + path + "/tune", vault.root()).data();
+    const Json mount = vault.get("sys/mounts/" + path, vault.root()).data();
+    for (const Json* shown : {&tuning, mount.find("config")}) {
+      REQUIRE(shown != nullptr);
+      CHECK(shown->strings_at("passthrough_request_headers") ==
+            std::vector<std::string>{"X-Trace", "X-Env"});
+      CHECK(shown->strings_at("allowed_response_headers") == std::vector<std::string>{"X-Seen"});
+      CHECK(shown->strings_at("audit_non_hmac_request_keys") ==
+            std::vector<std::string>{"role", "path"});
+      CHECK(shown->strings_at("audit_non_hmac_response_keys") == std::vector<std::string>{"role"});
+      CHECK(shown->string_at("listing_visibility") == "unauth");
+    }
+  }
+  CHECK(vault
+            .post("sys/mounts/test/tune", vault.root(),
+                  R"({"allowed_response_headers":[],"passthrough_request_headers":"",
+                       "listing_visibility":""})")
+            .status() == 204);
+  const Json tuning = vault.get("sys/mounts/test/tune", vault.root()).data();
+  CHECK(tuning.find("allowed_response_headers") == nullptr);
+  CHECK(tuning.find("listing_visibility") == nullptr);
+  CHECK(tuning.find("audit_non_hmac_request_keys") != nullptr);
+}
+
+TEST_CASE("surface: the type of an auth method's tokens is one that exists") {
+  TestVault vault;
+  const auto tune = [&](const std::string& path, const std::string& type) {
+    return vault.post("sys/" + path + "/tune", vault.root(), R"({"token_type":")" + type + R"("})");
+  };
+  CHECK(tune("mounts/test", "service").error() ==
+        "'token_type' can only be modified on auth mounts");
+  CHECK(tune("auth/token", "service").status() == 400);
+  CHECK(tune("auth/token", "").status() == 204);
+}
+
+TEST_CASE("surface: without a type there is no count of leases") {
+  TestVault vault;
+  for (const std::string path : {"sys/leases/count", "sys/leases"}) {
+    CHECK(vault.get(path, vault.root()).status() == 404);
+    CHECK(vault.request("GET", path, vault.root(), R"({"type":"irrevocable"})").status() == 200);
+  }
+}
+
 TEST_CASE("surface: a token holds at most as many pairs of meta as can be read again") {
   TestVault vault;
   const auto with = [](std::size_t pairs) {

@@ -34,7 +34,7 @@ TEST_CASE("tokens: a created token is what was asked for") {
   REQUIRE(made.status() == 200);
   const auto& auth = *made.response().auth;
   CHECK(made.token().starts_with("hvs."));
-  CHECK(auth.accessor.size() == 25);
+  CHECK(auth.accessor.size() == 24);
   CHECK(auth.policies == std::vector<std::string>{"app", "default"});
   CHECK(auth.lease_duration == Seconds{3600});
   CHECK(auth.renewable);
@@ -90,6 +90,11 @@ TEST_CASE("tokens: an accessor shows, renews and revokes, and never tells the to
   CHECK(renewed.status() == 200);
   CHECK(renewed.token().empty());
   CHECK(looked_up(vault, token).integer_at("ttl") == 3600);
+  // As an earlier version wrote it.
+  CHECK(vault
+            .post("auth/token/lookup-accessor", vault.root(),
+                  body("accessor", "0" + accessor_of(vault, token)))
+            .status() == 200);
   CHECK(vault.post("auth/token/revoke-accessor", vault.root(), by).status() == 204);
   CHECK(is_dead(vault, token));
   const Answer again = vault.post("auth/token/revoke-accessor", vault.root(), by);
@@ -263,11 +268,39 @@ TEST_CASE("tokens: renewal gives what is asked for, up to the explicit maximum")
   vault.advance(Seconds{1100});
   const Answer capped = vault.post("auth/token/renew-self", token, R"({"increment":"100h"})");
   CHECK(capped.response().auth->lease_duration == Seconds{3600 - 1400});
-  CHECK(capped.response().warnings.size() == 1);
+  // Names what remains, not the maximum as a whole.
+  CHECK(capped.response().warnings ==
+        std::vector<std::string>{"TTL of \"100h\" exceeded the effective max_ttl of \"36m40s\"; "
+                                 "TTL value is capped accordingly"});
   vault.advance(Seconds{2199});
   CHECK(vault.post("auth/token/renew-self", token).response().auth->lease_duration == Seconds{1});
   vault.advance(Seconds{1});
   CHECK(is_dead(vault, token));
+}
+
+TEST_CASE("tokens: what remains is rounded down, and a renewal never goes beyond the maximum") {
+  TestVault vault;
+  const std::string token = vault.token(R"({"ttl":"60s","explicit_max_ttl":"100s"})");
+  vault.advance(std::chrono::milliseconds(10));
+  CHECK(looked_up(vault, token).integer_at("ttl") == 59);
+  vault.advance(std::chrono::milliseconds(49'990));
+  vault.advance(std::chrono::milliseconds(300));
+  CHECK(vault.post("auth/token/renew-self", token).response().auth->lease_duration == Seconds{49});
+  vault.advance(std::chrono::milliseconds(49'000));
+  CHECK(is_dead(vault, token));
+}
+
+TEST_CASE("tokens: renewed without an increment it lives as long as the last time") {
+  TestVault vault;
+  const std::string token = vault.token(R"({"ttl":"1h"})");
+  CHECK(vault.post("auth/token/renew-self", token, R"({"increment":"10m"})")
+            .response()
+            .auth->lease_duration == Seconds{600});
+  vault.advance(Seconds{60});
+  for (int i = 0; i < 2; ++i)
+    CHECK(vault.post("auth/token/renew-self", token).response().auth->lease_duration ==
+          Seconds{600});
+  CHECK(looked_up(vault, token).integer_at("creation_ttl") == 3600);
 }
 
 TEST_CASE("tokens: a periodic token lives as long as it is renewed") {

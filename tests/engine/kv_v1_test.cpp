@@ -40,7 +40,12 @@ TEST_CASE_FIXTURE(Kv,
   CHECK(duration(R"({"lease":"5m"})") == 300);
   CHECK(duration(R"({"ttl":"1h","lease":"5m"})") == 3600);
   CHECK(duration(R"({"ttl":"soon"})") == 768 * 3600);
-  CHECK(duration(R"({"ttl":"-5s"})") == 768 * 3600);
+  CHECK(duration(R"({"ttl":"-5s"})") == -5);
+  CHECK(duration(R"({"ttl":-1})") == -1);
+  CHECK(duration(R"({"ttl":"1500ms"})") == 1);
+  CHECK(duration(R"({"ttl":"999ms"})") == 0);
+  CHECK(duration(R"({"ttl":""})") == 0);
+  CHECK(duration(R"({"ttl":1.5})") == 768 * 3600);  // a number is whole, as Vault reads it
   CHECK(duration(R"({"ttl":{"a":1}})") == 768 * 3600);
   CHECK(duration(R"({"ttl":0})") == 0);
 }

@@ -56,6 +56,13 @@ struct Kv2 : testing::EngineBench {
   }
 };
 
+TEST_CASE_FIXTURE(Kv2, "kv v2: an empty version is the latest") {
+  put("a", R"({"n":1})");
+  put("a", R"({"n":2})");
+  CHECK(get("data/a", R"({"version":""})").data.find("data")->dump() == R"({"n":2})");
+  CHECK(get("data/a", R"({"version":"x"})").status == 400);
+}
+
 TEST_CASE_FIXTURE(Kv2, "kv v2: what was written is read back whole, numbers as they were") {
   const auto written = put("app/db", R"({"n":12345678901234567890123,"s":"ö<&>","o":{"a":[1]}})");
   CHECK(written.status == 200);

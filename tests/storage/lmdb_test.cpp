@@ -97,10 +97,20 @@ TEST_CASE("lmdb: the directory and its files are the owner's alone") {
 
 TEST_CASE("lmdb: a directory that others may read is refused, and the error says what to do") {
   TemporaryDirectory directory;
+  std::ofstream(directory.path() + "/something") << "x";
   ::chmod(directory.path().c_str(), 0750);
   const auto refused = open_lmdb(directory.path(), small_lmdb(), null_log);
   REQUIRE_FALSE(refused.ok());
   CHECK(refused.error().message.find("chmod 700") != std::string::npos);
+}
+
+TEST_CASE("lmdb: an empty directory of ours is made ours alone") {
+  TemporaryDirectory directory;
+  ::chmod(directory.path().c_str(), 0755);
+  CHECK(storage::check_data_directory(directory.path(), null_log).ok());
+  CHECK(mode(directory.path()) == 0755);  // a check changes nothing
+  REQUIRE(open_lmdb(directory.path(), small_lmdb(), null_log).ok());
+  CHECK(mode(directory.path()) == 0700);
 }
 
 TEST_CASE("lmdb: a second process is refused, and the error names the first") {
@@ -402,8 +412,12 @@ TEST_CASE("lmdb: the size of the map is bytes, or a number of MiB, GiB or TiB") 
   CHECK(*storage::parse_map_size("128GiB") == std::size_t{128} << 30);
   CHECK(*storage::parse_map_size("64MiB") == std::size_t{64} << 20);
   CHECK(*storage::parse_map_size("2TiB") == std::size_t{2} << 40);
+  CHECK(*storage::parse_map_size("64 GiB") == std::size_t{64} << 30);
+  CHECK(*storage::parse_map_size("64gib") == std::size_t{64} << 30);
+  // Units of ten, in whole pages.
+  CHECK(*storage::parse_map_size("10GB") == 10'000'000'000 / 65536 * 65536);
   for (const char* text : {"", "GiB", "1", "63MiB", "65TiB", "18446744073709551615TiB", "1.5GiB",
-                           "-1GiB", "64 GiB", "64GB", "64gib"}) {
+                           "-1GiB", "64  GiB", "64KB", "63MB", "64G", "64GiBs"}) {
     CAPTURE(text);
     CHECK_FALSE(storage::parse_map_size(text).ok());
   }

@@ -1,4 +1,4 @@
-#include "vault/base/duration.h"
+#include "vault/base/duration_down.h"
 
 #include <array>
 #include <optional>
@@ -128,9 +128,9 @@ Seconds with_sign(std::uint64_t seconds, bool negative) {
   return Seconds{negative ? -value : value};
 }
 
-}  // namespace
+enum class Round : bool { up, down };
 
-Result<Seconds> parse_duration(std::string_view text) {
+Result<Seconds> parse(std::string_view text, Round round) {
   if (text.empty()) return Seconds{0};  // as Vault: an empty setting is no duration
   std::string_view rest = text;
   const bool negative = rest[0] == '-';
@@ -141,9 +141,16 @@ Result<Seconds> parse_duration(std::string_view text) {
   Amount amount;
   while (!rest.empty()) VAULT_TRY(take_part(rest, text, amount));
   // Up: half a second must not become 0, which stands for "as long as the default".
-  if (amount.ns > 0 && !negative) amount.seconds = saturating_add(amount.seconds, 1);
+  if (round == Round::up && amount.ns > 0 && !negative)
+    amount.seconds = saturating_add(amount.seconds, 1);
   return with_sign(amount.seconds, negative);
 }
+
+}  // namespace
+
+Result<Seconds> parse_duration(std::string_view text) { return parse(text, Round::up); }
+
+Result<Seconds> parse_duration_down(std::string_view text) { return parse(text, Round::down); }
 
 std::string print_duration(Seconds duration) {
   if (duration.count() == 0) return "0s";

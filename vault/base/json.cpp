@@ -22,10 +22,10 @@ struct WipingAllocator {
 };
 
 using TokenText = std::basic_string<char, std::char_traits<char>, WipingAllocator<char>>;
-// `long double`, because nlohmann refuses a number that its float type cannot hold, and we keep the
-// text of 1e400.
+// A number's text is kept as it is written, but one that no double holds is refused: whoever reads
+// it back (Go, Python, JavaScript) would fail or see infinity.
 using Reader = nlohmann::basic_json<std::map, std::vector, TokenText, bool, std::int64_t,
-                                    std::uint64_t, long double>;
+                                    std::uint64_t, double>;
 
 constexpr std::string_view kPrefix = "failed to decode JSON input: ";
 constexpr std::string_view kRefused = "refused JSON input due to high complexity: ";
@@ -109,7 +109,7 @@ class Builder {
   }
 
   bool parse_error(std::size_t position, const std::string&, const Reader::exception& why) {
-    constexpr int kNumberTooLarge = 406;  // nlohmann's number for it; 1e5000 and beyond
+    constexpr int kNumberTooLarge = 406;  // nlohmann's number for it
     failed_at_ = std::min(position, size_);
     if (why.id == kNumberTooLarge) return fail(decode_error("number out of range"));
     return fail(decode_error(position > size_ ? "unexpected EOF" : "invalid character"));

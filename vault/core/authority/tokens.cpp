@@ -19,7 +19,9 @@ constexpr std::uint8_t kTokenVersion = 1;
 constexpr std::string_view kServicePrefix = "hvs.";
 constexpr std::size_t kTokenBytes = 30;  // be48 ms | 24 random
 constexpr std::size_t kTokenDigits = 41;
-constexpr std::size_t kAccessorDigits = 25;
+// As long as Vault's. Of the 25 digits that any 18 bytes take the first is 0 for the next 4,000
+// years; it is left out, and taken from those who kept one of an earlier version.
+constexpr std::size_t kAccessorDigits = 24;
 constexpr std::size_t kShortDigits = 24;
 constexpr std::size_t kSweepMax = 12;  // tokens or leases a step of a sweep handles
 
@@ -160,7 +162,9 @@ OrderedId Tokens::id_of(const AccessorBytes& accessor) const {
 OrderedId Tokens::id_of(std::string_view token) const { return id_of(accessor_of(token)); }
 
 std::optional<OrderedId> Tokens::id_of_accessor(std::string_view accessor) const {
-  if (accessor.size() != kAccessorDigits) return std::nullopt;
+  const bool short_form = accessor.size() == kAccessorDigits;
+  const bool long_form = accessor.size() == kAccessorDigits + 1 && accessor.front() == '0';
+  if (!short_form && !long_form) return std::nullopt;
   AccessorBytes bytes{};
   const auto parts = from_base62(accessor, bytes.size());
   if (!parts) return std::nullopt;
@@ -298,7 +302,7 @@ Result<SecretBytes> Tokens::create(WriteTxn& txn, Token& token, std::string_view
   }
   const AccessorBytes accessor = accessor_of(as_text(text.reveal()));
   token.id = id_of(accessor);
-  token.accessor = base62(accessor, kAccessorDigits);
+  token.accessor = base62(accessor, kAccessorDigits + 1).substr(1);
   if (wanted_id.empty()) {
     txn.guard(key_of(token.id), 0);
   } else {
@@ -419,13 +423,12 @@ Result<TtlAnswer> resolve_ttl(const TtlTerms& terms) {
     limit = add(terms.issued, max);
   }
   if (!limit) return answer;
-  const Seconds left = std::chrono::ceil<Seconds>(since(*limit, terms.now));
+  const Seconds left = std::chrono::floor<Seconds>(since(*limit, terms.now));  // never beyond it
   if (left.count() <= 0) return failure(Code::invalid, "past the max TTL, cannot renew");
   if (answer.ttl > left) {
-    const Seconds effective = terms.period.count() > 0 ? terms.explicit_max : max;
     answer.warnings.push_back("TTL of \"" + print_duration(answer.ttl) +
-                              "\" exceeded the effective max_ttl of \"" +
-                              print_duration(effective) + "\"; TTL value is capped accordingly");
+                              "\" exceeded the effective max_ttl of \"" + print_duration(left) +
+                              "\"; TTL value is capped accordingly");
     answer.ttl = left;
   }
   return answer;

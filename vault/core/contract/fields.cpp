@@ -56,6 +56,7 @@ Result<Json> to_integer(const Field& field, const Json& value) {
     if (const auto number = value.integer()) return Json(*number);
   } else if (value.is_string()) {
     const std::string& text = value.text();
+    if (text.empty()) return Json(0);
     std::int64_t number = 0;
     const auto end = std::from_chars(text.data(), text.data() + text.size(), number);
     if (end.ec == std::errc() && end.ptr == text.data() + text.size() && !text.empty())

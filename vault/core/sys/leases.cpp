@@ -26,7 +26,7 @@ Response shown_lease(const std::string& id, const Shown& lease, WallTime now) {
   data.set("expire_time", rfc3339(lease.expires)).set("path", lease.path);
   data.set("last_renewal", lease.last_renewal ? Json(rfc3339(*lease.last_renewal)) : Json());
   data.set("renewable", lease.renewable);
-  const auto left = std::chrono::ceil<Seconds>(since(lease.expires, now));
+  const auto left = std::chrono::floor<Seconds>(since(lease.expires, now));
   data.set("ttl", static_cast<std::int64_t>(left.count()));
   return Response::of(data);
 }
@@ -86,8 +86,7 @@ Result<Response> SysLeases::list(Call& call, ReadTxn& txn) {
 
 // What has ended and is not seen gone yet, as Vault shows leases it could not revoke.
 Result<Response> SysLeases::owed(Call& call, ReadTxn& txn, bool each) {
-  if (call.fields.text("type") != "irrevocable")
-    return failure(Code::invalid, "type must be \"irrevocable\"");
+  if (call.fields.text("type") != "irrevocable") return Response::refused(404, "");
   VAULT_TRY_ASSIGN(const Page page, page_of(call.request.body));
   VAULT_TRY_ASSIGN(const auto ids, live_.leases.revoking_below(txn, "", kAwaitedMax));
   VAULT_TRY_ASSIGN(const auto compiled, live_.registry.at(txn));

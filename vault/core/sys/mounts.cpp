@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "vault/base/duration.h"
 #include "vault/core/contract/version.h"
+#include "vault/core/sys/mount_config.h"
 #include "vault/core/sys/system.h"
 
 namespace leasehold::core {
@@ -52,6 +52,9 @@ class Mounts {
  private:
   Result<std::shared_ptr<const Mount>> find(ReadTxn& txn, const std::string& path);
   Status check_path(const std::string& path) const;
+  SystemTtls system_ttls() const {
+    return {live_.registry.defaults().default_ttl, live_.registry.defaults().max_ttl};
+  }
   Unsealed& live_;
 };
 
@@ -93,36 +96,6 @@ Status Mounts::check_path(const std::string& path) const {
   return {};
 }
 
-struct Ttl {
-  std::int64_t seconds = 0;
-};
-// A number of seconds, a duration, or "system" for the vault's own.
-Result<Ttl> ttl_of(const Json* value, std::string_view which) {
-  if (value == nullptr || value->is_null() || value->text().empty() || value->text() == "system")
-    return Ttl{};
-  const auto parsed = parse_duration(value->text());
-  if (!parsed.ok())
-    return failure(Code::invalid, "unable to parse " + std::string(which) +
-                                      " TTL: give a duration such as 30, 5m or 24h");
-  if (parsed->count() < 0)
-    return failure(Code::invalid, std::string(which) + " TTL cannot be negative");
-  return Ttl{parsed->count()};
-}
-
-Result<Json> config_of(const Json& given, Json config) {
-  VAULT_TRY_ASSIGN(const Ttl ttl, ttl_of(given.find("default_lease_ttl"), "default"));
-  VAULT_TRY_ASSIGN(const Ttl max, ttl_of(given.find("max_lease_ttl"), "max"));
-  if (max.seconds > 0 && ttl.seconds > max.seconds)
-    return failure(Code::invalid, "given default lease TTL greater than given max lease TTL");
-  config.set("default_lease_ttl", ttl.seconds).set("max_lease_ttl", max.seconds);
-  config.set("force_no_cache", given.bool_at("force_no_cache"));
-  for (const char* key : {"audit_non_hmac_request_keys", "audit_non_hmac_response_keys"})
-    if (given.find(key) != nullptr) config.set(key, Json(given.strings_at(key)));
-  if (given.find("listing_visibility") != nullptr)
-    config.set("listing_visibility", given.string_at("listing_visibility"));
-  return config;
-}
-
 // What Vault has and this version has not is told from what nobody has.
 Error not_here(const std::string& type) {
   const bool known = std::find(std::begin(kLater), std::end(kLater), type) != std::end(kLater);
@@ -159,15 +132,13 @@ Result<Response> Mounts::enable(Call& call, WriteTxn& txn, bool auth) {
   Json record = Registry::new_mount(call.random, path, type, call.fields.text("description"));
   record.set("options", std::move(options)).set("local", call.fields.boolean("local"));
   record.set("seal_wrap", call.fields.boolean("seal_wrap"));
-  VAULT_TRY_ASSIGN(Json config, config_of(call.fields.json("config"), *record.find("config")));
-  const std::int64_t system_max = live_.registry.defaults().max_ttl.count();
-  if (config.integer_at("max_lease_ttl") == 0 &&
-      config.integer_at("default_lease_ttl") > system_max)
-    return failure(Code::invalid, "given default lease TTL greater than system max lease TTL of " +
-                                      std::to_string(system_max));
+  VAULT_TRY_ASSIGN(Json config, mount_config(call.fields.json("config"), *record.find("config"),
+                                             path, system_ttls()));
+  Response response;
+  response.warnings = without_effect(config);
   record.set("config", std::move(config));
   VAULT_TRY(Registry::put_mount(txn, record));
-  return Response::none();
+  return response;
 }
 
 // The path is gone at once; leases are revoked and data erased behind it, through any crash.
@@ -210,16 +181,7 @@ Result<Response> Mounts::read_tune(Call& call, ReadTxn& txn) {
   const std::string path = with_slash(call.fields.text("path"));
   VAULT_TRY_ASSIGN(const auto mount, find(txn, path));
   if (!mount) return failure(Code::invalid, "cannot fetch sysview for path \"" + path + "\"");
-  Json data = Json::object();
-  data.set("description", mount->info.description).set("force_no_cache", false);
-  data.set("default_lease_ttl", static_cast<std::int64_t>(mount->info.default_ttl.count()));
-  data.set("max_lease_ttl", static_cast<std::int64_t>(mount->info.max_ttl.count()));
-  if (mount->info.options.size() > 0) data.set("options", mount->info.options);
-  const Json& config = *mount->record.find("config");
-  for (const char* key : {"audit_non_hmac_request_keys", "audit_non_hmac_response_keys",
-                          "listing_visibility", "token_type"})
-    if (const Json* value = config.find(key)) data.set(key, *value);
-  Response response = Response::of(data);
+  Response response = Response::of(shown_tuning(mount->record, system_ttls()));
   response.form = Response::Form::injected;
   return response;
 }
@@ -240,28 +202,12 @@ Result<Response> Mounts::tune(Call& call, WriteTxn& txn) {
   if (!mount)
     return failure(Code::invalid, "tune of path \"" + path + "\" failed: no mount entry found");
   Json record = mount->record;
-  Json config = *record.find("config");
-  const Fields& fields = call.fields;
-  VAULT_TRY(check_version_kept(mount->info, fields.json("options")));
-  for (const char* key : {"default_lease_ttl", "max_lease_ttl"}) {
-    if (!fields.given(key)) continue;
-    VAULT_TRY_ASSIGN(const Ttl ttl, ttl_of(&fields.json(key), key[0] == 'd' ? "default" : "max"));
-    config.set(key, ttl.seconds);
-  }
-  const std::int64_t ttl = config.integer_at("default_lease_ttl");
-  const std::int64_t max = config.integer_at("max_lease_ttl");
-  if (max > 0 && ttl > max)
-    return failure(Code::invalid, "backend max lease TTL of " + std::to_string(max) +
-                                      " would be less than backend default lease TTL of " +
-                                      std::to_string(ttl));
-  for (const char* key : {"audit_non_hmac_request_keys", "audit_non_hmac_response_keys"})
-    if (fields.given(key)) config.set(key, fields.json(key));
-  if (fields.given("listing_visibility"))
-    config.set("listing_visibility", fields.text("listing_visibility"));
-  if (fields.given("description")) record.set("description", fields.text("description"));
-  record.set("config", std::move(config));
+  VAULT_TRY(check_version_kept(mount->info, call.fields.json("options")));
+  VAULT_TRY(tune_mount(record, call.fields, system_ttls()));
+  Response response;
+  response.warnings = without_effect(*record.find("config"));
   VAULT_TRY(Registry::put_mount(txn, record));
-  return Response::none();
+  return response;
 }
 
 Result<Response> Mounts::ui_mounts(Call& call, ReadTxn& txn) {
@@ -318,20 +264,16 @@ void add_mount_routes(std::vector<Route>& routes, Unsealed& live) {
         [mounts, auth](Call& call, ReadTxn& txn) { return mounts->read(call, txn, auth); });
   };
   routes.push_back(route("mounts", {}, {all(false)}, "Lists the mounts"));
-  const std::vector<Field> single_fields = {{"type"},
-                                            {"description"},
-                                            {"config", FieldType::map},
-                                            {"options", FieldType::text_map},
-                                            {"local", FieldType::boolean},
-                                            {"seal_wrap", FieldType::boolean},
-                                            {"external_entropy_access", FieldType::boolean},
-                                            {"plugin_name"},
-                                            {"plugin_version"},
-                                            {"default_lease_ttl"},
-                                            {"max_lease_ttl"},
-                                            {"audit_non_hmac_request_keys", FieldType::comma_list},
-                                            {"audit_non_hmac_response_keys", FieldType::comma_list},
-                                            {"listing_visibility"}};
+  std::vector<Field> single_fields = {{"type"},
+                                      {"description"},
+                                      {"config", FieldType::map},
+                                      {"options", FieldType::text_map},
+                                      {"local", FieldType::boolean},
+                                      {"seal_wrap", FieldType::boolean},
+                                      {"external_entropy_access", FieldType::boolean},
+                                      {"plugin_name"},
+                                      {"plugin_version"}};
+  for (Field& field : tune_fields()) single_fields.push_back(std::move(field));
   Route single =
       route("mounts/:path*", single_fields, {}, "Enables, reads, tunes and disables a mount");
   // A mount's path may hold slashes, so `…/tune` is told apart here and not by the pattern.

@@ -58,7 +58,7 @@ Result<Response> TokenEngine::show(Call& call, ReadTxn& txn, const Token& token,
   data.set("path", token.path).set("policies", Json(token.policies));
   data.set("renewable", token.renewable);
   const Nanos left = token.expires ? since(*token.expires, call.now) : Nanos{0};
-  data.set("ttl", static_cast<std::int64_t>(std::chrono::ceil<Seconds>(left).count()));
+  data.set("ttl", static_cast<std::int64_t>(std::chrono::floor<Seconds>(left).count()));
   data.set("type", "service");
   if (!token.bound_cidrs.empty()) data.set("bound_cidrs", Json(token.bound_cidrs));
   if (token.period.count() > 0) data.set("period", static_cast<std::int64_t>(token.period.count()));
@@ -86,7 +86,9 @@ Result<Response> TokenEngine::renew(Call& call, WriteTxn& txn, const TokenRef& t
   terms.period = token->period;
   terms.default_ttl = call.mount.default_ttl;
   terms.max_ttl = call.mount.max_ttl;
-  terms.backend_ttl = token->creation_ttl;
+  // Without an increment as long as the last time, which may be other than at creation.
+  terms.backend_ttl = std::chrono::floor<Seconds>(
+      since(*token->expires, token->last_renewal.value_or(token->created)));
   terms.explicit_max = token->explicit_max_ttl;
   terms.issued = token->created;
   terms.now = call.now;

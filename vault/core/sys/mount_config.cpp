@@ -1,0 +1,189 @@
+#include "vault/core/sys/mount_config.h"
+
+#include <algorithm>
+
+#include "vault/base/duration.h"
+
+namespace leasehold::core {
+
+namespace {
+
+constexpr const char* kLists[] = {"audit_non_hmac_request_keys", "audit_non_hmac_response_keys",
+                                  "passthrough_request_headers", "allowed_response_headers"};
+constexpr const char* kAuthTypes[] = {"default-service", "service"};
+
+bool is_empty(const Json* value) {
+  return value == nullptr || value->is_null() || (value->is_string() && value->text().empty());
+}
+
+// A number of seconds, a duration, or "system" for the vault's own, which is stored as 0.
+Result<std::int64_t> ttl_of(const Json& value, const std::string& which) {
+  const std::string& text = value.text();
+  if (text == "system") return std::int64_t{0};
+  const auto parsed = parse_duration(text);
+  if (!parsed.ok())
+    return failure(Code::invalid, "unable to parse " + which +
+                                      " TTL: give a duration such as 30, 5m or 24h, or system");
+  if (parsed->count() < 0) return failure(Code::invalid, which + " TTL cannot be negative");
+  return static_cast<std::int64_t>(parsed->count());
+}
+
+Status set_ttls(const Json& given, Json& config) {
+  for (const auto& [key, which] :
+       {std::pair{"default_lease_ttl", "default"}, std::pair{"max_lease_ttl", "max"}}) {
+    const Json* value = given.find(key);
+    if (is_empty(value)) continue;
+    VAULT_TRY_ASSIGN(const std::int64_t seconds, ttl_of(*value, which));
+    config.set(key, seconds);
+  }
+  return {};
+}
+
+// A list, or a text with commas.
+Json list_of(const Json& value) {
+  Json list = Json::array();
+  const auto add = [&list](std::string_view text) {
+    for (std::size_t comma; !text.empty(); text.remove_prefix(std::min(comma + 1, text.size()))) {
+      comma = std::min(text.find(','), text.size());
+      std::string_view one = text.substr(0, comma);
+      while (one.starts_with(' ')) one.remove_prefix(1);
+      while (one.ends_with(' ')) one.remove_suffix(1);
+      if (!one.empty()) list.push(Json(one));
+    }
+  };
+  if (value.is_string()) add(value.text());
+  for (const Json& item : value.items()) add(item.text());
+  return list;
+}
+
+Status set_visibility(const Json& given, Json& config) {
+  const Json* value = given.find("listing_visibility");
+  if (value == nullptr || value->is_null()) return {};
+  const std::string& text = value->text();
+  if (!text.empty() && text != "unauth" && text != "hidden")
+    return failure(Code::invalid,
+                   "invalid listing_visibility: it is \"unauth\", \"hidden\" or empty");
+  config.erase("listing_visibility");
+  if (!text.empty()) config.set("listing_visibility", text);
+  return {};
+}
+
+Status set_token_type(const Json& given, Json& config, std::string_view path) {
+  const Json* value = given.find("token_type");
+  if (is_empty(value)) return {};
+  if (!path.starts_with("auth/"))
+    return failure(Code::invalid, "'token_type' can only be modified on auth mounts");
+  if (path == "auth/token/")
+    return failure(Code::invalid,
+                   "'token_type' cannot be set for 'token' or 'ns_token' auth mounts");
+  const std::string& type = value->text();
+  if (std::find(std::begin(kAuthTypes), std::end(kAuthTypes), type) == std::end(kAuthTypes))
+    return failure(Code::invalid,
+                   "invalid value for 'token_type': it is default-service or service; batch tokens "
+                   "of an auth method are not in this version");
+  config.set("token_type", type);
+  return {};
+}
+
+Status set_all(const Json& given, Json& config, std::string_view path) {
+  VAULT_TRY(set_ttls(given, config));
+  if (const Json* value = given.find("force_no_cache"); value != nullptr && value->is_bool())
+    config.set("force_no_cache", *value);
+  for (const char* key : kLists)
+    if (const Json* value = given.find(key); value != nullptr && !value->is_null()) {
+      Json list = list_of(*value);
+      config.erase(key);
+      if (list.size() > 0) config.set(key, std::move(list));
+    }
+  VAULT_TRY(set_visibility(given, config));
+  return set_token_type(given, config, path);
+}
+
+struct Ttls {
+  std::int64_t own_default, own_max;  // 0: the vault's
+  std::int64_t shown_default, shown_max;
+};
+Ttls ttls_of(const Json& config, const SystemTtls& system) {
+  const std::int64_t ttl = config.integer_at("default_lease_ttl");
+  const std::int64_t max = config.integer_at("max_lease_ttl");
+  return {ttl, max, ttl > 0 ? ttl : static_cast<std::int64_t>(system.default_ttl.count()),
+          max > 0 ? max : static_cast<std::int64_t>(system.max_ttl.count())};
+}
+
+// A default that was set, not one that the vault has: that one is capped by the mount's maximum.
+bool default_above_max(const Ttls& ttls) {
+  return ttls.own_default > 0 && ttls.own_default > ttls.shown_max;
+}
+
+}  // namespace
+
+std::vector<Field> tune_fields() {
+  return {{"default_lease_ttl"},
+          {"max_lease_ttl"},
+          {"force_no_cache", FieldType::boolean},
+          {"audit_non_hmac_request_keys", FieldType::comma_list},
+          {"audit_non_hmac_response_keys", FieldType::comma_list},
+          {"passthrough_request_headers", FieldType::comma_list},
+          {"allowed_response_headers", FieldType::comma_list},
+          {"listing_visibility"},
+          {"token_type"}};
+}
+
+Result<Json> mount_config(const Json& given, Json config, std::string_view path,
+                          const SystemTtls& system) {
+  if (!given.is_object()) return config;
+  VAULT_TRY(set_all(given, config, path));
+  const Ttls ttls = ttls_of(config, system);
+  if (!default_above_max(ttls)) return config;
+  return failure(Code::invalid,
+                 ttls.own_max > 0
+                     ? "given default lease TTL greater than given max lease TTL"
+                     : "given default lease TTL greater than system max lease TTL of " +
+                           std::to_string(ttls.shown_max));
+}
+
+Status tune_mount(Json& record, const Fields& fields, const SystemTtls& system) {
+  Json given = Json::object();
+  for (const Field& field : tune_fields())
+    if (fields.given(field.name)) given.set(field.name, fields.json(field.name));
+  // Clients that do not mean it send false, too.
+  if (!fields.boolean("force_no_cache")) given.erase("force_no_cache");
+  Json config = *record.find("config");
+  VAULT_TRY(set_all(given, config, record.string_at("path")));
+  const Ttls ttls = ttls_of(config, system);
+  if (default_above_max(ttls))
+    return failure(Code::invalid, "backend max lease TTL of " + std::to_string(ttls.shown_max) +
+                                      " would be less than backend default lease TTL of " +
+                                      std::to_string(ttls.own_default));
+  if (fields.given("description")) record.set("description", fields.text("description"));
+  record.set("config", std::move(config));
+  return {};
+}
+
+Json shown_tuning(const Json& record, const SystemTtls& system) {
+  const Json& config = *record.find("config");
+  const Ttls ttls = ttls_of(config, system);
+  Json shown = Json::object();
+  shown.set("description", record.string_at("description"));
+  shown.set("force_no_cache", config.bool_at("force_no_cache"));
+  shown.set("default_lease_ttl", ttls.shown_default).set("max_lease_ttl", ttls.shown_max);
+  if (const Json* options = record.find("options"); options != nullptr && options->size() > 0)
+    shown.set("options", *options);
+  for (const char* key : {"listing_visibility", "token_type"})
+    if (const Json* value = config.find(key)) shown.set(key, *value);
+  for (const char* key : kLists)
+    if (const Json* value = config.find(key)) shown.set(key, *value);
+  return shown;
+}
+
+std::vector<std::string> without_effect(const Json& config) {
+  std::vector<std::string> warnings;
+  for (const char* key : {"passthrough_request_headers", "allowed_response_headers"})
+    if (const Json* value = config.find(key); value != nullptr && value->size() > 0)
+      warnings.push_back(std::string(key) +
+                         " is kept and has no effect: no engine of this version reads or sets "
+                         "headers");
+  return warnings;
+}
+
+}  // namespace leasehold::core
