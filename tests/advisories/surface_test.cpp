@@ -77,6 +77,7 @@ bool frame_refused(const std::string& text) {
 TEST_CASE("class 22 unauthenticated routes: they are these and no others") {
   TestVault vault;
   const std::vector<std::string> golden = {
+      "system internal/specs/openapi",
       "system internal/ui/mounts",
       "system internal/ui/mounts/:path*",
       "system wrapping/lookup",

@@ -74,7 +74,7 @@ TEST_CASE("surface: what this version does not have is told from what nobody has
         "plugin not found in the catalog: transit (it is not in this version of Leasehold)");
   CHECK(enable("mounts", "transmit").error() == "plugin not found in the catalog: transmit");
   CHECK(enable("auth", "approle").status() == 400);
-  CHECK(vault.get("cubbyhole/a", vault.root()).error().find("cubbyhole is not in this version") !=
+  CHECK(vault.get("identity/a", vault.root()).error().find("identity is not in this version") !=
         std::string::npos);
   CHECK(vault.post("auth/token/roles/ci", vault.root()).status() == 400);
   CHECK(vault.list("auth/token/roles/", vault.root()).status() == 404);
@@ -91,6 +91,30 @@ TEST_CASE("surface: an auth method is tuned where it is mounted") {
             .response()
             .auth->lease_duration == Seconds{7200});
   CHECK(vault.remove("sys/auth/token", vault.root()).status() == 400);
+}
+
+TEST_CASE("surface: what anybody may write is bounded, and there is one namespace") {
+  TestVault vault;
+  const auto asking = [&](const std::string& path, std::size_t size, const std::string& name) {
+    core::Request request;
+    request.operation = core::Operation::update;
+    request.path = path;
+    request.token = vault.root();
+    request.body = Json::object();
+    request.body_size = size;
+    request.name_space = name;
+    return vault.wait(vault.begin(std::move(request)));
+  };
+  CHECK(asking("sys/wrapping/lookup", 64u << 10, "").status() == 400);
+  const Answer large = asking("sys/wrapping/lookup", (64u << 10) + 1, "");
+  CHECK(large.status() == 413);
+  CHECK(large.error() == "http: request body too large");
+  CHECK(asking("test/notes/a", 1u << 20, "").status() == 204);
+  for (const char* path : {"test/notes/a", "sys/health"}) {
+    const Answer elsewhere = asking(path, 0, "team");
+    CHECK(elsewhere.status() == 404);
+    CHECK(elsewhere.error() == "namespace not found");
+  }
 }
 
 TEST_CASE("surface: a token holds at most as many pairs of meta as can be read again") {

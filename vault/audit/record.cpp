@@ -75,8 +75,10 @@ class Line {
     if (known != nullptr) *known = {value, at, out_.size() - at};
   }
   void hidden_json(Members& to, std::string_view name, std::string_view json,
-                   std::span<const std::string> clear_keys, std::size_t bytes_max = kDataBytesMax) {
-    if (!json.empty()) hmac_json(to.member(name), json, key_, clear_keys, bytes_max);
+                   std::span<const std::string> clear_keys, std::size_t bytes_max = kDataBytesMax,
+                   std::span<const std::string> sensitive_keys = {}) {
+    if (!json.empty())
+      hmac_json(to.member(name), json, key_, clear_keys, bytes_max, sensitive_keys);
   }
 
   void auth(Members& line) {
@@ -134,7 +136,8 @@ class Line {
     hidden(to, "client_token", request.client_token, &token_);
     hidden(to, "client_token_accessor", request.client_token_accessor, &accessor_);
     to.text("path", request.path);
-    hidden_json(to, "data", request.data_json, record_.clear_request_keys, request.data_max);
+    hidden_json(to, "data", request.data_json, record_.clear_request_keys, request.data_max,
+                record_.sensitive_request_keys);
     if (request.data_omitted) to.boolean("data_omitted", true);
     to.text("purpose", request.purpose);
     to.text("remote_address", request.remote_address);

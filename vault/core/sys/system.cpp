@@ -58,6 +58,7 @@ std::unique_ptr<Engine> make_system_engine(Unsealed& live) {
   add_lease_routes(routes, live);
   add_audit_routes(routes, live);
   add_wrapping_routes(routes, live);
+  add_openapi_route(routes, live);
   return std::make_unique<TableEngine>(std::move(routes));
 }
 
@@ -65,9 +66,9 @@ std::vector<std::unique_ptr<EngineKind>> all_engine_kinds(Unsealed& live) {
   auto kinds = live.environment.engine_kinds();
   kinds.push_back(system_kind("system", false, make_system_engine(live)));
   kinds.push_back(system_kind("token", true, make_token_engine(live)));
-  // Listed as every vault lists them; their routes come with the features behind them.
   kinds.push_back(
-      system_kind("cubbyhole", false, std::make_unique<TableEngine>(std::vector<Route>())));
+      system_kind("cubbyhole", false, std::make_unique<TableEngine>(cubbyhole_routes(live))));
+  // Listed as every vault lists it; its routes come with the features behind them.
   kinds.push_back(
       system_kind("identity", false, std::make_unique<TableEngine>(std::vector<Route>())));
   return kinds;
