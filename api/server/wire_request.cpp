@@ -71,11 +71,11 @@ Target split(std::string_view target) {
   return {target.substr(0, mark), target.substr(mark + 1)};
 }
 
-// The one namespace there is: "", "/", "root", "root/".
-bool names_root(std::string_view name_space) {
-  if (name_space.starts_with('/')) name_space.remove_prefix(1);
-  if (name_space.ends_with('/')) name_space.remove_suffix(1);
-  return name_space.empty() || name_space == "root";
+// "", "/", "root" and "root/" are the root.
+std::string canonical_name_space(std::string_view name_space) {
+  while (name_space.starts_with('/')) name_space.remove_prefix(1);
+  while (name_space.ends_with('/')) name_space.remove_suffix(1);
+  return std::string(name_space == "root" ? std::string_view() : name_space);
 }
 
 bool read_target(const HttpMessage& message, core::Request& request, Json& query,
@@ -174,6 +174,7 @@ bool read_body(const HttpMessage& message, core::Request& request, WireError& re
                   "PATCH requires Content-Type of " + std::string(kMergePatch) + ", provided " +
                       std::string(message.content_type));
   const std::string_view body = trimmed(message.body);
+  request.body_size = body.size();
   if (body.empty()) return true;
   for (const std::string_view path : kUnauthenticatedWrites)
     if (request.path == path && body.size() > kUnauthenticatedBodyMax)
@@ -191,7 +192,7 @@ bool read_request(const HttpMessage& message, const Peer& peer, core::Request& r
   Json query;
   if (!read_target(message, request, query, refusal)) return false;
   if (!read_operation(message.method, request, query, refusal)) return false;
-  if (!names_root(message.name_space)) return refuse(refusal, 404, "namespace not found");
+  request.name_space = canonical_name_space(message.name_space);
   read_token(message, request);
   if (!read_wrap_ttl(message.wrap_ttl, request, refusal)) return false;
   request.purpose = message.purpose;

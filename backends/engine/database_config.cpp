@@ -5,6 +5,7 @@
 #include "backends/engine/database.h"
 #include "backends/engine/database_url.h"
 #include "vault/base/encoding.h"
+#include "vault/core/contract/routes.h"
 #include "vault/target/name_template.h"
 
 namespace leasehold::engine::database {
@@ -50,11 +51,16 @@ std::vector<Field> own_fields() {
 constexpr const char* kNotUsed[] = {"tls_certificate", "private_key", "auth_type",
                                     "service_account_json", "self_managed"};
 
+bool is_secret(std::string_view setting) {
+  return setting == "password" || setting == "private_key" || setting == "service_account_json";
+}
+
 std::vector<Field> plugin_fields() {
   std::vector<Field> fields{
-      {"connection_url", FieldType::text, {}, "With {{username}} and {{password}}."},
+      core::sensitive(
+          {"connection_url", FieldType::text, {}, "With {{username}} and {{password}}."}),
       {"username", FieldType::text, {}, "The manager's name."},
-      {"password", FieldType::text, {}, "The manager's password; never returned."},
+      core::sensitive({"password", FieldType::text, {}, "The manager's password; never returned."}),
       {"max_open_connections",
        FieldType::integer,
        {},
@@ -73,12 +79,8 @@ std::vector<Field> plugin_fields() {
   fields.push_back({"max_connection_lifetime", FieldType::any, {}, "0: as long as it works."});
   fields.push_back({"tls_ca", FieldType::text, {}, "Who signs the database's certificate, PEM."});
   for (const char* name : kNotUsed)
-    fields.push_back({name, FieldType::any, {}, "Kept for clients that send it."});
+    fields.push_back({name, FieldType::any, {}, "Kept for clients that send it.", is_secret(name)});
   return fields;
-}
-
-bool is_secret(std::string_view setting) {
-  return setting == "password" || setting == "private_key" || setting == "service_account_json";
 }
 
 struct Draft {

@@ -63,6 +63,7 @@ TEST_CASE("class 22 unauthenticated routes: they are these and no others") {
   TestVault vault;
   const std::vector<std::string> golden = {
       "approle login",
+      "system internal/specs/openapi",
       "system internal/ui/mounts",
       "system internal/ui/mounts/:path*",
       "system wrapping/lookup",

@@ -74,7 +74,7 @@ TEST_CASE("surface: what this version does not have is told from what nobody has
         "plugin not found in the catalog: transit (it is not in this version of Leasehold)");
   CHECK(enable("mounts", "transmit").error() == "plugin not found in the catalog: transmit");
   CHECK(enable("auth", "approle").status() == 400);
-  CHECK(vault.get("cubbyhole/a", vault.root()).error().find("cubbyhole is not in this version") !=
+  CHECK(vault.get("identity/a", vault.root()).error().find("identity is not in this version") !=
         std::string::npos);
   CHECK(vault.post("auth/token/roles/ci", vault.root()).status() == 400);
   CHECK(vault.list("auth/token/roles/", vault.root()).status() == 404);
@@ -194,6 +194,30 @@ TEST_CASE("surface: without a type there is no count of leases") {
   for (const std::string path : {"sys/leases/count", "sys/leases"}) {
     CHECK(vault.get(path, vault.root()).status() == 404);
     CHECK(vault.request("GET", path, vault.root(), R"({"type":"irrevocable"})").status() == 200);
+  }
+}
+
+TEST_CASE("surface: what anybody may write is bounded, and there is one namespace") {
+  TestVault vault;
+  const auto asking = [&](const std::string& path, std::size_t size, const std::string& name) {
+    core::Request request;
+    request.operation = core::Operation::update;
+    request.path = path;
+    request.token = vault.root();
+    request.body = Json::object();
+    request.body_size = size;
+    request.name_space = name;
+    return vault.wait(vault.begin(std::move(request)));
+  };
+  CHECK(asking("sys/wrapping/lookup", 64u << 10, "").status() == 400);
+  const Answer large = asking("sys/wrapping/lookup", (64u << 10) + 1, "");
+  CHECK(large.status() == 413);
+  CHECK(large.error() == "http: request body too large");
+  CHECK(asking("test/notes/a", 1u << 20, "").status() == 204);
+  for (const char* path : {"test/notes/a", "sys/health"}) {
+    const Answer elsewhere = asking(path, 0, "team");
+    CHECK(elsewhere.status() == 404);
+    CHECK(elsewhere.error() == "namespace not found");
   }
 }
 

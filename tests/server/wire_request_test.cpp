@@ -285,12 +285,12 @@ TEST_CASE("wire: PATCH demands its content type") {
   CHECK(read(from).request.operation == core::Operation::patch);
 }
 
-TEST_CASE("wire: there is no namespace but the root") {
+TEST_CASE("wire: a namespace is canonical, and the root's is empty") {
   HttpMessage from = message("GET", "/v1/a");
-  for (const std::string_view root : {"", "/", "root"}) {
+  for (const std::string_view root : {"", "/", "root", "root/"}) {
     from.name_space = root;
-    CHECK(read(from).ok);
+    CHECK(read(from).request.name_space.empty());
   }
-  from.name_space = "team-a/";
-  refuses(from, 404, "namespace not found");
+  from.name_space = "/team-a/b/";
+  CHECK(read(from).request.name_space == "team-a/b");
 }

@@ -97,8 +97,14 @@ bool unescape(std::string_view raw, SecretBytes& out) {
 class Pass {
  public:
   Pass(std::string& out, std::string_view json, const crypto::HmacKey& key,
-       std::span<const std::string> clear_keys, std::size_t bytes_max)
-      : out_(out), end_(out.size() + bytes_max), rest_(json), key_(key), clear_keys_(clear_keys) {}
+       std::span<const std::string> clear_keys, std::size_t bytes_max,
+       std::span<const std::string> sensitive_keys)
+      : out_(out),
+        end_(out.size() + bytes_max),
+        rest_(json),
+        key_(key),
+        clear_keys_(clear_keys),
+        sensitive_keys_(sensitive_keys) {}
 
   bool run() { return value(0, true) && (skip_space(), rest_.empty()); }
 
@@ -125,8 +131,11 @@ class Pass {
       skip_space();
       const std::size_t key_at = out_.size();
       if (!string()) return false;
-      const bool clear = depth == 0 && is_clear(std::string_view(out_).substr(key_at));
-      if (!take(':') || !value(depth + 1, hide && !clear)) return false;
+      const std::string_view name = std::string_view(out_).substr(key_at);
+      const bool sensitive = depth == 0 && is_among(sensitive_keys_, name);
+      const bool clear = depth == 0 && is_among(clear_keys_, name);
+      if (!take(':')) return false;
+      if (!(sensitive ? sensitive_value() : value(depth + 1, hide && !clear))) return false;
     } while (take(','));
     return take('}');
   }
@@ -226,11 +235,25 @@ class Pass {
     return count;
   }
 
-  bool is_clear(std::string_view quoted) const {
+  // Whatever it is: a string as its HMAC, anything else as that of its text.
+  bool sensitive_value() {
+    skip_space();
+    if (rest_.starts_with('"')) return has_room(kHmacSize) && hidden_string();
+    const std::string_view from = rest_;
+    const std::size_t at = out_.size();
+    const bool read = value(1, false);
+    wipe(out_.data() + at, out_.size() - at);
+    out_.resize(at);
+    if (read && has_room(kHmacSize))
+      append_hmac(out_, as_bytes(from.substr(0, from.size() - rest_.size())), key_);
+    return read && has_room(0);
+  }
+
+  static bool is_among(std::span<const std::string> keys, std::string_view quoted) {
     const auto same = [inside = quoted.substr(1, quoted.size() - 2)](const std::string& key) {
       return inside == key;
     };
-    return std::any_of(clear_keys_.begin(), clear_keys_.end(), same);
+    return std::any_of(keys.begin(), keys.end(), same);
   }
 
   void skip_space() {
@@ -252,7 +275,7 @@ class Pass {
   const std::size_t end_;  // out_ grows up to here
   std::string_view rest_;
   const crypto::HmacKey& key_;
-  std::span<const std::string> clear_keys_;
+  std::span<const std::string> clear_keys_, sensitive_keys_;
 };
 
 }  // namespace
@@ -270,9 +293,10 @@ std::string hmac_text(std::string_view value, const crypto::HmacKey& key) {
 }
 
 void hmac_json(std::string& out, std::string_view json, const crypto::HmacKey& key,
-               std::span<const std::string> clear_keys, std::size_t bytes_max) {
+               std::span<const std::string> clear_keys, std::size_t bytes_max,
+               std::span<const std::string> sensitive_keys) {
   const std::size_t before = out.size();
-  if (Pass(out, json, key, clear_keys, bytes_max).run()) return;
+  if (Pass(out, json, key, clear_keys, bytes_max, sensitive_keys).run()) return;
   out.resize(before);
   append_hmac(out, as_bytes(json), key);
 }

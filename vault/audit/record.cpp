@@ -77,10 +77,11 @@ class Line {
     if (known != nullptr) *known = {value, at, out_.size() - at};
   }
   void hidden_json(Members& to, std::string_view name, std::string_view json,
-                   std::span<const std::string> clear_keys, std::size_t most) {
+                   std::span<const std::string> clear_keys, std::size_t most,
+                   std::span<const std::string> sensitive_keys = {}) {
     if (json.empty()) return;
     const std::size_t at = to.member(name).size();
-    hmac_json(out_, json, key_, clear_keys, std::min(most, left_));
+    hmac_json(out_, json, key_, clear_keys, std::min(most, left_), sensitive_keys);
     spend(out_.size() - at);
   }
   // Cut where it would take up more than `most`; then its HMAC follows.
@@ -176,7 +177,7 @@ class Line {
     hidden(to, "client_token_accessor", request.client_token_accessor, &accessor_);
     text(to, "path", request.path, kPathBytesMax);
     hidden_json(to, "data", request.data_json, record_.clear_request_keys,
-                left_ - std::min(left_, kTextBytesMax));
+                left_ - std::min(left_, kTextBytesMax), record_.sensitive_request_keys);
     if (request.data_omitted) to.boolean("data_omitted", true);
     text(to, "purpose", request.purpose, kTextBytesMax);
     to.text("remote_address", request.remote_address);

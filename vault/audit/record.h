@@ -88,6 +88,8 @@ struct Record {
 
   // Of this mount: audit_non_hmac_request_keys and audit_non_hmac_response_keys.
   std::span<const std::string> clear_request_keys, clear_response_keys;
+  // Of this route: HMACed whatever they hold, also where they are among the clear ones.
+  std::span<const std::string> sensitive_request_keys;
 };
 
 void append_body(Texts& to, const Record& record, const crypto::HmacKey& key);
@@ -101,8 +103,10 @@ std::string event_body(std::string_view event, WallTime time, std::string_view f
 // "hmac-sha256:<hex>" of one value, as `sys/audit-hash` answers.
 std::string hmac_text(std::string_view value, const crypto::HmacKey& key);
 // Copies JSON text to `out` with every string value replaced by its HMAC; keys, numbers, booleans
-// stay. `json` was written by us; anything unreadable, or too long so, is HMACed whole.
+// stay, but under a top-level key that is sensitive: there every value is hidden. `json` was
+// written by us; anything unreadable, or too long so, is HMACed whole.
 void hmac_json(std::string& out, std::string_view json, const crypto::HmacKey& key,
-               std::span<const std::string> clear_keys, std::size_t bytes_max = kResponseBytesMax);
+               std::span<const std::string> clear_keys, std::size_t bytes_max = kResponseBytesMax,
+               std::span<const std::string> sensitive_keys = {});
 
 }  // namespace leasehold::audit

@@ -31,6 +31,7 @@ enum class Table : std::uint8_t {
   due = 0x26,          //    target | ms | lease key; empty value
   receipt = 0x27,      // O  ms of revocation | id of the lease
   wrapped = 0x29,      // O  ms of creation | id of the wrapping token
+  cubbyhole = 0x2a,    //    id of a token; the space of what it put there
   job = 0x28,     // O  background work that must survive a restart (revocation of a tree, a mount)
   outbox = 0x30,  //    be64 group | be16 part; audit bodies not yet synced
 };

@@ -4,6 +4,7 @@
 
 #include "vault/base/duration.h"
 #include "vault/base/encoding.h"
+#include "vault/core/authority/owned.h"
 #include "vault/core/authority/wrapped.h"
 #include "vault/core/contract/codec.h"
 
@@ -23,7 +24,6 @@ constexpr std::size_t kTokenDigits = 41;
 // years; it is left out, and taken from those who kept one of an earlier version.
 constexpr std::size_t kAccessorDigits = 24;
 constexpr std::size_t kShortDigits = 24;
-constexpr std::size_t kSweepMax = 12;  // tokens or leases a step of a sweep handles
 
 void encode_time(Encoder& out, const std::optional<WallTime>& time) {
   out.flag(time.has_value()).number(time ? time->ns : std::int64_t{0});
@@ -348,42 +348,12 @@ Status Tokens::revoke_orphan(WriteTxn& txn, const Token& token, WallTime now) co
 Result<bool> Tokens::sweep(WriteTxn& txn, const PhysicalKey& job, WallTime now,
                            FunctionRef<void(const Token&)> swept,
                            FunctionRef<Status(WriteTxn&, const OrderedId&)> revoke_lease) const {
-  OrderedId owner{};
-  const ByteView bytes = job.view();
-  std::copy_n(bytes.end() - static_cast<std::ptrdiff_t>(owner.size()), owner.size(), owner.begin());
-  std::vector<OrderedId> children, leases;
-  const auto collect = [](std::vector<OrderedId>& into) {
-    return [&into](const storage::Entry& entry) {
-      into.push_back(barrier::id_at_end(entry.key));
-      return true;
-    };
-  };
-  const auto itself = load(txn, owner);
-  if (!itself.ok()) VAULT_TRY(txn.version(key_of(owner)));  // damage is as good as absence
-  PhysicalKey from(Table::child);
-  from.push(owner);
-  if (!itself.ok() || !*itself)  // under a stub the children live on
-    VAULT_TRY(
-        txn.scan(from, from.end_of_prefix(), kSweepMax, storage::Scan::keys, collect(children)));
-  PhysicalKey leases_from(Table::lease_owner);
-  leases_from.push(owner);
-  VAULT_TRY(txn.scan(leases_from, leases_from.end_of_prefix(), kSweepMax, storage::Scan::keys,
-                     collect(leases)));
-  if (!children.empty()) leases.clear();  // with a later step: a batch holds only so much
-  for (const OrderedId& id : children) {
-    const auto child = load(txn, id);
-    if (child.ok() && *child && !(*child)->stub) {
-      VAULT_TRY(revoke(txn, **child, now));
-      swept(**child);
-      continue;
-    }
-    VAULT_TRY(txn.erase(child_key(owner, id)));
-    if (child.ok()) continue;
-    VAULT_TRY(txn.version(key_of(id)));
-    VAULT_TRY(txn.mark(job_key(now, id)));  // damaged, so dead; what hangs below it goes too
-  }
-  for (const OrderedId& id : leases) VAULT_TRY(revoke_lease(txn, id));
-  if (!children.empty() || !leases.empty()) return false;
+  Ending ending{*this, txn, barrier::id_at_end(job.view()), false, now, swept, revoke_lease};
+  const auto itself = load(txn, ending.owner);
+  if (!itself.ok()) VAULT_TRY(txn.version(key_of(ending.owner)));  // damage is as good as absence
+  ending.stub = itself.ok() && itself->has_value();
+  VAULT_TRY_ASSIGN(const bool more, sweep_owned(ending));
+  if (more) return false;
   VAULT_TRY(txn.erase(job));
   return true;
 }

@@ -47,6 +47,10 @@ struct Field {
   FieldType type = FieldType::text;
   Json fallback;  // null: absent
   std::string help;
+  // Never in clear in the audit log, whatever its type and whatever the mount lists as harmless.
+  bool sensitive = false;
+  // What a write without it is answered (400); empty: it may be absent.
+  std::string required = {};
 };
 
 // The typed values of a request: path captures over body over defaults. Made by the pipeline.
@@ -192,6 +196,7 @@ struct Route {
   // so that who failed too often is refused at once.
   std::function<std::string(const Fields&)> login_alias;
   bool whole_body = false;  // the body is the data (kv v1): no field checks, no warning
+  std::size_t body_max = 0;  // bytes of the body as it came; 0: what the listener takes
   std::function<Result<bool>(Call&, ReadTxn&)> exists;  // null: writes are always updates
   std::string synopsis, description;
 };

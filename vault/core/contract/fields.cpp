@@ -167,6 +167,10 @@ Result<Json> convert(const Field& field, const Json& value) {
   return value;
 }
 
+bool is_missing(const Json& value) {
+  return value.is_null() || (value.is_string() && value.text().empty());
+}
+
 // Vault finds the fault of a write when it asks whether the thing exists, if the route asks that,
 // and says it without these words.
 Error refusal(const Route& route, Operation operation, Error error) {
@@ -261,6 +265,10 @@ Result<Fields> fields_of(const Route& route, Operation operation, const Captures
       if (!captured && std::none_of(route.fields.begin(), route.fields.end(), known))
         ignored += (ignored.empty() ? "" : " ") + member.first;
     }
+  if (operation == Operation::create || operation == Operation::update)
+    for (const Field& field : route.fields)
+      if (!field.required.empty() && is_missing(fields.json(field.name)))
+        return failure(Code::invalid, field.required);
   if (!ignored.empty())
     warnings.push_back("Endpoint ignored these unrecognized parameters: [" + ignored + "]");
   if (!replaced.empty())

@@ -23,6 +23,14 @@ Route route(std::string pattern, std::vector<Field> fields, std::vector<Action> 
   made.synopsis = std::move(synopsis);
   return made;
 }
+Field sensitive(Field field) {
+  field.sensitive = true;
+  return field;
+}
+Field required(Field field, std::string answer) {
+  field.required = std::move(answer);
+  return field;
+}
 Action reads(ReadHandler handler, Place place) {
   return {Operation::read, std::move(handler), place};
 }

@@ -20,7 +20,7 @@ struct Backing {
   Backing& operator=(const Backing&) = delete;
   ~Backing() { wipe(body); }
   std::string meta, body;
-  std::vector<std::string> clear_request_keys, clear_response_keys;
+  std::vector<std::string> clear_request_keys, clear_response_keys, sensitive_keys;
 };
 
 void fill_auth(const InFlight& flight, Backing& backing, audit::Record& record) {
@@ -87,6 +87,10 @@ void fill_shared(const InFlight& flight, Backing& backing, audit::Record& record
   fill_request(flight, backing, record);
   backing.clear_request_keys = clear_keys(flight, "audit_non_hmac_request_keys");
   record.clear_request_keys = backing.clear_request_keys;
+  if (flight.route != nullptr && !backing.body.empty())
+    for (const Field& field : flight.route->fields)
+      if (field.sensitive) backing.sensitive_keys.push_back(field.name);
+  record.sensitive_request_keys = backing.sensitive_keys;
 }
 
 void fill_response(const InFlight& flight, const Response& answer, Backing& backing,

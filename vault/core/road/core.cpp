@@ -93,6 +93,8 @@ Detached Core::handle(Request request, Exchange& asker) {
 Status Core::admit(InFlight& flight) {
   flight.started = environment_.clock.now();
   flight.id = uuid(environment_.random);
+  if (!flight.request.name_space.empty())  // there is the root, and no other yet
+    return failure(Code::not_found, "namespace not found");
   flight.sealed_route = gate_.sealed_route(flight.request.path);
   if (flight.sealed_route != nullptr) {
     flight.on_worker = gate_.on_worker(*flight.sealed_route, flight.request);
@@ -293,6 +295,10 @@ Status Core::dispatch(InFlight& flight, storage::Snapshot& snapshot) {
   if (flight.route == nullptr) return failure(Code::not_found, unsupported_path(*flight.mount));
   if (flight.action == nullptr)
     return failure(Code::unsupported, multierror("unsupported operation"));
+  if (flight.route->body_max > 0 && request.body_size > flight.route->body_max) {
+    flight.answer = Response::refused(413, "http: request body too large");
+    return {};
+  }
   VAULT_TRY_ASSIGN(flight.fields, fields_of(*flight.route, request.operation, flight.captures,
                                             request.body, flight.warnings));
   if (const auto* read = std::get_if<ReadHandler>(&flight.action->handler))

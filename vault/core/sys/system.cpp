@@ -60,6 +60,7 @@ std::unique_ptr<Engine> make_system_engine(Unsealed& live) {
   add_wrapping_routes(routes, live);
   add_backup_routes(routes, live);
   add_restored_routes(routes, live);
+  add_openapi_route(routes, live);
   return std::make_unique<TableEngine>(std::move(routes));
 }
 
@@ -67,9 +68,9 @@ std::vector<std::unique_ptr<EngineKind>> all_engine_kinds(Unsealed& live) {
   auto kinds = live.environment.engine_kinds();
   kinds.push_back(system_kind("system", false, make_system_engine(live)));
   kinds.push_back(system_kind("token", true, make_token_engine(live)));
-  // Listed as every vault lists them; their routes come with the features behind them.
   kinds.push_back(
-      system_kind("cubbyhole", false, std::make_unique<TableEngine>(std::vector<Route>())));
+      system_kind("cubbyhole", false, std::make_unique<TableEngine>(cubbyhole_routes(live))));
+  // Listed as every vault lists it; its routes come with the features behind them.
   kinds.push_back(
       system_kind("identity", false, std::make_unique<TableEngine>(std::vector<Route>())));
   return kinds;

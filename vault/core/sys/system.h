@@ -13,6 +13,8 @@ std::vector<std::unique_ptr<EngineKind>> all_engine_kinds(Unsealed& live);
 std::unique_ptr<Engine> make_token_engine(Unsealed& live);
 std::unique_ptr<Engine> make_system_engine(Unsealed& live);
 
+std::vector<Route> cubbyhole_routes(Unsealed& live);
+
 // The parts of sys/, one file each.
 void add_mount_routes(std::vector<Route>& routes, Unsealed& live);
 void add_policy_routes(std::vector<Route>& routes, Unsealed& live);
@@ -21,6 +23,7 @@ void add_audit_routes(std::vector<Route>& routes, Unsealed& live);
 void add_wrapping_routes(std::vector<Route>& routes, Unsealed& live);
 void add_backup_routes(std::vector<Route>& routes, Unsealed& live);
 void add_restored_routes(std::vector<Route>& routes, Unsealed& live);
+void add_openapi_route(std::vector<Route>& routes, Unsealed& live);
 
 // Clients ask for it; nothing here is left behind that would need it.
 Route tidy_route(std::string pattern);

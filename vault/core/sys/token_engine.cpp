@@ -145,7 +145,8 @@ Result<Response> TokenEngine::accessors(Call& call, ReadTxn& txn) {
 }
 
 void TokenEngine::make_routes() {
-  const std::vector<Field> creating = {{"id"},
+  const Field secret = sensitive({"token", FieldType::text, {}, "The token itself."});
+  const std::vector<Field> creating = {sensitive({"id"}),
                                        {"role_name"},
                                        {"policies", FieldType::text_list},
                                        {"meta", FieldType::text_map},
@@ -180,7 +181,7 @@ void TokenEngine::make_routes() {
     const std::string asked = call.fields.text("token");
     return lookup(call, txn, asked.empty() ? call.request.token : asked, true);
   };
-  routes_.push_back(route("lookup", {{"token"}}, {reads(other), asks(other)}, "Shows a token"));
+  routes_.push_back(route("lookup", {secret}, {reads(other), asks(other)}, "Shows a token"));
   routes_.push_back(route("lookup-accessor", {{"accessor"}},
                           {asks([this](Call& call, ReadTxn& txn) -> Result<Response> {
                             VAULT_TRY_ASSIGN(const auto token, by_accessor(call, txn));
@@ -196,7 +197,7 @@ void TokenEngine::make_routes() {
         return renew(call, txn, token, call.request.token);
       })},
       "Renews the caller's own token"));
-  routes_.push_back(route("renew", {{"token"}, {"increment"}},
+  routes_.push_back(route("renew", {secret, {"increment"}},
                           {writes([this](Call& call, WriteTxn& txn) -> Result<Response> {
                             std::string text = call.fields.text("token");
                             if (text.empty()) text = call.request.token;
@@ -223,10 +224,9 @@ void TokenEngine::make_routes() {
               return revoke(call, txn, token);
             })},
             "Revokes the caller's own token and all below it"));
-  routes_.push_back(route("revoke", {{"token"}},
+  routes_.push_back(route("revoke", {required(secret, "missing token ID")},
                           {ends([this, revoke](Call& call, WriteTxn& txn) -> Result<Response> {
                             const std::string text = call.fields.text("token");
-                            if (text.empty()) return failure(Code::invalid, "missing token ID");
                             VAULT_TRY_ASSIGN(const auto token, valid(call, txn, text));
                             return revoke(call, txn, token);
                           })},
@@ -240,14 +240,14 @@ void TokenEngine::make_routes() {
                             return response;
                           })},
                           "Revokes a token by its accessor"));
-  Route orphan = route(
-      "revoke-orphan", {{"token"}}, {ends([this](Call& call, WriteTxn& txn) -> Result<Response> {
-        VAULT_TRY_ASSIGN(const auto token, valid(call, txn, call.fields.text("token")));
-        if (!token) return failure(Code::invalid, "token to revoke not found");
-        VAULT_TRY(live_.tokens.revoke_orphan(txn, *token, call.now));
-        return Response::none();
-      })},
-      "Revokes a token; what hangs below lives on");
+  Route orphan =
+      route("revoke-orphan", {secret}, {ends([this](Call& call, WriteTxn& txn) -> Result<Response> {
+              VAULT_TRY_ASSIGN(const auto token, valid(call, txn, call.fields.text("token")));
+              if (!token) return failure(Code::invalid, "token to revoke not found");
+              VAULT_TRY(live_.tokens.revoke_orphan(txn, *token, call.now));
+              return Response::none();
+            })},
+            "Revokes a token; what hangs below lives on");
   orphan.sudo = true;
   routes_.push_back(std::move(orphan));
   Route all = route("accessors", page_fields(),

@@ -70,12 +70,13 @@ void add_wrapping_routes(std::vector<Route>& routes, Unsealed& live) {
   wraps.whole_body = true;
   routes.push_back(std::move(wraps));
 
-  const std::vector<Field> token = {
-      {"token", FieldType::text, {}, "The wrapping token; without it, the caller's own."}};
+  const std::vector<Field> token = {sensitive(
+      {"token", FieldType::text, {}, "The wrapping token; without it, the caller's own."})};
   const auto looks = [&live](Call& call, ReadTxn& txn) { return lookup(live, call, txn); };
   Route looked = route("wrapping/lookup", token, {reads(looks), asks(looks)},
                        "Shows when, where and for how long an answer was wrapped");
   looked.unauthenticated = looked.takes_wrapping_token = true;
+  looked.body_max = kOpenBodyMax;
   routes.push_back(std::move(looked));
 
   const auto opens = [&live](Call& call, WriteTxn& txn) { return unwrap(live, call, txn); };
