@@ -10,9 +10,10 @@ Route route(std::string pattern, std::vector<Field> fields, std::vector<Action> 
             std::string synopsis);
 Action reads(ReadHandler handler, Place place = Place::inline_);
 Action lists(ReadHandler handler);
-Action asks(ReadHandler handler);  // an update that writes nothing
-Action writes(WriteHandler handler);
-Action removes(WriteHandler handler);
+// `asks`: an update that writes nothing.
+Action asks(ReadHandler handler, Place place = Place::inline_);
+Action writes(WriteHandler handler, Place place = Place::inline_);
+Action removes(WriteHandler handler, Place place = Place::inline_);
 Action ends(WriteHandler handler);  // an update that revokes
 
 }  // namespace leasehold::core
