@@ -257,7 +257,7 @@ core::Route metadata_route() {
        "The version of the metadata that must be current."}};
   route.fields.insert(route.fields.end(), own.begin(), own.end());
   route.actions = {{Operation::read, core::ReadHandler(read)},
-                   {Operation::list, core::ReadHandler(list)},
+                   {Operation::list, core::ReadHandler(list), core::Place::worker},
                    {Operation::update, core::WriteHandler(write)},
                    {Operation::patch, core::WriteHandler(patch)},
                    {Operation::remove, core::WriteHandler(remove)}};

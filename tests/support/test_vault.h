@@ -167,6 +167,7 @@ class TestVault {
 
   TestWorld& world() { return world_; }
   core::Core& core() { return *core_; }
+  core::Workers& workers() { return *workers_; }
   core::Lifecycle& lifecycle() { return *lifecycle_; }
 
  private:

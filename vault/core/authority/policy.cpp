@@ -220,11 +220,18 @@ bool grants(const PathRule& rule) {
 
 // Whether a policy has a denial of exactly this pattern.
 bool denied_by_any(const Policies& policies, const PathRule& rule, WallTime now) {
-  for (const Policy* policy : policies)
-    for (const PathRule& other : policy->rules)
-      if ((other.capabilities & kDeny) != 0 && other.pattern == rule.pattern &&
-          other.prefix == rule.prefix && in_force(other, now))
+  const auto by_pattern = [](const PathRule& other, std::string_view pattern) {
+    return other.pattern < pattern;
+  };
+  for (const Policy* policy : policies) {
+    const Rules rules = rule.segments ? segment_rules(*policy)
+                        : rule.prefix ? prefix_rules(*policy)
+                                      : exact_rules(*policy);
+    auto at = std::lower_bound(rules.begin(), rules.end(), rule.pattern, by_pattern);
+    for (; at != rules.end() && at->pattern == rule.pattern; ++at)
+      if ((at->capabilities & kDeny) != 0 && at->prefix == rule.prefix && in_force(*at, now))
         return true;
+  }
   return false;
 }
 

@@ -63,6 +63,8 @@ struct Policy {
   // Stored, and cannot be read any more: what it denied is not known, so whoever holds it is denied
   // everything.
   bool unreadable = false;
+
+  std::size_t weight() const { return sizeof(*this) + 4 * text.size(); }  // bytes, about
 };
 
 // Code::invalid "failed to parse policy: ..." as Vault words it, with a line number.

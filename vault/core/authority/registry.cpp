@@ -12,7 +12,6 @@ using barrier::Table;
 namespace {
 
 constexpr std::string_view kMounts = "mounts/";
-constexpr std::string_view kPolicies = "policies/";
 
 struct SystemMount {
   std::string_view path, type, description;
@@ -24,9 +23,24 @@ constexpr SystemMount kSystemMounts[] = {
     {"auth/token/", "token", "token based credentials"},
 };
 
-// What is stored under `name`; nothing when it is absent or damaged. An error is storage's alone,
-// and must not be taken for damage.
-Result<std::optional<Json>> readable(ReadTxn& txn, const std::string& name) {
+// A mount as storage has it: nothing when its record cannot be read.
+std::optional<Json> opened(const barrier::Barrier& barrier, const PhysicalKey& key,
+                           const storage::Entry& entry) {
+  const auto value = barrier.open_named(key, entry.value);
+  if (!value.ok()) return std::nullopt;
+  auto parsed = parse_json(as_text(value->value.reveal()));
+  if (!parsed.ok() || !parsed->is_object()) return std::nullopt;
+  return std::move(parsed).value();
+}
+
+// For the records of a system mount that must be made up.
+struct NoRandom final : Random {
+  void fill(std::span<std::uint8_t> out) override { std::fill(out.begin(), out.end(), 0); }
+};
+
+}  // namespace
+
+Result<std::optional<Json>> readable_json(ReadTxn& txn, const std::string& name) {
   const barrier::PhysicalKey key = txn.barrier().value_key(txn.space(), name);
   VAULT_TRY_ASSIGN(const auto found, txn.snapshot().get(key.view()));
   if (!found) return std::optional<Json>();
@@ -37,68 +51,23 @@ Result<std::optional<Json>> readable(ReadTxn& txn, const std::string& name) {
   return std::optional<Json>(std::move(parsed).value());
 }
 
-// A record of one folder. Nothing in it: its value cannot be read. No name: its name neither.
-struct Stored {
-  std::string name;  // in full
-  std::optional<Json> record;
-  std::uint64_t mod = 0;
-};
-
-// By the values, each of which repeats its name: so a damaged name record hides nothing.
-Result<std::vector<Stored>> stored_in(ReadTxn& txn, std::string_view folder) {
-  const barrier::Barrier& barrier = txn.barrier();
-  const PhysicalKey prefix = barrier.directory_prefix(txn.space(), folder, Table::value);
-  std::vector<Stored> all;
-  Status looked;
-  VAULT_TRY(txn.scan(prefix, prefix.end_of_prefix(), SIZE_MAX, storage::Scan::values,
-                     [&](const storage::Entry& entry) {
-                       Stored& one = all.emplace_back();
-                       one.mod = entry.mod;
-                       const PhysicalKey key = PhysicalKey::from(entry.key);
-                       if (auto value = barrier.open_named(key, entry.value); value.ok()) {
-                         one.name = std::move(value->name);
-                         auto parsed = parse_json(as_text(value->value.reveal()));
-                         if (parsed.ok() && parsed->is_object())
-                           one.record = std::move(parsed).value();
-                         return true;
-                       }
-                       PhysicalKey name_key(Table::name);
-                       name_key.push(entry.key.subspan(1));
-                       const auto name = txn.snapshot().get(name_key.view());
-                       if (!name.ok()) looked = name.error();
-                       if (!name.ok() || !*name) return looked.ok();
-                       if (auto opened = barrier.open_named(name_key, (*name)->value); opened.ok())
-                         one.name = std::move(opened->name);
-                       return true;
-                     }));
-  VAULT_TRY(std::move(looked));
-  return all;
-}
-
-// For the records of a system mount that must be made up.
-struct NoRandom final : Random {
-  void fill(std::span<std::uint8_t> out) override { std::fill(out.begin(), out.end(), 0); }
-};
-
-}  // namespace
-
-void PolicySet::add(std::shared_ptr<const Policy> policy) {
-  by_name_[policy->name] = std::move(policy);
-}
-const Policy* PolicySet::find(std::string_view name) const {
-  const auto found = by_name_.find(name);
-  return found == by_name_.end() ? nameless_.get() : found->second.get();
-}
-void PolicySet::add_nameless(std::shared_ptr<const Policy> policy) {
-  nameless_ = std::move(policy);
-}
-
 Registry::Registry(std::vector<std::unique_ptr<EngineKind>> kinds, TtlDefaults defaults,
                    LogSink& log)
-    : kinds_(std::move(kinds)), defaults_(defaults), log_(log) {}
+    : kinds_(std::move(kinds)), defaults_(defaults), log_(log), policies_(log) {}
 
 barrier::PhysicalKey Registry::generation_key() {
   return barrier::PhysicalKey(barrier::Table::generation);
+}
+
+barrier::PhysicalKey Registry::mounts_key() {
+  PhysicalKey key = generation_key();
+  key.push('m');
+  return key;
+}
+
+Status Registry::bump_mounts(WriteTxn& txn) {
+  if (!txn.changes().storage.written(mounts_key().view())) VAULT_TRY(txn.mark(mounts_key()));
+  return bump(txn);
 }
 
 Status Registry::bump(WriteTxn& txn) {
@@ -112,37 +81,68 @@ const EngineKind* Registry::kind(std::string_view wire_type, int version) const 
   return nullptr;
 }
 
-Result<std::shared_ptr<const Compiled>> Registry::at(ReadTxn& txn) {
-  VAULT_TRY_ASSIGN(const std::uint64_t generation, txn.version(generation_key()));
+Result<std::shared_ptr<const Compiled>> Registry::at(ReadTxn& txn, Authority* authority) {
+  VAULT_TRY_ASSIGN(const auto found, txn.snapshot().get(generation_key().view()));
+  const std::uint64_t generation = found ? found->mod : 0;
+  if (authority != nullptr) authority->generation = generation;
   {
     MutexLock lock(mutex_);
-    if (newest_ && newest_->generation == generation) return newest_;
+    if (newest_ && first_ <= generation && generation <= last_) return newest_;
   }
-  return compile(txn, generation);
+  VAULT_TRY_ASSIGN(const auto mounts_found, txn.snapshot().get(mounts_key().view()));
+  const std::uint64_t mounts = mounts_found ? mounts_found->mod : 0;
+  std::shared_ptr<const Compiled> before;
+  {
+    MutexLock lock(mutex_);
+    if (newest_ && newest_->generation == mounts) {
+      first_ = std::min(first_, generation);
+      last_ = std::max(last_, generation);
+      return newest_;
+    }
+    before = newest_;
+  }
+  VAULT_TRY_ASSIGN(auto made, compile(txn, before.get(), mounts));
+  MutexLock lock(mutex_);
+  if (newest_ && newest_->generation >= mounts && last_ >= generation) return made;
+  newest_ = made;
+  first_ = last_ = generation;
+  return made;
 }
 
-Result<std::shared_ptr<const Compiled>> Registry::compile(ReadTxn& txn, std::uint64_t generation) {
+Result<std::shared_ptr<const Compiled>> Registry::compile(ReadTxn& txn, const Compiled* before,
+                                                          std::uint64_t mounts) {
   auto compiled = std::make_shared<Compiled>();
-  compiled->generation = generation;
+  compiled->generation = mounts;
   ReadTxn core = txn.in(barrier::kCoreSpace);
-  VAULT_TRY(compile_mounts(core, *compiled));
-  VAULT_TRY(compile_policies(core, *compiled));
-  MutexLock lock(mutex_);
-  if (!newest_ || newest_->generation < generation) newest_ = compiled;
+  VAULT_TRY(compile_mounts(core, before, *compiled));
   return std::shared_ptr<const Compiled>(compiled);
 }
 
-Status Registry::compile_mounts(ReadTxn& txn, Compiled& into) {
-  VAULT_TRY_ASSIGN(auto stored, stored_in(txn, kMounts));
-  for (Stored& one : stored) {
-    auto mount = one.record ? mount_of(std::move(*one.record)) : nullptr;
-    if (mount == nullptr)
-      report_damaged(one.name, one.mod,
+// By the values, each of which repeats its name: so a damaged name record hides nothing. A mount
+// whose record did not change is taken over as it is.
+Status Registry::compile_mounts(ReadTxn& txn, const Compiled* before, Compiled& into) {
+  const PhysicalKey prefix = txn.barrier().directory_prefix(txn.space(), kMounts, Table::value);
+  const auto take = [&](const storage::Entry& entry) {
+    auto known = before ? before->mounts.made_from(entry.key, entry.mod) : nullptr;
+    if (known != nullptr) {
+      into.mounts.add(std::move(known));
+      return true;
+    }
+    const PhysicalKey key = PhysicalKey::from(entry.key);
+    auto record = opened(txn.barrier(), key, entry);
+    auto mount = record ? mount_of(std::move(*record)) : nullptr;
+    if (mount == nullptr) {
+      report_damaged(hex(entry.key), entry.mod,
                      "a mount record is damaged: what it held cannot be reached until it is "
                      "restored; run `leasehold operator verify`");
-    else
-      into.mounts.add(std::move(mount));
-  }
+      return true;
+    }
+    mount->stored_at = key;
+    mount->mod = entry.mod;
+    into.mounts.add(std::move(mount));
+    return true;
+  };
+  VAULT_TRY(txn.scan(prefix, prefix.end_of_prefix(), SIZE_MAX, storage::Scan::values, take));
   for (const SystemMount& needed : kSystemMounts) {  // without these nobody could mend anything
     if (into.mounts.at(needed.path) != nullptr) continue;
     NoRandom none;
@@ -186,41 +186,6 @@ const EngineKind* Registry::kind_of(const MountInfo& info) const {
   return nullptr;
 }
 
-Status Registry::compile_policies(ReadTxn& txn, Compiled& into) {
-  VAULT_TRY_ASSIGN(Policy wrapping,
-                   parse_policy("response-wrapping", response_wrapping_policy_text()));
-  into.policies.add(std::make_shared<const Policy>(std::move(wrapping)));
-  VAULT_TRY_ASSIGN(const auto stored, stored_in(txn, kPolicies));
-  for (const Stored& one : stored) {
-    const std::string_view coded =
-        std::string_view(one.name).substr(std::min(one.name.size(), kPolicies.size()));
-    const auto bytes = from_hex(coded);
-    const std::string name(bytes ? as_text(*bytes) : coded);
-    auto policy = one.record ? parse_policy(name, one.record->string_at("policy"))
-                             : Result<Policy>(failure(Code::internal, "damaged"));
-    if (policy.ok()) {
-      into.policies.add(std::make_shared<const Policy>(std::move(policy).value()));
-      continue;
-    }
-    auto damaged = std::make_shared<Policy>();
-    damaged->name = name;
-    damaged->unreadable = true;
-    if (name.empty()) {
-      report_damaged(one.name, one.mod,
-                     "a policy can no longer be read, nor its name: tokens with a policy that is "
-                     "not found are denied everything; run `leasehold operator verify`");
-      into.policies.add_nameless(std::move(damaged));
-    } else {
-      report_damaged(one.name, one.mod,
-                     "policy " + name +
-                         " can no longer be read: tokens that have it are denied everything until "
-                         "it is written anew");
-      into.policies.add(std::move(damaged));
-    }
-  }
-  return {};
-}
-
 void Registry::report_damaged(const std::string& record, std::uint64_t mod, std::string_view what) {
   MutexLock lock(mutex_);
   const auto known = reported_.find(record);
@@ -253,13 +218,13 @@ Json Registry::new_mount(Random& random, std::string_view path, std::string_view
 Status Registry::put_mount(WriteTxn& txn, const Json& record) {
   WriteTxn core = txn.in(barrier::kCoreSpace);
   VAULT_TRY(core.put(std::string(kMounts) + record.string_at("uuid"), as_bytes(record.dump())));
-  return bump(txn);
+  return bump_mounts(txn);
 }
 
 Status Registry::erase_mount(WriteTxn& txn, const Mount& mount) {
   WriteTxn core = txn.in(barrier::kCoreSpace);
   VAULT_TRY(core.erase(std::string(kMounts) + mount.info.uuid));
-  return bump(txn);
+  return bump_mounts(txn);
 }
 
 Status Registry::write_initial(WriteTxn& txn, Random& random, bool dev_secret_mount) {
@@ -271,19 +236,6 @@ Status Registry::write_initial(WriteTxn& txn, Random& random, bool dev_secret_mo
   options.set("version", kind("kv", 2) != nullptr ? "2" : "1");
   secret.set("options", std::move(options));
   return put_mount(txn, secret);
-}
-
-Status put_policy(WriteTxn& txn, const std::string& name, std::string_view text, WallTime now) {
-  WriteTxn core = txn.in(barrier::kCoreSpace);
-  const std::string key = std::string(kPolicies) + hex(as_bytes(name));
-  VAULT_TRY(core.version(key));                              // guards what is looked at next
-  VAULT_TRY_ASSIGN(const auto before, readable(core, key));  // a damaged one is repaired by this
-  const std::int64_t version = before ? before->integer_at("version") + 1 : 1;
-  Json record = Json::object();
-  record.set("name", name).set("policy", text).set("version", version);
-  record.set("modified", rfc3339(now));
-  VAULT_TRY(core.put(key, as_bytes(record.dump())));
-  return Registry::bump(txn);
 }
 
 }  // namespace leasehold::core

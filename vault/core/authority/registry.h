@@ -1,35 +1,23 @@
 #pragma once
-// Mounts and policies as immutable compiled sets, each valid for one generation: the `mod` of one
-// record that every change of either bumps in its own batch. A request uses the generation its own
-// snapshot shows, so what it is judged by is what was committed when its last byte was read.
-// Thread-safe: compiled sets are swapped by shared_ptr under a mutex.
+// The mounts as immutable tables, each valid for the generations in which no mount changed, and the
+// policies, each by its own record. A generation is the `mod` of one record that every change of
+// either bumps in its own batch: a request whose snapshot shows the known one looks no further. So
+// what a request is judged by is what was committed when its snapshot was taken.
+// Thread-safe: tables are swapped by shared_ptr under a mutex.
 
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "vault/base/mutex.h"
-#include "vault/core/authority/policy.h"
+#include "vault/core/authority/policies.h"
 #include "vault/core/contract/router.h"
 
 namespace leasehold::core {
 
-class PolicySet {
- public:
-  void add(std::shared_ptr<const Policy> policy);
-  const Policy* find(std::string_view name) const;  // null: none
-  // One that cannot be read, nor its name: it may be any that is not found, and stands for them.
-  void add_nameless(std::shared_ptr<const Policy> policy);
-
- private:
-  std::shared_ptr<const Policy> nameless_;
-  std::map<std::string, std::shared_ptr<const Policy>, std::less<>> by_name_;
-};
-
 struct Compiled {
-  std::uint64_t generation = 0;
+  std::uint64_t generation = 0;  // of the mounts alone
   MountTable mounts;
-  PolicySet policies;
 };
 
 struct TtlDefaults {
@@ -41,14 +29,21 @@ class Registry {
  public:
   Registry(std::vector<std::unique_ptr<EngineKind>> kinds, TtlDefaults defaults, LogSink& log);
 
-  // For the generation that `txn` shows; compiles it when nobody did yet.
-  Result<std::shared_ptr<const Compiled>> at(ReadTxn& txn);
+  // The mounts that `txn` shows; a table is made of what changed since the newest one. Guards
+  // nothing: what a change of mounts rests on is guarded by `mounts_key`.
+  Result<std::shared_ptr<const Compiled>> at(ReadTxn& txn) { return at(txn, nullptr); }
+  // The same for a request, whose authority begins with the generation.
+  Result<std::shared_ptr<const Compiled>> at(ReadTxn& txn, Authority* authority);
+  Policies& policies() { return policies_; }
   const EngineKind* kind(std::string_view wire_type, int version) const;
   const TtlDefaults& defaults() const { return defaults_; }
 
   // What every change of a mount or policy adds to its batch.
   static Status bump(WriteTxn& txn);
+  static Status bump_mounts(WriteTxn& txn);
   static barrier::PhysicalKey generation_key();
+  // Whose `mod` says when a mount changed last.
+  static barrier::PhysicalKey mounts_key();
 
   // The mounts a new vault has; part of init's batch.
   Status write_initial(WriteTxn& txn, Random& random, bool dev_secret_mount);
@@ -59,9 +54,9 @@ class Registry {
   static Status erase_mount(WriteTxn& txn, const Mount& mount);
 
  private:
-  Result<std::shared_ptr<const Compiled>> compile(ReadTxn& txn, std::uint64_t generation);
-  Status compile_mounts(ReadTxn& txn, Compiled& into);
-  Status compile_policies(ReadTxn& txn, Compiled& into);
+  Result<std::shared_ptr<const Compiled>> compile(ReadTxn& txn, const Compiled* before,
+                                                  std::uint64_t mounts);
+  Status compile_mounts(ReadTxn& txn, const Compiled* before, Compiled& into);
   std::shared_ptr<Mount> mount_of(Json record);
   const EngineKind* kind_of(const MountInfo& info) const;
   void report_damaged(const std::string& record, std::uint64_t mod, std::string_view what);
@@ -70,11 +65,15 @@ class Registry {
   const TtlDefaults defaults_;
   LogSink& log_;
   Mutex mutex_;
+  Policies policies_;
   std::shared_ptr<const Compiled> newest_ GUARDED_BY(mutex_);
+  // Generations at which `newest_` was seen to hold; it holds at those between.
+  std::uint64_t first_ GUARDED_BY(mutex_) = 0, last_ GUARDED_BY(mutex_) = 0;
   std::map<std::string, std::uint64_t> reported_ GUARDED_BY(mutex_);  // damaged records, once each
 };
 
-// Policies as stored in the core's space under "policies/<name>": {"policy","modified","version"}.
-Status put_policy(WriteTxn& txn, const std::string& name, std::string_view text, WallTime now);
+// What is stored under `name`; nothing when it is absent or damaged. An error is storage's alone,
+// and must not be taken for damage.
+Result<std::optional<Json>> readable_json(ReadTxn& txn, const std::string& name);
 
 }  // namespace leasehold::core

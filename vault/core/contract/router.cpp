@@ -99,6 +99,7 @@ const Route* RouteTrie::find_from(const Node& node, std::string_view rest, Captu
 }
 
 void MountTable::add(std::shared_ptr<const Mount> mount) {
+  if (mount->mod != 0) by_record_[std::string(as_text(mount->stored_at.view()))] = mount;
   if (mount->tainted) return removing_.push_back(std::move(mount));
   index_[mount->info.path] = mount.get();
   by_path_[mount->info.path] = std::move(mount);
@@ -116,6 +117,11 @@ const Mount* MountTable::find(std::string_view path) const {
 const Mount* MountTable::at(std::string_view mount_path) const {
   const auto found = index_.find(mount_path);
   return found == index_.end() ? nullptr : found->second;
+}
+
+std::shared_ptr<const Mount> MountTable::made_from(ByteView stored_at, std::uint64_t mod) const {
+  const auto found = by_record_.find(std::string(as_text(stored_at)));
+  return found != by_record_.end() && found->second->mod == mod ? found->second : nullptr;
 }
 
 const Mount* MountTable::by_space(const barrier::Space& space) const {

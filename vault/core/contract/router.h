@@ -59,6 +59,8 @@ struct Mount {
   const EngineKind* kind = nullptr;  // null: its engine is not in this build
   bool tainted = false;              // being removed: only revocation goes on
   Json record;                       // as stored, for sys/mounts
+  barrier::PhysicalKey stored_at;    // where; what rests on this mount guards that version
+  std::uint64_t mod = 0;             // 0: a system mount that was not found and is made up
 };
 
 inline constexpr std::size_t kMountPathMax = 256;  // below "auth/", if it lies there
@@ -76,6 +78,8 @@ class MountTable {
   }
   const Mount* by_space(const barrier::Space& space) const;
   const Mount* by_accessor(std::string_view accessor) const;  // null: none, or it is being removed
+  // The mount made from this record, in this version; null when there is none.
+  std::shared_ptr<const Mount> made_from(ByteView stored_at, std::uint64_t mod) const;
   const std::vector<std::shared_ptr<const Mount>>& removing() const { return removing_; }
 
  private:
@@ -88,6 +92,7 @@ class MountTable {
     }
   };
   std::unordered_map<std::string, const Mount*, Hash, std::equal_to<>> index_;
+  std::unordered_map<std::string, std::shared_ptr<const Mount>, Hash, std::equal_to<>> by_record_;
 };
 
 }  // namespace leasehold::core

@@ -35,12 +35,14 @@ Action reads(ReadHandler handler, Place place) {
   return {Operation::read, std::move(handler), place};
 }
 Action lists(ReadHandler handler) { return {Operation::list, std::move(handler), Place::worker}; }
-Action asks(ReadHandler handler) { return {Operation::update, std::move(handler), Place::inline_}; }
-Action writes(WriteHandler handler) {
-  return {Operation::update, std::move(handler), Place::inline_};
+Action asks(ReadHandler handler, Place place) {
+  return {Operation::update, std::move(handler), place};
 }
-Action removes(WriteHandler handler) {
-  return {Operation::remove, std::move(handler), Place::inline_};
+Action writes(WriteHandler handler, Place place) {
+  return {Operation::update, std::move(handler), place};
+}
+Action removes(WriteHandler handler, Place place) {
+  return {Operation::remove, std::move(handler), place};
 }
 
 Action ends(WriteHandler handler) {

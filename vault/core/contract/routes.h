@@ -15,9 +15,10 @@ Field sensitive(Field field);
 Field required(Field field, std::string answer);
 Action reads(ReadHandler handler, Place place = Place::inline_);
 Action lists(ReadHandler handler);
-Action asks(ReadHandler handler);  // an update that writes nothing
-Action writes(WriteHandler handler);
-Action removes(WriteHandler handler);
+// `asks`: an update that writes nothing.
+Action asks(ReadHandler handler, Place place = Place::inline_);
+Action writes(WriteHandler handler, Place place = Place::inline_);
+Action removes(WriteHandler handler, Place place = Place::inline_);
 Action ends(WriteHandler handler);  // an update that revokes
 
 }  // namespace leasehold::core

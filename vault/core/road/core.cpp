@@ -44,6 +44,17 @@ bool use_is_counted(const InFlight& flight) {
   return !flight.token->is_wrapping() || !wants_wrapping_token(flight);
 }
 
+// A policy's `pagination_limit`: no page has more names, whatever was asked for.
+void cap_page(Request& request, std::int64_t most) {
+  if (most <= 0) return;
+  const auto asked = page_of(request.body);
+  if (!asked.ok()) return;  // the handler refuses it
+  const auto limit = static_cast<std::size_t>(most);
+  if (asked->limit != 0 && asked->limit <= limit) return;
+  if (!request.body.is_object()) request.body = Json::object();
+  request.body.set("limit", std::to_string(most));
+}
+
 }  // namespace
 
 Core::Core(Gate& gate, Workers& workers, Environment environment)
@@ -56,6 +67,7 @@ Detached Core::handle(Request request, Exchange& asker) {
   Latch latch;
   Status status = admit(flight);                         // which route, who
   if (status.ok()) status = co_await committed(flight);  // a use is counted before anything else
+  if (status.ok()) status = admit_counted(flight);
   while (status.ok()) {
     status = co_await placed(workers_, flight.on_worker,
                              [&] { return run(flight); });  // may they; engine
@@ -102,26 +114,50 @@ Status Core::admit(InFlight& flight) {
   }
   flight.live = gate_.enter();
   if (flight.live == nullptr) return failure(Code::unavailable, gate_.why_sealed());
-  VAULT_TRY_ASSIGN(auto held, flight.live->snapshots.take());
-  ReadTxn txn(*held, flight.live->barrier, barrier::kCoreSpace);
-  VAULT_TRY_ASSIGN(flight.compiled, flight.live->registry.at(txn));
-  VAULT_TRY(route(flight));
-  VAULT_TRY(identify(flight, txn));
-  VAULT_TRY(may_be_recorded(flight));
-  if (!use_is_counted(flight)) {
-    if (!flight.on_worker) flight.snapshot.emplace(std::move(held));  // run() comes next
-    return {};
-  }
+  VAULT_TRY(look(flight));
+  if (!use_is_counted(flight)) return {};
+  flight.snapshot.reset();
   commit::Changes use;
   use.additions.push_back({flight.live->tokens.uses_key(*flight.token), -1, 0});
   flight.batch.emplace(std::move(use), kUseCounted);
   flight.use_begun = true;
-  uses_.begin(flight.caller.token_id);
+  uses_.begin(flight.token->id);
   return {};
+}
+
+// Who asks, what they may, and what they ask for, in the newest state. The engine sees the same
+// snapshot when it comes next on this thread; a worker takes one of its own and resolves anew.
+Status Core::look(InFlight& flight) {
+  VAULT_TRY_ASSIGN(auto held, flight.live->snapshots.take());
+  ReadTxn txn(*held, flight.live->barrier, barrier::kCoreSpace);
+  VAULT_TRY(resolve(flight, txn, Making::elsewhere));
+  VAULT_TRY(may_be_recorded(flight));
+  if (!flight.on_worker) flight.snapshot.emplace(std::move(held));
+  return {};
+}
+
+// Right and data come from one snapshot: whoever takes a newer one resolves anew.
+Status Core::resolve(InFlight& flight, ReadTxn& txn, Making making) {
+  VAULT_TRY_ASSIGN(flight.compiled, flight.live->registry.at(txn, &flight.authority));
+  VAULT_TRY(route(flight));
+  VAULT_TRY(identify(flight, txn));
+  VAULT_TRY_ASSIGN(const bool ready, flight.live->registry.policies().resolve(
+                                         txn, flight.caller.policies, making, flight.authority));
+  flight.on_worker = flight.on_worker || !ready;
+  return {};
+}
+
+// The state moved on while the use was counted.
+Status Core::admit_counted(InFlight& flight) {
+  if (!flight.use_begun || flight.on_worker) return {};
+  return look(flight);
 }
 
 // Which mount and which of its routes; none is no failure yet: first comes who asks.
 Status Core::route(InFlight& flight) {
+  flight.route = nullptr;
+  flight.action = nullptr;
+  flight.on_worker = false;
   const std::string_view path = flight.request.path;
   flight.mount = flight.compiled->mounts.find(path);
   if (flight.mount == nullptr || flight.mount->kind == nullptr) return {};
@@ -140,6 +176,7 @@ Status Core::route(InFlight& flight) {
 }
 
 Status Core::identify(InFlight& flight, ReadTxn& txn) {
+  flight.caller = Caller();
   if (flight.route != nullptr && flight.route->unauthenticated && flight.request.token.empty())
     return {};
   Unsealed& live = *flight.live;
@@ -172,16 +209,10 @@ Status Core::identify(InFlight& flight, ReadTxn& txn) {
 
 // After a conflict: everything is looked at again, but a use is not counted again.
 Status Core::admit_again(InFlight& flight) {
-  VAULT_TRY_ASSIGN(auto held, flight.live->snapshots.take());
-  ReadTxn txn(*held, flight.live->barrier, barrier::kCoreSpace);
-  VAULT_TRY_ASSIGN(flight.compiled, flight.live->registry.at(txn));
-  flight.action = nullptr;
   flight.intent.reset();
   flight.lease.reset();
   flight.lane.reset();
-  VAULT_TRY(route(flight));
-  VAULT_TRY(identify(flight, txn));
-  return may_be_recorded(flight);
+  return look(flight);
 }
 
 // While no audit device works nothing is changed, but credentials end all the same: their records
@@ -205,9 +236,7 @@ Status Core::still_allowed(InFlight& flight) {
   const Mount* mount = compiled->mounts.find(flight.request.path);
   if (mount == nullptr || mount->info.space != flight.mount->info.space)
     return failure(Code::unavailable, "the mount was changed while the request ran: try again");
-  flight.compiled = std::move(compiled);
-  flight.mount = mount;
-  VAULT_TRY(identify(flight, txn));
+  VAULT_TRY(resolve(flight, txn, Making::allowed));
   ReadTxn scoped = txn.in(mount->info.space);
   VAULT_TRY(authorize(flight, scoped));
   flight.not_allowed_any_more = false;
@@ -229,6 +258,8 @@ Status Core::run_live(InFlight& flight) {
   if (!held) {
     VAULT_TRY_ASSIGN(auto fresh, flight.live->snapshots.take());
     held.emplace(std::move(fresh));
+    ReadTxn core(**held, flight.live->barrier, barrier::kCoreSpace);
+    VAULT_TRY(resolve(flight, core, Making::allowed));
   }
   if (flight.uses_left) flight.caller.uses_left = *flight.uses_left > 0 ? *flight.uses_left : -1;
   const MountInfo* mount = flight.mount ? &flight.mount->info : nullptr;
@@ -254,10 +285,7 @@ Status Core::authorize(InFlight& flight, ReadTxn& txn) {
     flight.decision.allowed = true;
     return {};
   }
-  std::vector<const Policy*> policies;
-  for (const std::string& name : flight.caller.policies)
-    if (const Policy* policy = flight.compiled->policies.find(name)) policies.push_back(policy);
-  const Acl acl(std::move(policies), flight.caller.is_root, flight.started);
+  const Acl acl(flight.authority.found(), flight.caller.is_root, flight.started);
   const bool sudo = flight.route != nullptr && flight.route->sudo;
   flight.decision =
       acl.decide(request.operation, request.path, request.body, sudo, request.wrap_ttl);
@@ -276,6 +304,7 @@ Status Core::authorize(InFlight& flight, ReadTxn& txn) {
   if (!flight.decision.allowed)
     return failure(Code::denied, multierror("permission denied"),
                    std::string(flight.decision.reason));
+  if (request.operation == Operation::list) cap_page(request, flight.decision.pagination_limit);
   return {};
 }
 
@@ -366,7 +395,7 @@ void Core::conclude(InFlight& flight, const Status& status) {
   flight.answer.request_id = flight.id;
   if (flight.lease && flight.effect != nullptr) flight.live->revoker->release(flight.lease->id);
   const bool last_use = flight.uses_left && *flight.uses_left == 0;
-  if (!flight.use_begun || !uses_.end(flight.caller.token_id, last_use)) return;
+  if (!flight.use_begun || !uses_.end(flight.token->id, last_use)) return;
   auto held = flight.live->snapshots.take();
   if (!held.ok()) return;
   commit::Changes changes;

@@ -21,8 +21,11 @@ class Core {
 
  private:
   Status admit(InFlight& flight);
+  Status look(InFlight& flight);
+  Status resolve(InFlight& flight, ReadTxn& txn, Making making);
   Status route(InFlight& flight);
   Status identify(InFlight& flight, ReadTxn& txn);
+  Status admit_counted(InFlight& flight);
   Status admit_again(InFlight& flight);
   static Status may_be_recorded(InFlight& flight);
   Status still_allowed(InFlight& flight);

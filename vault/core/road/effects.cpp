@@ -10,6 +10,7 @@ namespace leasehold::core {
 namespace {
 
 constexpr std::size_t kAccountIdSize = 20;
+constexpr std::size_t kGuardedPolicies = 16;
 constexpr commit::Unrecorded kEndsLater{
     "the answer that says it failed is recorded, and the lease once its account is seen gone"};
 
@@ -189,9 +190,16 @@ Status revoked::await_resume() {
                  late_ ? std::string() : result.error().detail);
 }
 
+// The records that the request rests on, so that a change sends back those that it concerns. A
+// batch has room for only so many: whoever holds more policies waits for any of them.
 void guard_authority(const InFlight& flight, commit::Changes& changes) {
   for (const auto& link : flight.chain) changes.storage.guard(link.first.view(), link.second);
-  changes.storage.guard(Registry::generation_key().view(), flight.compiled->generation);
+  if (flight.mount != nullptr && flight.mount->mod != 0)
+    changes.storage.guard(flight.mount->stored_at.view(), flight.mount->mod);
+  if (flight.authority.policies.size() > kGuardedPolicies)
+    return changes.storage.guard(Registry::generation_key().view(), flight.authority.generation);
+  for (const Authority::Rest& rest : flight.authority.policies)
+    if (rest.record.size() > 0) changes.storage.guard(rest.record.view(), rest.mod);
 }
 
 Status plan_effect(InFlight& flight, storage::Snapshot& snapshot) {

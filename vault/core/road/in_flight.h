@@ -5,7 +5,7 @@
 #include <array>
 #include <optional>
 
-#include "vault/core/authority/policy.h"
+#include "vault/core/authority/policies.h"
 #include "vault/core/contract/fields.h"
 #include "vault/core/road/unsealed.h"
 
@@ -43,6 +43,7 @@ struct InFlight {
   Caller caller;
 
   // policy
+  Authority authority;  // of the snapshot that the engine sees
   Decision decision;
   std::vector<std::string> granting;
 

@@ -107,6 +107,7 @@ Result<Response> Mounts::enable(Call& call, WriteTxn& txn, bool auth) {
   const std::string path = with_slash(call.fields.text("path"));
   std::string type = call.fields.text("type");
   if (type.empty()) return failure(Code::invalid, "backend type must be specified as a string");
+  VAULT_TRY(txn.version(Registry::mounts_key()));  // guards what is free and what is taken
   VAULT_TRY_ASSIGN(const auto compiled, live_.registry.at(txn));
   Json options = call.fields.json("options");
   if (!options.is_object()) options = Json::object();
@@ -148,6 +149,7 @@ Result<Response> Mounts::disable(Call& call, WriteTxn& txn) {
     return failure(Code::invalid, "token credential backend cannot be disabled");
   for (const char* fixed : {"sys/", "cubbyhole/", "identity/"})
     if (path == fixed) return failure(Code::invalid, "cannot unmount \"" + path + "\"");
+  VAULT_TRY(txn.version(Registry::mounts_key()));
   VAULT_TRY_ASSIGN(const auto mount, find(txn, path));
   if (mount) {
     Json record = mount->record;
@@ -198,6 +200,7 @@ Status check_version_kept(const MountInfo& mount, const Json& options) {
 
 Result<Response> Mounts::tune(Call& call, WriteTxn& txn) {
   const std::string path = with_slash(call.fields.text("path"));
+  VAULT_TRY(txn.version(Registry::mounts_key()));
   VAULT_TRY_ASSIGN(const auto mount, find(txn, path));
   if (!mount)
     return failure(Code::invalid, "tune of path \"" + path + "\" failed: no mount entry found");
@@ -296,8 +299,8 @@ void add_mount_routes(std::vector<Route>& routes, Unsealed& live) {
   single.actions.push_back(writes([=](Call& call, WriteTxn& txn) -> Result<Response> {
     return tunes(call) ? mounts->tune(call, txn) : mounts->enable(call, txn, false);
   }));
-  single.actions.push_back(
-      removes([=](Call& call, WriteTxn& txn) { return mounts->disable(call, txn); }));
+  single.actions.push_back(removes(
+      [=](Call& call, WriteTxn& txn) { return mounts->disable(call, txn); }, Place::worker));
   routes.push_back(std::move(single));
   routes.push_back(route("auth", {}, {all(true)}, "Lists the auth methods"));
   Route auth =
@@ -317,7 +320,8 @@ void add_mount_routes(std::vector<Route>& routes, Unsealed& live) {
   routes.push_back(std::move(auth));
   Route ui =
       route("internal/ui/mounts", {},
-            {reads([mounts](Call& call, ReadTxn& txn) { return mounts->ui_mounts(call, txn); })},
+            {reads([mounts](Call& call, ReadTxn& txn) { return mounts->ui_mounts(call, txn); },
+                   Place::worker)},
             "Mounts the caller can reach");
   ui.unauthenticated = true;
   routes.push_back(std::move(ui));

@@ -12,8 +12,6 @@ namespace {
 constexpr std::size_t kTextMax = 256u << 10;
 constexpr std::size_t kAskedMax = 1000;  // paths of one question about capabilities
 
-std::string stored_name(const std::string& name) { return "policies/" + hex(as_bytes(name)); }
-
 Result<std::vector<std::string>> names_of(ReadTxn& txn) {
   ReadTxn core = txn.in(barrier::kCoreSpace);
   VAULT_TRY_ASSIGN(const auto stored, core.list("policies/"));
@@ -62,7 +60,7 @@ Result<Response> read(Unsealed& live, Call& call, ReadTxn& txn, bool old_form) {
   if (name == "root") {
     data.set(old_form ? "rules" : "policy", "");
   } else {
-    VAULT_TRY_ASSIGN(const auto stored, txn.in(barrier::kCoreSpace).get(stored_name(name)));
+    VAULT_TRY_ASSIGN(const auto stored, txn.in(barrier::kCoreSpace).get(policy_record(name)));
     if (!stored) return Response::refused(404, "");
     VAULT_TRY_ASSIGN(const Json record, parse_json(as_text(stored->value.reveal())));
     data.set(old_form ? "rules" : "policy", record.string_at("policy"));
@@ -90,7 +88,7 @@ Status check_version(const Call& call, ReadTxn& txn, const std::string& name) {
       return failure(Code::invalid,
                      std::string(later) + " of a policy is not supported by this version");
   if (!call.fields.given("cas")) return {};
-  VAULT_TRY_ASSIGN(const auto stored, txn.in(barrier::kCoreSpace).get(stored_name(name)));
+  VAULT_TRY_ASSIGN(const auto stored, txn.in(barrier::kCoreSpace).get(policy_record(name)));
   std::int64_t version = -1;
   if (stored) {
     VAULT_TRY_ASSIGN(const Json record, parse_json(as_text(stored->value.reveal())));
@@ -126,8 +124,7 @@ Result<Response> remove(Unsealed& live, Call& call, WriteTxn& txn) {
   if (name == "root" || name == "response-wrapping")
     return failure(Code::invalid, "cannot delete \"" + name + "\" policy");
   if (name == "default") return failure(Code::invalid, "cannot delete default policy");
-  VAULT_TRY(txn.in(barrier::kCoreSpace).erase(stored_name(name)));
-  VAULT_TRY(Registry::bump(txn));
+  VAULT_TRY(erase_policy(txn, name));
   return Response::none();
 }
 
@@ -160,14 +157,15 @@ void add_policy_routes(std::vector<Route>& routes, Unsealed& live) {
     const std::string base = old_form ? "policy" : "policies/acl";
     const auto lister = [old_form](Call& call, ReadTxn& txn) { return list(call, txn, old_form); };
     Route all = route(base, page_fields(), {lists(lister)}, "Lists the policies");
-    if (old_form) all.actions.push_back(reads(lister));
+    if (old_form) all.actions.push_back(reads(lister, Place::worker));
     routes.push_back(std::move(all));
     routes.push_back(
         route(base + "/:name*", fields,
               {reads([&live, old_form](Call& call, ReadTxn& txn) {
                  return read(live, call, txn, old_form);
                }),
-               writes([&live](Call& call, WriteTxn& txn) { return write(live, call, txn); }),
+               writes([&live](Call& call, WriteTxn& txn) { return write(live, call, txn); },
+                      Place::worker),  // a policy may be long
                removes([&live](Call& call, WriteTxn& txn) { return remove(live, call, txn); })},
               "Reads, writes and deletes a policy"));
   }
@@ -180,27 +178,35 @@ void add_policy_routes(std::vector<Route>& routes, Unsealed& live) {
         return capabilities(live, call, txn, token);
       })},
       "What the caller may do on a path"));
-  routes.push_back(
-      route("capabilities", asked, {asks([&live](Call& call, ReadTxn& txn) -> Result<Response> {
-              const auto id = live.tokens.id_of(call.fields.text("token"));
-              VAULT_TRY_ASSIGN(const auto token, live.tokens.valid(txn, id, call.now, nullptr));
-              return capabilities(live, call, txn, token);
-            })},
-            "What a token may do on a path"));
+  routes.push_back(route("capabilities", asked,
+                         {asks(
+                             [&live](Call& call, ReadTxn& txn) -> Result<Response> {
+                               const auto id = live.tokens.id_of(call.fields.text("token"));
+                               VAULT_TRY_ASSIGN(const auto token,
+                                                live.tokens.valid(txn, id, call.now, nullptr));
+                               return capabilities(live, call, txn, token);
+                             },
+                             Place::worker)},  // its policies may have to be compiled
+                         "What a token may do on a path"));
   routes.push_back(route(
-      "capabilities-accessor", asked, {asks([&live](Call& call, ReadTxn& txn) -> Result<Response> {
-        const auto id = live.tokens.id_of_accessor(call.fields.text("accessor"));
-        if (!id) return failure(Code::invalid, multierror("invalid accessor"));
-        VAULT_TRY_ASSIGN(const auto token, live.tokens.valid(txn, *id, call.now, nullptr));
-        return capabilities(live, call, txn, token);
-      })},
+      "capabilities-accessor", asked,
+      {asks(
+          [&live](Call& call, ReadTxn& txn) -> Result<Response> {
+            const auto id = live.tokens.id_of_accessor(call.fields.text("accessor"));
+            if (!id) return failure(Code::invalid, multierror("invalid accessor"));
+            VAULT_TRY_ASSIGN(const auto token, live.tokens.valid(txn, *id, call.now, nullptr));
+            return capabilities(live, call, txn, token);
+          },
+          Place::worker)},
       "What a token may do on a path, by its accessor"));
   routes.push_back(route("internal/ui/resultant-acl", {},
-                         {reads([&live](Call& call, ReadTxn& txn) -> Result<Response> {
-                           VAULT_TRY_ASSIGN(const Acl acl,
-                                            acl_of(live, txn, call.caller.policies, call.now));
-                           return Response::of(acl.resultant());
-                         })},
+                         {reads(
+                             [&live](Call& call, ReadTxn& txn) -> Result<Response> {
+                               VAULT_TRY_ASSIGN(const Acl acl,
+                                                acl_of(live, txn, call.caller.policies, call.now));
+                               return Response::of(acl.resultant());
+                             },
+                             Place::worker)},
                          "The caller's rights in one table"));
 }
 

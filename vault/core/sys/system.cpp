@@ -43,12 +43,11 @@ Route tidy_route(std::string pattern) {
 
 Result<Acl> acl_of(Unsealed& live, ReadTxn& txn, const std::vector<std::string>& policies,
                    WallTime now) {
-  VAULT_TRY_ASSIGN(const auto compiled, live.registry.at(txn));
-  std::vector<const Policy*> found;
-  for (const std::string& name : policies)
-    if (const Policy* policy = compiled->policies.find(name)) found.push_back(policy);
+  const auto authority = std::make_shared<Authority>();
+  VAULT_TRY(live.registry.at(txn, authority.get()));
+  VAULT_TRY(live.registry.policies().resolve(txn, policies, Making::allowed, *authority));
   const bool root = policies.size() == 1 && policies[0] == "root";
-  return Acl(std::move(found), root, now, compiled);
+  return Acl(authority->found(), root, now, authority);
 }
 
 std::unique_ptr<Engine> make_system_engine(Unsealed& live) {

@@ -110,10 +110,11 @@ Status set_lifetime(Call& call, Token& token) {
 }
 
 Status warn_of_unknown(Unsealed& live, Call& call, ReadTxn& txn, const Token& token) {
-  VAULT_TRY_ASSIGN(const auto compiled, live.registry.at(txn));
-  for (const std::string& name : token.policies)
-    if (name != "root" && compiled->policies.find(name) == nullptr)
-      call.warnings.push_back("Policy \"" + name + "\" does not exist");
+  for (const std::string& name : token.policies) {
+    if (name == "root") continue;
+    VAULT_TRY_ASSIGN(const bool exists, live.registry.policies().exists(txn, name));
+    if (!exists) call.warnings.push_back("Policy \"" + name + "\" does not exist");
+  }
   return {};
 }
 

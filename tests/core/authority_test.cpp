@@ -1,0 +1,221 @@
+// What a request may do: one snapshot for right and data, policies looked up by their own records.
+
+#include <doctest/doctest.h>
+
+#include <array>
+#include <atomic>
+#include <thread>
+
+#include "tests/support/test_vault.h"
+#include "vault/core/road/effects.h"
+
+using namespace leasehold;
+using core::Making;
+using testing::Answer;
+using testing::TestVault;
+
+namespace {
+
+// Keeps every worker busy until it is let go.
+class Occupied {
+ public:
+  explicit Occupied(core::Workers& workers) {
+    for (Job& job : jobs_) {
+      job.owner = this;
+      job.work = [](core::WorkerJob* one) {
+        Occupied& owner = *static_cast<Job*>(one)->owner;
+        ++owner.begun_;
+        std::unique_lock<std::mutex> lock(owner.mutex_);
+        owner.wake_.wait(lock, [&] { return owner.free_; });
+      };
+      job.resume = [](Waiter* waiter) { ++static_cast<Job*>(waiter)->owner->ended_; };
+      REQUIRE(workers.submit(&job));
+    }
+    REQUIRE(TestVault::eventually([this] { return begun_ == jobs_.size(); }));
+  }
+  ~Occupied() {
+    let_go();
+    TestVault::eventually([this] { return ended_ == jobs_.size(); });
+  }
+  void let_go() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    free_ = true;
+    wake_.notify_all();
+  }
+
+ private:
+  struct Job : core::WorkerJob {
+    Occupied* owner = nullptr;
+  };
+  std::array<Job, 2> jobs_;  // TestVault has as many workers
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool free_ = false;
+  std::atomic<std::size_t> begun_{0}, ended_{0};
+};
+
+struct AuthorityVault : TestVault {
+  // One batch, past the road.
+  template <class Body>
+  void write(Body body) {
+    core::Unsealed* live = lifecycle().enter();
+    REQUIRE(live != nullptr);
+    {
+      auto held = live->snapshots.take();
+      REQUIRE(held.ok());
+      commit::Batch batch({}, commit::Unrecorded{"a test"});
+      commit::WriteTxn txn(**held, live->barrier, barrier::kCoreSpace, batch);
+      body(txn);
+      REQUIRE(live->committer.commit(batch).status().ok());
+    }
+    lifecycle().leave();
+  }
+};
+
+// Whoever asks here gets no answer.
+struct Unheard final : core::Exchange {
+  void deliver(core::Response&&) override {}
+};
+
+struct Weighed {
+  std::string text;
+  std::size_t weight() const { return text.size(); }
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(AuthorityVault, "authority: a worker judges by the snapshot it reads from") {
+  policy("lists", R"(path "sys/policies/acl" { capabilities = ["list"] })");
+  const std::string lists = token(R"({"policies":["lists"]})");
+  REQUIRE(list("sys/policies/acl", lists).status() == 200);
+  Occupied occupied(workers());
+  const auto waiting = begin("LIST", "sys/policies/acl", lists);
+  REQUIRE_FALSE(answered(waiting));
+  write([](commit::WriteTxn& txn) {  // the right goes in the batch that writes what is new
+    REQUIRE(core::put_policy(txn, "lists", R"(path "x" { capabilities = ["read"] })", {}).ok());
+    REQUIRE(core::put_policy(txn, "new", R"(path "x" { capabilities = ["read"] })", {}).ok());
+  });
+  occupied.let_go();
+  CHECK(wait(waiting).status() == 403);
+}
+
+TEST_CASE_FIXTURE(AuthorityVault,
+                  "authority: a policy that is new to this process waits for none") {
+  const std::string reads = token(R"({"policies":["reads"]})");
+  REQUIRE(post("test/notes/a", root(), R"({"x":1})").status() == 204);
+  CHECK(get("test/notes/a", reads).status() == 403);
+  policy("reads", R"(path "test/notes/*" { capabilities = ["read"] })");
+  CHECK(get("test/notes/a", reads).status() == 200);
+  policy("reads", R"(path "test/notes/*" { capabilities = ["list"] })");
+  CHECK(get("test/notes/a", reads).status() == 403);
+  REQUIRE(remove("sys/policies/acl/reads", root()).status() == 204);
+  CHECK(get("test/notes/a", reads).status() == 403);
+  CHECK(list("test/notes/", reads).status() == 403);
+}
+
+TEST_CASE_FIXTURE(AuthorityVault, "authority: a write is sent back by what it rests on alone") {
+  policy("mine", R"(path "test/notes/*" { capabilities = ["create"] })");
+  const auto outcome = [this](const std::string& written) {
+    core::Unsealed* live = lifecycle().enter();
+    REQUIRE(live != nullptr);
+    storage::Outcome result{};
+    {
+      auto held = live->snapshots.take();
+      REQUIRE(held.ok());
+      core::ReadTxn txn(**held, live->barrier, barrier::kCoreSpace);
+      Unheard asker;
+      core::InFlight flight(core::Request(), asker);
+      const auto compiled = live->registry.at(txn, &flight.authority);
+      REQUIRE(compiled.ok());
+      flight.mount = (*compiled)->mounts.find("test/notes/a");
+      REQUIRE(live->registry.policies()
+                  .resolve(txn, {"default", "mine"}, Making::allowed, flight.authority)
+                  .ok());
+      commit::Changes changes;
+      core::guard_authority(flight, changes);
+      write([&](commit::WriteTxn& other) {
+        REQUIRE(core::put_policy(other, written, R"(path "x" { policy = "read" })", {}).ok());
+      });
+      const commit::Batch batch(std::move(changes), commit::Unrecorded{"a test"});
+      result = live->committer.commit(batch).result.outcome;
+    }
+    lifecycle().leave();
+    return result;
+  };
+  CHECK(outcome("other") == storage::Outcome::committed);
+  CHECK(outcome("mine") == storage::Outcome::conflict);
+}
+
+TEST_CASE_FIXTURE(AuthorityVault, "derived: made once per version, whatever else changes") {
+  core::Derived<Weighed> derived(1 << 20);
+  int made = 0;
+  const auto look = [&](std::uint64_t generation, Making making) {
+    return read([&](core::Unsealed& live, commit::ReadTxn& txn) {
+      const auto key = live.barrier.value_key(barrier::kCoreSpace, core::policy_record("default"));
+      const auto make = [&](const storage::Found& found) -> Result<std::shared_ptr<const Weighed>> {
+        ++made;
+        return std::make_shared<const Weighed>(Weighed{std::to_string(found.mod)});
+      };
+      auto at = derived.at(txn, key, generation, making, make);
+      REQUIRE(at.ok());
+      return std::move(at).value();
+    });
+  };
+  CHECK_FALSE(look(1, Making::elsewhere).ready);
+  CHECK(made == 0);
+  const auto first = look(1, Making::allowed);
+  CHECK(first.value != nullptr);
+  CHECK(look(1, Making::elsewhere).value == first.value);
+  CHECK(look(7, Making::elsewhere).value == first.value);  // another record changed
+  CHECK(look(3, Making::elsewhere).value == first.value);
+  CHECK(made == 1);
+  write([](commit::WriteTxn& txn) {
+    REQUIRE(core::put_policy(txn, "default", R"(path "x" { capabilities = ["read"] })", {}).ok());
+  });
+  const auto second = look(8, Making::allowed);
+  CHECK(made == 2);
+  CHECK(second.mod > first.mod);
+  CHECK(second.value != first.value);
+}
+
+TEST_CASE_FIXTURE(AuthorityVault, "derived: what is kept is bounded, what is used stays") {
+  core::Derived<Weighed> derived(64 << 10);
+  int made = 0;
+  for (int i = 0; i < 100; ++i) policy("p" + std::to_string(i), R"(path "x" { policy = "read" })");
+  const auto look = [&](int i) {
+    read([&](core::Unsealed& live, commit::ReadTxn& txn) {
+      const auto key =
+          live.barrier.value_key(barrier::kCoreSpace, core::policy_record("p" + std::to_string(i)));
+      const auto make = [&](const storage::Found&) -> Result<std::shared_ptr<const Weighed>> {
+        ++made;
+        return std::make_shared<const Weighed>(Weighed{std::string(4096, 'x')});
+      };
+      REQUIRE(derived.at(txn, key, 1, Making::allowed, make).ok());
+      return 0;
+    });
+  };
+  for (int i = 0; i < 100; ++i) {
+    look(i);
+    look(0);
+  }
+  CHECK(made == 100);
+  look(1);  // long gone
+  CHECK(made == 101);
+}
+
+TEST_CASE_FIXTURE(TestVault, "authority: pagination_limit caps every list it speaks of") {
+  for (const char* name : {"a", "b", "c", "d"}) policy(name, R"(path "x" { policy = "read" })");
+  policy("pages", R"(path "sys/policies/acl" { capabilities = ["list"]
+    pagination_limit = 2 })");
+  const std::string pages = token(R"({"policies":["pages"]})");
+  const auto keys = [&](const char* body) {
+    return request("LIST", "sys/policies/acl", pages, body).data().strings_at("keys").size();
+  };
+  CHECK(keys("") == 2);
+  CHECK(keys(R"({"limit":"0"})") == 2);
+  CHECK(keys(R"({"limit":"-1"})") == 2);
+  CHECK(keys(R"({"limit":"max"})") == 2);
+  CHECK(keys(R"({"limit":"1"})") == 1);
+  CHECK(keys(R"({"limit":3,"after":"a"})") == 2);
+  CHECK(request("LIST", "sys/policies/acl", root(), "").data().strings_at("keys").size() > 4);
+}

@@ -1,0 +1,110 @@
+#include "vault/core/authority/policies.h"
+
+#include "vault/base/encoding.h"
+#include "vault/core/authority/registry.h"
+
+namespace leasehold::core {
+
+namespace {
+constexpr std::string_view kWrapping = "response-wrapping";
+}
+
+Policies::Policies(LogSink& log) : log_(log) {
+  auto built_in = parse_policy(std::string(kWrapping), response_wrapping_policy_text());
+  VAULT_ASSERT(built_in.ok());
+  wrapping_ = std::make_shared<const Policy>(std::move(built_in).value());
+}
+
+std::vector<const Policy*> Authority::found() const {
+  std::vector<const Policy*> result;
+  result.reserve(policies.size());
+  for (const Rest& rest : policies)
+    if (rest.policy != nullptr) result.push_back(rest.policy.get());
+  return result;
+}
+
+Result<bool> Policies::resolve(ReadTxn& txn, const std::vector<std::string>& names, Making making,
+                               Authority& into) {
+  into.policies.clear();
+  into.policies.reserve(names.size());
+  bool ready = true;
+  for (const std::string& name : names) {
+    if (name == kWrapping) {
+      into.policies.push_back({{}, 0, wrapping_});
+      continue;
+    }
+    const barrier::PhysicalKey record = record_of(txn, name);
+    const auto make = [&](const storage::Found& found) {
+      return compile(txn, name, record, found);
+    };
+    VAULT_TRY_ASSIGN(auto at, compiled_.at(txn, record, into.generation, making, make));
+    ready = ready && at.ready;
+    into.policies.push_back({record, at.mod, std::move(at.value)});
+  }
+  return ready;
+}
+
+Result<bool> Policies::exists(ReadTxn& txn, std::string_view name) {
+  VAULT_TRY_ASSIGN(const auto found, txn.snapshot().get(record_of(txn, std::string(name)).view()));
+  return found.has_value();
+}
+
+// Two keyed hashes, remembered: a request looks its policies up again and again.
+barrier::PhysicalKey Policies::record_of(ReadTxn& txn, const std::string& name) {
+  {
+    MutexLock lock(mutex_);
+    const auto known = records_.find(name);
+    if (known != records_.end()) return known->second;
+  }
+  const auto record = txn.barrier().value_key(barrier::kCoreSpace, policy_record(name));
+  MutexLock lock(mutex_);
+  if (records_.size() >= kNamesMax) records_.clear();
+  records_.emplace(name, record);
+  return record;
+}
+
+// One that cannot be read denies everything: nobody knows what it kept out.
+Result<std::shared_ptr<const Policy>> Policies::compile(ReadTxn& txn, const std::string& name,
+                                                        const barrier::PhysicalKey& record,
+                                                        const storage::Found& found) {
+  const auto plain = txn.barrier().open(record, policy_record(name), found.value);
+  if (plain.ok()) {
+    const auto parsed = parse_json(as_text(plain->reveal()));
+    if (parsed.ok() && parsed->is_object()) {
+      auto policy = parse_policy(name, parsed->string_at("policy"));
+      if (policy.ok())
+        return std::shared_ptr<const Policy>(
+            std::make_shared<const Policy>(std::move(policy).value()));
+    }
+  }
+  log_.error(
+      "policy {} can no longer be read: tokens that have it are denied everything until it is "
+      "written anew",
+      name);
+  auto damaged = std::make_shared<Policy>();
+  damaged->name = name;
+  damaged->unreadable = true;
+  return std::shared_ptr<const Policy>(std::move(damaged));
+}
+
+std::string policy_record(std::string_view name) { return "policies/" + hex(as_bytes(name)); }
+
+Status put_policy(WriteTxn& txn, const std::string& name, std::string_view text, WallTime now) {
+  WriteTxn core = txn.in(barrier::kCoreSpace);
+  const std::string key = policy_record(name);
+  VAULT_TRY(core.version(key));                                   // guards what is looked at next
+  VAULT_TRY_ASSIGN(const auto before, readable_json(core, key));  // this repairs a damaged one
+  const std::int64_t version = before ? before->integer_at("version") + 1 : 1;
+  Json record = Json::object();
+  record.set("name", name).set("policy", text).set("version", version);
+  record.set("modified", rfc3339(now));
+  VAULT_TRY(core.put(key, as_bytes(record.dump())));
+  return Registry::bump(txn);
+}
+
+Status erase_policy(WriteTxn& txn, const std::string& name) {
+  VAULT_TRY(txn.in(barrier::kCoreSpace).erase(policy_record(name)));
+  return Registry::bump(txn);
+}
+
+}  // namespace leasehold::core

@@ -1,0 +1,60 @@
+#pragma once
+// The policies of a token as one snapshot shows them: each looked up by its own record, compiled
+// once per version, so that writing one policy of many costs that policy. Thread-safe.
+
+#include <array>
+
+#include "vault/base/log.h"
+#include "vault/core/authority/derived.h"
+#include "vault/core/authority/policy.h"
+
+namespace leasehold::core {
+
+using commit::ReadTxn;
+using commit::WriteTxn;
+
+// What a caller may do, and the records that say so: a write guards them, so that what was
+// authorised before one of them changed cannot land after it.
+struct Authority {
+  struct Rest {
+    barrier::PhysicalKey record;           // empty: built in
+    std::uint64_t mod = 0;                 // 0: there is no such policy
+    std::shared_ptr<const Policy> policy;  // null then
+  };
+  std::uint64_t generation = 0;  // of all mounts and policies, as the snapshot showed it
+  std::vector<Rest> policies;
+
+  std::vector<const Policy*> found() const;
+};
+
+class Policies {
+ public:
+  explicit Policies(LogSink& log);
+
+  // Fills `into`. False, with Making::elsewhere only: one must be compiled first, on a worker.
+  Result<bool> resolve(ReadTxn& txn, const std::vector<std::string>& names, Making making,
+                       Authority& into);
+  Result<bool> exists(ReadTxn& txn, std::string_view name);
+
+ private:
+  barrier::PhysicalKey record_of(ReadTxn& txn, const std::string& name);
+  Result<std::shared_ptr<const Policy>> compile(ReadTxn& txn, const std::string& name,
+                                                const barrier::PhysicalKey& record,
+                                                const storage::Found& found);
+
+  static constexpr std::size_t kWeightMax = 64u << 20;
+  static constexpr std::size_t kNamesMax = 8192;
+  LogSink& log_;
+  std::shared_ptr<const Policy> wrapping_;  // "response-wrapping", which no store holds
+  Derived<Policy> compiled_{kWeightMax};
+  Mutex mutex_;
+  std::unordered_map<std::string, barrier::PhysicalKey> records_ GUARDED_BY(mutex_);  // by name
+};
+
+// Policies as stored in the core's space under policy_record(name):
+// {"policy","modified","version"}.
+std::string policy_record(std::string_view name);
+Status put_policy(WriteTxn& txn, const std::string& name, std::string_view text, WallTime now);
+Status erase_policy(WriteTxn& txn, const std::string& name);
+
+}  // namespace leasehold::core
