@@ -195,7 +195,7 @@ struct Route {
   // Of a login: the alias it claims to be, from the request alone and before anything is verified,
   // so that who failed too often is refused at once.
   std::function<std::string(const Fields&)> login_alias;
-  bool whole_body = false;  // the body is the data (kv v1): no field checks, no warning
+  bool whole_body = false;   // the body is the data (kv v1): no field checks, no warning
   std::size_t body_max = 0;  // bytes of the body as it came; 0: what the listener takes
   std::function<Result<bool>(Call&, ReadTxn&)> exists;  // null: writes are always updates
   std::string synopsis, description;
