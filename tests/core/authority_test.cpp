@@ -75,6 +75,7 @@ struct AuthorityVault : TestVault {
 // Whoever asks here gets no answer.
 struct Unheard final : core::Exchange {
   void deliver(core::Response&&) override {}
+  bool gone() const override { return true; }
 };
 
 struct Weighed {
