@@ -98,15 +98,16 @@ Result<std::uint64_t> newest_commit(Device& device, const Identity& identity) {
   return search.newest();
 }
 
+// Strangers read the message, in seal-status: it names no path.
 Error older_store(const Device& device, std::uint64_t logged, std::uint64_t stored) {
   return failure(
       Code::invalid,
-      device.where() + " tells of commit " + std::to_string(logged) +
+      "the audit log tells of commit " + std::to_string(logged) +
           " of this vault, and its storage ends at commit " + std::to_string(stored) +
           ": an older copy of the storage was put back. Bring back the newer storage; or, if "
           "restoring it is what you want, start once with `leaseholdd -restored`, which revokes "
-          "every "
-          "token, or with -restored=keep-tokens");
+          "every token, or with -restored=keep-tokens",
+      device.where());
 }
 
 Error changed_log(const Device& device, std::string_view when) {
