@@ -51,7 +51,10 @@ constexpr Passage kPassages[] = {
      "  -dev-root-token-id=TOKEN      Root token of the -dev server\n"
      "  -dev-listen-address=ADDRESS   Address of the -dev server (127.0.0.1:8200)\n"
      "  -dev-no-store-token           Do not write the root token to ~/.vault-token\n"
-     "  -test-server-config           Only check the configuration\n"
+     "  -dev-tls                      TLS with a certificate made for this start\n"
+     "  -dev-tls-cert-dir=FOLDER      Where its files go (default: a temporary folder)\n"
+     "  -dev-tls-san=NAME             Another name or address in it; may be repeated\n"
+     "  -test-server-config           Try the configuration and what it names, and exit\n"
      "  -log-level=LEVEL              trace, debug, info, warn or error\n"
      "  -log-format=FORMAT            standard or json\n"
      "  -log-file=FILE                Where the log goes (default: standard error)",

@@ -51,33 +51,47 @@ constexpr TargetRow kTargets[] = {
 #define TARGET(plugin, symbol)
 };
 
+using StorageReader = Status (*)(Stanza&, std::string&);
 using StorageMaker = Result<std::unique_ptr<storage::Storage>> (*)(Stanza&, std::string&, LogSink&);
-Result<std::unique_ptr<storage::Storage>> make_lmdb(Stanza& stanza, std::string& directory,
-                                                    LogSink& log) {
+
+Result<storage::LmdbOptions> lmdb_options(Stanza& stanza, std::string& directory) {
   VAULT_TRY(stanza.text("path"));
   VAULT_TRY_ASSIGN(const std::string map_size, stanza.text("map_size"));
-  VAULT_TRY(stanza.finish());
-  VAULT_TRY_ASSIGN(directory, stanza.require_text("path"));
   storage::LmdbOptions options;
   if (!map_size.empty()) {
     const auto bytes = storage::parse_map_size(map_size);
-    if (!bytes.ok())
-      return failure(Code::invalid, stanza.where("map_size") + ": " + bytes.error().message);
-    options.map_bytes = *bytes;
+    if (bytes.ok())
+      options.map_bytes = *bytes;
+    else
+      stanza.refuse("map_size", bytes.error().message);
   }
+  VAULT_TRY(stanza.finish());
+  VAULT_TRY_ASSIGN(directory, stanza.require_text("path"));
+  while (directory.size() > 1 && directory.ends_with('/')) directory.pop_back();
+  return options;
+}
+Status read_lmdb(Stanza& stanza, std::string& directory) {
+  VAULT_TRY(lmdb_options(stanza, directory));
+  return {};
+}
+Result<std::unique_ptr<storage::Storage>> make_lmdb(Stanza& stanza, std::string& directory,
+                                                    LogSink& log) {
+  VAULT_TRY_ASSIGN(const storage::LmdbOptions options, lmdb_options(stanza, directory));
   return storage::open_lmdb(directory, options, log);
 }
+Status read_inmem(Stanza& stanza, std::string&) { return stanza.finish(); }
 Result<std::unique_ptr<storage::Storage>> make_inmem(Stanza& stanza, std::string&, LogSink&) {
   VAULT_TRY(stanza.finish());
   return storage::make_memory_storage();
 }
 struct StorageRow {
   const char* kind;
+  StorageReader read;
   StorageMaker make;
 };
 constexpr StorageRow kStorages[] = {
 #undef STORAGE
-#define STORAGE(kind, symbol) {kind, make_##symbol},
+#define STORAGE(kind, symbol) {kind, read_##symbol, make_##symbol},
 #include "backends/catalog.def"
 #undef STORAGE
 #define STORAGE(kind, symbol)
@@ -134,12 +148,26 @@ core::EngineContext make_engine_context(Clock& clock, Random& random, LogSink& l
   return {clock, random, log, find};
 }
 
+namespace {
+
+Error no_storage(const Stanza& stanza) {
+  return failure(Code::invalid, stanza.where() + ": storage \"" + stanza.label(0) +
+                                    "\" is not in this build: use one of " + names(kStorages));
+}
+
+}  // namespace
+
+Status read_storage(Stanza& stanza, std::string& data_directory) {
+  for (const StorageRow& row : kStorages)
+    if (stanza.label(0) == row.kind) return row.read(stanza, data_directory);
+  return no_storage(stanza);
+}
+
 Result<std::unique_ptr<storage::Storage>> make_storage(Stanza& stanza, std::string& data_directory,
                                                        LogSink& log) {
   for (const StorageRow& row : kStorages)
     if (stanza.label(0) == row.kind) return row.make(stanza, data_directory, log);
-  return failure(Code::invalid, stanza.where() + ": storage \"" + stanza.label(0) +
-                                    "\" is not in this build: use one of " + names(kStorages));
+  return no_storage(stanza);
 }
 
 Result<std::unique_ptr<audit::Device>> make_audit_device(Stanza& stanza,
