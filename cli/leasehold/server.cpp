@@ -51,6 +51,7 @@ constexpr Passage kPassages[] = {
      "  -dev-root-token-id=TOKEN      Root token of the -dev server\n"
      "  -dev-listen-address=ADDRESS   Address of the -dev server (127.0.0.1:8200)\n"
      "  -dev-no-store-token           Do not write the root token to ~/.vault-token\n"
+     "  -dev-kv-v1                    secret/ is a key/value engine of version 1\n"
      "  -dev-tls                      TLS with a certificate made for this start\n"
      "  -dev-tls-cert-dir=FOLDER      Where its files go (default: a temporary folder)\n"
      "  -dev-tls-san=NAME             Another name or address in it; may be repeated\n"

@@ -28,7 +28,7 @@ constexpr TextFlag kTexts[] = {
 };
 
 constexpr const char* kSwitches[] = {
-    "dev", "dev-no-store-token", "dev-tls", "test-server-config", "version", "v"};
+    "dev", "dev-no-store-token", "dev-tls", "dev-kv-v1", "test-server-config", "version", "v"};
 // With values that are more than a text, or may be given several times.
 constexpr const char* kValues[] = {"config", "dev-tls-san", "log-level", "log-format"};
 
@@ -72,6 +72,7 @@ void turn(Options& options, const std::string& flag, bool on) {
   if (flag == "dev") options.dev = on;
   if (flag == "dev-no-store-token") options.dev_store_token = !on;
   if (flag == "dev-tls") options.dev_tls = on;
+  if (flag == "dev-kv-v1") options.dev_kv_version = on ? 1 : 2;
   if (flag == "test-server-config") options.test_config = on;
   if (flag == "version" || flag == "v") options.command = Options::Command::version;
 }
@@ -157,7 +158,7 @@ Result<Options> parse_options(int argc, char** argv) {
 std::string usage() {
   return "Usage: leaseholdd [server] -config=FILE|DIRECTORY [-config=...] [-log-level=LEVEL]\n"
          "       leaseholdd [server] -dev [-dev-root-token-id=ID] [-dev-listen-address=HOST:PORT]\n"
-         "                  [-dev-tls [-dev-tls-cert-dir=DIRECTORY] "
+         "                  [-dev-kv-v1] [-dev-tls [-dev-tls-cert-dir=DIRECTORY] "
          "[-dev-tls-san=NAME]]\n"
          "       leaseholdd [server] -test-server-config -config=FILE   tries all but the start "
          "itself\n"

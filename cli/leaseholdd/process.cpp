@@ -147,7 +147,7 @@ core::Environment Process::environment() {
           {configuration_.default_lease_ttl, configuration_.max_lease_ttl},
           [this] { return make_engine_kinds(make_engine_context(clock_, random_, log_)); },
           [this] { return audit_devices(); },
-          options_.dev,
+          options_.dev ? options_.dev_kv_version : 0,
           nullptr,
           [this](WallTime floor) { clock_.never_before(floor); },
           // Not exit(): that would wait for the threads that hang.

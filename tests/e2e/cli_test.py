@@ -615,6 +615,16 @@ class Operator(unittest.TestCase):
             )
         return vault
 
+    def test_dev_mode_may_begin_with_version_1(self):
+        vault = self.start_dev("-dev", "-dev-kv-v1")
+        try:
+            wait_until("dev mode answers", lambda: vault.cli("status").returncode == 0)
+            vault.must("POST", "secret/a", {"k": "v"})
+            self.assertEqual(vault.read("secret/a"), {"k": "v"})
+        finally:
+            vault.stop()
+            vault.owned.remove()
+
     def test_dev_mode_makes_a_certificate(self):
         vault = self.start_dev("-dev-tls")
         try:
