@@ -38,12 +38,13 @@ inline constexpr TargetRow kTargets[] = {
 
 struct StorageRow {
   const char* kind;
-  // `directory` receives where it lies; empty for memory.
+  // Reads the stanza and opens nothing; `directory` receives where it lies: empty for memory.
+  Status (*read)(Stanza&, std::string& directory);
   Result<std::unique_ptr<storage::Storage>> (*make)(Stanza&, std::string& directory, LogSink&);
 };
 inline constexpr StorageRow kStorages[] = {
-    {"lmdb", storage::make_lmdb},
-    {"inmem", storage::make_inmem},
+    {"lmdb", storage::read_lmdb, storage::make_lmdb},
+    {"inmem", storage::read_inmem, storage::make_inmem},
 };
 
 struct AuditRow {

@@ -1,9 +1,9 @@
 #include "config/configuration.h"
 
 #include <algorithm>
-#include <iterator>
 
 #include "config/files.h"
+#include "config/known_keys.h"
 
 namespace leasehold::config {
 namespace {
@@ -12,10 +12,6 @@ const std::vector<std::string>& block_types() {
   static const std::vector<std::string> kTypes = {"storage", "backend", "listener",    "seal",
                                                   "hsm",     "audit",   "user_lockout"};
   return kTypes;
-}
-
-bool is_one_of(std::string_view text, std::initializer_list<std::string_view> list) {
-  return std::find(list.begin(), list.end(), text) != list.end();
 }
 
 // Vault's JSON form of labels, one object per label: {"audit": {"file": {"main": {…}}}}. The HCL
@@ -28,7 +24,7 @@ void unfold(const Json& value, HclBlock block, std::size_t labels, std::vector<H
   }
   if (block.labels.size() == labels) {
     for (const auto& member : value.members())
-      block.body.attributes.push_back({member.first, member.second, block.line});
+      block.body.attributes.push_back({member.first, member.second, block.line, block.column});
     out.push_back(std::move(block));
     return;
   }
@@ -55,7 +51,8 @@ std::vector<HclBlock> blocks_of(const HclBody& file, std::string_view type) {
     if (block.type != type) continue;
     if (type == "audit" && has_folded_labels(block)) {
       for (const HclAttribute& attribute : block.body.attributes) {
-        HclBlock outer{block.type, {block.labels[0], attribute.name}, {}, attribute.line};
+        HclBlock outer{
+            block.type, {block.labels[0], attribute.name}, {}, attribute.line, attribute.column};
         unfold(attribute.value, std::move(outer), labels, found);
       }
     } else {
@@ -64,7 +61,8 @@ std::vector<HclBlock> blocks_of(const HclBody& file, std::string_view type) {
   }
   for (const HclAttribute& attribute : file.attributes)
     if (attribute.name == type)
-      unfold(attribute.value, HclBlock{std::string(type), {}, {}, attribute.line}, labels, found);
+      unfold(attribute.value, HclBlock{std::string(type), {}, {}, attribute.line, attribute.column},
+             labels, found);
   return found;
 }
 
@@ -74,29 +72,33 @@ class Reader {
   Reader(const std::string& file, const HclBody& body, Configuration& into)
       : file_(file), body_(body), top_(file, HclBlock{"", {}, body, 1}), into_(into) {}
 
+  // Everything that is wrong in this file, one a line.
   Status read() {
-    VAULT_TRY(read_storage());
-    VAULT_TRY(append("listener", into_.listeners));
-    VAULT_TRY(append("seal", into_.seals));
-    VAULT_TRY(append("hsm", into_.seals));
-    VAULT_TRY(append("audit", into_.audits));
-    VAULT_TRY(read_texts());
-    VAULT_TRY(read_flags_and_durations());
-    ignore_known();
-    return top_.finish();
+    read_storage();
+    append("listener", into_.listeners);
+    append("seal", into_.seals);
+    append("hsm", into_.seals);
+    append("audit", into_.audits);
+    read_texts();
+    read_flags_and_durations();
+    top_.ignore(kKnownKeys);
+    into_.warnings.insert(into_.warnings.end(), top_.warnings().begin(), top_.warnings().end());
+    problems_.add(top_.finish());
+    return problems_.status();
   }
 
  private:
-  Status append(std::string_view type, std::vector<Stanza>& to) {
+  void append(std::string_view type, std::vector<Stanza>& to) {
     top_.nested_all(type);  // marks the key as taken
     for (HclBlock& block : blocks_of(body_, type)) {
-      if (block.labels.empty() || block.labels[0].empty())
-        return failure(Code::invalid, file_ + ":" + std::to_string(block.line) + ": " +
-                                          std::string(type) + " needs a type, for example " +
-                                          std::string(type) + " \"" + example(type) + "\" { }");
-      to.emplace_back(file_, std::move(block));
+      const bool typed = !block.labels.empty() && !block.labels[0].empty();
+      Stanza stanza(file_, std::move(block));
+      if (typed)
+        to.push_back(std::move(stanza));
+      else
+        problems_.add(stanza.where() + ": " + std::string(type) + " needs a type, for example " +
+                      std::string(type) + " \"" + example(type) + "\" { }");
     }
-    return {};
   }
 
   static const char* example(std::string_view type) {
@@ -105,109 +107,62 @@ class Reader {
     return type == "seal" || type == "hsm" ? "tpm" : "lmdb";
   }
 
-  Status read_storage() {
+  void read_storage() {
     std::vector<Stanza> found;
-    VAULT_TRY(append("storage", found));
-    VAULT_TRY(append("backend", found));
+    append("storage", found);
+    append("backend", found);
     for (Stanza& stanza : found) {
       if (into_.storage)
-        return failure(Code::invalid, stanza.where() + ": a second storage; the first is at " +
-                                          into_.storage->where() + "; keep one");
-      into_.storage = std::move(stanza);
+        problems_.add(stanza.where() + ": a second storage; the first is at " +
+                      into_.storage->where() + "; keep one");
+      else
+        into_.storage = std::move(stanza);
     }
-    return {};
   }
 
-  Status read_text(std::string_view key, std::string& to) {
-    VAULT_TRY_ASSIGN(to, top_.text(key, to));
-    return {};
+  // A value that cannot be read is told by top_.finish().
+  void read_text(std::string_view key, std::string& to) {
+    if (auto value = top_.text(key, to); value.ok()) to = *std::move(value);
+  }
+  void read_flag(std::string_view key, bool& to) {
+    if (const auto value = top_.flag(key, to); value.ok()) to = *value;
+  }
+  void read_duration(std::string_view key, Seconds& to) {
+    if (const auto value = top_.duration(key, to); value.ok()) to = *value;
   }
 
-  Status read_texts() {
-    VAULT_TRY(read_text("redirect_addr", into_.api_addr));  // Vault's older name
-    VAULT_TRY(read_text("api_addr", into_.api_addr));
-    VAULT_TRY(read_text("cluster_name", into_.cluster_name));
-    VAULT_TRY(read_text("log_level", into_.log_level));
-    VAULT_TRY(read_text("log_format", into_.log_format));
-    VAULT_TRY(read_text("log_file", into_.log_file));
-    VAULT_TRY(read_text("pid_file", into_.pid_file));
-    if (!is_one_of(into_.log_level, {"trace", "debug", "info", "warn", "error"}))
-      return failure(Code::invalid, top_.where("log_level") +
-                                        ": log_level is one of trace, debug, info, warn, error");
-    if (!is_one_of(into_.log_format, {"standard", "json"}))
-      return failure(Code::invalid, top_.where("log_format") + ": log_format is standard or json");
-    return {};
+  void read_texts() {
+    read_text("redirect_addr", into_.api_addr);  // Vault's older name
+    read_text("api_addr", into_.api_addr);
+    read_text("cluster_name", into_.cluster_name);
+    read_text("log_file", into_.log_file);
+    read_text("pid_file", into_.pid_file);
+    std::string level, format;
+    read_text("log_level", level);
+    read_text("log_format", format);
+    if (const auto parsed = parse_log_level(level); !parsed)
+      top_.refuse("log_level", "log_level is one of trace, debug, info, warn, error");
+    else if (top_.has("log_level"))
+      into_.log_level = *parsed;
+    if (const auto parsed = parse_log_format(format); !parsed)
+      top_.refuse("log_format", "log_format is standard or json");
+    else if (top_.has("log_format"))
+      into_.log_format = *parsed;
   }
 
-  Status read_flags_and_durations() {
-    VAULT_TRY_ASSIGN(into_.audit_required, top_.flag("audit_required", into_.audit_required));
-    VAULT_TRY_ASSIGN(into_.disable_mlock, top_.flag("disable_mlock", into_.disable_mlock));
-    VAULT_TRY_ASSIGN(into_.allow_core_dumps, top_.flag("allow_core_dumps", into_.allow_core_dumps));
-    VAULT_TRY_ASSIGN(into_.default_lease_ttl,
-                     top_.duration("default_lease_ttl", into_.default_lease_ttl));
-    VAULT_TRY_ASSIGN(into_.max_lease_ttl, top_.duration("max_lease_ttl", into_.max_lease_ttl));
-    return {};
-  }
-
-  // What a Vault or OpenBao file may say and this server has no use for.
-  void ignore_known() {
-    auto warnings = top_.ignore({"ha_storage",
-                                 "ha_backend",
-                                 "cluster_addr",
-                                 "default_max_request_duration",
-                                 "log_rotate_bytes",
-                                 "log_rotate_duration",
-                                 "log_rotate_max_files",
-                                 "log_requests_level",
-                                 "ui",
-                                 "cache_size",
-                                 "disable_cache",
-                                 "disable_indexing",
-                                 "disable_clustering",
-                                 "disable_standby_reads",
-                                 "disable_sealwrap",
-                                 "disable_printable_check",
-                                 "disable_performance_standby",
-                                 "disable_sentinel_trace",
-                                 "raw_storage_endpoint",
-                                 "introspection_endpoint",
-                                 "plugin_directory",
-                                 "plugin_file_uid",
-                                 "plugin_file_permissions",
-                                 "plugin",
-                                 "plugin_auto_download",
-                                 "plugin_auto_register",
-                                 "plugin_download_behavior",
-                                 "enable_response_header_hostname",
-                                 "enable_response_header_raft_node_id",
-                                 "unsafe_allow_api_audit_creation",
-                                 "allow_audit_log_prefixing",
-                                 "allow_unauthenticated_workflows",
-                                 "unsafe_cross_namespace_identity",
-                                 "unsafe_relative_paths",
-                                 "imprecise_lease_role_tracking",
-                                 "detect_deadlocks",
-                                 "enable_quit",
-                                 "telemetry",
-                                 "user_lockout",
-                                 "initialize",
-                                 "service_registration",
-                                 "cors_enabled",
-                                 "cors_allowed_origins",
-                                 "cors_allowed_headers",
-                                 "cors_allow_credentials",
-                                 "license_path",
-                                 "experiments",
-                                 "enable_multiseal",
-                                 "reporting",
-                                 "entropy"});
-    std::move(warnings.begin(), warnings.end(), std::back_inserter(into_.warnings));
+  void read_flags_and_durations() {
+    read_flag("audit_required", into_.audit_required);
+    read_flag("disable_mlock", into_.disable_mlock);
+    read_flag("allow_core_dumps", into_.allow_core_dumps);
+    read_duration("default_lease_ttl", into_.default_lease_ttl);
+    read_duration("max_lease_ttl", into_.max_lease_ttl);
   }
 
   const std::string& file_;
   const HclBody& body_;
   Stanza top_;
   Configuration& into_;
+  Problems problems_;
 };
 
 // "line 18: what" of the parser, as every other message here says it: "vault.hcl:18: what".
@@ -237,21 +192,24 @@ Status check_whole(const Configuration& configuration) {
 
 Result<Configuration> parse(const std::string& name, std::string_view text) {
   Configuration configuration;
-  VAULT_TRY(read_into(name, text, configuration));
-  VAULT_TRY(check_whole(configuration));
+  Problems problems;
+  problems.add(read_into(name, text, configuration));
+  problems.add(check_whole(configuration));
+  VAULT_TRY(problems.status());
   return configuration;
 }
 
 Result<Configuration> load(const std::vector<std::string>& paths) {
   VAULT_TRY_ASSIGN(const std::vector<std::string> files, expand_paths(paths));
   Configuration configuration;
+  Problems problems;
   for (const std::string& file : files) {
     VAULT_TRY_ASSIGN(std::string text, read_protected_file(file));
-    const Status read = read_into(file, text, configuration);
+    problems.add(read_into(file, text, configuration));
     wipe(text);  // it may hold a PIN
-    VAULT_TRY(read);
   }
-  VAULT_TRY(check_whole(configuration));
+  problems.add(check_whole(configuration));
+  VAULT_TRY(problems.status());
   return configuration;
 }
 

@@ -1,13 +1,15 @@
 #pragma once
 // The server's configuration: files (HCL or JSON, or directories of them) merged in order into
-// stanzas and a few scalars. Vault's names throughout. A key that Vault knows and we do not need is
-// a warning; any other unknown key is an error with file and line.
+// stanzas and a few scalars. Vault's names throughout. A key that Vault or OpenBao knows and we do
+// not need is a warning that says what that means; any other unknown key is an error. All errors of
+// all files come together, one a line, each with file, line and column.
 
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "vault/base/log_settings.h"
 #include "vault/base/stanza.h"
 
 namespace leasehold::config {
@@ -22,8 +24,8 @@ struct Configuration {
   std::string cluster_name;  // empty: generated at init
   Seconds default_lease_ttl{768 * 3600};
   Seconds max_lease_ttl{768 * 3600};
-  std::string log_level = "info";
-  std::string log_format = "standard";
+  LogLevel log_level = LogLevel::info;
+  LogFormat log_format = LogFormat::standard;
   std::string log_file;
   std::string pid_file;
   bool disable_mlock = false;

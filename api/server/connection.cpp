@@ -2,6 +2,7 @@
 
 #include <sys/epoll.h>
 
+#include <array>
 #include <utility>
 
 #include "vault/base/bytes.h"
@@ -33,7 +34,9 @@ Connection::Connection(IoThread& thread, Gate& gate, int fd, Peer peer)
       gate_(gate),
       socket_(fd, gate.endpoint().tls().get()),
       parser_(gate.endpoint().settings().http),
-      phase_(socket_.secure() ? Phase::handshake : Phase::open),
+      phase_(gate.endpoint().settings().peers.proxy != ProxyProtocol::none ? Phase::announcement
+             : socket_.secure()                                            ? Phase::handshake
+                                                                           : Phase::open),
       peer_(std::move(peer)) {
   next_turn_.owner = this;
   next_turn_.expired = [](Timer* timer) { static_cast<NextTurn*>(timer)->owner->advance(); };
@@ -63,6 +66,7 @@ void Connection::ready(std::uint32_t epoll_events) {
 // As far as it goes without waiting, and in one turn.
 void Connection::advance() {
   advancing_ = true;
+  if (phase_ == Phase::announcement) hear_proxy();
   if (phase_ == Phase::handshake) shake_hands();
   for (int steps = 0; reads() && (next_kept_message() || receive());)
     if (++steps == kStepsPerTurn) wait_for_next_turn();
@@ -83,6 +87,27 @@ bool Connection::discards() const { return phase_ == Phase::lingering && !next_t
 
 void Connection::wait_for_next_turn() {
   if (phase_ != Phase::closed) thread_.loop().arm(next_turn_, Nanos{0});
+}
+
+// The PROXY header, before anything else: whose connection it is that a proxy passes on.
+void Connection::hear_proxy() {
+  const PeerRules& rules = gate_.endpoint().settings().peers;
+  const bool believed =
+      rules.proxy == ProxyProtocol::use_always || in_any(rules.proxies, peer_.address);
+  if (!believed && rules.proxy == ProxyProtocol::deny_unauthorized) return close();
+  std::array<char, kProxyHeaderMax> bytes;
+  const IoResult seen = socket_.peek(bytes);
+  if (seen.status == Io::would_block) return;
+  if (seen.status != Io::done) return close();
+  ProxySays says;
+  const ProxyHeader header = read_proxy_header({bytes.data(), seen.bytes}, says);
+  if (header == ProxyHeader::incomplete && !peer_closed_) return socket_.rest();
+  if (header == ProxyHeader::incomplete || header == ProxyHeader::malformed) return close();
+  if (header == ProxyHeader::present) {
+    socket_.take(std::span<char>(bytes).first(says.size));
+    if (believed && !says.peer.address.empty()) peer_ = std::move(says.peer);
+  }
+  phase_ = socket_.secure() ? Phase::handshake : Phase::open;
 }
 
 void Connection::shake_hands() {
@@ -143,7 +168,7 @@ void Connection::take_message(std::span<char> bytes) {
   core::Request request;
   WireError refusal;
   const HttpMessage message = parser_.message(bytes.data());
-  const bool readable = read_request(message, peer_, request, refusal);
+  const bool readable = read(message, request, refusal);
   head_request_ = message.method == "HEAD";
   http_1_0_ = parser_.http_1_0();
   close_after_ = !parser_.keep_alive() || thread_.closing();
@@ -157,6 +182,17 @@ void Connection::take_message(std::span<char> bytes) {
   spoke_ = true;
   if (!readable) return answer_here(refusal);
   start(std::move(request));
+}
+
+bool Connection::read(const HttpMessage& message, core::Request& request,
+                      WireError& refusal) const {
+  const PeerRules& rules = gate_.endpoint().settings().peers;
+  if (!rules.forwarded) return read_request(message, peer_, request, refusal);
+  Peer peer = peer_;
+  if (forwarded_peer(rules, message.forwarded_for(), peer, refusal.message))
+    return read_request(message, peer, request, refusal);
+  refusal.status = 400;
+  return false;
 }
 
 void Connection::start(core::Request&& request) {
@@ -281,7 +317,7 @@ void Connection::deadline_passed() {
 
 void Connection::choose_deadline() {
   DeadlineQueue* queue = &gate_.idle;
-  if (phase_ == Phase::handshake)
+  if (phase_ == Phase::handshake || phase_ == Phase::announcement)
     queue = &gate_.handshake;
   else if (phase_ == Phase::lingering)
     queue = &gate_.linger;

@@ -37,7 +37,7 @@ class Connection final : public Pollable, public core::Exchange, public Deadline
   Connection* next = nullptr;
 
  private:
-  enum class Phase : std::uint8_t { handshake, open, lingering, closed };
+  enum class Phase : std::uint8_t { announcement, handshake, open, lingering, closed };
   struct NextTurn : Timer {
     Connection* owner = nullptr;
   };
@@ -46,11 +46,13 @@ class Connection final : public Pollable, public core::Exchange, public Deadline
   bool reads() const;
   bool discards() const;
   void wait_for_next_turn();
+  void hear_proxy();
   void shake_hands();
   bool next_kept_message();
   bool receive();
   void digest(std::span<char> bytes);
   void take_message(std::span<char> bytes);
+  bool read(const HttpMessage& message, core::Request& request, WireError& refusal) const;
   void start(core::Request&& request);
   bool carry(std::size_t weight);
   void invite_body();

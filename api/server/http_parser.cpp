@@ -70,6 +70,8 @@ HttpMessage HttpParser::message(const char* buffer) const {
   message.content_type = view(content_type_);
   message.name_space = view(name_space_);
   message.purpose = view(purpose_);
+  for (std::size_t i = 0; i < forwarded_count_; ++i) message.forwarded[i] = view(forwarded_[i]);
+  message.forwarded_count = forwarded_count_;
   message.body = {buffer + head_size_, body_end_ - head_size_};
   return message;
 }
@@ -188,6 +190,12 @@ void HttpParser::known_header(std::string_view name, std::string_view value, Spa
       return;
     case 14:
       if (is("content-length")) content_length(value);
+      return;
+    case 15:
+      if (!is("x-forwarded-for")) return;
+      if (forwarded_count_ == forwarded_.size())
+        return refuse(400, "too many X-Forwarded-For headers");
+      forwarded_[forwarded_count_++] = span;
       return;
     case 16:
       if (is("x-vault-wrap-ttl")) keep_first(wrap_ttl_);

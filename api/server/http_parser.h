@@ -15,6 +15,7 @@
 // but `chunked`, obs-fold, bare CR or LF, space before a colon, no Host, a head or body beyond its
 // limit. Thread safety: a value of one connection.
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -34,6 +35,11 @@ struct HttpMessage {
   std::string_view token;          // X-Vault-Token
   std::string_view authorization;  // the first that begins with "Bearer "
   std::string_view wrap_ttl, content_type, name_space, purpose;
+  std::span<const std::string_view> forwarded_for() const {  // in their order
+    return {forwarded.data(), forwarded_count};
+  }
+  std::array<std::string_view, 4> forwarded;
+  std::size_t forwarded_count = 0;
   std::string_view body;
 };
 
@@ -102,6 +108,8 @@ class HttpParser {
   std::size_t head_size_ = 0;
   std::size_t body_end_ = 0;  // what is decoded so far
   std::uint64_t left_ = 0;    // of the body, or of the chunk
+  std::array<Span, 4> forwarded_;
+  std::uint8_t forwarded_count_ = 0;
   Span method_, target_, token_, authorization_, wrap_ttl_, content_type_, name_space_, purpose_;
   int refusal_status_ = 0;
   std::uint32_t refusal_size_ = 0;

@@ -5,153 +5,251 @@
 namespace leasehold::server {
 namespace {
 
-Error wrong(const Stanza& stanza, std::string_view key, std::string message) {
-  return failure(Code::invalid, stanza.where(key) + ": " + std::move(message));
-}
+constexpr Ignored kKnown[] = {
+    {"cluster_address", "this is one node; no other is spoken to"},
+    {"cluster_addr", "this is one node; no other is spoken to"},
+    {"chroot_namespace", "there is one namespace, and this listener serves all of it"},
+    {"x_forwarded_for_client_cert_header", "certificates that a proxy forwards are not believed"},
+    {"x_forwarded_for_client_cert_decoders", "certificates that a proxy forwards are not believed"},
+    {"tls_prefer_server_cipher_suites", "the server's order counts, always"},
+    {"tls_key_exchange_preferences", "key exchange is P-256, X25519, P-384 or P-521"},
+    {"tls_auto_reload", "certificates are read again on SIGHUP: send it after renewing them"},
+    {"tls_auto_reload_interval",
+     "certificates are read again on SIGHUP: send it after renewing them"},
+    {"tls_acme_ca_directory", "no certificate is fetched: set tls_cert_file and tls_key_file"},
+    {"tls_acme_ca_root", "no certificate is fetched"},
+    {"tls_acme_email", "no certificate is fetched"},
+    {"tls_acme_domains", "no certificate is fetched"},
+    {"tls_acme_cache_path", "no certificate is fetched"},
+    {"tls_acme_eab_key_id", "no certificate is fetched"},
+    {"tls_acme_eab_mac_key", "no certificate is fetched"},
+    {"tls_acme_key_type", "no certificate is fetched"},
+    {"tls_acme_disable_http_challenge", "no certificate is fetched"},
+    {"tls_acme_disable_alpn_challenge", "no certificate is fetched"},
+    {"max_request_duration", "the server's own deadlines hold"},
+    {"max_request_json_memory", "a body is bounded by max_request_size, its values by the server"},
+    {"max_request_json_strings", "a body is bounded by max_request_size, its values by the server"},
+    {"max_json_depth", "64 levels, always"},
+    {"max_json_string_value_length", "bounded by max_request_size"},
+    {"max_json_object_entry_count", "bounded by max_request_size"},
+    {"max_json_array_element_count", "bounded by max_request_size"},
+    {"disable_request_limiter", "the server's own limits hold"},
+    {"disable_replication_status_endpoints", "nothing is replicated, so there are none"},
+    {"require_request_header",
+     "requests without X-Vault-Request are served: keep browsers away from this listener"},
+    {"role", "every listener serves all of the API"},
+    {"agent_api", "this is no agent"},
+    {"proxy_api", "this is no proxy"},
+    {"redact_addresses", "no address of a node is shown to strangers"},
+    {"redact_cluster_name", "sys/seal-status shows the cluster's name to anyone who can connect"},
+    {"redact_version", "sys/seal-status shows the version to anyone who can connect"},
+    {"socket_user", "the socket belongs to the user of the server"},
+    {"socket_group", "the socket belongs to the group of the server"},
+    {"telemetry", "no metrics are published"},
+    {"profiling", "no profile can be taken, with or without a token"},
+    {"inflight_requests_logging", "requests in flight are shown to nobody"},
+    {"cors_enabled", "browsers of other origins are not admitted"},
+    {"cors_allowed_origins", "browsers of other origins are not admitted"},
+    {"cors_allowed_headers", "browsers of other origins are not admitted"},
+    {"cors_allow_credentials", "browsers of other origins are not admitted"},
+};
 
-Result<int> tls_version(Stanza& stanza, std::string_view key, std::string_view fallback) {
-  VAULT_TRY_ASSIGN(const std::string text, stanza.text(key, fallback));
-  if (text == "tls12") return TLS1_2_VERSION;
-  if (text == "tls13") return TLS1_3_VERSION;
-  return wrong(stanza, key, std::string(key) + " must be \"tls12\" or \"tls13\"");
-}
+// What is wrong is kept by the stanza, so that all of it is told at once, by finish().
+class Reader {
+ public:
+  explicit Reader(Stanza& stanza) : stanza_(stanza) {}
 
-Status read_tls(Stanza& stanza, ListenerSettings& settings) {
-  TlsSettings& tls = settings.tls_settings;
-  VAULT_TRY_ASSIGN(const bool disabled, stanza.flag("tls_disable", false));
-  VAULT_TRY_ASSIGN(tls.certificate_file, stanza.text("tls_cert_file"));
-  VAULT_TRY_ASSIGN(tls.key_file, stanza.text("tls_key_file"));
-  VAULT_TRY_ASSIGN(tls.least_version, tls_version(stanza, "tls_min_version", "tls12"));
-  VAULT_TRY_ASSIGN(tls.most_version, tls_version(stanza, "tls_max_version", "tls13"));
-  VAULT_TRY_ASSIGN(tls.client_ca_file, stanza.text("tls_client_ca_file"));
-  VAULT_TRY_ASSIGN(tls.require_client_certificate,
-                   stanza.flag("tls_require_and_verify_client_cert", false));
-  VAULT_TRY_ASSIGN(const bool never, stanza.flag("tls_disable_client_certs", false));
-  tls.ask_client_certificate = !never;
-  settings.tls = !disabled;
-  return {};
-}
+  void tcp() {
+    text("address", settings_.address);
+    tls();
+    proxy_protocol();
+  }
+  void unix_socket() {
+    settings_.kind = ListenerSettings::Kind::unix_socket;
+    settings_.address.clear();
+    text("address", settings_.address);
+    socket_mode();
+  }
+  void common() {
+    limits();
+    forwarded();
+    unauthenticated();
+    stanza_.ignore(kKnown);
+  }
+  ListenerSettings take() { return std::move(settings_); }
 
-Status check_client_certificates(const Stanza& stanza, const TlsSettings& tls) {
-  if (!tls.require_client_certificate) return {};
-  if (!tls.ask_client_certificate)
-    return wrong(
-        stanza, "tls_disable_client_certs",
-        "tls_disable_client_certs and tls_require_and_verify_client_cert exclude each other");
-  if (tls.client_ca_file.empty())
-    return wrong(stanza, "tls_require_and_verify_client_cert",
-                 "tls_require_and_verify_client_cert needs tls_client_ca_file");
-  return {};
-}
+ private:
+  void text(std::string_view key, std::string& to) {
+    if (auto value = stanza_.text(key, to); value.ok()) to = *std::move(value);
+  }
+  bool flag(std::string_view key, bool fallback) {
+    const auto value = stanza_.flag(key, fallback);
+    return value.ok() ? *value : fallback;
+  }
+  std::int64_t number(std::string_view key, std::int64_t fallback) {
+    const auto value = stanza_.number(key, fallback);
+    return value.ok() ? *value : fallback;
+  }
+  std::vector<std::string> texts(std::string_view key) {
+    auto values = stanza_.texts(key);
+    return values.ok() ? *std::move(values) : std::vector<std::string>();
+  }
+
+  void tls_version(std::string_view key, int& to) {
+    std::string name = to == TLS1_2_VERSION ? "tls12" : "tls13";
+    text(key, name);
+    if (name == "tls12")
+      to = TLS1_2_VERSION;
+    else if (name == "tls13")
+      to = TLS1_3_VERSION;
+    else
+      stanza_.refuse(key, std::string(key) +
+                              " must be \"tls12\" or \"tls13\"; older versions are broken and are "
+                              "not spoken");
+  }
+
+  void tls() {
+    TlsSettings& tls = settings_.tls_settings;
+    settings_.tls = !flag("tls_disable", false);
+    text("tls_cert_file", tls.certificate_file);
+    text("tls_key_file", tls.key_file);
+    tls_version("tls_min_version", tls.least_version);
+    tls_version("tls_max_version", tls.most_version);
+    text("tls_client_ca_file", tls.client_ca_file);
+    tls.require_client_certificate = flag("tls_require_and_verify_client_cert", false);
+    tls.ask_client_certificate = !flag("tls_disable_client_certs", false);
+    ciphers();
+  }
+
+  void ciphers() {
+    constexpr std::string_view kKey = "tls_cipher_suites";
+    auto suites = parse_cipher_suites(texts(kKey));
+    if (!suites.ok()) return stanza_.refuse(kKey, suites.error().message);
+    for (const std::string& name : suites->left_out)
+      stanza_.warn(kKey, name +
+                             " is not offered: it lacks forward secrecy or authenticated "
+                             "encryption");
+    settings_.tls_settings.ciphers = *std::move(suites);
+  }
+
+  std::vector<std::string> ranges(std::string_view key) {
+    auto canonical = canonical_cidrs(texts(key));
+    if (canonical.ok()) return *std::move(canonical);
+    stanza_.refuse(key, canonical.error().message);
+    return {};
+  }
+
+  void proxy_protocol() {
+    PeerRules& rules = settings_.peers;
+    std::string behavior;
+    text("proxy_protocol_behavior", behavior);
+    rules.proxies = ranges("proxy_protocol_authorized_addrs");
+    if (behavior.empty()) return;
+    if (behavior == "use_always")
+      rules.proxy = ProxyProtocol::use_always;
+    else if (behavior == "allow_authorized")
+      rules.proxy = ProxyProtocol::allow_authorized;
+    else if (behavior == "deny_unauthorized")
+      rules.proxy = ProxyProtocol::deny_unauthorized;
+    else
+      return stanza_.refuse("proxy_protocol_behavior",
+                            "proxy_protocol_behavior is use_always, allow_authorized or "
+                            "deny_unauthorized");
+    if (rules.proxy == ProxyProtocol::use_always)
+      stanza_.warn("proxy_protocol_behavior",
+                   "with use_always whoever can connect may claim any address");
+    else if (!stanza_.has("proxy_protocol_authorized_addrs"))
+      stanza_.refuse("proxy_protocol_behavior", "proxy_protocol_behavior = \"" + behavior +
+                                                    "\" needs proxy_protocol_authorized_addrs");
+  }
+
+  void forwarded() {
+    PeerRules& rules = settings_.peers;
+    rules.forwarders = ranges("x_forwarded_for_authorized_addrs");
+    rules.forwarded = !rules.forwarders.empty();
+    rules.hop_skips = number("x_forwarded_for_hop_skips", 0);
+    if (rules.hop_skips < 0)
+      stanza_.refuse("x_forwarded_for_hop_skips", "x_forwarded_for_hop_skips cannot be negative");
+    rules.reject_not_authorized = flag("x_forwarded_for_reject_not_authorized", true);
+    rules.reject_not_present = flag("x_forwarded_for_reject_not_present", true);
+    if (rules.forwarded) return;
+    for (const char* key : {"x_forwarded_for_hop_skips", "x_forwarded_for_reject_not_authorized",
+                            "x_forwarded_for_reject_not_present"})
+      if (stanza_.has(key))
+        stanza_.warn(key, std::string(key) +
+                              " has no effect without x_forwarded_for_authorized_addrs: the "
+                              "header is not looked at");
+  }
+
+  Nanos timeout(std::string_view key, Nanos fallback) {
+    if (!stanza_.has(key)) return fallback;
+    const auto given = stanza_.duration(key, Seconds{0});
+    constexpr Seconds kMost{24 * 3600};
+    if (given.ok() && *given > kMost)
+      stanza_.refuse(key, std::string(key) + " must be between 0 and 24h");
+    // Vault reads 0 as "no limit"; here everything has one, so 0 is the default.
+    return !given.ok() || *given == Seconds{0} ? fallback : Nanos(*given);
+  }
+
+  void limits() {
+    constexpr std::int64_t kLeastBody = 1024, kMostBody = std::int64_t{1} << 30;
+    const std::int64_t body =
+        number("max_request_size", static_cast<std::int64_t>(settings_.http.body_bytes));
+    if (body < kLeastBody || body > kMostBody)
+      stanza_.refuse("max_request_size", "max_request_size must be between 1024 and 1073741824");
+    settings_.http.body_bytes = static_cast<std::uint64_t>(body);
+    ListenerSettings& to = settings_;
+    to.read_header_timeout = timeout("http_read_header_timeout", to.read_header_timeout);
+    to.read_timeout = timeout("http_read_timeout", to.read_timeout);
+    to.idle_timeout = timeout("http_idle_timeout", to.idle_timeout);
+    to.write_timeout = timeout("http_write_timeout", to.write_timeout);
+  }
+
+  // Without a token these endpoints answer nobody here, whatever is set.
+  void unauthenticated() {
+    for (const char* key :
+         {"disable_unauthed_rekey_endpoints", "disable_unauthed_generate_root_endpoints"})
+      if (!flag(key, true))
+        stanza_.warn(key, std::string(key) +
+                              " = false is not supported: nothing answers there without a token");
+  }
+
+  // Octal, as Vault writes it: "0660".
+  void socket_mode() {
+    std::string digits;
+    text("socket_mode", digits);
+    if (digits.empty()) return;
+    mode_t mode = 0;
+    const bool octal =
+        digits.size() <= 5 && digits.find_first_not_of("01234567") == std::string::npos;
+    for (const char c : digits) mode = mode * 8 + static_cast<mode_t>(c - '0');
+    if (!octal || mode > 0777)
+      return stanza_.refuse("socket_mode", "socket_mode must be octal, as in \"0660\"");
+    settings_.socket_mode = mode;
+  }
+
+  Stanza& stanza_;
+  ListenerSettings settings_;
+};
 
 // After every key is known: a misspelt one is told as that, not as one that is missing.
 Status check_tls(const Stanza& stanza, const ListenerSettings& settings) {
+  Problems problems;
+  const auto wrong = [&](std::string_view key, std::string_view message) {
+    problems.add(stanza.where(key) + ": " + std::string(message));
+  };
   const TlsSettings& tls = settings.tls_settings;
-  VAULT_TRY(check_client_certificates(stanza, tls));
-  if (!settings.tls) return {};
-  if (tls.certificate_file.empty() || tls.key_file.empty())
-    return wrong(stanza, {},
-                 "a tcp listener needs tls_cert_file and tls_key_file, or tls_disable = true");
-  if (tls.least_version > tls.most_version)
-    return wrong(stanza, "tls_min_version", "tls_min_version is above tls_max_version");
-  return {};
-}
-
-Result<Nanos> timeout(Stanza& stanza, std::string_view key, Nanos fallback) {
-  if (!stanza.has(key)) return fallback;
-  VAULT_TRY_ASSIGN(const Seconds given, stanza.duration(key, Seconds{0}));
-  constexpr Seconds kMost{24 * 3600};
-  if (given < Seconds{0} || given > kMost)
-    return wrong(stanza, key, std::string(key) + " must be between 0 and 24h");
-  // Vault reads 0 as "no limit"; here everything has one, so 0 is the default.
-  return given == Seconds{0} ? fallback : Nanos(given);
-}
-
-Status read_limits(Stanza& stanza, ListenerSettings& settings) {
-  constexpr std::int64_t kLeastBody = 1024, kMostBody = std::int64_t{1} << 30;
-  VAULT_TRY_ASSIGN(
-      const std::int64_t body,
-      stanza.number("max_request_size", static_cast<std::int64_t>(settings.http.body_bytes)));
-  if (body < kLeastBody || body > kMostBody)
-    return wrong(stanza, "max_request_size",
-                 "max_request_size must be between 1024 and 1073741824");
-  settings.http.body_bytes = static_cast<std::uint64_t>(body);
-  VAULT_TRY_ASSIGN(settings.read_header_timeout,
-                   timeout(stanza, "http_read_header_timeout", settings.read_header_timeout));
-  VAULT_TRY_ASSIGN(settings.read_timeout,
-                   timeout(stanza, "http_read_timeout", settings.read_timeout));
-  VAULT_TRY_ASSIGN(settings.idle_timeout,
-                   timeout(stanza, "http_idle_timeout", settings.idle_timeout));
-  VAULT_TRY_ASSIGN(settings.write_timeout,
-                   timeout(stanza, "http_write_timeout", settings.write_timeout));
-  return {};
-}
-
-// Without a token these endpoints answer nobody here, whatever is set.
-Status read_unauthenticated(Stanza& stanza, std::vector<std::string>& warnings) {
-  for (const char* key :
-       {"disable_unauthed_rekey_endpoints", "disable_unauthed_generate_root_endpoints"}) {
-    VAULT_TRY_ASSIGN(const bool disabled, stanza.flag(key, true));
-    if (!disabled)
-      warnings.push_back(stanza.where(key) + ": " + key +
-                         " = false is not supported: nothing answers there without a token");
-  }
-  return {};
-}
-
-// Octal, as Vault writes it: "0660".
-Status read_socket_mode(Stanza& stanza, ListenerSettings& settings) {
-  VAULT_TRY_ASSIGN(const std::string text, stanza.text("socket_mode"));
-  if (text.empty()) return {};
-  mode_t mode = 0;
-  const bool octal = text.size() <= 5 && text.find_first_not_of("01234567") == std::string::npos;
-  for (const char c : text) mode = mode * 8 + static_cast<mode_t>(c - '0');
-  if (!octal || mode > 0777)
-    return wrong(stanza, "socket_mode", "socket_mode must be octal, as in \"0660\"");
-  settings.socket_mode = mode;
-  return {};
-}
-
-void ignore_known(Stanza& stanza, std::vector<std::string>& warnings) {
-  auto ignored = stanza.ignore({"cluster_address",
-                                "cluster_addr",
-                                "x_forwarded_for_authorized_addrs",
-                                "x_forwarded_for_hop_skips",
-                                "x_forwarded_for_reject_not_authorized",
-                                "x_forwarded_for_reject_not_present",
-                                "x_forwarded_for_client_cert_header",
-                                "x_forwarded_for_client_cert_decoders",
-                                "proxy_protocol_behavior",
-                                "proxy_protocol_authorized_addrs",
-                                "tls_cipher_suites",
-                                "tls_prefer_server_cipher_suites",
-                                "tls_key_exchange_preferences",
-                                "tls_auto_reload",
-                                "tls_auto_reload_interval",
-                                "max_request_duration",
-                                "max_request_json_memory",
-                                "max_request_json_strings",
-                                "require_request_header",
-                                "role",
-                                "socket_user",
-                                "socket_group"});
-  warnings.insert(warnings.end(), std::make_move_iterator(ignored.begin()),
-                  std::make_move_iterator(ignored.end()));
-}
-
-Result<ListenerSettings> read_tcp(Stanza& stanza) {
-  ListenerSettings settings;
-  VAULT_TRY_ASSIGN(settings.address, stanza.text("address", settings.address));
-  VAULT_TRY(read_tls(stanza, settings));
-  return settings;
-}
-
-Result<ListenerSettings> read_unix(Stanza& stanza) {
-  ListenerSettings settings;
-  settings.kind = ListenerSettings::Kind::unix_socket;
-  VAULT_TRY_ASSIGN(settings.address, stanza.text("address"));
-  VAULT_TRY(read_socket_mode(stanza, settings));
-  return settings;
+  if (tls.require_client_certificate && !tls.ask_client_certificate)
+    wrong("tls_disable_client_certs",
+          "tls_disable_client_certs and tls_require_and_verify_client_cert exclude each other");
+  if (tls.require_client_certificate && tls.client_ca_file.empty())
+    wrong("tls_require_and_verify_client_cert",
+          "tls_require_and_verify_client_cert needs tls_client_ca_file");
+  if (settings.tls && (tls.certificate_file.empty() || tls.key_file.empty()))
+    wrong({}, "a tcp listener needs tls_cert_file and tls_key_file, or tls_disable = true");
+  if (settings.tls && tls.least_version > tls.most_version)
+    wrong("tls_min_version", "tls_min_version is above tls_max_version");
+  return problems.status();
 }
 
 }  // namespace
@@ -159,15 +257,20 @@ Result<ListenerSettings> read_unix(Stanza& stanza) {
 Result<ListenerSettings> read_listener(Stanza& stanza, std::vector<std::string>& warnings) {
   const std::string type = stanza.label(0);
   if (type != "tcp" && type != "unix")
-    return wrong(stanza, {}, "a listener is \"tcp\" or \"unix\"");
-  VAULT_TRY_ASSIGN(ListenerSettings settings, type == "tcp" ? read_tcp(stanza) : read_unix(stanza));
-  VAULT_TRY(read_limits(stanza, settings));
-  VAULT_TRY_ASSIGN(settings.headers, ResponseHeaders::read(stanza));
-  VAULT_TRY(read_unauthenticated(stanza, warnings));
-  ignore_known(stanza, warnings);
+    return failure(Code::invalid, stanza.where() + ": a listener is \"tcp\" or \"unix\"");
+  Reader reader(stanza);
+  if (type == "tcp")
+    reader.tcp();
+  else
+    reader.unix_socket();
+  reader.common();
+  VAULT_TRY_ASSIGN(ResponseHeaders headers, ResponseHeaders::read(stanza));
   VAULT_TRY(stanza.finish());
+  ListenerSettings settings = reader.take();
+  settings.headers = std::move(headers);
   if (type == "unix") VAULT_TRY(stanza.require_text("address"));
   if (type == "tcp") VAULT_TRY(check_tls(stanza, settings));
+  warnings.insert(warnings.end(), stanza.warnings().begin(), stanza.warnings().end());
   return settings;
 }
 

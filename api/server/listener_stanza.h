@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "api/server/http_parser.h"
+#include "api/server/peer_rules.h"
 #include "api/server/response_headers.h"
 #include "api/server/tls.h"
 #include "vault/base/clock.h"
@@ -28,6 +29,7 @@ struct ListenerSettings {
   TlsSettings tls_settings;
   HttpLimits http;
   ResponseHeaders headers;  // custom_response_headers
+  PeerRules peers;          // whose word counts for where a request comes from
   Nanos read_header_timeout = Seconds{10};
   Nanos read_timeout = Seconds{30};
   Nanos idle_timeout = Seconds{300};

@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "api/server/wire.h"
+#include "api/server/peer_rules.h"
 #include "vault/base/result.h"
 
 namespace leasehold::server {

@@ -96,6 +96,26 @@ IoResult Socket::receive(std::span<char> into) {
   return {Io::would_block};
 }
 
+IoResult Socket::peek(std::span<char> into) {
+  if (!readable_) return {Io::would_block};
+  const ssize_t got = ::recv(fd_, into.data(), into.size(), MSG_PEEK);
+  if (got > 0) return {Io::done, static_cast<std::size_t>(got)};
+  if (got == 0) return {Io::ended};
+  if (errno == EINTR) return peek(into);
+  if (errno != EAGAIN && errno != EWOULDBLOCK) return {Io::failed};
+  readable_ = false;
+  return {Io::would_block};
+}
+
+void Socket::take(std::span<char> into) {
+  while (!into.empty()) {
+    const ssize_t got = ::recv(fd_, into.data(), into.size(), 0);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return;  // seen before, so only a broken connection ends here
+    into = into.subspan(static_cast<std::size_t>(got));
+  }
+}
+
 IoResult Socket::send(std::string_view what) {
   const ssize_t sent = ::send(fd_, what.data(), what.size(), MSG_NOSIGNAL);
   if (sent >= 0) return {Io::done, static_cast<std::size_t>(sent)};

@@ -45,6 +45,11 @@ class Socket {
   bool plain_http_seen() const { return plain_http_; }
   IoResult read(std::span<char> into);
   IoResult write(std::string_view what);
+  // What is there, below the TLS layer; it stays to be read, up to what take() removes. After a
+  // look that was not enough, rest() until more comes.
+  IoResult peek(std::span<char> into);
+  void take(std::span<char> into);
+  void rest() { readable_ = false; }
   // Reads what nobody will look at, below the TLS layer.
   IoResult discard(std::span<char> into) { return receive(into); }
   // As write, past the TLS layer.

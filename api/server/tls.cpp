@@ -94,7 +94,12 @@ void limit_protocol(SSL_CTX* context, const TlsSettings& settings) {
   SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                 SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_read_ahead(context, 1);
-  VAULT_ASSERT(SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20") == 1);
+  const CipherSuites& ciphers = settings.ciphers;
+  const char* below =
+      ciphers.below_1_3.empty() ? "ECDHE+AESGCM:ECDHE+CHACHA20" : ciphers.below_1_3.c_str();
+  VAULT_ASSERT(SSL_CTX_set_cipher_list(context, below) == 1);
+  if (!ciphers.of_1_3.empty())
+    VAULT_ASSERT(SSL_CTX_set_ciphersuites(context, ciphers.of_1_3.c_str()) == 1);
   VAULT_ASSERT(SSL_CTX_set1_groups_list(context, "P-256:X25519:P-384:P-521") == 1);
   SSL_CTX_set_alpn_select_cb(context, choose_protocol, nullptr);
 }

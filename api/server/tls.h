@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 
+#include "api/server/cipher_suites.h"
 #include "vault/base/result.h"
 
 namespace leasehold::server {
@@ -22,6 +23,7 @@ struct TlsSettings {
   bool ask_client_certificate = true;
   int least_version = TLS1_2_VERSION;
   int most_version = TLS1_3_VERSION;
+  CipherSuites ciphers;  // empty: what the server thinks best
 };
 
 struct SslContextFree {

@@ -17,16 +17,12 @@
 #include <string_view>
 
 #include "api/server/http_parser.h"
+#include "api/server/peer_rules.h"
 #include "api/server/response_headers.h"
 #include "vault/core/contract/request.h"
 #include "vault/core/contract/response.h"
 
 namespace leasehold::server {
-
-struct Peer {
-  std::string address;
-  int port = 0;
-};
 
 // An answer made before the core was asked; an empty message is `{"errors":[]}`.
 struct WireError {

@@ -11,6 +11,18 @@ namespace {
 constexpr mode_t kDefaultMode = 0600;
 constexpr mode_t kModeMax = 0640;  // others must not read who did what, nor anyone else write
 
+constexpr Ignored kOfTheStanza[] = {
+    {"local", "nothing is replicated, so every device is local"},
+    {"type", "the stanza's first label is the type"},
+    {"path", "the stanza's second label is the path"},
+};
+constexpr Ignored kOfTheOptions[] = {
+    {"skip_test", "the file is opened before the vault is, always"},
+    {"fallback", "this device records everything, whatever others do"},
+    {"filter", "nothing is left out: every request is recorded"},
+    {"exclude", "nothing is left out: every field is recorded, secrets as HMACs"},
+};
+
 Error refused(const Stanza& stanza, std::string_view key, const std::string& why) {
   return failure(Code::invalid, stanza.where(key) + ": " + why);
 }
@@ -108,6 +120,9 @@ Result<std::unique_ptr<Device>> make_file_device(Stanza& stanza,
                    "audit \"" + stanza.label(0) + "\" is not supported; use audit \"file\"");
   VAULT_TRY_ASSIGN(std::string description, stanza.text("description"));
   Stanza options = stanza.nested("options");
+  stanza.ignore(kOfTheStanza);
+  options.ignore(kOfTheOptions);
+  stanza.warn_of(options);
   VAULT_TRY(stanza.finish());
   VAULT_TRY_ASSIGN(const mode_t mode, take_mode(options));
   VAULT_TRY_ASSIGN(const bool always, take_sync(options));

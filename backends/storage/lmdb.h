@@ -32,6 +32,8 @@ Result<std::size_t> parse_map_size(std::string_view text);
 
 Result<std::unique_ptr<Storage>> open_lmdb(const std::string& path, const LmdbOptions& options,
                                            LogSink& log);
+// Reads a `storage "lmdb"` stanza and opens nothing.
+Status read_lmdb(Stanza& stanza, std::string& directory);
 // From a `storage "lmdb"` stanza; `directory` receives its path. Errors name file and line.
 Result<std::unique_ptr<Storage>> make_lmdb(Stanza& stanza, std::string& directory, LogSink& log);
 

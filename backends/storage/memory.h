@@ -13,6 +13,7 @@
 namespace leasehold::storage {
 
 std::unique_ptr<Storage> make_memory_storage();
+Status read_inmem(Stanza& stanza, std::string& directory);
 // From a `storage "inmem"` stanza; it lies in no directory.
 Result<std::unique_ptr<Storage>> make_inmem(Stanza& stanza, std::string& directory, LogSink& log);
 

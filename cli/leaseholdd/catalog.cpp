@@ -42,13 +42,26 @@ core::EngineContext make_engine_context(Clock& clock, Random& random, LogSink& l
   return {clock, random, log, find};
 }
 
+namespace {
+
+Error no_storage(const Stanza& stanza) {
+  return failure(Code::invalid, stanza.where() + ": storage \"" + stanza.label(0) +
+                                    "\" is not in this build: use one of " + names(catalog::kStorages));
+}
+
+}  // namespace
+
+Status read_storage(Stanza& stanza, std::string& data_directory) {
+  for (const catalog::StorageRow& row : catalog::kStorages)
+    if (stanza.label(0) == row.kind) return row.read(stanza, data_directory);
+  return no_storage(stanza);
+}
+
 Result<std::unique_ptr<storage::Storage>> make_storage(Stanza& stanza, std::string& data_directory,
                                                        LogSink& log) {
   for (const catalog::StorageRow& row : catalog::kStorages)
     if (stanza.label(0) == row.kind) return row.make(stanza, data_directory, log);
-  return failure(Code::invalid, stanza.where() + ": storage \"" + stanza.label(0) +
-                                    "\" is not in this build: use one of " +
-                                    names(catalog::kStorages));
+  return no_storage(stanza);
 }
 
 Result<std::unique_ptr<audit::Device>> make_audit_device(Stanza& stanza,

@@ -17,6 +17,8 @@ std::vector<std::unique_ptr<core::EngineKind>> make_engine_kinds(
     const core::EngineContext& context);
 core::EngineContext make_engine_context(Clock& clock, Random& random, LogSink& log);
 
+// Reads a storage stanza and opens nothing.
+Status read_storage(Stanza& stanza, std::string& data_directory);
 // The data directory of a storage stanza; empty for memory.
 Result<std::unique_ptr<storage::Storage>> make_storage(Stanza& stanza, std::string& data_directory,
                                                        LogSink& log);

@@ -46,22 +46,25 @@ std::string read_hidden(const char* prompt) {
 }
 
 // As the CLI takes it; a path is that of a unix socket.
-std::string url_of(const std::string& address) {
-  return (address.starts_with('/') ? "unix://" : "http://") + address;
+std::string url_of(const std::string& address, bool secure) {
+  if (address.starts_with('/')) return "unix://" + address;
+  return (secure ? "https://" : "http://") + address;
 }
 
 }  // namespace
 
 void print_dev_start(const core::Lifecycle::DevStart& dev, const std::string& address,
-                     bool store_token) {
+                     const std::string& authority_file, bool store_token) {
   if (store_token) store(dev.root_token);
   std::printf(
       "WARNING! dev mode is enabled! In this mode, Leasehold runs entirely in memory and starts\n"
       "unsealed with a single unseal key. Everything is lost when it stops.\n\n"
       "You may need to set the following environment variables:\n\n"
-      "    $ export VAULT_ADDR='%s'\n\n"
-      "The unseal key and root token are displayed below.\n\n",
-      url_of(address).c_str());
+      "    $ export VAULT_ADDR='%s'\n",
+      url_of(address, !authority_file.empty()).c_str());
+  if (!authority_file.empty())
+    std::printf("    $ export VAULT_CACERT='%s'\n", authority_file.c_str());
+  std::printf("\nThe unseal key and root token are displayed below.\n\n");
   const std::string_view key = as_text(dev.unseal_key.reveal());
   const std::string_view token = as_text(dev.root_token.reveal());
   std::printf("Unseal Key: %.*s\nRoot Token: %.*s\n\n", static_cast<int>(key.size()), key.data(),

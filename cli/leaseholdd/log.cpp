@@ -47,15 +47,7 @@ class SpdLog final : public LogSink {
 }  // namespace
 
 Result<std::unique_ptr<LogSink>> make_log(const LogSettings& settings) {
-  const std::string name = settings.level == "error" ? "err" : settings.level;
-  const auto level = spdlog::level::from_str(name);
-  if (level == spdlog::level::off)
-    return failure(Code::invalid, "log_level \"" + settings.level +
-                                      "\" is unknown: use trace, debug, info, warn or error");
-  const bool as_json = settings.format == "json";
-  if (!as_json && settings.format != "standard")
-    return failure(Code::invalid,
-                   "log_format \"" + settings.format + "\" is unknown: use standard or json");
+  const bool as_json = settings.format == LogFormat::json;
   try {
     std::shared_ptr<spdlog::sinks::sink> sink;
     if (settings.file.empty())
@@ -63,7 +55,7 @@ Result<std::unique_ptr<LogSink>> make_log(const LogSettings& settings) {
     else
       sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(settings.file);
     auto logger = std::make_shared<spdlog::logger>("leasehold", std::move(sink));
-    logger->set_level(level);
+    logger->set_level(to_spdlog(settings.level));
     logger->flush_on(spdlog::level::info);
     logger->set_pattern(
         as_json ? R"({"@timestamp":"%Y-%m-%dT%H:%M:%S.%eZ","@level":"%l","@message":%v})"

@@ -5,18 +5,18 @@
 #include <memory>
 #include <string>
 
-#include "vault/base/log.h"
+#include "vault/base/log_settings.h"
 #include "vault/base/result.h"
 
 namespace leasehold::server_process {
 
 struct LogSettings {
-  std::string level = "info";       // trace, debug, info, warn, error
-  std::string format = "standard";  // or "json"
-  std::string file;                 // empty: stderr
+  LogLevel level = LogLevel::info;
+  LogFormat format = LogFormat::standard;
+  std::string file;  // empty: stderr
 };
 
-// Code::invalid for an unknown level or format, or a file that cannot be opened.
+// Code::invalid for a file that cannot be opened.
 Result<std::unique_ptr<LogSink>> make_log(const LogSettings& settings);
 
 }  // namespace leasehold::server_process

@@ -2,13 +2,14 @@
 
 #include <cstdio>
 
+#include "api/server/dev_certificate.h"
 #include "backends/keyhost/client.h"
 #include "backends/keyhost/host.h"
 #include "cli/leaseholdd/harden.h"
 #include "cli/leaseholdd/log.h"
 #include "cli/leaseholdd/offline.h"
 #include "cli/leaseholdd/process.h"
-#include "cli/leaseholdd/test_config.h"
+#include "vault/base/json.h"
 
 namespace leasehold::server_process {
 namespace {
@@ -19,27 +20,38 @@ int fail(const Error& error) {
 }
 
 // What -dev means when no file says otherwise.
-std::string dev_configuration(const Options& options) {
-  std::string text = "storage \"inmem\" {}\nlistener \"tcp\" { address = \"";
-  text += options.dev_listen_address;
-  text += "\" tls_disable = true }\ndisable_mlock = true\n";
-  return text;
+std::string dev_configuration(const Options& options, const server::DevCertificate* certificate) {
+  std::string text = "storage \"inmem\" {}\nlistener \"tcp\" {\n  address = ";
+  write_json_string(text, options.dev_listen_address);
+  const auto add = [&text](const char* key, const std::string& file) {
+    text.append("\n  ").append(key).append(" = ");
+    write_json_string(text, file);
+  };
+  if (certificate != nullptr) {
+    add("tls_cert_file", certificate->certificate_file());
+    add("tls_key_file", certificate->key_file());
+  } else {
+    text += "\n  tls_disable = true";
+  }
+  return text + "\n}\ndisable_mlock = true\n";
 }
 
-Result<config::Configuration> configuration_of(const Options& options) {
+Result<config::Configuration> configuration_of(const Options& options,
+                                               const server::DevCertificate* certificate) {
   if (options.configs.empty() && options.dev)
-    return config::parse("-dev", dev_configuration(options));
+    return config::parse("-dev", dev_configuration(options, certificate));
   if (options.configs.empty())
     return failure(Code::invalid, "-config or -dev is needed\n" + usage());
   return config::load(options.configs);
 }
 
-int run(const Options& options, const std::string& own_executable) {
-  auto configuration = configuration_of(options);
+int run(const Options& options, const std::string& own_executable,
+        const server::DevCertificate* certificate) {
+  auto configuration = configuration_of(options, certificate);
   if (!configuration.ok()) return fail(configuration.error());
   LogSettings settings;
-  settings.level = options.log_level.empty() ? configuration->log_level : options.log_level;
-  settings.format = options.log_format.empty() ? configuration->log_format : options.log_format;
+  settings.level = options.log_level.value_or(configuration->log_level);
+  settings.format = options.log_format.value_or(configuration->log_format);
   settings.file = options.log_file.empty() ? configuration->log_file : options.log_file;
   auto log = make_log(settings);
   if (!log.ok()) return fail(log.error());
@@ -51,8 +63,20 @@ int run(const Options& options, const std::string& own_executable) {
     return run_verify(options, std::move(configuration).value(), **log, own_executable);
   if (options.command == Options::Command::restore_backup)
     return run_restore(options, std::move(configuration).value(), **log, own_executable);
-  if (options.test_config) return run_test(std::move(configuration).value(), **log, own_executable);
   return run_server(options, std::move(configuration).value(), **log, own_executable);
+}
+
+// The files of -dev-tls last as long as the server.
+int run_with_certificate(Options options, const std::string& own_executable) {
+  const bool made_up = options.dev_tls && options.configs.empty();
+  if (!made_up) return run(options, own_executable, nullptr);
+  const auto certificate =
+      server::make_dev_certificate(options.dev_tls_cert_dir, options.dev_tls_names);
+  if (!certificate.ok()) return fail(certificate.error());
+  options.dev_authority_file = certificate->authority_file();
+  const int status = run(options, own_executable, &*certificate);
+  certificate->remove();
+  return status;
 }
 
 }  // namespace
@@ -84,5 +108,5 @@ int main(int argc, char** argv) {
     case Options::Command::restore_backup:
       break;
   }
-  return server_process::run(*options, keyhost::own_executable());
+  return server_process::run_with_certificate(*options, keyhost::own_executable());
 }

@@ -16,12 +16,6 @@ std::string from_environment(const char* name) {
   return {};
 }
 
-struct ListFlag {
-  const char* name;
-  std::vector<std::string> Options::*field;
-};
-constexpr ListFlag kLists[] = {{"config", &Options::configs}, {"log", &Options::logs}};
-
 struct TextFlag {
   const char* name;
   std::string Options::*field;
@@ -29,15 +23,16 @@ struct TextFlag {
 constexpr TextFlag kTexts[] = {
     {"dev-root-token-id", &Options::dev_root_token},
     {"dev-listen-address", &Options::dev_listen_address},
-    {"log-level", &Options::log_level},
-    {"log-format", &Options::log_format},
+    {"dev-tls-cert-dir", &Options::dev_tls_cert_dir},
     {"log-file", &Options::log_file},
     {"head", &Options::head},
     {"public-key", &Options::public_key},
 };
 
-constexpr const char* kSwitches[] = {"dev", "dev-no-store-token", "test-server-config", "version",
-                                     "v"};
+constexpr const char* kSwitches[] = {
+    "dev", "dev-no-store-token", "dev-tls", "dev-kv-v1", "test-server-config", "version", "v"};
+// With values that are more than a text, or may be given several times.
+constexpr const char* kValues[] = {"config", "log", "dev-tls-san", "log-level", "log-format"};
 
 bool is_switch(const std::string& flag) {
   return std::find(std::begin(kSwitches), std::end(kSwitches), flag) != std::end(kSwitches);
@@ -50,17 +45,11 @@ const TextFlag* text_flag(const std::string& flag) {
   return nullptr;
 }
 
-const ListFlag* list_flag(const std::string& flag) {
-  for (const ListFlag& list : kLists)
-    if (flag == list.name) return &list;
-  return nullptr;
-}
-
 Error unknown_flag(const std::string& flag) {
   Nearest nearest(flag);
   for (const char* name : kSwitches) nearest.consider(name);
   for (const TextFlag& text : kTexts) nearest.consider(text.name);
-  for (const ListFlag& list : kLists) nearest.consider(list.name);
+  for (const char* name : kValues) nearest.consider(name);
   nearest.consider("restored");
   const std::string hint = nearest.name().empty() ? "" : "; did you mean -" + nearest.name() + "?";
   return failure(Code::invalid, "unknown flag -" + flag + hint + "\n" + usage());
@@ -96,6 +85,45 @@ Result<bool> to_bool(const std::string& name, const std::string& value, bool has
   return failure(Code::invalid, "-" + name + " takes true or false");
 }
 
+void turn(Options& options, const std::string& flag, bool on) {
+  if (flag == "dev") options.dev = on;
+  if (flag == "dev-no-store-token") options.dev_store_token = !on;
+  if (flag == "dev-tls") options.dev_tls = on;
+  if (flag == "dev-kv-v1") options.dev_kv_version = on ? 1 : 2;
+  if (flag == "test-server-config") options.test_config = on;
+  if (flag == "version" || flag == "v") options.command = Options::Command::version;
+}
+
+Status set_log(Options& options, const std::string& name, const std::string& value) {
+  if (name == "log-level") {
+    options.log_level = parse_log_level(value);
+    if (options.log_level) return {};
+    return failure(Code::invalid, "-log-level is one of trace, debug, info, warn, error");
+  }
+  options.log_format = parse_log_format(value);
+  if (options.log_format) return {};
+  return failure(Code::invalid, "-log-format is standard or json");
+}
+
+Status set_value(Options& options, const std::string& flag, const std::string& value) {
+  if (const TextFlag* text = text_flag(flag))
+    options.*text->field = value;
+  else if (flag == "config")
+    options.configs.push_back(value);
+  else if (flag == "log")
+    options.logs.push_back(value);
+  else if (flag == "dev-tls-san")
+    options.dev_tls_names.push_back(value);
+  else
+    return set_log(options, flag, value);
+  return {};
+}
+
+bool takes_value(const std::string& flag) {
+  return text_flag(flag) != nullptr ||
+         std::find(std::begin(kValues), std::end(kValues), flag) != std::end(kValues);
+}
+
 }  // namespace
 
 Result<Options> parse_options(int argc, char** argv) {
@@ -103,8 +131,11 @@ Result<Options> parse_options(int argc, char** argv) {
   options.dev_root_token = from_environment("DEV_ROOT_TOKEN_ID");
   if (const std::string address = from_environment("DEV_LISTEN_ADDRESS"); !address.empty())
     options.dev_listen_address = address;
-  options.log_level = from_environment("LOG_LEVEL");
-  options.log_format = from_environment("LOG_FORMAT");
+  for (const char* name : {"log-level", "log-format"}) {
+    const std::string value =
+        from_environment(name == std::string("log-level") ? "LOG_LEVEL" : "LOG_FORMAT");
+    if (!value.empty()) VAULT_TRY(set_log(options, name, value));
+  }
   int at = 1;
   if (at < argc && argv[at][0] != '-') {
     bool known = false;
@@ -137,30 +168,27 @@ Result<Options> parse_options(int argc, char** argv) {
     }
     if (is_switch(flag)) {
       VAULT_TRY_ASSIGN(const bool on, to_bool(flag, value, has_value));
-      if (flag == "dev") options.dev = on;
-      if (flag == "dev-no-store-token") options.dev_store_token = !on;
-      if (flag == "test-server-config") options.test_config = on;
-      if (flag == "version" || flag == "v") options.command = Options::Command::version;
+      turn(options, flag, on);
       continue;
     }
-    const TextFlag* text = text_flag(flag);
-    const ListFlag* list = list_flag(flag);
-    if (text == nullptr && list == nullptr) return unknown_flag(flag);
+    if (!takes_value(flag)) return unknown_flag(flag);
     if (!has_value) {
       if (at + 1 >= argc) return failure(Code::invalid, "-" + flag + " needs a value");
       value = argv[++at];
     }
-    if (text != nullptr)
-      options.*text->field = value;
-    else
-      (options.*list->field).push_back(value);
+    VAULT_TRY(set_value(options, flag, value));
   }
+  if (options.dev_tls) options.dev = true;
   return options;
 }
 
 std::string usage() {
   return "Usage: leaseholdd [server] -config=FILE|DIRECTORY [-config=...] [-log-level=LEVEL]\n"
          "       leaseholdd [server] -dev [-dev-root-token-id=ID] [-dev-listen-address=HOST:PORT]\n"
+         "                  [-dev-kv-v1] [-dev-tls [-dev-tls-cert-dir=DIRECTORY] "
+         "[-dev-tls-san=NAME]]\n"
+         "       leaseholdd [server] -test-server-config -config=FILE   tries all but the start "
+         "itself\n"
          "       leaseholdd [server] -config=FILE -restored[=keep-tokens]   once, for a storage "
          "that "
          "was put back\n"

@@ -2,9 +2,11 @@
 // The command line of leaseholdd, with Vault's flags: one dash or two, `-flag=value` or `-flag
 // value`.
 
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "vault/base/log_settings.h"
 #include "vault/base/result.h"
 
 namespace leasehold::server_process {
@@ -17,8 +19,13 @@ struct Options {
   std::string dev_root_token;
   std::string dev_listen_address = "127.0.0.1:8200";
   bool dev_store_token = true;
-  std::string log_level;  // empty: the configuration's
-  std::string log_format;
+  bool dev_tls = false;  // a certificate made for this start
+  std::string dev_tls_cert_dir;
+  std::vector<std::string> dev_tls_names;
+  int dev_kv_version = 2;  // of secret/
+  std::string dev_authority_file;     // of the certificate that was made
+  std::optional<LogLevel> log_level;  // nothing: the configuration's
+  std::optional<LogFormat> log_format;
   std::string log_file;
   bool test_config = false;  // -test-server-config: check and exit
   // Of `verify-backup` and `restore-backup`: the file, and the key that must have signed it.

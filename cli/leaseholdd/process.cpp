@@ -10,6 +10,7 @@
 #include "backends/keyhost/protectors.h"
 #include "backends/target/postgresql.h"
 #include "cli/leaseholdd/catalog.h"
+#include "cli/leaseholdd/check.h"
 #include "cli/leaseholdd/dev_mode.h"
 #include "cli/leaseholdd/harden.h"
 #include "cli/leaseholdd/offline.h"
@@ -80,6 +81,7 @@ class Process {
         random_(random) {}
 
   Status build();
+  Status try_configuration();
   Status serve();
   Status verify(bool& whole);
   Status restore();
@@ -112,10 +114,6 @@ class Process {
 };
 
 Status Process::build_storage() {
-  if (!configuration_.storage)
-    return failure(Code::invalid,
-                   "the configuration has no storage: add storage \"lmdb\" { path = "
-                   "\"/var/lib/leasehold\" }");
   VAULT_TRY_ASSIGN(storage_, make_storage(*configuration_.storage, data_directory_, log_));
   return check_audit(configuration_, !data_directory_.empty());
 }
@@ -164,7 +162,7 @@ core::Environment Process::environment() {
           {configuration_.default_lease_ttl, configuration_.max_lease_ttl},
           [this] { return make_engine_kinds(make_engine_context(clock_, random_, log_)); },
           [this] { return audit_devices(); },
-          options_.dev,
+          options_.dev ? options_.dev_kv_version : 0,
           nullptr,
           [this](WallTime floor) { clock_.never_before(floor); },
           // Not exit(): that would wait for the threads that hang.
@@ -181,16 +179,13 @@ Status Process::build_listener() {
     settings.push_back(std::move(one));
   }
   for (const std::string& warning : warnings) log_.warn("{}", warning);
-  if (settings.empty())
-    return failure(Code::invalid,
-                   "the configuration has no listener: add listener \"tcp\" { "
-                   "address = \"127.0.0.1:8200\" ... }");
   VAULT_TRY_ASSIGN(listener_,
                    server::Listener::open(std::move(settings), {}, *handler_, clock_, log_));
   return {};
 }
 
 Status Process::build() {
+  VAULT_TRY(check_stanzas(configuration_, {own_executable_, clock_, random_, log_}));
   VAULT_TRY(build_storage());
   VAULT_TRY(build_seal());
   VAULT_TRY(audit_devices());
@@ -235,7 +230,8 @@ Status Process::serve() {
   print_banner();
   if (options_.dev && !seal_->initialized()) {
     VAULT_TRY_ASSIGN(const auto dev, lifecycle_->start_dev(options_.dev_root_token));
-    print_dev_start(dev, listener_->addresses().front(), options_.dev_store_token);
+    print_dev_start(dev, listener_->addresses().front(), options_.dev_authority_file,
+                    options_.dev_store_token);
   }
   lifecycle_->start();
   listener_->start();
@@ -249,7 +245,20 @@ Status Process::serve() {
   return {};
 }
 
+Status Process::try_configuration() {
+  const Surroundings where{own_executable_, clock_, random_, log_};
+  VAULT_TRY(check_stanzas(configuration_, where));
+  std::string as;
+  const Status found = check_machine(configuration_, where, as);
+  if (!as.empty()) std::printf("checked as the user %s, who owns the data directory\n", as.c_str());
+  VAULT_TRY(found);
+  VAULT_TRY(check_audit(configuration_, configuration_.storage->label(0) != "inmem"));
+  std::printf("the configuration is good\n");
+  return {};
+}
+
 Status Process::verify(bool& whole) {
+  if (!configuration_.storage) return failure(Code::invalid, "the configuration has no storage");
   VAULT_TRY(build_storage());
   VAULT_TRY(build_seal());
   return verify_offline(options_, *storage_, *seal_, random_, whole);
@@ -283,8 +292,8 @@ int run_server(const Options& options, config::Configuration configuration, LogS
   Status status;
   {
     Process process(options, std::move(configuration), log, own_executable, clock, random);
-    status = process.build();
-    if (status.ok()) status = process.serve();
+    status = options.test_config ? process.try_configuration() : process.build();
+    if (status.ok() && !options.test_config) status = process.serve();
   }
   if (!status.ok()) {
     std::fprintf(stderr, "leaseholdd: %s\n", status.error().message.c_str());

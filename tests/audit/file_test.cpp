@@ -83,14 +83,14 @@ TEST_CASE("audit file: a stanza becomes a device with Vault's names") {
 
 TEST_CASE("audit file: options that are unsafe or unknown name their line") {
   CHECK(refused("", "file_path"));
-  CHECK(refused("file_path = \"/tmp/a\"\n log_raw = true", "vault.hcl:5: secrets are never"));
-  CHECK(refused("file_path = \"/tmp/a\"\n prefix = \"#!/bin/sh\"", "vault.hcl:5: \"prefix\""));
-  CHECK(refused("file_path = \"/tmp/a\"\n hmac_accessor = false", "vault.hcl:5: accessors"));
+  CHECK(refused("file_path = \"/tmp/a\"\n log_raw = true", "vault.hcl:5:2: secrets are never"));
+  CHECK(refused("file_path = \"/tmp/a\"\n prefix = \"#!/bin/sh\"", "vault.hcl:5:2: \"prefix\""));
+  CHECK(refused("file_path = \"/tmp/a\"\n hmac_accessor = false", "vault.hcl:5:2: accessors"));
   CHECK(refused("file_path = \"/tmp/a\"\n format = \"jsonx\"", "vault.hcl:5"));
   CHECK(refused("file_path = \"/tmp/a\"\n elide_list_responses = true", "vault.hcl:5"));
   CHECK(refused("file_path = \"/tmp/a\"\n sync = \"never\"", "vault.hcl:5"));
-  CHECK(refused("file_path = \"/tmp/a\"\n sbx = 1", "vault.hcl:5: unknown key \"sbx\""));
-  CHECK(refused("file_pth = \"/tmp/a\"", "vault.hcl:4: unknown key \"file_pth\""));
+  CHECK(refused("file_path = \"/tmp/a\"\n sbx = 1", "vault.hcl:5:2: unknown key \"sbx\""));
+  CHECK(refused("file_pth = \"/tmp/a\"", "vault.hcl:4:1: unknown key \"file_pth\""));
   CHECK(refused("file_path = \"relative.log\"", "absolute"));
   for (const char* mode : {"0777", "0666", "0644", "0700", "0400", "4600", "rw", "0x180", "06000"})
     CHECK(refused("file_path = \"/tmp/a\"\n mode = \"" + std::string(mode) + "\"", "vault.hcl:5"));

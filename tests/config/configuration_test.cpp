@@ -5,6 +5,8 @@
 #include "tests/config/temporary_folder.h"
 
 using leasehold::Code;
+using leasehold::LogFormat;
+using leasehold::LogLevel;
 using leasehold::Seconds;
 using leasehold::testing::TemporaryFolder;
 namespace config = leasehold::config;
@@ -58,7 +60,7 @@ audit_required    = false
   CHECK(c.audits[0].finish().ok());
   CHECK(c.default_lease_ttl == Seconds{3600});
   CHECK(c.max_lease_ttl == Seconds{7200});
-  CHECK(c.log_level == "debug");
+  CHECK(c.log_level == LogLevel::debug);
   CHECK(c.disable_mlock);
   CHECK_FALSE(c.audit_required);
   CHECK(c.warnings.empty());
@@ -121,15 +123,16 @@ TEST_CASE("config: a key Vault knows and we do not need is a warning with file a
       config::parse("vault.hcl", "disable_mlock = true\nui = true\n\ntelemetry {\n}\n");
   REQUIRE(parsed.ok());
   REQUIRE(parsed->warnings.size() == 2);
-  CHECK(contains(parsed->warnings[0], "vault.hcl:2: \"ui\""));
-  CHECK(contains(parsed->warnings[1], "vault.hcl:4: \"telemetry\""));
+  CHECK(contains(parsed->warnings[0], "vault.hcl:2:1: \"ui\""));
+  CHECK(contains(parsed->warnings[0], "there is no web interface, so nothing is exposed by it"));
+  CHECK(contains(parsed->warnings[1], "vault.hcl:4:1: \"telemetry\""));
 }
 
 TEST_CASE("config: an unknown key is an error with file and line") {
   CHECK(contains(message_of("ui = true\nlog_levle = \"info\"\n"),
-                 "vault.hcl:2: unknown key \"log_levle\""));
-  CHECK(
-      contains(message_of("\n\nstroage \"lmdb\" {\n}\n"), "vault.hcl:3: unknown key \"stroage\""));
+                 "vault.hcl:2:1: unknown key \"log_levle\""));
+  CHECK(contains(message_of("\n\nstroage \"lmdb\" {\n}\n"),
+                 "vault.hcl:3:1: unknown key \"stroage\""));
 }
 
 TEST_CASE("config: a syntax error names file and line as other errors do") {
@@ -142,7 +145,7 @@ TEST_CASE("config: a syntax error names file and line as other errors do") {
 TEST_CASE("config: values out of range are refused") {
   CHECK(contains(message_of("default_lease_ttl = \"2h\"\nmax_lease_ttl = \"1h\"\n"),
                  "default_lease_ttl (2h) is longer than max_lease_ttl (1h)"));
-  CHECK(contains(message_of("log_level = \"loud\"\n"), "vault.hcl:1: log_level is one of"));
+  CHECK(contains(message_of("log_level = \"loud\"\n"), "vault.hcl:1:1: log_level is one of"));
   CHECK(contains(message_of("log_format = \"xml\"\n"), "log_format is standard or json"));
   CHECK(contains(message_of("max_lease_ttl = \"soon\"\n"), "must be a duration"));
   CHECK(contains(message_of("max_lease_ttl = \"-1h\"\n"), "must be a duration"));
@@ -151,7 +154,7 @@ TEST_CASE("config: values out of range are refused") {
 
 TEST_CASE("config: a second storage is an error that names the first") {
   const std::string message = message_of("storage \"lmdb\" {}\nbackend \"inmem\" {}\n");
-  CHECK(contains(message, "vault.hcl:2: a second storage"));
+  CHECK(contains(message, "vault.hcl:2:1: a second storage"));
   CHECK(contains(message, "vault.hcl:1"));
 }
 
@@ -167,7 +170,7 @@ TEST_CASE("config: in several files the last scalar wins and stanzas append") {
   folder.write("ignored.txt", "nonsense = ");
   const auto loaded = config::load({folder.path()});
   REQUIRE_MESSAGE(loaded.ok(), loaded.error().message);
-  CHECK(loaded->log_level == "debug");
+  CHECK(loaded->log_level == LogLevel::debug);
   REQUIRE(loaded->listeners.size() == 2);
   CHECK(loaded->listeners[0].label(0) == "tcp");
   CHECK(loaded->listeners[1].label(0) == "unix");
@@ -197,4 +200,41 @@ TEST_CASE("config: the sample is a valid configuration without warnings") {
   REQUIRE_MESSAGE(sample.ok(), sample.error().message);
   CHECK(sample->warnings.empty());
   CHECK(sample->seals.size() == 1);
+}
+
+TEST_CASE("config: all that is wrong is told at once, with the nearest names") {
+  const std::string message = message_of(
+      "log_levle = \"info\"\n\n  cluster_nam = \"x\"\ndisable_mlock = \"maybe\"\n"
+      "log_format = \"xml\"\nlistener { }\n");
+  for (const char* part :
+       {"vault.hcl:1:1: unknown key \"log_levle\"; did you mean \"log_level\"?",
+        "vault.hcl:3:3: unknown key \"cluster_nam\"; did you mean \"cluster_name\"?",
+        "vault.hcl:4:1: \"disable_mlock\" must be true or false",
+        "vault.hcl:5:1: log_format is standard or json", "vault.hcl:6:1: listener needs a type"})
+    CHECK_MESSAGE(contains(message, part), message);
+}
+
+TEST_CASE("config: the errors of several files come together") {
+  const TemporaryFolder folder;
+  folder.write("a.hcl", "log_levle = \"info\"\n");
+  folder.write("b.hcl", "clustr_name = \"x\"\n");
+  const auto loaded = config::load({folder.path()});
+  REQUIRE_FALSE(loaded.ok());
+  CHECK(contains(loaded.error().message, "a.hcl:1:1: "));
+  CHECK(contains(loaded.error().message, "b.hcl:1:1: "));
+}
+
+TEST_CASE("config: levels and formats of the log in any case, with their synonyms") {
+  const std::pair<const char*, LogLevel> kLevels[] = {
+      {"INFO", LogLevel::info},    {"Notice", LogLevel::info}, {"", LogLevel::info},
+      {"WARNING", LogLevel::warn}, {"Warn", LogLevel::warn},   {"err", LogLevel::error},
+      {"ERROR", LogLevel::error},  {"Debug", LogLevel::debug}, {"trace", LogLevel::trace}};
+  for (const auto& level : kLevels) {
+    const auto parsed =
+        config::parse("v.hcl", "log_level = \"" + std::string(level.first) + "\"\n");
+    REQUIRE_MESSAGE(parsed.ok(), parsed.error().message);
+    CHECK(parsed->log_level == level.second);
+  }
+  CHECK(config::parse("v.hcl", "log_format = \"JSON\"\n")->log_format == LogFormat::json);
+  CHECK(config::parse("v.hcl", "log_format = \"\"\n")->log_format == LogFormat::standard);
 }

@@ -197,7 +197,7 @@ class Init(unittest.TestCase):
             vault.start()
             vault.stop()
             vault.config.write_text(size.replace("128GiB", "lots"))
-            with self.assertRaisesRegex(AssertionError, "config.hcl:2: map_size must be"):
+            with self.assertRaisesRegex(AssertionError, "config.hcl:2:3: map_size must be"):
                 vault.start()
             vault.process = None
 

@@ -99,7 +99,7 @@ TEST_CASE("static: a key that is missing is told, a misspelt one by its name") {
         std::string::npos);
   CHECK(said("current_key_id = \"1\"").find("needs \"current_key\"") != std::string::npos);
   CHECK(said("current_key_id = \"1\"\ncurent_key = \"x\"")
-            .find("vault.hcl:3: unknown key \"curent_key\"") == 0);
+            .find("vault.hcl:3:1: unknown key \"curent_key\"") == 0);
 }
 
 TEST_CASE("static: a missing file is absent") {

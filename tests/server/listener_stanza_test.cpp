@@ -112,21 +112,67 @@ TEST_CASE("listener stanza: what cannot be meant is refused with its place") {
 
 TEST_CASE("listener stanza: a misspelt key is told by its name and line, not as a missing one") {
   CHECK(contains(refusal("listener \"tcp\" {\n tls_cert_file = \"c\"\n tls_keyfile = \"k\"\n}"),
-                 "vault.hcl:3: unknown key \"tls_keyfile\" in listener \"tcp\"; did you mean "
+                 "vault.hcl:3:3: unknown key \"tls_keyfile\" in listener \"tcp\"; did you mean "
                  "\"tls_key_file\"?"));
   CHECK(contains(refusal("listener \"tcp\" { tls_cert_file = \"c\" tls_key_file = \"k\"\n"
                          "tls_require_and_verify_client_cert = true\n tls_client_ca = \"a\" }"),
-                 "vault.hcl:3: unknown key \"tls_client_ca\""));
+                 "vault.hcl:3:3: unknown key \"tls_client_ca\""));
   CHECK(contains(refusal("listener \"unix\" {\n adress = \"/run/v.sock\"\n}"),
-                 "vault.hcl:2: unknown key \"adress\""));
+                 "vault.hcl:2:3: unknown key \"adress\""));
 }
 
-TEST_CASE("listener stanza: keys without effect here are named in a warning") {
+TEST_CASE("listener stanza: keys without effect are warned of, with what that means") {
   std::vector<std::string> warnings;
   const auto settings = read(
-      R"(listener "tcp" { tls_disable = true x_forwarded_for_authorized_addrs = "10.0.0.0/8" })",
-      &warnings);
+      R"(listener "tcp" { tls_disable = true redact_version = true telemetry { } })", &warnings);
   REQUIRE_MESSAGE(settings.ok(), settings.error().message);
+  REQUIRE(warnings.size() == 2);
+  CHECK(contains(warnings[0], "sys/seal-status shows the version to anyone who can connect"));
+  CHECK(contains(warnings[1], "\"telemetry\" is accepted and has no effect"));
+}
+
+TEST_CASE("listener stanza: all that is wrong is told at once") {
+  const std::string text = refusal(
+      "listener \"tcp\" {\n tls_disable = \"maybe\"\n  tls_min_version = \"tls10\"\n"
+      " http_idle_timeout = \"soon\"\n tls_cipher_suites = \"TLS_NONE\"\n"
+      " proxy_protocol_behavior = \"always\"\n colour = 1\n socket_mod = 2\n}");
+  for (const char* part :
+       {"vault.hcl:2:2: \"tls_disable\" must be true or false",
+        "vault.hcl:3:3: tls_min_version must be", "vault.hcl:4:2: \"http_idle_timeout\" must be",
+        "vault.hcl:5:2: unsupported cipher \"TLS_NONE\"",
+        "vault.hcl:6:2: proxy_protocol_behavior is use_always",
+        "vault.hcl:7:2: unknown key \"colour\"", "vault.hcl:8:2: unknown key \"socket_mod\""})
+    CHECK_MESSAGE(contains(text, part), text);
+}
+
+TEST_CASE("listener stanza: who is believed about where a request comes from") {
+  std::vector<std::string> warnings;
+  const auto settings = read(R"(listener "tcp" { tls_disable = true
+    proxy_protocol_behavior = "deny_unauthorized"
+    proxy_protocol_authorized_addrs = ["10.1.2.3/8", "::1"]
+    x_forwarded_for_authorized_addrs = "10.0.0.0/8,192.0.2.1"
+    x_forwarded_for_hop_skips = "2"
+    x_forwarded_for_reject_not_present = false })",
+                             &warnings);
+  REQUIRE_MESSAGE(settings.ok(), settings.error().message);
+  const PeerRules& rules = settings.value().peers;
+  CHECK(rules.proxy == ProxyProtocol::deny_unauthorized);
+  CHECK(rules.proxies == std::vector<std::string>{"10.0.0.0/8", "::1"});
+  CHECK(rules.forwarded);
+  CHECK(rules.forwarders == std::vector<std::string>{"10.0.0.0/8", "192.0.2.1"});
+  CHECK(rules.hop_skips == 2);
+  CHECK_FALSE(rules.reject_not_present);
+  CHECK(rules.reject_not_authorized);
+  CHECK(warnings.empty());
+  CHECK(contains(refusal(R"(listener "tcp" { tls_disable = 1
+                            proxy_protocol_behavior = "allow_authorized" })"),
+                 "needs proxy_protocol_authorized_addrs"));
+  CHECK(contains(refusal(R"(listener "tcp" { tls_disable = 1
+                            x_forwarded_for_authorized_addrs = "localhost" })"),
+                 "not a network"));
+  CHECK(read(R"(listener "tcp" { tls_disable = 1 proxy_protocol_behavior = "use_always" })",
+             &warnings)
+            .ok());
   REQUIRE(warnings.size() == 1);
-  CHECK(contains(warnings[0], "x_forwarded_for_authorized_addrs"));
+  CHECK(contains(warnings[0], "whoever can connect may claim any address"));
 }

@@ -35,32 +35,33 @@ class Parser {
   }
 
   Status item(HclBody& body) {
-    const int line = cursor_.line();
+    const int line = cursor_.line(), column = cursor_.column();
     VAULT_TRY_ASSIGN(std::string first, key());
     std::vector<std::string> labels;
     while (cursor_.peek() == '"' || cursor_.at_name()) {
       VAULT_TRY_ASSIGN(std::string label, key());
       labels.push_back(std::move(label));
     }
-    if (labels.empty() && cursor_.accept('=')) return assigned(body, std::move(first), line);
+    if (labels.empty() && cursor_.accept('='))
+      return assigned(body, std::move(first), line, column);
     if (cursor_.peek() != '{') return cursor_.error("expected `=` or `{` after a name");
     VAULT_TRY_ASSIGN(HclBody inner, braced_body());
-    body.blocks.push_back({std::move(first), std::move(labels), std::move(inner), line});
+    body.blocks.push_back({std::move(first), std::move(labels), std::move(inner), line, column});
     return {};
   }
 
   // `options = { ... }` and `options { ... }` mean the same where a block is expected.
-  Status assigned(HclBody& body, std::string name, int line) {
+  Status assigned(HclBody& body, std::string name, int line, int column) {
     VAULT_TRY(cursor_.skip_blank());
     const bool is_block =
         std::find(block_types_.begin(), block_types_.end(), name) != block_types_.end();
     if (is_block && cursor_.peek() == '{') {
       VAULT_TRY_ASSIGN(HclBody inner, braced_body());
-      body.blocks.push_back({std::move(name), {}, std::move(inner), line});
+      body.blocks.push_back({std::move(name), {}, std::move(inner), line, column});
       return {};
     }
     VAULT_TRY_ASSIGN(Json found, value());
-    body.attributes.push_back({std::move(name), std::move(found), line});
+    body.attributes.push_back({std::move(name), std::move(found), line, column});
     return {};
   }
 

@@ -1,7 +1,8 @@
 #pragma once
 // The subset of HCL 1 that Vault's policies and configuration files use: attributes, labelled
 // blocks, lists, maps, strings (with escapes and heredocs), numbers, booleans, `#`, `//` and `/*
-// */` comments. Every node knows its line. JSON text (first character `{`) gives the same tree.
+// */` comments. Every node knows its line and column. JSON text (first character `{`) gives the
+// same tree.
 //
 //   VAULT_TRY_ASSIGN(const HclBody file, parse_hcl(text));
 //   for (const HclBlock& path : file.blocks) if (path.type == "path") ... path.labels[0], path.body
@@ -19,6 +20,7 @@ struct HclAttribute {
   std::string name;
   Json value;  // a map is an object, a list an array; numbers keep their text
   int line = 0;
+  int column = 0;  // of the name; counted in bytes, from 1
 };
 
 struct HclBlock;
@@ -33,6 +35,7 @@ struct HclBlock {
   std::vector<std::string> labels;
   HclBody body;
   int line = 0;
+  int column = 0;
 };
 
 // Limits: 1 MiB, depth 32. Errors are `Code::invalid` with "line N: ..." and never quote a value.

@@ -72,8 +72,11 @@ std::optional<std::string> plain_number(std::string_view text) {
 char HclCursor::take() {
   const char c = peek();
   if (at_end()) return c;
-  if (c == '\n') ++line_;
   ++at_;
+  if (c == '\n') {
+    ++line_;
+    line_begin_ = at_;
+  }
   return c;
 }
 

@@ -19,6 +19,7 @@ class HclCursor {
   explicit HclCursor(std::string_view text) : text_(text) {}
 
   int line() const { return line_; }
+  int column() const { return static_cast<int>(at_ - line_begin_) + 1; }  // in bytes, from 1
   bool at_end() const { return at_ == text_.size(); }
   char peek(std::size_t ahead = 0) const {  // NUL past the end; the text itself holds none
     return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0';
@@ -45,6 +46,7 @@ class HclCursor {
 
   std::string_view text_;
   std::size_t at_ = 0;
+  std::size_t line_begin_ = 0;
   int line_ = 1;
 };
 

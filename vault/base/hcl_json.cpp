@@ -17,6 +17,10 @@ bool is_labelled(const Json& object) {
   });
 }
 
+struct Position {
+  int line, column;
+};
+
 // Walks a text that parse_json has accepted, so only the shape matters, to keep order and lines.
 class Walker {
  public:
@@ -27,15 +31,15 @@ class Walker {
     HclBody body;
     open();
     while (!close('}')) {
-      const int line = cursor_.line();
+      const Position at{cursor_.line(), cursor_.column()};
       std::string name = key();
       const HclCursor before = cursor_;
       Json value = this->value();
       if (is_block_type(name) && is_object_or_list_of_objects(value)) {
         cursor_ = before;
-        each_object(value, [&](const Json& object) { blocks(object, name, line, body); });
+        each_object(value, [&](const Json& object) { blocks(object, name, at, body); });
       } else {
-        body.attributes.push_back({std::move(name), std::move(value), line});
+        body.attributes.push_back({std::move(name), std::move(value), at.line, at.column});
       }
     }
     return body;
@@ -60,21 +64,21 @@ class Walker {
     close(']');
   }
 
-  void blocks(const Json& object, const std::string& type, int line, HclBody& body) {
+  void blocks(const Json& object, const std::string& type, Position at, HclBody& body) {
     if (!is_labelled(object)) {
-      body.blocks.push_back({type, {}, this->body(), line});
+      body.blocks.push_back({type, {}, this->body(), at.line, at.column});
       return;
     }
     open();
     while (!close('}')) {
-      const int label_line = cursor_.line();
+      const Position label_at{cursor_.line(), cursor_.column()};
       const std::string label = key();
       const HclCursor before = cursor_;
       const Json inner = value();
       const HclCursor after = cursor_;
       cursor_ = before;
       each_object(inner, [&](const Json&) {
-        body.blocks.push_back({type, {label}, this->body(), label_line});
+        body.blocks.push_back({type, {label}, this->body(), label_at.line, label_at.column});
       });
       cursor_ = after;
     }

@@ -41,21 +41,42 @@ std::vector<std::string> split_commas(std::string_view text) {
 }
 
 // `options = { … }` and JSON's `"options": { … }` mean what the block `options { … }` means.
-HclBlock block_of(const Json& map, std::string_view type, int line) {
+HclBlock block_of(const Json& map, const HclAttribute& attribute) {
   HclBlock block;
-  block.type = type;
-  block.line = line;
+  block.type = attribute.name;
+  block.line = attribute.line;
+  block.column = attribute.column;
   for (const auto& member : map.members())
-    block.body.attributes.push_back({member.first, member.second, line});
+    block.body.attributes.push_back(
+        {member.first, member.second, attribute.line, attribute.column});
   return block;
 }
 
 }  // namespace
 
+std::string Stanza::at(int line, int column) const {
+  std::string place = file_ + ":" + std::to_string(line);
+  return column > 0 ? place + ":" + std::to_string(column) : place;
+}
+
 std::string Stanza::where(std::string_view key) const {
-  int line = block_.line;
-  if (const HclAttribute* attribute = block_.body.find(key)) line = attribute->line;
-  return file_ + ":" + std::to_string(line);
+  if (const HclAttribute* attribute = block_.body.find(key))
+    return at(attribute->line, attribute->column);
+  for (const HclBlock& block : block_.body.blocks)
+    if (block.type == key) return at(block.line, block.column);
+  return at(block_.line, block_.column);
+}
+
+void Stanza::refuse(std::string_view key, std::string_view message) {
+  problems_.add(where(key) + ": " + std::string(message));
+}
+
+void Stanza::warn(std::string_view key, std::string_view message) {
+  warnings_.push_back(where(key) + ": " + std::string(message));
+}
+
+void Stanza::warn_of(const Stanza& nested) {
+  warnings_.insert(warnings_.end(), nested.warnings_.begin(), nested.warnings_.end());
 }
 
 Result<std::string> Stanza::text(std::string_view key, std::string_view fallback) {
@@ -63,7 +84,8 @@ Result<std::string> Stanza::text(std::string_view key, std::string_view fallback
   const HclAttribute* attribute = block_.body.find(key);
   if (attribute == nullptr) return std::string(fallback);
   if (auto text = scalar(attribute->value)) return *std::move(text);
-  return failure(Code::invalid, where(key) + ": \"" + std::string(key) + "\" must be a string");
+  refuse(key, "\"" + std::string(key) + "\" must be a string");
+  return std::string(fallback);
 }
 
 Result<std::string> Stanza::require_text(std::string_view key) {
@@ -77,8 +99,8 @@ Result<bool> Stanza::flag(std::string_view key, bool fallback) {
   VAULT_TRY_ASSIGN(const std::string value, text(key));
   if (!has(key)) return fallback;
   if (const auto parsed = parse_flag(value)) return *parsed;
-  return failure(Code::invalid,
-                 where(key) + ": \"" + std::string(key) + "\" must be true or false");
+  refuse(key, "\"" + std::string(key) + "\" must be true or false");
+  return fallback;
 }
 
 Result<std::int64_t> Stanza::number(std::string_view key, std::int64_t fallback) {
@@ -88,8 +110,8 @@ Result<std::int64_t> Stanza::number(std::string_view key, std::int64_t fallback)
   const auto end = value.data() + value.size();
   const auto outcome = std::from_chars(value.data(), end, parsed);
   if (outcome.ec == std::errc() && outcome.ptr == end && !value.empty()) return parsed;
-  return failure(Code::invalid,
-                 where(key) + ": \"" + std::string(key) + "\" must be a whole number");
+  refuse(key, "\"" + std::string(key) + "\" must be a whole number");
+  return fallback;
 }
 
 Result<Seconds> Stanza::duration(std::string_view key, Seconds fallback) {
@@ -97,8 +119,8 @@ Result<Seconds> Stanza::duration(std::string_view key, Seconds fallback) {
   if (!has(key)) return fallback;
   const auto parsed = parse_duration(value);
   if (parsed.ok() && *parsed >= Seconds{0}) return *parsed;
-  return failure(Code::invalid, where(key) + ": \"" + std::string(key) +
-                                    "\" must be a duration such as 30s, 1h30m or 7d");
+  refuse(key, "\"" + std::string(key) + "\" must be a duration such as 30s, 1h30m or 7d");
+  return fallback;
 }
 
 Result<std::vector<std::string>> Stanza::texts(std::string_view key) {
@@ -113,8 +135,8 @@ Result<std::vector<std::string>> Stanza::texts(std::string_view key) {
     values.push_back(*text);
   }
   if (attribute->value.is_array() && values.size() == attribute->value.size()) return values;
-  return failure(Code::invalid,
-                 where(key) + ": \"" + std::string(key) + "\" must be a list of strings");
+  refuse(key, "\"" + std::string(key) + "\" must be a list of strings");
+  return std::vector<std::string>{};
 }
 
 std::vector<Stanza> Stanza::nested_all(std::string_view type) {
@@ -125,9 +147,9 @@ std::vector<Stanza> Stanza::nested_all(std::string_view type) {
   for (const HclAttribute& attribute : block_.body.attributes) {
     if (attribute.name != type) continue;
     if (attribute.value.is_object())
-      found.emplace_back(file_, block_of(attribute.value, type, attribute.line));
+      found.emplace_back(file_, block_of(attribute.value, attribute));
     for (const Json& item : attribute.value.items())
-      if (item.is_object()) found.emplace_back(file_, block_of(item, type, attribute.line));
+      if (item.is_object()) found.emplace_back(file_, block_of(item, attribute));
   }
   return found;
 }
@@ -138,38 +160,55 @@ Stanza Stanza::nested(std::string_view type) {
   HclBlock empty;
   empty.type = type;
   empty.line = block_.line;
+  empty.column = block_.column;
   return Stanza(file_, std::move(empty));
 }
 
+bool Stanza::takes_warned_key(std::string_view key, std::span<const Ignored> keys) {
+  const auto found =
+      std::find_if(keys.begin(), keys.end(), [key](const Ignored& one) { return one.key == key; });
+  if (found == keys.end() || !taken_.emplace(key).second) return false;
+  std::string text = "\"" + std::string(key) + "\" is accepted and has no effect";
+  if (!found->meaning.empty()) text.append(": ").append(found->meaning);
+  warn(key, text);
+  return true;
+}
+
+void Stanza::ignore(std::span<const Ignored> keys) {
+  for (const HclAttribute& attribute : block_.body.attributes)
+    takes_warned_key(attribute.name, keys);
+  for (const HclBlock& block : block_.body.blocks) takes_warned_key(block.type, keys);
+  for (const Ignored& one : keys) suggested_.emplace(one.key);
+}
+
 std::vector<std::string> Stanza::ignore(std::initializer_list<std::string_view> keys) {
-  std::vector<std::string> warnings;
-  const auto warn = [&](const std::string& key, int line) {
-    if (std::find(keys.begin(), keys.end(), key) == keys.end()) return;
-    taken_.emplace(key);
-    warnings.push_back(file_ + ":" + std::to_string(line) + ": \"" + key +
-                       "\" is accepted and has no effect");
-  };
-  for (const HclAttribute& attribute : block_.body.attributes) warn(attribute.name, attribute.line);
-  for (const HclBlock& block : block_.body.blocks) warn(block.type, block.line);
-  return warnings;
+  std::vector<Ignored> ignored;
+  for (const std::string_view key : keys) ignored.push_back({key, {}});
+  const std::size_t before = warnings_.size();
+  ignore(ignored);
+  return {warnings_.begin() + static_cast<std::ptrdiff_t>(before), warnings_.end()};
 }
 
 Status Stanza::finish() const {
+  Problems all = problems_;
+  std::set<std::string_view> told;
   for (const HclAttribute& attribute : block_.body.attributes)
-    if (taken_.count(attribute.name) == 0) return unknown(attribute.name, attribute.line);
+    if (taken_.count(attribute.name) == 0 && told.insert(attribute.name).second)
+      all.add(unknown(attribute.name));
   for (const HclBlock& block : block_.body.blocks)
-    if (taken_.count(block.type) == 0) return unknown(block.type, block.line);
-  return {};
+    if (taken_.count(block.type) == 0 && told.insert(block.type).second)
+      all.add(unknown(block.type));
+  return all.status();
 }
 
-Error Stanza::unknown(const std::string& key, int line) const {
+std::string Stanza::unknown(const std::string& key) const {
   Nearest nearest(key);
   for (const std::string& known : taken_) nearest.consider(known);
+  for (const std::string& known : suggested_) nearest.consider(known);
   const std::string in = kind().empty() ? std::string() : " in " + title();
   const std::string advice = nearest.name().empty() ? "; remove it or correct its name"
                                                     : "; did you mean \"" + nearest.name() + "\"?";
-  return failure(Code::invalid, file_ + ":" + std::to_string(line) + ": unknown key \"" + key +
-                                    "\"" + in + advice);
+  return where(key) + ": unknown key \"" + key + "\"" + in + advice;
 }
 
 std::string Stanza::title() const {

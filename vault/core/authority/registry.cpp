@@ -227,13 +227,13 @@ Status Registry::erase_mount(WriteTxn& txn, const Mount& mount) {
   return bump_mounts(txn);
 }
 
-Status Registry::write_initial(WriteTxn& txn, Random& random, bool dev_secret_mount) {
+Status Registry::write_initial(WriteTxn& txn, Random& random, int dev_kv_version) {
   for (const SystemMount& mount : kSystemMounts)
     VAULT_TRY(put_mount(txn, new_mount(random, mount.path, mount.type, mount.description)));
-  if (!dev_secret_mount) return {};
+  if (dev_kv_version == 0) return {};
   Json secret = new_mount(random, "secret/", "kv", "key/value secret storage");
   Json options = Json::object();
-  options.set("version", kind("kv", 2) != nullptr ? "2" : "1");
+  options.set("version", std::to_string(dev_kv_version));
   secret.set("options", std::move(options));
   return put_mount(txn, secret);
 }

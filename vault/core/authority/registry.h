@@ -46,7 +46,7 @@ class Registry {
   static barrier::PhysicalKey mounts_key();
 
   // The mounts a new vault has; part of init's batch.
-  Status write_initial(WriteTxn& txn, Random& random, bool dev_secret_mount);
+  Status write_initial(WriteTxn& txn, Random& random, int dev_kv_version);
   // A stored mount record: {"path","type","uuid","accessor","space",...}.
   static Json new_mount(Random& random, std::string_view path, std::string_view type,
                         std::string_view description);

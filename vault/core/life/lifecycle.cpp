@@ -222,7 +222,7 @@ Status Lifecycle::go_live(seal::Opened opened, SecretBytes* root_token,
   VAULT_TRY_ASSIGN(
       auto live, Unsealed::make(environment_, identity, std::move(opened.keys), all_engine_kinds));
   if (root_token != nullptr) {
-    VAULT_TRY_ASSIGN(*root_token, live->write_initial(wanted_root, environment_.dev_mode));
+    VAULT_TRY_ASSIGN(*root_token, live->write_initial(wanted_root, environment_.dev_kv_version));
   }
   const commit::Batch on_record({}, unsealed_event(opened, environment_.clock.now()));
   VAULT_TRY(live->committer.commit(on_record).status());

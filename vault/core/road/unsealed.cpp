@@ -148,12 +148,12 @@ Unsealed::~Unsealed() {
   committer.write_last_head();
 }
 
-Result<SecretBytes> Unsealed::write_initial(std::string_view wanted_root, bool dev_secret_mount) {
+Result<SecretBytes> Unsealed::write_initial(std::string_view wanted_root, int dev_kv_version) {
   const WallTime now = environment.clock.now();
   VAULT_TRY_ASSIGN(auto held, snapshots.take());
   commit::Changes changes;
   WriteTxn txn(*held, barrier, barrier::kCoreSpace, changes);
-  VAULT_TRY(registry.write_initial(txn, environment.random, dev_secret_mount));
+  VAULT_TRY(registry.write_initial(txn, environment.random, dev_kv_version));
   VAULT_TRY(put_policy(txn, "default", default_policy_text(), now));
   Token root;
   root.created = now;

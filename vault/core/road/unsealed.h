@@ -34,7 +34,7 @@ struct Environment {
   std::function<std::vector<std::unique_ptr<EngineKind>>()> engine_kinds;
   // The configured devices; none in dev mode.
   std::function<Result<std::vector<std::unique_ptr<audit::Device>>>()> audit_devices;
-  bool dev_mode = false;
+  int dev_kv_version = 0;  // of secret/, which a dev server begins with; 0: none
   // Asks for sealing, from any thread; set by Lifecycle.
   std::function<void()> request_seal;
   // Tells the clock the last time the storage saw.
@@ -68,7 +68,7 @@ class Unsealed {
 
   // A new store's mounts, policies and root token, in one batch. `wanted_root`: "" for a random
   // one.
-  Result<SecretBytes> write_initial(std::string_view wanted_root, bool dev_secret_mount);
+  Result<SecretBytes> write_initial(std::string_view wanted_root, int dev_kv_version);
 
   Environment environment;
   StoreIdentity identity;

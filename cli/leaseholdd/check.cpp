@@ -1,0 +1,156 @@
+#include "cli/leaseholdd/check.h"
+
+#include <grp.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "api/server/listener_stanza.h"
+#include "backends/keyhost/protectors.h"
+#include "backends/storage/data_directory.h"
+#include "cli/leaseholdd/catalog.h"
+#include "vault/base/problems.h"
+
+namespace leasehold::server_process {
+
+namespace {
+
+constexpr Millis kTrialTimeout{30'000};
+
+keyhost::SealEnvironment seal_environment(const Surroundings& where, const std::string& directory) {
+  return {{where.own_executable, {"leaseholdd", "keyhost"}},
+          directory,
+          ::access((directory + "/keyhost").c_str(), F_OK) == 0 ? directory + "/keyhost" : "",
+          where.clock,
+          where.random,
+          where.log};
+}
+
+std::string data_directory_of(const config::Configuration& configuration) {
+  std::string directory;
+  if (auto storage = configuration.storage) read_storage(*storage, directory).ignore();
+  return directory;
+}
+
+void say(const std::vector<std::string>& warnings, LogSink& log) {
+  for (const std::string& warning : warnings) log.warn("{}", warning);
+}
+
+Status may_write_in(const std::string& file, const char* what) {
+  const std::string folder = std::filesystem::path(file).parent_path().string();
+  const std::string& asked = ::access(file.c_str(), F_OK) == 0 ? file : folder;
+  if (::access(asked.empty() ? "." : asked.c_str(), W_OK) == 0) return {};
+  return failure(Code::invalid, std::string("the ") + what + " " + file + " cannot be written: " +
+                                    std::strerror(errno) + " (" + asked + ")");
+}
+
+// Whom root asks for: the owner of the data directory, or of the folder that it will be made in.
+uid_t user_of(const std::string& directory) {
+  struct stat found {};
+  if (directory.empty() || ::stat(directory.c_str(), &found) != 0) return ::geteuid();
+  return found.st_uid;
+}
+
+Status become(uid_t user, std::string& name) {
+  const passwd* entry = ::getpwuid(user);
+  name = entry != nullptr ? entry->pw_name : std::to_string(user);
+  const gid_t group = entry != nullptr ? entry->pw_gid : static_cast<gid_t>(user);
+  const bool groups =
+      entry != nullptr ? ::initgroups(entry->pw_name, group) == 0 : ::setgroups(0, nullptr) == 0;
+  if (groups && ::setgid(group) == 0 && ::setuid(user) == 0) return {};
+  return failure(Code::internal, "cannot check as the user " + name + ": " + std::strerror(errno));
+}
+
+Status check_devices(const config::Configuration& configuration, const std::string& directory) {
+  Problems problems;
+  for (Stanza stanza : configuration.audits) {
+    const auto device = make_audit_device(stanza, directory);
+    if (!device.ok()) continue;  // told by check_stanzas
+    for (const auto& option : (*device)->options)
+      if (option.first == "file_path" && option.second.starts_with('/'))
+        problems.add(may_write_in(option.second, "audit file"));
+  }
+  return problems.status();
+}
+
+Status check_listeners(const config::Configuration& configuration) {
+  Problems problems;
+  std::vector<std::string> warnings;
+  for (Stanza stanza : configuration.listeners) {
+    const auto settings = server::read_listener(stanza, warnings);
+    if (!settings.ok()) continue;
+    if (settings->tls) {
+      const auto context = server::make_tls_context(settings->tls_settings);
+      if (!context.ok()) problems.add(stanza.where() + ": " + context.error().message);
+    }
+    if (settings->kind == server::ListenerSettings::Kind::unix_socket)
+      problems.add(may_write_in(settings->address, "socket"));
+  }
+  return problems.status();
+}
+
+// A key is made with each device or key file and taken back, as init does; nothing is stored. The mark
+// of a wrong PIN is the server's own, so that this try counts with the server's.
+Status check_seals(const config::Configuration& configuration, const Surroundings& where,
+                       const std::string& directory) {
+  const auto setup =
+      keyhost::make_protectors(configuration.seals, seal_environment(where, directory));
+  if (!setup.ok()) return {};
+  Problems problems;
+  for (const auto& protector : setup->protectors) {
+    const auto enrolled = protector->enroll({}, kTrialTimeout);
+    if (!enrolled.answer.ok()) problems.add(protector->describe() + ": " + enrolled.answer.message);
+  }
+  return problems.status();
+}
+
+}  // namespace
+
+Status check_stanzas(const config::Configuration& configuration, const Surroundings& where) {
+  Problems problems;
+  std::string directory;
+  if (auto storage = configuration.storage)
+    problems.add(read_storage(*storage, directory));
+  else
+    problems.add(
+        "the configuration has no storage: add storage \"lmdb\" { path = \"/var/lib/leasehold\" }");
+  const auto setup =
+      keyhost::make_protectors(configuration.seals, seal_environment(where, directory));
+  if (!setup.ok()) problems.add(setup.error().message);
+  for (Stanza audit : configuration.audits) {
+    const auto device = make_audit_device(audit, directory);
+    if (!device.ok()) problems.add(device.error().message);
+    say(audit.warnings(), where.log);
+  }
+  std::vector<std::string> warnings;
+  for (Stanza listener : configuration.listeners) {
+    const auto settings = server::read_listener(listener, warnings);
+    if (!settings.ok()) problems.add(settings.error().message);
+  }
+  if (configuration.listeners.empty())
+    problems.add(
+        "the configuration has no listener: add listener \"tcp\" { address = \"127.0.0.1:8200\" "
+        "... }");
+  return problems.status();
+}
+
+Status check_machine(const config::Configuration& configuration, const Surroundings& where,
+                     std::string& as) {
+  const std::string directory = data_directory_of(configuration);
+  const uid_t user = user_of(directory);
+  if (::geteuid() == 0 && user != 0) VAULT_TRY(become(user, as));
+  Problems problems;
+  if (!directory.empty()) problems.add(storage::check_data_directory(directory, where.log));
+  problems.add(check_devices(configuration, directory));
+  problems.add(check_listeners(configuration));
+  problems.add(check_seals(configuration, where, directory));
+  for (const std::string& file : {configuration.log_file, configuration.pid_file})
+    if (!file.empty()) problems.add(may_write_in(file, "file"));
+  return problems.status();
+}
+
+}  // namespace leasehold::server_process

@@ -1,0 +1,28 @@
+#pragma once
+// What can be known of a configuration before anything is opened: all that is wrong in its stanzas
+// at once; and, for -test-server-config, what the start and `operator init` would trip over on this
+// machine. Neither takes a lock, a port or a login attempt, nor leaves anything behind, so both
+// work beside a running server. Errors are Code::invalid, one a line. Call from main's thread.
+
+#include "config/configuration.h"
+#include "vault/base/clock.h"
+#include "vault/base/log.h"
+#include "vault/base/random.h"
+
+namespace leasehold::server_process {
+
+struct Surroundings {
+  std::string own_executable;
+  Clock& clock;
+  Random& random;
+  LogSink& log;
+};
+
+// Every stanza of the file, by those who own them. Warnings of stanzas are logged.
+Status check_stanzas(const config::Configuration& configuration, const Surroundings& where);
+// As the user who will run the server: when root asks, the owner of the data directory. `as` is the
+// name of that user, or empty when nobody else was meant; the process stays that user.
+Status check_machine(const config::Configuration& configuration, const Surroundings& where,
+                     std::string& as);
+
+}  // namespace leasehold::server_process
