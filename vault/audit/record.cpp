@@ -9,6 +9,8 @@ namespace {
 
 // What a line needs around its data; more only means to grow once more.
 constexpr std::size_t kLineRoom = 1280;
+// Of a granting policy, around its name.
+constexpr std::size_t kGrantedSize = std::string_view(R"({"name":"","type":"acl"},)").size();
 
 std::string& room_for(Texts& to, std::size_t size) {
   std::string& out = to.next();
@@ -151,7 +153,8 @@ class Line {
     char separator = '[';
     results.member("granting_policies");
     for (const std::string& name : names) {
-      if ((size += name.size()) > std::min(kNamesBytesMax, left_)) break;
+      size += name.size() + kGrantedSize;
+      if (size > std::min(kNamesBytesMax, left_)) break;
       out_ += separator;
       separator = ',';
       Members policy(out_);

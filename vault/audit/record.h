@@ -24,7 +24,7 @@ namespace leasehold::audit {
 // Bytes as written, escapes and HMACs included, of all that is not of a fixed size: what a line
 // says of token and request, which stands in both lines of a request; and what it says of the
 // answer. With the rest of two lines a refused request takes up less than 16 KiB.
-inline constexpr std::size_t kRequestBytesMax = 6u << 10;
+inline constexpr std::size_t kRequestBytesMax = 5u << 10;
 inline constexpr std::size_t kResponseBytesMax = 16u << 10;
 // Within them, of one text or list.
 inline constexpr std::size_t kPathBytesMax = 2u << 10;
