@@ -260,13 +260,13 @@ Result<bool> is_valid(const Secret& secret, ReadTxn& txn, WallTime now) {
   return left > 0;
 }
 
-// The counter is folded, so many logins at once do not conflict; only the last one erases.
+// The counter is folded, so many logins at once do not conflict: its bound refuses whoever comes
+// too late, also where the last one erases it.
 Status spend(const Secret& secret, WriteTxn& txn) {
   if (secret.record.integer_at("num_uses") == 0) return {};
   VAULT_TRY_ASSIGN(const std::int64_t left, txn.counter(uses_counter(secret)));
-  if (left == 1) return erase_secret(secret, txn);
   txn.add(uses_counter(secret), -1, 0);
-  return {};
+  return left == 1 ? erase_secret(secret, txn) : Status();
 }
 
 Status erase_secret(const Secret& secret, WriteTxn& txn) {

@@ -136,6 +136,10 @@ constexpr std::string_view kHelp =
     "own seal. It needs a token with sudo on sys/storage/backup.\n\n"
     "  $ leasehold operator backup vault.backup";
 
+constexpr std::string_view kAliasHelp =
+    "The same as `operator backup`, for hands that know Vault's name for it.\n\n"
+    "  $ leasehold operator raft snapshot save vault.backup";
+
 constexpr Command kCommands[] = {
     {"operator backup",
      "Back up the running vault into a file",
@@ -148,7 +152,7 @@ constexpr Command kCommands[] = {
     {"operator raft snapshot save",
      "The same as operator backup",
      "[flags] FILE",
-     kHelp,
+     kAliasHelp,
      {},
      1,
      1,

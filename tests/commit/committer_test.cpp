@@ -386,6 +386,7 @@ struct SlowStorage final : storage::Storage {
     for (int i = 0; i < looks; ++i) watch->look();
     inner.commit(group, observer, results);
   }
+  Status import(std::span<const storage::Entry> entries) override { return inner.import(entries); }
   Result<std::uint64_t> last_index() override { return inner.last_index(); }
   std::string_view kind() const override { return "slow"; }
 

@@ -82,8 +82,8 @@ TEST_CASE("audit outage: what ends credentials is done, and its records wait") {
   CHECK_FALSE(has_line(world, "lease-revoked"));
   let_record(vault);
   CHECK(TestVault::eventually([&] { return has_line(world, expiring); }));
-  CHECK(has_line(world, asked));
-  CHECK(has_line(world, "auth/token/revoke-self"));
+  CHECK(TestVault::eventually([&] { return has_line(world, asked); }));
+  CHECK(TestVault::eventually([&] { return has_line(world, "auth/token/revoke-self"); }));
   vault.seal();
   CHECK(audit::verify_files({world.audit_path()}, {})->whole);
 }

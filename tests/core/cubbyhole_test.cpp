@@ -37,7 +37,7 @@ TEST_CASE("cubbyhole: a token writes, reads, lists and deletes what is its own")
 TEST_CASE("cubbyhole: no other token reaches it, neither parent nor child nor root") {
   TestVault vault;
   const std::string parent = vault.token(R"({"policies":["root"],"ttl":"1h"})");
-  const std::string child = vault.token(R"({"policies":["root"]})", parent);
+  const std::string child = vault.token(R"({"policies":["root"],"ttl":"30m"})", parent);
   CHECK(vault.post("cubbyhole/a", parent, R"({"of":"parent"})").status() == 204);
   CHECK(vault.post("cubbyhole/a", child, R"({"of":"child"})").status() == 204);
   CHECK(vault.get("cubbyhole/a", vault.root()).status() == 404);

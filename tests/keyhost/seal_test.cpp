@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -240,12 +241,13 @@ TEST_CASE("stanzas: what is wrong is named with file and line") {
 
 namespace {
 
-// Whether the bytes whose complement is `inverted` lie anywhere in this process's writable memory.
-bool is_in_memory(const std::string& inverted) {
-  std::ifstream maps("/proc/self/maps");
-  const int memory = ::open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
-  REQUIRE(memory >= 0);
-  bool found = false;
+// Whether the bytes whose complement is `inverted` lie anywhere in the writable memory of
+// `process`.
+bool is_in_memory_of(pid_t process, const std::string& inverted) {
+  const std::string proc = "/proc/" + std::to_string(process);
+  std::ifstream maps(proc + "/maps");
+  const int memory = ::open((proc + "/mem").c_str(), O_RDONLY | O_CLOEXEC);
+  bool found = memory < 0;
   for (std::string line; std::getline(maps, line);) {
     unsigned long from = 0, to = 0;
     char mode[5] = {};
@@ -255,8 +257,17 @@ bool is_in_memory(const std::string& inverted) {
     for (char& byte : bytes) byte = static_cast<char>(~byte);
     found = found || bytes.find(inverted) != std::string::npos;
   }
-  ::close(memory);
   return found;
+}
+
+// Looked for by a child, because the look itself leaves copies behind.
+bool is_in_memory(const std::string& inverted) {
+  const pid_t self = ::getpid(), child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) ::_exit(is_in_memory_of(self, inverted) ? 1 : 0);
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  return WEXITSTATUS(status) != 0;
 }
 
 }  // namespace

@@ -112,13 +112,13 @@ TEST_CASE("listener stanza: what cannot be meant is refused with its place") {
 
 TEST_CASE("listener stanza: a misspelt key is told by its name and line, not as a missing one") {
   CHECK(contains(refusal("listener \"tcp\" {\n tls_cert_file = \"c\"\n tls_keyfile = \"k\"\n}"),
-                 "vault.hcl:3:3: unknown key \"tls_keyfile\" in listener \"tcp\"; did you mean "
+                 "vault.hcl:3:2: unknown key \"tls_keyfile\" in listener \"tcp\"; did you mean "
                  "\"tls_key_file\"?"));
   CHECK(contains(refusal("listener \"tcp\" { tls_cert_file = \"c\" tls_key_file = \"k\"\n"
                          "tls_require_and_verify_client_cert = true\n tls_client_ca = \"a\" }"),
-                 "vault.hcl:3:3: unknown key \"tls_client_ca\""));
+                 "vault.hcl:3:2: unknown key \"tls_client_ca\""));
   CHECK(contains(refusal("listener \"unix\" {\n adress = \"/run/v.sock\"\n}"),
-                 "vault.hcl:2:3: unknown key \"adress\""));
+                 "vault.hcl:2:2: unknown key \"adress\""));
 }
 
 TEST_CASE("listener stanza: keys without effect are warned of, with what that means") {

@@ -55,7 +55,8 @@ TEST_CASE("response headers: what would break an answer is refused where it stan
         R"("X-Vault-Index" = ["b"])", R"("content-length" = ["0"])", R"("Connection" = ["b"])",
         R"("Transfer-Encoding" = ["chunked"])"}) {
     CAPTURE(header);
-    CHECK(one(header).starts_with("vault.hcl:2: custom_response_headers: \"default\" "));
+    CHECK(one(header).starts_with("vault.hcl:2:"));
+    CHECK(one(header).find(": custom_response_headers: \"default\" ") != std::string::npos);
   }
   for (const char* name : {"6xx", "4x", "44", "4444", "ok", "4xy", "0xx"}) {
     CAPTURE(name);

@@ -116,7 +116,8 @@ class FakeTarget final : public target::Target {
   const Nanos lifetime_;
 };
 
-// Revocations that are due, taken in order; what came back as unavailable is due again.
+// Revocations that are due, taken in order. What was not tried is due again; what failed is held
+// back until the test says so.
 class DueList final : public target::RevocationSource {
  public:
   void add(int count) {
@@ -136,8 +137,15 @@ class DueList final : public target::RevocationSource {
     std::unique_lock lock(mutex_);
     if (result.ok())
       ++revoked_;
-    else
+    else if (result.is(Code::unavailable))
       due_.push_back(item.id);
+    else
+      held_.push_back(item.id);
+  }
+  void release_held() {
+    std::unique_lock lock(mutex_);
+    due_.insert(due_.end(), held_.begin(), held_.end());
+    held_.clear();
   }
   int revoked() {
     std::unique_lock lock(mutex_);
@@ -146,7 +154,7 @@ class DueList final : public target::RevocationSource {
 
  private:
   std::mutex mutex_;
-  std::vector<std::string> due_;
+  std::vector<std::string> due_, held_;
   int next_ = 0, revoked_ = 0;
 };
 

@@ -17,8 +17,12 @@ bool is_well_formed(ByteView key) {
   constexpr std::size_t kTargetSize = 8, kGroupSize = 8, kPartSize = 2;
   switch (static_cast<Table>(key[0])) {
     case Table::head:
-    case Table::generation:
+    case Table::restored:
       return key.size() == 1;
+    case Table::generation:
+      return key.size() == 1 || (key.size() == 2 && key[1] == 'm');
+    case Table::incarnation:
+      return key.size() == 1 + kGroupSize;
     case Table::seal:
       return key.size() > 1;
     case Table::value:
@@ -28,6 +32,8 @@ bool is_well_formed(ByteView key) {
     case Table::token:
     case Table::lease:
     case Table::receipt:
+    case Table::wrapped:
+    case Table::cubbyhole:
       return key.size() == kOrdered;
     case Table::child:
     case Table::lease_owner:

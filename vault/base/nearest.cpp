@@ -26,9 +26,10 @@ std::size_t distance(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-// One slip in three letters may be meant, more is another word.
+// One slip in three letters may be meant, more is another word; a single letter is like every
+// other.
 Nearest::Nearest(std::string_view typed)
-    : typed_(typed), best_(std::max<std::size_t>(1, typed.size() / 3) + 1) {}
+    : typed_(typed), best_(typed.size() < 2 ? 1 : std::max<std::size_t>(1, typed.size() / 3) + 1) {}
 
 void Nearest::consider(std::string_view name) {
   const std::size_t d = distance(typed_, name);

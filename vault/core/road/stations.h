@@ -86,6 +86,11 @@ class [[nodiscard]] committed : Suspended<commit::Operation> {
   }
   Status await_resume() {
     if (batch == nullptr) return {};
+    // Somebody else had the last of what this handler counted on: it looks again and says so
+    // itself.
+    const bool of_use = flight_.use_begun && !flight_.uses_left;
+    if (result.outcome == storage::Outcome::bound && !of_use)
+      return failure(Code::conflict, "what was left is used up: try again");
     if (result.outcome == storage::Outcome::bound)
       return failure(Code::denied, "permission denied");
     const Status outcome = status();
