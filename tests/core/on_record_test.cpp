@@ -163,6 +163,6 @@ TEST_CASE("on record: a vault that is opened with another configuration") {
   REQUIRE(events(world, "config-changed").size() == 2);
   const Json changed = events(world, "config-changed")[1];
   CHECK(changed.strings_at("changed") ==
-        std::vector<std::string>{"seal \"tpm\"", "listener \"tcp\""});
+        std::vector<std::string>{"listener \"tcp\"", "seal \"tpm\""});
   CHECK(changed.strings_at("removed") == std::vector<std::string>{"max_lease_ttl"});
 }

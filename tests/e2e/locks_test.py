@@ -52,7 +52,7 @@ class Locks(unittest.TestCase):
         return session
 
     def issue(self, role):
-        return self.vault.read(f"database/creds/{role}")
+        return self.vault.must("GET", f"database/creds/{role}")
 
     def test_other_leases_of_the_database_are_not_delayed(self):
         stuck = in_threads(STUCK, lambda index: self.issue("app"))

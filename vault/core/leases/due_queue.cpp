@@ -144,12 +144,14 @@ std::vector<target::RevocationSource::Item> Revoker::DueQueue::next(std::size_t 
   ReadTxn txn(**held, revoker_.parts_.barrier, barrier::kCoreSpace);
   auto ids = take(txn, limit);
   if (!ids.ok()) return items;
-  if (ids->empty())
-    if (const auto retry = take_retry()) ids->push_back(*retry);
+  std::optional<OrderedId> retry;
+  if (ids->empty()) retry = take_retry();
+  if (retry) ids->push_back(*retry);
   for (const OrderedId& id : *ids) {
     auto lease = revoker_.parts_.leases.load(txn, id);
     if (!lease.ok() || !*lease) {
-      if (!lease.ok()) revoker_.set_aside(txn, lease_key(id), id, "lease").ignore();
+      // A retry without a lease was given up meanwhile; in the queue it is damage.
+      if (!lease.ok() || !retry) revoker_.set_aside(txn, lease_key(id), id, "lease").ignore();
       ended(id, {});
       continue;
     }

@@ -205,6 +205,11 @@ bool Revoker::move_expired(WallTime now) {
     fills.push_back([this, &id, now](WriteTxn& txn) { return revoke_token(txn, id, now); });
   if (fills.empty()) return false;
   const Committed committed = commit_all(fills);
+  // Damage that was set aside is out of the way, too: what lies behind it does not wait for a tick.
+  const bool moved = committed.count > 0 ||
+                     std::any_of(entries.begin(), entries.end(), [this](const PhysicalKey& entry) {
+                       return is_aside(barrier::id_at_end(entry.view()));
+                     });
   // What was asked for stands nowhere else: it is asked again until it is durable.
   MutexLock lock(mutex_);
   auto result = committed.each.begin() + static_cast<std::ptrdiff_t>(entries.size());
@@ -212,7 +217,7 @@ bool Revoker::move_expired(WallTime now) {
     if (!(result++)->ok()) asked_.push_back(id);
   for (const OrderedId& id : asked_tokens)
     if (!(result++)->ok()) asked_tokens_.push_back(id);
-  return committed.count > 0 && entries.size() == kAtOnce;
+  return moved && entries.size() == kAtOnce;
 }
 
 Result<commit::OnRecord> Revoker::start_revoking(WriteTxn& txn, const OrderedId& id, WallTime now) {
