@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
-#include <openssl/rand.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 #include <sys/stat.h>
@@ -14,6 +13,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+
+#include "vault/base/random.h"
 
 namespace leasehold::server {
 namespace {
@@ -40,10 +41,11 @@ void set_extension(X509* certificate, X509* issuer, int kind, const std::string&
 Certificate begin_certificate(const char* name, EVP_PKEY* key) {
   Certificate certificate(X509_new());
   VAULT_ASSERT(certificate != nullptr);
-  std::uint64_t serial = 0;
-  VAULT_ASSERT(RAND_bytes(reinterpret_cast<unsigned char*>(&serial), sizeof serial) == 1);
+  SystemRandom random;
+  const auto serial = random.take<sizeof(std::uint64_t)>();
   X509_set_version(certificate.get(), X509_VERSION_3);
-  ASN1_INTEGER_set_uint64(X509_get_serialNumber(certificate.get()), serial >> 1);
+  ASN1_INTEGER_set_uint64(X509_get_serialNumber(certificate.get()),
+                          get_be(serial.data(), serial.size()) >> 1);
   X509_gmtime_adj(X509_getm_notBefore(certificate.get()), -60);
   X509_gmtime_adj(X509_getm_notAfter(certificate.get()), kMonth);
   X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate.get()), "CN", MBSTRING_ASC,

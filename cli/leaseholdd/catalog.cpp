@@ -46,7 +46,8 @@ namespace {
 
 Error no_storage(const Stanza& stanza) {
   return failure(Code::invalid, stanza.where() + ": storage \"" + stanza.label(0) +
-                                    "\" is not in this build: use one of " + names(catalog::kStorages));
+                                    "\" is not in this build: use one of " +
+                                    names(catalog::kStorages));
 }
 
 }  // namespace

@@ -93,10 +93,10 @@ Status check_listeners(const config::Configuration& configuration) {
   return problems.status();
 }
 
-// A key is made with each device or key file and taken back, as init does; nothing is stored. The mark
-// of a wrong PIN is the server's own, so that this try counts with the server's.
+// A key is made with each device or key file and taken back, as init does; nothing is stored. The
+// mark of a wrong PIN is the server's own, so that this try counts with the server's.
 Status check_seals(const config::Configuration& configuration, const Surroundings& where,
-                       const std::string& directory) {
+                   const std::string& directory) {
   const auto setup =
       keyhost::make_protectors(configuration.seals, seal_environment(where, directory));
   if (!setup.ok()) return {};

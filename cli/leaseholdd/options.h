@@ -22,7 +22,7 @@ struct Options {
   bool dev_tls = false;  // a certificate made for this start
   std::string dev_tls_cert_dir;
   std::vector<std::string> dev_tls_names;
-  int dev_kv_version = 2;  // of secret/
+  int dev_kv_version = 2;             // of secret/
   std::string dev_authority_file;     // of the certificate that was made
   std::optional<LogLevel> log_level;  // nothing: the configuration's
   std::optional<LogFormat> log_format;

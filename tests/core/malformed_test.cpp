@@ -53,8 +53,8 @@ void look_everywhere(TestVault& vault) {
 void check_revokes(TestVault& vault) {
   vault.role(R"({"ttl":"1h"})");
   REQUIRE(vault.get("test/creds/ro", vault.root()).status() == 200);
-  CHECK(vault.as_time_passes([&] { return vault.server()->accounts().empty(); },
-                             Nanos(Seconds{60})));
+  CHECK(
+      vault.as_time_passes([&] { return vault.server()->accounts().empty(); }, Nanos(Seconds{60})));
 }
 
 }  // namespace

@@ -127,9 +127,9 @@ Status AuditLog::State::begin() {
   if (has_begun) return {};
   const WallTime now = clock.now();
   Position last;
-  VAULT_TRY(write_own([&](const Position&) {
-    last = chain.position();
-    return epoch_body(identity, now, last);
+  VAULT_TRY(write_own([&](const Position& before) {
+    last = before;
+    return epoch_body(identity, now, before);
   }));
   has_begun = true;
   signed_seq = synced_seq = round_seq = last.seq;

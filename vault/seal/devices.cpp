@@ -88,7 +88,7 @@ std::optional<Opened> Seal::open_with_devices(Millis timeout) {
     verify_authorizing(*records, opened->registry_key);
     MutexLock lock(state_->mutex);
     state_->opened_by_shares = false;
-    compare_slots(*records, *opened);
+    state_->compare_slots(*records, *opened, log_);
     return opened;
   }
   return std::nullopt;

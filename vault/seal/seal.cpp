@@ -149,26 +149,23 @@ Result<Step> Seal::add_share(SecretBytes share) {
   quorum.reset({});
   if (!opened.ok()) return opened.error();
   state_->opened_by_shares = opened->degraded;
-  compare_slots(*state_->records, *opened);
+  state_->compare_slots(*state_->records, *opened, log_);
   step.opened = std::move(*opened);
   return step;
 }
 
-// Slots that were put back, put in or taken away open nothing; they are told, so that somebody
-// looks.
-void Seal::compare_slots(const Records& records, const Opened& opened) {
-  state_->strays.clear();
-  state_->missing.clear();
+void Seal::State::compare_slots(const Records& stored, const Opened& opened, LogSink& log) {
+  strays.clear();
+  missing.clear();
   if (!opened.slots) return;
-  for (const SlotRecord& slot : records.slots) {
+  for (const SlotRecord& slot : stored.slots) {
     auto why = disagreement(*opened.slots, slot);
     if (!why) continue;
-    log_.error("seal slot {} ({}): {}", short_id(slot.id), slot.kind, *why);
-    state_->strays[slot.id] = std::move(*why);
+    log.error("seal slot {} ({}): {}", short_id(slot.id), slot.kind, *why);
+    strays[slot.id] = std::move(*why);
   }
-  state_->missing = missing_from(*opened.slots, records.slots);
-  for (const SlotEntry& gone : state_->missing)
-    log_.error("seal slot {}: {}", short_id(gone.id), kIsGone);
+  missing = missing_from(*opened.slots, stored.slots);
+  for (const SlotEntry& gone : missing) log.error("seal slot {}: {}", short_id(gone.id), kIsGone);
 }
 
 void Seal::reset_shares() {

@@ -170,7 +170,6 @@ class Seal {
   void verify_authorizing(const Records& records, const crypto::Key& registry_key);
   DeviceAnswer use_device(Protector& protector, const SlotRecord& slot, Millis timeout);
   DeviceAnswer check(Protector& protector, const SlotRecord& slot, Millis timeout);
-  void compare_slots(const Records& records, const Opened& opened);  // with the mutex held
   void remember(const SlotId& id, DeviceAnswer answer);
   void note_health(const SlotRecord& slot, DeviceAnswer answer);
   void keep(const SlotRecord& slot);

@@ -22,6 +22,10 @@ struct Seal::State {
   std::map<std::string, std::string> not_enrolled
       GUARDED_BY(mutex);  // by description of the device
   bool opened_by_shares GUARDED_BY(mutex) = false;
+
+  // Slots that were put back, put in or taken away open nothing; they are told, so that somebody
+  // looks.
+  void compare_slots(const Records& stored, const Opened& opened, LogSink& log) REQUIRES(mutex);
 };
 
 inline bool is_shares(const SlotRecord& slot) { return !slot.unreadable && slot.kind == "shamir"; }
