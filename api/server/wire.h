@@ -1,6 +1,6 @@
 #pragma once
 // HTTP <-> core: a framed message becomes a `core::Request`, a `core::Response` becomes bytes. The
-// wire forms are Vault's (reference wire-api 1): which verb is which operation, where a token may
+// wire forms are Vault's: which verb is which operation, where a token may
 // stand, the eight keys of the envelope in their order, `{"errors":[...]}`.
 //
 //   WireError refusal;

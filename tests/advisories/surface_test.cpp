@@ -93,6 +93,7 @@ TEST_CASE("class 22 root-protected routes: they are these and no others") {
       "system leases/lookup/:prefix*",
       "system leases/revoke-force/:prefix*",
       "system leases/revoke-prefix/:prefix*",
+      "system remount",
       "system revoke-force/:prefix*",
       "system revoke-prefix/:prefix*",
       "system seal",

@@ -221,6 +221,35 @@ TEST_CASE("surface: what anybody may write is bounded, and there is one namespac
   }
 }
 
+TEST_CASE("surface: a mount moves with what it holds, and the leases of its old path end") {
+  TestVault vault;
+  vault.role();
+  vault.post("test/notes/a", vault.root(), R"({"x":1})");
+  REQUIRE(vault.get("test/creds/ro", vault.root()).status() == 200);
+  const auto move = [&](const std::string& from, const std::string& to) {
+    return vault.post("sys/remount", vault.root(),
+                      R"({"from":")" + from + R"(","to":")" + to + R"("})");
+  };
+  CHECK(move("nosuch", "other").error() == "no matching mount at \"nosuch/\"");
+  vault.post("sys/mounts/taken", vault.root(), R"({"type":"test"})");
+  CHECK(move("test", "taken").error() == "path already in use at \"taken/\"");
+  for (const char* wrong : {"sys/x", "auth/x", "cubbyhole", "/"})
+    CHECK(move("test", wrong).status() == 400);
+  for (const char* fixed : {"sys", "auth/token", "cubbyhole"})
+    CHECK(move(fixed, "x").status() == 400);
+  const Answer moved = move("test", "moved/deep");
+  REQUIRE(moved.status() == 200);
+  CHECK(vault.get("moved/deep/notes/a", vault.root()).data().integer_at("x") == 1);
+  CHECK(vault.get("test/notes/a", vault.root()).status() == 404);
+  CHECK(TestVault::eventually([&] { return vault.server()->accounts().empty(); }));
+  const Json status =
+      vault.get("sys/remount/status/" + moved.data().string_at("migration_id"), vault.root())
+          .data();
+  CHECK(status.find("migration_info")->string_at("status") == "success");
+  CHECK(status.find("migration_info")->string_at("target_mount") == "moved/deep/");
+  CHECK(vault.get("moved/deep/creds/ro", vault.root()).status() == 200);
+}
+
 TEST_CASE("surface: a token holds at most as many pairs of meta as can be read again") {
   TestVault vault;
   const auto with = [](std::size_t pairs) {

@@ -129,7 +129,8 @@ Result<Response> Mounts::enable(Call& call, WriteTxn& txn, bool auth) {
   VAULT_TRY(check_path(auth ? path.substr(kAuth.size()) : path));
   for (const auto& entry : compiled->mounts.all())
     if (entry.first.starts_with(path) || path.starts_with(entry.first))
-      return failure(Code::invalid, "path is already in use at " + entry.first);
+      return failure(Code::invalid, "path is already in use at " +
+                                        (auth ? entry.first.substr(kAuth.size()) : entry.first));
   Json record = Registry::new_mount(call.random, path, type, call.fields.text("description"));
   record.set("options", std::move(options)).set("local", call.fields.boolean("local"));
   record.set("seal_wrap", call.fields.boolean("seal_wrap"));

@@ -17,6 +17,7 @@ std::vector<Route> cubbyhole_routes(Unsealed& live);
 
 // The parts of sys/, one file each.
 void add_mount_routes(std::vector<Route>& routes, Unsealed& live);
+void add_remount_routes(std::vector<Route>& routes, Unsealed& live);
 void add_policy_routes(std::vector<Route>& routes, Unsealed& live);
 void add_lease_routes(std::vector<Route>& routes, Unsealed& live);
 void add_audit_routes(std::vector<Route>& routes, Unsealed& live);

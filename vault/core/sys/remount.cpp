@@ -1,0 +1,92 @@
+// sys/remount: a mount gets another path. Its records lie under its space, so one record changes
+// and the move is done when the answer leaves; the leases and logins of the old path end, as in
+// Vault.
+
+#include "vault/core/sys/mount_config.h"
+#include "vault/core/sys/system.h"
+
+namespace leasehold::core {
+
+namespace {
+
+constexpr std::string_view kAuth = "auth/";
+constexpr std::string_view kFixed[] = {"sys/", "cubbyhole/", "identity/", "auth/token/"};
+
+std::string record_of(const std::string& migration) { return "remounts/" + migration; }
+
+std::string mount_path(std::string path) {
+  while (path.starts_with('/')) path.erase(0, 1);
+  if (!path.ends_with('/')) path += '/';
+  return path;
+}
+
+Status check_paths(const std::string& from, const std::string& to) {
+  for (const std::string_view fixed : kFixed)
+    if (from == fixed || to.starts_with(fixed))
+      return failure(Code::invalid, "cannot remount \"" + (from == fixed ? from : to) + "\"");
+  if (from.starts_with(kAuth) != to.starts_with(kAuth))
+    return failure(Code::invalid, "an auth method is moved below auth/, and nothing else is");
+  const std::size_t size = to.size() - (to.starts_with(kAuth) ? kAuth.size() : 0);
+  if (size < 2 || size > kMountPathMax)
+    return failure(Code::invalid, "the path of a mount has 1 to 256 characters");
+  return {};
+}
+
+Result<Response> remount(Unsealed& live, Call& call, WriteTxn& txn) {
+  const std::string from = mount_path(call.fields.text("from"));
+  const std::string to = mount_path(call.fields.text("to"));
+  VAULT_TRY(txn.version(Registry::mounts_key()));  // guards what is free and what is taken
+  VAULT_TRY_ASSIGN(const auto compiled, live.registry.at(txn));
+  const Mount* mount = compiled->mounts.at(from);
+  if (mount == nullptr) return failure(Code::invalid, "no matching mount at \"" + from + "\"");
+  VAULT_TRY(check_paths(from, to));
+  for (const auto& other : compiled->mounts.all())
+    if (other.first != from && (other.first.starts_with(to) || to.starts_with(other.first)))
+      return failure(Code::invalid, "path already in use at \"" + other.first + "\"");
+  Json record = mount->record;
+  record.set("path", to);
+  VAULT_TRY(Registry::put_mount(txn, record));
+  const std::string migration = uuid(call.random);
+  Json status = Json::object();
+  status.set("source_mount", from).set("target_mount", to).set("status", "success");
+  const std::string text = status.dump();
+  VAULT_TRY(txn.put(record_of(migration), as_bytes(text)));
+  Json data = Json::object();
+  data.set("migration_id", migration);
+  Response response = Response::of(data);
+  response.form = Response::Form::injected;
+  response.warnings.emplace_back(
+      "Mount move has been queued. Progress will be reported in Leasehold's server log, tagged "
+      "with "
+      "the returned migration_id");
+  VAULT_TRY_ASSIGN(const auto ends,
+                   live.leases.queue(txn, {from, false, {}}, call.now, call.random));
+  response.awaited.push_back(ends);
+  return response;
+}
+
+Result<Response> status(Call& call, ReadTxn& txn) {
+  const std::string migration = call.fields.text("migration_id");
+  VAULT_TRY_ASSIGN(const auto stored, txn.get(record_of(migration)));
+  if (!stored) return Response::refused(404, "");
+  VAULT_TRY_ASSIGN(Json info, parse_json(as_text(stored->value.reveal())));
+  Json data = Json::object();
+  data.set("migration_id", migration).set("migration_info", std::move(info));
+  return Response::of(data);
+}
+
+}  // namespace
+
+void add_remount_routes(std::vector<Route>& routes, Unsealed& live) {
+  Route move =
+      route("remount", {{"from"}, {"to"}},
+            {writes([&live](Call& call, WriteTxn& txn) { return remount(live, call, txn); })},
+            "Moves a mount to another path");
+  move.description = "Leases of the old path are revoked, as are tokens of an auth method.";
+  move.sudo = true;
+  routes.push_back(std::move(move));
+  routes.push_back(route("remount/status/:migration_id", {{"migration_id"}}, {reads(status)},
+                         "Shows how a move went"));
+}
+
+}  // namespace leasehold::core
