@@ -14,8 +14,6 @@
 
 #include "backends/keyhost/host.h"
 
-extern char** environ;
-
 namespace leasehold::keyhost {
 namespace {
 
@@ -73,6 +71,29 @@ struct SpawnPlan {
   SpawnPlan& operator=(const SpawnPlan&) = delete;
 };
 
+// "PATH=…" and what is named, where the vault has it.
+std::vector<std::string> environment_of(const KeyHostOptions& options) {
+  std::vector<std::string> all = {"PATH=/usr/bin:/bin"};
+  const auto copy = [&](const std::string& name) {
+    if (const char* const value = std::getenv(name.c_str())) all.push_back(name + "=" + value);
+  };
+  for (const std::string_view name : kBasicEnvironment) copy(std::string(name));
+  for (const std::string& each : options.environment) {
+    if (each.find('=') == std::string::npos)
+      copy(each);
+    else
+      all.push_back(each);
+  }
+  return all;
+}
+
+std::vector<char*> pointers_to(std::vector<std::string>& texts) {
+  std::vector<char*> pointers;
+  for (std::string& text : texts) pointers.push_back(text.data());
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
 int spawn_process(const KeyHostOptions& options, int socket, pid_t& pid) {
   SpawnPlan plan;
   posix_spawn_file_actions_adddup2(&plan.actions, socket, kHostDescriptor);
@@ -82,12 +103,12 @@ int spawn_process(const KeyHostOptions& options, int socket, pid_t& pid) {
   posix_spawnattr_setsigmask(&plan.attributes, &none);
   posix_spawnattr_setsigdefault(&plan.attributes, &all);
   posix_spawnattr_setflags(&plan.attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-  std::vector<char*> argv;
-  for (const std::string& argument : options.arguments)
-    argv.push_back(const_cast<char*>(argument.c_str()));
-  argv.push_back(nullptr);
-  return ::posix_spawn(&pid, options.executable.c_str(), &plan.actions, &plan.attributes,
-                       argv.data(), environ);
+  std::vector<std::string> arguments = options.arguments;
+  std::vector<std::string> environment = environment_of(options);
+  const int error = ::posix_spawn(&pid, options.executable.c_str(), &plan.actions, &plan.attributes,
+                                  pointers_to(arguments).data(), pointers_to(environment).data());
+  for (std::string& each : environment) wipe(each);  // a PIN may be among them
+  return error;
 }
 
 // A pair whose ends are not kHostDescriptor: dup2 onto itself would keep it close-on-exec.

@@ -22,6 +22,30 @@ namespace leasehold::keyhost {
 struct KeyHostOptions {
   std::string executable;              // a path; own_executable() for the vault itself
   std::vector<std::string> arguments;  // argv, argv[0] included
+  // What the process sees beyond kBasicEnvironment: "NAME" as the vault has it, or "NAME=value".
+  std::vector<std::string> environment = {};
+};
+
+// The process gets no other variable of the vault's: a vendor's library has no business with its
+// tokens and passwords, nor may LD_PRELOAD reach it. These are where the common modules look for
+// their configuration; other names stand in `environment` of the stanza.
+inline constexpr std::string_view kBasicEnvironment[] = {
+    "HOME",
+    "TZ",
+    "SOFTHSM2_CONF",               // SoftHSM
+    "KRYOPTIC_CONF",               // Kryoptic
+    "OPENSC_CONF",                 // OpenSC
+    "ChrystokiConfigurationPath",  // Thales Luna
+    "CS_PKCS11_R2_CFG",
+    "CS_PKCS11_R3_CFG",  // Utimaco
+    "NFAST_HOME",
+    "CKNFAST_LOADSHARING",   // Entrust nShield
+    "YUBIHSM_PKCS11_CONF",   // YubiHSM
+    "CLOUDHSM_PKCS11_CONF",  // AWS CloudHSM
+    "TPM2_PKCS11_STORE",
+    "TPM2_PKCS11_TCTI",
+    "TPM2_PKCS11_BACKEND",     // tpm2-pkcs11
+    "P11_KIT_SERVER_ADDRESS",  // p11-kit-client
 };
 
 // A path that stays this very program when the file is replaced by an upgrade. Call before threads.

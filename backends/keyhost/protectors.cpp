@@ -4,6 +4,7 @@
 #include <set>
 
 #include "backends/keyhost/device_protector.h"
+#include "backends/keyhost/pin_source.h"
 #include "vault/seal/static_key.h"
 
 namespace leasehold::keyhost {
@@ -47,11 +48,27 @@ void add_environment(Settings& settings) {
   }
 }
 
+// The variables of the stanza, and the one that holds its PIN.
+Result<std::vector<std::string>> take_variables(Stanza& stanza) {
+  VAULT_TRY_ASSIGN(std::vector<std::string> variables, stanza.texts("environment"));
+  for (const std::string& each : variables)
+    if (each.empty() || each[0] == '=')
+      return failure(Code::invalid, stanza.where("environment") +
+                                        ": environment is a list of names, or of \"NAME=value\"");
+  return variables;
+}
+
 std::unique_ptr<seal::Protector> in_key_host(DeviceProtector::Names names, Settings settings,
+                                             std::vector<std::string> variables,
                                              const SealEnvironment& environment) {
+  for (const char* key : {"pin_source", "pin"})
+    if (const std::string name = pin_variable(setting(settings, key)); !name.empty())
+      variables.push_back(name);
   settings.push_back(
       {"state_directory", SecretBytes(std::string_view(environment.state_directory))});
-  auto host = std::make_unique<KeyHost>(environment.keyhost, names.kind, std::move(settings),
+  KeyHostOptions options = environment.keyhost;
+  options.environment = std::move(variables);
+  auto host = std::make_unique<KeyHost>(std::move(options), names.kind, std::move(settings),
                                         environment.clock, environment.log);
   return std::make_unique<DeviceProtector>(std::move(names), std::move(host));
 }
@@ -62,6 +79,7 @@ Result<std::unique_ptr<seal::Protector>> make_tpm(Stanza& stanza,
   for (const std::string_view key : kTpmKeys) VAULT_TRY(take(stanza, key, settings));
   DeviceProtector::Names names;
   names.kind = "tpm";
+  VAULT_TRY_ASSIGN(auto variables, take_variables(stanza));
   VAULT_TRY_ASSIGN(names.reenrolls, stanza.flag("reenroll", false));
   VAULT_TRY(stanza.finish());
   // Said now, with the line, rather than when the key host refuses it.
@@ -73,7 +91,7 @@ Result<std::unique_ptr<seal::Protector>> make_tpm(Stanza& stanza,
   if (setting(settings, "device").empty())
     settings.push_back({"device", SecretBytes("/dev/tpmrm0")});
   names.description = "the TPM at " + setting(settings, "device");
-  return in_key_host(std::move(names), std::move(settings), environment);
+  return in_key_host(std::move(names), std::move(settings), std::move(variables), environment);
 }
 
 Result<std::unique_ptr<seal::Protector>> make_token(Stanza& stanza,
@@ -83,6 +101,7 @@ Result<std::unique_ptr<seal::Protector>> make_token(Stanza& stanza,
   for (const std::string_view key : kTokenKeys) VAULT_TRY(take(stanza, key, settings));
   DeviceProtector::Names names;
   names.kind = "pkcs11";
+  VAULT_TRY_ASSIGN(auto variables, take_variables(stanza));
   VAULT_TRY_ASSIGN(names.reenrolls, stanza.flag("reenroll", false));
   for (auto& warning :
        stanza.ignore({"rsa_oaep_hash", "disable_software_encryption", "default_key_label",
@@ -96,7 +115,7 @@ Result<std::unique_ptr<seal::Protector>> make_token(Stanza& stanza,
   if (setting(settings, "key_label").empty() && setting(settings, "key_id").empty())
     return failure(Code::invalid, stanza.where() + ": seal \"pkcs11\" needs key_label");
   names.description = "the token \"" + setting(settings, "token_label") + "\"";
-  return in_key_host(std::move(names), std::move(settings), environment);
+  return in_key_host(std::move(names), std::move(settings), std::move(variables), environment);
 }
 
 Result<std::unique_ptr<seal::Protector>> make_one(Stanza& stanza,

@@ -6,6 +6,8 @@
 //                   pin_source = "file:/etc/leasehold/pin" }
 //   seal "static" { … }                                      vault/seal/static_key.h
 //   recovery_mode = "unseal" | "authorize" | "none" may stand in any of them.
+//   environment = ["NAME", "NAME=value"] in tpm and pkcs11: what their libraries see beside
+//   kBasicEnvironment (client.h).
 //
 // Where a stanza leaves out a key of pkcs11, BAO_HSM_* and VAULT_HSM_* of the environment are read.
 // Errors are Code::invalid and name file and line. The TPM and PKCS#11 ones work in a key host

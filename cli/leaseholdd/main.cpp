@@ -8,6 +8,7 @@
 #include "cli/leaseholdd/log.h"
 #include "cli/leaseholdd/offline.h"
 #include "cli/leaseholdd/process.h"
+#include "cli/leaseholdd/test_config.h"
 
 namespace leasehold::server_process {
 namespace {
@@ -50,6 +51,7 @@ int run(const Options& options, const std::string& own_executable) {
     return run_verify(options, std::move(configuration).value(), **log, own_executable);
   if (options.command == Options::Command::restore_backup)
     return run_restore(options, std::move(configuration).value(), **log, own_executable);
+  if (options.test_config) return run_test(std::move(configuration).value(), **log, own_executable);
   return run_server(options, std::move(configuration).value(), **log, own_executable);
 }
 

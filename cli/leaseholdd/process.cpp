@@ -36,16 +36,6 @@ class CoreHandler final : public server::Handler {
   core::Core& core_;
 };
 
-Status check_audit(const config::Configuration& configuration, bool persistent) {
-  if (!persistent || !configuration.audits.empty() || !configuration.audit_required) return {};
-  return failure(Code::invalid,
-                 "a vault that keeps data needs an audit device; add to the configuration\n\n"
-                 "  audit \"file\" \"main\" {\n"
-                 "    options { file_path = \"/var/log/leasehold/audit.log\" }\n"
-                 "  }\n\n"
-                 "(its directory must exist), or audit_required = false to go without");
-}
-
 sigset_t handled_signals() {
   sigset_t set;
   sigemptyset(&set);
@@ -126,7 +116,7 @@ Status Process::build_seal() {
                                  clock_,
                                  random_,
                                  log_};
-  VAULT_TRY_ASSIGN(auto setup, keyhost::make_protectors(configuration_.seals, where));
+  VAULT_TRY_ASSIGN(auto setup, keyhost::make_protectors(std::move(configuration_.seals), where));
   for (const std::string& warning : setup.warnings) log_.warn("{}", warning);
   recovery_mode_ = setup.recovery_mode;
   seal_ =
@@ -229,10 +219,6 @@ void Process::handle_signals() {
 }
 
 Status Process::serve() {
-  if (options_.test_config) {
-    std::printf("the configuration is good\n");
-    return {};
-  }
   const PidFile pid_file(configuration_.pid_file);
   print_banner();
   if (options_.dev && !seal_->initialized()) {
@@ -263,6 +249,16 @@ Status Process::restore() {
 }
 
 }  // namespace
+
+Status check_audit(const config::Configuration& configuration, bool persistent) {
+  if (!persistent || !configuration.audits.empty() || !configuration.audit_required) return {};
+  return failure(Code::invalid,
+                 "a vault that keeps data needs an audit device; add to the configuration\n\n"
+                 "  audit \"file\" \"main\" {\n"
+                 "    options { file_path = \"/var/log/leasehold/audit.log\" }\n"
+                 "  }\n\n"
+                 "(its directory must exist), or audit_required = false to go without");
+}
 
 int run_server(const Options& options, config::Configuration configuration, LogSink& log,
                const std::string& own_executable) {

@@ -13,6 +13,8 @@ extern const char* const kVersion;
 extern const char* const kRevision;
 extern const char* const kBuildDate;
 
+// Code::invalid when a vault that keeps data would have no audit device, and none was waived.
+Status check_audit(const config::Configuration& configuration, bool persistent);
 // Runs until SIGTERM or SIGINT; the exit status.
 int run_server(const Options& options, config::Configuration configuration, LogSink& log,
                const std::string& own_executable);

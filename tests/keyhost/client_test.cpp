@@ -174,3 +174,22 @@ TEST_CASE("client: its own executable stays reachable through a descriptor") {
   CHECK(path.find("/proc/self/fd/") == 0);
   CHECK(::access(path.c_str(), X_OK) == 0);
 }
+
+TEST_CASE("client: a key host sees what its library needs and what is named, and nothing else") {
+  Fixture fixture;
+  ::setenv("VAULT_TOKEN", "hvs.a-secret", 1);
+  ::setenv("LD_PRELOAD_TEST", "/x.so", 1);
+  ::setenv("SOFTHSM2_CONF", "/etc/softhsm2.conf", 1);
+  ::setenv("MY_VENDOR_CONF", "/etc/vendor.conf", 1);
+  KeyHostOptions options = test_key_host();
+  options.environment = {"MY_VENDOR_CONF", "MY_NUMBER=7", "NOT_SET_HERE"};
+  KeyHost host(options, "faulty", settings({{"mode", "ok"}}), fixture.clock, fixture.log);
+  seal::Request request;
+  request.operation = seal::Operation::enroll;
+  const std::string seen = host.call(std::move(request), kLong).identity;
+  for (const char* wanted :
+       {"SOFTHSM2_CONF=/etc/softhsm2.conf\n", "MY_VENDOR_CONF=/etc/vendor.conf\n", "MY_NUMBER=7\n"})
+    CHECK_MESSAGE(seen.find(wanted) != std::string::npos, wanted);
+  for (const char* unwanted : {"VAULT_TOKEN", "LD_PRELOAD_TEST", "NOT_SET_HERE", "LEASEHOLD_BIN"})
+    CHECK_MESSAGE(seen.find(unwanted) == std::string::npos, unwanted);
+}

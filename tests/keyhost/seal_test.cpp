@@ -1,7 +1,11 @@
 // The vault's seal over real key hosts, a software TPM and a software token.
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <unistd.h>
+
+#include <fstream>
 
 #include "backends/keyhost/device_protector.h"
 #include "backends/keyhost/protectors.h"
@@ -9,6 +13,7 @@
 #include "tests/keyhost/processes.h"
 #include "tests/support/softhsm.h"
 #include "tests/support/swtpm.h"
+#include "vault/base/encoding.h"
 
 using namespace leasehold;
 using namespace leasehold::seal;
@@ -231,6 +236,54 @@ TEST_CASE("stanzas: what is wrong is named with file and line") {
   CHECK(message("seal \"pkcs11\" {\n key_label = \"x\"\n}").find("needs lib") != std::string::npos);
   CHECK(message("seal \"tpm\" {\n recovery_mode = \"maybe\"\n}").find("recovery_mode") !=
         std::string::npos);
+}
+
+namespace {
+
+// Whether the bytes whose complement is `inverted` lie anywhere in this process's writable memory.
+bool is_in_memory(const std::string& inverted) {
+  std::ifstream maps("/proc/self/maps");
+  const int memory = ::open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+  REQUIRE(memory >= 0);
+  bool found = false;
+  for (std::string line; std::getline(maps, line);) {
+    unsigned long from = 0, to = 0;
+    char mode[5] = {};
+    if (std::sscanf(line.c_str(), "%lx-%lx %4s", &from, &to, mode) != 3 || mode[1] != 'w') continue;
+    std::string bytes(to - from, 0);
+    if (::pread(memory, bytes.data(), bytes.size(), static_cast<off_t>(from)) <= 0) continue;
+    for (char& byte : bytes) byte = static_cast<char>(~byte);
+    found = found || bytes.find(inverted) != std::string::npos;
+  }
+  ::close(memory);
+  return found;
+}
+
+}  // namespace
+
+TEST_CASE("stanzas: a key that stands in a stanza is nowhere in memory as text once it is read") {
+  Machine machine;
+  std::string inverted = hex(machine.random.take<32>());
+  for (char& digit : inverted) digit = static_cast<char>(~digit);
+  const auto stanza = [&] {
+    std::string text = "seal \"static\" {\n current_key_id = \"1\"\n current_key = \"";
+    for (const char digit : inverted) text += static_cast<char>(~digit);
+    return text + "\"\n}\n";
+  };
+  std::string text = stanza();
+  CHECK(is_in_memory(inverted));
+  const auto made = machine.setup(text);
+  wipe(text);
+  REQUIRE(made.ok());
+  CHECK_FALSE(is_in_memory(inverted));
+  CHECK(made->protectors.front()->enroll({}, kDeviceTimeout).answer.ok());
+  CHECK_FALSE(is_in_memory(inverted));
+}
+
+TEST_CASE("stanzas: the environment of a key host is a list of names") {
+  Machine machine;
+  CHECK(machine.setup("seal \"tpm\" {\n environment = [\"A\", \"B=c\"]\n}").ok());
+  CHECK_FALSE(machine.setup("seal \"tpm\" {\n environment = [\"=c\"]\n}").ok());
 }
 
 TEST_CASE("stanzas: shamir and disabled ones are no devices, Vault's extras are warned about") {

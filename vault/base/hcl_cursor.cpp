@@ -129,6 +129,8 @@ std::string_view HclCursor::name() {
 Result<std::string> HclCursor::quoted() {
   std::string out;
   take();
+  // One allocation: what a growing string leaves behind is not wiped, and this may be a key.
+  out.reserve(std::min(text_.find('\n', at_), text_.size()) - at_);
   while (peek() != '"') {
     if (at_end() || peek() == '\n') return error("the string is not closed, add `\"`");
     if (accept('\\'))

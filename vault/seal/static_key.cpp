@@ -18,7 +18,8 @@ constexpr std::size_t kKeyIdMax = 255;
 
 struct Source {
   std::string id;
-  SecretBytes text;  // as configured; the key itself may stand here
+  std::string place;  // "file://…" or "env://…"; empty when the key stands in the stanza itself
+  std::optional<crypto::Key> inline_key;  // in locked memory; its text is wiped
 };
 
 struct Key {
@@ -63,13 +64,15 @@ bool is_inside(const std::string& path, const std::string& directory) {
   return !relative.empty() && *relative.begin() != "..";
 }
 
+Key not_a_key(const std::string& where) {
+  return no_key(DeviceState::auth, where +
+                                       " does not hold a key: 32 bytes, raw or as hex or "
+                                       "base64, are needed (openssl rand -hex 32)");
+}
+
 Key key_of(const SecretBytes& text, const std::string& where) {
   Key key{{DeviceState::ok, {}, {}}, parse_static_key(text.reveal())};
-  if (key.bytes.empty())
-    return no_key(DeviceState::auth, where +
-                                         " does not hold a key: 32 bytes, raw or as hex or "
-                                         "base64, are needed (openssl rand -hex 32)");
-  return key;
+  return key.bytes.empty() ? not_a_key(where) : std::move(key);
 }
 
 Key read_key_file(const std::string& path, const std::string& data_directory) {
@@ -88,11 +91,31 @@ Key read_key_file(const std::string& path, const std::string& data_directory) {
   return key_of(read_all(file.fd()), "the key file " + path);
 }
 
-Key read_key(const SecretBytes& source, const std::string& data_directory) {
-  const std::string_view text = as_text(source.reveal());
+bool names_a_place(std::string_view text) {
+  return text.substr(0, 7) == "file://" || text.substr(0, 6) == "env://";
+}
+
+Result<Source> take_source(Stanza& stanza, const std::string& name) {
+  Source source;
+  VAULT_TRY_ASSIGN(source.id, stanza.text(name + "_id"));
+  VAULT_TRY_ASSIGN(std::string text, stanza.text(name));
+  if (names_a_place(text)) {
+    source.place = std::move(text);
+    return source;
+  }
+  const SecretBytes key = parse_static_key(as_bytes(text));
+  if (!key.empty()) source.inline_key.emplace(key.reveal());
+  wipe(text);
+  return source;
+}
+
+Key read_key(const Source& source, const std::string& data_directory) {
+  if (source.inline_key)
+    return {{DeviceState::ok, {}, {}}, SecretBytes(source.inline_key->reveal())};
+  const std::string_view text = source.place;
+  if (text.empty()) return not_a_key("the key \"" + source.id + "\" of the stanza");
   if (text.substr(0, 7) == "file://")
     return read_key_file(std::string(text.substr(7)), data_directory);
-  if (text.substr(0, 6) != "env://") return key_of(source, "current_key");
   const std::string name(text.substr(6));
   const char* const value = std::getenv(name.c_str());
   if (value == nullptr)
@@ -116,7 +139,7 @@ class StaticProtector final : public Protector {
 
   Enrolled enroll(const SlotContext& context, Millis) override {
     Enrolled out;
-    Key key = read_key(current_.text, data_directory_);
+    Key key = read_key(current_, data_directory_);
     out.answer = std::move(key.answer);
     if (!out.answer.ok()) return out;
     const auto salt = random_.take<16>();
@@ -140,7 +163,7 @@ class StaticProtector final : public Protector {
                "the slot was made with the key \"" + id + "\"; configure it as previous_key",
                {}},
               {}};
-    Key key = read_key(current ? current_.text : previous_.text, data_directory_);
+    Key key = read_key(current ? current_ : previous_, data_directory_);
     if (!key.answer.ok()) return {std::move(key.answer), {}};
     if (!current)
       key.answer = {DeviceState::degraded,
@@ -186,18 +209,11 @@ SecretBytes parse_static_key(ByteView bytes) {
 
 Result<std::unique_ptr<Protector>> make_static_protector(Stanza& stanza, std::string data_directory,
                                                          Random& random) {
-  Source current, previous;
-  VAULT_TRY_ASSIGN(current.id, stanza.text("current_key_id"));
-  VAULT_TRY_ASSIGN(std::string text, stanza.text("current_key"));
-  current.text = SecretBytes(std::string_view(text));
-  wipe(text);
-  VAULT_TRY_ASSIGN(previous.id, stanza.text("previous_key_id"));
-  VAULT_TRY_ASSIGN(text, stanza.text("previous_key"));
-  previous.text = SecretBytes(std::string_view(text));
-  wipe(text);
+  VAULT_TRY_ASSIGN(Source current, take_source(stanza, "current_key"));
+  VAULT_TRY_ASSIGN(Source previous, take_source(stanza, "previous_key"));
   VAULT_TRY(stanza.finish());
   VAULT_TRY(stanza.require_text("current_key_id"));
-  if (current.text.empty()) VAULT_TRY(stanza.require_text("current_key"));
+  if (!stanza.has("current_key")) VAULT_TRY(stanza.require_text("current_key"));
   if (current.id.size() > kKeyIdMax)
     return failure(Code::invalid, stanza.where("current_key_id") + ": the key id is too long");
   return std::unique_ptr<Protector>(std::make_unique<StaticProtector>(

@@ -15,6 +15,7 @@ using namespace leasehold;
 using namespace leasehold::keyhost;
 
 // Setting `mode`: "ok", "crash", "hang", or "crash-once", which leaves the file named by `mark`.
+// What it enrolls is named after the environment of its process.
 class FaultyDevice final : public Device {
  public:
   FaultyDevice(std::string mode, std::string mark)
@@ -22,7 +23,9 @@ class FaultyDevice final : public Device {
 
   seal::Enrolled enroll(const SlotContext&, const Deadline& deadline) override {
     auto found = random(32, deadline);
-    return {std::move(found.answer), std::move(found.kek), "a faulty device", {}};
+    std::string variables;
+    for (char** each = environ; *each != nullptr; ++each) variables += std::string(*each) + "\n";
+    return {std::move(found.answer), std::move(found.kek), std::move(variables), {}};
   }
   seal::Recovered recover(const StoredSlot&, const Deadline& deadline) override {
     return random(32, deadline);

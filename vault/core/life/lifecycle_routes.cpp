@@ -1,4 +1,4 @@
-// The five routes that answer in every state, and what init and unseal do.
+// The routes that answer in every state, sys/seal of a sealed vault, and what init and unseal do.
 
 #include "vault/base/encoding.h"
 #include "vault/core/contract/version.h"
@@ -11,6 +11,8 @@ namespace {
 struct LifecycleRoute : SealedRoute {
   Response (Lifecycle::*handler)(const Request&);
 };
+// An open vault has a route of its own for it.
+constexpr SealedRoute kSealAgain = {"sys/seal", false};
 constexpr LifecycleRoute kRoutes[] = {
     {{"sys/health", false}, &Lifecycle::health},
     {{"sys/seal-status", false}, &Lifecycle::seal_status},
@@ -20,6 +22,42 @@ constexpr LifecycleRoute kRoutes[] = {
 };
 
 Response refused(const Error& error) { return error_response(error); }
+
+// Whoever wants it sealed has what he wants; there is no key to check a token with.
+Response seal_again(const Request& request) {
+  return request.operation == Operation::update ? Response::none() : Response::refused(405, "");
+}
+
+// What a state means, for whoever asks: names no device, serial, label or path.
+std::string_view in_general(seal::DeviceState state) {
+  using seal::DeviceState;
+  switch (state) {
+    case DeviceState::ok:
+    case DeviceState::unknown:
+      return "";
+    case DeviceState::degraded:
+      return "it works, with something to repair";
+    case DeviceState::absent:
+      return "the device, its token or its key is not there";
+    case DeviceState::replaced:
+      return "a device is there, and it is another one";
+    case DeviceState::locked:
+      return "the device takes no tries for now";
+    case DeviceState::auth:
+      return "the PIN or authorization value is wrong, or cannot be read";
+    case DeviceState::policy:
+      return "the machine is not in the state the slot was made for";
+    case DeviceState::tampered:
+      return "the stored slot or an answer of the device was changed";
+    case DeviceState::unsupported:
+      return "the device or its configuration does not allow what is asked";
+    case DeviceState::wedged:
+      return "the device did not answer in time";
+    case DeviceState::failed:
+      break;
+  }
+  return "the device answered with an error";
+}
 
 Response busy() {
   return refused(failure(Code::unavailable, "the vault is being opened or sealed: try again"));
@@ -59,6 +97,7 @@ Json texts_of(const std::vector<SecretBytes>& shares, bool as_hex) {
 const SealedRoute* Lifecycle::sealed_route(std::string_view path) const {
   for (const LifecycleRoute& route : kRoutes)
     if (route.path == path) return &route;
+  if (path == kSealAgain.path && live_.load() == nullptr) return &kSealAgain;
   return nullptr;
 }
 
@@ -67,6 +106,7 @@ bool Lifecycle::on_worker(const SealedRoute& route, const Request& request) cons
 }
 
 Response Lifecycle::answer(const SealedRoute& route, const Request& request) {
+  if (&route == &kSealAgain) return seal_again(request);
   return (this->*static_cast<const LifecycleRoute&>(route).handler)(request);
 }
 
@@ -131,8 +171,8 @@ Json Lifecycle::status_json() const {
   Json slots = Json::array();
   for (const seal::SlotStatus& slot : about.slots) {
     Json one = Json::object();
-    one.set("id", slot.id).set("kind", slot.kind).set("identity", slot.identity);
-    one.set("state", seal::to_text(slot.state)).set("message", slot.message);
+    one.set("id", slot.id).set("kind", slot.kind);
+    one.set("state", seal::to_text(slot.state)).set("message", in_general(slot.state));
     one.set("generation", static_cast<std::int64_t>(slot.generation));
     one.set("may_unseal", slot.may_unseal).set("hardware", slot.hardware);
     slots.push(std::move(one));
