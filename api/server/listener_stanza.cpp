@@ -87,15 +87,12 @@ Status read_limits(Stanza& stanza, ListenerSettings& settings) {
   return {};
 }
 
-// Without a token these endpoints answer nobody here, whatever is set.
-Status read_unauthenticated(Stanza& stanza, std::vector<std::string>& warnings) {
-  for (const char* key :
-       {"disable_unauthed_rekey_endpoints", "disable_unauthed_generate_root_endpoints"}) {
-    VAULT_TRY_ASSIGN(const bool disabled, stanza.flag(key, true));
-    if (!disabled)
-      warnings.push_back(stanza.where(key) + ": " + key +
-                         " = false is not supported: nothing answers there without a token");
-  }
+// OpenBao's keys: with `false` these endpoints answer without a token.
+Status read_unauthenticated(Stanza& stanza, ListenerSettings& settings) {
+  VAULT_TRY_ASSIGN(const bool no_rekey, stanza.flag("disable_unauthed_rekey_endpoints", true));
+  VAULT_TRY_ASSIGN(const bool no_root,
+                   stanza.flag("disable_unauthed_generate_root_endpoints", true));
+  settings.traits = {!no_rekey, !no_root};
   return {};
 }
 
@@ -163,7 +160,7 @@ Result<ListenerSettings> read_listener(Stanza& stanza, std::vector<std::string>&
   VAULT_TRY_ASSIGN(ListenerSettings settings, type == "tcp" ? read_tcp(stanza) : read_unix(stanza));
   VAULT_TRY(read_limits(stanza, settings));
   VAULT_TRY_ASSIGN(settings.headers, ResponseHeaders::read(stanza));
-  VAULT_TRY(read_unauthenticated(stanza, warnings));
+  VAULT_TRY(read_unauthenticated(stanza, settings));
   ignore_known(stanza, warnings);
   VAULT_TRY(stanza.finish());
   if (type == "unix") VAULT_TRY(stanza.require_text("address"));

@@ -26,6 +26,7 @@ namespace leasehold::server {
 struct Peer {
   std::string address;
   int port = 0;
+  core::ListenerTraits listener = {};  // of the one it came in by
 };
 
 // An answer made before the core was asked; an empty message is `{"errors":[]}`.

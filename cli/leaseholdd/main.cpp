@@ -22,7 +22,9 @@ int fail(const Error& error) {
 std::string dev_configuration(const Options& options) {
   std::string text = "storage \"inmem\" {}\nlistener \"tcp\" { address = \"";
   text += options.dev_listen_address;
-  text += "\" tls_disable = true }\ndisable_mlock = true\n";
+  text +=
+      "\" tls_disable = true\ndisable_unauthed_rekey_endpoints = "
+      "false\ndisable_unauthed_generate_root_endpoints = false }\ndisable_mlock = true\n";
   return text;
 }
 

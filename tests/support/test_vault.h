@@ -166,6 +166,7 @@ class TestVault {
   TestWorld& world() { return world_; }
   core::Core& core() { return *core_; }
   core::Lifecycle& lifecycle() { return *lifecycle_; }
+  seal::Seal& seal_of() { return *seal_; }
 
  private:
   void build();

@@ -173,6 +173,8 @@ struct Route {
   bool unauthenticated = false;
   // Opens a wrapped answer: without `token` in the body, the caller's own token is the one to open.
   bool takes_wrapping_token = false;
+  // Unauthenticated where the listener lets strangers; null: never.
+  bool ListenerTraits::*open_by = nullptr;
   bool whole_body = false;  // the body is the data (kv v1): no field checks, no warning
   std::function<Result<bool>(Call&, ReadTxn&)> exists;  // null: writes are always updates
   std::string synopsis, description;

@@ -74,4 +74,11 @@ struct InFlight {
   std::uint64_t latch_key() const { return std::hash<std::string_view>()(request.path); }
 };
 
+// Whether the route of a request needs no token, there where it came in.
+inline bool open_to_strangers(const InFlight& flight) {
+  if (flight.route == nullptr) return false;
+  return flight.route->unauthenticated ||
+         (flight.route->open_by != nullptr && flight.request.listener.*flight.route->open_by);
+}
+
 }  // namespace leasehold::core

@@ -13,6 +13,7 @@
 #include "vault/core/leases/leases.h"
 #include "vault/core/leases/revoker.h"
 #include "vault/core/road/restoration.h"
+#include "vault/seal/seal.h"
 
 namespace leasehold::core {
 
@@ -28,7 +29,7 @@ struct Environment {
   // The configured devices; none in dev mode.
   std::function<Result<std::vector<std::unique_ptr<audit::Device>>>()> audit_devices;
   bool dev_mode = false;
-  // Asks for sealing, from any thread; set by Lifecycle.
+  // Asks for sealing, from any thread; set by Lifecycle, as is the next.
   std::function<void()> request_seal;
   // Tells the clock the last time the storage saw.
   std::function<void(WallTime)> never_before;
@@ -36,13 +37,16 @@ struct Environment {
   std::function<void()> audit_stuck = {};
   // Said at start, for the next unsealing: the storage was put back.
   Restored restored = Restored::no;
+  seal::Seal* seal = nullptr;
 };
 
 struct StoreIdentity {
   barrier::StoreId store{};
   std::string cluster_name, cluster_id;
+  WallTime created;
 };
 
+class KeyRotation;
 class Unsealed;
 // Makes the engines of an unsealed vault: the catalog's and the system's. They may keep `live`, and
 // use it at request time only.
@@ -76,6 +80,10 @@ class Unsealed {
   Restoration restoration;
   std::unique_ptr<Revoker> revoker;
   WallTime since;
+  // Wraps the key registry; set before the vault opens. The root key itself is in memory only while
+  // Seal::with_root() runs.
+  crypto::Key registry_key;
+  std::unique_ptr<KeyRotation> rotation;
 
  private:
   Unsealed(const Environment& environment, StoreIdentity identity, barrier::KeyRing keys,
