@@ -156,6 +156,7 @@ class Reader {
     read_flag("allow_core_dumps", into_.allow_core_dumps);
     read_duration("default_lease_ttl", into_.default_lease_ttl);
     read_duration("max_lease_ttl", into_.max_lease_ttl);
+    read_duration("lease_sweep_period", into_.lease_sweep_period);
   }
 
   const std::string& file_;

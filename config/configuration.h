@@ -24,6 +24,7 @@ struct Configuration {
   std::string cluster_name;  // empty: generated at init
   Seconds default_lease_ttl{768 * 3600};
   Seconds max_lease_ttl{768 * 3600};
+  Seconds lease_sweep_period{3600};  // ours: how often targets are compared with the leases
   LogLevel log_level = LogLevel::info;
   LogFormat log_format = LogFormat::standard;
   std::string log_file;

@@ -46,6 +46,7 @@ void each_part(const Configuration& configuration,
   take("audit_required", flag(configuration.audit_required));
   take("default_lease_ttl", seconds(configuration.default_lease_ttl));
   take("max_lease_ttl", seconds(configuration.max_lease_ttl));
+  take("lease_sweep_period", seconds(configuration.lease_sweep_period));
   take("log_level", std::to_string(static_cast<int>(configuration.log_level)));
   take("disable_mlock", flag(configuration.disable_mlock));
   take("allow_core_dumps", flag(configuration.allow_core_dumps));

@@ -50,4 +50,5 @@ audit "file" "main" {
 api_addr          = "https://127.0.0.1:8200"
 default_lease_ttl = "768h"
 max_lease_ttl     = "768h"
+# lease_sweep_period = "1h"  # how often accounts at targets are compared with leases; "0": never
 log_level         = "info"

@@ -1,4 +1,4 @@
-// lease lookup, renew, revoke.
+// lease lookup, renew, revoke, reconcile.
 
 #include <fmt/format.h>
 
@@ -16,6 +16,11 @@ constexpr Flag kRevokeFlags[] = {
      "Forget leases whose revocation cannot be confirmed (with -prefix)"},
     {"prefix", "", Takes::nothing, "", "The argument is a prefix of leases"},
     {"sync", "", Takes::nothing, "", "Wait until the credentials are gone"},
+};
+
+constexpr Flag kReconcileFlags[] = {
+    {"fix", "", Takes::nothing, "",
+     "Revoke accounts that are on no lease, and end leases whose account is gone"},
 };
 
 int run_lookup(Session& session) {
@@ -79,6 +84,43 @@ int run_revoke(Session& session) {
                                         : fmt::format("Revoked lease: {}", what.id));
 }
 
+void print_target(const Session& session, const Json& target) {
+  const std::string name = target.string_at("name");
+  if (const std::string error = target.string_at("error"); !error.empty())
+    return session.line(fmt::format("{}: not compared: {}", name, error));
+  session.line(fmt::format("{}: {} in both, {} only at the target, {} only in leases", name,
+                           target.integer_at("in_both"), target.integer_at("only_at_target_count"),
+                           target.integer_at("only_in_leases_count")));
+  for (const std::string& account : target.strings_at("only_at_target"))
+    session.line(fmt::format("  only at the target  {}", account));
+  if (const Json* leases = target.find("only_in_leases"))
+    for (const Json& lease : leases->items())
+      session.line(fmt::format("  only in leases      {}  {}", lease.string_at("account"),
+                               lease.string_at("lease_id")));
+  if (const auto others = target.integer_at("named_otherwise"); others > 0)
+    session.line(fmt::format("  not compared        {} named by username_template", others));
+}
+
+// Fails when a target was not compared: what is there is not known.
+int run_reconcile(Session& session) {
+  const std::string mount = plain_path(session.args().positional(0));
+  Json body = Json::object();
+  body.set("fix", session.args().is_on("fix"));
+  const auto answer = session.send({"PUT", "sys/leases/reconcile/" + mount, std::move(body)});
+  if (!is_good(answer)) return session.refused(fmt::format("Error reconciling {}", mount), answer);
+  const Json* data = answer->json.find("data");
+  const Json* targets = data != nullptr ? data->find("targets") : nullptr;
+  const bool as_table = session.format() == Format::table && !session.args().has("field");
+  if (!as_table || targets == nullptr) return show(session, *answer);
+  bool all = true;
+  for (const Json& target : targets->items()) {
+    print_target(session, target);
+    all = all && target.string_at("error").empty();
+  }
+  show_warnings(session, answer->json);
+  return all ? kSuccess : kRemoteError;
+}
+
 constexpr Command kCommands[] = {
     {"lease lookup",
      "Show a lease",
@@ -103,6 +145,15 @@ constexpr Command kCommands[] = {
      "  $ leasehold lease revoke -prefix -sync database/creds/app\n"
      "  $ leasehold lease revoke -force -prefix database/creds/app",
      kRevokeFlags, 1, 1, run_revoke},
+    {"lease reconcile", "Compare accounts with leases", "[flags] MOUNT",
+     "Lists the accounts of this cluster at every target of a mount and compares them with the\n"
+     "leases: in both, only at the target, only in leases. Accounts of other clusters, and names\n"
+     "that the vault did not make, are never touched.\n\n"
+     "-fix revokes the accounts that are on no lease and ends the leases whose account is gone,\n"
+     "on record, and waits until they are seen gone.\n\n"
+     "  $ leasehold lease reconcile database\n"
+     "  $ leasehold lease reconcile -fix database",
+     kReconcileFlags, 1, 1, run_reconcile},
 };
 
 }  // namespace

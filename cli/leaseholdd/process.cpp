@@ -168,7 +168,8 @@ core::Environment Process::environment() {
           // Not exit(): that would wait for the threads that hang.
           [] { std::_Exit(EXIT_FAILURE); },
           restored_of(options_),
-          configured_};
+          configured_,
+          configuration_.lease_sweep_period};
 }
 
 Status Process::build_listener() {

@@ -73,6 +73,10 @@ void AccountServer::drop(const std::string& account) {
   const Lock lock(mutex_);
   accounts_.erase(account);
 }
+void AccountServer::add(const std::string& account) {
+  const Lock lock(mutex_);
+  accounts_[account] = {std::to_string(++created_), {}};
+}
 
 void AccountServer::be(const std::string& identity) {
   const Lock lock(mutex_);
@@ -178,9 +182,13 @@ class AccountConnection final : public target::Connection {
       server_->changed_.notify_all();
     });
   }
-  Result<std::vector<std::string>> list(const std::string&, Instant) override {
-    const auto names = server_->accounts();
-    return std::vector<std::string>(names.begin(), names.end());
+  Result<std::vector<std::string>> list(const std::string& prefix, Instant) override {
+    std::vector<std::string> names;
+    VAULT_TRY(step("list", [&] {
+      for (const auto& account : server_->accounts_)
+        if (account.first.starts_with(prefix)) names.push_back(account.first);
+    }));
+    return names;
   }
   Status set_password(const std::string&, const SecretBytes&, const std::vector<std::string>&,
                       Instant) override {

@@ -7,9 +7,8 @@
 //   server->set("create", AccountServer::Fault::lose_answer);
 //   server->accounts();                       // what exists there now
 //
-// Steps: "connect", "ping", "create", "renew", "revoke", "look", "renewed",
-// "fence". Thread-safe. Accounts
-// have handles, which are numbers.
+// Steps: "connect", "ping", "create", "renew", "revoke", "look", "renewed", "list", "fence".
+// Accounts have handles, which are numbers. Thread-safe.
 
 #include <condition_variable>
 #include <functional>
@@ -41,6 +40,7 @@ class AccountServer {
   // What a DBA, or an account with many rights, does behind the vault's back.
   void rename(const std::string& from, const std::string& to);
   void drop(const std::string& account);
+  void add(const std::string& account);
   // From now on another machine answers at this address; sessions with the one before end.
   void be(const std::string& identity);
 

@@ -157,6 +157,7 @@ core::Environment TestVault::environment() {
       nullptr};
   made.restored = world_.restored;
   made.configured = world_.configured;
+  made.lease_sweep_period = world_.sweep_period;
   return made;
 }
 

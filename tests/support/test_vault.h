@@ -90,6 +90,7 @@ struct TestWorld {
   bool audit_sync_always = false;
   core::Restored restored = core::Restored::no;  // what the operator says at the next start
   std::vector<core::ConfiguredPart> configured;
+  Seconds sweep_period{0};  // 0: the vault does not sweep by itself
 
   std::string audit_path() const { return directory.path() + "/audit.log"; }
   std::string audit_text() const;

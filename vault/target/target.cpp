@@ -6,6 +6,7 @@ namespace leasehold::target {
 namespace {
 
 constexpr std::size_t kPasswordSize = 20;
+constexpr std::string_view kIdDigits = "0123456789abcdefghijklmnopqrstuvwxyz";
 constexpr std::string_view kLower = "abcdefghijklmnopqrstuvwxyz";
 constexpr std::string_view kUpper = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 constexpr std::string_view kDigit = "0123456789";
@@ -27,6 +28,13 @@ std::uint8_t pick(Random& random) {
 }  // namespace
 
 std::string account_prefix(const Tag& tag) { return "v-" + tag.cluster + "-"; }
+
+bool is_account_of(const Tag& tag, std::string_view name) {
+  const std::string prefix = account_prefix(tag);
+  if (name.size() <= prefix.size() + kAccountIdSize || !name.starts_with(prefix)) return false;
+  const std::string_view end = name.substr(name.size() - kAccountIdSize - 1);
+  return end.front() == '-' && end.find_first_not_of(kIdDigits, 1) == std::string_view::npos;
+}
 
 SecretBytes generate_password(Random& random) {
   // Drawn again until it has all four kinds, so that every such password is equally likely. The

@@ -120,6 +120,11 @@ class Target {
 
 // The common prefix of all accounts of a cluster, for the sweeper: "v-<cluster6>-".
 std::string account_prefix(const Tag& tag);
+// The end of an account's name, that tells it from all others: so many of [0-9a-z].
+inline constexpr std::size_t kAccountIdSize = 20;
+// Whether an account of this name can only be one of this cluster's: its tag in front, an id at the
+// end, as account_name() makes them.
+bool is_account_of(const Tag& tag, std::string_view name);
 // 20 characters with at least one lower, upper, digit and dash.
 SecretBytes generate_password(Random& random);
 

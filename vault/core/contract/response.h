@@ -79,7 +79,7 @@ struct Response {
   bool is_error = false;
   std::optional<Seconds> retry_after;
   std::vector<std::pair<std::string, std::string>> headers;  // further ones; the wire checks them
-  // Records of leases and jobs that must be gone before this answer leaves.
+  // Records of leases and jobs that must be gone before this answer leaves; many are sorted.
   std::vector<barrier::PhysicalKey> awaited;
   std::string request_id;  // set by the core
 

@@ -182,6 +182,15 @@ Status Leases::write_pending(WriteTxn& txn, Lease& lease) const {
   return known != 0 ? Status() : core.put(marker, {});
 }
 
+Status Leases::write_owed(WriteTxn& txn, Lease& lease, WallTime now) const {
+  lease.state = Lease::State::revoking;
+  lease.issued = lease.expires = lease.due_since = now;
+  lease.renewable = false;
+  txn.guard(lease_key(lease.id), 0);
+  VAULT_TRY(write(txn, lease));
+  return txn.mark(due_key(lease.target, now, lease.id));
+}
+
 Status Leases::activate(WriteTxn& txn, Lease& lease, WallTime expires) const {
   const WallTime before = lease.expires;
   lease.state = Lease::State::active;

@@ -80,6 +80,8 @@ class Leases {
   Result<std::optional<Lease>> find(ReadTxn& txn, std::string_view lease_id) const;
 
   Status write_pending(WriteTxn& txn, Lease& lease) const;
+  // For an account that is there without one: REVOKING from the start.
+  Status write_owed(WriteTxn& txn, Lease& lease, WallTime now) const;
   Status activate(WriteTxn& txn, Lease& lease, WallTime expires) const;
   Status renew(WriteTxn& txn, Lease& lease, WallTime expires, WallTime now) const;
   // Idempotent. Moves the end to the due queue.

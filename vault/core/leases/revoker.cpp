@@ -11,6 +11,7 @@ namespace {
 
 constexpr Millis kTick{200};
 constexpr Nanos kStopLimit{Seconds{5}};
+constexpr std::size_t kLookedUpAtOnce = 64;  // records that somebody waits for
 
 }  // namespace
 
@@ -38,15 +39,8 @@ void Revoker::stop() {
   for (auto& entry : lanes)
     stopping.emplace_back([lane = entry.second.lane] { lane->stop(kStopLimit); });
   for (std::thread& one : stopping) one.join();
-  std::set<RevocationWait*> waits;
-  {
-    MutexLock lock(mutex_);
-    waits.swap(waits_);
-  }
-  for (RevocationWait* one : waits) {
-    one->result = failure(Code::unavailable, "shutting down; revocation goes on after the restart");
-    complete(one);
-  }
+  waits_.refuse_all(
+      failure(Code::unavailable, "shutting down; revocation goes on after the restart"));
 }
 
 void Revoker::wake() {
@@ -153,50 +147,49 @@ void Revoker::revoke_token_soon(const OrderedId& id) {
   wake();
 }
 
+// What ends meanwhile is reported, because the wait is added before anything is looked up. A few
+// records are looked up here; many by our own thread, for this may be an io thread.
 bool Revoker::wait(RevocationWait* wait) {
-  {
+  const auto records = wait->records;
+  waits_.add(wait);
+  bool all_gone = false;
+  if (records->size() <= kLookedUpAtOnce) {
+    const auto absent = absent_of(*records);
+    all_gone = absent.ok() && waits_.were_gone(wait, *absent);
+  } else {
     MutexLock lock(mutex_);
-    waits_.insert(wait);  // before looking: what ends meanwhile is reported
+    unlooked_.push_back(records);
   }
-  auto held = parts_.snapshots.take();
-  MutexLock lock(mutex_);
-  if (waits_.count(wait) == 0) return true;  // completed meanwhile: no longer ours to touch
-  if (held.ok()) {
-    ReadTxn txn(**held, parts_.barrier, barrier::kCoreSpace);
-    for (auto at = wait->left.begin(); at != wait->left.end();) {
-      const auto mod = txn.version(*at);
-      at = mod.ok() && *mod == 0 ? wait->left.erase(at) : std::next(at);
-    }
-  }
-  woken_ = true;
-  wake_.notify_one();
-  if (!wait->left.empty()) return true;
-  waits_.erase(wait);
-  return false;
+  wake();
+  return !all_gone;
 }
 
-bool Revoker::give_up(RevocationWait* wait) {
-  MutexLock lock(mutex_);
-  return waits_.erase(wait) > 0;
+Result<RevocationWait::Records> Revoker::absent_of(const RevocationWait::Records& records) {
+  VAULT_TRY_ASSIGN(auto held, parts_.snapshots.take());
+  ReadTxn txn(*held, parts_.barrier, barrier::kCoreSpace);
+  RevocationWait::Records absent;
+  for (const barrier::PhysicalKey& record : records) {
+    const auto mod = txn.version(record);
+    if (mod.ok() && *mod == 0) absent.push_back(record);
+  }
+  return absent;
 }
 
-void Revoker::ended(const barrier::PhysicalKey& record, const Status& result) {
-  std::vector<RevocationWait*> done;
+void Revoker::look_at_waits() {
+  std::vector<std::shared_ptr<const RevocationWait::Records>> unlooked;
   {
     MutexLock lock(mutex_);
-    for (auto at = waits_.begin(); at != waits_.end();) {
-      RevocationWait* one = *at;
-      const bool concerned = one->left.erase(record) > 0;
-      if (concerned && !result.ok()) one->result = result.error();
-      if (concerned && (!result.ok() || one->left.empty())) {
-        done.push_back(one);
-        at = waits_.erase(at);
-      } else {
-        ++at;
-      }
+    unlooked.swap(unlooked_);
+  }
+  for (const auto& records : unlooked) {
+    const auto absent = absent_of(*records);
+    if (absent.ok()) {
+      for (const barrier::PhysicalKey& record : *absent) waits_.ended(record, {});
+    } else {
+      MutexLock lock(mutex_);
+      unlooked_.push_back(records);  // storage failed: with the next pass
     }
   }
-  for (RevocationWait* one : done) complete(one);
 }
 
 }  // namespace leasehold::core

@@ -17,16 +17,10 @@
 #include "vault/core/authority/registry.h"
 #include "vault/core/leases/leases.h"
 #include "vault/core/leases/token_events.h"
+#include "vault/core/leases/waits.h"
 #include "vault/target/lane.h"
 
 namespace leasehold::core {
-
-// Waits until every record (of a lease, of a job) in `left` is gone, or the first attempt on one
-// failed.
-struct RevocationWait : Waiter {
-  std::set<barrier::PhysicalKey> left;
-  Status result;
-};
 
 class Revoker {
  public:
@@ -68,10 +62,10 @@ class Revoker {
   // Revokes a token (and so all below it) from any thread.
   void revoke_token_soon(const barrier::OrderedId& id);
 
-  // False: nothing to wait for. Else `wait` is completed exactly once.
+  // False: nothing to wait for. Else `wait` is completed exactly once. Cheap, whatever it names.
   bool wait(RevocationWait* wait);
   // Its deadline passed. False: it has been completed already.
-  bool give_up(RevocationWait* wait);
+  bool give_up(RevocationWait* wait) { return waits_.give_up(wait); }
 
   std::size_t lanes() const;  // targets with threads of their own
   // Why the last attempt at this target failed; empty: it did not, or there was none.
@@ -92,6 +86,8 @@ class Revoker {
   using Fill = std::function<Result<OnRecord>(WriteTxn&)>;
 
   void run();
+  bool end_interrupted(WallTime now);
+  bool is_interrupted(ReadTxn& txn, const barrier::PhysicalKey& entry);
   bool move_expired(WallTime now);
   bool run_jobs(WallTime now);
   bool empty_removed_mounts(WallTime now);
@@ -158,9 +154,11 @@ class Revoker {
                    std::string_view what);
   bool is_aside(const barrier::OrderedId& id) const;
   void finished(const barrier::OrderedId& lease, const Status& result) {
-    ended(lease_key(lease), result);
+    waits_.ended(lease_key(lease), result);
   }
-  void ended(const barrier::PhysicalKey& record, const Status& result);
+  // Those of `records` that are not there (any more).
+  Result<RevocationWait::Records> absent_of(const RevocationWait::Records& records);
+  void look_at_waits();
   bool claimed(const barrier::OrderedId& id) const;
 
   Parts parts_;
@@ -171,6 +169,10 @@ class Revoker {
   // Where a job that walks over all tokens goes on; of tick() alone.
   std::map<barrier::PhysicalKey, std::optional<barrier::PhysicalKey>> walks_;
   std::map<TargetId, std::string> waiting_;  // of tick() alone: what was said
+  // Where the walk over what an earlier process left PENDING goes on; none: it is done.
+  std::optional<barrier::PhysicalKey> interrupted_ =
+      barrier::PhysicalKey(barrier::Table::expiry);  // of tick() alone
+  Waits waits_;
   mutable Mutex mutex_;
   Condition wake_;
   bool stopping_ GUARDED_BY(mutex_) = false;
@@ -178,7 +180,7 @@ class Revoker {
   std::set<barrier::OrderedId> claimed_ GUARDED_BY(mutex_);
   std::vector<barrier::OrderedId> asked_ GUARDED_BY(mutex_);
   std::vector<barrier::OrderedId> asked_tokens_ GUARDED_BY(mutex_);
-  std::set<RevocationWait*> waits_ GUARDED_BY(mutex_);
+  std::vector<std::shared_ptr<const RevocationWait::Records>> unlooked_ GUARDED_BY(mutex_);
   std::map<barrier::OrderedId, Instant> aside_ GUARDED_BY(mutex_);  // damaged, until then
   mutable Mutex lanes_mutex_;
   std::map<TargetId, LaneEntry> lanes_ GUARDED_BY(lanes_mutex_);

@@ -67,7 +67,7 @@ bool Revoker::run_jobs(WallTime now) {
   if (fills.empty()) return false;
   const Committed committed = commit_all(fills);
   for (std::size_t i = 0; i < steps.size(); ++i)
-    if (steps[i].gone && committed.each[i].ok()) ended(*steps[i].gone, {});
+    if (steps[i].gone && committed.each[i].ok()) waits_.ended(*steps[i].gone, {});
   return committed.count > 0;
 }
 

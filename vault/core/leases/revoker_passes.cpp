@@ -15,7 +15,8 @@ using barrier::Table;
 
 namespace {
 
-constexpr std::size_t kAtOnce = 64;  // expired entries a pass takes
+constexpr std::size_t kAtOnce = 64;          // expired entries a pass takes
+constexpr std::size_t kWalkedAtOnce = 1000;  // entries that fall due soon
 constexpr Nanos kLookAtDamageEvery{Seconds{300}};
 constexpr commit::Unrecorded kOnRecordWhenGone{
     "a lease that falls due is on record once its account was seen gone"};
@@ -46,7 +47,9 @@ std::string receipts_event(std::size_t count, WallTime kept_since, WallTime now)
 }  // namespace
 
 bool Revoker::tick(WallTime now) {
-  bool more = move_expired(now);
+  look_at_waits();
+  bool more = end_interrupted(now);
+  more = move_expired(now) || more;
   more = run_jobs(now) || more;
   more = empty_removed_mounts(now) || more;
   more = erase_old_receipts(now) || more;
@@ -169,6 +172,46 @@ Result<commit::OnRecord> Revoker::revoke_token(WriteTxn& txn, const OrderedId& i
   if (!token || token->stub) return OnRecord(kGoneAlready);
   VAULT_TRY(parts_.tokens.revoke(txn, *token, now));
   return OnRecord(token_event("token-revoked", *token, now, parts_.audit_key));
+}
+
+// Nobody can have the password of a lease that an earlier process left PENDING, so it does not wait
+// for the end of its issue. That end is never later than kIssueLimit: these leases stand in the
+// first entries of the expiry table, which are walked over once after a start. One whose batch
+// fails here ends with its issue, as any other.
+bool Revoker::end_interrupted(WallTime now) {
+  if (!interrupted_) return false;
+  std::vector<OrderedId> interrupted;
+  {
+    auto held = parts_.snapshots.take();
+    if (!held.ok()) return false;
+    ReadTxn txn(**held, parts_.barrier, barrier::kCoreSpace);
+    PhysicalKey to(Table::expiry);
+    const WallTime latest = add(now, Nanos(kIssueLimit) + Millis{1});
+    to.push_be(static_cast<std::uint64_t>(latest.millis()), barrier::kMillisSize);
+    std::vector<PhysicalKey> part;
+    const Status read = txn.scan(*interrupted_, to, kWalkedAtOnce, storage::Scan::keys,
+                                 [&](const storage::Entry& entry) {
+                                   part.push_back(PhysicalKey::from(entry.key));
+                                   return true;
+                                 });
+    if (!read.ok()) return false;  // tried again with the next tick
+    for (const PhysicalKey& entry : part)
+      if (is_interrupted(txn, entry)) interrupted.push_back(barrier::id_at_end(entry.view()));
+    interrupted_.reset();
+    if (part.size() == kWalkedAtOnce) interrupted_ = part.back().end_of_prefix();
+  }
+  std::vector<Fill> fills;
+  for (const OrderedId& id : interrupted)
+    fills.push_back([this, id, now](WriteTxn& txn) { return start_revoking(txn, id, now); });
+  if (!fills.empty()) commit_all(fills);
+  return interrupted_.has_value();
+}
+
+bool Revoker::is_interrupted(ReadTxn& txn, const PhysicalKey& entry) {
+  if (static_cast<Table>(entry.view()[1 + barrier::kMillisSize]) != Table::lease) return false;
+  const auto lease = parts_.leases.load(txn, barrier::id_at_end(entry.view()));
+  return lease.ok() && *lease && (*lease)->state == Lease::State::pending &&
+         (*lease)->incarnation != parts_.committer.incarnation();
 }
 
 bool Revoker::move_expired(WallTime now) {

@@ -232,6 +232,7 @@ Status Lifecycle::go_live(seal::Opened opened, SecretBytes* root_token,
     environment_.log.warn("whether the configuration changed is not on record: {}",
                           noted.error().message);
   live->revoker->start();
+  live->sweeper->start();
   const bool enrolls = seal_.has_to_enroll(opened);
   owned_ = std::move(live);
   {

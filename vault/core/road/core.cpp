@@ -346,6 +346,7 @@ Status Core::run_read(InFlight& flight, const ReadHandler& handler, storage::Sna
   Call call{flight.request,    flight.mount->info, flight.caller,       std::move(flight.fields),
             flight.inner_path, flight.started,     environment_.random, std::move(flight.warnings)};
   VAULT_TRY_ASSIGN(flight.answer, handler(call, txn));
+  flight.awaited = std::move(flight.answer.awaited);
   return finish(flight, snapshot, std::move(changes), call);
 }
 

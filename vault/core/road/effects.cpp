@@ -1,5 +1,7 @@
 #include "vault/core/road/effects.h"
 
+#include <algorithm>
+
 #include "vault/base/encoding.h"
 #include "vault/core/road/audit_lines.h"
 #include "vault/core/road/finish.h"
@@ -9,14 +11,13 @@ namespace leasehold::core {
 
 namespace {
 
-constexpr std::size_t kAccountIdSize = 20;
 constexpr std::size_t kGuardedPolicies = 16;
 constexpr commit::Unrecorded kEndsLater{
     "the answer that says it failed is recorded, and the lease once its account is seen gone"};
 
 // Lower-case letters and digits, so that every target takes it as a name without quoting.
 std::string account_id(Random& random) {
-  std::string text = base62_text(random, kAccountIdSize);
+  std::string text = base62_text(random, target::kAccountIdSize);
   for (char& c : text)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
   return text;
@@ -162,7 +163,11 @@ Status applied::await_resume() {
 
 bool revoked::await_suspend(std::coroutine_handle<> frame) {
   suspend(frame);
-  left.insert(flight_.awaited.begin(), flight_.awaited.end());
+  // A worker has sorted what is many.
+  auto& awaited = flight_.awaited;
+  if (!std::is_sorted(awaited.begin(), awaited.end())) std::sort(awaited.begin(), awaited.end());
+  awaited.erase(std::unique(awaited.begin(), awaited.end()), awaited.end());
+  records = std::make_shared<const Records>(std::move(awaited));
   resume = [](Waiter* waiter) {
     auto* self = static_cast<revoked*>(static_cast<RevocationWait*>(waiter));
     if (self->armed()) Loop::current()->disarm(*self);
@@ -181,7 +186,7 @@ bool revoked::await_suspend(std::coroutine_handle<> frame) {
 }
 
 Status revoked::await_resume() {
-  if (flight_.awaited.empty() || (result.ok() && !late_)) return {};
+  if (result.ok() && !late_) return {};
   const std::string why = late_ ? "not everything was seen gone in time" : result.error().message;
   return failure(Code::internal,
                  "revocation is queued and goes on by itself until the account is "

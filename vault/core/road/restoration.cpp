@@ -158,8 +158,9 @@ Status Restoration::may_issue(ReadTxn& core, const barrier::Space& space,
   return failure(Code::unavailable,
                  "this vault's storage was put back from an older copy: accounts that were made "
                  "since may stand on no lease, so this target issues nothing until it was "
-                 "reconciled. When that is done, say so: `leasehold write sys/storage/restored "
-                 "reconciled=true`");
+                 "reconciled: `leasehold lease reconcile -fix` with the path of its mount revokes "
+                 "these accounts; or say that it was done by hand: `leasehold write "
+                 "sys/storage/restored reconciled=true`");
 }
 
 Result<std::vector<Restoration::Place>> Restoration::to_reconcile() {

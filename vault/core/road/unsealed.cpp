@@ -113,6 +113,12 @@ Status Unsealed::start() {
   revoker = std::make_unique<Revoker>(Revoker::Parts{
       environment.storage, barrier, committer, snapshots, registry, tokens, leases,
       environment.clock, environment.log, audit_key, tag_of(identity, committer.incarnation())});
+  sweeper = std::make_unique<Sweeper>(Sweeper::Parts{
+      {barrier, committer, snapshots, leases, *revoker, environment.clock, environment.random},
+      registry,
+      restoration,
+      environment.log,
+      environment.lease_sweep_period});
   return {};
 }
 
@@ -142,7 +148,9 @@ Status Unsealed::start_committer(const commit::Incarnation& incarnation,
 }
 
 Unsealed::~Unsealed() {
+  if (sweeper) sweeper->ask_to_stop();
   if (revoker) revoker->stop();
+  if (sweeper) sweeper->stop();
   committer.stop();
   audit->close();
   committer.write_last_head();

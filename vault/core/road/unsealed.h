@@ -14,6 +14,7 @@
 #include "vault/core/leases/leases.h"
 #include "vault/core/leases/revoker.h"
 #include "vault/core/road/restoration.h"
+#include "vault/core/road/sweeper.h"
 
 namespace leasehold::core {
 
@@ -44,6 +45,7 @@ struct Environment {
   // Said at start, for the next unsealing: the storage was put back.
   Restored restored = Restored::no;
   std::vector<ConfiguredPart> configured = {};
+  Seconds lease_sweep_period{0};  // how often targets are compared with the leases; 0: never
 };
 
 struct StoreIdentity {
@@ -84,6 +86,7 @@ class Unsealed {
   commit::Committer committer;
   Restoration restoration;
   std::unique_ptr<Revoker> revoker;
+  std::unique_ptr<Sweeper> sweeper;
   WallTime since;
 
  private:

@@ -184,6 +184,7 @@ Result<Response> SysLeases::revoke_prefix(Call& call, WriteTxn& txn, bool force)
     }
     for (const auto& id : ids) response.awaited.push_back(lease_key(id));
     response.awaited.push_back(key);
+    std::sort(response.awaited.begin(), response.awaited.end());  // here, on a worker
   } else {
     response.status = 202;
   }

@@ -1,0 +1,67 @@
+#pragma once
+// The sweeper: compares every target with the leases, now and then by itself and when an operator
+// asks, and ends what is on no lease. By itself it ends accounts only; leases whose account is gone
+// are told, and end when an operator says so. On a target of a store that was put back it only
+// looks until an operator has said so once: there an account without a lease may be one that the
+// store has forgotten. A target whose accounts are all on leases is reconciled.
+//
+//   sweeper.sweep(mount, Sweeper::Asked::to_mend)   // blocks, some seconds for each target
+//
+// Thread safety: every method from any thread; start() and stop() from one.
+
+#include <thread>
+
+#include "vault/core/leases/comparison.h"
+#include "vault/core/road/restoration.h"
+
+namespace leasehold::core {
+
+class Sweeper {
+ public:
+  struct Parts {
+    Comparison::Parts comparison;
+    Registry& registry;
+    Restoration& restoration;
+    LogSink& log;
+    Seconds period;  // 0: never by itself
+  };
+  explicit Sweeper(const Parts& parts);
+  ~Sweeper() { stop(); }
+  Sweeper(const Sweeper&) = delete;
+  Sweeper& operator=(const Sweeper&) = delete;
+
+  void start();
+  void ask_to_stop();  // the current target is the last one
+  void stop();         // waits for it
+
+  enum class Asked : std::uint8_t { nothing, to_look, to_mend };
+  struct Swept {
+    std::vector<Compared> targets;
+    std::vector<barrier::PhysicalKey> ending;  // sorted: the leases to wait for
+    std::vector<std::string> warnings;
+  };
+  // All targets of a mount. `nothing`: nobody asked.
+  Result<Swept> sweep(const Mount& mount, Asked asked);
+
+ private:
+  struct Named {
+    TargetId id{};
+    std::string name;
+  };
+  void run();
+  void sweep_all();
+  Result<std::vector<Named>> targets_of(const Mount& mount) const;
+  bool may_mend(const MountInfo& mount, const TargetId& target, Asked asked) const;
+  Status settle(const MountInfo& mount, const Compared& compared, Asked asked, Swept& swept);
+  void tell(const MountInfo& mount, const Compared& compared);
+  bool stopping();
+
+  const Parts parts_;
+  const Comparison comparison_;
+  std::thread thread_;
+  Mutex mutex_;
+  Condition wake_;
+  bool stopping_ GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace leasehold::core
