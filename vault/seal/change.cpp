@@ -62,9 +62,17 @@ std::optional<SlotRecord> Seal::unasked_slot(const Protector& protector) const {
   return std::nullopt;
 }
 
+// Whether a slot is outdated, or its device another one, is known once the device was asked. Share
+// holders may have opened the vault before it answered.
+std::optional<SlotRecord> Seal::slot_to_ask_for(const Protector& protector,
+                                                const Opened& opened) const {
+  if (!protector.reenrolls() && !opened.degraded) return std::nullopt;
+  return unasked_slot(protector);
+}
+
 bool Seal::has_to_enroll(const Opened& opened) const {
   return std::any_of(protectors_.begin(), protectors_.end(), [&](const auto& protector) {
-    return wanted_slot(*protector, opened) || (protector->reenrolls() && unasked_slot(*protector));
+    return wanted_slot(*protector, opened) || slot_to_ask_for(*protector, opened);
   });
 }
 
@@ -88,10 +96,8 @@ void Seal::keep(const SlotRecord& slot) {
 void Seal::enroll_missing(Opened& opened, WriteSlot write, Millis timeout) {
   MutexLock changing(state_->changing);
   for (const auto& protector : protectors_) {
-    // Whether a slot is outdated is known once its device was asked.
-    if (protector->reenrolls())
-      if (const auto slot = unasked_slot(*protector))
-        remember(slot->id, use_device(*protector, *slot, timeout));
+    if (const auto slot = slot_to_ask_for(*protector, opened))
+      remember(slot->id, use_device(*protector, *slot, timeout));
     auto wanted = wanted_slot(*protector, opened);
     if (!wanted) continue;
     auto slot = enroll(*protector, std::move(*wanted), opened.root, timeout);

@@ -166,6 +166,7 @@ class Seal {
                                              const crypto::Key& root, Initialized& out);
   std::optional<SlotRecord> wanted_slot(const Protector& protector, const Opened& opened) const;
   std::optional<SlotRecord> unasked_slot(const Protector& protector) const;
+  std::optional<SlotRecord> slot_to_ask_for(const Protector& protector, const Opened& opened) const;
   Error not_empty() const;
   void verify_authorizing(const Records& records, const crypto::Key& registry_key);
   DeviceAnswer use_device(Protector& protector, const SlotRecord& slot, Millis timeout);
