@@ -51,6 +51,7 @@ TEST_CASE("surface: the names of policies can be read in parts") {
   CHECK(part(R"({"limit":"2","after":"b"})") == std::vector<std::string>{"c", "default"});
   CHECK(part(R"({"after":"default"})") == std::vector<std::string>{"root"});
   CHECK(part(R"({"limit":"max"})").size() == 5);
+  CHECK(part(R"({"limit":"none"})").size() == 5);
   CHECK(vault.request("LIST", "sys/policies/acl/", vault.root(), R"({"after":"root"})").status() ==
         404);
 }

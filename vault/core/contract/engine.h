@@ -74,8 +74,8 @@ class Fields {
   std::vector<Value> values_;
 };
 
-// Every list can be read in parts: the names behind `after`, at most `limit` of them (0, absent or
-// "max": all).
+// Every list can be read in parts: the names behind `after`, at most `limit` of them (0, absent,
+// "max" or "none": all).
 struct Page {
   std::string after;
   std::size_t limit = 0;

@@ -222,7 +222,7 @@ Result<Page> page_of(const Json& query) {
   page.after = query.string_at("after");
   const Json* given = query.find("limit");
   const std::string text = given != nullptr ? given->text() : std::string();
-  if (text.empty() || text == "max") return page;
+  if (text.empty() || text == "max" || text == "none") return page;
   std::int64_t limit = 0;
   const auto end = std::from_chars(text.data(), text.data() + text.size(), limit);
   if (end.ec != std::errc() || end.ptr != text.data() + text.size())
