@@ -91,6 +91,7 @@ TEST_CASE("class 22 root-protected routes: they are these and no others") {
       "system auth/:path*",
       "system leases",
       "system leases/lookup/:prefix*",
+      "system leases/reconcile/:mount*",
       "system leases/revoke-force/:prefix*",
       "system leases/revoke-prefix/:prefix*",
       "system remount",
