@@ -145,8 +145,11 @@ Status restore_backup(const Options& options, storage::Storage& storage, WallTim
   describe(summary, !options.public_key.empty());
   fmt::print(
       "restored. When the vault is next unsealed, the records are compared with their head, {},\n"
-      "and each target is reconciled with the leases before it issues anything; all on record.\n",
-      mark.keep_tokens ? "tokens are kept" : "every token is revoked");
+      "and each target is reconciled with the leases before it issues anything; all on record.\n"
+      "Beside an audit log that knows of more than the backup, start it once with `leaseholdd "
+      "{}`.\n",
+      mark.keep_tokens ? "tokens are kept" : "every token is revoked",
+      mark.keep_tokens ? "-restored=keep-tokens" : "-restored");
   return {};
 }
 

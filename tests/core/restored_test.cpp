@@ -5,6 +5,7 @@
 
 #include "tests/support/test_vault.h"
 #include "vault/base/encoding.h"
+#include "vault/commit/restored.h"
 
 using namespace leasehold;
 using testing::TestVault;
@@ -61,6 +62,17 @@ struct PutBack {
   }
 };
 
+// As the restore command leaves it, or somebody who can write the files.
+void mark(storage::Storage& storage, bool keep_tokens) {
+  commit::RestoredMark mark;
+  mark.state = commit::RestoredMark::State::whole;
+  mark.keep_tokens = keep_tokens;
+  const Bytes value = mark.serialize();
+  const auto key = commit::restored_key();
+  const storage::Entry entry[] = {{key.view(), value, 1}};
+  REQUIRE(storage.import(entry).ok());
+}
+
 int status_of(TestVault& vault, const std::string& token) {
   return vault.get("auth/token/lookup-self", token).status();
 }
@@ -113,6 +125,43 @@ TEST_CASE_FIXTURE(PutBack, "restored: tokens may be kept, on record") {
   CHECK(vault.unseal().status() == 200);
   CHECK(status_of(vault, vault.root()) == 200);
   CHECK(log_has("\"tokens\":\"kept\""));
+}
+
+TEST_CASE_FIXTURE(PutBack, "restored: the mark of a restore is not the operator's word") {
+  put_back();
+  mark(*world.storage, true);
+  {
+    TestVault vault(world, true);
+    const auto answer = vault.unseal();
+    CHECK(answer.status() == 400);
+    CHECK(answer.error().find("older copy") != std::string::npos);
+    CHECK_FALSE(log_has("\"store-restored\""));
+  }
+  world.restored = core::Restored::revoke_tokens;  // which is what counts, if both are there
+  TestVault vault(world, true);
+  CHECK(vault.unseal().status() == 200);
+  CHECK(vault.count(barrier::Table::token) == 0);
+  CHECK(vault.verifies());
+  CHECK(log_has("\"by\":\"backup\""));
+  CHECK(log_has("\"tokens\":\"revoked\""));
+}
+
+TEST_CASE_FIXTURE(PutBack, "restored: a restore that no log contradicts opens by its mark") {
+  std::filesystem::remove(world.audit_path());
+  put_back();
+  SUBCASE("tokens are revoked") {
+    mark(*world.storage, false);
+    TestVault vault(world, true);
+    CHECK(vault.unseal().status() == 200);
+    CHECK(status_of(vault, vault.root()) == 403);
+  }
+  SUBCASE("tokens are kept") {
+    mark(*world.storage, true);
+    TestVault vault(world, true);
+    CHECK(vault.unseal().status() == 200);
+    CHECK(status_of(vault, vault.root()) == 200);
+  }
+  CHECK(log_has("\"store-restored\""));
 }
 
 TEST_CASE_FIXTURE(PutBack, "restored: a target issues nothing until it was reconciled") {

@@ -101,7 +101,10 @@ Status Unsealed::start() {
       if (mark->keep_tokens && evidence.how == Restored::no) evidence.how = Restored::keep_tokens;
     }
     evidence.store_commit = who.commit = head ? head->group : 0;
-    who.may_be_older = restored = restored && head.has_value();
+    // Whoever can put an older copy back can put the mark beside it, which no key vouches for: a
+    // log that knows more is passed over on the word said at this start alone.
+    who.may_be_older = environment.restored != Restored::no && head.has_value();
+    restored = restored && head.has_value();
     if (head) compare_clock(head->time_seen);
     if (head && environment.never_before) environment.never_before(head->time_seen);
     if (head) who.remembered = {head->audit_position.seq, head->audit_position.hash};
