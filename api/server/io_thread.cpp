@@ -54,7 +54,9 @@ void Gate::ready(std::uint32_t) {
     Descriptor fd(
         ::accept4(fd_, reinterpret_cast<sockaddr*>(&address), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (fd.get() >= 0) {
-      thread_.welcome(*this, std::move(fd), peer_of(address));
+      Peer peer = peer_of(address);
+      peer.listener = endpoint_.settings().traits;
+      thread_.welcome(*this, std::move(fd), std::move(peer));
       continue;
     }
     if (errno == EINTR || errno == ECONNABORTED) continue;

@@ -205,13 +205,11 @@ class Reader {
     to.write_timeout = timeout("http_write_timeout", to.write_timeout);
   }
 
-  // Without a token these endpoints answer nobody here, whatever is set.
+  // OpenBao's keys: with `false` these endpoints answer without a token.
   void unauthenticated() {
-    for (const char* key :
-         {"disable_unauthed_rekey_endpoints", "disable_unauthed_generate_root_endpoints"})
-      if (!flag(key, true))
-        stanza_.warn(key, std::string(key) +
-                              " = false is not supported: nothing answers there without a token");
+    settings_.traits.unauthenticated_rekey = !flag("disable_unauthed_rekey_endpoints", true);
+    settings_.traits.unauthenticated_generate_root =
+        !flag("disable_unauthed_generate_root_endpoints", true);
   }
 
   // Octal, as Vault writes it: "0660".

@@ -17,6 +17,7 @@
 #include "api/server/tls.h"
 #include "vault/base/clock.h"
 #include "vault/base/stanza.h"
+#include "vault/core/contract/request.h"
 
 namespace leasehold::server {
 
@@ -34,6 +35,7 @@ struct ListenerSettings {
   Nanos read_timeout = Seconds{30};
   Nanos idle_timeout = Seconds{300};
   Nanos write_timeout = Seconds{30};  // without progress
+  core::ListenerTraits traits;
 };
 
 Result<ListenerSettings> read_listener(Stanza& stanza, std::vector<std::string>& warnings);

@@ -16,12 +16,14 @@
 #include <vector>
 
 #include "vault/base/cidr.h"
+#include "vault/core/contract/request.h"
 
 namespace leasehold::server {
 
 struct Peer {
   std::string address;
   int port = 0;
+  core::ListenerTraits listener = {};  // of the one it came in by
 };
 
 enum class ProxyProtocol : std::uint8_t { none, use_always, allow_authorized, deny_unauthorized };

@@ -198,6 +198,7 @@ bool read_request(const HttpMessage& message, const Peer& peer, core::Request& r
   request.purpose = message.purpose;
   request.remote_address = peer.address;
   request.remote_port = peer.port;
+  request.listener = peer.listener;
   const bool writes =
       request.operation == Operation::update || request.operation == Operation::patch;
   if (writes) return read_body(message, request, refusal);

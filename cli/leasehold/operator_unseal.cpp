@@ -101,21 +101,18 @@ constexpr Command kCommands[] = {
      0,
      run_step_down},
     {"operator rotate",
-     "Add a new data key (not served by Leasehold yet)",
+     "Add a new data key",
      "[flags]",
-     "New writes use a new key; older data stays readable. Not served by Leasehold yet, but by "
-     "other "
-     "servers.\n\n"
+     "New writes use a new key; older data is sealed again under it in the background.\n\n"
      "  $ leasehold operator rotate",
      {},
      0,
      0,
      run_rotate},
     {"operator key-status",
-     "Show the term of the data key (not served by Leasehold yet)",
+     "Show the term of the data key",
      "[flags]",
-     "Shows which data key is in use since when. Not served by Leasehold yet, but\n"
-     "by other servers.\n\n"
+     "Shows which data key is in use since when.\n\n"
      "  $ leasehold operator key-status",
      {},
      0,

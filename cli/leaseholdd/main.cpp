@@ -33,6 +33,9 @@ std::string dev_configuration(const Options& options, const server::DevCertifica
   } else {
     text += "\n  tls_disable = true";
   }
+  text +=
+      "\n  disable_unauthed_rekey_endpoints = false\n  disable_unauthed_generate_root_endpoints = "
+      "false";
   return text + "\n}\ndisable_mlock = true\n";
 }
 

@@ -89,14 +89,29 @@ TEST_CASE("class 22 root-protected routes: they are these and no others") {
       "system audit",
       "system audit/:path*",
       "system auth/:path*",
+      "system generate-root",
+      "system generate-root/attempt",
+      "system generate-root/update",
       "system leases",
       "system leases/lookup/:prefix*",
       "system leases/reconcile/:mount*",
       "system leases/revoke-force/:prefix*",
       "system leases/revoke-prefix/:prefix*",
+      "system rekey-recovery-key/init",
+      "system rekey-recovery-key/update",
+      "system rekey-recovery-key/verify",
+      "system rekey/backup",
+      "system rekey/init",
+      "system rekey/recovery-key-backup",
+      "system rekey/update",
+      "system rekey/verify",
       "system remount",
       "system revoke-force/:prefix*",
       "system revoke-prefix/:prefix*",
+      "system rotate",
+      "system rotate/config",
+      "system rotate/keyring",
+      "system rotate/keyring/config",
       "system seal",
       "system storage/backup",
       "system storage/backup/:id",
@@ -221,8 +236,9 @@ TEST_CASE("class 26 crypto misuse: equal plaintexts look different, and no key c
     CHECK_FALSE(std::equal(secret.begin(), secret.end(), share.reveal().begin()));
   TestVault vault;
   for (const char* path : {"sys/raw/core/keyring", "sys/raw", "sys/config/state/sanitized",
-                           "sys/rekey/backup", "sys/storage/raft/snapshot"})
+                           "sys/storage/raft/snapshot"})
     CHECK(vault.get(path, vault.root()).status() == 404);
+  CHECK(vault.get("sys/rekey/backup", vault.root()).error() == "no backed-up keys found");
 }
 
 TEST_CASE("class 27 comparing secrets: one comparison, and it looks at every byte") {

@@ -85,10 +85,10 @@ TEST_CASE("cli: a command that does not exist is told apart from one that only V
                  "Did you mean \"leasehold kv metadata\"?"));
   CHECK(contains(program.run({"kv", "metadata", "gte", "x"}).err,
                  "Did you mean \"leasehold kv metadata get\"?"));
-  const auto rekey = program.run({"operator", "rekey", "-init"});
-  CHECK(rekey.code == 1);
-  CHECK(contains(rekey.err, "There is no command \"operator rekey\". Vault has one"));
-  CHECK_FALSE(contains(rekey.err, "Did you mean"));
+  const auto migrate = program.run({"operator", "migrate", "-start"});
+  CHECK(migrate.code == 1);
+  CHECK(contains(migrate.err, "There is no command \"operator migrate\". Vault has one"));
+  CHECK_FALSE(contains(migrate.err, "Did you mean"));
   // Only what is close, and only in the group that was named.
   for (const char* far : {"operator riad", "kv unseal", "token loginn", "initt"}) {
     CAPTURE(far);

@@ -249,8 +249,8 @@ TEST_CASE("seal: a device that cannot be enrolled is named, and the store stays 
   auto opened = open_with(*seal, made.shares, 1);
   REQUIRE(opened);
   machine.enroll_missing(*seal, *opened);
-  REQUIRE(seal->status().warnings.size() == 1);
-  CHECK(contains(seal->status().warnings[0], "a configured seal device has no slot"));
+  REQUIRE(seal->status().not_enrolled.size() == 1);
+  CHECK(contains(seal->status().not_enrolled[0], "the TPM is locked out"));
 }
 
 TEST_CASE("seal: a replaced device is named, and enrolled again once the shares opened") {

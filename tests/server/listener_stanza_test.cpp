@@ -59,8 +59,9 @@ TEST_CASE("listener stanza: Vault's keys mean what they mean there") {
   CHECK(settings.read_timeout == Seconds{7});
   CHECK(settings.idle_timeout == Seconds{60});
   CHECK(settings.write_timeout == Seconds{9});
-  REQUIRE(warnings.size() == 1);
-  CHECK(contains(warnings[0], "disable_unauthed_rekey_endpoints = false is not supported"));
+  CHECK(warnings.empty());
+  CHECK(settings.traits.unauthenticated_rekey);
+  CHECK_FALSE(settings.traits.unauthenticated_generate_root);
 }
 
 TEST_CASE(

@@ -170,6 +170,7 @@ class TestVault {
   core::Core& core() { return *core_; }
   core::Workers& workers() { return *workers_; }
   core::Lifecycle& lifecycle() { return *lifecycle_; }
+  seal::Seal& seal_of() { return *seal_; }
 
  private:
   void build();

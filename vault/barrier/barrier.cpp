@@ -59,6 +59,26 @@ Error damaged(std::string_view detail) {
 Barrier::Barrier(StoreId store, KeyRing keys, Random& random)
     : store_(store), keys_(std::move(keys)), random_(random), multiset_(keys_.multiset.reveal()) {
   VAULT_ASSERT(keys_.data.count(keys_.term) == 1);
+  auto terms = std::make_unique<Terms>();
+  terms->newest = keys_.term;
+  for (const auto& [term, key] : keys_.data) terms->keys.emplace(term, &key);
+  terms_ = terms.get();
+  MutexLock lock(adding_);
+  all_terms_.push_back(std::move(terms));
+}
+
+void Barrier::add_terms(const KeyRing& newer) {
+  MutexLock lock(adding_);
+  auto terms = std::make_unique<Terms>(*terms_.load());
+  for (const auto& [term, key] : newer.data) {
+    if (terms->keys.count(term) > 0) continue;
+    added_.push_back(std::make_unique<const crypto::Key>(key.clone()));
+    terms->keys.emplace(term, added_.back().get());
+  }
+  if (terms->keys.size() == terms_.load()->keys.size()) return;
+  terms->newest = terms->keys.rbegin()->first;
+  terms_.store(terms.get());
+  all_terms_.push_back(std::move(terms));
 }
 
 PhysicalKey Barrier::value_key(const Space& space, std::string_view name) const {
@@ -98,7 +118,8 @@ void Barrier::seal(const PhysicalKey& key, std::string_view name, ByteView plain
                    Bytes& out) const {
   VAULT_ASSERT(name.size() <= 0xffff);
   std::uint8_t header[kHeaderSize] = {kFormat, kSuiteXChaCha20Poly1305};
-  put_be(header + 2, keys_.term, 4);
+  const Terms& terms = *terms_.load();
+  put_be(header + 2, terms.newest, 4);
   std::uint8_t length[kNameLengthSize];
   put_be(length, name.size(), kNameLengthSize);
 
@@ -109,7 +130,7 @@ void Barrier::seal(const PhysicalKey& key, std::string_view name, ByteView plain
   all.append(plain);
   out.reserve(out.size() + kOverhead + all.size());
   append(out, header);
-  crypto::seal(keys_.data.at(keys_.term).reveal(), all.reveal(),
+  crypto::seal(terms.keys.at(terms.newest)->reveal(), all.reveal(),
                aad_for(store_, header, key.view()), random_, out);
 }
 
@@ -120,11 +141,12 @@ Result<SecretBytes> Barrier::open_whole(const PhysicalKey& key, ByteView sealed,
   if (sealed[0] > kFormat || sealed[1] != kSuiteXChaCha20Poly1305)
     return damaged("a sealed value has a format or suite this version does not know");
   if (sealed[0] != kFormat) return damaged("a sealed value has no format");
-  const auto term = keys_.data.find(static_cast<std::uint32_t>(get_be(&sealed[2], 4)));
-  if (term == keys_.data.end()) return damaged("a sealed value names a key term that is not here");
+  const Terms& terms = *terms_.load();
+  const auto term = terms.keys.find(static_cast<std::uint32_t>(get_be(&sealed[2], 4)));
+  if (term == terms.keys.end()) return damaged("a sealed value names a key term that is not here");
 
   const ByteView header = sealed.first(kHeaderSize);
-  auto opened = crypto::open(term->second.reveal(), sealed.subspan(kHeaderSize),
+  auto opened = crypto::open(term->second->reveal(), sealed.subspan(kHeaderSize),
                              aad_for(store_, header, key.view()));
   if (!opened.ok()) return damaged("a sealed value does not belong to its key");
   length = get_be(opened->reveal().data(), kNameLengthSize);

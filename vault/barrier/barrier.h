@@ -5,13 +5,16 @@
 // Hidden tree: `space | H(directory) | H(directory, name)`; nobody reads a path or a name out of a
 // stolen disk. Ordered: `table | be48 ms | hash`, for what machines make in great number. A sealed
 // value repeats its full name, so that a record moved to another place is refused even under equal
-// keys. Thread-safe; no state after construction.
+// keys. Thread-safe.
 
+#include <atomic>
 #include <memory>
+#include <vector>
 
 #include "vault/barrier/format.h"
 #include "vault/barrier/keyring.h"
 #include "vault/base/clock.h"
+#include "vault/base/mutex.h"
 #include "vault/crypto/hash.h"
 
 namespace leasehold::barrier {
@@ -21,7 +24,10 @@ class Barrier {
   Barrier(StoreId store, KeyRing keys, Random& random);
 
   const StoreId& store() const { return store_; }
+  // As at unseal; what a rotation added since is known to seal() and open() alone.
   const KeyRing& keys() const { return keys_; }
+  // Data keys that a rotation added. What is sealed from now on is sealed under the newest.
+  void add_terms(const KeyRing& newer);
 
   // "a/b/c" stands in directory "a/b/" under the leaf "c"; a directory's own leaf ends in '/'.
   PhysicalKey value_key(const Space& space, std::string_view name) const;
@@ -53,8 +59,18 @@ class Barrier {
  private:
   Result<SecretBytes> open_whole(const PhysicalKey& key, ByteView sealed,
                                  std::size_t& name_length) const;
+  // Read without a lock by every seal() and open(); what was replaced stays until the end, since a
+  // reader may still use it. A rotation is rare, and costs some bytes.
+  struct Terms {
+    std::uint32_t newest = 0;
+    std::map<std::uint32_t, const crypto::Key*> keys;
+  };
   const StoreId store_;
   const KeyRing keys_;
+  std::atomic<const Terms*> terms_{nullptr};
+  Mutex adding_;
+  std::vector<std::unique_ptr<const Terms>> all_terms_ GUARDED_BY(adding_);
+  std::vector<std::unique_ptr<const crypto::Key>> added_ GUARDED_BY(adding_);
   Random& random_;
   const crypto::HmacKey multiset_;
 };

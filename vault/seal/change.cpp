@@ -157,6 +157,14 @@ Status Seal::registry_changed() {
   return {};
 }
 
+Result<barrier::KeyRing> Seal::stored_keys(const crypto::Key& registry_key) {
+  VAULT_TRY(registry_changed());
+  MutexLock lock(state_->mutex);
+  VAULT_TRY_ASSIGN(Registry registry,
+                   open_registry(state_->records->store, state_->records->registry, registry_key));
+  return std::move(registry.keys);
+}
+
 std::optional<Quorum> Seal::new_quorum() const {
   MutexLock lock(state_->mutex);
   const SlotRecord* const slot = state_->records ? find_shamir(state_->records->slots) : nullptr;
@@ -172,7 +180,7 @@ std::optional<Quorum> Seal::new_quorum() const {
 Result<Seal::Rekeyed> Seal::rekey(const Quorum& quorum, unsigned shares, unsigned threshold,
                                   const crypto::Key& registry_key) {
   VAULT_TRY(check_share_counts(shares, threshold));
-  VAULT_TRY_ASSIGN(const SecretBytes old, quorum.secret());
+  VAULT_TRY(quorum.secret());  // of a slot that only authorizes as well: the shares fit together
   SecretBytes kek(crypto::kKeySize);
   random_.fill(kek.writable());
   VAULT_TRY_ASSIGN(Split parts, split(kek.reveal(), shares, threshold, random_));
@@ -183,9 +191,17 @@ Result<Seal::Rekeyed> Seal::rekey(const Quorum& quorum, unsigned shares, unsigne
     out.slot.attest(registry_key, random_);
     return out;
   }
-  VAULT_TRY_ASSIGN(const crypto::Key root, quorum.slot().open(old.reveal()));
-  out.slot.close(kek.reveal(), root, random_);
+  VAULT_TRY(with_root(quorum, [&](const crypto::Key& root) -> Status {
+    out.slot.close(kek.reveal(), root, random_);
+    return {};
+  }));
   return out;
+}
+
+Status Seal::with_root(const Quorum& quorum, FunctionRef<Status(const crypto::Key&)> use) const {
+  VAULT_TRY_ASSIGN(const SecretBytes kek, quorum.secret());
+  VAULT_TRY_ASSIGN(const crypto::Key root, quorum.slot().open(kek.reveal()));
+  return use(root);
 }
 
 void Seal::installed(const SlotRecord& slot) {

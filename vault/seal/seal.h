@@ -62,6 +62,7 @@ struct Step {
   std::optional<Opened> opened;  // set by the share that completed the quorum
 };
 
+// `identity` and `message` name serials, labels and paths: not for those without a token.
 struct SlotStatus {
   std::string id;    // hex
   std::string kind;  // "tpm"
@@ -84,6 +85,8 @@ struct SealStatus {
   bool degraded = false;
   std::vector<SlotStatus> slots;
   std::vector<std::string> warnings;
+  std::vector<std::string>
+      not_enrolled;  // configured devices without a slot, and why; as `message`
 };
 
 class Seal {
@@ -135,6 +138,9 @@ class Seal {
   Result<Rekeyed> rekey(const Quorum& quorum, unsigned shares, unsigned threshold,
                         const crypto::Key& registry_key);
   void installed(const SlotRecord& slot);
+  // Calls `use` with the root key, which a complete quorum of shares that may unseal opens, and
+  // which is in memory for no longer.
+  Status with_root(const Quorum& quorum, FunctionRef<Status(const crypto::Key&)> use) const;
 
   // Puts into `batch` the registry as `change` makes it of the one that is stored; the batch
   // conflicts when somebody else changed it meanwhile. Once it is committed: installed(slot), or
@@ -147,6 +153,8 @@ class Seal {
   // when it has one.
   Status list_slots(storage::Batch& batch, const Opened& opened);
   Status registry_changed();
+  // The keys as the stored registry has them, which is read anew.
+  Result<barrier::KeyRing> stored_keys(const crypto::Key& registry_key);
 
   SealStatus status() const;
   // Asks every device slot for its health; may take as long as the timeouts. For a background job,

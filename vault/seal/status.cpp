@@ -132,9 +132,7 @@ SealStatus Seal::status() const {
   for (const SlotEntry& gone : state_->missing)
     out.warnings.push_back("seal slot " + short_id(gone.id) + ": " + kIsGone);
   out.degraded |= !state_->missing.empty();
-  // Which one, and why, is in the log: everybody may read this.
-  if (!state_->not_enrolled.empty())
-    out.warnings.push_back("a configured seal device has no slot; the server's log says why");
+  for (const auto& [device, message] : state_->not_enrolled) out.not_enrolled.push_back(message);
   return out;
 }
 

@@ -192,6 +192,8 @@ struct Route {
   bool unauthenticated = false;
   // Opens a wrapped answer: without `token` in the body, the caller's own token is the one to open.
   bool takes_wrapping_token = false;
+  // Unauthenticated where the listener lets strangers; null: never.
+  bool ListenerTraits::*open_by = nullptr;
   // Of a login: the alias it claims to be, from the request alone and before anything is verified,
   // so that who failed too often is refused at once.
   std::function<std::string(const Fields&)> login_alias;

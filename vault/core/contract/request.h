@@ -3,6 +3,7 @@
 // of one request, on its io thread.
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -16,6 +17,13 @@ namespace leasehold::core {
 enum class Operation : std::uint8_t { read, list, create, update, patch, remove, help, head };
 std::string_view operation_name(Operation operation);  // as Vault's audit log: "read", "delete" ...
 
+// What a listener lets callers without a token do. Their shares are what they prove themselves by;
+// without this they could also disturb a ceremony of others.
+struct ListenerTraits {
+  bool unauthenticated_rekey = false;
+  bool unauthenticated_generate_root = false;
+};
+
 struct Request {
   Operation operation = Operation::read;
   std::string path;   // canonical: no leading slash, no "/v1/", no empty, "." or ".." segment
@@ -27,6 +35,7 @@ struct Request {
   std::string purpose;  // X-Leasehold-Purpose, for policy conditions and the audit log
   std::string remote_address;
   int remote_port = 0;
+  ListenerTraits listener;
   bool internal = false;  // made by the vault itself (expiry, self-init); never from a listener
 
   Request() = default;

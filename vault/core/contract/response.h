@@ -3,6 +3,7 @@
 // Response into bytes. The value of one request, on its io thread.
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -82,6 +83,9 @@ struct Response {
   // Records of leases and jobs that must be gone before this answer leaves; many are sorted.
   std::vector<barrier::PhysicalKey> awaited;
   std::string request_id;  // set by the core
+  // What follows in memory from the request's batch, once it is durable and before the answer
+  // leaves.
+  std::function<void()> on_commit = {};
 
   bool has_body() const {
     return !data.empty() || auth || wrap || !warnings.empty() || !lease_id.empty();

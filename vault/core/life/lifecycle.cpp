@@ -5,6 +5,7 @@
 #include "vault/audit/record.h"
 #include "vault/base/encoding.h"
 #include "vault/core/life/configured.h"
+#include "vault/core/road/key_rotation.h"
 #include "vault/core/sys/system.h"
 
 namespace leasehold::core {
@@ -52,6 +53,7 @@ Lifecycle::Lifecycle(Environment environment, seal::Seal& seal, seal::RecoveryMo
       product_version_(product_version),
       build_date_(std::move(build_date)) {
   environment_.request_seal = [this] { this->seal(); };
+  environment_.seal = &seal_;
 }
 
 Lifecycle::~Lifecycle() { stop(); }
@@ -93,11 +95,21 @@ void Lifecycle::run() {
     if (!broke && live_.load() == nullptr && seal_.initialized() && seal_.has_device_slot())
       open_with_devices();
     const bool open = live_.load() != nullptr;
+    const bool busy = open && rewrap();
     pause = open ? Seconds{1} : std::min(pause * 2, kDeviceRetryMax);
     MutexLock lock(mutex_);
     if (stopping_) return;
-    if (!seal_wanted_) wake_.wait_for(mutex_, open ? Nanos(kLookEvery) : Nanos(pause));
+    if (!seal_wanted_ && !busy) wake_.wait_for(mutex_, open ? Nanos(kLookEvery) : Nanos(pause));
   }
+}
+
+// One step of what follows a rotation of the data key. True: there is more to do now.
+bool Lifecycle::rewrap() {
+  Unsealed* live = enter();
+  if (live == nullptr) return false;
+  const bool done = live->rotation->tick();
+  leave();
+  return !done;
 }
 
 // Soon after the vault was opened, then once a minute.
@@ -219,8 +231,10 @@ Status Lifecycle::go_live(seal::Opened opened, SecretBytes* root_token,
   identity.store = opened.store.id;
   identity.cluster_name = opened.store.cluster_name;
   identity.cluster_id = opened.store.cluster_id;
+  identity.created = opened.store.created;
   VAULT_TRY_ASSIGN(
       auto live, Unsealed::make(environment_, identity, std::move(opened.keys), all_engine_kinds));
+  live->registry_key = opened.registry_key.clone();
   if (root_token != nullptr) {
     VAULT_TRY_ASSIGN(*root_token, live->write_initial(wanted_root, environment_.dev_kv_version));
   }

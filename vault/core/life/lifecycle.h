@@ -95,6 +95,7 @@ class Lifecycle final : public Gate {
   void seal_if_wanted();
   bool seal_if_broken();
   void watch_devices();
+  bool rewrap();
   void enroll_missing();
   Status list_slots(Unsealed& live, const seal::Opened& opened);
   Status write_slot(const storage::Batch& batch, const seal::SlotRecord& slot);

@@ -176,6 +176,8 @@ Json Lifecycle::status_json() {
   if (!about.access.empty()) body.set("access", about.access);
   body.set("degraded", about.degraded);
   std::vector<std::string> warnings = about.warnings;
+  if (!about.not_enrolled.empty())
+    warnings.push_back("a configured seal device has no slot; sys/seal/slots and the log say why");
   {
     MutexLock lock(mutex_);
     if (!sealed_because_.empty()) warnings.push_back(sealed_because_);

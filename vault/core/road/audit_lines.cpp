@@ -47,9 +47,7 @@ void fill_auth(const InFlight& flight, Backing& backing, audit::Record& record) 
 }
 
 // Whoever asks without a token that holds may not fill the log.
-bool may_be_heard(const InFlight& flight) {
-  return flight.token || (flight.route != nullptr && flight.route->unauthenticated);
-}
+bool may_be_heard(const InFlight& flight) { return flight.token || open_to_strangers(flight); }
 
 void fill_request(const InFlight& flight, Backing& backing, audit::Record& record) {
   const Request& request = flight.request;

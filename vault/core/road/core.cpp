@@ -177,8 +177,7 @@ Status Core::route(InFlight& flight) {
 
 Status Core::identify(InFlight& flight, ReadTxn& txn) {
   flight.caller = Caller();
-  if (flight.route != nullptr && flight.route->unauthenticated && flight.request.token.empty())
-    return {};
+  if (open_to_strangers(flight) && flight.request.token.empty()) return {};
   Unsealed& live = *flight.live;
   const std::string& text = flight.request.token;
   TokenRef token;
@@ -188,7 +187,7 @@ Status Core::identify(InFlight& flight, ReadTxn& txn) {
         token, live.tokens.valid(txn, live.tokens.id_of(text), flight.started, &flight.chain));
   }
   if (!token) {
-    if (flight.route != nullptr && flight.route->unauthenticated) return {};
+    if (open_to_strangers(flight)) return {};
     if (wants_wrapping_token(flight)) return failure(Code::invalid, std::string(kNoWrappingToken));
     return failure(Code::denied, "permission denied");
   }
@@ -281,7 +280,7 @@ Status Core::authorize(InFlight& flight, ReadTxn& txn) {
     VAULT_TRY_ASSIGN(const bool exists, flight.route->exists(call, txn));
     request.operation = exists ? Operation::update : Operation::create;
   }
-  if (flight.route != nullptr && flight.route->unauthenticated) {
+  if (open_to_strangers(flight)) {
     flight.decision.allowed = true;
     return {};
   }

@@ -82,4 +82,11 @@ struct InFlight {
   }
 };
 
+// Whether the route of a request needs no token, there where it came in.
+inline bool open_to_strangers(const InFlight& flight) {
+  if (flight.route == nullptr) return false;
+  return flight.route->unauthenticated ||
+         (flight.route->open_by != nullptr && flight.request.listener.*flight.route->open_by);
+}
+
 }  // namespace leasehold::core

@@ -97,6 +97,8 @@ class [[nodiscard]] committed : Suspended<commit::Operation> {
     // What ends credentials is answered as done: its lines are durable, in the outbox.
     if (outcome.ok() && !audit.ok() && !batch->background) flight_.unaudited = true;
     if (outcome.ok() && !batch->audit.empty()) flight_.request_recorded = true;
+    if (outcome.ok() && flight_.answer.on_commit)
+      std::exchange(flight_.answer.on_commit, nullptr)();
     if (outcome.ok() && flight_.use_begun && !flight_.uses_left) flight_.uses_left = counted;
     return outcome;
   }

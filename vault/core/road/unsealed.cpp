@@ -3,6 +3,7 @@
 #include "vault/audit/record.h"
 #include "vault/base/clock_anchor.h"
 #include "vault/base/encoding.h"
+#include "vault/core/road/key_rotation.h"
 
 namespace leasehold::core {
 
@@ -54,7 +55,8 @@ Unsealed::Unsealed(const Environment& env, StoreIdentity id, barrier::KeyRing ke
                 environment.stuck),
       restoration({barrier, committer, snapshots, registry, tokens, audit_key, environment.clock,
                    environment.log}),
-      since(environment.clock.now()) {}
+      since(environment.clock.now()),
+      rotation(std::make_unique<KeyRotation>(*this)) {}
 
 Result<std::unique_ptr<Unsealed>> Unsealed::make(const Environment& environment,
                                                  StoreIdentity identity, barrier::KeyRing keys,

@@ -15,6 +15,7 @@
 #include "vault/core/leases/revoker.h"
 #include "vault/core/road/restoration.h"
 #include "vault/core/road/sweeper.h"
+#include "vault/seal/seal.h"
 
 namespace leasehold::core {
 
@@ -36,7 +37,7 @@ struct Environment {
   // The configured devices; none in dev mode.
   std::function<Result<std::vector<std::unique_ptr<audit::Device>>>()> audit_devices;
   int dev_kv_version = 0;  // of secret/, which a dev server begins with; 0: none
-  // Asks for sealing, from any thread; set by Lifecycle.
+  // Asks for sealing, from any thread; set by Lifecycle, as is the next.
   std::function<void()> request_seal;
   // Tells the clock the last time the storage saw.
   std::function<void(WallTime)> never_before;
@@ -46,13 +47,16 @@ struct Environment {
   Restored restored = Restored::no;
   std::vector<ConfiguredPart> configured = {};
   Seconds lease_sweep_period{0};  // how often targets are compared with the leases; 0: never
+  seal::Seal* seal = nullptr;
 };
 
 struct StoreIdentity {
   barrier::StoreId store{};
   std::string cluster_name, cluster_id;
+  WallTime created;
 };
 
+class KeyRotation;
 class Unsealed;
 // Makes the engines of an unsealed vault: the catalog's and the system's. They may keep `live`, and
 // use it at request time only.
@@ -88,6 +92,10 @@ class Unsealed {
   std::unique_ptr<Revoker> revoker;
   std::unique_ptr<Sweeper> sweeper;
   WallTime since;
+  // Wraps the key registry; set before the vault opens. The root key itself is in memory only while
+  // Seal::with_root() runs.
+  crypto::Key registry_key;
+  std::unique_ptr<KeyRotation> rotation;
 
  private:
   Unsealed(const Environment& environment, StoreIdentity identity, barrier::KeyRing keys,

@@ -1,4 +1,4 @@
-// sys/audit, sys/audit-hash, and sealing.
+// sys/audit and sys/audit-hash.
 
 #include "vault/audit/record.h"
 #include "vault/core/sys/system.h"
@@ -59,15 +59,6 @@ void add_audit_routes(std::vector<Route>& routes, Unsealed& live) {
   routes.push_back(route("audit-hash/:path*", {{"input"}},
                          {asks([&live](Call& call, ReadTxn&) { return hash(live, call); })},
                          "The HMAC of a value as the audit log shows it"));
-  Route seal = route("seal", {}, {asks([&live](Call& call, ReadTxn&) -> Result<Response> {
-                       if (!call.caller.has_sudo)
-                         return failure(Code::denied, multierror("permission denied"));
-                       live.environment.request_seal();
-                       return Response::none();
-                     })},
-                     "Seals the vault");
-  seal.sudo = true;
-  routes.push_back(std::move(seal));
 }
 
 }  // namespace leasehold::core

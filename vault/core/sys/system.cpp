@@ -62,6 +62,10 @@ std::unique_ptr<Engine> make_system_engine(Unsealed& live) {
   add_backup_routes(routes, live);
   add_restored_routes(routes, live);
   add_openapi_route(routes, live);
+  add_seal_routes(routes, live);
+  add_rekey_routes(routes, live);
+  add_generate_root_routes(routes, live);
+  add_rotate_routes(routes, live);
   return std::make_unique<TableEngine>(std::move(routes));
 }
 

@@ -26,6 +26,10 @@ void add_wrapping_routes(std::vector<Route>& routes, Unsealed& live);
 void add_backup_routes(std::vector<Route>& routes, Unsealed& live);
 void add_restored_routes(std::vector<Route>& routes, Unsealed& live);
 void add_openapi_route(std::vector<Route>& routes, Unsealed& live);
+void add_seal_routes(std::vector<Route>& routes, Unsealed& live);
+void add_rekey_routes(std::vector<Route>& routes, Unsealed& live);
+void add_generate_root_routes(std::vector<Route>& routes, Unsealed& live);
+void add_rotate_routes(std::vector<Route>& routes, Unsealed& live);
 
 // Clients ask for it; nothing here is left behind that would need it.
 Route tidy_route(std::string pattern);

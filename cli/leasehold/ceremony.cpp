@@ -1,0 +1,30 @@
+#include "cli/leasehold/ceremony.h"
+
+#include "cli/leasehold/input.h"
+
+namespace leasehold::cli {
+
+Result<Json> share_for(Session& session, std::string_view question, std::string_view prompt) {
+  std::string nonce = session.args().text("nonce");
+  if (nonce.empty()) {
+    Call call{"GET", std::string(question)};
+    call.is_preliminary = true;
+    const auto answer = session.send(std::move(call));
+    if (!is_good(answer))
+      return failure(Code::invalid, "cannot tell which operation is in progress; give its -nonce");
+    nonce = answer->json.string_at("nonce");
+    if (nonce.empty())
+      return failure(Code::invalid, "no operation is in progress: begin one with -init");
+    session.note("Operation nonce: " + nonce);
+  }
+  const std::string given = session.args().positional(0);
+  SecretBytes key{std::string_view(given)};
+  if (given.empty() || given == "-") {
+    VAULT_TRY_ASSIGN(key, ask_hidden(session, prompt));
+  }
+  Json body = Json::object();
+  body.set("key", as_text(key.reveal())).set("nonce", nonce);
+  return body;
+}
+
+}  // namespace leasehold::cli

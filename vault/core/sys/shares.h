@@ -1,0 +1,21 @@
+#pragma once
+// What the routes have in common at which share holders approve something: the share in a request,
+// shares in an answer, and who may call without a token. Thread safety: functions without state.
+
+#include "vault/core/sys/system.h"
+
+namespace leasehold::core {
+
+// The field `key` of a request: hex, or base64. Code::invalid with Vault's words.
+Result<SecretBytes> share_of(const Call& call);
+Json shares_as_text(const std::vector<SecretBytes>& shares, bool as_hex);
+// Numbers from 0 to 255; Code::invalid else.
+Result<unsigned> share_count(const Call& call, std::string_view field);
+// Code::invalid when the request asks for keys encrypted with PGP, which nothing here does.
+Status refuse_pgp(const Call& call);
+
+// With a token: `sudo` on the path. Without: where the listener lets strangers.
+Route ceremony_route(std::string pattern, std::vector<Field> fields, std::vector<Action> actions,
+                     bool ListenerTraits::*open_by, std::string synopsis);
+
+}  // namespace leasehold::core
