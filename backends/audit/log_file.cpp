@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 #include <system_error>
 
 #include "backends/audit/lines_backward.h"
@@ -30,6 +31,12 @@ bool write_all(int fd, std::string_view text, std::size_t& written) {
   return true;
 }
 
+std::optional<std::uint64_t> size_of(int fd) {
+  struct stat status {};
+  if (::fstat(fd, &status) != 0) return std::nullopt;
+  return static_cast<std::uint64_t>(status.st_size);
+}
+
 // A new file is not on disk before the name is.
 bool sync_directory(const std::string& file_path) {
   const std::string directory = file_path.substr(0, file_path.rfind('/') + 1);
@@ -50,6 +57,7 @@ class StandardOutput final : public Device {
   }
   Status sync() override { return {}; }
   Result<bool> reopen() override { return false; }
+  bool keeps_lines() const override { return false; }
   std::string where() const override { return "stdout"; }
 };
 
@@ -59,6 +67,7 @@ class Discard final : public Device {
   Status write(std::string_view) override { return {}; }
   Status sync() override { return {}; }
   Result<bool> reopen() override { return false; }
+  bool keeps_lines() const override { return false; }
   std::string where() const override { return "discard"; }
 };
 
@@ -124,6 +133,7 @@ Result<Tail> LogFile::open() {
   }
   needs_room_ = false;
   fd_ = fd;
+  end_ = size_of(fd).value_or(0);
   end_remnant_ = tail->remnant != 0;
   return tail;
 }
@@ -196,8 +206,12 @@ Status LogFile::write(std::string_view lines) {
   if (end_remnant_) {
     if (!write_all(fd_, "\n", written)) return fault("cannot write", errno);
     end_remnant_ = false;
+    end_ += written;
   }
-  if (write_all(fd_, lines, written)) return {};
+  if (write_all(fd_, lines, written)) {
+    end_ += written;
+    return {};
+  }
   needs_room_ = errno == ENOSPC || errno == EDQUOT || errno == EFBIG;
   const Error error = fault("cannot write", errno);
   // What cannot be undone here, open() finds: it reads the tail again.
@@ -225,6 +239,13 @@ bool LogFile::moved() {
   return opened.st_dev != named.st_dev || opened.st_ino != named.st_ino;
 }
 
+// Appending fills a hole that somebody cut: looked at once a second, it is seen unless more was
+// written meanwhile than was cut off.
+bool LogFile::shrunk() {
+  const auto size = fd_ < 0 ? std::nullopt : size_of(fd_);
+  return size && *size < end_;
+}
+
 Result<bool> LogFile::reopen() {
   if (!moved()) return false;
   VAULT_TRY_ASSIGN(const int fd, open_file());
@@ -241,6 +262,7 @@ Result<bool> LogFile::reopen() {
   }
   ::close(fd_);
   fd_ = fd;
+  end_ = 0;
   return true;
 }
 

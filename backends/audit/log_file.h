@@ -21,6 +21,7 @@ class LogFile final : public Device {
   Status sync() override;
   Result<bool> reopen() override;
   bool moved() override;
+  bool shrunk() override;
   Status each_back(FunctionRef<bool(std::string_view line)> each) override;
   std::string where() const override { return "file " + file_path_; }
 
@@ -38,6 +39,7 @@ class LogFile final : public Device {
   int fd_ = -1;
   bool needs_room_ = true;    // at first, and after a write that found no space
   bool end_remnant_ = false;  // the next write begins with a newline
+  std::uint64_t end_ = 0;     // the size that the open file is to have
 };
 
 // Lines to standard output; the chain begins anew with each process.

@@ -85,6 +85,7 @@ TEST_CASE("audit format: one line of each kind has exactly these bytes") {
   const Position last{41, previous};
   const Identity identity = test_identity();
   const Gap gap{"file /a", last, 7};
+  const Cut cut{"file /a", {40, previous}, last};
   const std::vector<std::string> devices = {"file /a"};
   const std::vector<std::string> bodies = {
       golden_request(),
@@ -96,6 +97,7 @@ TEST_CASE("audit format: one line of each kind has exactly these bytes") {
       gap_body(kTime, {&gap, 1}),
       continued_body(identity, kTime, last, devices),
       closed_body(kTime),
+      cut_body(kTime, {&cut, 1}),
   };
   const std::vector<std::string> golden = lines_of(
 #include "tests/audit/golden_lines.inc"

@@ -480,10 +480,192 @@ TEST_CASE("audit log: a store from a backup, a rotation and an older log are no 
   std::filesystem::rename(file, file + ".1");
   write_file(file, joined({lines.begin() + 9, lines.end()}));
   CHECK(Restarted(file, place_of(lines[8])).status.ok());
-  CHECK(Restarted(file, place_of(lines[5])).status.ok());
-  write_file(file, text.substr(0, text.find('\n') + 1));
-  CHECK(Restarted(file, place_of(lines[8])).status.ok());
-  CHECK(verified({file}).whole);
+  CHECK(Restarted(file, place_of(lines[5])).status.ok());  // by the checkpoint of the one before
+}
+
+TEST_CASE("audit log: a file that was begun later is ours by its first checkpoint") {
+  Folder folder;
+  const std::string file = folder / "audit.log";
+  Position remembered;
+  {
+    Running running(file);
+    REQUIRE(running.start().ok());
+    remembered = running.log->position();
+    for (int i = 0; i < 5; ++i) REQUIRE(running.add("a").ok());
+    std::filesystem::rename(file, file + ".1");
+    REQUIRE(running.log->reopen().ok());
+    REQUIRE(running.add("b").ok());
+    std::filesystem::copy_file(file, folder / "killed.log");
+  }
+  CHECK(Restarted(folder / "killed.log", remembered).status.ok());
+  const auto lines = lines_of(read_file(file));
+  write_file(file, joined(forged({lines.front()}, 4)));
+  CHECK(Restarted(file, remembered).refused());
+}
+
+TEST_CASE("audit log: a file that lost its end is continued, and never again said to be whole") {
+  Folder folder;
+  const std::string file = folder / "audit.log";
+  std::vector<std::string> lines;
+  {
+    Running running(file);
+    REQUIRE(running.start().ok());
+    for (int i = 0; i < 20; ++i) REQUIRE(running.add("x").ok());
+    running.log->close();
+    lines = lines_of(read_file(file));
+  }
+  VerifyOptions options;
+  options.public_key = crypto::ed25519_public(kSeed);
+  const std::vector<std::string> first(lines.begin(), lines.begin() + 1);
+  for (const auto& left : {std::vector(lines.begin(), lines.begin() + 8), forged(first, 12)}) {
+    write_file(file, joined(left));
+    Restarted restarted(file, place_of(lines.back()));
+    CHECK(restarted.status.ok());
+    CHECK(restarted.running.sink.text().find("somebody cut it") != std::string::npos);
+    restarted.running.log->close();
+    CHECK(read_file(file).find("\"gap\"") == std::string::npos);
+    const Verdict verdict = verified({file}, options);
+    CHECK_FALSE(verdict.whole);
+    CHECK(verdict.breaks.size() == 1);
+    CHECK(verdict.broken.find("held lines up to " + std::to_string(lines.size())) !=
+          std::string::npos);
+    CHECK(verdict.signed_seq < left.size());
+  }
+}
+
+namespace {
+
+// Two files in runs that remember as the store does, by what the run before saw on the disks.
+struct TwoFiles {
+  Folder folder;
+  Synced seen;
+  FaultyDevice::Faults faults[2];
+
+  std::string file(int i) const { return folder / (i == 0 ? "a.log" : "b.log"); }
+  std::vector<std::unique_ptr<Device>> devices() {
+    std::vector<std::unique_ptr<Device>> devices;
+    for (int i = 0; i < 2; ++i)
+      devices.push_back(std::make_unique<FaultyDevice>(file(i), faults[i]));
+    return devices;
+  }
+  // What the server log said.
+  std::string run(int count) {
+    Running running(devices());
+    Identity identity = test_identity();
+    identity.remembered = seen.last;
+    identity.held = seen.held;
+    identity.closed = seen.closed;
+    REQUIRE(running.log->start(identity).ok());
+    for (int i = 0; i < count; ++i) REQUIRE(running.add("x").ok());
+    running.log->close();
+    seen = running.log->synced();
+    CHECK(seen.closed);
+    return running.sink.text();
+  }
+  void cut(int i, std::size_t left) {
+    auto lines = lines_of(read_file(file(i)));
+    lines.resize(left);
+    write_file(file(i), joined(lines));
+  }
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(TwoFiles, "audit log: of two files each is known to have been cut") {
+  run(20);
+  cut(0, 6);
+  CHECK(run(3).find("somebody cut it") != std::string::npos);
+  CHECK_FALSE(verified({file(0)}).whole);
+  CHECK(verified({file(1)}).whole);
+  cut(1, 6);
+  CHECK(run(3).find("somebody cut it") != std::string::npos);
+  CHECK_FALSE(verified({file(0)}).whole);
+  CHECK_FALSE(verified({file(1)}).whole);
+}
+
+TEST_CASE_FIXTURE(TwoFiles, "audit log: a device that failed until the end has a gap, not a cut") {
+  run(5);
+  faults[1].write = true;
+  run(5);
+  run(5);
+  faults[1].write = false;
+  CHECK(run(5).find("somebody cut it") == std::string::npos);
+  CHECK(read_file(file(1)).find("\"gap\"") != std::string::npos);
+  CHECK(verified({file(0)}).whole);
+  CHECK(verified({file(1)}).whole);
+}
+
+TEST_CASE("audit log: nothing is continued behind an orderly end") {
+  Folder folder;
+  const std::string file = folder / "audit.log";
+  Synced seen;
+  {
+    Running running(file);
+    REQUIRE(running.start().ok());
+    REQUIRE(running.add("x").ok());
+    running.log->close();
+    seen = running.log->synced();
+    REQUIRE(seen.closed);
+  }
+  const auto lines = lines_of(read_file(file));
+  const auto start = [&](const std::vector<std::string>& text) {
+    write_file(file, joined(text));
+    Running running(file);
+    Identity identity = test_identity();
+    identity.remembered = seen.last;
+    identity.held = seen.held;
+    identity.closed = true;
+    return running.log->start(identity);
+  };
+  CHECK(start(forged(lines, 1)).is(Code::internal));
+  CHECK(start(forged(lines, 3)).is(Code::internal));
+  // A start that was killed before anything else.
+  CHECK(start(lines).ok());
+  const auto later = lines_of(read_file(file));
+  for (std::size_t left = lines.size(); left <= later.size(); ++left)
+    CHECK(start({later.begin(), later.begin() + static_cast<long>(left)}).ok());
+  std::vector<std::string> begun(later.begin(),
+                                 later.begin() + static_cast<long>(lines.size()) + 1);
+  CHECK(start(forged(begun, 1)).is(Code::internal));  // a made-up start has no checkpoint
+}
+
+TEST_CASE("audit log: a file that is cut under the running server is named, and on record") {
+  Folder folder;
+  const std::string file = folder / "audit.log";
+  Running running(file);
+  REQUIRE(running.start().ok());
+  for (int i = 0; i < 9; ++i) REQUIRE(running.add("x").ok());
+  std::filesystem::resize_file(file, 0);
+  REQUIRE(running.add("after").ok());
+  running.clock.advance(std::chrono::seconds(2));
+  CHECK(eventually([&] { return read_file(file).find("\"cut\"") != std::string::npos; }));
+  CHECK(running.sink.text().find("somebody cut the file") != std::string::npos);
+  REQUIRE(running.add("later").ok());
+  running.log->close();
+  const Verdict verdict = verified({file});
+  CHECK_FALSE(verdict.whole);
+  CHECK(verdict.broken.find("lost lines") != std::string::npos);
+}
+
+TEST_CASE("audit log: what only standard output has is not on record for good") {
+  Folder folder;
+  FaultyDevice::Faults faults;
+  std::vector<std::unique_ptr<Device>> devices;
+  devices.push_back(make_discard_device());
+  devices.push_back(std::make_unique<FaultyDevice>(folder / "a.log", faults));
+  Running running(std::move(devices));
+  REQUIRE(running.start().ok());
+  CHECK(eventually([&] { return running.log->synced().last == running.log->position(); }));
+  faults.write = true;
+  const Position before = running.log->position();
+  REQUIRE(running.add("a").ok());
+  const int syncs = faults.syncs;
+  running.clock.advance(kRetryFailedDevice);
+  faults.write = false;
+  REQUIRE(running.add("b").ok());
+  CHECK(eventually([&] { return faults.syncs > syncs; }));
+  CHECK(eventually([&] { return running.log->synced().last == running.log->position(); }));
+  CHECK(running.log->synced().since > before.seq + 1);  // a is to be written again
 }
 
 TEST_CASE("audit log: a device whose log was forged is left out while another works") {

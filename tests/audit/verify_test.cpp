@@ -299,6 +299,36 @@ TEST_CASE("audit verify: a gap record is believed only of the device whose files
   }
 }
 
+TEST_CASE("audit verify: what stands behind an orderly end is a break") {
+  Folder folder;
+  const auto lines = sample(folder / "a.log", 3);
+  const auto appended = [&](std::vector<std::string> all, const std::string& body) {
+    const auto last = parse_line(all.back());
+    std::string line;
+    append_line(line, last->seq + 1, line_hash(last->previous, last->seq, last->body), body);
+    line.pop_back();
+    all.push_back(line);
+    return all;
+  };
+  const std::string request = R"({"time":"t","type":"request"})";
+  CHECK(names(of_lines(folder, appended(lines, request)), "behind the end of the log"));
+  // Also when the server goes on behind it, and signs it.
+  auto more = appended(lines, request);
+  write_file(folder / "more.log", joined(more));
+  sample(folder / "more.log", 1);
+  CHECK_FALSE(verified({folder / "more.log"}).whole);
+
+  // An end that nobody signed is none: lines made up behind a kill, and one that says `closed`.
+  const std::vector<std::string> killed(lines.begin(), lines.begin() + 4);
+  more = appended(appended(killed, request), closed_body(WallTime{}));
+  write_file(folder / "made_up.log", joined(more));
+  sample(folder / "made_up.log", 1);
+  const Verdict verdict = verified({folder / "made_up.log"});
+  CHECK(verdict.whole);
+  CHECK(notes(verdict, "a hard stop; the 4 records before it were not signed then"));
+  CHECK(notes(of_lines(folder, more), "does not end with a closed record"));
+}
+
 TEST_CASE("audit verify: lines that were not signed when a start found them are counted") {
   Folder folder;
   {

@@ -651,6 +651,31 @@ TEST_CASE("head: it is read back as it was written, and nothing else is") {
   CHECK_FALSE(commit::Head::deserialize(newer).ok());
 }
 
+TEST_CASE("head: what the audit devices held counts for the line it was noted with") {
+  commit::Head head;
+  head.audit_position.seq = 12;
+  head.audit_end.closed = true;
+  head.audit_end.held.push_back({{1, 2}, {12, {}}});
+  head.audit_end.held.push_back({{3}, {7, {}}});
+  head.audit_end.held.back().last.hash[31] = 9;
+  Bytes bytes = head.serialize();
+  const auto again = commit::Head::deserialize(bytes);
+  REQUIRE(again.ok());
+  CHECK(again->audit_end.closed);
+  REQUIRE(again->audit_end.held.size() == 2);
+  CHECK(again->audit_end.held[1].last.seq == 7);
+  CHECK(again->serialize() == bytes);
+  CHECK_FALSE(commit::Head::deserialize(ByteView(bytes).first(bytes.size() - 1)).ok());
+  // An earlier version moves the line and keeps the field as it was.
+  commit::Head empty;
+  const std::size_t line = empty.serialize().size() - 40;
+  bytes[line + 7] = 13;
+  const auto moved = commit::Head::deserialize(bytes);
+  REQUIRE(moved.ok());
+  CHECK_FALSE(moved->audit_end.closed);
+  CHECK(moved->audit_end.held.empty());
+}
+
 TEST_CASE("head: a field of a newer version stays, unless it must be understood") {
   Bytes bytes = commit::Head().serialize();
   append(bytes, Bytes{0x05, 0, 0, 0, 2, 'a', 'b'});

@@ -253,7 +253,7 @@ TEST_CASE("lifecycle: a log that was cut while the vault was sealed says so") {
   REQUIRE(gap.ok());
   CHECK(gap->seq == lines.size() + 1);
   const Json record = audit::read_chain_record(gap->body);
-  CHECK(record.string_at("type") == "gap");
+  CHECK(record.string_at("type") == "cut");
 }
 
 namespace {

@@ -157,6 +157,51 @@ class Audit(unittest.TestCase):
             self.assertNotEqual(self.verify(vault, before, vault.audit).returncode, 0)
             vault.start().unseal()
 
+    def test_a_log_that_was_cut_while_the_server_was_down_never_verifies_again(self):
+        with Vault() as vault:
+            vault.init_and_unseal()
+            vault.write("sys/mounts/secret", {"type": "kv"})
+            for number in range(20):
+                vault.write(f"secret/{number}", {"k": "v"})
+            vault.stop()
+            lines = vault.audit.read_text().splitlines(keepends=True)
+            vault.audit.write_text("".join(lines[:20]))
+            vault.start().unseal()
+            vault.write("secret/after", {"k": "v"})
+            vault.stop()
+            self.assertIn("somebody cut it", vault.log.read_text())
+            result = self.verify(vault)
+            self.assertEqual(result.returncode, 2, result.stdout)
+            self.assertIn(f"held lines up to {len(lines)} and was cut behind 20", result.stderr)
+
+    def test_nothing_is_continued_behind_an_orderly_end(self):
+        with Vault() as vault:
+            vault.init_and_unseal()
+            vault.write("sys/mounts/secret", {"type": "kv"})
+            vault.stop()
+            good = vault.audit.read_bytes()
+            end = good.splitlines()[-1]
+            last = json.loads(end)
+            previous = hashlib.sha256(
+                bytes.fromhex(last["prev"])
+                + last["seq"].to_bytes(8, "big")
+                + hashlib.sha256(b"\0{" + end.split(b",", 2)[2]).digest()
+            ).hexdigest()
+            line = '{"seq":%d,"prev":"%s","time":"t","type":"request"}\n' % (
+                last["seq"] + 1,
+                previous,
+            )
+            vault.audit.write_bytes(good + line.encode())
+            self.assertEqual(self.verify(vault).returncode, 2)
+            vault.start()
+            refused = vault.call("POST", "sys/unseal", {"key": vault.keys[0]})
+            self.assertGreaterEqual(refused.status, 400)
+            self.assertIn("changed while the server was down", vault.log.read_text())
+            vault.audit.write_bytes(good)
+            vault.unseal()
+            vault.stop()
+            self.assertEqual(self.verify(vault).returncode, 0)
+
     def test_no_secret_reaches_the_log_and_no_name_the_store(self):
         secret, name, folder = ("canary" + random_text(20) for _ in range(3))
         with Vault(extra='log_level = "trace"') as vault:

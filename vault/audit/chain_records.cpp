@@ -87,6 +87,24 @@ std::string gap_body(WallTime time, std::span<const Gap> gaps) {
   return out;
 }
 
+std::string cut_body(WallTime time, std::span<const Cut> cuts) {
+  std::string out;
+  Members record = begin(out, "cut", time);
+  record.member("devices") += '[';
+  for (const Cut& cut : cuts) {
+    if (&cut != cuts.data()) out += ',';
+    Members device(out);
+    device.text("device", cut.device);
+    add_last(device, cut.last);
+    add_seq(device, "held_seq", cut.held.seq);
+    device.hex("held_hash", cut.held.hash);
+    device.close();
+  }
+  out += ']';
+  record.close();
+  return out;
+}
+
 std::string continued_body(const Identity& identity, WallTime time, const Position& last,
                            std::span<const std::string> devices) {
   std::string out;

@@ -22,10 +22,17 @@ struct Gap {
   std::uint64_t remnant = 0;
 };
 
+// A device that held lines up to `held`, and now ends with `last`.
+struct Cut {
+  std::string device;
+  Position last, held;
+};
+
 std::string epoch_body(const Identity& identity, WallTime time, const Position& last);
 std::string checkpoint_body(const Identity& identity, WallTime time, const Position& covered);
 std::string torn_body(WallTime time, const std::string& device);
 std::string gap_body(WallTime time, std::span<const Gap> gaps);
+std::string cut_body(WallTime time, std::span<const Cut> cuts);
 std::string continued_body(const Identity& identity, WallTime time, const Position& last,
                            std::span<const std::string> devices);
 std::string closed_body(WallTime time);

@@ -48,6 +48,13 @@ Result<std::vector<HashedBody>> hash_all(std::span<const std::string_view> bodie
 
 }  // namespace
 
+DeviceId id_of(std::string_view where) {
+  const crypto::Digest hash = crypto::sha256(as_bytes(where));
+  DeviceId id;
+  std::copy_n(hash.begin(), id.size(), id.begin());
+  return id;
+}
+
 struct AuditLog::State {
   State(std::vector<std::unique_ptr<Device>> given, Clock& machine_clock, LogSink& server_log,
         std::function<void()> stuck)
@@ -159,7 +166,8 @@ void AuditLog::State::checkpoint() {
   if (written.ok()) signed_seq = chain.position().seq;
 }
 
-// Each file ends with a checkpoint and the next one begins with a record that names it.
+// Each file ends with a checkpoint and the next one begins with a record that names it, and is
+// signed at once: a start knows by that that the file is ours.
 Status AuditLog::State::begin_new_files() {
   checkpoint();
   Status failed;
@@ -168,6 +176,7 @@ Status AuditLog::State::begin_new_files() {
   VAULT_TRY(write_own([&](const Position& before) {
     return continued_body(identity, clock.now(), before, begun);
   }));
+  checkpoint();
   return failed;
 }
 
@@ -180,6 +189,7 @@ void AuditLog::State::look_around() {
     log.warn("audit: a log file was removed or renamed without SIGHUP; beginning a new one");
     begin_new_files().ignore();
   }
+  if (chain.find_shrunk()) signed_seq = 0;  // it is signed at once
   checkpoint();
 }
 
@@ -202,8 +212,9 @@ void AuditLog::State::sync_round() {
   for (std::size_t i = 0; i < targets.size(); ++i) {
     if (results[i].ok()) {
       flushed = true;
+      chain.synced(targets[i], through);
       const auto held = chain.holds_since(targets[i]);
-      if (held && (!since || *held < *since)) since = held;
+      if (chain.settles(targets[i]) && held && (!since || *held < *since)) since = held;
     } else {
       chain.sync_failed(targets[i], results[i].error());
     }
@@ -221,6 +232,7 @@ void AuditLog::State::note_synced(std::uint64_t since, const Position& through) 
   if (since > synced_seq + 1) on_disk.since = since;
   synced_seq = through.seq;
   on_disk.last = through;
+  on_disk.held = chain.held();
 }
 
 void AuditLog::State::run() {
@@ -232,6 +244,7 @@ void AuditLog::State::run() {
       else
         work.wait(mutex);
     }
+    if (stopping) break;  // behind the end of the log stands nothing
     if (records)
       look_around();
     else
@@ -328,14 +341,17 @@ Status AuditLog::reopen() {
 
 void AuditLog::close() {
   State& state = *state_;
+  bool closed = false;
   {
     MutexLock lock(state.mutex);
     if (!state.running) return;
     state.running = false;
     const WallTime now = state.clock.now();
     if (state.has_begun &&
-        state.write_own([now](const Position&) { return closed_body(now); }).ok())
+        state.write_own([now](const Position&) { return closed_body(now); }).ok()) {
       state.checkpoint();
+      closed = state.signed_seq == state.chain.position().seq;
+    }
     state.stopping = true;
     state.work.notify_all();
     state.stop.notify_all();
@@ -344,6 +360,7 @@ void AuditLog::close() {
   {
     MutexLock lock(state.mutex);
     state.sync_round();
+    state.on_disk.closed = closed && state.on_disk.last == state.chain.position();
   }
   state.watch.stop();
 }

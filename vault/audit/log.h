@@ -9,6 +9,7 @@
 // any device every append succeeds and nothing is written.
 // Thread safety: every method from any thread.
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <span>
@@ -39,12 +40,22 @@ struct Tail {
   std::uint64_t remnant = 0;
 };
 
+// A device, and the last line that was seen on its disk.
+using DeviceId = std::array<std::uint8_t, 8>;  // of the hash of its where()
+DeviceId id_of(std::string_view where);
+struct Held {
+  DeviceId device{};
+  Position last = {};
+};
+
 // What is on a disk: the lines from `since` to `last`. After a failed fdatasync nobody knows which
 // pages the kernel dropped, so `since` may rise: lines before it that were not yet seen here as
 // synced may be on no disk, and whoever still has them writes them again.
 struct Synced {
   std::uint64_t since = 0;
-  Position last = {};  // zero until this run has synced one
+  Position last = {};      // zero until this run has synced one
+  std::vector<Held> held;  // by each device that keeps lines, at the time of `last`
+  bool closed = false;     // the log was closed in order, and `last` is its last line
 };
 
 class Device {
@@ -61,6 +72,10 @@ class Device {
   virtual Result<bool> reopen() = 0;
   // True when the path no longer leads to the open file: removed, or renamed without a signal.
   virtual bool moved() { return false; }
+  // True when the open file is shorter than what was written to it.
+  virtual bool shrunk() { return false; }
+  // False: what it takes is out of sight at once (a pipe, nothing at all).
+  virtual bool keeps_lines() const { return true; }
   // The whole lines of the open log from the last one back, without newline, until `each` says
   // false.
   virtual Status each_back(FunctionRef<bool(std::string_view line)> /*each*/) { return {}; }
@@ -76,10 +91,14 @@ struct Identity {
   Bytes store_id;
   Bytes incarnation;
   ByteView sign_seed;  // must outlive the log
-  // What the store remembers, if it does: a log that ends before this line was cut or rotated while
-  // the server was down; the chain then goes on from here and the server log says so. A log that
-  // holds another line in its place was changed and is not used.
+  // What the store remembers, if it does: the last line that was seen on a disk, and the last one
+  // on each device's. A device that ends before its own was cut while the server was down: the
+  // chain goes on from the remembered line, with a record that says so. A log that holds another
+  // line in its place was changed and is not used.
   Position remembered = {};
+  std::vector<Held> held = {};
+  bool closed =
+      false;  // in order, by the remembered line: nothing stands behind it but a new start
   // The number of the store's last commit; the log tells of the newest that its lines were durable
   // with. A log that knows a later one than the store is the log of a newer store: start() refuses,
   // since an older copy was put back, unless it is said to be one.

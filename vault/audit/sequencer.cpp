@@ -12,6 +12,7 @@ Sequencer::Sequencer(const std::vector<std::unique_ptr<Device>>& devices, Mutex&
   for (const auto& device : devices) {
     slots_.emplace_back();
     slots_.back().device = device.get();
+    any_keeps_ = any_keeps_ || device->keeps_lines();
   }
 }
 
@@ -20,11 +21,17 @@ void Sequencer::open(const Identity& identity) {
   store_commit_ = identity.commit;
   const Position& remembered = identity.remembered;
   for (Slot& slot : slots_) {
+    slot.on_disk = known_of(*slot.device);
     const auto tail = open(slot);
     if (!tail.ok()) {
       fail(slot, tail.error());
       continue;
     }
+    if (tail->seq == 0 && slot.on_disk.seq != 0)
+      log_.warn(
+          "audit: {}: it is empty, and held lines up to {}: it was removed, or rotated "
+          "while the server was down",
+          slot.device->where(), slot.on_disk.seq);
     slot.health = Health::returning;
     slot.last = {tail->seq, tail->hash};
     slot.remnant = tail->remnant;
@@ -45,13 +52,40 @@ void Sequencer::open(const Identity& identity) {
 Result<Tail> Sequencer::open(Slot& slot) {
   const Watch::Call call(watch_, *slot.device);
   VAULT_TRY_ASSIGN(const Tail tail, slot.device->open());
-  Status checked = check(slot, tail);
-  slot.changed = !checked.ok();
-  VAULT_TRY(std::move(checked));
+  if (!was_cut(slot, tail)) {
+    Status checked = check(slot, tail);
+    slot.changed = !checked.ok();
+    VAULT_TRY(std::move(checked));
+  }
   if (!slot.checked) VAULT_TRY(compare_commits(slot));
   if (!slot.checked && tail.torn) torn_.push_back(slot.device->where());
   slot.checked = true;
   return tail;
+}
+
+// What a device is to hold at the start. A single one has whatever was seen on a disk.
+Position Sequencer::known_of(const Device& device) const {
+  if (!device.keeps_lines()) return {};
+  const DeviceId id = id_of(device.where());
+  for (const Held& one : identity_->held)
+    if (one.device == id) return one.last;
+  return slots_.size() == 1 ? identity_->remembered : Position{};
+}
+
+// A file that ends before a line it held, and is not another, empty one. It goes on, and says so:
+// a file that lost its end to a fault of the disk must not keep the vault shut.
+bool Sequencer::was_cut(Slot& slot, const Tail& tail) {
+  const Position& held = slot.checked ? slot.last : slot.on_disk;
+  if (tail.seq == 0 || tail.seq >= held.seq) return false;
+  slot.changed = false;
+  if (!slot.cut || slot.cut->seq < held.seq) {
+    slot.cut = held;
+    log_.error(
+        "audit: {}: the log ends at line {} and had held lines up to {}: somebody cut it; "
+        "the log says so from now on, and does not verify as whole",
+        slot.device->where(), tail.seq, held.seq);
+  }
+  return true;
 }
 
 // Of a device that is opened for the first time. One that comes later than the start and knows more
@@ -68,7 +102,11 @@ Status Sequencer::compare_commits(const Slot& slot) {
 // In this run a log ends with the last line that was written, or with one of a write that failed
 // half-way; or it is another, empty file.
 Status Sequencer::check(const Slot& slot, const Tail& tail) const {
-  if (!slot.checked) return check_tail(*slot.device, tail, *identity_);
+  if (!slot.checked) {
+    const bool foreseen = slot.on_disk.seq != 0;  // else it is new here, or its name is
+    return check_tail(*slot.device, tail, *identity_,
+                      foreseen ? slot.on_disk : identity_->remembered);
+  }
   const Position end{tail.seq, tail.hash};
   if (tail.seq == 0 || end == slot.last ||
       std::find(slot.attempted.begin(), slot.attempted.end(), end) != slot.attempted.end())
@@ -108,10 +146,12 @@ void Sequencer::retry(Slot& slot) {
   if (!tail.ok()) return fail(slot, tail.error());
   slot.health = Health::returning;
   slot.remnant = tail->remnant;
-  if (tail->seq != 0)
+  if (tail->seq != 0) {
     slot.last = {tail->seq, tail->hash};
-  else
-    slot.holds_since = 0;  // another file: what it held is not there
+  } else {  // another file: what it held is not there
+    slot.holds_since = 0;
+    slot.cut.reset();
+  }
   // Whole lines of a write that failed half-way and could not be undone: no one else has them.
   if (!any_works() && slot.last.seq > position_.seq) position_ = slot.last;
 }
@@ -119,12 +159,20 @@ void Sequencer::retry(Slot& slot) {
 std::vector<Gap> Sequencer::gaps() const {
   std::vector<Gap> gaps;
   for (const Slot& slot : slots_) {
-    if (slot.health != Health::returning) continue;
+    if (slot.health != Health::returning || slot.cut) continue;
     const bool missed = slot.last.seq != 0 && !(slot.last == position_);
     if (missed || slot.remnant != 0)
       gaps.push_back({slot.device->where(), slot.last, slot.remnant});
   }
   return gaps;
+}
+
+std::vector<Cut> Sequencer::cuts() const {
+  std::vector<Cut> cuts;
+  for (const Slot& slot : slots_)
+    if (slot.health == Health::returning && slot.cut)
+      cuts.push_back({slot.device->where(), slot.last, *slot.cut});
+  return cuts;
 }
 
 void Sequencer::chain(Position& at, std::string_view body, const crypto::Digest& hash) {
@@ -149,18 +197,19 @@ Status Sequencer::append(std::span<const HashedBody> bodies) {
   return write_lines(after);
 }
 
-// A returning device must first be told what it missed.
+// A returning device must first be told what it missed, or lost.
 Position Sequencer::begin_lines() {
   retry_failed();
   lines_.clear();
   chained_.clear();
   Position after = position_;
   const auto missed = gaps();
-  told_gap_ = !missed.empty();
-  if (told_gap_) {
-    const std::string body = gap_body(clock_.now(), missed);
-    chain(after, body, body_hash(body));
-  }
+  const auto cut = cuts();
+  told_gap_ = !missed.empty() || !cut.empty();
+  const auto tell = [&](const std::string& body) { chain(after, body, body_hash(body)); };
+  // In the file of a device that missed lines, the gap record is the one that stands behind them.
+  if (!missed.empty()) tell(gap_body(clock_.now(), missed));
+  if (!cut.empty()) tell(cut_body(clock_.now(), cut));
   return after;
 }
 
@@ -191,6 +240,7 @@ bool Sequencer::write_to(Slot& slot, const Position& after) {
     if (!slot.reported.empty()) log_.info("audit: {} works again", slot.device->where());
     slot.reported.clear();
     slot.remnant = 0;
+    slot.cut.reset();
     slot.health = Health::works;
   }
   slot.last = after;
@@ -230,6 +280,25 @@ bool Sequencer::any_moved() const {
   });
 }
 
+bool Sequencer::find_shrunk() {
+  bool found = false;
+  for (Slot& slot : slots_) {
+    if (slot.health != Health::works || !slot.device->shrunk()) continue;
+    found = true;
+    log_.error(
+        "audit: {}: somebody cut the file while the server writes to it; the log says so from now "
+        "on, and does not verify as whole",
+        slot.device->where());
+    const Position held = slot.last;
+    retry(slot);
+    if (slot.health == Health::failed) continue;
+    if (slot.holds_since == 0) slot.last = {};  // nothing is left
+    slot.holds_since = 0;
+    slot.cut = held;
+  }
+  return found;
+}
+
 std::vector<Sequencer::SyncTarget> Sequencer::sync_targets() const {
   std::vector<SyncTarget> targets;
   for (std::size_t i = 0; i < slots_.size(); ++i)
@@ -242,6 +311,23 @@ std::optional<std::uint64_t> Sequencer::holds_since(const SyncTarget& target) co
   const Slot& slot = slots_[target.slot];
   if (slot.generation != target.generation) return std::nullopt;
   return slot.holds_since;
+}
+
+bool Sequencer::settles(const SyncTarget& target) const {
+  return !any_keeps_ || target.device->keeps_lines();
+}
+
+void Sequencer::synced(const SyncTarget& target, const Position& through) {
+  Slot& slot = slots_[target.slot];
+  if (slot.generation == target.generation) slot.on_disk = through;
+}
+
+std::vector<Held> Sequencer::held() const {
+  std::vector<Held> held;
+  for (const Slot& slot : slots_)
+    if (slot.on_disk.seq != 0 && slot.device->keeps_lines())
+      held.push_back({id_of(slot.device->where()), slot.on_disk});
+  return held;
 }
 
 void Sequencer::sync_failed(const SyncTarget& target, const Error& error) {

@@ -60,6 +60,9 @@ class Sequencer {
   bool told_gap() const { return told_gap_; }  // with the lines last written
   bool has_devices() const { return !slots_.empty(); }
   bool any_moved() const;
+  // Reads the files again that were cut under the running server; true when there is one. The next
+  // lines tell of it.
+  bool find_shrunk();
 
   // A sync of every working device: begin, sync() each without the log's lock, then report.
   struct SyncTarget {
@@ -71,7 +74,12 @@ class Sequencer {
   // From which line on a good sync brought every line to this device's disk; nothing when its file
   // was exchanged meanwhile.
   std::optional<std::uint64_t> holds_since(const SyncTarget& target) const;
+  // Whether what it synced is recorded for good. Standard output and the like count only alone.
+  bool settles(const SyncTarget& target) const;
   void sync_failed(const SyncTarget& target, const Error& error);
+  // A good sync of an unchanged file brought the lines up to `through` to its disk.
+  void synced(const SyncTarget& target, const Position& through);
+  std::vector<Held> held() const;
 
  private:
   enum class Health { works, returning, failed };
@@ -79,6 +87,9 @@ class Sequencer {
     Device* device = nullptr;
     Health health = Health::failed;
     Position last;  // the last line it took
+    Position
+        on_disk;  // the last line seen on its disk, by this run or an earlier one; zero: unknown
+    std::optional<Position> cut;  // it held lines up to here, which are gone and not yet on record
     std::uint64_t remnant = 0;
     std::uint64_t holds_since = 0;    // every line from here on went to it and may be synced
     std::uint64_t generation = 0;     // of its open file
@@ -93,8 +104,11 @@ class Sequencer {
   void retry(Slot& slot);
   Result<Tail> open(Slot& slot);
   Status compare_commits(const Slot& slot);
+  Position known_of(const Device& device) const;
+  bool was_cut(Slot& slot, const Tail& tail);
   Status check(const Slot& slot, const Tail& tail) const;
   std::vector<Gap> gaps() const;
+  std::vector<Cut> cuts() const;
   Position begin_lines();
   Status write_lines(const Position& after);
   void chain(Position& at, std::string_view body, const crypto::Digest& hash);
@@ -102,6 +116,7 @@ class Sequencer {
   void fail(Slot& slot, const Error& error);
 
   std::vector<Slot> slots_;
+  bool any_keeps_ = false;  // a device whose lines can be read again
   Mutex& busy_;
   Watch& watch_;
   Clock& clock_;

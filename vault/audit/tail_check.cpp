@@ -1,5 +1,7 @@
 #include "vault/audit/tail_check.h"
 
+#include <algorithm>
+
 #include "vault/audit/chain_records.h"
 #include "vault/base/encoding.h"
 
@@ -19,31 +21,54 @@ bool is_own_checkpoint(const ParsedLine& line, const Identity& identity) {
                                 *signature);
 }
 
-// Reads back to the first line that proves or refutes the log. At the beginning of a file that was
-// begun behind the remembered line there is none.
+// What a start writes before its first checkpoint. A kill in between leaves no other lines.
+bool begins_a_log(const ParsedLine& line) {
+  if (!line.body.starts_with(kChainRecord)) return false;
+  const std::string type = read_chain_record(line.body).string_at("type");
+  static constexpr std::string_view kTypes[] = {"epoch", "continued", "torn", "gap", "cut"};
+  return std::find(std::begin(kTypes), std::end(kTypes), type) != std::end(kTypes);
+}
+
+// Reads back to the first line that proves or refutes the log, or to the beginning of a file that
+// was begun behind the known line.
 class Search {
  public:
-  explicit Search(const Identity& identity)
-      : identity_(identity), remembered_(identity.remembered) {}
+  Search(const Identity& identity, const Position& known)
+      : identity_(identity),
+        known_(known),
+        closed_(identity.closed && known == identity.remembered) {}
 
   // False: seen enough.
   bool goes_on(std::string_view text) {
     const auto line = parse_line(text);
     if (!line.ok()) return true;  // left by a failed write, or verification names it
-    if (line->seq > remembered_.seq) {
-      if (is_own_checkpoint(*line, identity_)) return false;
-      changed_ = line->seq == remembered_.seq + 1 && line->previous != remembered_.hash;
-      return !changed_;
+    if (line->seq <= known_.seq) return meets_known(*line), false;
+    if (is_own_checkpoint(*line, identity_)) {
+      proven_ = true;
+      return false;
     }
-    const auto hash = line_hash(line->previous, line->seq, line->body);
-    changed_ = !(Position{line->seq, hash} == remembered_);
-    return false;
+    only_begins_ = only_begins_ && begins_a_log(*line);
+    follows_known_ = line->seq == known_.seq + 1;
+    changed_ = follows_known_ && line->previous != known_.hash;
+    return !changed_;
   }
-  bool changed() const { return changed_; }
+  bool changed() const {
+    if (changed_ || proven_ || only_begins_) return changed_;
+    return closed_ || !follows_known_;
+  }
 
  private:
+  void meets_known(const ParsedLine& line) {
+    changed_ = !(Position{line.seq, line_hash(line.previous, line.seq, line.body)} == known_);
+    follows_known_ = true;
+  }
+
   const Identity& identity_;
-  const Position& remembered_;
+  const Position& known_;
+  const bool closed_;
+  bool proven_ = false;         // by a checkpoint of the store's own
+  bool only_begins_ = true;     // so far
+  bool follows_known_ = false;  // the line seen last, or it is the known one
   bool changed_ = false;
 };
 
@@ -118,9 +143,10 @@ Error changed_log(const Device& device, std::string_view when) {
       "evidence, the log goes on in a new one");
 }
 
-Status check_tail(Device& device, const Tail& tail, const Identity& identity) {
-  if (identity.remembered.seq == 0 || tail.seq < identity.remembered.seq) return {};
-  Search search(identity);
+Status check_tail(Device& device, const Tail& tail, const Identity& identity,
+                  const Position& known) {
+  if (known.seq == 0 || tail.seq < known.seq) return {};
+  Search search(identity, known);
   VAULT_TRY(device.each_back([&](std::string_view line) { return search.goes_on(line); }));
   if (search.changed()) return changed_log(device, "while the server was down");
   return {};

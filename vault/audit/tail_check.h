@@ -2,16 +2,18 @@
 // Whether the log a device holds is the one that this store wrote. Hashes have no key: whoever may
 // write the file while the server is down can cut it and append lines that chain. What they cannot
 // make is the line that the store remembers, under its number, or a checkpoint behind it. Lines
-// behind both are taken as they stand: after a hard stop they are all that is left of the last
-// second. Thread-safe function.
+// behind both are taken as they stand after a hard stop, when they are all that is left of the last
+// second; behind an orderly stop, and in a file that was begun later, nothing is but the records
+// with which the log itself begins. Thread-safe function.
 
 #include "vault/audit/log.h"
 
 namespace leasehold::audit {
 
-// `device` is open and ends with `tail`. A log that ends before the remembered line is no matter of
-// this function: the chain goes on behind that line and says so.
-Status check_tail(Device& device, const Tail& tail, const Identity& identity);
+// `device` is open and ends with `tail`, at `known` or behind it: the line that it is to hold.
+// Zero: nothing is known of it.
+Status check_tail(Device& device, const Tail& tail, const Identity& identity,
+                  const Position& known);
 
 // The newest commit of this store that the device's log tells of, back to the store's own last
 // checkpoint; 0: none.

@@ -101,6 +101,8 @@ class Verifier {
     records_before_ = verdict_.records;
     std::optional<Json> own;
     if (line->body.starts_with(kChainRecord)) own = read_chain_record(line->body);
+    const std::string type = own ? own->string_at("type") : std::string();
+    behind_end(type);
     follow(*line, own);
     ++verdict_.records;
     last_ = {line->seq, line_hash(line->previous, line->seq, line->body)};
@@ -113,6 +115,14 @@ class Verifier {
       add_break(here() + "the record does not begin as records do");
   }
 
+  // Behind `closed` the vault writes one checkpoint, and the next start its first records.
+  void behind_end(std::string_view type) {
+    if (end_ == End::none || type == "epoch" || type == "gap" || type == "cut") return;
+    if (end_ == End::closed && type == "checkpoint") return;
+    add_break(here() + "stands behind the end of the log: the vault wrote nothing there");
+    end_ = End::none;
+  }
+
   // Whether this line may stand behind the one before.
   void follow(const ParsedLine& line, const std::optional<Json>& own) {
     const Position expected = last_;
@@ -122,7 +132,7 @@ class Verifier {
     if (is_gap && (!follows || junk_bytes_ != 0) && explained(*own, line.seq)) return;
     if (verdict_.records == 0) return first(line);
     drop_junk();
-    if (follows) return;
+    if (follows || (own && names_cut(*own))) return;
     if (line.seq == 1)
       add_break(here() + "a new log begins; it does not name the one before (" +
                 std::to_string(expected.seq) + " lines)");
@@ -156,7 +166,7 @@ class Verifier {
       const std::string missed = "the lines between " + std::to_string(last->seq) + " and " +
                                  std::to_string(seq) + " are missing; ";
       junk_bytes_ = 0;
-      if (name == device_ || has_path(name, device_))
+      if (is_this(name))
         note(here() + missed + name + " did not get them; another device may have them" +
              unsigned_before());
       else
@@ -167,30 +177,59 @@ class Verifier {
     return false;
   }
 
+  // Says that lines of this device are gone, and will be named as a break.
+  bool names_cut(const Json& own) const {
+    const Json* devices = own.string_at("type") == "cut" ? own.find("devices") : nullptr;
+    if (devices == nullptr) return false;
+    return std::any_of(devices->items().begin(), devices->items().end(),
+                       [this](const Json& one) { return is_this(one.string_at("device")); });
+  }
+
+  void cut(const Json& own) {
+    const Json* devices = own.find("devices");
+    if (devices == nullptr) return add_break(here() + "the record names no device");
+    for (const Json& one : devices->items()) {
+      const std::string name = one.string_at("device");
+      const std::int64_t held = one.integer_at("held_seq"), last = one.integer_at("last_seq");
+      const std::string lost =
+          last == held ? name + " lost lines before this one while the server wrote to it"
+                       : name + " held lines up to " + std::to_string(held) +
+                             " and was cut behind " + std::to_string(last);
+      if (is_this(name))
+        add_break(here() + lost + "; what stands before may have been made up as well");
+      else
+        note(here() + lost);
+    }
+  }
+
+  bool is_this(const std::string& name) const { return name == device_ || has_path(name, device_); }
+
   void own_record(const ParsedLine& line, const Json& own) {
     if (const auto store = own.string_at("store_id"); !store.empty()) {
       if (store != verdict_.store_id_hex) verdict_.last_commit = commit_of(line.body);
       verdict_.store_id_hex = store;
     }
     const std::string type = own.string_at("type");
-    static constexpr std::string_view kTypes[] = {"epoch", "checkpoint", "torn",
-                                                  "gap",   "continued",  "closed"};
+    static constexpr std::string_view kTypes[] = {"epoch",     "checkpoint", "torn", "gap",
+                                                  "continued", "closed",     "cut"};
     if (std::find(std::begin(kTypes), std::end(kTypes), type) == std::end(kTypes))
       return add_break(here() + "a record of the log that this version cannot read");
     if (type == "epoch") epoch(own);
     if (type == "epoch" || type == "continued") adopt_key(own);
-    if (type == "checkpoint") checkpoint(line, own);
+    if (type == "checkpoint" && checkpoint(line, own) && end_ == End::closed)
+      end_ = End::signed_for;
+    if (type == "cut") cut(own);
     if (type == "torn")
       note(here() + "after a hard stop, half a last line was cut from " + own.string_at("device"));
-    closed_ = type == "closed" || (closed_ && type == "checkpoint");
-    if (type == "epoch" || type == "continued") closed_ = false;
+    if (type == "closed") end_ = End::closed;
+    if (type == "epoch") end_ = End::none;
   }
 
   void epoch(const Json& own) {
     ++verdict_.epochs;
     if (own.integer_at("version") > 1)
       note(here() + "written by a newer version; its rules may differ");
-    if (verdict_.epochs > 1 && !closed_)
+    if (verdict_.epochs > 1 && end_ != End::signed_for)
       note(here() + "the server started again without having closed the log: a hard stop" +
            unsigned_before());
   }
@@ -216,23 +255,26 @@ class Verifier {
     }
   }
 
-  void checkpoint(const ParsedLine& line, const Json& own) {
+  // False: it vouches for nothing.
+  bool checkpoint(const ParsedLine& line, const Json& own) {
     const auto covered = position_at(own, "signed_seq", "signed_hash");
     const auto signature = from_hex(own.string_at("signature"));
     const auto store_id = from_hex(own.string_at("store_id"));
     if (!covered || !signature || !store_id)
-      return add_break(here() + "the checkpoint cannot be read");
+      return add_break(here() + "the checkpoint cannot be read"), false;
     if (covered->seq + 1 != line.seq || covered->hash != line.previous)
-      return add_break(here() + "the checkpoint speaks of another line than the one before it");
-    if (!key_) return note_once_unsigned();
+      return add_break(here() + "the checkpoint speaks of another line than the one before it"),
+             false;
+    if (!key_) return note_once_unsigned(), false;
     const Bytes message = checkpoint_message(*store_id, covered->seq, covered->hash);
     if (!crypto::ed25519_verify(*key_, message, *signature))
-      return add_break(here() + "the signature of the checkpoint is not by this key");
+      return add_break(here() + "the signature of the checkpoint is not by this key"), false;
     ++verdict_.checkpoints;
     records_checked_ = verdict_.records;
-    if (!verdict_.breaks.empty()) return;
+    if (!verdict_.breaks.empty()) return true;
     verdict_.signed_seq = covered->seq;
     records_signed_ = verdict_.records;
+    return true;
   }
 
   void note_once_unsigned() {
@@ -259,7 +301,7 @@ class Verifier {
     if (verdict_.whole && verdict_.after_signed > 0)
       note(std::to_string(verdict_.after_signed) +
            " records after the last signed checkpoint are chained but not signed");
-    if (verdict_.whole && !closed_)
+    if (verdict_.whole && end_ != End::signed_for)
       note(
           "the log does not end with a closed record: the server runs, or stopped hard, or the "
           "end was cut off");
@@ -296,7 +338,9 @@ class Verifier {
   std::string last_at_;
   std::uint64_t junk_bytes_ = 0;  // lines that are none, not yet accounted for
   std::string junk_at_;
-  bool closed_ = false;
+  // An end counts once it is signed: anybody can write `closed`.
+  enum class End { none, closed, signed_for };
+  End end_ = End::none;
   bool said_no_key_ = false;
   std::uint64_t records_signed_ = 0;
   std::uint64_t records_before_ = 0;   // the line in hand

@@ -15,6 +15,10 @@ constexpr std::uint8_t kCritical = 0x80;  // of a tag: whoever does not know it 
 constexpr std::size_t kHeadSize1 = 1 + 8 + 16 + 8 + 8 + 8 + 8 + 32;
 constexpr std::size_t kHeadSize = kHeadSize1 + 8 + 32;
 constexpr std::size_t kFieldHead = 1 + 4;
+// Of the field: line:u64 | closed:u8 | (device[8] | line:u64 | hash[32])*. The line is that of
+// `audit_position`: an earlier version moves the one and copies the other, which then says nothing.
+constexpr std::uint8_t kAuditEnd = 0x01;
+constexpr std::size_t kHeldSize = 8 + 8 + 32, kAuditEndHead = 8 + 1;
 constexpr std::uint64_t kProgressEvery = 10'000;
 
 void add_bytes(Multiset& sum, const crypto::Digest& bytes, std::uint8_t flip, unsigned carry) {
@@ -30,13 +34,46 @@ Error damaged(const char* detail) {
   return failure(Code::internal, "the head record of storage is damaged: restore a backup", detail);
 }
 
-Status check_fields(ByteView fields) {
+void append_audit_end(Bytes& out, const Head& head) {
+  const AuditEnd& end = head.audit_end;
+  if (!end.closed && end.held.empty()) return;
+  append_be(out, kAuditEnd, 1);
+  append_be(out, kAuditEndHead + end.held.size() * kHeldSize, 4);
+  append_be(out, head.audit_position.seq, 8);
+  append_be(out, end.closed ? 1 : 0, 1);
+  for (const AuditHeld& one : end.held) {
+    append(out, one.device);
+    append_be(out, one.last.seq, 8);
+    append(out, one.last.hash);
+  }
+}
+
+Status read_audit_end(ByteView field, Head& head) {
+  if (field.size() < kAuditEndHead || (field.size() - kAuditEndHead) % kHeldSize != 0)
+    return damaged("the end of the audit log");
+  if (get_be(field.data(), 8) != head.audit_position.seq) return {};
+  head.audit_end.closed = field[8] != 0;
+  for (field = field.subspan(kAuditEndHead); !field.empty(); field = field.subspan(kHeldSize)) {
+    AuditHeld one;
+    std::memcpy(one.device.data(), field.data(), one.device.size());
+    one.last.seq = get_be(&field[8], 8);
+    std::memcpy(one.last.hash.data(), &field[16], one.last.hash.size());
+    head.audit_end.held.push_back(one);
+  }
+  return {};
+}
+
+Status read_fields(ByteView fields, Head& head) {
   while (!fields.empty()) {
     if (fields.size() < kFieldHead) return damaged("a field is cut");
     const std::size_t size = get_be(&fields[1], 4);
     if (size > fields.size() - kFieldHead) return damaged("a field is cut");
     if ((fields[0] & kCritical) != 0)
       return failure(Code::internal, "storage was written by a newer version: upgrade Leasehold");
+    if (fields[0] == kAuditEnd)
+      VAULT_TRY(read_audit_end(fields.subspan(kFieldHead, size), head));
+    else
+      append(head.unknown, fields.first(kFieldHead + size));
     fields = fields.subspan(kFieldHead + size);
   }
   return {};
@@ -66,6 +103,7 @@ Bytes Head::serialize() const {
   append(out, multiset);
   append_be(out, audit_position.seq, 8);
   append(out, audit_position.hash);
+  append_audit_end(out, *this);
   append(out, unknown);
   return out;
 }
@@ -97,8 +135,7 @@ Result<Head> Head::deserialize(ByteView bytes) {
   at += head.multiset.size();
   head.audit_position.seq = number();
   std::memcpy(head.audit_position.hash.data(), at, head.audit_position.hash.size());
-  VAULT_TRY(check_fields(bytes.subspan(kHeadSize)));
-  head.unknown = to_bytes(bytes.subspan(kHeadSize));
+  VAULT_TRY(read_fields(bytes.subspan(kHeadSize), head));
   return head;
 }
 

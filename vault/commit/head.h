@@ -26,11 +26,23 @@ struct AuditPosition {
   crypto::Digest hash{};
 };
 
+// An audit device by the hash of its name, and the last line that was seen on its disk.
+struct AuditHeld {
+  std::array<std::uint8_t, 8> device{};
+  AuditPosition last;
+};
+// What each device held when the last line was seen on a disk.
+struct AuditEnd {
+  bool closed = false;  // by an orderly stop: there is no line behind the last one
+  std::vector<AuditHeld> held;
+};
+
 // What is on a disk of the audit log: its lines from `since` to `last`. When `since` rises, lines
 // before it that were not seen here as synced may be on no disk.
 struct AuditSynced {
   std::uint64_t since = 0;
   AuditPosition last;
+  AuditEnd end = {};
 };
 
 struct Head {
@@ -42,6 +54,7 @@ struct Head {
   std::uint64_t audit_synced = 0;  // the lines of outbox groups up to here are on disk
   Multiset multiset{};
   AuditPosition audit_position;  // the last line of the log known to be on disk
+  AuditEnd audit_end;            // of that time; empty if an earlier version wrote here since
   bool covers_seal = true;  // false: an earlier version left the seal table out of the multiset
   Bytes unknown;            // fields of a newer version, as they stood
 

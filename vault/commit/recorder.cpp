@@ -38,7 +38,9 @@ void Recorder::note_synced(Head& next) {
   const AuditSynced synced = drain_->synced();
   outbox_.update(synced);
   next.audit_synced = std::max(next.audit_synced, outbox_.settled_group());
-  if (synced.last.seq > next.audit_position.seq) next.audit_position = synced.last;
+  if (synced.last.seq == 0 || synced.last.seq < next.audit_position.seq) return;
+  next.audit_position = synced.last;
+  next.audit_end = synced.end;
 }
 
 Status Recorder::record(std::uint64_t group, std::span<const std::string_view> bodies,

@@ -21,12 +21,23 @@ class LogDrain final : public commit::Drain {
   Status flush(std::uint64_t line) override { return log_.flush(line); }
   commit::AuditSynced synced() override {
     const audit::Synced synced = log_.synced();
-    return {synced.since, {synced.last.seq, synced.last.hash}};
+    commit::AuditEnd end{synced.closed, {}};
+    end.held.reserve(synced.held.size());
+    for (const audit::Held& one : synced.held)
+      end.held.push_back({one.device, {one.last.seq, one.last.hash}});
+    return {synced.since, {synced.last.seq, synced.last.hash}, std::move(end)};
   }
 
  private:
   audit::AuditLog& log_;
 };
+
+void remember_log(audit::Identity& who, const commit::Head& head) {
+  who.remembered = {head.audit_position.seq, head.audit_position.hash};
+  who.closed = head.audit_end.closed;
+  for (const commit::AuditHeld& one : head.audit_end.held)
+    who.held.push_back({one.device, {one.last.seq, one.last.hash}});
+}
 
 target::Tag tag_of(const StoreIdentity& identity, const commit::Incarnation& incarnation) {
   // Lower-case letters and digits only: the tag becomes part of account names.
@@ -109,7 +120,7 @@ Status Unsealed::start() {
     restored = restored && head.has_value();
     if (head) compare_clock(head->time_seen);
     if (head && environment.never_before) environment.never_before(head->time_seen);
-    if (head) who.remembered = {head->audit_position.seq, head->audit_position.hash};
+    if (head) remember_log(who, *head);
   }
   // Without a device that can record, the vault opens for revocation alone (docs/decisions/045).
   Status recording = audit->start(who);
