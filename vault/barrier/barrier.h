@@ -5,12 +5,13 @@
 // Hidden tree: `space | H(directory) | H(directory, name)`; nobody reads a path or a name out of a
 // stolen disk. Ordered: `table | be48 ms | hash`, for what machines make in great number. A sealed
 // value repeats its full name, so that a record moved to another place is refused even under equal
-// keys. Thread-safe; no state after construction.
+// keys. Thread-safe; its only state are lists of names that were read (name_lists.h).
 
 #include <memory>
 
 #include "vault/barrier/format.h"
 #include "vault/barrier/keyring.h"
+#include "vault/barrier/name_lists.h"
 #include "vault/base/clock.h"
 #include "vault/crypto/hash.h"
 
@@ -47,6 +48,9 @@ class Barrier {
   };
   Result<Opened> open_named(const PhysicalKey& key, ByteView sealed) const;
 
+  // What readers of large directories keep for the next page, for as long as the vault is open.
+  NameLists& name_lists() const { return name_lists_; }
+
   // What a record contributes to the multiset hash: HMAC over key, mod, nonce and tag.
   crypto::Digest contribution(ByteView key, ByteView value, std::uint64_t mod) const;
 
@@ -57,6 +61,7 @@ class Barrier {
   const KeyRing keys_;
   Random& random_;
   const crypto::HmacKey multiset_;
+  mutable NameLists name_lists_;
 };
 
 }  // namespace leasehold::barrier
