@@ -37,7 +37,7 @@ Result<Response> log_in(Call& call, WriteTxn& txn) {
   core::Login login = login_of(*role);
   const std::string& from = call.request.remote_address;
   if (!in_any(role->record.strings_at("secret_id_bound_cidrs"), from)) return wrong();
-  if (!role->record.bool_at("bind_secret_id")) return Response::of_login(std::move(login));
+  if (!role->record.bool_at("bind_secret_id")) return granted(call, role->record, std::move(login));
   if (secret_id.empty()) return failure(Code::invalid, "missing secret_id");
   VAULT_TRY_ASSIGN(const auto secret, find_secret(*role, secret_id, txn));
   wipe(secret_id);
@@ -46,7 +46,7 @@ Result<Response> log_in(Call& call, WriteTxn& txn) {
   if (!valid) return wrong();
   VAULT_TRY(spend(*secret, txn));
   apply_secret(*secret, login);
-  return Response::of_login(std::move(login));
+  return granted(call, role->record, std::move(login));
 }
 
 Route login_route() {

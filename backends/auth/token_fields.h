@@ -22,5 +22,7 @@ Status take_token_fields(const core::Fields& fields, std::span<const std::string
 void show_token_fields(const Json& record, Json& data);
 // What a login of this role or user grants.
 void apply_token_fields(const Json& record, core::Login& login);
+// The answer of a login that succeeded; it says which of the fields changed nothing.
+core::Response granted(core::Call& call, const Json& record, core::Login login);
 
 }  // namespace leasehold::auth

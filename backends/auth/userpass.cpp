@@ -107,7 +107,7 @@ Result<Response> log_in(Call& call, WriteTxn& txn) {
   const bool right = crypto::verify_password(hash, password) && user;
   wipe(password);
   if (!right) return Response::refused_login("invalid username or password");
-  return Response::of_login(login_of(name, *user));
+  return granted(call, *user, login_of(name, *user));
 }
 
 Route login_route() {

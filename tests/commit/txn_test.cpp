@@ -81,6 +81,87 @@ TEST_CASE_FIXTURE(VaultStore, "txn: names are listed sorted, directories with a 
   CHECK(list("a").rfind("error", 0) == 0);
 }
 
+namespace {
+
+// Counts what is read of the snapshot that it passes on.
+class Counting final : public storage::Snapshot {
+ public:
+  explicit Counting(std::unique_ptr<storage::Snapshot> real) : real_(std::move(real)) {}
+  Result<std::optional<storage::Found>> get(ByteView key) override { return real_->get(key); }
+  Status scan(ByteView from, ByteView to, std::size_t limit, storage::Scan what,
+              FunctionRef<bool(const storage::Entry&)> each) override {
+    return real_->scan(from, to, limit, what, [&](const storage::Entry& entry) {
+      ++walked;
+      return each(entry);
+    });
+  }
+  void release() override { real_->release(); }
+  Status renew() override { return real_->renew(); }
+
+  std::size_t walked = 0;
+
+ private:
+  std::unique_ptr<storage::Snapshot> real_;
+};
+
+struct PagedStore : VaultStore {
+  PagedStore() {
+    for (int part = 0; part < kNames / 25; ++part)
+      REQUIRE(write([&](WriteTxn& txn) {
+                for (int i = 0; i < 25; ++i) REQUIRE(put(txn, name(25 * part + i)).ok());
+                return Status();
+              }).ok());
+  }
+  static std::string name(int i) { return "d/" + std::to_string(10'000 + i); }
+  std::vector<std::string> page(Counting& shown, std::string_view after, std::size_t limit) {
+    ReadTxn txn(shown, barrier, kTestSpace);
+    auto names = txn.list("d/", after, limit);
+    REQUIRE(names.ok());
+    return std::move(names).value();
+  }
+  static constexpr int kNames = 500;
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(PagedStore, "txn: a page of a large directory costs the page, once it was read") {
+  using Names = std::vector<std::string>;
+  Counting first(snapshot());
+  CHECK(page(first, "", 1) == Names{"10000"});
+  CHECK(first.walked == kNames);
+  CHECK(page(first, "10099", 2) == Names{"10100", "10101"});
+  CHECK(page(first, "10498", 9) == Names{"10499"});
+  CHECK(page(first, "10499", 9).empty());
+  CHECK(page(first, "", 0).size() == kNames);
+  REQUIRE(write(putting("d/10000", "other")).ok());  // no name comes or goes
+  REQUIRE(write(putting("e/f")).ok());
+  Counting second(snapshot());
+  CHECK(page(second, "", 1) == Names{"10000"});
+  CHECK(second.walked == 0);
+  CHECK(first.walked == kNames);
+}
+
+TEST_CASE_FIXTURE(PagedStore, "txn: a page shows what its own snapshot shows") {
+  Counting before(snapshot());
+  CHECK(page(before, "", 1).front() == "10000");
+  REQUIRE(write(erasing("d/10000")).ok());
+  REQUIRE(write(putting("d/10001/x")).ok());
+  Counting after(snapshot());
+  CHECK(page(after, "", 3) == std::vector<std::string>{"10001", "10001/", "10002"});
+  CHECK(after.walked == kNames);
+  CHECK(page(before, "", 2) == std::vector<std::string>{"10000", "10001"});
+  CHECK(page(after, "", 1) == std::vector<std::string>{"10001"});
+  CHECK(after.walked == kNames);
+  const auto batch_sees_itself = [&](WriteTxn& txn) {
+    REQUIRE(put(txn, "d/0").ok());
+    CHECK(txn.list("d/", {}, 1)->front() == "0");
+    return Status(failure(Code::invalid, "not committed"));
+  };
+  CHECK_FALSE(write(batch_sees_itself).ok());
+  Counting again(snapshot());
+  CHECK(page(again, "", 1).front() == "10001");
+}
+
 TEST_CASE_FIXTURE(VaultStore, "txn: a list goes on after a name and stops at a limit") {
   for (int i = 0; i < 30; ++i) CHECK(write(putting("d/" + std::to_string(100 + i))).ok());
   CHECK(list("d/", {}, 3) == "100 101 102 ");

@@ -55,6 +55,15 @@ class Occupied {
 };
 
 struct AuthorityVault : TestVault {
+  barrier::Space mount_space(commit::ReadTxn& txn, std::string_view path) {
+    core::Unsealed* live = lifecycle().enter();
+    REQUIRE(live != nullptr);
+    const auto compiled = live->registry.at(txn);
+    REQUIRE(compiled.ok());
+    const barrier::Space space = (*compiled)->mounts.at(path)->info.space;
+    lifecycle().leave();
+    return space;
+  }
   // One batch, past the road.
   template <class Body>
   void write(Body body) {
@@ -116,7 +125,8 @@ TEST_CASE_FIXTURE(AuthorityVault,
 
 TEST_CASE_FIXTURE(AuthorityVault, "authority: a write is sent back by what it rests on alone") {
   policy("mine", R"(path "test/notes/*" { capabilities = ["create"] })");
-  const auto outcome = [this](const std::string& written) {
+  std::vector<std::string> names{"default", "mine"};
+  const auto outcome = [this, &names](const std::string& written) {
     core::Unsealed* live = lifecycle().enter();
     REQUIRE(live != nullptr);
     storage::Outcome result{};
@@ -129,9 +139,8 @@ TEST_CASE_FIXTURE(AuthorityVault, "authority: a write is sent back by what it re
       const auto compiled = live->registry.at(txn, &flight.authority);
       REQUIRE(compiled.ok());
       flight.mount = (*compiled)->mounts.find("test/notes/a");
-      REQUIRE(live->registry.policies()
-                  .resolve(txn, {"default", "mine"}, Making::allowed, flight.authority)
-                  .ok());
+      REQUIRE(
+          live->registry.policies().resolve(txn, names, Making::allowed, flight.authority).ok());
       commit::Changes changes;
       core::guard_authority(flight, changes);
       write([&](commit::WriteTxn& other) {
@@ -145,6 +154,32 @@ TEST_CASE_FIXTURE(AuthorityVault, "authority: a write is sent back by what it re
   };
   CHECK(outcome("other") == storage::Outcome::committed);
   CHECK(outcome("mine") == storage::Outcome::conflict);
+  for (int i = 0; i < 900; ++i) names.push_back("p" + std::to_string(i));  // none of them is there
+  CHECK(outcome("other") == storage::Outcome::committed);
+  CHECK(outcome("p899") == storage::Outcome::conflict);
+}
+
+// In one batch the right goes and what is secret comes; in the next both go back.
+TEST_CASE_FIXTURE(AuthorityVault, "authority: no use of a token reads what its policies forbid") {
+  constexpr std::string_view kAllows = R"(path "test/notes/*" { capabilities = ["read"] })";
+  constexpr std::string_view kDenies = R"(path "test/notes/*" { capabilities = ["deny"] })";
+  policy("reads", std::string(kAllows));
+  REQUIRE(post("test/notes/a", root(), R"({"x":"public"})").status() == 204);
+  const auto change = [&](std::string_view text, const char* note) {
+    write([&](commit::WriteTxn& txn) {
+      REQUIRE(core::put_policy(txn, "reads", text, {}).ok());
+      auto mount = mount_space(txn, "test/");
+      REQUIRE(txn.in(mount).put("notes/a", as_bytes(std::string_view(note))).ok());
+    });
+  };
+  for (int round = 0; round < 150; ++round) {
+    const std::string limited = token(R"({"policies":["reads"],"num_uses":3})");
+    const auto waiting = begin("GET", "test/notes/a", limited);
+    change(kDenies, R"({"x":"secret"})");
+    const Answer answer = wait(waiting);
+    if (answer.status() == 200) CHECK(answer.data().string_at("x") == "public");
+    change(kAllows, R"({"x":"public"})");
+  }
 }
 
 TEST_CASE_FIXTURE(AuthorityVault, "derived: made once per version, whatever else changes") {

@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <ctime>
+#include <functional>
 #include <set>
 
 #include "tests/support/seeded_random.h"
@@ -467,4 +469,88 @@ TEST_CASE("policy: advisory class 4, a name has one canonical form") {
   CHECK(canonical_policy_name(" \t ").empty());
   CHECK(canonical_policy_name("") == "");
   CHECK(canonical_policy_name("ro ot") == "ro ot");
+}
+
+namespace {
+
+// CPU seconds of this thread.
+double cpu_of(const std::function<void()>& work) {
+  const auto now = [] {
+    timespec time{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
+  };
+  const double before = now();
+  work();
+  return now() - before;
+}
+
+std::string parameters_text(int first, int count) {
+  std::string text = "path \"a\" {\n capabilities = [\"update\"]\n allowed_parameters {\n";
+  for (int i = first + count; i > first; --i)
+    text += "p" + std::to_string(100'000 + i) + " = [\"v\"]\n";
+  return text + "}\n}\n";
+}
+
+std::string repeated(const std::string& text, int count) {
+  std::string result;
+  for (int i = 0; i < count; ++i) result += text;
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "policy: what a policy holds is compiled in time that grows with it, not with its square") {
+  const auto twice_as_much = [](const std::function<std::string(int)>& text, int count) {
+    const double small = cpu_of([&] { parsed(text(count)); });
+    const double large = cpu_of([&] { parsed(text(8 * count)); });
+    CAPTURE(small);
+    CAPTURE(large);
+    CHECK(large < 24 * std::max(small, 0.002));  // squared: 64 times
+  };
+  twice_as_much([](int n) { return parameters_text(0, n); }, 4000);
+  twice_as_much([](int n) { return parameters_text(0, n) + parameters_text(n, n); }, 3000);
+  twice_as_much(
+      [](int n) {
+        return repeated(R"(path "a" { capabilities = ["update"]
+          allowed_parameters = { "x" = ["v"] } })",
+                        n);
+      },
+      1000);
+}
+
+TEST_CASE("policy: a request is judged by the rules of many policies without merging them") {
+  const auto kept = std::make_shared<std::vector<Shared>>();
+  std::vector<const Policy*> policies;
+  for (int i = 0; i < 200; ++i) {
+    kept->push_back(parsed(parameters_text(1000 * i, 1000), "p" + std::to_string(i)));
+    policies.push_back(kept->back().get());
+  }
+  const Acl acl(policies, false, kNow, kept);
+  const double spent = cpu_of([&] {
+    for (int i = 0; i < 100; ++i) allow(acl, Operation::update, "a", R"({"p300000":"v"})");
+  });
+  CHECK(spent < 0.5);  // merging 200,000 parameters takes more than 5 ms each time
+  deny(acl, Operation::update, "a", R"({"p300000":"w"})");
+  deny(acl, Operation::update, "a", R"({"q":"v"})");
+}
+
+TEST_CASE("policy: what is written is bounded, and the error says by what") {
+  const auto bounds = [](const std::string& text) {
+    const auto policy = parse_policy("p", text);
+    REQUIRE(policy.ok());
+    const Status status = within_bounds(*policy);
+    return status.ok() ? std::string() : status.error().message;
+  };
+  CHECK(bounds(parameters_text(0, kPolicyParametersMax / 2)).empty());
+  CHECK(bounds(parameters_text(0, kPolicyParametersMax)) ==
+        "failed to parse policy: path \"a\": parameters and their values can be at most 1024 "
+        "together, these are 2048 on line 1");
+  std::string paths;
+  for (std::size_t i = 0; i < kPolicyPathsMax; ++i)
+    paths += "path \"" + std::to_string(i) + "\" { policy = \"read\" }\n";
+  CHECK(bounds(paths).empty());
+  CHECK(bounds(paths + R"(path "{{identity.entity.id}}" { policy = "read" })") ==
+        "a policy can have at most 4096 paths, this one has 4097");
 }

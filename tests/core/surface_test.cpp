@@ -328,3 +328,25 @@ TEST_CASE("surface: what a token carries into each audit line is bounded") {
   asked.set("paths", Json(paths));
   CHECK(vault.post("sys/capabilities-self", vault.root(), asked.dump()).status() == 400);
 }
+
+TEST_CASE("surface: what a mount accepts without any effect is said") {
+  TestVault vault;
+  const auto warnings = [&](const char* path, const char* body) {
+    const Answer answer = vault.post(path, vault.root(), body);
+    CHECK(answer.status() < 300);
+    std::string all;
+    for (const std::string& one : answer.response().warnings) all += one + "\n";
+    return all;
+  };
+  CHECK(warnings("sys/mounts/plain", R"({"type":"test","local":false,"seal_wrap":false})").empty());
+  const std::string said = warnings("sys/mounts/all", R"({"type":"test","local":true,
+    "seal_wrap":true,"external_entropy_access":true,"options":{"version":"1","x":"y"},
+    "config":{"force_no_cache":true,"passthrough_request_headers":"X-A",
+    "allowed_response_headers":"X-B"}})");
+  for (const char* key :
+       {"local ", "seal_wrap ", "external_entropy_access ", "the option x ", "force_no_cache ",
+        "passthrough_request_headers ", "allowed_response_headers "})
+    CHECK_MESSAGE(said.find(key) != std::string::npos, key);
+  CHECK(warnings("sys/mounts/plain/tune", R"({"force_no_cache":true})")
+            .starts_with("force_no_cache"));
+}

@@ -187,6 +187,28 @@ TEST_CASE("tokens: revoke-orphan leaves the children alive, as orphans") {
   CHECK(is_dead(vault, child));
 }
 
+TEST_CASE("tokens: what revoke-orphan left goes when all below it are orphans") {
+  TestVault vault;
+  const auto tokens = vault.count(barrier::Table::token);
+  const std::string parent = vault.token("{}");
+  std::vector<std::string> children;
+  for (int i = 0; i < 30; ++i) children.push_back(vault.token("{}", parent));
+  const std::string grandchild = vault.token("{}", children[0]);
+  CHECK(vault.post("auth/token/revoke-orphan", vault.root(), body("token", children[1])).status() ==
+        204);
+  CHECK(vault.post("auth/token/revoke-orphan", vault.root(), body("token", parent)).status() ==
+        204);
+  CHECK(TestVault::eventually([&] { return vault.count(barrier::Table::job) == 0; }));
+  CHECK(vault.count(barrier::Table::token) == tokens + 30);  // of the 32 two are gone
+  CHECK(is_dead(vault, children[1]));
+  for (const std::string& child : children)
+    if (child != children[1]) CHECK(looked_up(vault, child).bool_at("orphan"));
+  CHECK_FALSE(looked_up(vault, grandchild).bool_at("orphan"));
+  CHECK(vault.post("auth/token/revoke", vault.root(), body("token", children[0])).status() == 204);
+  CHECK(is_dead(vault, grandchild));
+  CHECK(vault.verifies());
+}
+
 TEST_CASE("tokens: uses are counted before anything else, also those that are refused") {
   TestVault vault;
   const std::string token = vault.token(R"({"num_uses":3,"policies":["default"]})");

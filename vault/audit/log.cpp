@@ -28,19 +28,23 @@ Error not_running() {
                  "append before start or after close");
 }
 
+// A body that looks like the log's own records, or ends its line early, would break the chain.
+Status check_body(std::string_view body) {
+  if (!body.starts_with(kVaultRecord) || body.back() != '}' || body.find('\n') != std::string::npos)
+    return failure(Code::internal, "the audit log could not record this request",
+                   "an audit body must be one line of JSON that begins with \"time\"");
+  if (body.size() > kBodyBytesMax)
+    return failure(Code::internal, "the audit log could not record this request",
+                   "an audit body is longer than a line may be");
+  return {};
+}
+
 // Outside the lock: the one pass over the bytes of each body.
 Result<std::vector<HashedBody>> hash_all(std::span<const std::string_view> bodies) {
   std::vector<HashedBody> hashed;
-  hashed.reserve(bodies.size());
+  hashed.reserve(bodies.size() + 1);
   for (const std::string_view body : bodies) {
-    // A body that looks like the log's own records, or ends its line early, would break the chain.
-    if (!body.starts_with(kVaultRecord) || body.back() != '}' ||
-        body.find('\n') != std::string::npos)
-      return failure(Code::internal, "the audit log could not record this request",
-                     "an audit body must be one line of JSON that begins with \"time\"");
-    if (body.size() > kBodyBytesMax)
-      return failure(Code::internal, "the audit log could not record this request",
-                     "an audit body is longer than a line may be");
+    VAULT_TRY(check_body(body));
     hashed.push_back({body, body_hash(body)});
   }
   return hashed;
@@ -289,11 +293,13 @@ bool AuditLog::can_record() const { return state_->records; }
 
 Result<std::uint64_t> AuditLog::write(std::span<const std::string_view> bodies,
                                       std::uint64_t commit) {
-  VAULT_TRY_ASSIGN(auto hashed, hash_all(bodies));
-  std::string numbered;  // the last one says which commit it was
-  if (commit != 0 && !bodies.empty()) {
+  const bool numbers = commit != 0 && !bodies.empty();  // the last one says which commit it was
+  VAULT_TRY_ASSIGN(auto hashed, hash_all(bodies.first(bodies.size() - numbers)));
+  std::string numbered;
+  if (numbers) {
+    VAULT_TRY(check_body(bodies.back()));
     numbered = with_commit(bodies.back(), commit);
-    hashed.back() = {numbered, body_hash(numbered)};
+    hashed.push_back({numbered, body_hash(numbered)});
   }
   State& state = *state_;
   MutexLock lock(state.mutex);

@@ -5,7 +5,8 @@
 // Hidden tree: `space | H(directory) | H(directory, name)`; nobody reads a path or a name out of a
 // stolen disk. Ordered: `table | be48 ms | hash`, for what machines make in great number. A sealed
 // value repeats its full name, so that a record moved to another place is refused even under equal
-// keys. Thread-safe.
+// keys. Thread-safe; its only state are the data keys and lists of names that were read
+// (name_lists.h).
 
 #include <atomic>
 #include <memory>
@@ -13,6 +14,7 @@
 
 #include "vault/barrier/format.h"
 #include "vault/barrier/keyring.h"
+#include "vault/barrier/name_lists.h"
 #include "vault/base/clock.h"
 #include "vault/base/mutex.h"
 #include "vault/crypto/hash.h"
@@ -53,6 +55,9 @@ class Barrier {
   };
   Result<Opened> open_named(const PhysicalKey& key, ByteView sealed) const;
 
+  // What readers of large directories keep for the next page, for as long as the vault is open.
+  NameLists& name_lists() const { return name_lists_; }
+
   // What a record contributes to the multiset hash: HMAC over key, mod, nonce and tag.
   crypto::Digest contribution(ByteView key, ByteView value, std::uint64_t mod) const;
 
@@ -73,6 +78,7 @@ class Barrier {
   std::vector<std::unique_ptr<const crypto::Key>> added_ GUARDED_BY(adding_);
   Random& random_;
   const crypto::HmacKey multiset_;
+  mutable NameLists name_lists_;
 };
 
 }  // namespace leasehold::barrier

@@ -38,6 +38,8 @@ struct Changes {
   std::vector<Addition> additions;
   bool background = false;  // gets at most half of a group, and may use the space reserve
 
+  // As storage::kBatchOperationsMax bounds them.
+  std::size_t operations() const { return storage.size() - storage.guards() + additions.size(); }
   bool changes_something() const { return storage.has_writes() || !additions.empty(); }
 };
 

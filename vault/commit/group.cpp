@@ -50,6 +50,8 @@ bool Group::admit(std::size_t batch) {
 void Group::changed(ByteView key, const std::optional<storage::Found>& before,
                     const std::optional<ByteView>& after, std::uint64_t mod) {
   if (!counts_in_multiset(key)) return;
+  if (static_cast<barrier::Table>(key[0]) == barrier::Table::name && !before != !after)
+    barrier_.name_lists().changed(key, mod);
   if (before) subtract_from(head_.multiset, barrier_.contribution(key, before->value, before->mod));
   crypto::Digest contribution{};
   if (after) {

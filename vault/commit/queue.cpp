@@ -36,7 +36,8 @@ void move_front(std::deque<Operation*>& line, Size limit, Size& used,
 
 Status Queue::push(Operation* operation) {
   const Batch& batch = *operation->batch;
-  if (batch.storage.size() + batch.additions.size() > storage::kBatchOperationsMax ||
+  if (batch.operations() > storage::kBatchOperationsMax ||
+      batch.storage.guards() > storage::kBatchGuardsMax ||
       batch.storage.bytes() > storage::kBatchBytesMax)
     return failure(Code::invalid, "this changes too much at once: do it in smaller parts");
   MutexLock lock(mutex_);

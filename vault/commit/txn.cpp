@@ -1,7 +1,8 @@
 #include "vault/commit/txn.h"
 
 #include <algorithm>
-#include <queue>
+
+#include "vault/commit/head.h"
 
 namespace leasehold::commit {
 
@@ -26,31 +27,6 @@ std::string_view directory_of(std::string_view name) {
   const auto slash = name.size() < 2 ? std::string_view::npos : name.rfind('/', name.size() - 2);
   return slash == std::string_view::npos ? std::string_view() : name.substr(0, slash + 1);
 }
-
-// The `limit` smallest names after `after`, whatever the order they come in.
-class Smallest {
- public:
-  Smallest(std::string_view after, std::size_t limit) : after_(after), limit_(limit) {}
-
-  void offer(std::string_view name) {
-    if (!after_.empty() && name <= after_) return;
-    if (limit_ != 0 && heap_.size() == limit_) {
-      if (name >= heap_.top()) return;
-      heap_.pop();
-    }
-    heap_.emplace(name);
-  }
-  std::vector<std::string> sorted() {
-    std::vector<std::string> names(heap_.size());
-    for (auto to = names.rbegin(); to != names.rend(); ++to, heap_.pop()) *to = heap_.top();
-    return names;
-  }
-
- private:
-  const std::string_view after_;
-  const std::size_t limit_;
-  std::priority_queue<std::string> heap_;  // the largest on top
-};
 
 bool begins_with(ByteView key, ByteView prefix) {
   return key.size() >= prefix.size() && compare(key.first(prefix.size()), prefix) == 0;
@@ -104,12 +80,29 @@ Result<std::vector<std::string>> ReadTxn::list(std::string_view directory, std::
   if (!directory.empty() && directory.back() != '/')
     return failure(Code::invalid, "a directory ends in '/'");
   const PhysicalKey prefix = barrier_.directory_prefix(space_, directory);
-  Smallest names(after, limit);
+  VAULT_TRY_ASSIGN(const auto head, snapshot_.get(head_key().view()));
+  const bool shared = head && (written() == nullptr || !written()->has_writes());
+  const std::uint64_t index = shared ? head->mod : 0;
+  if (shared)
+    if (const auto kept = barrier_.name_lists().find(prefix, index))
+      return kept->page(after, limit);
+  const auto names = std::make_shared<barrier::NameList>();
+  VAULT_TRY(read_names(prefix, directory.size(), *names));
+  names->sort();
+  if (shared && names->size() >= barrier::NameLists::kSizeMin)
+    barrier_.name_lists().keep(prefix, index, names);
+  return names->page(after, limit);
+}
+
+// All that are stored in a directory, and what this transaction did to it.
+Status ReadTxn::read_names(const PhysicalKey& prefix, std::size_t skipped,
+                           barrier::NameList& names) {
   Status opened;
   const auto take = [&](ByteView key, ByteView sealed) {
     auto record = barrier_.open_named(PhysicalKey::from(key), sealed);
     if (record.ok()) {
-      names.offer(std::string_view(record->name).substr(directory.size()));
+      names.add(std::string_view(record->name).substr(skipped));
+      wipe(record->name);
     } else {
       opened = std::move(record).error();
     }
@@ -127,8 +120,7 @@ Result<std::vector<std::string>> ReadTxn::list(std::string_view directory, std::
     if (operation.kind == storage::Batch::Kind::put && begins_with(operation.key, prefix.view()))
       take(operation.key, operation.value);
   }
-  VAULT_TRY(std::move(opened));
-  return names.sorted();
+  return opened;
 }
 
 Result<std::int64_t> ReadTxn::counter(const PhysicalKey& key) {
@@ -151,7 +143,9 @@ Result<std::optional<storage::Found>> WriteTxn::find(const PhysicalKey& key) {
     if (own->kind == storage::Batch::Kind::erase) return std::optional<storage::Found>();
     return std::optional<storage::Found>({own->value, 0});
   }
-  VAULT_TRY(room_for(1, key.size()));
+  VAULT_TRY(room_for(0, key.size()));
+  if (changes_.storage.guards() == storage::kBatchGuardsMax)
+    return failure(Code::invalid, "this looks at too many records at once: do it in smaller parts");
   VAULT_TRY_ASSIGN(const auto found, snapshot_.get(key.view()));
   guard(key, found ? found->mod : 0);
   return found;
@@ -168,8 +162,7 @@ void WriteTxn::guard(const PhysicalKey& key, std::uint64_t mod) {
 }
 
 Status WriteTxn::room_for(std::size_t operations, std::size_t bytes) const {
-  if (changes_.storage.size() + changes_.additions.size() + operations >
-      storage::kBatchOperationsMax)
+  if (changes_.operations() + operations > storage::kBatchOperationsMax)
     return failure(Code::invalid, "this changes too many records at once: do it in smaller parts");
   if (changes_.storage.bytes() + bytes > storage::kBatchBytesMax)
     return failure(Code::invalid, "this writes more than 1 MiB at once: do it in smaller parts");

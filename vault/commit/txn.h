@@ -37,7 +37,8 @@ class ReadTxn {
   // The version of a record without opening it: 0 when absent.
   Result<std::uint64_t> version(std::string_view name);
   // The sorted names directly in `directory` ("" or ending in '/'), directories ending in '/':
-  // those greater than `after`, at most `limit` (0: all).
+  // those greater than `after`, at most `limit` (0: all). A large directory is read once; further
+  // pages of it cost what they show until a name comes or goes.
   Result<std::vector<std::string>> list(std::string_view directory, std::string_view after = {},
                                         std::size_t limit = 0);
   Result<std::int64_t> counter(std::string_view name);  // 0 when absent
@@ -61,6 +62,8 @@ class ReadTxn {
   virtual Result<std::optional<storage::Found>> find(const barrier::PhysicalKey& key);
   // What this transaction wrote, so that list() shows it; null when it only reads.
   virtual const storage::Batch* written() const { return nullptr; }
+  Status read_names(const barrier::PhysicalKey& prefix, std::size_t skipped,
+                    barrier::NameList& names);
 
   storage::Snapshot& snapshot_;
   const barrier::Barrier& barrier_;

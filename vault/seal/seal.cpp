@@ -107,6 +107,12 @@ bool Seal::initialized() const {
   return state_->records.has_value();
 }
 
+Seal::Cluster Seal::cluster() const {
+  MutexLock lock(state_->mutex);
+  if (!state_->records) return {};
+  return {state_->records->store.cluster_name, state_->records->store.cluster_id};
+}
+
 bool Seal::is_of(const StoreId& store) const {
   MutexLock lock(state_->mutex);
   return state_->records && state_->records->store.id == store;

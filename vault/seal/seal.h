@@ -101,6 +101,10 @@ class Seal {
   // Reads the records. Call at start, and again when another node may have written them.
   Status load();
   bool initialized() const;
+  struct Cluster {
+    std::string name, id;
+  };
+  Cluster cluster() const;       // empty before init
   bool has_device_slot() const;  // try open_with_devices() at start and while sealed
   bool is_of(const StoreId& store) const;
 

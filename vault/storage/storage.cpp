@@ -28,7 +28,7 @@ std::optional<Batch::Operation> Batch::written(ByteView key) const {
 void Batch::clear() {
   entries_.clear();
   data_.clear();
-  writes_ = 0;
+  writes_ = guards_ = 0;
 }
 
 void Batch::add(Kind kind, ByteView key, ByteView value, std::uint64_t mod) {
@@ -46,6 +46,7 @@ void Batch::add(Kind kind, ByteView key, ByteView value, std::uint64_t mod) {
     }
     if (place == nullptr) ++writes_;
   }
+  if (kind == Kind::version) ++guards_;
   if (entries_.empty()) {  // as much as most requests write
     entries_.reserve(16);
     data_.reserve(1024);

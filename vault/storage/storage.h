@@ -23,7 +23,8 @@
 namespace leasehold::storage {
 
 inline constexpr std::size_t kKeyMax = 120;
-inline constexpr std::size_t kBatchOperationsMax = 100;
+inline constexpr std::size_t kBatchOperationsMax = 100;  // all but version guards
+inline constexpr std::size_t kBatchGuardsMax = 1200;     // version guards
 inline constexpr std::size_t kBatchBytesMax = 1u << 20;
 
 // Valid until the snapshot is released, or until its next call on storages whose reads block.
@@ -74,6 +75,7 @@ class Batch {
   // The last write of `key` in this batch, for readers that must see their own writes.
   std::optional<Operation> written(ByteView key) const;
   bool has_writes() const { return writes_ > 0; }
+  std::size_t guards() const { return guards_; }  // of versions
   void clear();
 
  private:
@@ -86,7 +88,7 @@ class Batch {
 
   std::vector<Placed> entries_;
   Bytes data_;
-  std::size_t writes_ = 0;
+  std::size_t writes_ = 0, guards_ = 0;
 };
 
 enum class Outcome : std::uint8_t {

@@ -27,10 +27,13 @@ Result<std::vector<OrderedId>> ids_below(ReadTxn& txn, Table table, const Ordere
 }
 
 Result<bool> sweep_children(Ending& ending) {
-  if (ending.stub) return false;
   VAULT_TRY_ASSIGN(const auto children, ids_below(ending.txn, Table::child, ending.owner));
   for (const OrderedId& id : children) {
     const auto child = ending.tokens.load(ending.txn, id);
+    if (ending.stub && child.ok() && *child && (*child)->parent == ending.owner) {
+      VAULT_TRY(ending.tokens.make_orphan(ending.txn, **child, ending.owner));
+      continue;
+    }
     if (child.ok() && *child && !(*child)->stub) {
       VAULT_TRY(ending.tokens.revoke(ending.txn, **child, ending.now));
       ending.ended_token(**child);

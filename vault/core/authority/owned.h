@@ -5,7 +5,7 @@
 // batch that ends its token (Tokens::forget). A kind that comes later is a row here and nothing
 // else.
 //
-//   child         owner | id of a token       revoked, unless revoke-orphan left a stub
+//   child         owner | id of a token       revoked; made orphans when revoke-orphan left a stub
 //   lease_owner   owner | id of a lease       revoked at its target
 //   cubbyhole     owner                       space[8] of what the token put there; emptied
 //

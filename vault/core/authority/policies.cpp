@@ -15,33 +15,50 @@ Policies::Policies(LogSink& log) : log_(log) {
   wrapping_ = std::make_shared<const Policy>(std::move(built_in).value());
 }
 
-std::vector<const Policy*> Authority::found() const {
-  std::vector<const Policy*> result;
-  result.reserve(policies.size());
-  for (const Rest& rest : policies)
-    if (rest.policy != nullptr) result.push_back(rest.policy.get());
-  return result;
-}
-
 Result<bool> Policies::resolve(ReadTxn& txn, const std::vector<std::string>& names, Making making,
                                Authority& into) {
-  into.policies.clear();
-  into.policies.reserve(names.size());
+  std::size_t place = 0;
+  for (const std::string& name : names) place = place * 31 + std::hash<std::string>()(name);
+  place %= kSetsMax;
+  {
+    MutexLock lock(mutex_);
+    const auto& known = sets_[place];
+    if (known != nullptr && known->generation == into.generation && known->names == names) {
+      into.policies = known;
+      return true;
+    }
+  }
+  auto set = std::make_shared<Authority::Set>();
+  set->names = names;
+  set->generation = into.generation;
+  VAULT_TRY_ASSIGN(const bool ready, look_up(txn, making, *set));
+  into.policies = set;
+  if (!ready) return false;
+  if (names.size() > kSetNamesMax) return true;
+  MutexLock lock(mutex_);
+  sets_[place] = std::move(set);
+  return true;
+}
+
+Result<bool> Policies::look_up(ReadTxn& txn, Making making, Authority::Set& set) {
+  set.rests.reserve(set.names.size());
   bool ready = true;
-  for (const std::string& name : names) {
+  for (const std::string& name : set.names) {
     if (name == "root") continue;  // no record: it may everything, alone, and never changes
     if (name == kWrapping) {
-      into.policies.push_back({{}, 0, wrapping_});
+      set.rests.push_back({{}, 0, wrapping_});
       continue;
     }
     const barrier::PhysicalKey record = record_of(txn, name);
     const auto make = [&](const storage::Found& found) {
       return compile(txn, name, record, found);
     };
-    VAULT_TRY_ASSIGN(auto at, compiled_.at(txn, record, into.generation, making, make));
+    VAULT_TRY_ASSIGN(auto at, compiled_.at(txn, record, set.generation, making, make));
     ready = ready && at.ready;
-    into.policies.push_back({record, at.mod, std::move(at.value)});
+    set.rests.push_back({record, at.mod, std::move(at.value)});
   }
+  for (const Authority::Rest& rest : set.rests)
+    if (rest.policy != nullptr) set.found.push_back(rest.policy.get());
   return ready;
 }
 

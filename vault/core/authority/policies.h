@@ -21,10 +21,15 @@ struct Authority {
     std::uint64_t mod = 0;                 // 0: there is no such policy
     std::shared_ptr<const Policy> policy;  // null then
   };
-  std::uint64_t generation = 0;  // of all mounts and policies, as the snapshot showed it
-  std::vector<Rest> policies;
-
-  std::vector<const Policy*> found() const;
+  // Of all callers that have the same policies.
+  struct Set {
+    std::vector<std::string> names;
+    std::uint64_t generation = 0;
+    std::vector<Rest> rests;
+    std::vector<const Policy*> found;
+  };
+  std::uint64_t generation = 0;         // of all mounts and policies, as the snapshot showed it
+  std::shared_ptr<const Set> policies;  // null until they are resolved
 };
 
 class Policies {
@@ -37,6 +42,8 @@ class Policies {
   Result<bool> exists(ReadTxn& txn, std::string_view name);
 
  private:
+  // False: one of them must be compiled first, on a worker.
+  Result<bool> look_up(ReadTxn& txn, Making making, Authority::Set& set);
   barrier::PhysicalKey record_of(ReadTxn& txn, const std::string& name);
   Result<std::shared_ptr<const Policy>> compile(ReadTxn& txn, const std::string& name,
                                                 const barrier::PhysicalKey& record,
@@ -47,7 +54,11 @@ class Policies {
   LogSink& log_;
   std::shared_ptr<const Policy> wrapping_;  // "response-wrapping", which no store holds
   Derived<Policy> compiled_{kWeightMax};
+  // The sets that were asked for last, each in the place of its names: most requests come from
+  // callers with few different ones, and while no policy changes a set stays as it is.
+  static constexpr std::size_t kSetsMax = 256, kSetNamesMax = 64;
   Mutex mutex_;
+  std::array<std::shared_ptr<const Authority::Set>, kSetsMax> sets_ GUARDED_BY(mutex_);
   std::unordered_map<std::string, barrier::PhysicalKey> records_ GUARDED_BY(mutex_);  // by name
 };
 

@@ -173,10 +173,11 @@ bool has_parameters(Operation operation) {
          operation == Operation::update || operation == Operation::patch;
 }
 
-bool wrapping_permits(const PathRule& rule, const std::optional<Seconds>& wrap_ttl) {
-  if (!rule.min_wrapping_ttl && !rule.max_wrapping_ttl) return true;
-  return wrap_ttl && (!rule.min_wrapping_ttl || *wrap_ttl >= *rule.min_wrapping_ttl) &&
-         (!rule.max_wrapping_ttl || *wrap_ttl <= *rule.max_wrapping_ttl);
+bool wrapping_permits(RulesOfPattern rules, const std::optional<Seconds>& wrap_ttl) {
+  const WrappingLimits limits = wrapping_limits(rules);
+  if (!limits.min && !limits.max) return true;
+  return wrap_ttl && (!limits.min || *wrap_ttl >= *limits.min) &&
+         (!limits.max || *wrap_ttl <= *limits.max);
 }
 
 // Why the limits of the matching rules refuse; empty when they permit.
@@ -185,11 +186,12 @@ std::string_view refused_by_limits(const Matches& matches, Operation operation, 
   const bool any = std::any_of(matches.begin(), matches.end(),
                                [](const Match& match) { return restricts(*match.rule); });
   if (!any) return {};
-  PathRule merged = *matches.front().rule;
-  for (std::size_t i = 1; i < matches.size(); ++i) merge_rule(merged, *matches[i].rule);
-  decision.pagination_limit = merged.pagination_limit;
-  if (!wrapping_permits(merged, wrap_ttl)) return "wrapping";
-  if (has_parameters(operation) && !parameters_permit(merged, body)) return "parameters";
+  std::vector<const PathRule*> rules;
+  rules.reserve(matches.size());
+  for (const Match& match : matches) rules.push_back(match.rule);
+  decision.pagination_limit = pagination_limit(rules);
+  if (!wrapping_permits(rules, wrap_ttl)) return "wrapping";
+  if (has_parameters(operation) && !parameters_permit(rules, body)) return "parameters";
   return {};
 }
 
@@ -303,18 +305,17 @@ Json Acl::resultant() const {
   Json result = Json::object();
   result.set("root", root_);
   if (root_) return result;
-  std::map<std::string, PathRule> exact, globs;
+  using ByPattern = std::map<std::string, std::vector<const PathRule*>>;
+  ByPattern exact, globs;
   const Policies none;
   for (const Policy* policy : unreadable_ != nullptr ? none : policies_)
     for (const PathRule& rule : policy->rules) {
       if (rule.segments || !in_force(rule, now_)) continue;
-      auto& into = rule.prefix ? globs : exact;
-      const auto [at, added] = into.try_emplace(rule.pattern, rule);
-      if (!added) merge_rule(at->second, rule);
+      (rule.prefix ? globs : exact)[rule.pattern].push_back(&rule);
     }
-  const auto paths = [](const std::map<std::string, PathRule>& rules) {
+  const auto paths = [](const ByPattern& rules) {
     Json map = Json::object();
-    for (const auto& rule : rules) map.set(rule.first, described(rule.second));
+    for (const auto& one : rules) map.set(one.first, described(merge_rules(one.second)));
     return map;
   };
   result.set("exact_paths", paths(exact));

@@ -37,12 +37,15 @@ enum Capability : std::uint16_t {
   kScan = 256,
 };
 
+// By name, in lower case, each once; no values: any value.
+using Parameters = std::vector<std::pair<std::string, std::vector<Json>>>;
+
 struct PathRule {
   std::string pattern;    // as written, leading '/' stripped, without the final '*' when `prefix`
   bool prefix = false;    // ended in '*'
   bool segments = false;  // contains '+' wildcards
   std::uint16_t capabilities = 0;
-  std::vector<std::pair<std::string, std::vector<Json>>> allowed, denied;  // names lower-case
+  Parameters allowed, denied;
   bool has_allowed = false, has_denied = false;
   std::vector<std::string> required;
   std::optional<Seconds> min_wrapping_ttl, max_wrapping_ttl;
@@ -69,6 +72,11 @@ struct Policy {
 
 // Code::invalid "failed to parse policy: ..." as Vault words it, with a line number.
 Result<Policy> parse_policy(std::string name, std::string_view text);
+// What a policy may hold when it is written, beside its size. Each request of a token looks through
+// the rules of all its policies, so Code::invalid says which bound was passed and by what.
+inline constexpr std::size_t kPolicyPathsMax = 4096;
+inline constexpr std::size_t kPolicyParametersMax = 1024;  // names and values of one path
+Status within_bounds(const Policy& policy);
 // "default" and "response-wrapping" as a new vault has them.
 std::string_view default_policy_text();
 std::string_view response_wrapping_policy_text();

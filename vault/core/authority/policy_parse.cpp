@@ -156,10 +156,10 @@ Status read_attribute(Reading& reading, const HclAttribute& attribute) {
 
 // `allowed_parameters { ... }` without the equals sign is the same to HCL.
 Status read_block(Reading& reading, const HclBlock& block) {
-  HclAttribute attribute{block.type, Json::object(), block.line};
+  std::vector<Json::Member> members;
   for (const HclAttribute& member : block.body.attributes)
-    attribute.value.set(member.name, member.value);
-  return read_attribute(reading, attribute);
+    members.emplace_back(member.name, member.value);
+  return read_attribute(reading, {block.type, Json::object_of(std::move(members)), block.line});
 }
 
 bool has_segment_wildcard(std::string_view pattern) {
@@ -188,6 +188,8 @@ Result<PathRule> read_path(const HclBlock& block) {
   for (const HclAttribute& attribute : block.body.attributes)
     VAULT_TRY(read_attribute(reading, attribute));
   for (const HclBlock& nested : block.body.blocks) VAULT_TRY(read_block(reading, nested));
+  unite_names(reading.rule.allowed);
+  unite_names(reading.rule.denied);
   const PathRule& rule = reading.rule;
   if (rule.min_wrapping_ttl && rule.max_wrapping_ttl &&
       *rule.max_wrapping_ttl < *rule.min_wrapping_ttl)
@@ -237,19 +239,26 @@ bool comes_before(const PathRule& a, const PathRule& b) {
 void sort_and_merge(Policy& policy) {
   std::stable_sort(policy.rules.begin(), policy.rules.end(), comes_before);
   std::vector<PathRule> merged;
-  for (PathRule& rule : policy.rules) {
-    const bool same = !merged.empty() && !comes_before(merged.back(), rule) &&
-                      merged.back().expiration == rule.expiration;
-    if (same)
-      merge_rule(merged.back(), rule);
-    else
-      merged.push_back(std::move(rule));
+  for (std::size_t i = 0; i < policy.rules.size();) {
+    std::vector<const PathRule*> same;
+    for (const PathRule& first = policy.rules[i]; i < policy.rules.size(); ++i) {
+      const PathRule& rule = policy.rules[i];
+      if (comes_before(first, rule) || first.expiration != rule.expiration) break;
+      same.push_back(&rule);
+    }
+    merged.push_back(merge_rules(same));
   }
   policy.rules = std::move(merged);
   for (const PathRule& rule : policy.rules) {
     if (order_of(rule) == 0) ++policy.exact_rules;
     if (order_of(rule) == 1) ++policy.prefix_rules;
   }
+}
+
+std::size_t size_of(const Parameters& parameters) {
+  std::size_t count = parameters.size();
+  for (const auto& parameter : parameters) count += parameter.second.size();
+  return count;
 }
 
 Status check_top_level(const HclBody& body) {
@@ -277,6 +286,23 @@ Result<Policy> parse_policy(std::string name, std::string_view text) {
   }
   sort_and_merge(policy);
   return policy;
+}
+
+Status within_bounds(const Policy& policy) {
+  const std::size_t paths = policy.rules.size() + policy.templated.size();
+  if (paths > kPolicyPathsMax)
+    return failure(Code::invalid, "a policy can have at most " + std::to_string(kPolicyPathsMax) +
+                                      " paths, this one has " + std::to_string(paths));
+  for (const auto* rules : {&policy.rules, &policy.templated})
+    for (const PathRule& rule : *rules) {
+      const std::size_t count = size_of(rule.allowed) + size_of(rule.denied) + rule.required.size();
+      if (count > kPolicyParametersMax)
+        return wrong("path \"" + rule.pattern + "\": parameters and their values can be at most " +
+                         std::to_string(kPolicyParametersMax) + " together, these are " +
+                         std::to_string(count),
+                     rule.line);
+    }
+  return {};
 }
 
 }  // namespace leasehold::core

@@ -3,14 +3,14 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <iterator>
+#include <unordered_set>
 #include <utility>
 
 #include "vault/base/encoding.h"
 
 namespace leasehold::core {
 namespace {
-
-using Parameters = std::vector<std::pair<std::string, std::vector<Json>>>;
 
 struct Named {
   std::string_view name;
@@ -21,22 +21,16 @@ constexpr std::array kCapabilities{Named{"create", kCreate}, Named{"delete", kDe
                                    Named{"read", kRead},     Named{"scan", kScan},
                                    Named{"sudo", kSudo},     Named{"update", kUpdate}};
 
-std::vector<Json>* values_of(Parameters& parameters, std::string_view name) {
-  for (auto& parameter : parameters)
-    if (parameter.first == name) return &parameter.second;
-  return nullptr;
+bool name_before(const Parameters::value_type& parameter, std::string_view name) {
+  return parameter.first < name;
 }
 
-void merge_parameters(Parameters& into, const Parameters& other) {
-  for (const auto& parameter : other) {
-    std::vector<Json>* values = values_of(into, parameter.first);
-    if (values == nullptr)
-      into.push_back(parameter);
-    else if (values->empty() || parameter.second.empty())
-      values->clear();
-    else
-      values->insert(values->begin(), parameter.second.begin(), parameter.second.end());
-  }
+Parameters united(RulesOfPattern rules, Parameters PathRule::*which) {
+  Parameters all;  // values of later rules come first, as Vault shows them
+  for (auto rule = rules.rbegin(); rule != rules.rend(); ++rule)
+    all.insert(all.end(), ((*rule)->*which).begin(), ((*rule)->*which).end());
+  unite_names(all);
+  return all;
 }
 
 template <class T>
@@ -88,30 +82,51 @@ bool listed(const std::vector<Json>& values, const Json& given) {
 }
 
 const std::vector<Json>* find_values(const Parameters& parameters, std::string_view name) {
-  for (const auto& parameter : parameters)
-    if (parameter.first == name) return &parameter.second;
-  return nullptr;
+  const auto at = std::lower_bound(parameters.begin(), parameters.end(), name, name_before);
+  return at != parameters.end() && at->first == name ? &at->second : nullptr;
 }
 
-bool any_denied(const PathRule& rule, const Json& body) {
-  if (rule.denied.empty()) return false;
-  if (find_values(rule.denied, "*") != nullptr) return true;
+bool any_names(RulesOfPattern rules, Parameters PathRule::*which, std::string_view name) {
+  return std::any_of(rules.begin(), rules.end(), [which, name](const PathRule* rule) {
+    return find_values(rule->*which, name) != nullptr;
+  });
+}
+
+bool any_denied(RulesOfPattern rules, const Json& body) {
+  if (any_names(rules, &PathRule::denied, "*")) return true;
   for (const Json::Member& member : body.members()) {
-    const std::vector<Json>* values = find_values(rule.denied, lower_case(member.first));
-    if (values != nullptr && listed(*values, member.second)) return true;
+    const std::string name = lower_case(member.first);
+    for (const PathRule* rule : rules) {
+      const std::vector<Json>* values = find_values(rule->denied, name);
+      if (values != nullptr && listed(*values, member.second)) return true;
+    }
   }
   return false;
 }
 
-bool all_allowed(const PathRule& rule, const Json& body) {
-  if (rule.allowed.empty()) return true;
-  const bool others = find_values(rule.allowed, "*") != nullptr;
-  if (others && rule.allowed.size() == 1) return true;
-  for (const Json::Member& member : body.members()) {
-    const std::vector<Json>* values = find_values(rule.allowed, lower_case(member.first));
-    if (values == nullptr ? !others : !listed(*values, member.second)) return false;
+// True when a rule that names it lists the value; when none names it, `others` says.
+bool member_allowed(RulesOfPattern rules, const Json::Member& member, bool others) {
+  const std::string name = lower_case(member.first);
+  bool named = false;
+  for (const PathRule* rule : rules) {
+    const std::vector<Json>* values = find_values(rule->allowed, name);
+    if (values != nullptr && listed(*values, member.second)) return true;
+    named = named || values != nullptr;
   }
-  return true;
+  return !named && others;
+}
+
+bool all_allowed(RulesOfPattern rules, const Json& body) {
+  const auto names_none = [](const PathRule* rule) { return rule->allowed.empty(); };
+  const auto names_others = [](const PathRule* rule) {
+    return rule->allowed.size() > 1 || (rule->allowed.size() == 1 && rule->allowed[0].first != "*");
+  };
+  if (std::all_of(rules.begin(), rules.end(), names_none)) return true;
+  const bool others = any_names(rules, &PathRule::allowed, "*");
+  if (others && std::none_of(rules.begin(), rules.end(), names_others)) return true;
+  return std::all_of(body.members().begin(), body.members().end(), [&](const Json::Member& member) {
+    return member_allowed(rules, member, others);
+  });
 }
 
 }  // namespace
@@ -143,22 +158,66 @@ void deny(PathRule& rule, int line) {
   rule = std::move(denied);
 }
 
-void merge_rule(PathRule& into, const PathRule& other) {
-  if ((into.capabilities & kDeny) != 0) return;
-  if ((other.capabilities & kDeny) != 0) return deny(into, other.line);
-  into.capabilities |= other.capabilities;
-  merge_parameters(into.allowed, other.allowed);
-  merge_parameters(into.denied, other.denied);
-  into.has_allowed |= other.has_allowed;
-  into.has_denied |= other.has_denied;
-  for (const std::string& name : other.required)
-    if (std::find(into.required.begin(), into.required.end(), name) == into.required.end())
-      into.required.push_back(name);
-  take_smaller(into.min_wrapping_ttl, other.min_wrapping_ttl);
-  take_smaller(into.max_wrapping_ttl, other.max_wrapping_ttl);
-  if (other.pagination_limit > 0 &&
-      (into.pagination_limit == 0 || other.pagination_limit < into.pagination_limit))
-    into.pagination_limit = other.pagination_limit;
+void unite_names(Parameters& parameters) {
+  std::stable_sort(parameters.begin(), parameters.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  Parameters once;
+  for (auto& parameter : parameters) {
+    if (once.empty() || once.back().first != parameter.first) {
+      once.push_back(std::move(parameter));
+      continue;
+    }
+    std::vector<Json>& values = once.back().second;
+    if (values.empty() || parameter.second.empty())
+      values.clear();
+    else
+      std::move(parameter.second.begin(), parameter.second.end(), std::back_inserter(values));
+  }
+  parameters = std::move(once);
+}
+
+WrappingLimits wrapping_limits(RulesOfPattern rules) {
+  WrappingLimits limits;
+  for (const PathRule* rule : rules) {
+    take_smaller(limits.min, rule->min_wrapping_ttl);
+    take_smaller(limits.max, rule->max_wrapping_ttl);
+  }
+  return limits;
+}
+
+std::int64_t pagination_limit(RulesOfPattern rules) {
+  std::int64_t limit = 0;
+  for (const PathRule* rule : rules)
+    if (rule->pagination_limit > 0 && (limit == 0 || rule->pagination_limit < limit))
+      limit = rule->pagination_limit;
+  return limit;
+}
+
+PathRule merge_rules(RulesOfPattern rules) {
+  PathRule merged = *rules.front();
+  if (rules.size() == 1) return merged;
+  const auto denies = [](const PathRule* rule) { return (rule->capabilities & kDeny) != 0; };
+  const auto denial = std::find_if(rules.begin(), rules.end(), denies);
+  if (denial != rules.end()) {
+    deny(merged, (*denial)->line);
+    return merged;
+  }
+  merged.required.clear();
+  std::unordered_set<std::string_view> required;
+  for (const PathRule* rule : rules) {
+    merged.capabilities |= rule->capabilities;
+    merged.has_allowed |= rule->has_allowed;
+    merged.has_denied |= rule->has_denied;
+    for (const std::string& name : rule->required)
+      if (required.insert(name).second) merged.required.push_back(name);
+  }
+  merged.allowed = united(rules, &PathRule::allowed);
+  merged.denied = united(rules, &PathRule::denied);
+  const WrappingLimits wrapping = wrapping_limits(rules);
+  merged.min_wrapping_ttl = wrapping.min;
+  merged.max_wrapping_ttl = wrapping.max;
+  merged.pagination_limit = pagination_limit(rules);
+  return merged;
 }
 
 bool segments_match(std::string_view pattern, bool prefix, std::string_view path) {
@@ -187,11 +246,12 @@ bool segments_may_match_below(std::string_view pattern, bool prefix, std::string
   return true;
 }
 
-bool parameters_permit(const PathRule& rule, const Json& body) {
-  for (const std::string& name : rule.required)
-    if (body.find(name) == nullptr) return false;
+bool parameters_permit(RulesOfPattern rules, const Json& body) {
+  for (const PathRule* rule : rules)
+    for (const std::string& name : rule->required)
+      if (body.find(name) == nullptr) return false;
   if (body.size() == 0) return true;
-  return !any_denied(rule, body) && all_allowed(rule, body);
+  return !any_denied(rules, body) && all_allowed(rules, body);
 }
 
 }  // namespace leasehold::core

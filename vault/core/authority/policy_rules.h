@@ -1,8 +1,9 @@
 #pragma once
-// What policy.cpp and policy_parse.cpp share: merging two rules of one pattern (reference
+// What policy.cpp and policy_parse.cpp share: the rules of one pattern taken together (reference
 // wire-api 4.3), the names of capabilities, and the match of `+` patterns. Thread safety:
 // functions.
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,9 +17,23 @@ std::uint16_t capability_of(std::string_view name);
 // Sorted; {"deny"} when none is set.
 std::vector<std::string> capability_names(std::uint16_t capabilities);
 
-// Capabilities are united and deny wins; a value list that is empty ("any value") wins over others;
-// wrapping limits and pagination take the smaller.
-void merge_rule(PathRule& into, const PathRule& other);
+// At least one; in the order in which they were found.
+using RulesOfPattern = std::span<const PathRule* const>;
+
+// As one rule, in time linear in what they hold. Capabilities are united and deny wins; a value
+// list that is empty ("any value") wins over others; wrapping limits and pagination take the
+// smaller.
+PathRule merge_rules(RulesOfPattern rules);
+// Sorted by name, and each name once with the values of all of its kind.
+void unite_names(Parameters& parameters);
+
+// What a request is judged by; nothing is merged or copied for it.
+struct WrappingLimits {
+  std::optional<Seconds> min, max;
+};
+WrappingLimits wrapping_limits(RulesOfPattern rules);
+std::int64_t pagination_limit(RulesOfPattern rules);  // 0: none
+
 // Leaves nothing but the denial.
 void deny(PathRule& rule, int line);
 
@@ -28,6 +43,6 @@ bool segments_match(std::string_view pattern, bool prefix, std::string_view path
 bool segments_may_match_below(std::string_view pattern, bool prefix, std::string_view folder);
 
 // Required, denied and allowed parameters (wire-api 4.4) against a request's data.
-bool parameters_permit(const PathRule& rule, const Json& body);
+bool parameters_permit(RulesOfPattern rules, const Json& body);
 
 }  // namespace leasehold::core

@@ -345,6 +345,13 @@ Status Tokens::revoke_orphan(WriteTxn& txn, const Token& token, WallTime now) co
   return forget(txn, token, now);  // its leases go through the job; the stub keeps its children
 }
 
+Status Tokens::make_orphan(WriteTxn& txn, const Token& child, const OrderedId& parent) const {
+  Token orphan = child;
+  orphan.parent.reset();
+  VAULT_TRY(update(txn, child, orphan));
+  return txn.erase(child_key(parent, child.id));
+}
+
 Result<bool> Tokens::sweep(WriteTxn& txn, const PhysicalKey& job, WallTime now,
                            FunctionRef<void(const Token&)> swept,
                            FunctionRef<Status(WriteTxn&, const OrderedId&)> revoke_lease) const {
@@ -354,6 +361,7 @@ Result<bool> Tokens::sweep(WriteTxn& txn, const PhysicalKey& job, WallTime now,
   ending.stub = itself.ok() && itself->has_value();
   VAULT_TRY_ASSIGN(const bool more, sweep_owned(ending));
   if (more) return false;
+  if (ending.stub) VAULT_TRY(txn.erase(key_of(ending.owner)));  // nothing hangs below it any more
   VAULT_TRY(txn.erase(job));
   return true;
 }

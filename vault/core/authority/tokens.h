@@ -28,7 +28,7 @@ struct Token {
   std::uint64_t mod = 0;  // the version that was read
   std::string accessor;
   std::optional<barrier::OrderedId> parent;
-  // Left by revoke-orphan: authorises nothing, but what hangs below lives on.
+  // Left by revoke-orphan until all below it are orphans: authorises nothing, they live on.
   bool stub = false;
   bool renewable = false;
   bool orphan = true;  // has no parent, or its parent is a stub
@@ -82,8 +82,11 @@ class Tokens {
   Status update(WriteTxn& txn, const Token& before, const Token& after) const;
   // Erases the record and queues the sweep of what hangs below.
   Status revoke(WriteTxn& txn, const Token& token, WallTime now) const;
-  // As above, but children live on under a stub.
+  // As above, but children live on: under a stub, until the sweep has made each an orphan.
   Status revoke_orphan(WriteTxn& txn, const Token& token, WallTime now) const;
+
+  // A child of `parent`, a stub: from now on it has no parent.
+  Status make_orphan(WriteTxn& txn, const Token& child, const barrier::OrderedId& parent) const;
 
   // One step of a queued sweep: at most `limit` children or leases of `id` are handled. True: done,
   // the job is erased. `swept` is told each token that ends, `revoke_lease` each lease found.

@@ -92,6 +92,10 @@ Json receipt_of(const Lease& lease, WallTime now) {
   return receipt;
 }
 
+std::string directory_marker(const Lease& lease) {
+  return std::string(kLeasePaths) + lease.path() + "/.";
+}
+
 }  // namespace
 
 std::string Lease::path() const {
@@ -175,11 +179,25 @@ Status Leases::write_pending(WriteTxn& txn, Lease& lease) const {
   VAULT_TRY(txn.mark(expiry_key(lease.expires, Table::lease, lease.id)));
   VAULT_TRY(txn.mark(owner_key(lease.owner, lease.id)));
   VAULT_TRY(txn.mark(listed_key(lease)));
-  // The directory, for LIST: written once per path, empty ones are left out when listing.
+  // The directory, for LIST: written once per path; the last of its leases takes it along.
   WriteTxn core = txn.in(barrier::kCoreSpace);
-  const std::string marker = std::string(kLeasePaths) + lease.path() + "/.";
+  const std::string marker = directory_marker(lease);
   VAULT_TRY_ASSIGN(const std::uint64_t known, core.version(marker));
   return known != 0 ? Status() : core.put(marker, {});
+}
+
+// One that is being made there meanwhile wins: it guards the marker, and its mark stands in the
+// range that must be empty.
+Status Leases::erase_directory_if_last(WriteTxn& txn, const Lease& lease) const {
+  const PhysicalKey from = path_key(lease.path()), end = from.end_of_prefix();
+  bool others = false;
+  VAULT_TRY(txn.scan(from, end, 1, storage::Scan::keys, [&others](const storage::Entry&) {
+    others = true;
+    return false;
+  }));
+  if (others) return {};
+  txn.changes().storage.guard_empty(from.view(), end.view());
+  return txn.in(barrier::kCoreSpace).erase(directory_marker(lease));
 }
 
 Status Leases::write_owed(WriteTxn& txn, Lease& lease, WallTime now) const {
@@ -256,8 +274,10 @@ Status Leases::look_again(WriteTxn& txn, Lease& lease, WallTime when) const {
 Status Leases::erase(WriteTxn& txn, const Lease& lease) const {
   txn.guard(lease_key(lease.id), lease.mod);
   VAULT_TRY(txn.erase(lease_key(lease.id)));
-  if (lease.state == Lease::State::revoking)
+  if (lease.state == Lease::State::revoking) {
+    VAULT_TRY(erase_directory_if_last(txn, lease));
     return txn.erase(due_key(lease.target, lease.due_since, lease.id));
+  }
   VAULT_TRY(txn.erase(expiry_key(lease.expires, Table::lease, lease.id)));
   VAULT_TRY(txn.erase(owner_key(lease.owner, lease.id)));
   return txn.erase(listed_key(lease));

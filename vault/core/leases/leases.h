@@ -113,6 +113,7 @@ class Leases {
  private:
   Status write(WriteTxn& txn, const Lease& lease) const;
   Status erase(WriteTxn& txn, const Lease& lease) const;
+  Status erase_directory_if_last(WriteTxn& txn, const Lease& lease) const;
   Status write_receipt(WriteTxn& txn, const Lease& lease, std::string_view json,
                        WallTime now) const;
   Status each_listed(ReadTxn& txn, std::string_view directory,

@@ -35,7 +35,8 @@ std::string forgotten_event(const Lease& lease, WallTime now) {
 // No login lands once its mount is being removed, so there the time of its making says nothing.
 bool ends_token(const LeaseJob& job, const Token& token, WallTime asked) {
   if (!job.mount_accessor.empty()) return token.mount == job.mount_accessor;
-  return token.created <= asked && is_below(lease_id_of(token), job.prefix);
+  return token.created <= asked &&
+         (is_below(lease_id_of(token), job.prefix) || is_below(old_lease_id_of(token), job.prefix));
 }
 
 }  // namespace

@@ -3,12 +3,25 @@
 #include <algorithm>
 #include <set>
 
+#include "vault/base/encoding.h"
+
 namespace leasehold::core {
 
 namespace {
 
 constexpr std::string_view kAuth = "auth/";
 constexpr std::size_t kLookedAtMax = 10'000;
+constexpr std::size_t kLeafDigits = 30;  // of an OrderedId: its time, and a keyed hash
+
+std::string_view leaf_of(std::string_view lease_id) {
+  return lease_id.substr(lease_id.rfind('/') + 1);
+}
+
+Result<TokenRef> valid_lease(const Tokens& tokens, ReadTxn& txn, const barrier::OrderedId& id,
+                             WallTime now) {
+  VAULT_TRY_ASSIGN(TokenRef token, tokens.valid(txn, id, now, nullptr));
+  return token && has_lease(*token) ? token : TokenRef();
+}
 
 }  // namespace
 
@@ -16,7 +29,11 @@ bool has_lease(const Token& token) {
   return token.expires.has_value() && !token.stub && !token.is_wrapping();
 }
 
-std::string lease_id_of(const Token& token) { return token.path + "/" + token.accessor; }
+std::string lease_id_of(const Token& token) {
+  return token.path + "/" + base62(token.id, kLeafDigits);
+}
+
+std::string old_lease_id_of(const Token& token) { return token.path + "/" + token.accessor; }
 
 bool is_token_lease(std::string_view lease_id) {
   return lease_id == "auth" || lease_id.starts_with(kAuth);
@@ -24,11 +41,21 @@ bool is_token_lease(std::string_view lease_id) {
 
 Result<TokenRef> find_by_lease(const Tokens& tokens, ReadTxn& txn, std::string_view lease_id,
                                WallTime now) {
-  const auto id = tokens.id_of_accessor(lease_id.substr(lease_id.rfind('/') + 1));
+  const std::string_view leaf = leaf_of(lease_id);
+  barrier::OrderedId id{};
+  const auto bytes = leaf.size() == kLeafDigits ? from_base62(leaf, id.size()) : std::nullopt;
+  if (!bytes || !is_token_lease(lease_id)) return TokenRef();
+  std::copy(bytes->begin(), bytes->end(), id.begin());
+  VAULT_TRY_ASSIGN(TokenRef token, valid_lease(tokens, txn, id, now));
+  return token && lease_id_of(*token) == lease_id ? token : TokenRef();
+}
+
+Result<TokenRef> find_by_old_lease(const Tokens& tokens, ReadTxn& txn, std::string_view lease_id,
+                                   WallTime now) {
+  const auto id = tokens.id_of_accessor(leaf_of(lease_id));
   if (!id || !is_token_lease(lease_id)) return TokenRef();
-  VAULT_TRY_ASSIGN(TokenRef token, tokens.valid(txn, *id, now, nullptr));
-  if (token && has_lease(*token) && lease_id_of(*token) == lease_id) return token;
-  return TokenRef();
+  VAULT_TRY_ASSIGN(TokenRef token, valid_lease(tokens, txn, *id, now));
+  return token && old_lease_id_of(*token) == lease_id ? token : TokenRef();
 }
 
 Result<std::vector<std::string>> list_token_leases(const Tokens& tokens, ReadTxn& txn,

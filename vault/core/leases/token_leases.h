@@ -1,6 +1,8 @@
 #pragma once
-// The leases of tokens, as sys/leases shows them. A token that expires has one: it is named by the
-// path the token was made at and its accessor, and has no record of its own. Thread-safe functions.
+// The leases of tokens, as sys/leases shows them. A token that expires has one, without a record of
+// its own: it is named by the path the token was made at and a keyed hash of its accessor, so that
+// those who know an accessor cannot look up what the token's owner alone may see. Thread-safe
+// functions.
 
 #include <string>
 #include <string_view>
@@ -11,13 +13,17 @@
 namespace leasehold::core {
 
 bool has_lease(const Token& token);
-std::string lease_id_of(const Token& token);  // "auth/token/create/<accessor>"
+std::string lease_id_of(const Token& token);  // "auth/token/create/<30 characters>"
+// As earlier versions named it, after the accessor: good for revocation only.
+std::string old_lease_id_of(const Token& token);
 // Whether a lease id, or a prefix of some, is one of tokens: it lies in "auth/".
 bool is_token_lease(std::string_view lease_id);
 
 // Null: no such token, or it is not valid at `now`.
 Result<TokenRef> find_by_lease(const Tokens& tokens, ReadTxn& txn, std::string_view lease_id,
                                WallTime now);
+Result<TokenRef> find_by_old_lease(const Tokens& tokens, ReadTxn& txn, std::string_view lease_id,
+                                   WallTime now);
 // The names one level below `directory` ("" or ending in '/'), sorted, directories ending in '/';
 // `cut`: there were more tokens than are looked at.
 Result<std::vector<std::string>> list_token_leases(const Tokens& tokens, ReadTxn& txn,

@@ -75,6 +75,7 @@ class Lifecycle final : public Gate {
   Result<DevStart> start_dev(std::string_view root_token);
 
   Response health(const Request& request);
+  std::string health_text(bool initialized, bool sealed);
   Response seal_status(const Request& request);
   Response init(const Request& request);
   Response unseal(const Request& request);

@@ -284,7 +284,7 @@ Status Core::authorize(InFlight& flight, ReadTxn& txn) {
     flight.decision.allowed = true;
     return {};
   }
-  const Acl acl(flight.authority.found(), flight.caller.is_root, flight.started);
+  const Acl acl(flight.authority.policies->found, flight.caller.is_root, flight.started);
   const bool sudo = flight.route != nullptr && flight.route->sudo;
   flight.decision =
       acl.decide(request.operation, request.path, request.body, sudo, request.wrap_ttl);

@@ -11,7 +11,6 @@ namespace leasehold::core {
 
 namespace {
 
-constexpr std::size_t kGuardedPolicies = 16;
 constexpr commit::Unrecorded kEndsLater{
     "the answer that says it failed is recorded, and the lease once its account is seen gone"};
 
@@ -201,9 +200,7 @@ void guard_authority(const InFlight& flight, commit::Changes& changes) {
   for (const auto& link : flight.chain) changes.storage.guard(link.first.view(), link.second);
   if (flight.mount != nullptr && flight.mount->mod != 0)
     changes.storage.guard(flight.mount->stored_at.view(), flight.mount->mod);
-  if (flight.authority.policies.size() > kGuardedPolicies)
-    return changes.storage.guard(Registry::generation_key().view(), flight.authority.generation);
-  for (const Authority::Rest& rest : flight.authority.policies)
+  for (const Authority::Rest& rest : flight.authority.policies->rests)
     if (rest.record.size() > 0) changes.storage.guard(rest.record.view(), rest.mod);
 }
 

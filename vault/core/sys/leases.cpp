@@ -153,7 +153,10 @@ Result<Response> SysLeases::revoke(Call& call, WriteTxn& txn) {
   Response response = Response::none();
   const bool sync = call.fields.boolean("sync");
   if (is_token_lease(id)) {
-    VAULT_TRY_ASSIGN(const auto token, find_by_lease(live_.tokens, txn, id, call.now));
+    VAULT_TRY_ASSIGN(auto token, find_by_lease(live_.tokens, txn, id, call.now));
+    if (!token) {
+      VAULT_TRY_ASSIGN(token, find_by_old_lease(live_.tokens, txn, id, call.now));
+    }
     if (token) VAULT_TRY(live_.tokens.revoke(txn, *token, call.now));
   } else {
     VAULT_TRY_ASSIGN(auto lease, live_.leases.find(txn, id));

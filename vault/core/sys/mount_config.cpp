@@ -183,6 +183,8 @@ std::vector<std::string> without_effect(const Json& config) {
       warnings.push_back(std::string(key) +
                          " is kept and has no effect: no engine of this version reads or sets "
                          "headers");
+  if (config.bool_at("force_no_cache"))
+    warnings.emplace_back("force_no_cache is kept and has no effect: nothing stale is ever read");
   return warnings;
 }
 

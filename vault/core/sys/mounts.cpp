@@ -103,6 +103,21 @@ Error not_here(const std::string& type) {
                                     (known ? " (it is not in this version of Leasehold)" : ""));
 }
 
+// What a new mount may be given, is shown, and changes nothing.
+void warn_of_flags(const Fields& fields, const Json& options, std::vector<std::string>& warnings) {
+  constexpr std::pair<const char*, const char*> kFlags[] = {
+      {"local", "nothing is replicated by this version"},
+      {"seal_wrap", "every record is sealed alike"},
+      {"external_entropy_access", "random numbers come from the operating system"}};
+  for (const auto& flag : kFlags)
+    if (fields.boolean(flag.first))
+      warnings.push_back(std::string(flag.first) + " has no effect: " + flag.second);
+  for (const auto& option : options.members())
+    if (option.first != "version")
+      warnings.push_back("the option " + option.first +
+                         " is kept and has no effect: no engine of this version reads it");
+}
+
 Result<Response> Mounts::enable(Call& call, WriteTxn& txn, bool auth) {
   const std::string path = with_slash(call.fields.text("path"));
   std::string type = call.fields.text("type");
@@ -132,6 +147,7 @@ Result<Response> Mounts::enable(Call& call, WriteTxn& txn, bool auth) {
       return failure(Code::invalid, "path is already in use at " +
                                         (auth ? entry.first.substr(kAuth.size()) : entry.first));
   Json record = Registry::new_mount(call.random, path, type, call.fields.text("description"));
+  warn_of_flags(call.fields, options, call.warnings);
   record.set("options", std::move(options)).set("local", call.fields.boolean("local"));
   record.set("seal_wrap", call.fields.boolean("seal_wrap"));
   VAULT_TRY_ASSIGN(Json config, mount_config(call.fields.json("config"), *record.find("config"),

@@ -109,6 +109,7 @@ Result<Response> write(Unsealed& live, Call& call, WriteTxn& txn) {
   if (text.size() > kTextMax) return failure(Code::invalid, "the policy is larger than 256 KiB");
   const auto parsed = parse_policy(name, text);
   if (!parsed.ok()) return parsed.error();
+  VAULT_TRY(within_bounds(*parsed));
   VAULT_TRY(check_version(call, txn, name));
   VAULT_TRY(put_policy(txn, name, text, call.now));
   Response response;

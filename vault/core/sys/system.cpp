@@ -47,7 +47,7 @@ Result<Acl> acl_of(Unsealed& live, ReadTxn& txn, const std::vector<std::string>&
   VAULT_TRY(live.registry.at(txn, authority.get()));
   VAULT_TRY(live.registry.policies().resolve(txn, policies, Making::allowed, *authority));
   const bool root = policies.size() == 1 && policies[0] == "root";
-  return Acl(authority->found(), root, now, authority);
+  return Acl(authority->policies->found, root, now, authority);
 }
 
 std::unique_ptr<Engine> make_system_engine(Unsealed& live) {
