@@ -18,6 +18,7 @@ std::span<const Command> unseal_commands();
 std::span<const Command> backup_commands();
 std::span<const Command> rekey_commands();
 std::span<const Command> generate_root_commands();
+std::span<const Command> job_commands();
 std::span<const Command> token_commands();
 std::span<const Command> policy_commands();
 std::span<const Command> secrets_commands();

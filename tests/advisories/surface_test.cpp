@@ -92,6 +92,8 @@ TEST_CASE("class 22 root-protected routes: they are these and no others") {
       "system generate-root",
       "system generate-root/attempt",
       "system generate-root/update",
+      "system jobs",
+      "system jobs/:id",
       "system leases",
       "system leases/lookup/:prefix*",
       "system leases/reconcile/:mount*",

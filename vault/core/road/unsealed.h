@@ -13,6 +13,7 @@
 #include "vault/core/authority/tokens.h"
 #include "vault/core/leases/leases.h"
 #include "vault/core/leases/revoker.h"
+#include "vault/core/road/due_work.h"
 #include "vault/core/road/restoration.h"
 #include "vault/core/road/sweeper.h"
 #include "vault/seal/seal.h"
@@ -91,6 +92,7 @@ class Unsealed {
   Restoration restoration;
   std::unique_ptr<Revoker> revoker;
   std::unique_ptr<Sweeper> sweeper;
+  std::unique_ptr<DueWork> due_work;
   WallTime since;
   // Wraps the key registry; set before the vault opens. The root key itself is in memory only while
   // Seal::with_root() runs.
