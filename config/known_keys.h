@@ -35,6 +35,10 @@ inline constexpr Ignored kKnownKeys[] = {
     {"enable_ui", "there is no web interface, so nothing is exposed by it"},
     {"raw_storage_endpoint", "sys/raw does not exist, so it cannot be opened"},
     {"introspection_endpoint", "sys/internal/inspect does not exist, so it cannot be opened"},
+    {"enable_unauthenticated_access",
+     "it opens nothing: a listener lets strangers with disable_unauthed_rekey_endpoints = false "
+     "and "
+     "disable_unauthed_generate_root_endpoints = false"},
     {"enable_post_unseal_trace", "no trace is written"},
     {"post_unseal_trace_directory", "no trace is written"},
     {"unsafe_allow_api_audit_creation", "audit devices are set in this file alone"},

@@ -105,7 +105,10 @@ void Connection::hear_proxy() {
   if (header == ProxyHeader::incomplete || header == ProxyHeader::malformed) return close();
   if (header == ProxyHeader::present) {
     socket_.take(std::span<char>(bytes).first(says.size));
-    if (believed && !says.peer.address.empty()) peer_ = std::move(says.peer);
+    if (believed && !says.peer.address.empty()) {
+      says.peer.listener = peer_.listener;
+      peer_ = std::move(says.peer);
+    }
   }
   phase_ = socket_.secure() ? Phase::handshake : Phase::open;
 }

@@ -199,6 +199,17 @@ Lmdb::Failed Lmdb::write(std::span<const Batch* const> group, GroupObserver& obs
   MDB_txn* txn = nullptr;
   if (const int rc = mdb_txn_begin(environment_->get(), nullptr, 0, &txn)) return {rc};
   const std::size_t id = mdb_txn_id(txn);
+  std::uint64_t stored = 0;
+  if (const int read = environment_->read_index(txn, stored); read != 0 || stored != index_) {
+    mdb_txn_abort(txn);
+    if (read != 0) return {read};
+    // Its numbers and ours would mix: one store, two histories.
+    log_.error(
+        "storage: another process has written to {}/data.mdb, past the lock of this one; nothing "
+        "more is written. Stop one of them, then unseal",
+        directory_->path());
+    return {MDB_BAD_TXN, false, true};
+  }
   LmdbGroup writes(txn, environment_->records(), index_, observer);
   int rc = writes.run(group, results);
   if (rc == 0 && writes.any_admitted()) rc = environment_->write_index(txn, writes.index());
@@ -257,7 +268,11 @@ bool Lmdb::leads_here() {
 Status Lmdb::ready() {
   // Not opened anew: that would make an empty store in its place.
   if (environment_ != nullptr && !leads_here()) return displaced(environment_->place());
-  if (environment_ != nullptr && is_usable()) return {};
+  if (environment_ != nullptr && is_usable()) {
+    // After a commit of which it could not be said whether it happened, the file knows.
+    VAULT_TRY_ASSIGN(index_, environment_->read_index());
+    return {};
+  }
   log_.warn("storage: LMDB gave up after an error; it is opened anew");
   environment_.reset();  // LMDB takes one environment per file and process
   VAULT_TRY_ASSIGN(auto environment, LmdbEnvironment::open(directory_->path(), options_));

@@ -134,11 +134,20 @@ Status LmdbEnvironment::check_format() const {
 Result<std::uint64_t> LmdbEnvironment::read_index() const {
   Txn txn(env_, MDB_RDONLY);
   if (txn.begun() != 0) return lmdb_error("read", txn.begun());
+  std::uint64_t index = 0;
+  if (const int rc = read_index(txn.get(), index)) return lmdb_error("read its index", rc);
+  return index;
+}
+
+int LmdbEnvironment::read_index(MDB_txn* txn, std::uint64_t& index) const {
+  index = 0;
   MDB_val key = to_val(as_bytes(kIndexKey)), value;
-  const int rc = mdb_get(txn.get(), main_, &key, &value);
-  if (rc == MDB_NOTFOUND) return std::uint64_t{0};
-  if (rc != 0 || value.mv_size != kIndexSize) return lmdb_error("read its index", rc);
-  return get_be(to_view(value).data(), kIndexSize);
+  const int rc = mdb_get(txn, main_, &key, &value);
+  if (rc == MDB_NOTFOUND) return 0;
+  if (rc != 0) return rc;
+  if (value.mv_size != kIndexSize) return MDB_CORRUPTED;
+  index = get_be(to_view(value).data(), kIndexSize);
+  return 0;
 }
 
 int LmdbEnvironment::write_index(MDB_txn* txn, std::uint64_t index) const {

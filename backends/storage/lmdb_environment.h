@@ -31,6 +31,8 @@ class LmdbEnvironment {
   MDB_env* get() const { return env_; }
   MDB_dbi records() const { return records_; }
   Result<std::uint64_t> read_index() const;
+  // As `txn` sees it; MDB_CORRUPTED when it is no index.
+  int read_index(MDB_txn* txn, std::uint64_t& index) const;
   int write_index(MDB_txn* txn, std::uint64_t index) const;
   // Records with their versions, in one transaction; the index afterwards.
   Result<std::uint64_t> import(std::span<const Entry> entries, std::uint64_t index) const;

@@ -268,6 +268,23 @@ TEST_CASE(
   CHECK(vault.count(barrier::Table::token) == before + 1);
 }
 
+TEST_CASE("generate-root: shares that were replaced meanwhile approve no token") {
+  Shared world;
+  TestVault& vault = *world.vault;
+  const std::string attempt =
+      vault.post("sys/generate-root/attempt", world.root_token).data().string_at("nonce");
+  REQUIRE(world.give("sys/generate-root/update", world.keys[0], attempt).status() == 200);
+  const std::string rekey = world.begin();
+  REQUIRE(world.give("sys/rekey/update", world.keys[0], rekey).status() == 200);
+  REQUIRE(world.give("sys/rekey/update", world.keys[1], rekey).data().bool_at("complete"));
+  const std::size_t before = vault.count(barrier::Table::token);
+  const Answer late = world.give("sys/generate-root/update", world.keys[1], attempt);
+  CHECK(late.status() == 400);
+  CHECK(late.error().find("the shares were replaced") != std::string::npos);
+  CHECK(vault.count(barrier::Table::token) == before);
+  CHECK(vault.remove("sys/generate-root/attempt", world.root_token).status() == 204);
+}
+
 namespace {
 
 std::size_t sealed_under(TestVault& vault, std::uint32_t term) {

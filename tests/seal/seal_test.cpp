@@ -602,6 +602,35 @@ TEST_CASE("seal: a slot record that was taken away is missed") {
   CHECK(seal->status().degraded);
 }
 
+TEST_CASE("seal: where a slot record is gone or damaged, only share holders let a device in") {
+  Machine machine;
+  FakeDevice tpm, hsm, foreign;
+  foreign.serial = "B2";
+  foreign.secret = 8;
+  const Initialized made = initialize(*machine.start({{"tpm", &tpm}, {"pkcs11", &hsm}}), 3, 2);
+  for (const SlotRecord& slot : records_of(machine).slots) {
+    if (slot.kind != "pkcs11") continue;
+    SUBCASE("gone") {
+      write(machine, [&](storage::Batch& batch) { remove_slot(batch, slot.id); });
+    }
+    SUBCASE("damaged") {
+      SlotRecord changed = slot;
+      changed.generation = 7;
+      write(machine, [&](storage::Batch& batch) { add_slot(batch, changed); });
+    }
+  }
+  const auto seal = machine.start({{"tpm", &tpm}, {"pkcs11", &foreign}});
+  auto opened = seal->open_with_devices();
+  REQUIRE(opened);
+  machine.enroll_missing(*seal, *opened);
+  CHECK(foreign.enrolled == 0);
+  CHECK_FALSE(machine.start({{"pkcs11", &foreign}})->open_with_devices());
+  auto by_shares = open_with(*seal, made.shares, 2);
+  REQUIRE(by_shares);
+  machine.enroll_missing(*seal, *by_shares);
+  CHECK(foreign.enrolled == 1);
+}
+
 TEST_CASE("seal: the registry of version 1 opens, and lists the slots from then on") {
   Machine machine;
   FakeDevice tpm;

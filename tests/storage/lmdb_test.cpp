@@ -322,6 +322,37 @@ TEST_CASE(
   CHECK(has(storage, "after"));
 }
 
+TEST_CASE("lmdb: what another process wrote past the lock is noticed before anything is added") {
+  TemporaryDirectory directory;
+  int go[2];
+  REQUIRE(::pipe(go) == 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    char byte = 0;
+    if (::read(go[0], &byte, 1) != 1) ::_exit(2);
+    auto second = open_lmdb(directory.path(), small_lmdb(), null_log);
+    if (!second.ok()) ::_exit(3);
+    ::_exit(put(**second, "theirs", 10) == Outcome::committed ? 0 : 4);
+  }
+  auto opened = open_lmdb(directory.path(), small_lmdb(), null_log);
+  REQUIRE(opened.ok());
+  auto& storage = **opened;
+  REQUIRE(put(storage, "ours", 10) == Outcome::committed);
+  std::filesystem::remove(directory.path() + "/owner.lock");
+  REQUIRE(::write(go[1], "x", 1) == 1);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  ::close(go[0]);
+  ::close(go[1]);
+  REQUIRE(WIFEXITED(status));
+  REQUIRE(WEXITSTATUS(status) == 0);
+  CHECK(put(storage, "mixed", 10) == Outcome::unknown);  // so the vault seals itself
+  CHECK_FALSE(has(storage, "mixed"));
+  REQUIRE(storage.ready().ok());  // at the next unsealing, with the other one stopped
+  CHECK(has(storage, "theirs"));
+  CHECK(put(storage, "after", 10) == Outcome::committed);
+}
+
 TEST_CASE("lmdb: a file that was renamed takes no write until it is back in its place") {
   TemporaryDirectory directory;
   auto opened = open_lmdb(directory.path(), small_lmdb(), null_log);

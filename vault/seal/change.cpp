@@ -38,11 +38,18 @@ std::optional<SlotRecord> Seal::wanted_slot(const Protector& protector,
   };
   const auto slot = std::find_if(slots.begin(), slots.end(), same_kind);
   if (slot == slots.end()) {
+    // The record that is gone or cannot be read may be this device's: without share holders,
+    // whoever takes it away would let a device of his own in.
+    const bool whole = state_->missing.empty() && state_->strays.empty() &&
+                       std::none_of(slots.begin(), slots.end(),
+                                    [](const SlotRecord& one) { return one.unreadable; });
+    if (!whole && !opened.degraded) return std::nullopt;
     if (slots.size() >= kSlotsMax) return std::nullopt;
     return new_slot(opened.store.id, protector.kind(), random_);
   }
   const auto answer = state_->answers.find(slot->id);
   if (answer == state_->answers.end()) return std::nullopt;
+  if (state_->strays.count(slot->id) > 0 && !opened.degraded) return std::nullopt;
   const DeviceState state = answer->second.state;
   const bool replaced = state == DeviceState::replaced && opened.degraded;
   const bool outdated = state == DeviceState::policy || state == DeviceState::tampered ||

@@ -63,7 +63,10 @@ class RootGeneration {
 
  private:
   // One approval gives one token, also when two last shares arrive together: its nonce is kept.
+  // Shares that a rekey replaced since the attempt began approve nothing any more.
   Result<Response> finish(const Call& call, WriteTxn& txn) REQUIRES(mutex_) {
+    VAULT_TRY(guard_slot(txn, approval_->slot().id, approval_->slot().generation,
+                         "the shares were replaced since: cancel this attempt and begin again"));
     WriteTxn core = txn.in(barrier::kCoreSpace);
     VAULT_TRY_ASSIGN(const auto last, core.get(kLastRecord));
     if (last && as_text(last->value.reveal()) == approval_->nonce())

@@ -103,13 +103,7 @@ class RekeyRoutes {
   // stored: two last shares that arrive together make one new slot, not two.
   Result<Response> finished(Response answer, const Rekey::Step& step, WriteTxn& txn) {
     if (!step.slot) return answer;
-    const barrier::PhysicalKey key = seal::slot_key(step.slot->id);
-    VAULT_TRY_ASSIGN(const auto stored, txn.snapshot().get(key.view()));
-    if (!stored) return failure(Code::internal, "the stored slot of the shares is gone");
-    VAULT_TRY_ASSIGN(const auto before, seal::SlotRecord::deserialize(stored->value));
-    if (before.generation + 1 != step.slot->generation)
-      return failure(Code::invalid, "no rekey in progress");
-    txn.guard(key, stored->mod);
+    VAULT_TRY(guard_slot(txn, step.slot->id, step.slot->generation - 1, "no rekey in progress"));
     VAULT_TRY(live_.environment.seal->place(txn.changes().storage, *step.slot, live_.registry_key));
     answer.on_commit = [this, slot = *step.slot] { rekey_.installed(slot); };
     return answer;

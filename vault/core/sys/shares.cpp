@@ -46,6 +46,17 @@ Status refuse_pgp(const Call& call) {
   return {};
 }
 
+Status guard_slot(WriteTxn& txn, const seal::SlotId& id, std::uint32_t generation,
+                  const char* otherwise) {
+  const barrier::PhysicalKey key = seal::slot_key(id);
+  VAULT_TRY_ASSIGN(const auto stored, txn.snapshot().get(key.view()));
+  if (!stored) return failure(Code::internal, "the stored slot of the shares is gone");
+  VAULT_TRY_ASSIGN(const auto slot, seal::SlotRecord::deserialize(stored->value));
+  if (slot.generation != generation) return failure(Code::invalid, otherwise);
+  txn.guard(key, stored->mod);
+  return {};
+}
+
 Route ceremony_route(std::string pattern, std::vector<Field> fields, std::vector<Action> actions,
                      bool ListenerTraits::*open_by, std::string synopsis) {
   Route made =

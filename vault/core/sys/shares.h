@@ -13,6 +13,10 @@ Json shares_as_text(const std::vector<SecretBytes>& shares, bool as_hex);
 Result<unsigned> share_count(const Call& call, std::string_view field);
 // Code::invalid when the request asks for keys encrypted with PGP, which nothing here does.
 Status refuse_pgp(const Call& call);
+// Shares approve something while their slot is the one that is stored, of this generation. Else
+// Code::invalid with `otherwise`; the batch conflicts when the slot is replaced meanwhile.
+Status guard_slot(WriteTxn& txn, const seal::SlotId& id, std::uint32_t generation,
+                  const char* otherwise);
 
 // With a token: `sudo` on the path. Without: where the listener lets strangers.
 Route ceremony_route(std::string pattern, std::vector<Field> fields, std::vector<Action> actions,
