@@ -2,6 +2,7 @@
 
 #include "tests/audit/support.h"
 #include "vault/audit/sequencer.h"
+#include "vault/audit/tail_check.h"
 
 using namespace leasehold;
 using namespace leasehold::audit;
@@ -481,6 +482,32 @@ TEST_CASE("audit log: a store from a backup, a rotation and an older log are no 
   write_file(file, joined({lines.begin() + 9, lines.end()}));
   CHECK(Restarted(file, place_of(lines[8])).status.ok());
   CHECK(Restarted(file, place_of(lines[5])).status.ok());  // by the checkpoint of the one before
+}
+
+TEST_CASE("audit log: lines that hide what the store's own say of its commits are no way past it") {
+  Folder folder;
+  const std::string file = folder / "audit.log";
+  {
+    Running running(file);
+    REQUIRE(running.start().ok());
+    REQUIRE(running.add("x").ok());
+    running.log->note_commit(7);
+    running.log->close();
+  }
+  const auto lines = lines_of(read_file(file));
+  const auto told = [&](const std::string& text) {
+    write_file(file, text);
+    LogFile device(file, 0600);
+    REQUIRE(device.open().ok());
+    return newest_commit(device, test_identity(), 5);
+  };
+  const std::string last = forged(lines, 1).back() + "\n";
+  std::string junk;
+  for (int i = 0; i < 10; ++i) junk += "no line\n";
+  const auto behind_junk = told(joined(lines) + junk + last);
+  REQUIRE(behind_junk.ok());
+  CHECK(*behind_junk == 7);
+  CHECK(told(joined(forged(lines, 10))).is(Code::internal));
 }
 
 TEST_CASE("audit log: a file that was begun later is ours by its first checkpoint") {

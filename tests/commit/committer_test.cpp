@@ -216,6 +216,22 @@ TEST_CASE_FIXTURE(VaultStore, "committer: outbox records go in bulk once their l
   CHECK(verifies());
 }
 
+TEST_CASE_FIXTURE(VaultStore, "committer: a log that goes on without changes is remembered") {
+  CHECK(write(putting("a change")).ok());
+  drain.record_reads(50);
+  clock.advance(std::chrono::seconds(11));
+  const auto remembered = [&] {
+    const auto shown = snapshot();
+    const auto head = commit::read_head(*shown, barrier);
+    REQUIRE(head.ok());
+    return (*head)->audit_position.seq;
+  };
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (remembered() < 50 && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+  CHECK(remembered() == 50);
+  CHECK(verifies());
+}
+
 TEST_CASE("committer: what was not synced is drained again, in order, by the next run") {
   for (auto& made : testing::every_storage()) {
     CAPTURE(made.name);

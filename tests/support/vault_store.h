@@ -38,6 +38,12 @@ class KeptDrain final : public commit::Drain {
     MutexLock lock(mutex_);
     syncing_ = syncing;
   }
+  // Lines of requests that changed nothing, and are on disk.
+  void record_reads(std::uint64_t count) {
+    MutexLock lock(mutex_);
+    for (std::uint64_t i = 0; i < count; ++i) lines_.emplace_back(lines_.size() + 1, "read");
+    synced_.last.seq = lines_.size();
+  }
   // The disk may have lost every line that it had not synced; what comes is synced again.
   void lose_unsynced() {
     MutexLock lock(mutex_);

@@ -76,14 +76,15 @@ class Search {
 // store is that store's.
 class CommitSearch {
  public:
-  explicit CommitSearch(const Identity& identity)
-      : identity_(identity), store_(hex(identity.store_id)) {}
+  CommitSearch(const Identity& identity, std::size_t at_most)
+      : identity_(identity), at_most_(at_most), store_(hex(identity.store_id)) {}
 
   // False: seen enough.
   bool goes_on(std::string_view text) {
-    if (++lines_ > kSearchedMax) return false;
     const auto line = parse_line(text);
     if (!line.ok()) return true;
+    gave_up_ = ++lines_ > at_most_;
+    if (gave_up_) return false;
     if (line->seq <= identity_.remembered.seq) return confirm(0), false;
     if (!line->body.starts_with(kChainRecord)) {
       pending_ = std::max(pending_, commit_of(line->body));
@@ -99,27 +100,28 @@ class CommitSearch {
     return true;
   }
   std::uint64_t newest() const { return newest_; }
+  bool gave_up() const { return gave_up_; }
 
  private:
-  // A checkpoint is written each second; more lines than this between two are another store's.
-  static constexpr std::size_t kSearchedMax = 1'000'000;
-
   void confirm(std::uint64_t commit) {
     newest_ = std::max({newest_, pending_, commit});
     pending_ = 0;
   }
 
   const Identity& identity_;
+  const std::size_t at_most_;
   const std::string store_;
   std::size_t lines_ = 0;
+  bool gave_up_ = false;
   std::uint64_t pending_ = 0, newest_ = 0;
 };
 
 }  // namespace
 
-Result<std::uint64_t> newest_commit(Device& device, const Identity& identity) {
-  CommitSearch search(identity);
+Result<std::uint64_t> newest_commit(Device& device, const Identity& identity, std::size_t at_most) {
+  CommitSearch search(identity, at_most);
   VAULT_TRY(device.each_back([&](std::string_view line) { return search.goes_on(line); }));
+  if (search.gave_up()) return changed_log(device, "while the server was down");
   return search.newest();
 }
 

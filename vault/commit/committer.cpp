@@ -18,6 +18,9 @@ using storage::Outcome;
 
 // How soon groups that are not settled are looked at again, when no commit does.
 constexpr std::chrono::milliseconds kLookAgain{1000};
+// How long the log may go on, with requests that change nothing, before a head remembers its end:
+// what lies behind is what can be cut off after a hard stop.
+constexpr std::chrono::seconds kRememberAgain{10};
 
 constexpr Unrecorded kRunAlone{"the epoch record of the audit log tells of each run"};
 constexpr Unrecorded kHeadAlone{"a head is written for its own sake; no record changes"};
@@ -97,6 +100,8 @@ struct Committer::State {
         recorder(seal, sink) {}
 
   void commit(std::vector<Operation*>& operations);
+  Status write_head();
+  void remember_log(Instant now);
   void attempt(std::span<Operation* const> operations);
   void retry_alone(std::span<Operation* const> operations);
   void settle(std::span<Operation* const> operations, Group& group);
@@ -119,6 +124,7 @@ struct Committer::State {
   CounterCache counters;
   std::unique_ptr<storage::Snapshot> snapshot;  // for counters; released between groups
   bool started = false;                         // the head in storage is this run's
+  Instant remembered_at;                        // a head was written, or it was found to be current
   std::atomic<bool> broken = false;  // storage and what stands here may disagree: no more commits
 
   Mutex mutex;
@@ -215,12 +221,23 @@ void Committer::stop() {
 void Committer::write_last_head() {
   State& state = *state_;
   if (state.broken || !state.started) return;
+  if (!state.write_head().ok()) state.log.warn("the last head record was not written");
+}
+
+Status Committer::State::write_head() {
   const Batch nothing({}, kHeadAlone);
-  Operation last;
-  last.batch = &nothing;
-  Operation* const group[] = {&last};
-  state.attempt(group);
-  if (!last.status().ok()) state.log.warn("the last head record was not written");
+  Operation alone;
+  alone.batch = &nothing;
+  Operation* const group[] = {&alone};
+  attempt(group);
+  return alone.status();
+}
+
+// Without room for it the next change, or the next look, writes it.
+void Committer::State::remember_log(Instant now) {
+  if (now < add(remembered_at, kRememberAgain)) return;
+  remembered_at = now;
+  if (!broken && recorder.is_ahead_of(head)) write_head().ignore();
 }
 
 bool Committer::broken() const { return state_->broken; }
@@ -236,17 +253,19 @@ void Committer::run() {
   pthread_setname_np(pthread_self(), "committer");
   std::vector<Operation*> operations;
   Instant looked;
+  state_->remembered_at = state_->clock.instant();
   for (;;) {
-    const auto patience =
-        state_->recorder.outbox().all_settled() ? std::nullopt : std::optional(kLookAgain);
-    if (!state_->queue.take(operations, patience)) return;
+    if (!state_->queue.take(operations, kLookAgain)) return;
     // Also while commits go on that have nothing to record.
     const Instant now = state_->clock.instant();
     if (operations.empty() || now >= add(looked, kLookAgain)) {
       state_->recorder.look_again(*state_->snapshot);
       looked = now;
     }
-    if (operations.empty()) continue;
+    if (operations.empty()) {
+      state_->remember_log(now);
+      continue;
+    }
     Completions completions;
     for (Operation* operation : operations) completions.add(operation);
     state_->commit(operations);

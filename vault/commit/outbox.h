@@ -50,7 +50,6 @@ class Outbox {
   std::size_t owed() const { return owed_; }
   bool owes(std::uint64_t group) const;
   std::uint64_t first_owed() const;  // while owed() is not 0
-  bool all_settled() const { return settled_ == pending_.size(); }
   // This group and all before it are settled.
   std::uint64_t settled_group() const { return settled_group_; }
 

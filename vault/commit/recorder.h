@@ -20,6 +20,8 @@ class Recorder {
   Status start(Drain& drain, storage::Snapshot& snapshot, const Head& head);
   // Asks the drain what is on disk by now, and tells it to the next head.
   void note_synced(Head& next);
+  // Lines are on disk that `head` does not remember.
+  bool is_ahead_of(const Head& head) { return drain_->synced().last.seq > head.audit_position.seq; }
   // The newest group of the outbox, whose bodies are at hand.
   Status record(std::uint64_t group, std::span<const std::string_view> bodies,
                 storage::Snapshot& snapshot);
