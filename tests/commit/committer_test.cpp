@@ -505,8 +505,18 @@ TEST_CASE("committer: a full queue and a batch beyond the limits are refused at 
   early.batch = &batch;
   CHECK_FALSE(run.committer.submit(&early));  // not started
   REQUIRE(run.start().ok());
-  for (int i = 0; i < 101; ++i) batch.storage.guard(Bytes{0x20, std::uint8_t(i)}, 0);
+  const auto guard = [](Batch& into, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i)
+      into.storage.guard(Bytes{0x20, std::uint8_t(i >> 8), std::uint8_t(i)}, 0);
+  };
+  guard(batch, storage::kBatchGuardsMax);
+  CHECK(run.committer.commit(batch).status().ok());
+  batch.storage.guard(Bytes{0x21}, 0);
   CHECK(run.committer.commit(batch).status().is(Code::invalid));
+  Batch writes({}, commit::Unrecorded{"a test"});
+  for (std::size_t i = 0; i < storage::kBatchOperationsMax + 1; ++i)
+    writes.storage.put(Bytes{0x20, std::uint8_t(i)}, Bytes{1});
+  CHECK(run.committer.commit(writes).status().is(Code::invalid));
 }
 
 TEST_CASE("committer: while space is low users are refused and the background goes on") {
