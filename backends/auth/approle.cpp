@@ -57,6 +57,8 @@ Route login_route() {
   return route;
 }
 
+constexpr Seconds kTidyEvery{3600};
+
 class Approle final : public core::Engine {
  public:
   Approle() {
@@ -70,6 +72,11 @@ class Approle final : public core::Engine {
     VAULT_TRY_ASSIGN(const auto role, find_role(std::string(renew_data), txn));
     if (!role) return failure(Code::invalid, "the role no longer exists: its token is not renewed");
     return login_of(*role);
+  }
+
+  std::optional<Seconds> due_every() const override { return kTidyEvery; }
+  Result<core::DueSlice> due(WriteTxn& txn, const std::string& from, WallTime now) override {
+    return erase_some_over(txn, from, now);
   }
 
  private:

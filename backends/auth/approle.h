@@ -45,10 +45,9 @@ Result<bool> is_valid(const Secret& secret, ReadTxn& txn, WallTime now);
 // One use less; the last one erases it. Not for one that is no longer valid.
 Status spend(const Secret& secret, WriteTxn& txn);
 Status erase_secret(const Secret& secret, WriteTxn& txn);
-// Erases expired and spent secret ids, and those of removed roles, as far as one batch holds.
-// True: there may be more.
-Result<bool> tidy_some(WriteTxn& txn, WallTime now);
-// The secret ids of a role that is being removed; what does not fit is left to tidy_some().
+// Erases expired and spent secret ids, and those of removed roles: a slice of due work.
+Result<core::DueSlice> erase_some_over(WriteTxn& txn, const std::string& from, WallTime now);
+// The secret ids of a role that is being removed: nothing leads to them, and due work erases them.
 Status forget_secrets(const Role& role, WriteTxn& txn);
 
 void add_role_routes(std::vector<Route>& routes);

@@ -111,7 +111,9 @@ Result<Response> remove_role(Call& call, WriteTxn& txn) {
   VAULT_TRY(txn.erase(role_id_record(role->record.string_at("role_id"))));
   VAULT_TRY(txn.erase(role_record(role->name)));
   VAULT_TRY(forget_secrets(*role, txn));
-  return Response::none();
+  Response response = Response::none();
+  response.due_work = true;  // its secret ids go at once
+  return response;
 }
 
 std::vector<Field> role_fields() {

@@ -14,7 +14,7 @@ constexpr std::string_view kSecrets = "secrets/", kAccessors = "accessors/", kUs
                            kForgotten = "forgotten/";
 constexpr std::size_t kSecretIdMax = 4096;   // bytes of a custom one
 constexpr std::size_t kMetadataMax = 64;     // pairs
-constexpr std::size_t kErasedAtOnce = 12;    // a batch holds 100 operations
+constexpr std::int64_t kErasedAtOnce = 12;   // a batch holds 100 operations
 constexpr std::size_t kLookedAtOnce = 1000;  // secret ids in a pass of tidy
 constexpr char kNever[] = "0001-01-01T00:00:00Z";
 
@@ -217,28 +217,27 @@ Route one_secret(const char* path, bool by_its_accessor, bool destroys) {
                      std::move(actions), destroys ? "Ends a secret id." : "Shows a secret id.");
 }
 
-Result<bool> erase_if_over(const Secret& secret, bool forgotten, WriteTxn& txn, WallTime now) {
-  if (!forgotten) {
-    VAULT_TRY_ASSIGN(const bool valid, is_valid(secret, txn, now));
-    if (valid) return false;
-  }
-  VAULT_TRY(erase_secret(secret, txn));
-  return true;
+// The first directory of secret ids behind `directory`; "": there is none.
+Result<std::string> next_directory(ReadTxn& look, const std::string& directory) {
+  VAULT_TRY_ASSIGN(const auto names, look.list(kSecrets, directory, 1));
+  return names.empty() ? std::string() : names[0];
 }
 
-// Those of one directory, as far as a batch holds; false: there are more.
-Result<bool> tidy_directory(const std::string& directory, bool forgotten, WriteTxn& txn,
-                            WallTime now, std::size_t& erased, std::size_t& looked) {
-  const std::string folder = std::string(kSecrets) + directory;
-  VAULT_TRY_ASSIGN(const auto hashes, txn.list(folder, {}, kLookedAtOnce));
-  for (const std::string& hash : hashes) {
-    if (erased >= kErasedAtOnce || ++looked > kLookedAtOnce) return false;
-    VAULT_TRY_ASSIGN(auto record, core::load_json(txn, folder + hash));
-    if (!record) continue;
-    const Secret secret{directory.substr(0, directory.size() - 1), hash, std::move(*record)};
-    VAULT_TRY_ASSIGN(const bool gone, erase_if_over(secret, forgotten, txn, now));
-    erased += gone ? 1 : 0;
-  }
+std::string forgotten_mark(const std::string& directory) {
+  return std::string(kForgotten) + directory.substr(0, directory.size() - 1);
+}
+
+// Erases it when it is over, guarded as this batch reads it.
+Result<bool> erase_if_over(const std::string& directory, const std::string& hash, bool forgotten,
+                           ReadTxn& look, WriteTxn& txn, WallTime now) {
+  const std::string name = std::string(kSecrets) + directory + hash;
+  auto seen = core::load_json(look, name);
+  if (!seen.ok() || !*seen) return false;  // a damaged one holds up none behind it
+  const Secret secret{directory.substr(0, directory.size() - 1), hash, std::move(**seen)};
+  VAULT_TRY_ASSIGN(const bool valid, is_valid(secret, look, now));
+  if (valid && !forgotten) return false;
+  VAULT_TRY(txn.version(name));
+  VAULT_TRY(erase_secret(secret, txn));
   return true;
 }
 
@@ -277,26 +276,36 @@ Status erase_secret(const Secret& secret, WriteTxn& txn) {
 }
 
 Status forget_secrets(const Role& role, WriteTxn& txn) {
-  std::size_t erased = 0, looked = 0;
-  const std::string directory = role.directory() + "/";
-  VAULT_TRY_ASSIGN(const bool all,
-                   tidy_directory(directory, true, txn, WallTime{}, erased, looked));
-  return all ? Status()
-             : core::save_json(txn, std::string(kForgotten) + role.directory(), Json::object());
+  VAULT_TRY_ASSIGN(const auto some,
+                   txn.list(std::string(kSecrets) + role.directory() + "/", {}, 1));
+  if (some.empty()) return {};
+  return core::save_json(txn, forgotten_mark(role.directory() + "/"), Json::object());
 }
 
-Result<bool> tidy_some(WriteTxn& txn, WallTime now) {
-  VAULT_TRY_ASSIGN(const auto directories, txn.list(kSecrets));
-  std::size_t erased = 0, looked = 0;
-  for (const std::string& directory : directories) {
-    const std::string mark = std::string(kForgotten) + directory.substr(0, directory.size() - 1);
-    VAULT_TRY_ASSIGN(const auto forgotten, txn.version(mark));
-    VAULT_TRY_ASSIGN(const bool all,
-                     tidy_directory(directory, forgotten != 0, txn, now, erased, looked));
-    if (!all) return true;
-    if (forgotten != 0) VAULT_TRY(txn.erase(mark));
+Result<core::DueSlice> erase_some_over(WriteTxn& txn, const std::string& from, WallTime now) {
+  ReadTxn look(txn.snapshot(), txn.barrier(), txn.space());
+  std::string directory = from.substr(0, from.find('/') + 1);
+  std::string hash = from.substr(directory.size());
+  if (directory.empty()) {
+    VAULT_TRY_ASSIGN(directory, next_directory(look, {}));
   }
-  return false;
+  core::DueSlice slice;
+  if (directory.empty()) return slice;
+  VAULT_TRY_ASSIGN(const auto forgotten, look.version(forgotten_mark(directory)));
+  VAULT_TRY_ASSIGN(const auto hashes,
+                   look.list(std::string(kSecrets) + directory, hash, kLookedAtOnce));
+  for (const std::string& one : hashes) {
+    hash = one;
+    VAULT_TRY_ASSIGN(const bool erased,
+                     erase_if_over(directory, hash, forgotten != 0, look, txn, now));
+    slice.done += erased ? 1 : 0;
+    if (slice.done == kErasedAtOnce) break;
+  }
+  slice.next = directory + hash;
+  if (slice.done == kErasedAtOnce || hashes.size() == kLookedAtOnce) return slice;
+  if (forgotten != 0) VAULT_TRY(txn.erase(forgotten_mark(directory)));
+  VAULT_TRY_ASSIGN(slice.next, next_directory(look, directory));
+  return slice;
 }
 
 void add_secret_routes(std::vector<Route>& routes) {
@@ -325,10 +334,10 @@ void add_secret_routes(std::vector<Route>& routes) {
   routes.push_back(one_secret("secret-id-accessor/lookup", true, false));
   routes.push_back(one_secret("secret-id-accessor/destroy", true, true));
   routes.push_back(core::route(
-      "tidy/secret-id", {}, {core::writes([](Call& call, WriteTxn& txn) -> Result<Response> {
-        VAULT_TRY(tidy_some(txn, call.now));
+      "tidy/secret-id", {}, {core::asks([](Call&, ReadTxn&) -> Result<Response> {
         Response response;
         response.status = 202;
+        response.due_work = true;
         response.warnings.push_back(
             "Tidy operation successfully started. Any information from the operation will be "
             "printed to Leasehold's server logs.");

@@ -98,11 +98,12 @@ std::string_view about_group(std::string_view name) {
 }  // namespace
 
 std::span<const std::span<const Command>> command_groups() {
-  static const std::array kGroups = {
-      data_commands(),   kv_commands(),     kv_write_commands(), kv_metadata_commands(),
-      login_commands(),  status_commands(), init_commands(),     unseal_commands(),
-      backup_commands(), token_commands(),  policy_commands(),   secrets_commands(),
-      auth_commands(),   lease_commands(),  audit_commands(),    other_commands()};
+  static const std::array kGroups = {data_commands(),        kv_commands(),     kv_write_commands(),
+                                     kv_metadata_commands(), login_commands(),  status_commands(),
+                                     init_commands(),        unseal_commands(), backup_commands(),
+                                     job_commands(),         token_commands(),  policy_commands(),
+                                     secrets_commands(),     auth_commands(),   lease_commands(),
+                                     audit_commands(),       other_commands()};
   return kGroups;
 }
 

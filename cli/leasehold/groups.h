@@ -16,6 +16,7 @@ std::span<const Command> status_commands();
 std::span<const Command> init_commands();
 std::span<const Command> unseal_commands();
 std::span<const Command> backup_commands();
+std::span<const Command> job_commands();
 std::span<const Command> token_commands();
 std::span<const Command> policy_commands();
 std::span<const Command> secrets_commands();

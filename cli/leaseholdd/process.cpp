@@ -22,8 +22,14 @@ namespace leasehold::server_process {
 
 namespace {
 
-constexpr unsigned kWorkers = 4;
-constexpr std::size_t kWorkerQueueMax = 1024;
+// Threads, and requests that may wait. Two hashes at once leave the machine to the others; 256 that
+// wait are 10 to 20 s of them.
+constexpr core::Workers::Sizes kWorkers = {{
+    {2, 1024},  // lists
+    {2, 256},   // hashes
+    {4, 256},   // outside: devices and targets
+    {4, 1024},  // flushes: those that wait together share one fsync
+}};
 
 // The listener's view of the core.
 class CoreHandler final : public server::Handler {
@@ -197,7 +203,7 @@ Status Process::build() {
                      "(ulimit -l) or set disable_mlock = true");
     log_.warn("keys are not locked in memory and may reach the swap");
   }
-  workers_ = std::make_unique<core::Workers>(kWorkers, kWorkerQueueMax);
+  workers_ = std::make_unique<core::Workers>(kWorkers);
   lifecycle_ = std::make_unique<core::Lifecycle>(environment(), *seal_, recovery_mode_,
                                                  configuration_.cluster_name, kVersion, kBuildDate);
   core_ = std::make_unique<core::Core>(*lifecycle_, *workers_, environment());

@@ -89,6 +89,8 @@ TEST_CASE("class 22 root-protected routes: they are these and no others") {
       "system audit",
       "system audit/:path*",
       "system auth/:path*",
+      "system jobs",
+      "system jobs/:id",
       "system leases",
       "system leases/lookup/:prefix*",
       "system leases/reconcile/:mount*",

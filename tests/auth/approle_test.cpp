@@ -5,6 +5,7 @@
 using namespace leasehold;
 using testing::Answer;
 using testing::AuthVault;
+using testing::TestVault;
 
 namespace {
 
@@ -82,7 +83,43 @@ TEST_CASE("approle: a secret id ends with its time, and tidy erases it") {
   CHECK(vault.role_login(id, secret).status() == 400);
   CHECK(vault->list(kRole + "/secret-id", vault->root()).status() == 200);
   CHECK(vault.write("auth/approle/tidy/secret-id").status() == 202);
-  CHECK(vault->list(kRole + "/secret-id", vault->root()).status() == 404);
+  const auto none = [&] {
+    return vault->list(kRole + "/secret-id", vault->root()).status() == 404;
+  };
+  CHECK(TestVault::eventually(none));
+  CHECK(vault->world().audit_text().find("due-work") != std::string::npos);
+  CHECK(vault->verifies());
+}
+
+TEST_CASE("approle: what is over is erased by itself, among many that are not, and also later") {
+  AuthVault vault;
+  vault.write(kRole);
+  std::vector<std::string> kept;
+  for (int i = 0; i < 120; ++i) kept.push_back(vault.secret_id("app"));
+  for (int i = 0; i < 30; ++i) vault.secret_id("app", R"({"ttl":"30m"})");
+  const auto count = [&] {
+    const Json data = vault->list(kRole + "/secret-id", vault->root()).data();
+    return data.strings_at("keys").size();
+  };
+  REQUIRE(count() == 150);
+  vault->advance(Seconds{1800});
+  CHECK(TestVault::eventually([&] { return count() == 120; }));
+  vault.secret_id("app", R"({"ttl":"1m"})");
+  vault->advance(Seconds{3600});
+  CHECK(TestVault::eventually([&] { return count() == 120; }));
+  CHECK(vault.role_login(vault.role_id("app"), kept.back()).status() == 200);
+  CHECK(vault->verifies());
+}
+
+TEST_CASE("approle: the secret ids of a removed role are erased, however many") {
+  AuthVault vault;
+  const auto stored = [&] { return vault->count(barrier::Table::value); };
+  const auto before = stored();
+  vault.write(kRole);
+  for (int i = 0; i < 40; ++i) vault.secret_id("app");
+  REQUIRE(vault->remove(kRole, vault->root()).status() == 204);
+  CHECK(TestVault::eventually([&] { return stored() == before; }));
+  CHECK(vault->verifies());
 }
 
 TEST_CASE("approle: a secret id asks for no more than its role allows") {

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include "tests/auth/auth_vault.h"
+#include "tests/support/occupied.h"
 #include "vault/crypto/password.h"
 
 using namespace leasehold;
@@ -206,4 +207,26 @@ TEST_CASE("login: an auth method is no secret engine, and the other way round") 
   CHECK(vault.write("sys/auth/x", R"({"type":"test"})").status() == 400);
   CHECK(vault.write("sys/auth/x", R"({"type":"token"})").status() == 400);
   CHECK(vault.write("sys/auth/userpass", R"({"type":"userpass"})").status() == 400);
+}
+
+TEST_CASE(
+    "userpass: sixty-four logins that wait for their hashes hold up no list and no revocation") {
+  AuthVault vault;
+  REQUIRE(vault.write("auth/userpass/users/bob", kBob).status() == 204);
+  const std::string token = vault->token(R"({"policies":["default"]})");
+  testing::Occupied occupied(vault->workers(), core::WorkClass::hashes);
+  std::vector<testing::TestVault::Waiting> logins;
+  for (int i = 0; i < 64; ++i)
+    logins.push_back(
+        vault->begin("POST", "auth/userpass/login/bob", "", R"({"password":"hunter2"})"));
+  CHECK(vault->list("auth/userpass/users", vault->root()).status() == 200);
+  CHECK(vault->post("auth/token/revoke", vault->root(), R"({"token":")" + token + "\"}").status() ==
+        204);
+  CHECK_FALSE(vault.is_alive(token));
+  const Answer refused = vault.log_in("bob", "hunter2");  // the 65th
+  CHECK(refused.status() == 503);
+  CHECK(refused.response().retry_after == Seconds{1});
+  for (const auto& login : logins) CHECK_FALSE(vault->answered(login));
+  occupied.let_go();
+  for (const auto& login : logins) CHECK(vault->wait(login).status() == 200);
 }

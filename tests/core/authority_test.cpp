@@ -2,57 +2,20 @@
 
 #include <doctest/doctest.h>
 
-#include <array>
 #include <atomic>
 #include <thread>
 
+#include "tests/support/occupied.h"
 #include "tests/support/test_vault.h"
 #include "vault/core/road/effects.h"
 
 using namespace leasehold;
 using core::Making;
 using testing::Answer;
+using testing::Occupied;
 using testing::TestVault;
 
 namespace {
-
-// Keeps every worker busy until it is let go.
-class Occupied {
- public:
-  explicit Occupied(core::Workers& workers) {
-    for (Job& job : jobs_) {
-      job.owner = this;
-      job.work = [](core::WorkerJob* one) {
-        Occupied& owner = *static_cast<Job*>(one)->owner;
-        ++owner.begun_;
-        std::unique_lock<std::mutex> lock(owner.mutex_);
-        owner.wake_.wait(lock, [&] { return owner.free_; });
-      };
-      job.resume = [](Waiter* waiter) { ++static_cast<Job*>(waiter)->owner->ended_; };
-      REQUIRE(workers.submit(&job));
-    }
-    REQUIRE(TestVault::eventually([this] { return begun_ == jobs_.size(); }));
-  }
-  ~Occupied() {
-    let_go();
-    TestVault::eventually([this] { return ended_ == jobs_.size(); });
-  }
-  void let_go() {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    free_ = true;
-    wake_.notify_all();
-  }
-
- private:
-  struct Job : core::WorkerJob {
-    Occupied* owner = nullptr;
-  };
-  std::array<Job, 2> jobs_;  // TestVault has as many workers
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  bool free_ = false;
-  std::atomic<std::size_t> begun_{0}, ended_{0};
-};
 
 struct AuthorityVault : TestVault {
   // One batch, past the road.
@@ -89,7 +52,7 @@ TEST_CASE_FIXTURE(AuthorityVault, "authority: a worker judges by the snapshot it
   policy("lists", R"(path "sys/policies/acl" { capabilities = ["list"] })");
   const std::string lists = token(R"({"policies":["lists"]})");
   REQUIRE(list("sys/policies/acl", lists).status() == 200);
-  Occupied occupied(workers());
+  Occupied occupied(workers(), core::WorkClass::lists);
   const auto waiting = begin("LIST", "sys/policies/acl", lists);
   REQUIRE_FALSE(answered(waiting));
   write([](commit::WriteTxn& txn) {  // the right goes in the batch that writes what is new

@@ -173,7 +173,13 @@ struct Effect {
   std::function<Error(const Error&)> explain;
 };
 
-enum class Place : std::uint8_t { inline_, worker };
+// Where a handler runs; each but the first has threads and a queue of its own (road/workers.h).
+enum class Place : std::uint8_t {
+  inline_,  // on the io thread: bounded, and short
+  worker,   // grows with what is stored: lists, walks
+  hash,     // hashes passwords
+  outside,  // waits for a device, a target or its own commits
+};
 struct Action {
   Operation operation;
   std::variant<ReadHandler, WriteHandler, Effect> handler;
@@ -201,6 +207,12 @@ struct Route {
   std::string synopsis, description;
 };
 
+// What one slice of an engine's due work did.
+struct DueSlice {
+  std::string next;       // where the next one begins; empty: that was the last
+  std::int64_t done = 0;  // what it ended, for the record; 0: nothing
+};
+
 class Engine {
  public:
   virtual ~Engine() = default;
@@ -217,6 +229,13 @@ class Engine {
   // Of an auth method: what the login behind `renew_data` would be granted today. Code::invalid
   // when its user or role is gone: the token then is not renewed.
   virtual Result<Login> renew_login(std::string_view renew_data, ReadTxn& txn);
+  // What an engine does by itself, in each of its mounts, now and then: expiry, tidying. None:
+  // never.
+  virtual std::optional<Seconds> due_every() const { return std::nullopt; }
+  // A bounded part of it, in one batch, from `from` on ("": the beginning). It looks at much and
+  // writes little: what is only looked at is read by a ReadTxn of the same snapshot, whose reads
+  // are not guarded. Runs again on conflict (road/due_work.h).
+  virtual Result<DueSlice> due(WriteTxn& txn, const std::string& from, WallTime now);
 };
 
 // What a factory gets. References outlive the engine.

@@ -78,6 +78,7 @@ struct Response {
   std::vector<std::string> errors;  // an error answer, whatever else is set
   bool is_error = false;
   std::optional<Seconds> retry_after;
+  bool due_work = false;  // the engine's due work in this mount begins now
   std::vector<std::pair<std::string, std::string>> headers;  // further ones; the wire checks them
   // Records of leases and jobs that must be gone before this answer leaves; many are sorted.
   std::vector<barrier::PhysicalKey> awaited;

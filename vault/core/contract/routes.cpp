@@ -12,6 +12,8 @@ Result<Login> Engine::renew_login(std::string_view, ReadTxn&) {
   return failure(Code::unsupported, "this engine has no logins");
 }
 
+Result<DueSlice> Engine::due(WriteTxn&, const std::string&, WallTime) { return DueSlice(); }
+
 std::string Engine::target_name(const TargetId& id, ReadTxn&) { return hex(id); }
 
 Route route(std::string pattern, std::vector<Field> fields, std::vector<Action> actions,

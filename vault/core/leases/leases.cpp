@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::uint8_t kLeaseVersion = 1;
 constexpr std::uint8_t kJobMount = 1 | kCritical;  // a field of a job
+constexpr std::uint8_t kJobAskedBy = 2;
 constexpr std::uint8_t kJobVersion = 1;
 // Fields. Who does not know the handle could see an account gone that was only renamed.
 constexpr std::uint8_t kHandleTag = kCritical | 1;
@@ -222,12 +223,17 @@ Status Leases::start_revoking(WriteTxn& txn, Lease& lease, WallTime now) const {
   return txn.mark(due_key(lease.target, lease.due_since, lease.id));
 }
 
+std::string done_counter(const PhysicalKey& job) { return "jobs/" + hex(job.view()); }
+
+std::string done_counter(std::string_view mount_uuid) { return "jobs/" + std::string(mount_uuid); }
+
 Result<PhysicalKey> Leases::queue(WriteTxn& txn, const LeaseJob& job, WallTime now,
                                   Random& random) const {
   const PhysicalKey key = job_key(now, random.take<sizeof(OrderedId)>());
   Encoder out(kJobVersion);
   out.text(job.prefix).flag(job.force);
   if (!job.mount_accessor.empty()) out.field(kJobMount, job.mount_accessor);
+  if (!job.asked_by.empty()) out.field(kJobAskedBy, job.asked_by);
   VAULT_TRY(txn.put(key, "", out.bytes()));
   return key;
 }
@@ -237,8 +243,10 @@ Result<LeaseJob> Leases::job_of(ByteView stored) {
   LeaseJob job;
   job.prefix = in.text();
   job.force = in.flag();
-  if (const auto field = in.field(); field && field->tag == kJobMount)
-    job.mount_accessor = as_text(field->bytes);
+  for (auto field = in.field(); field; field = in.field()) {
+    if (field->tag == kJobMount) job.mount_accessor = as_text(field->bytes);
+    if (field->tag == kJobAskedBy) job.asked_by = as_text(field->bytes);
+  }
   if (!in.whole()) return failure(Code::internal, "internal error", "a job record is damaged");
   return job;
 }

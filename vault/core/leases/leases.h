@@ -56,7 +56,11 @@ struct LeaseJob {
   bool force = false;  // what its target has not confirmed after kForceAfter is forgotten
   // Of a removed auth mount: its tokens, whenever they were made; the prefix says so in records.
   std::string mount_accessor;
+  std::string asked_by;  // the display name of its token
 };
+// How many a job, or the removal of a mount, is done with: a counter in the core's space.
+std::string done_counter(const barrier::PhysicalKey& job);
+std::string done_counter(std::string_view mount_uuid);
 inline constexpr Seconds kForceAfter{10};
 inline constexpr Seconds kReceiptsKept{30 * 24 * 3600};
 

@@ -48,7 +48,17 @@ bool Revoker::empty_removed_mounts(WallTime now) {
   for (const auto& before : removals_)
     if (going_on.count(before.first) == 0) drop_lanes(before.first, {});  // it is gone
   removals_ = std::move(going_on);
+  MutexLock lock(mutex_);
+  leases_left_.clear();
+  for (const auto& entry : removals_)
+    if (entry.second.walked) leases_left_[entry.first] = entry.second.left.size();
   return more;
+}
+
+std::optional<std::size_t> Revoker::leases_left(const barrier::Space& space) const {
+  MutexLock lock(mutex_);
+  const auto found = leases_left_.find(space);
+  return found == leases_left_.end() ? std::nullopt : std::optional<std::size_t>(found->second);
 }
 
 // Leases first, then every record of its space, then the mount itself.
@@ -139,7 +149,12 @@ Result<Revoker::Fill> Revoker::erase_some(ReadTxn& txn, const Mount& mount, Wall
   }
   return Fill([keys, &mount, now](WriteTxn& write) -> Result<OnRecord> {
     for (const PhysicalKey& key : keys) VAULT_TRY(write.erase(key));
-    if (!keys.empty()) return OnRecord(kErasedInParts);
+    const std::string done = done_counter(mount.info.uuid);
+    if (!keys.empty()) {
+      write.add(done, static_cast<std::int64_t>(keys.size()), 0);
+      return OnRecord(kErasedInParts);
+    }
+    write.erase_counter(done);
     VAULT_TRY(Registry::erase_mount(write, mount));
     return OnRecord(erased_event(mount, now));
   });

@@ -68,6 +68,8 @@ class Revoker {
   bool give_up(RevocationWait* wait) { return waits_.give_up(wait); }
 
   std::size_t lanes() const;  // targets with threads of their own
+  // Of a removed mount, by its space; none: its leases are not counted yet.
+  std::optional<std::size_t> leases_left(const barrier::Space& space) const;
   // Why the last attempt at this target failed; empty: it did not, or there was none.
   std::string trouble_with(const TargetId& id) const;
 
@@ -177,6 +179,7 @@ class Revoker {
   Condition wake_;
   bool stopping_ GUARDED_BY(mutex_) = false;
   bool woken_ GUARDED_BY(mutex_) = false;
+  std::map<barrier::Space, std::size_t> leases_left_ GUARDED_BY(mutex_);
   std::set<barrier::OrderedId> claimed_ GUARDED_BY(mutex_);
   std::vector<barrier::OrderedId> asked_ GUARDED_BY(mutex_);
   std::vector<barrier::OrderedId> asked_tokens_ GUARDED_BY(mutex_);

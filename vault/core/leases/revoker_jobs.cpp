@@ -75,6 +75,7 @@ Revoker::Step Revoker::erase_job(const PhysicalKey& job) {
   walks_.erase(job);
   const auto erase = [job](WriteTxn& write) -> Result<OnRecord> {
     VAULT_TRY(write.erase(job));
+    write.erase_counter(done_counter(job));
     return OnRecord(kAskedFor);
   };
   return {erase, job};
@@ -115,7 +116,10 @@ Status Revoker::prefix_steps(ReadTxn& txn, const PhysicalKey& key, WallTime now,
   if (is_token_lease(job->prefix)) return login_steps(txn, key, *job, now, steps);
   VAULT_TRY_ASSIGN(const auto ids, parts_.leases.below(txn, job->prefix, kAtOnce));
   for (const OrderedId& id : ids)
-    steps.push_back({[this, id, now](WriteTxn& write) { return start_revoking(write, id, now); },
+    steps.push_back({[this, key, id, now](WriteTxn& write) {
+                       write.add(done_counter(key), 1, 0);
+                       return start_revoking(write, id, now);
+                     },
                      std::nullopt});
   if (!ids.empty()) return {};
   if (job->force) return forget_steps(txn, key, *job, now, steps);
@@ -150,7 +154,10 @@ Status Revoker::login_steps(ReadTxn& txn, const PhysicalKey& key, const LeaseJob
     if (!token.ok()) looked = set_aside(txn, parts_.tokens.key_of(id), id, "token");
     if (!token.ok() || !*token || !has_lease(**token)) return looked.ok();
     if (!ends_token(job, **token, asked_at(key))) return true;
-    const auto revoke = [this, id, now](WriteTxn& write) { return revoke_token(write, id, now); };
+    const auto revoke = [this, key, id, now](WriteTxn& write) {
+      write.add(done_counter(key), 1, 0);
+      return revoke_token(write, id, now);
+    };
     steps.push_back({revoke, std::nullopt});
     return ++found < kAtOnce;
   };

@@ -233,6 +233,7 @@ Status Lifecycle::go_live(seal::Opened opened, SecretBytes* root_token,
                           noted.error().message);
   live->revoker->start();
   live->sweeper->start();
+  live->due_work->start();
   const bool enrolls = seal_.has_to_enroll(opened);
   owned_ = std::move(live);
   {

@@ -68,7 +68,7 @@ void AuditTurn::end() {
   flush->log = log_;
   flush->lines = std::exchange(lines_, {});
   flush->waiting = waiting;
-  if (workers_->submit(flush.get()))
+  if (workers_->submit(WorkClass::flushes, flush.get()))
     (void)flush.release();  // finish() has it
   else
     resume_all(waiting, flush->refused);

@@ -69,10 +69,10 @@ Detached Core::handle(Request request, Exchange& asker) {
   if (status.ok()) status = co_await committed(flight);  // a use is counted before anything else
   if (status.ok()) status = admit_counted(flight);
   while (status.ok()) {
-    status = co_await placed(workers_, flight.on_worker,
-                             [&] { return run(flight); });  // may they; engine
+    status =
+        co_await placed(workers_, flight.place, [&] { return run(flight); });  // may they; engine
     if (status.ok() && flight.candidate)
-      status = co_await placed(workers_, true, [&] { return try_candidate(flight); });
+      status = co_await placed(workers_, Place::outside, [&] { return try_candidate(flight); });
     // Renewals of one lease end one after the other, at the target and in its record.
     if (status.ok() && flight.renews()) co_await latched(latches_, flight, latch);
     if (status.ok() && flight.lane)
@@ -109,7 +109,8 @@ Status Core::admit(InFlight& flight) {
     return failure(Code::not_found, "namespace not found");
   flight.sealed_route = gate_.sealed_route(flight.request.path);
   if (flight.sealed_route != nullptr) {
-    flight.on_worker = gate_.on_worker(*flight.sealed_route, flight.request);
+    const bool slow = gate_.on_worker(*flight.sealed_route, flight.request);
+    flight.place = slow ? Place::outside : Place::inline_;
     return {};
   }
   flight.live = gate_.enter();
@@ -132,7 +133,7 @@ Status Core::look(InFlight& flight) {
   ReadTxn txn(*held, flight.live->barrier, barrier::kCoreSpace);
   VAULT_TRY(resolve(flight, txn, Making::elsewhere));
   VAULT_TRY(may_be_recorded(flight));
-  if (!flight.on_worker) flight.snapshot.emplace(std::move(held));
+  if (flight.place == Place::inline_) flight.snapshot.emplace(std::move(held));
   return {};
 }
 
@@ -143,13 +144,13 @@ Status Core::resolve(InFlight& flight, ReadTxn& txn, Making making) {
   VAULT_TRY(identify(flight, txn));
   VAULT_TRY_ASSIGN(const bool ready, flight.live->registry.policies().resolve(
                                          txn, flight.caller.policies, making, flight.authority));
-  flight.on_worker = flight.on_worker || !ready;
+  if (!ready && flight.place == Place::inline_) flight.place = Place::worker;
   return {};
 }
 
 // The state moved on while the use was counted.
 Status Core::admit_counted(InFlight& flight) {
-  if (!flight.use_begun || flight.on_worker) return {};
+  if (!flight.use_begun || flight.place != Place::inline_) return {};
   return look(flight);
 }
 
@@ -157,7 +158,7 @@ Status Core::admit_counted(InFlight& flight) {
 Status Core::route(InFlight& flight) {
   flight.route = nullptr;
   flight.action = nullptr;
-  flight.on_worker = false;
+  flight.place = Place::inline_;
   const std::string_view path = flight.request.path;
   flight.mount = flight.compiled->mounts.find(path);
   if (flight.mount == nullptr || flight.mount->kind == nullptr) return {};
@@ -170,8 +171,10 @@ Status Core::route(InFlight& flight) {
         (asked == Operation::create && action.operation == Operation::update) ||
         (asked == Operation::update && action.operation == Operation::create))
       flight.action = &action;
-  flight.on_worker = flight.action != nullptr &&
-                     (flight.action->place == Place::worker || environment_.storage.reads_block());
+  if (flight.action == nullptr) return {};
+  flight.place = flight.action->place;
+  if (flight.place == Place::inline_ && environment_.storage.reads_block())
+    flight.place = Place::worker;
   return {};
 }
 
@@ -393,6 +396,7 @@ void Core::conclude(InFlight& flight, const Status& status) {
       flight.answer.retry_after = Seconds{1};
     flight.answer_recorded = false;
   }
+  if (status.ok() && flight.answer.due_work) flight.live->due_work->ask(flight.mount->info.space);
   flight.answer.request_id = flight.id;
   if (flight.lease && flight.effect != nullptr) flight.live->revoker->release(flight.lease->id);
   const bool last_use = flight.uses_left && *flight.uses_left == 0;

@@ -32,7 +32,7 @@ struct InFlight {
   const Route* route = nullptr;
   Captures captures;
   const Action* action = nullptr;
-  bool on_worker = false;
+  Place place = Place::inline_;
   std::string_view inner_path;
 
   // tokens

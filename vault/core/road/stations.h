@@ -106,15 +106,15 @@ class [[nodiscard]] committed : Suspended<commit::Operation> {
   std::optional<commit::Batch> taken_;
 };
 
-// Runs `f` here, or on a worker when the route says so.
+// Runs `f` here, or on a worker of the class that the route asks for.
 template <class F>
 class [[nodiscard]] placed : Suspended<WorkerJob> {
  public:
-  placed(Workers& workers, bool on_worker, F f)
-      : workers_(workers), on_worker_(on_worker), f_(std::move(f)) {}
+  placed(Workers& workers, Place place, F f) : workers_(workers), place_(place), f_(std::move(f)) {}
   bool await_ready() {
-    if (!on_worker_) result_ = f_();
-    return !on_worker_;
+    const bool here = place_ == Place::inline_;
+    if (here) result_ = f_();
+    return here;
   }
   bool await_suspend(std::coroutine_handle<> frame) {
     this->suspend(frame);
@@ -122,13 +122,13 @@ class [[nodiscard]] placed : Suspended<WorkerJob> {
       auto* self = static_cast<placed*>(job);
       self->result_ = self->f_();
     };
-    return workers_.submit(this);
+    return workers_.submit(class_of(place_), this);
   }
   Status await_resume() { return this->refused.ok() ? std::move(result_) : this->refused; }
 
  private:
   Workers& workers_;
-  const bool on_worker_;
+  const Place place_;
   F f_;
   Status result_;
 };

@@ -119,6 +119,8 @@ Status Unsealed::start() {
       restoration,
       environment.log,
       environment.lease_sweep_period});
+  due_work = std::make_unique<DueWork>(
+      DueWork::Parts{barrier, committer, snapshots, registry, environment.clock, environment.log});
   return {};
 }
 
@@ -148,6 +150,7 @@ Status Unsealed::start_committer(const commit::Incarnation& incarnation,
 }
 
 Unsealed::~Unsealed() {
+  if (due_work) due_work->stop();
   if (sweeper) sweeper->ask_to_stop();
   if (revoker) revoker->stop();
   if (sweeper) sweeper->stop();

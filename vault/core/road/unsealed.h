@@ -13,6 +13,7 @@
 #include "vault/core/authority/tokens.h"
 #include "vault/core/leases/leases.h"
 #include "vault/core/leases/revoker.h"
+#include "vault/core/road/due_work.h"
 #include "vault/core/road/restoration.h"
 #include "vault/core/road/sweeper.h"
 
@@ -87,6 +88,7 @@ class Unsealed {
   Restoration restoration;
   std::unique_ptr<Revoker> revoker;
   std::unique_ptr<Sweeper> sweeper;
+  std::unique_ptr<DueWork> due_work;
   WallTime since;
 
  private:

@@ -1,15 +1,24 @@
 #pragma once
-// A few threads for what must not run on an io thread: slow handlers, lists, device calls. A
-// bounded queue; a job is refused at once or completed exactly once, also at shutdown. Thread-safe.
+// Threads for what must not run on an io thread, in classes: each has threads and a bounded queue
+// of its own, so that slow hashes never hold up lists, nor a device that hangs the audit log's
+// flushes. A job is refused at once or completed exactly once, also at shutdown. Revocation has
+// threads of its own (core/leases) and waits for none of these. Thread-safe.
 
+#include <array>
 #include <thread>
 #include <vector>
 
 #include "vault/base/loop.h"
 #include "vault/base/mutex.h"
 #include "vault/base/result.h"
+#include "vault/core/contract/engine.h"
 
 namespace leasehold::core {
+
+enum class WorkClass : std::uint8_t { lists, hashes, outside, flushes };
+inline constexpr std::size_t kWorkClasses = 4;
+
+WorkClass class_of(Place place);  // of a place that is not inline
 
 struct WorkerJob : Waiter {
   void (*work)(WorkerJob*) = nullptr;  // runs on a worker, leaves its result in the job
@@ -18,21 +27,28 @@ struct WorkerJob : Waiter {
 
 class Workers {
  public:
-  Workers(unsigned threads, std::size_t queue_max);
+  struct Size {
+    unsigned threads = 1;
+    std::size_t queue_max = 0;  // jobs that wait; those that run do not count
+  };
+  using Sizes = std::array<Size, kWorkClasses>;  // by WorkClass
+
+  explicit Workers(const Sizes& sizes);
   ~Workers() { stop(); }
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
 
-  // False: `job->refused` says why.
-  bool submit(WorkerJob* job);
+  // False: `job->refused` says why, and which bound was hit.
+  bool submit(WorkClass kind, WorkerJob* job);
   void stop();  // completes what was taken in
 
  private:
-  void run();
-  const std::size_t queue_max_;
+  void run(std::size_t kind);
+
+  const Sizes sizes_;
   Mutex mutex_;
-  Condition wake_;
-  WaiterQueue queue_ GUARDED_BY(mutex_);
+  std::array<Condition, kWorkClasses> wake_;
+  std::array<WaiterQueue, kWorkClasses> queues_ GUARDED_BY(mutex_);
   bool stopping_ GUARDED_BY(mutex_) = false;
   std::vector<std::thread> threads_;
 };

@@ -166,7 +166,7 @@ Result<Response> SysLeases::revoke(Call& call, WriteTxn& txn) {
 
 // However many they are, and through any crash: by a job that this batch makes durable.
 Result<Response> SysLeases::revoke_prefix(Call& call, WriteTxn& txn, bool force) {
-  const LeaseJob job{call.fields.text("prefix"), force};
+  const LeaseJob job{call.fields.text("prefix"), force, {}, call.caller.display_name};
   if (job.prefix.empty())
     return failure(Code::invalid, "a prefix must be specified, such as database/creds/app");
   const bool sync = call.fields.boolean("sync");

@@ -28,7 +28,8 @@ std::string with_slash(std::string path) {
 // As sys/mounts shows it: the stored record without what only we need.
 Json shown(const Mount& mount) {
   Json info = mount.record;
-  for (const char* ours : {"path", "space", "tainted"}) info.erase(ours);
+  for (const char* ours : {"path", "space", "tainted", "removed_by", "removed_at"})
+    info.erase(ours);
   info.set("external_entropy_access", false).set("plugin_version", "");
   info.set("running_plugin_version", "v" + std::string(kApiVersion) + "+builtin.leasehold");
   info.set("running_sha256", "");
@@ -154,7 +155,8 @@ Result<Response> Mounts::disable(Call& call, WriteTxn& txn) {
   VAULT_TRY_ASSIGN(const auto mount, find(txn, path));
   if (mount) {
     Json record = mount->record;
-    record.set("tainted", true);
+    record.set("tainted", true).set("removed_by", call.caller.display_name);
+    record.set("removed_at", call.now.ns);
     VAULT_TRY(Registry::put_mount(txn, record));
   }
   if (path.starts_with(kAuth)) {
@@ -174,7 +176,7 @@ Result<Response> Mounts::disable(Call& call, WriteTxn& txn) {
 // The tokens that were handed out by an auth method end with it: by a job, which the answer awaits.
 Status Mounts::revoke_logins(Call& call, WriteTxn& txn, const MountInfo& mount,
                              Response& response) {
-  const LeaseJob all{mount.path, false, mount.accessor};
+  const LeaseJob all{mount.path, false, mount.accessor, call.caller.display_name};
   VAULT_TRY_ASSIGN(const auto job, live_.leases.queue(txn, all, call.now, call.random));
   response.awaited.push_back(job);
   return {};

@@ -70,7 +70,7 @@ void add_reconcile_route(std::vector<Route>& routes, Unsealed& live) {
         ReadTxn core = txn.in(barrier::kCoreSpace);
         return reconcile(live, call, core);
       },
-      Place::worker);  // it waits for the targets
+      Place::outside);  // it waits for the targets
   Route one = route(
       "leases/reconcile/:mount*",
       {{"fix", FieldType::boolean, Json(false),

@@ -1,7 +1,8 @@
 // sys/remount: a mount gets another path. Its records lie under its space, so one record changes
 // and the move is done when the answer leaves; the leases and logins of the old path end, as in
-// Vault.
+// Vault, by a job: until it is done the status is in-progress.
 
+#include "vault/base/encoding.h"
 #include "vault/core/sys/mount_config.h"
 #include "vault/core/sys/system.h"
 
@@ -48,7 +49,11 @@ Result<Response> remount(Unsealed& live, Call& call, WriteTxn& txn) {
   VAULT_TRY(Registry::put_mount(txn, record));
   const std::string migration = uuid(call.random);
   Json status = Json::object();
-  status.set("source_mount", from).set("target_mount", to).set("status", "success");
+  status.set("source_mount", from).set("target_mount", to);
+  VAULT_TRY_ASSIGN(
+      const auto ends,
+      live.leases.queue(txn, {from, false, {}, call.caller.display_name}, call.now, call.random));
+  status.set("ends", hex(ends.view()));
   const std::string text = status.dump();
   VAULT_TRY(txn.put(record_of(migration), as_bytes(text)));
   Json data = Json::object();
@@ -59,10 +64,16 @@ Result<Response> remount(Unsealed& live, Call& call, WriteTxn& txn) {
       "Mount move has been queued. Progress will be reported in Leasehold's server log, tagged "
       "with "
       "the returned migration_id");
-  VAULT_TRY_ASSIGN(const auto ends,
-                   live.leases.queue(txn, {from, false, {}}, call.now, call.random));
   response.awaited.push_back(ends);
   return response;
+}
+
+// While the leases and logins of the old path are still being ended, by a job.
+Result<bool> is_ending(ReadTxn& txn, const Json& info) {
+  const auto job = from_hex(info.string_at("ends"));
+  if (!job || !barrier::is_well_formed(*job)) return false;  // of a version that did not say
+  VAULT_TRY_ASSIGN(const auto mod, txn.version(barrier::PhysicalKey::from(*job)));
+  return mod != 0;
 }
 
 Result<Response> status(Call& call, ReadTxn& txn) {
@@ -70,6 +81,9 @@ Result<Response> status(Call& call, ReadTxn& txn) {
   VAULT_TRY_ASSIGN(const auto stored, txn.get(record_of(migration)));
   if (!stored) return Response::refused(404, "");
   VAULT_TRY_ASSIGN(Json info, parse_json(as_text(stored->value.reveal())));
+  VAULT_TRY_ASSIGN(const bool ending, is_ending(txn, info));
+  info.set("status", ending ? "in-progress" : "success");
+  info.erase("ends");
   Json data = Json::object();
   data.set("migration_id", migration).set("migration_info", std::move(info));
   return Response::of(data);

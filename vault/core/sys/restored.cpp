@@ -39,7 +39,7 @@ Result<Response> declare(Unsealed& live, const Call& call) {
 
 void add_restored_routes(std::vector<Route>& routes, Unsealed& live) {
   Action declares = asks([&live](Call& call, ReadTxn&) { return declare(live, call); });
-  declares.place = Place::worker;  // it waits for its commits
+  declares.place = Place::outside;  // it waits for its commits
   Route restored = route(
       "storage/restored",
       {{"reconciled", FieldType::boolean, Json(false), "It was done by hand, for every target"}},

@@ -20,6 +20,7 @@ void add_mount_routes(std::vector<Route>& routes, Unsealed& live);
 void add_remount_routes(std::vector<Route>& routes, Unsealed& live);
 void add_policy_routes(std::vector<Route>& routes, Unsealed& live);
 void add_lease_routes(std::vector<Route>& routes, Unsealed& live);
+void add_job_routes(std::vector<Route>& routes, Unsealed& live);
 void add_reconcile_route(std::vector<Route>& routes, Unsealed& live);
 void add_audit_routes(std::vector<Route>& routes, Unsealed& live);
 void add_wrapping_routes(std::vector<Route>& routes, Unsealed& live);
