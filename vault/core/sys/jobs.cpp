@@ -12,7 +12,6 @@ namespace leasehold::core {
 
 namespace {
 
-using barrier::OrderedId;
 using barrier::PhysicalKey;
 using barrier::Table;
 
@@ -57,8 +56,8 @@ const char* kind_of(const LeaseJob& job) {
   return job.force ? "revoke-force" : "revoke-prefix";
 }
 
-std::string started(const OrderedId& id) {
-  const std::uint64_t millis = get_be(id.data(), barrier::kMillisSize);
+std::string started(const PhysicalKey& job) {
+  const std::uint64_t millis = get_be(job.view().data() + 1, barrier::kMillisSize);
   return rfc3339(WallTime{static_cast<std::int64_t>(millis) * 1'000'000});
 }
 
@@ -69,7 +68,7 @@ Result<Response> Jobs::list(const Page& page, ReadTxn& txn) {
   const PhysicalKey all(Table::job);
   VAULT_TRY(txn.scan(all, all.end_of_prefix(), kListedMax, storage::Scan::keys,
                      [&ids](const storage::Entry& entry) {
-                       ids.push_back(hex(barrier::id_at_end(entry.key)));
+                       ids.push_back(hex(ByteView(entry.key).subspan(1)));
                        return true;
                      }));
   std::sort(ids.begin(), ids.end());
@@ -121,23 +120,23 @@ Result<Left> Jobs::entries_of(const barrier::Space& space, ReadTxn& txn) const {
 }
 
 Result<std::optional<Json>> Jobs::revocation(const std::string& id, ReadTxn& txn) {
-  const auto bytes = from_hex(id);
-  OrderedId ordered{};
-  if (!bytes || bytes->size() != ordered.size()) return std::optional<Json>();
-  std::copy(bytes->begin(), bytes->end(), ordered.begin());
   PhysicalKey key(Table::job);
-  key.push(ordered);
+  const auto behind_table = from_hex(id);
+  if (!behind_table || behind_table->size() + key.view().size() > PhysicalKey::kMax)
+    return std::optional<Json>();
+  key.push(*behind_table);
+  if (!barrier::is_well_formed(key.view())) return std::optional<Json>();
   VAULT_TRY_ASSIGN(const auto raw, txn.snapshot().get(key.view()));
   if (!raw) return std::optional<Json>();
   Json one = head_of(id, "sweep-token", "");
-  one.set("state", "ending what hangs below a revoked token");
+  one.set("state", "ending what hangs below a revoked token").set("started_at", started(key));
   if (raw->value.empty())  // a bare mark
     return std::optional<Json>(std::move(one));
   VAULT_TRY_ASSIGN(const auto stored, txn.get(key));
   if (!stored) return std::optional<Json>();
   VAULT_TRY_ASSIGN(const LeaseJob job, Leases::job_of(stored->value.reveal()));
   one = head_of(id, kind_of(job), job.prefix);
-  one.set("state", "revoking").set("started_at", started(ordered));
+  one.set("state", "revoking").set("started_at", started(key));
   if (!job.asked_by.empty()) one.set("started_by", job.asked_by);
   VAULT_TRY_ASSIGN(const std::int64_t done, txn.counter(done_counter(key)));
   one.set("done", done);
