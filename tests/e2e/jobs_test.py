@@ -48,8 +48,8 @@ class Jobs(unittest.TestCase):
         self.vault.write("many/new", {"x": "2"})
         self.vault.write("other/a", {"x": "3"})
         wait_until("the removed mount is erased", lambda: not self.jobs())
-        self.assertEqual(self.vault.read("many/new").data, {"x": "2"})
-        self.assertEqual(self.vault.read("other/a").data, {"x": "3"})
+        self.assertEqual(self.vault.read("many/new"), {"x": "2"})
+        self.assertEqual(self.vault.read("other/a"), {"x": "3"})
         lines = [json.loads(line) for line in self.vault.audit.read_text().splitlines()]
         self.assertEqual(sum(line.get("event") == "mount-erased" for line in lines), 1)
         self.vault.stop()
