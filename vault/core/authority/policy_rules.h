@@ -1,6 +1,6 @@
 #pragma once
-// What policy.cpp and policy_parse.cpp share: merging two rules of one pattern (reference
-// wire-api 4.3), the names of capabilities, and the match of `+` patterns. Thread safety:
+// The parts that policy.cpp and policy_parse.cpp share (docs/policy.md has the rules): merging two
+// rules of one pattern, the names of capabilities, and the match of `+` patterns. Thread safety:
 // functions.
 
 #include <string>
@@ -27,7 +27,7 @@ bool segments_match(std::string_view pattern, bool prefix, std::string_view path
 // The same for a folder above: whether something that begins with `folder` can match.
 bool segments_may_match_below(std::string_view pattern, bool prefix, std::string_view folder);
 
-// Required, denied and allowed parameters (wire-api 4.4) against a request's data.
+// Required, denied and allowed parameters against a request's data.
 bool parameters_permit(const PathRule& rule, const Json& body);
 
 }  // namespace leasehold::core
