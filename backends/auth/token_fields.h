@@ -1,6 +1,6 @@
 #pragma once
-// The fields that every role and user of an auth method has for the tokens it grants
-// (wire-api 2.8): token_ttl, token_policies, token_bound_cidrs and the rest, with the older names
+// The fields that every role and user of an auth method has for the tokens it grants:
+// token_ttl, token_policies, token_bound_cidrs and the rest, with the older names
 // that Vault still takes ("policies", "ttl"). They are kept in the role's own record, in the form
 // in which they are shown. Thread-safe functions.
 

@@ -85,6 +85,37 @@ class Layers(unittest.TestCase):
         self.assertTrue(self.complaints("vault/util/a.cpp", ""))
 
 
+class References(unittest.TestCase):
+    references = script("references")
+
+    def complaints(self, file, text):
+        return list(self.references.complaints(file, text, {"docs/seal.md"}, {"017"}))
+
+    def test_one_that_leads_nowhere_is_told(self):
+        for text in (
+            "// see vault/core/gone.cpp",
+            "decision 999",
+            "docs/decisions/999",
+            "(wire-api 2.8)",
+            "(DESIGN 5)",
+            "(reference 3.2)",
+            "as STYLE.md has it",
+        ):
+            found = self.complaints("a.cpp", f"\n{text}\n")
+            self.assertEqual([line for line, _ in found], [2], text)
+        self.assertEqual(self.complaints("docs/a.md", "[x](gone.md)"), [(1, "the link gone.md")])
+
+    def test_one_that_leads_somewhere_is_not(self):
+        for text in (
+            "// docs/seal.md says more",
+            "decision 017",
+            '#include "vault/core/gone.h"',
+            "`backends/engine/<name>.cpp`",
+        ):
+            self.assertEqual(self.complaints("a.cpp", text), [], text)
+        self.assertEqual(self.complaints("docs/a.md", "[x](https://example.org/)"), [])
+
+
 class UnrecordedChanges(unittest.TestCase):
     unrecorded = script("unrecorded")
 

@@ -51,7 +51,7 @@ class Clock {
 
 // An anchor (wall clock at construction) plus CLOCK_BOOTTIME. A step of the machine's clock
 // backwards is ignored; forwards it is followed at once up to an hour, beyond that only after it
-// has stood for five minutes (DESIGN 7). `never_before` is the last time the storage saw.
+// has stood for five minutes. `never_before` is the last time the storage saw.
 // Thread-safe.
 class SystemClock final : public Clock {
  public:

@@ -6,7 +6,7 @@
 //   const WallTime now = anchor.follow(wall, boot);   // boot is read after wall
 //
 // A step backwards is ignored. A step forwards is followed at once up to kStepAtOnce; a longer one
-// only after it has stood for kStepWaits (DESIGN 7). Thread-safe; the common case is two loads.
+// only after it has stood for kStepWaits. Thread-safe; the common case is two loads.
 
 #include <atomic>
 #include <mutex>

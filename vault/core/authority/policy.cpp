@@ -68,7 +68,7 @@ const PathRule* longest_prefix(Rules rules, std::string_view path, WallTime now)
   }
 }
 
-// Reference wire-api 4.2, step 4; both match the path. The greater wins.
+// The order in which docs/policy.md ranks wildcard patterns; both match the path. The greater wins.
 bool less_specific(const PathRule& a, const PathRule& b) {
   const auto wildcard_at = [](const PathRule& rule) {
     return rule.segments ? rule.pattern.find('+') : rule.pattern.size();

@@ -1,7 +1,7 @@
 #pragma once
 // Vault's ACL language: policies in HCL or JSON, compiled once, and the set of those a token holds.
-// Matching and precedence are exactly those of reference "4.2" (exact rule; for LIST without the
-// slash; longest prefix and every `+` rule by priority); merging is 4.3, parameters 4.4.
+// docs/policy.md says how rules match, which of several decides, how rules of one pattern are
+// merged and what parameter rules mean.
 //
 //   VAULT_TRY_ASSIGN(const auto policy, parse_policy("app", text));
 //   const Acl acl({&policy}, false);

@@ -1,7 +1,7 @@
 #pragma once
-// What policy.cpp and policy_parse.cpp share: the rules of one pattern taken together (reference
-// wire-api 4.3), the names of capabilities, and the match of `+` patterns. Thread safety:
-// functions.
+// The parts that policy.cpp and policy_parse.cpp share (docs/policy.md has the rules): the rules of
+// one pattern taken together, the names of capabilities, and the match of `+` patterns. Thread
+// safety: functions.
 
 #include <span>
 #include <string>
@@ -42,7 +42,7 @@ bool segments_match(std::string_view pattern, bool prefix, std::string_view path
 // The same for a folder above: whether something that begins with `folder` can match.
 bool segments_may_match_below(std::string_view pattern, bool prefix, std::string_view folder);
 
-// Required, denied and allowed parameters (wire-api 4.4) against a request's data.
+// Required, denied and allowed parameters against a request's data.
 bool parameters_permit(RulesOfPattern rules, const Json& body);
 
 }  // namespace leasehold::core

@@ -124,7 +124,7 @@ barrier::PhysicalKey job_key(WallTime when, const barrier::OrderedId& id);
 // `auth` of an answer about this token; `ttl` is what it has left.
 AuthInfo auth_of(const Token& token, Seconds ttl);
 
-// How long something may live (reference 3.2): `limit` is the latest end, absent for none.
+// How long something may live: `limit` is the latest end, absent for none.
 struct TtlTerms {
   Seconds increment{0};     // asked for; 0: the default
   Seconds period{0};        // > 0: each renewal gives this much, no maximum but explicit_max

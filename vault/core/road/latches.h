@@ -1,5 +1,5 @@
 #pragma once
-// In-memory latches: after one conflict a request runs again alone on its key (DESIGN 5), so that a
+// In-memory latches: after one conflict a request runs again alone on its key, so that a
 // crowd of writers of one record makes progress one by one. First come, first served; thread-safe.
 
 #include <cstdint>
