@@ -43,7 +43,7 @@ std::atomic<std::uint64_t>& NameLists::changed_at(ByteView key) {
 }
 
 void NameLists::changed(ByteView key, std::uint64_t index) {
-  if (key.size() < kDirectorySize) return;  // none of ours, so in no list
+  if (key.size() < kDirectorySize) return;             // none of ours, so in no list
   std::atomic<std::uint64_t>& last = changed_at(key);  // written by the commit thread alone
   if (last.load(std::memory_order_relaxed) < index) last.store(index, std::memory_order_release);
 }
