@@ -12,6 +12,9 @@ Result<Login> Engine::renew_login(std::string_view, ReadTxn&) {
   return failure(Code::unsupported, "this engine has no logins");
 }
 
+Result<bool> Engine::settle_rotation(const TargetId&, const target::Connection&, WriteTxn&) {
+  return false;
+}
 std::string Engine::target_name(const TargetId& id, ReadTxn&) { return hex(id); }
 
 Route route(std::string pattern, std::vector<Field> fields, std::vector<Action> actions,
