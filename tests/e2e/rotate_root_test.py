@@ -45,7 +45,7 @@ class RotateRoot(unittest.TestCase):
 
     def test_the_old_password_works_no_more_and_leases_go_on(self):
         before = self.issue()
-        lease = self.vault.must("GET", "database/creds/app").body["lease_id"]
+        lease = self.vault.must("GET", "database/creds/app").json["lease_id"]
         self.assertEqual(self.rotate().status, 204)
         self.assertFalse(self.old_works())
         self.vault.must("PUT", "sys/leases/revoke", {"lease_id": lease})
