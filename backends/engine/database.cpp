@@ -43,6 +43,17 @@ Result<std::unique_ptr<target::Target>> open_target(const core::EngineContext& c
   return (*factory)(*settings);
 }
 
+Result<std::unique_ptr<target::Target>> open_target(const core::EngineContext& context,
+                                                    ReadTxn& txn, const core::TargetId& id,
+                                                    Json record) {
+  VAULT_TRY_ASSIGN(const auto rotation, load(txn, kRotations, hex(id)));
+  if (const Json* settings = record.find("settings"); rotation && settings != nullptr) {
+    Json both = *settings;
+    record.set("settings", both.set("next_password", rotation->string_at("password")));
+  }
+  return open_target(context, record);
+}
+
 bool is_allowed(const Json& config, std::string_view role) {
   for (const std::string& entry : config.strings_at("allowed_roles")) {
     std::string_view part = entry;
@@ -149,6 +160,7 @@ class Database final : public core::Engine {
     routes_.push_back(database::role_route(context_));
     routes_.push_back(list_route("roles", database::kRoles, "List the roles."));
     routes_.push_back(database::creds_route());
+    routes_.push_back(database::rotate_root_route());
   }
   std::span<const core::Route> routes() const override { return routes_; }
 
@@ -159,7 +171,11 @@ class Database final : public core::Engine {
       return failure(Code::unavailable,
                      "the settings of this database are gone; its leases "
                      "cannot be revoked until they are restored");
-    return database::open_target(context_, *record);
+    return database::open_target(context_, txn, id, *record);
+  }
+  Result<bool> settle_rotation(const core::TargetId& id, const target::Connection& connection,
+                               core::WriteTxn& txn) override {
+    return database::settle_rotation(txn, id, connection);
   }
   bool has_targets() const override { return true; }
 

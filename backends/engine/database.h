@@ -5,6 +5,7 @@
 //   targets/<id>    plugin and settings, secrets included, and the name of the config; leases name
 //                   the target by this id
 //   servers/<id>    the one server that the target's accounts are on, as it names itself
+//   rotations/<id>  a rotation of the manager's password that was begun: the new one
 //   retired/<id>    its config is gone, or leads to another server by now: the settings go with the
 //                   last lease
 //   roles/<name>    statements and terms
@@ -20,7 +21,8 @@
 namespace leasehold::engine::database {
 
 inline constexpr std::string_view kConfigs = "config/", kTargets = "targets/", kRoles = "roles/",
-                                  kRetired = "retired/", kServers = core::kServers;
+                                  kRetired = "retired/", kServers = core::kServers,
+                                  kRotations = core::kRotations;
 
 // A record, or nothing. Code::internal when it cannot be read as JSON.
 Result<std::optional<Json>> load(core::ReadTxn& txn, std::string_view directory,
@@ -31,6 +33,10 @@ Status save(core::WriteTxn& txn, std::string_view directory, std::string_view na
 Result<core::TargetId> target_id_of(const Json& config);
 Result<std::unique_ptr<target::Target>> open_target(const core::EngineContext& context,
                                                     const Json& record);
+// The same, with the new password beside the old one while a rotation of `id` has not ended.
+Result<std::unique_ptr<target::Target>> open_target(const core::EngineContext& context,
+                                                    core::ReadTxn& txn, const core::TargetId& id,
+                                                    Json record);
 // "*", a name, or a name with '*' at its start, its end or both.
 bool is_allowed(const Json& config, std::string_view role);
 Error unsupported(std::string_view what);  // 400: a setting this version does not have
@@ -60,5 +66,10 @@ core::Route config_route(const core::EngineContext& context);
 core::Route reset_route();
 core::Route role_route(const core::EngineContext& context);
 core::Route creds_route();
+core::Route rotate_root_route();
+// The new password of the target is its password from now on, and the rotation has ended.
+// False: there is none, or `connection` got in with the password of another.
+Result<bool> settle_rotation(core::WriteTxn& txn, const core::TargetId& id,
+                             const target::Connection& connection);
 
 }  // namespace leasehold::engine::database

@@ -217,13 +217,20 @@ Status try_template(Call& call, const std::string& text, const target::Target& t
   return target.takes_name(name);
 }
 
+// With the password of a rotation that has not ended, unless the request brings one.
+Result<std::unique_ptr<target::Target>> open_draft(const core::EngineContext& context, Call& call,
+                                                   ReadTxn& txn, const Draft& draft) {
+  if (call.request.body.find("password") != nullptr) return open_target(context, draft.target);
+  return open_target(context, txn, draft.id, draft.target);
+}
+
 core::Effect write_config(const core::EngineContext& context) {
   core::Effect effect;
   effect.plan = [&context](Call& call, ReadTxn& txn) -> Result<Intent> {
     VAULT_TRY_ASSIGN(const Draft draft, draft_of(context, call, txn));
     if (call.fields.boolean("same_server") && !draft.verify)
       return failure(Code::invalid, "same_server needs verify_connection: the server is asked");
-    const auto opened = open_target(context, draft.target);
+    const auto opened = open_draft(context, call, txn, draft);
     if (!opened.ok()) return not_created(opened.error());
     VAULT_TRY(try_template(call, template_of(draft.config), **opened));
     for (std::string& note : (*opened)->notes()) call.warnings.push_back(std::move(note));
@@ -239,7 +246,7 @@ core::Effect write_config(const core::EngineContext& context) {
     std::vector<std::string> said = call.warnings;  // by plan, already
     VAULT_TRY_ASSIGN(const Draft draft, draft_of(context, call, txn));
     call.warnings = std::move(said);
-    return open_target(context, draft.target);
+    return open_draft(context, call, txn, draft);
   };
   effect.settle = [&context](Call& call, WriteTxn& txn, const Intent& intent) -> Result<Response> {
     VAULT_TRY_ASSIGN(Draft draft, draft_of(context, call, txn));
@@ -248,6 +255,8 @@ core::Effect write_config(const core::EngineContext& context) {
                      move_to(call, txn, intent.target, intent.server, draft.target));
     draft.config.set("target", hex(move.target));
     VAULT_TRY(save(txn, kTargets, hex(move.target), draft.target));
+    if (call.request.body.find("password") != nullptr)  // whoever wrote it knows what it is
+      VAULT_TRY(txn.erase(std::string(kRotations) + hex(move.target)));
     VAULT_TRY(txn.erase(std::string(kRetired) + hex(move.target)));  // removed meanwhile
     VAULT_TRY(save(txn, kConfigs, draft.name, draft.config));
     Response response = Response::none();

@@ -149,6 +149,9 @@ Result<Settings> Settings::parse(const Json& json) {
   std::string password = json.string_at("password");
   settings.password = SecretBytes(password);
   wipe(password);
+  std::string next = json.string_at("next_password");
+  settings.next_password = SecretBytes(next);
+  wipe(next);
   settings.escape = !json.bool_at("disable_escaping");
   if (settings.url.empty()) return failure(Code::invalid, "connection_url cannot be empty");
   const std::string how = json.string_at("password_authentication", "password");
@@ -177,12 +180,12 @@ Result<Settings> Settings::parse(const Json& json) {
   return settings;
 }
 
-Result<Parameters> Settings::parameters() const {
+Result<Parameters> Settings::parameters_with(const SecretBytes& wanted) const {
   const auto placed = [&](std::string_view value) {
     if (!is_url(url)) return conninfo_quoted(value);
     return escape ? percent_encoded(value) : std::string(value);
   };
-  std::string secret = placed(as_text(password.reveal()));
+  std::string secret = placed(as_text(wanted.reveal()));
   // The password last: nothing inside it is taken for a mark.
   std::string text =
       substituted(substituted(url, kNamePlace, placed(username)), kPasswordPlace, secret);
@@ -191,8 +194,8 @@ Result<Parameters> Settings::parameters() const {
   wipe(secret);
   if (!parsed.ok()) return parsed;
   if (parsed->get("user").empty() && !username.empty()) parsed->set("user", username);
-  if (parsed->get("password").empty() && !password.empty())
-    parsed->set("password", std::string(as_text(password.reveal())));
+  if (parsed->get("password").empty() && !wanted.empty())
+    parsed->set("password", std::string(as_text(wanted.reveal())));
   if (!options.empty()) parsed->set("options", std::string(parsed->get("options")) + " " + options);
   // In some encodings a backslash or quote may be the half of a letter.
   parsed->set("client_encoding", "UTF8");

@@ -5,7 +5,8 @@
 // {{username}} and {{password}}), `username`, `password`, `disable_escaping`,
 // `max_open_connections` (of a lane; it uses two at least), `max_connection_lifetime`, `tls_ca`
 // (PEM; instead of the machine's own certificates), `password_authentication` ("password", or
-// "scram-sha-256": the server is sent a verifier, so that the password is never in its log).
+// "scram-sha-256": the server is sent a verifier, so that the password is never in its log),
+// `next_password` (tried where `password` is refused: a rotation may have happened).
 // Without `sslmode` the server's certificate is verified in full, except on loopback and unix
 // sockets.
 //

@@ -102,7 +102,15 @@ Result<Server::Opened> Server::open(const target::Tag& tag, std::string_view dat
   opened.name = application_name(tag, random_);
   parameters.set("application_name", opened.name);
   if (!database.empty()) parameters.set("dbname", std::string(database));
-  VAULT_TRY_ASSIGN(opened.session, Session::open(parameters, clock_, deadline));
+  Result<std::unique_ptr<Session>> session = Session::open(parameters, clock_, deadline);
+  // A rotation that was begun: one of the two passwords is the manager's.
+  if (session.is(Code::denied) && !settings_.next_password.empty()) {
+    VAULT_TRY_ASSIGN(const Parameters next, settings_.parameters_with(settings_.next_password));
+    parameters.set("password", std::string(next.get("password")));
+    session = Session::open(parameters, clock_, deadline);
+    opened.with_next = session.ok();
+  }
+  VAULT_TRY_ASSIGN(opened.session, std::move(session));
   Result<Rows> rows =
       opened.session->run(set_up_statements(opened.session->server_version()), deadline);
   if (!rows.ok()) return not_set_up(*opened.session, rows.error(), parameters.get("user"));

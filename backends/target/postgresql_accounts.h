@@ -20,6 +20,7 @@ struct Settings {
   std::string url;
   std::string username;
   SecretBytes password;
+  SecretBytes next_password;       // of a rotation that may have happened; empty: none
   std::string options;             // of the session, as libpq takes them
   std::vector<std::string> notes;  // on what is not taken as it is written
   bool escape = true;              // percent-encode what is substituted into a URL
@@ -29,7 +30,8 @@ struct Settings {
   std::shared_ptr<const MemoryFile> authority;  // `tls_ca`; null: the machine's own
 
   static Result<Settings> parse(const Json& settings);
-  Result<Parameters> parameters() const;
+  Result<Parameters> parameters() const { return parameters_with(password); }
+  Result<Parameters> parameters_with(const SecretBytes& secret) const;
 };
 
 // How long a statement waits for a lock, but for revocations (postgresql_revoke.cpp).
@@ -47,7 +49,8 @@ class Server {
     std::string name;     // its application_name
     std::string used_by;  // the operator's statements that ran in it last; empty: it is as new
     std::string user, user_oid, database;
-    std::string server;  // its system identifier
+    std::string server;      // its system identifier
+    bool with_next = false;  // it took the next password, and not the one before
     bool superuser = false;
     Nanos ahead{0};                        // of the server's clock
     Millis lock_patience = kLockPatience;  // its lock_timeout
@@ -82,6 +85,10 @@ class Accounts final : public target::Connection {
 
   // "<system identifier>/<database>".
   std::string identity() const override { return manager_.server + "/" + manager_.database; }
+  bool took_next_password() const override { return manager_.with_next; }
+  bool got_in_with(const SecretBytes& next) const override {
+    return manager_.with_next && next == server_->settings().next_password;
+  }
   // The handle is "<oid>@<system identifier>".
   Result<std::string> create(const target::CreateOrder& order, Instant deadline) override;
   Status renew(const target::RenewOrder& order, Instant deadline) override;

@@ -60,6 +60,8 @@ class RevocationSource {
     static_cast<void>(identity);
     return {};
   }
+  // Called when a new connection got in with the next password of a rotation.
+  virtual void rotated(const Connection& connection) { static_cast<void>(connection); }
 };
 
 // Threads of lanes that have not ended. One that hangs in its driver is left behind by stop(): a

@@ -16,6 +16,7 @@ Status connect(State& state, const Task& task, Link& link) {
   VAULT_TRY_ASSIGN(auto made, task.target->connect(state.tag, add(now, kConnectLimit)));
   if (!state.enter()) return failure(Code::unavailable, "the vault is shutting down");
   const Status met = state.source.met(made->identity());
+  if (met.ok() && made->took_next_password()) state.source.rotated(*made);
   state.leave();
   VAULT_TRY(met);
   link.connection = std::move(made);

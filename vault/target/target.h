@@ -63,6 +63,13 @@ class Connection {
   // Which server this is, by what it says of itself: the same words as long as it holds the same
   // accounts, whatever its address. Empty when the target has nothing of that kind.
   virtual std::string identity() const { return {}; }
+  // The manager's `next_password` let it in, and `password` did not: that rotation has happened.
+  virtual bool took_next_password() const { return false; }
+  // Whether that was this one: another rotation may have begun since the target was made.
+  virtual bool got_in_with(const SecretBytes& next) const {
+    static_cast<void>(next);
+    return false;
+  }
   // The account's handle: what the target knows it by whatever its name becomes, and never gives to
   // another (an oid). Empty when the target has nothing of that kind.
   virtual Result<std::string> create(const CreateOrder& order, Instant deadline) = 0;

@@ -137,11 +137,12 @@ using TargetId = std::array<std::uint8_t, 8>;  // names a target for as long as 
 
 struct Intent {
   enum class Kind : std::uint8_t {
-    issue,  // creates `create.account`, under a lease
-    probe,  // creates, logs in, revokes, looks; its lease is only for the case of a crash
-    renew,  // moves the end of the account of `lease`, then of the lease itself
-    check,  // looks at the candidate, changes nothing
-    none,   // nothing to do outside after all (force, verify_connection=false): settle at once
+    issue,   // creates `create.account`, under a lease
+    probe,   // creates, logs in, revokes, looks; its lease is only for the case of a crash
+    renew,   // moves the end of the account of `lease`, then of the lease itself
+    rotate,  // changes the password of `create.account`, which the target itself logs in with
+    check,   // looks at the candidate, changes nothing
+    none,    // nothing to do outside after all (force, verify_connection=false): settle at once
   };
   Kind kind = Kind::issue;
   TargetId target{};
@@ -157,7 +158,7 @@ struct Intent {
   std::string server;
 };
 
-inline constexpr std::string_view kServers = "servers/";
+inline constexpr std::string_view kServers = "servers/", kRotations = "rotations/";
 
 using ReadHandler = std::function<Result<Response>(Call&, ReadTxn&)>;
 using WriteHandler = std::function<Result<Response>(Call&, WriteTxn&)>;
@@ -171,6 +172,9 @@ struct Effect {
   std::function<Result<Response>(Call&, WriteTxn&, const Intent&)> settle;
   // How an error of apply reads to the client; null: as it is.
   std::function<Error(const Error&)> explain;
+  // Of a rotation: what must be durable before the target is asked, so that whichever password it
+  // takes afterwards is known.
+  std::function<Status(Call&, WriteTxn&, const Intent&)> record = {};
 };
 
 // Where a handler runs; each but the first has threads and a queue of its own (road/workers.h).
@@ -228,6 +232,11 @@ class Engine {
   // An id stands for one server: "servers/<id in hex>" is {"server": Connection::identity()}. The
   // core writes it with the first connection and refuses any other server from then on.
   virtual bool has_targets() const { return false; }
+  // "rotations/<id in hex>" is a rotation of the target's own password that was begun: target()
+  // knows both passwords as long as it is there. `connection` got in with a new one: whether it is
+  // that of the record, which has ended then.
+  virtual Result<bool> settle_rotation(const TargetId& id, const target::Connection& connection,
+                                       WriteTxn& txn);
   // Of an auth method: what the login behind `renew_data` would be granted today. Code::invalid
   // when its user or role is gone: the token then is not renewed.
   virtual Result<Login> renew_login(std::string_view renew_data, ReadTxn& txn);

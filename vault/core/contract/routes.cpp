@@ -14,6 +14,9 @@ Result<Login> Engine::renew_login(std::string_view, ReadTxn&) {
 
 Result<DueSlice> Engine::due(WriteTxn&, const std::string&, WallTime) { return DueSlice(); }
 
+Result<bool> Engine::settle_rotation(const TargetId&, const target::Connection&, WriteTxn&) {
+  return false;
+}
 std::string Engine::target_name(const TargetId& id, ReadTxn&) { return hex(id); }
 
 Route route(std::string pattern, std::vector<Field> fields, std::vector<Action> actions,

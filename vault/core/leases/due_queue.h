@@ -23,12 +23,15 @@ class Revoker::DueQueue final : public target::RevocationSource {
   // The first server is written down beside the target's settings; any other is refused from then
   // on, until the engine says that it is the same.
   Status met(const std::string& identity) override;
+  // A rotation whose end is not on record: the password that got in is the target's from now on.
+  void rotated(const target::Connection& connection) override;
 
  private:
   struct Retry {
     unsigned attempts = 0;
     Instant not_before;
   };
+  Status settle_rotation(const target::Connection& connection);
   bool tried_before(const barrier::OrderedId& id);
   using Retries = std::map<barrier::OrderedId, Retry>;
   bool is_first_attempt(const barrier::OrderedId& id);

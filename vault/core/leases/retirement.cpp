@@ -101,6 +101,7 @@ bool Revoker::retire(const Mount& mount, const TargetId& target) {
     if (!mark) return OnRecord(kInUseAgain);
     VAULT_TRY(txn.erase(std::string(kTargets) + name));
     VAULT_TRY(txn.erase(std::string(kServers) + name));
+    VAULT_TRY(txn.erase(std::string(kRotations) + name));
     VAULT_TRY(txn.erase(std::string(kRetired) + name));
     return OnRecord(erased_event(mount, name, now));
   };

@@ -1,5 +1,7 @@
 #include "vault/core/leases/revoker.h"
 
+#include <algorithm>
+
 #include "vault/base/encoding.h"
 #include "vault/core/leases/due_queue.h"
 
@@ -65,7 +67,9 @@ void Revoker::run() {
 Result<std::shared_ptr<target::Lane>> Revoker::lane(ReadTxn& txn, const barrier::Space& space,
                                                     const TargetId& id) {
   ReadTxn scoped = txn.in(space);
-  VAULT_TRY_ASSIGN(const std::uint64_t mod, scoped.version("targets/" + hex(id)));
+  VAULT_TRY_ASSIGN(const std::uint64_t settings, scoped.version("targets/" + hex(id)));
+  VAULT_TRY_ASSIGN(const std::uint64_t rotation, scoped.version(std::string(kRotations) + hex(id)));
+  const std::uint64_t mod = std::max(settings, rotation);  // a rotation ends with new settings
   {
     MutexLock lock(lanes_mutex_);
     const auto known = lanes_.find(id);

@@ -73,8 +73,9 @@ Detached Core::handle(Request request, Exchange& asker) {
         co_await placed(workers_, flight.place, [&] { return run(flight); });  // may they; engine
     if (status.ok() && flight.candidate)
       status = co_await placed(workers_, Place::outside, [&] { return try_candidate(flight); });
-    // Renewals of one lease end one after the other, at the target and in its record.
-    if (status.ok() && flight.renews()) co_await latched(latches_, flight, latch);
+    // Renewals of one lease, and rotations of one manager, end one after the other, at the target
+    // and in its record.
+    if (status.ok() && flight.runs_alone()) co_await latched(latches_, flight, latch);
     if (status.ok() && flight.lane)
       status = co_await applied(flight);  // intent on record, then the target
     if (status.ok()) status = co_await committed(flight);

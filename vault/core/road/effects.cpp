@@ -33,6 +33,29 @@ Call call_of(InFlight& flight) {
               {}};
 }
 
+// From here on new connections of the lane know both passwords.
+Status tell_lane(EffectJob& job) {
+  VAULT_TRY_ASSIGN(auto held, job.live->snapshots.take());
+  ReadTxn txn(*held, job.live->barrier, barrier::kCoreSpace);
+  VAULT_TRY_ASSIGN(const auto lane, job.live->revoker->lane(txn, job.space, job.intent.target));
+  return {};
+}
+
+// Success is that the new password logs in, whatever the statements did or the answer was.
+Status rotate(EffectJob& job, target::Connection& connection, Instant deadline) {
+  VAULT_TRY(tell_lane(job));
+  const target::CreateOrder& order = job.intent.create;
+  const Status changed =
+      connection.set_password(order.account, order.password, order.statements, deadline);
+  if (!changed.ok() && !changed.is(Code::deadline)) return changed;
+  const Status login = connection.try_login(order.account, order.password, deadline);
+  if (login.ok() || !changed.ok()) return login.ok() ? login : changed;
+  return failure(
+      login.error().code,
+      "the statements ran, but the new password does not log in: " + login.error().message,
+      login.error().detail);
+}
+
 Status on_target(EffectJob& job, target::Connection& connection, Instant deadline) {
   const Intent& intent = job.intent;
   switch (intent.kind) {
@@ -53,6 +76,8 @@ Status on_target(EffectJob& job, target::Connection& connection, Instant deadlin
       if (!login.ok()) return login;
       return revoked.ok() ? Status() : Status(revoked.error());
     }
+    case Intent::Kind::rotate:
+      return rotate(job, connection, deadline);
     case Intent::Kind::check:
     case Intent::Kind::none:
       return {};
@@ -100,6 +125,7 @@ std::shared_ptr<EffectJob> make_job(InFlight& flight) {
   job->live = flight.live;
   job->intent = std::move(*flight.intent);
   job->pending = std::exchange(flight.batch, std::nullopt);
+  if (flight.mount != nullptr) job->space = flight.mount->info.space;
   if (flight.lease) job->handle = flight.lease->handle;  // of a renewal
   if (flight.lease && job->intent.kind != Intent::Kind::renew) {
     job->lease = flight.lease->id;
@@ -204,6 +230,21 @@ void guard_authority(const InFlight& flight, commit::Changes& changes) {
     if (rest.record.size() > 0) changes.storage.guard(rest.record.view(), rest.mod);
 }
 
+namespace {
+
+// The new password is durable before the target is asked.
+Status plan_rotation(InFlight& flight, Call& call, WriteTxn& txn) {
+  VAULT_TRY_ASSIGN(flight.lane, flight.live->revoker->lane(txn, flight.mount->info.space,
+                                                           flight.intent->target));
+  VAULT_TRY(flight.effect->record(call, txn, *flight.intent));
+  Texts lines;
+  append_request_body(flight, lines);
+  flight.batch.emplace(std::move(txn.changes()), std::move(lines));
+  return {};
+}
+
+}  // namespace
+
 Status plan_effect(InFlight& flight, storage::Snapshot& snapshot) {
   Unsealed& live = *flight.live;
   // What the plan rests on (its role, its configuration) is guarded when PENDING is committed.
@@ -230,6 +271,7 @@ Status plan_effect(InFlight& flight, storage::Snapshot& snapshot) {
                      live.revoker->lane(txn, flight.lease->space, flight.lease->target));
     return {};
   }
+  if (wanted.kind == Intent::Kind::rotate) return plan_rotation(flight, call, txn);
   ReadTxn core = txn.in(barrier::kCoreSpace);
   VAULT_TRY(live.restoration.may_issue(core, flight.mount->info.space, wanted.target));
   VAULT_TRY_ASSIGN(flight.lane, live.revoker->lane(txn, flight.mount->info.space, wanted.target));
@@ -309,6 +351,7 @@ Status settle_lease(InFlight& flight, WriteTxn& core, const Status& outcome) {
       flight.answer.renewable = lease->renewable;
       flight.answer.lease_duration = flight.intent->terms.ttl;
       return {};
+    case Intent::Kind::rotate:
     case Intent::Kind::check:
     case Intent::Kind::none:
       return {};

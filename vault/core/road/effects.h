@@ -22,6 +22,7 @@ struct EffectJob : target::Job, Waiter {
   std::atomic<int> state{kWaiting};
   Unsealed* live = nullptr;
   Intent intent;
+  barrier::Space space{};                   // of the engine
   std::optional<commit::Batch> pending;     // the PENDING lease; none for renew and check
   std::optional<barrier::OrderedId> lease;  // of `pending`
   bool pending_recorded = false;

@@ -75,9 +75,14 @@ struct InFlight {
   bool unaudited = false;     // durable, but no device took its lines
 
   bool renews() const { return intent && intent->kind == Intent::Kind::renew; }
-  // What it runs alone on: the lease that it renews, or its path.
+  bool rotates() const { return intent && intent->kind == Intent::Kind::rotate; }
+  bool runs_alone() const { return renews() || rotates(); }
+  // What it runs alone on: the lease that it renews, the manager it rotates (several targets may
+  // have one), or its path.
   std::uint64_t latch_key() const {
-    const auto key = renews() ? as_text(intent->lease) : std::string_view(request.path);
+    auto key = std::string_view(request.path);
+    if (renews()) key = as_text(intent->lease);
+    if (rotates()) key = intent->create.account;
     return std::hash<std::string_view>()(key);
   }
 };

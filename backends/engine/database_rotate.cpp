@@ -1,0 +1,177 @@
+// rotate-root/:name of the database engine: a new password of the manager that only the vault
+// knows.
+//
+//   rotations/<id> durable -> the server is asked -> targets/<id> has it, rotations/<id> is gone
+//
+// As long as the middle record is there both passwords are known, and a connection tries the old
+// one, then the new one; so a process that is killed anywhere leaves a vault that can log in. The
+// first connection that needs the new one ends the rotation (settle_rotation). Another rotation
+// goes on with the password that was begun, for the server may have it. Every target of the mount
+// that logs in as the same manager is in it, also one that only old leases need.
+
+#include "backends/engine/database.h"
+#include "backends/engine/database_url.h"
+#include "vault/base/encoding.h"
+
+namespace leasehold::engine::database {
+namespace {
+
+using core::Call;
+using core::Intent;
+using core::Operation;
+using core::ReadTxn;
+using core::Response;
+using core::WriteTxn;
+
+constexpr std::size_t kTargetsMax = 1000;  // looked at for the same manager
+constexpr std::size_t kSharedMax = 16;     // that have it
+
+struct Manager {
+  std::string plugin, username, server;
+  SecretBytes password;
+};
+
+// The system of a server's name: its databases have one manager.
+std::string system_of(const std::string& server) { return server.substr(0, server.find('/')); }
+
+Result<std::optional<Manager>> manager_of(ReadTxn& txn, const std::string& target) {
+  VAULT_TRY_ASSIGN(const auto record, load(txn, kTargets, target));
+  const Json* settings = record ? record->find("settings") : nullptr;
+  if (settings == nullptr) return std::optional<Manager>();
+  VAULT_TRY_ASSIGN(const auto server, load(txn, kServers, target));
+  Manager manager;
+  manager.plugin = record->string_at("plugin_name");
+  manager.username = settings->string_at("username");
+  manager.server = server ? system_of(server->string_at("server")) : std::string();
+  manager.password = SecretBytes(settings->string_at("password"));
+  return std::optional<Manager>(std::move(manager));
+}
+
+// The password must be one that the vault sends by itself: in the URL it would stay the old one.
+Status check(const Json& settings, const std::string& name) {
+  const std::string url = settings.string_at("connection_url");
+  const bool places = url.find("{{username}}") != url.npos && url.find("{{password}}") != url.npos;
+  if (!settings.string_at("username").empty() && !settings.string_at("password").empty() &&
+      places && shown_url(url) == url)
+    return {};
+  return failure(Code::invalid, "the connection \"" + name +
+                                    "\" has no password that can be rotated: write its "
+                                    "connection_url with {{username}} and {{password}}, and both "
+                                    "as fields of their own");
+}
+
+Result<Intent> plan_rotate(Call& call, ReadTxn& txn) {
+  const std::string name = call.fields.text("name");
+  VAULT_TRY_ASSIGN(const auto config, load(txn, kConfigs, name));
+  if (!config)
+    return failure(Code::invalid,
+                   "failed to find entry for connection with name: \"" + name + "\"");
+  Intent intent;
+  intent.kind = Intent::Kind::rotate;
+  VAULT_TRY_ASSIGN(intent.target, target_id_of(*config));
+  VAULT_TRY_ASSIGN(const auto record, load(txn, kTargets, hex(intent.target)));
+  const Json* settings = record ? record->find("settings") : nullptr;
+  if (settings == nullptr)
+    return failure(Code::internal, "internal error", "a database configuration has no settings");
+  VAULT_TRY(check(*settings, name));
+  intent.create.account = settings->string_at("username");
+  intent.create.statements = statements_of(*config, "root_rotation_statements");
+  intent.create.password = target::generate_password(call.random);
+  VAULT_TRY_ASSIGN(const auto begun, load(txn, kRotations, hex(intent.target)));
+  if (begun) intent.create.password = SecretBytes(begun->string_at("password"));
+  return intent;
+}
+
+// Those of the mount with the same manager, the target itself among them.
+Result<std::vector<std::string>> sharing(WriteTxn& txn, const core::TargetId& id) {
+  ReadTxn all(txn.snapshot(), txn.barrier(), txn.space());  // most are none of ours: unguarded
+  VAULT_TRY_ASSIGN(const auto mine, manager_of(all, hex(id)));
+  VAULT_TRY_ASSIGN(const auto names, all.list(kTargets, {}, kTargetsMax));
+  std::vector<std::string> shared{hex(id)};
+  for (const std::string& name : names) {
+    VAULT_TRY_ASSIGN(const auto other, manager_of(all, name));
+    if (!mine || !other || name == hex(id) || mine->server.empty()) continue;
+    const bool same = other->plugin == mine->plugin && other->username == mine->username &&
+                      other->password == mine->password && other->server == mine->server;
+    if (same) shared.push_back(name);
+  }
+  if (shared.size() <= kSharedMax && names.size() < kTargetsMax) return shared;
+  return failure(Code::invalid,
+                 "too many connections of this mount may log in as the same manager: give them "
+                 "managers of their own before one is rotated");
+}
+
+Status record_rotation(Call&, WriteTxn& txn, const Intent& intent) {
+  VAULT_TRY_ASSIGN(const auto targets, sharing(txn, intent.target));
+  Json rotation = Json::object();
+  rotation.set("password", as_text(intent.create.password.reveal()));
+  for (const std::string& target : targets) {
+    VAULT_TRY_ASSIGN(const auto settings, txn.version(std::string(kTargets) + target));
+    if (settings != 0) VAULT_TRY(save(txn, kRotations, target, rotation));
+  }
+  return {};
+}
+
+// The record is guarded by being read: a configuration that is written meanwhile comes first.
+Status settle(WriteTxn& txn, const std::string& target, const SecretBytes& password) {
+  VAULT_TRY_ASSIGN(auto record, load(txn, kTargets, target));
+  VAULT_TRY(txn.erase(std::string(kRotations) + target));
+  if (!record || record->find("settings") == nullptr) return {};
+  Json settings = *record->find("settings");
+  record->set("settings", settings.set("password", as_text(password.reveal())));
+  return save(txn, kTargets, target, *record);
+}
+
+Result<Response> settle_rotate(Call& call, WriteTxn& txn, const Intent& intent) {
+  const SecretBytes& password = intent.create.password;
+  VAULT_TRY(settle(txn, hex(intent.target), password));
+  VAULT_TRY_ASSIGN(const auto begun, txn.list(kRotations, {}, kTargetsMax));
+  for (const std::string& target : begun) {
+    VAULT_TRY_ASSIGN(const auto rotation, load(txn, kRotations, target));
+    if (rotation && SecretBytes(rotation->string_at("password")) == password)
+      VAULT_TRY(settle(txn, target, password));
+  }
+  Json fields = Json::object();
+  fields.set("config", call.mount.path + "config/" + call.fields.text("name"));
+  fields.set("username", intent.create.account).set("target", hex(intent.target));
+  call.events.push_back({"root-rotated", std::move(fields)});
+  return Response::none();
+}
+
+// The database refused: no fault of the caller's token, so it must not read as 403.
+Error explain_rotate(const Error& error) {
+  const bool ours = error.message == "permission denied" || error.message.rfind("1 error", 0) == 0;
+  if (error.code != Code::denied || ours) return error;
+  return failure(Code::invalid, "the password was not rotated: " + error.message, error.detail);
+}
+
+}  // namespace
+
+Result<bool> settle_rotation(WriteTxn& txn, const core::TargetId& id,
+                             const target::Connection& connection) {
+  VAULT_TRY_ASSIGN(const auto rotation, load(txn, kRotations, hex(id)));
+  if (!rotation) return false;
+  const SecretBytes password(rotation->string_at("password"));
+  if (!connection.got_in_with(password)) return false;
+  VAULT_TRY(settle(txn, hex(id), password));
+  return true;
+}
+
+core::Route rotate_root_route() {
+  core::Effect rotate;
+  rotate.plan = plan_rotate;
+  rotate.record = record_rotation;
+  rotate.settle = settle_rotate;
+  rotate.explain = explain_rotate;
+  core::Route route;
+  route.pattern = "rotate-root/:name";
+  route.actions = {{Operation::update, std::move(rotate)}};
+  route.synopsis = "Give the manager of a connection a new password.";
+  route.description =
+      "The vault draws it, tries it, and keeps it; it is shown to nobody. Whoever else uses the "
+      "old one is locked "
+      "out, so give the vault a manager of its own before.";
+  return route;
+}
+
+}  // namespace leasehold::engine::database

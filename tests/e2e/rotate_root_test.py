@@ -1,0 +1,135 @@
+"""rotate-root on a real PostgreSQL: the password that only the vault knows, also when it is killed on the way."""
+
+import threading
+import unittest
+
+from vaultproc import Postgres, Vault, wait_until
+
+SLOW = "ALTER ROLE \"{{name}}\" PASSWORD '{{password}}'; COMMIT; SELECT pg_sleep(4)"
+
+
+class RotateRoot(unittest.TestCase):
+    def setUp(self):
+        self.postgres = Postgres()
+        self.enterContext(self.postgres)
+        self.vault = Vault()
+        self.enterContext(self.vault)
+        self.vault.init_and_unseal()
+        self.postgres.configure(self.vault)
+
+    def old_works(self):
+        return self.postgres.logs_in(self.postgres.MANAGER, self.postgres.PASSWORD)
+
+    def rotate(self):
+        return self.vault.call("POST", "database/rotate-root/pg")
+
+    def issue(self):
+        return self.vault.must("GET", "database/creds/app").data["username"]
+
+    def killed_while(self, rotating):
+        """Kill -9 once `rotating()` while a rotation is under way, then start again."""
+        request = threading.Thread(target=lambda: self.ignore_the_end(self.rotate))
+        request.start()
+        wait_until("it is under way", rotating)
+        self.vault.kill()
+        request.join()
+        self.vault.start()
+        self.vault.unseal()
+
+    @staticmethod
+    def ignore_the_end(what):
+        try:
+            what()
+        except OSError:
+            pass
+
+    def test_the_old_password_works_no_more_and_leases_go_on(self):
+        before = self.issue()
+        lease = self.vault.must("GET", "database/creds/app").json["lease_id"]
+        self.assertEqual(self.rotate().status, 204)
+        self.assertFalse(self.old_works())
+        self.vault.must("PUT", "sys/leases/revoke", {"lease_id": lease})
+        self.assertIn(self.issue(), self.postgres.accounts())
+        self.assertIn(before, self.postgres.accounts())
+        self.vault.restart()
+        self.vault.unseal()
+        self.issue()
+        again = self.vault.cli("write", "-f", "database/rotate-root/pg")
+        self.assertEqual(again.returncode, 0, again)
+        self.issue()
+        self.assertIn("root-rotated", self.vault.audit.read_text())
+
+    def test_killed_after_the_database_had_it(self):
+        self.vault.write("database/config/pg", {"root_rotation_statements": [SLOW]})
+        self.killed_while(lambda: not self.old_works())
+        self.issue()
+        self.assertIn("root-rotation-settled", self.vault.audit.read_text())
+        self.vault.write("database/config/pg", {"root_rotation_statements": []})
+        self.assertEqual(self.rotate().status, 204)
+        self.issue()
+
+    def test_killed_before_the_database_had_it(self):
+        self.vault.write("database/config/pg", {"root_rotation_statements": ["SELECT pg_sleep(4)"]})
+        sleeping = "select count(*) from pg_stat_activity where state = 'active' and query like '%pg_sleep(4)%'"
+        self.killed_while(lambda: self.postgres.sql(sleeping) >= ["2"])  # the question is one of them
+        self.issue()
+        self.assertTrue(self.old_works())
+        self.vault.write("database/config/pg", {"root_rotation_statements": []})
+        self.assertEqual(self.rotate().status, 204)
+        self.assertFalse(self.old_works())
+        self.issue()
+
+    def test_statements_that_do_not_change_it_are_found_out(self):
+        self.vault.write("database/config/pg", {"root_rotation_statements": ["SELECT 1"]})
+        refused = self.rotate()
+        self.assertEqual(refused.status, 400)
+        self.assertIn("does not log in", refused.errors[0])
+        self.assertTrue(self.old_works())
+        self.issue()
+
+    def test_two_configurations_with_one_manager(self):
+        kept = self.vault.must("GET", "database/config/pg").data["connection_details"]
+        self.vault.write(
+            "database/config/other",
+            {
+                "plugin_name": "postgresql-database-plugin",
+                "allowed_roles": "*",
+                "connection_url": kept["connection_url"].replace("/app", "/postgres"),
+                "username": self.postgres.MANAGER,
+                "password": self.postgres.PASSWORD,
+            },
+        )
+        self.assertEqual(self.rotate().status, 204)
+        self.vault.write("database/config/other", {"allowed_roles": "app"})  # logs in
+        answers = []
+        both = [
+            threading.Thread(target=lambda at=at: answers.append(self.vault.call("POST", f"database/rotate-root/{at}")))
+            for at in ("pg", "other")
+        ]
+        for one in both:
+            one.start()
+        for one in both:
+            one.join()
+        self.assertEqual([answer.status for answer in answers], [204, 204])
+        self.vault.restart()
+        self.vault.unseal()
+        self.issue()
+        self.vault.write("database/config/other", {"allowed_roles": "*"})
+
+    def test_a_connection_without_a_password_of_its_own(self):
+        self.vault.write(
+            "database/config/bare",
+            {
+                "plugin_name": "postgresql-database-plugin",
+                "verify_connection": False,
+                "connection_url": f"postgresql://vault@127.0.0.1:{self.postgres.port}/app",
+            },
+        )
+        refused = self.vault.call("POST", "database/rotate-root/bare")
+        self.assertEqual(refused.status, 400)
+        self.assertIn("{{password}}", refused.errors[0])
+        self.assertEqual(self.vault.call("POST", "database/rotate-root/none").status, 400)
+
+
+if __name__ == "__main__":
+    unittest.main()
