@@ -43,13 +43,14 @@ std::optional<SlotRecord> Seal::wanted_slot(const Protector& protector,
     const bool whole = state_->missing.empty() && state_->strays.empty() &&
                        std::none_of(slots.begin(), slots.end(),
                                     [](const SlotRecord& one) { return one.unreadable; });
-    if (!whole && !opened.degraded) return std::nullopt;
+    if (!whole && !opened.degraded && !protector.reenrolls()) return std::nullopt;
     if (slots.size() >= kSlotsMax) return std::nullopt;
     return new_slot(opened.store.id, protector.kind(), random_);
   }
   const auto answer = state_->answers.find(slot->id);
   if (answer == state_->answers.end()) return std::nullopt;
-  if (state_->strays.count(slot->id) > 0 && !opened.degraded) return std::nullopt;
+  if (state_->strays.count(slot->id) > 0 && !opened.degraded && !protector.reenrolls())
+    return std::nullopt;
   const DeviceState state = answer->second.state;
   const bool replaced = state == DeviceState::replaced && opened.degraded;
   const bool outdated = state == DeviceState::policy || state == DeviceState::tampered ||

@@ -76,6 +76,7 @@ Detached Core::handle(Request request, Exchange& asker) {
     // Renewals of one lease, and rotations of one manager, end one after the other, at the target
     // and in its record.
     if (status.ok() && flight.runs_alone()) co_await latched(latches_, flight, latch);
+    if (status.ok()) status = plan_holds(flight);
     if (status.ok() && flight.lane)
       status = co_await applied(flight);  // intent on record, then the target
     if (status.ok()) status = co_await committed(flight);

@@ -245,6 +245,20 @@ Status plan_rotation(InFlight& flight, Call& call, WriteTxn& txn) {
 
 }  // namespace
 
+Status plan_holds(InFlight& flight) {
+  if (!flight.rotates() || !flight.batch) return {};
+  VAULT_TRY_ASSIGN(auto held, flight.live->snapshots.take());
+  const storage::Batch& planned = flight.batch->storage;
+  for (std::size_t i = 0; i < planned.size(); ++i) {
+    const auto guard = planned[i];
+    if (guard.kind != storage::Batch::Kind::version) continue;
+    VAULT_TRY_ASSIGN(const auto found, (*held).get(guard.key));
+    if ((found ? found->mod : 0) != guard.mod)
+      return failure(Code::conflict, "the rotation was overtaken by another: try again");
+  }
+  return {};
+}
+
 Status plan_effect(InFlight& flight, storage::Snapshot& snapshot) {
   Unsealed& live = *flight.live;
   // What the plan rests on (its role, its configuration) is guarded when PENDING is committed.

@@ -41,6 +41,9 @@ std::shared_ptr<EffectJob> make_job(InFlight& flight);
 void guard_authority(const InFlight& flight, commit::Changes& changes);
 // What run() does for an action that is an Effect: plans it and builds its PENDING batch.
 Status plan_effect(InFlight& flight, storage::Snapshot& snapshot);
+// Of a rotation, once no other of its manager is under way: conflict when what it was planned with
+// was replaced meanwhile, such as the password to log in with.
+Status plan_holds(InFlight& flight);
 // After the target has answered: ACTIVE and the engine's answer, or REVOKING.
 Status settle_effect(InFlight& flight, const Status& outcome);
 
