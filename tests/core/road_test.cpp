@@ -100,6 +100,12 @@ TEST_CASE("road: help needs no handler") {
   const Answer answer = vault.request("HELP", "test/notes/a", vault.root());
   CHECK(answer.status() == 200);
   CHECK(answer.data().string_at("help").find("For tests") != std::string::npos);
+  const std::string help =
+      vault.request("HELP", "sys/leases/renew", vault.root()).data().string_at("help");
+  for (const char* part : {"Request:        leases/renew\n", "Matching Route: leases/renew\n",
+                           "## PARAMETERS\n\n    increment (duration (sec))\n",
+                           "    lease_id (string)\n", "\n## DESCRIPTION\n\n    "})
+    CHECK_MESSAGE(help.find(part) != std::string::npos, part);
 }
 
 TEST_CASE("road: every request has its two lines, refusals and errors too") {

@@ -154,6 +154,35 @@ class Writer {
   unsigned depth_ = 0;
 };
 
+constexpr std::size_t kEscapeMax = 6;  // bytes that a control character becomes
+
+std::size_t room_of(std::string_view text) {
+  return 2 + (is_plain(text) ? text.size() : kEscapeMax * text.size());
+}
+
+// At least what `json` takes on one line.
+std::size_t room_for(const Json& json) {
+  switch (json.kind()) {
+    case Json::Kind::null:
+    case Json::Kind::boolean:
+      return 5;
+    case Json::Kind::number:
+      return json.text().size();
+    case Json::Kind::string:
+      return room_of(json.text());
+    case Json::Kind::array:
+    case Json::Kind::object:
+      break;
+  }
+  std::size_t room = 2;
+  if (json.kind() == Json::Kind::array)
+    for (const Json& item : json.items()) room += room_for(item) + 1;
+  else
+    for (const Json::Member& member : json.members())
+      room += room_of(member.first) + room_for(member.second) + 2;
+  return room;
+}
+
 }  // namespace
 
 void write_json_string(std::string& out, std::string_view text) {
@@ -182,8 +211,10 @@ void write_json_string(std::string& out, std::string_view text) {
 
 void Json::write(std::string& out) const { Writer(out, 0).value(*this); }
 
+// In one buffer: one that grew would leave what it held behind, and it may hold a secret.
 std::string Json::dump() const {
   std::string out;
+  out.reserve(room_for(*this));
   write(out);
   return out;
 }

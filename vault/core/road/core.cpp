@@ -2,6 +2,7 @@
 
 #include "vault/base/cidr.h"
 #include "vault/core/authority/wrapped.h"
+#include "vault/core/contract/help.h"
 #include "vault/core/road/finish.h"
 #include "vault/core/road/login.h"
 
@@ -11,21 +12,6 @@ namespace {
 
 constexpr commit::Unrecorded kUseCounted{
     "a use is counted before the request is judged; the request's own lines follow"};
-
-// Of a route; of the whole engine when there is none.
-Response help_of(const Engine& engine, const Route* route) {
-  std::string text;
-  if (route != nullptr) {
-    text = "## " + route->synopsis + "\n\n" + route->description;
-  } else {
-    text = "## PATHS\n";
-    for (const Route& one : engine.routes())
-      text += "\n    " + one.pattern + "\n        " + one.synopsis;
-  }
-  Json help = Json::object();
-  help.set("help", text).set("see_also", nullptr);
-  return Response::bare(200, help);
-}
 
 std::string unsupported_path(const Mount& mount) {
   if (!mount.kind->engine->routes().empty()) return multierror("unsupported path");
@@ -322,7 +308,7 @@ Status Core::dispatch(InFlight& flight, storage::Snapshot& snapshot) {
                                         "\". route entry found, but backend is nil.");
   if (request.operation == Operation::help &&
       (flight.route != nullptr || flight.inner_path.empty())) {
-    flight.answer = help_of(*flight.mount->kind->engine, flight.route);
+    flight.answer = help_of(*flight.mount->kind->engine, flight.route, flight.inner_path);
     return {};
   }
   if (flight.route == nullptr) return failure(Code::not_found, unsupported_path(*flight.mount));
