@@ -126,8 +126,7 @@ Result<Response> settle_creds(Call&, WriteTxn&, const Intent& intent) {
 
 // The database refused: no fault of the caller's token, so it must not read as 403.
 Error explain_creds(const Error& error) {
-  const bool ours = error.message == "permission denied" || error.message.rfind("1 error", 0) == 0;
-  if (error.code != Code::denied || ours) return error;
+  if (error.code != Code::denied) return error;
   return failure(Code::internal, error.message, error.detail);
 }
 

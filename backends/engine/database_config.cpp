@@ -266,7 +266,7 @@ core::Effect write_config(const core::EngineContext& context) {
   effect.explain = [](const Error& error) {
     const bool of_database = error.code == Code::denied || error.code == Code::unavailable ||
                              error.code == Code::deadline;
-    if (!of_database || error.message.rfind("1 error", 0) == 0) return error;
+    if (!of_database) return error;
     return not_created({error.code, "error verifying connection: " + error.message, error.detail});
   };
   return effect;

@@ -149,8 +149,7 @@ Result<Response> settle_write(Call& call, WriteTxn& txn, const Intent&) {
 }
 
 Error explain_write(const Error& error) {
-  const bool ours = error.message == "permission denied" || error.message.rfind("1 error", 0) == 0;
-  if (error.code == Code::denied && !ours)
+  if (error.code == Code::denied)
     return failure(
         Code::invalid,
         "the role was not saved, an account made from it did not work: " + error.message + kSkip,

@@ -157,7 +157,7 @@ TEST_CASE_FIXTURE(Swept, "reconcile: a target that cannot be listed is said so, 
   vault->orphan();
   vault->server()->set("list", AccountServer::Fault::refuse);
   const Answer answer = vault->reconcile(R"({"fix":true})");
-  CHECK(SweptVault::target_of(answer).string_at("error") == "the statement failed");
+  CHECK(SweptVault::target_of(answer).string_at("error") == "permission denied");
   CHECK(answer.response().warnings.size() == 1);
   CHECK(vault->server()->accounts().size() == 1);
 }

@@ -151,7 +151,7 @@ class EngineBench {
     }
     const auto& effect = std::get<core::Effect>(action.handler);
     auto answer = apply(effect, call, *snapshot);
-    if (!answer.ok() && effect.explain) return effect.explain(answer.error());
+    if (!answer.ok() && at_target_ && effect.explain) return effect.explain(answer.error());
     return answer;
   }
 
@@ -159,7 +159,9 @@ class EngineBench {
                                storage::Snapshot& snapshot) {
     core::ReadTxn txn(snapshot, store.barrier, kTestSpace);
     intent_.reset();
+    at_target_ = false;
     VAULT_TRY_ASSIGN(intent_, effect.plan(call, txn));
+    at_target_ = true;
     if (effect.candidate) {
       VAULT_TRY_ASSIGN(const auto candidate, effect.candidate(call, txn));
       if (candidate) {
@@ -168,6 +170,7 @@ class EngineBench {
       }
     }
     VAULT_TRY(on_target(*intent_, txn));
+    at_target_ = false;
     commit::Batch batch({}, commit::Unrecorded{"a test"});
     core::WriteTxn writes(snapshot, store.barrier, kTestSpace, batch);
     std::vector<std::string> warnings = std::move(call.warnings);
@@ -218,6 +221,7 @@ class EngineBench {
   core::MountInfo mount_;
   core::Caller caller_;
   std::optional<core::Intent> intent_;
+  bool at_target_ = false;  // what failed, failed there
   std::vector<core::Event> events_;
 };
 

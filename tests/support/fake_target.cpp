@@ -112,7 +112,7 @@ Status AccountServer::enter(Lock& lock, const std::string& step, const bool& end
   if (ended) return failure(Code::deadline, "the session was ended");
   switch (fault_of(step)) {
     case Fault::refuse:
-      return failure(Code::denied, "the statement failed");
+      return failure(Code::denied, "permission denied");  // as the vault itself would say it
     case Fault::unreachable:
       return failure(Code::unavailable, "connection refused");
     case Fault::lose_answer:

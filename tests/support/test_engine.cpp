@@ -138,6 +138,10 @@ void TestEngine::add_roles() {
     data.set("password", as_text(intent.create.password.reveal()));
     return Response::of(data);
   };
+  issue.explain = [](const Error& error) {
+    if (error.code != Code::denied) return error;
+    return failure(Code::internal, "the target: " + error.message, error.detail);
+  };
   routes_.push_back(route("creds/:name", {}, {{Operation::read, issue, Place::inline_}}));
 
   core::Effect probe;

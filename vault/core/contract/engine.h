@@ -170,7 +170,8 @@ struct Effect {
   std::function<Result<std::unique_ptr<target::Target>>(Call&, ReadTxn&)> candidate;
   // After apply went well. The lease is made ACTIVE in the same batch.
   std::function<Result<Response>(Call&, WriteTxn&, const Intent&)> settle;
-  // How an error of apply reads to the client; null: as it is.
+  // How an error of the target reads to the client; null: as it is. The vault's own are not asked
+  // about, whatever their text.
   std::function<Error(const Error&)> explain;
   // Of a rotation: what must be durable before the target is asked, so that whichever password it
   // takes afterwards is known.

@@ -219,7 +219,6 @@ Status Core::may_be_recorded(InFlight& flight) {
 // After a conflict of what an effect writes at its end: who asks and what they may is looked at
 // again, in the newest state; what the target did stands.
 Status Core::still_allowed(InFlight& flight) {
-  flight.not_allowed_any_more = true;
   VAULT_TRY_ASSIGN(auto held, flight.live->snapshots.take());
   ReadTxn txn(*held, flight.live->barrier, barrier::kCoreSpace);
   VAULT_TRY_ASSIGN(auto compiled, flight.live->registry.at(txn));
@@ -229,7 +228,6 @@ Status Core::still_allowed(InFlight& flight) {
   VAULT_TRY(resolve(flight, txn, Making::allowed));
   ReadTxn scoped = txn.in(mount->info.space);
   VAULT_TRY(authorize(flight, scoped));
-  flight.not_allowed_any_more = false;
   return {};
 }
 
@@ -371,7 +369,7 @@ void Core::conclude(InFlight& flight, const Status& status) {
   if (!status.ok()) {
     const Error& why = status.error();
     Error shown = why;
-    if (flight.effect != nullptr && flight.effect->explain && !flight.not_allowed_any_more)
+    if (flight.of_target && flight.effect != nullptr && flight.effect->explain)
       shown = flight.effect->explain(why);
     // 503 would say that the vault is sealed; what is down is the database.
     const bool of_target = flight.of_target && shown.code == Code::unavailable;

@@ -260,6 +260,7 @@ Status plan_holds(InFlight& flight) {
 }
 
 Status plan_effect(InFlight& flight, storage::Snapshot& snapshot) {
+  flight.of_target = false;
   Unsealed& live = *flight.live;
   // What the plan rests on (its role, its configuration) is guarded when PENDING is committed.
   commit::Changes changes;

@@ -63,7 +63,6 @@ struct InFlight {
   bool of_target = false;         // what failed, failed at the target
   bool pending_recorded = false;  // PENDING is durable: it must be settled
   bool settled = false;
-  bool not_allowed_any_more = false;  // found while settling: no error of the target's
 
   // revocations the answer waits for
   std::vector<barrier::PhysicalKey> awaited;
