@@ -50,8 +50,8 @@ Result<Response> log_in(Call& call, WriteTxn& txn) {
 }
 
 Route login_route() {
-  Route route = core::route("login", {{"role_id"}, {"secret_id"}}, {core::writes(log_in)},
-                            "Log in with a role id and a secret id.");
+  Route route = core::route("login", {{"role_id"}, core::sensitive({"secret_id"})},
+                            {core::writes(log_in)}, "Log in with a role id and a secret id.");
   route.unauthenticated = true;
   route.login_alias = [](const Fields& fields) { return fields.text("role_id"); };
   return route;

@@ -201,7 +201,8 @@ Result<Response> destroy(Call& call, WriteTxn& txn, bool by_its_accessor) {
 }
 
 Route one_secret(const char* path, bool by_its_accessor, bool destroys) {
-  const Field which{by_its_accessor ? "secret_id_accessor" : "secret_id"};
+  const Field which =
+      by_its_accessor ? Field{"secret_id_accessor"} : core::sensitive({"secret_id"});
   std::vector<core::Action> actions;
   if (destroys) {
     const auto end = [by_its_accessor](Call& call, WriteTxn& txn) {
@@ -324,7 +325,7 @@ void add_secret_routes(std::vector<Route>& routes) {
        core::lists(list_secrets)},
       "Makes a secret id; lists their accessors."));
   std::vector<Field> custom = fields;
-  custom.push_back({"secret_id"});
+  custom.push_back(core::sensitive({"secret_id"}));
   routes.push_back(core::route(
       "role/:role_name/custom-secret-id", std::move(custom),
       {core::writes([](Call& call, WriteTxn& txn) { return make_secret(call, txn, true); })},

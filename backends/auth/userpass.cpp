@@ -111,8 +111,8 @@ Result<Response> log_in(Call& call, WriteTxn& txn) {
 }
 
 Route login_route() {
-  Route route = core::route("login/:username", {{"username"}, {"password"}}, {core::writes(log_in)},
-                            "Log in with a name and a password.");
+  Route route = core::route("login/:username", {{"username"}, core::sensitive({"password"})},
+                            {core::writes(log_in)}, "Log in with a name and a password.");
   route.actions[0].place = core::Place::hash;
   route.unauthenticated = true;
   route.login_alias = name_of;
@@ -120,9 +120,10 @@ Route login_route() {
 }
 
 Route user_route() {
-  std::vector<Field> fields = {{"username"},
-                               {"password", FieldType::text, {}, "What the user logs in with."},
-                               {kHash, FieldType::text, {}, "A bcrypt hash of it instead."}};
+  std::vector<Field> fields = {
+      {"username"},
+      core::sensitive({"password", FieldType::text, {}, "What the user logs in with."}),
+      core::sensitive({kHash, FieldType::text, {}, "A bcrypt hash of it instead."})};
   add_token_fields(fields, kOlder);
   Route route =
       core::route("users/:username", std::move(fields),
@@ -139,8 +140,8 @@ Route user_route() {
 Route change_route(bool password) {
   std::vector<Field> fields = {{"username"}};
   if (password) {
-    fields.push_back({"password"});
-    fields.push_back({kHash});
+    fields.push_back(core::sensitive({"password"}));
+    fields.push_back(core::sensitive({kHash}));
   } else {
     for (const char* name : {"policies", "token_policies"})
       fields.push_back({name, FieldType::comma_list});

@@ -69,6 +69,12 @@ bool mention(const std::vector<std::string>& statements,
 // An account of a fixed name would outlive every lease, for nothing looks for it. Without a
 // password somebody may still get in, where the database asks for none: `force` allows it.
 Status check_marks(const Json& role, bool force) {
+  // The vault keeps no password: what stood there would be set as it is written.
+  for (const char* later : {"renew_statements", "revocation_statements"})
+    if (mention(statements_of(role, later), {"{{password}}"}))
+      return failure(Code::invalid, std::string(later) +
+                                        " cannot use {{password}}: it is known only while the "
+                                        "account is created");
   const auto statements = statements_of(role, "creation_statements");
   if (statements.empty()) return {};
   constexpr const char* kExample =

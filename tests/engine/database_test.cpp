@@ -262,6 +262,12 @@ TEST_CASE_FIXTURE(Database, "database: roles that cannot be meant are refused") 
   CHECK(post("roles/ro", R"({"creation_statements":["SELECT 1"]})").error ==
         "database name is required");
   CHECK(post("roles/ro", R"({"db_name":"pg","default_ttl":"2h","max_ttl":"1h"})").status == 400);
+  for (const std::string later : {"renew_statements", "revocation_statements"}) {
+    const auto refused = post("roles/ro", R"({"db_name":"pg",")" + later +
+                                              R"(":["ALTER ROLE x PASSWORD '{{password}}'"]})");
+    CHECK(refused.status == 400);
+    CHECK(refused.error.find(later) == 0);
+  }
   CHECK(post("roles/ro", R"({"db_name":"pg","credential_type":"rsa_private_key"})").status == 400);
   CHECK(post("roles/ro", R"({"db_name":"pg","default_ttl":"-5"})").status == 400);
 }

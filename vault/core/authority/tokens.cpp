@@ -404,8 +404,9 @@ Result<TtlAnswer> resolve_ttl(const TtlTerms& terms) {
   const Seconds left = std::chrono::floor<Seconds>(since(*limit, terms.now));  // never beyond it
   if (left.count() <= 0) return failure(Code::invalid, "past the max TTL, cannot renew");
   if (answer.ttl > left) {
+    const Seconds shown = std::chrono::round<Seconds>(since(*limit, terms.now));
     answer.warnings.push_back("TTL of \"" + print_duration(answer.ttl) +
-                              "\" exceeded the effective max_ttl of \"" + print_duration(left) +
+                              "\" exceeded the effective max_ttl of \"" + print_duration(shown) +
                               "\"; TTL value is capped accordingly");
     answer.ttl = left;
   }

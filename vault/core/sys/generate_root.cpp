@@ -136,13 +136,13 @@ void add_generate_root_routes(std::vector<Route>& routes, Unsealed& live) {
   constexpr auto kOpen = &ListenerTraits::unauthenticated_generate_root;
   for (const char* path : {"generate-root", "generate-root/attempt"})
     routes.push_back(ceremony_route(
-        path, {{"otp"}, {"pgp_key"}},
+        path, {sensitive({"otp"}), {"pgp_key"}},
         {reads([all](Call&, ReadTxn&) { return all->status(); }),
          asks([all](Call& call, ReadTxn&) { return all->begin(call); }),
          removes([all](Call&, WriteTxn&) { return all->cancel(); })},
         kOpen, "Begins the making of a root token, tells how far it is, or gives it up"));
   routes.push_back(
-      ceremony_route("generate-root/update", {{"key"}, {"nonce"}},
+      ceremony_route("generate-root/update", {sensitive({"key"}), {"nonce"}},
                      {writes([all](Call& call, WriteTxn& txn) { return all->update(call, txn); })},
                      kOpen, "Gives one of the shares"));
 }

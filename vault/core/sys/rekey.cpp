@@ -136,7 +136,7 @@ void add_routes(std::vector<Route>& routes, const Shared& all, const std::string
                                    {"pgp_keys", FieldType::comma_list},
                                    {"backup", FieldType::boolean},
                                    {"require_verification", FieldType::boolean}};
-  const std::vector<Field> share = {{"key"}, {"nonce"}};
+  const std::vector<Field> share = {sensitive({"key"}), {"nonce"}};
   routes.push_back(ceremony_route(
       prefix + "/init", plan,
       {reads([all](Call&, ReadTxn&) { return all->status(); }),
