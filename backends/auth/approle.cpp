@@ -33,7 +33,8 @@ Result<Response> log_in(Call& call, WriteTxn& txn) {
   std::string secret_id = call.fields.text("secret_id");
   if (role_id.empty()) return failure(Code::invalid, "missing role_id");
   VAULT_TRY_ASSIGN(const auto role, find_role_by_id(role_id, txn));
-  if (!role) return wrong();
+  // No name of ours to lock, and no hash that it costs: it is not counted.
+  if (!role) return Response::refused(400, "invalid role or secret ID");
   core::Login login = login_of(*role);
   const std::string& from = call.request.remote_address;
   if (!in_any(role->record.strings_at("secret_id_bound_cidrs"), from)) return wrong();
@@ -65,6 +66,7 @@ class Approle final : public core::Engine {
     routes_.push_back(login_route());
     add_role_routes(routes_);
     add_secret_routes(routes_);
+    for (Route& route : routes_) route.folds_case = true;
   }
   std::span<const Route> routes() const override { return routes_; }
 

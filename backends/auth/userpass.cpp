@@ -165,6 +165,7 @@ class Userpass final : public core::Engine {
     routes_.push_back(user_route());
     routes_.push_back(change_route(true));
     routes_.push_back(change_route(false));
+    for (Route& route : routes_) route.folds_case = true;
   }
   std::span<const Route> routes() const override { return routes_; }
 

@@ -47,7 +47,10 @@ Result<std::unique_ptr<target::Target>> open_target(const core::EngineContext& c
                                                     ReadTxn& txn, const core::TargetId& id,
                                                     Json record) {
   VAULT_TRY_ASSIGN(const auto rotation, load(txn, kRotations, hex(id)));
-  if (const Json* settings = record.find("settings"); rotation && settings != nullptr) {
+  const Json* settings = record.find("settings");
+  // Of another manager than the rotation's: the configuration was written since.
+  if (rotation && settings != nullptr &&
+      settings->string_at("username") == rotation->string_at("username")) {
     Json both = *settings;
     record.set("settings", both.set("next_password", rotation->string_at("password")));
   }

@@ -34,15 +34,25 @@ struct Manager {
 // The system of a server's name: its databases have one manager.
 std::string system_of(const std::string& server) { return server.substr(0, server.find('/')); }
 
+// Empty: nothing has connected to it yet.
+Result<std::string> server_of(ReadTxn& txn, const std::string& target) {
+  VAULT_TRY_ASSIGN(const auto server, load(txn, kServers, target));
+  return server ? system_of(server->string_at("server")) : std::string();
+}
+
+// A target that nothing has connected to yet may be any server.
+bool may_be_one(const std::string& a, const std::string& b) {
+  return a.empty() || b.empty() || a == b;
+}
+
 Result<std::optional<Manager>> manager_of(ReadTxn& txn, const std::string& target) {
   VAULT_TRY_ASSIGN(const auto record, load(txn, kTargets, target));
   const Json* settings = record ? record->find("settings") : nullptr;
   if (settings == nullptr) return std::optional<Manager>();
-  VAULT_TRY_ASSIGN(const auto server, load(txn, kServers, target));
   Manager manager;
   manager.plugin = record->string_at("plugin_name");
   manager.username = settings->string_at("username");
-  manager.server = server ? system_of(server->string_at("server")) : std::string();
+  VAULT_TRY_ASSIGN(manager.server, server_of(txn, target));
   manager.password = SecretBytes(settings->string_at("password"));
   return std::optional<Manager>(std::move(manager));
 }
@@ -78,7 +88,8 @@ Result<Intent> plan_rotate(Call& call, ReadTxn& txn) {
   intent.create.statements = statements_of(*config, "root_rotation_statements");
   intent.create.password = target::generate_password(call.random);
   VAULT_TRY_ASSIGN(const auto begun, load(txn, kRotations, hex(intent.target)));
-  if (begun) intent.create.password = SecretBytes(begun->string_at("password"));
+  if (begun && begun->string_at("username") == intent.create.account)
+    intent.create.password = SecretBytes(begun->string_at("password"));
   return intent;
 }
 
@@ -90,9 +101,9 @@ Result<std::vector<std::string>> sharing(WriteTxn& txn, const core::TargetId& id
   std::vector<std::string> shared{hex(id)};
   for (const std::string& name : names) {
     VAULT_TRY_ASSIGN(const auto other, manager_of(all, name));
-    if (!mine || !other || name == hex(id) || mine->server.empty()) continue;
+    if (!mine || !other || name == hex(id)) continue;
     const bool same = other->plugin == mine->plugin && other->username == mine->username &&
-                      other->password == mine->password && other->server == mine->server;
+                      other->password == mine->password && may_be_one(other->server, mine->server);
     if (same) shared.push_back(name);
   }
   if (shared.size() <= kSharedMax && names.size() < kTargetsMax) return shared;
@@ -105,6 +116,7 @@ Status record_rotation(Call&, WriteTxn& txn, const Intent& intent) {
   VAULT_TRY_ASSIGN(const auto targets, sharing(txn, intent.target));
   Json rotation = Json::object();
   rotation.set("password", as_text(intent.create.password.reveal()));
+  rotation.set("username", intent.create.account);
   for (const std::string& target : targets) {
     VAULT_TRY_ASSIGN(const auto settings, txn.version(std::string(kTargets) + target));
     if (settings != 0) VAULT_TRY(save(txn, kRotations, target, rotation));
@@ -112,24 +124,31 @@ Status record_rotation(Call&, WriteTxn& txn, const Intent& intent) {
   return {};
 }
 
-// The record is guarded by being read: a configuration that is written meanwhile comes first.
-Status settle(WriteTxn& txn, const std::string& target, const SecretBytes& password) {
+// A configuration that was written meanwhile, with another manager, keeps the password it has.
+Status settle(WriteTxn& txn, const std::string& target, const std::string& manager,
+              const SecretBytes& password) {
   VAULT_TRY_ASSIGN(auto record, load(txn, kTargets, target));
   VAULT_TRY(txn.erase(std::string(kRotations) + target));
   if (!record || record->find("settings") == nullptr) return {};
   Json settings = *record->find("settings");
+  if (settings.string_at("username") != manager) return {};
   record->set("settings", settings.set("password", as_text(password.reveal())));
   return save(txn, kTargets, target, *record);
 }
 
 Result<Response> settle_rotate(Call& call, WriteTxn& txn, const Intent& intent) {
   const SecretBytes& password = intent.create.password;
-  VAULT_TRY(settle(txn, hex(intent.target), password));
+  const std::string& manager = intent.create.account;
+  VAULT_TRY_ASSIGN(const std::string server, server_of(txn, hex(intent.target)));
+  VAULT_TRY(settle(txn, hex(intent.target), manager, password));
   VAULT_TRY_ASSIGN(const auto begun, txn.list(kRotations, {}, kTargetsMax));
   for (const std::string& target : begun) {
     VAULT_TRY_ASSIGN(const auto rotation, load(txn, kRotations, target));
-    if (rotation && SecretBytes(rotation->string_at("password")) == password)
-      VAULT_TRY(settle(txn, target, password));
+    VAULT_TRY_ASSIGN(const std::string other, server_of(txn, target));
+    // Of a server that is not known yet the first connection says which password holds.
+    const bool same = rotation && !server.empty() && other == server;
+    if (same && SecretBytes(rotation->string_at("password")) == password)
+      VAULT_TRY(settle(txn, target, manager, password));
   }
   Json fields = Json::object();
   fields.set("config", call.mount.path + "config/" + call.fields.text("name"));
@@ -152,7 +171,7 @@ Result<bool> settle_rotation(WriteTxn& txn, const core::TargetId& id,
   if (!rotation) return false;
   const SecretBytes password(rotation->string_at("password"));
   if (!connection.got_in_with(password)) return false;
-  VAULT_TRY(settle(txn, hex(id), password));
+  VAULT_TRY(settle(txn, hex(id), rotation->string_at("username"), password));
   return true;
 }
 

@@ -59,6 +59,41 @@ TEST_CASE("userpass: after five failures a name is locked out, and others are no
   CHECK(vault.log_in("bob", "hunter2").status() == 200);
 }
 
+TEST_CASE("userpass: the mount says after how many failures, and for how long") {
+  AuthVault vault;
+  vault.write("auth/userpass/users/bob", kBob);
+  const auto tune = [&](const char* body) { return vault.write("sys/auth/userpass/tune", body); };
+  CHECK(tune(R"({"user_lockout_config":{"lockout_threshold":"3","lockout_duration":"1m"}})")
+            .status() == 204);
+  for (const char* bad : {R"({"user_lockout_config":{"lockout_threshold":0}})",
+                          R"({"user_lockout_config":{"lockout_duration":"9999999999h"}})",
+                          R"({"user_lockout_config":{"lockout_counter_reset_duration":true}})"})
+    CHECK(tune(bad).status() == 400);
+  const Json shown = vault->get("sys/auth/userpass/tune", vault->root()).data();
+  CHECK(shown.integer_at("user_lockout_threshold") == 3);
+  CHECK(shown.integer_at("user_lockout_duration") == 60);
+  for (int i = 0; i < 3; ++i) CHECK(vault.log_in("bob", "wrong").status() == 400);
+  CHECK(vault.log_in("bob", "hunter2").status() == 403);
+  vault->advance(Seconds{60});
+  CHECK(vault.log_in("bob", "hunter2").status() == 200);
+}
+
+TEST_CASE("userpass: who may not write a user may not under another spelling") {
+  AuthVault vault;
+  vault.write("auth/userpass/users/boss", kBob);
+  vault->policy("helpdesk", R"(
+    path "auth/userpass/users/*" { capabilities = ["create", "update", "read"] }
+    path "auth/userpass/users/boss" { capabilities = ["deny"] }
+    path "auth/userpass/users/boss/*" { capabilities = ["deny"] })");
+  const std::string token = vault->token(R"({"policies":["helpdesk"]})");
+  CHECK(vault->post("auth/userpass/users/Ann", token, kBob).status() == 204);
+  for (const char* path : {"auth/userpass/users/boss/password", "auth/userpass/users/BOSS/password",
+                           "auth/userpass/users/boss/Password"})
+    CHECK(vault->post(path, token, R"({"password":"mine"})").status() >= 403);
+  CHECK(vault->get("auth/userpass/users/Boss", token).status() == 403);
+  CHECK(vault.log_in("boss", "hunter2").status() == 200);
+}
+
 TEST_CASE("userpass: failures that are long ago do not count") {
   AuthVault vault;
   vault.write("auth/userpass/users/bob", kBob);

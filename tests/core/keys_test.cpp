@@ -355,7 +355,8 @@ TEST_CASE("rotate: by itself once its interval is over, within bounds, and not w
   const Json fallback = vault.get("sys/rotate/config", vault.root()).data();
   CHECK(fallback.integer_at("max_operations") == 3865470566);
   CHECK(fallback.bool_at("enabled"));
-  for (const char* bad : {R"({"interval":"1h"})", R"({"max_operations":5})"})
+  for (const char* bad :
+       {R"({"interval":"1h"})", R"({"interval":"9999999999h"})", R"({"max_operations":5})"})
     CHECK(vault.post("sys/rotate/config", vault.root(), bad).status() == 400);
   CHECK(vault.post("sys/rotate/config", vault.root(), R"({"interval":"24h","enabled":false})")
             .status() == 204);

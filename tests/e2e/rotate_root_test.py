@@ -116,6 +116,38 @@ class RotateRoot(unittest.TestCase):
         self.issue()
         self.vault.write("database/config/other", {"allowed_roles": "*"})
 
+    def other(self, **more):
+        """A second connection as the same manager, to another database of the server."""
+        kept = self.vault.must("GET", "database/config/pg").data["connection_details"]
+        settings = {
+            "plugin_name": "postgresql-database-plugin",
+            "allowed_roles": "*",
+            "connection_url": kept["connection_url"].replace("/app", "/postgres"),
+            "username": self.postgres.MANAGER,
+            "password": self.postgres.PASSWORD,
+        }
+        self.vault.write("database/config/other", {**settings, **more})
+
+    def test_another_manager_keeps_its_password(self):
+        self.postgres.sql(
+            f"CREATE ROLE second LOGIN CREATEROLE PASSWORD '{self.postgres.PASSWORD}'"
+        )
+        self.other()
+        self.vault.write("database/config/pg", {"root_rotation_statements": ["SELECT 1/0"]})
+        self.assertEqual(self.rotate().status, 400)
+        self.vault.write("database/config/other", {"username": "second"})
+        self.vault.write("database/config/pg", {"root_rotation_statements": []})
+        self.assertEqual(self.rotate().status, 204)
+        self.vault.write("database/config/other", {"allowed_roles": "app"})  # logs in
+        self.issue()
+
+    def test_a_connection_that_nobody_used_yet(self):
+        self.other(verify_connection=False)
+        self.assertEqual(self.vault.call("POST", "database/rotate-root/other").status, 204)
+        self.vault.must("POST", "database/reset/pg")
+        self.issue()
+        self.vault.write("database/config/other", {"allowed_roles": "app"})  # logs in
+
     def test_a_connection_without_a_password_of_its_own(self):
         self.vault.write(
             "database/config/bare",

@@ -49,10 +49,7 @@ void Lockout::failed(const std::string& mount_accessor, const std::string& alias
   MutexLock lock(mutex_);
   auto found = by_key_.find(key);
   if (found == by_key_.end()) {
-    if (order_.size() >= kNamesMax) {
-      by_key_.erase(order_.front().key);
-      order_.pop_front();
-    }
+    if (order_.size() >= kNamesMax) make_room(now);
     Name fresh;
     fresh.key = key;
     found = by_key_.emplace(key, order_.insert(order_.end(), std::move(fresh))).first;
@@ -60,11 +57,22 @@ void Lockout::failed(const std::string& mount_accessor, const std::string& alias
     order_.splice(order_.end(), order_, found->second);
   }
   Name& name = *found->second;
-  if (name.failures > 0 && since(now, name.last) >= rule.reset) name.failures = 0;
+  if (name.failures > 0 && !(now < add(name.last, rule.reset))) name.failures = 0;
   name.last = now;
   if (++name.failures < rule.threshold) return;
   name.failures = 0;
   name.locked_until = add(now, rule.duration);
+}
+
+// A name that is locked stays, as long as another one is near: else whoever sends enough names of
+// his own would open it.
+void Lockout::make_room(WallTime now) {
+  auto goes = order_.begin();
+  for (std::size_t i = 0; i < kLookedAt && goes != order_.end(); ++i, ++goes)
+    if (!(now < goes->locked_until)) break;
+  if (goes == order_.end() || now < goes->locked_until) goes = order_.begin();
+  by_key_.erase(goes->key);
+  order_.erase(goes);
 }
 
 void Lockout::succeeded(const std::string& mount_accessor, const std::string& alias) {

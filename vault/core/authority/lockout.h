@@ -1,7 +1,8 @@
 #pragma once
 // Names that failed to log in too often, for a while. Kept in memory, because a wrong password is
 // sent by strangers and must not cost a write; a restart forgets them, as Vault does. What is kept
-// is bounded: when it is full, the failure that is longest ago makes room. Thread-safe.
+// is bounded: when it is full, the failure that is longest ago, of a name that
+// is not locked, makes room. Thread-safe.
 
 #include <list>
 #include <string>
@@ -31,6 +32,7 @@ class Lockout {
 
  private:
   static constexpr std::size_t kNamesMax = 65536;
+  static constexpr std::size_t kLookedAt = 1024;  // for one that is not locked
   struct Name {
     std::string key;
     std::int64_t failures = 0;
@@ -38,6 +40,8 @@ class Lockout {
     WallTime locked_until;
   };
   using Order = std::list<Name>;  // the longest ago first
+
+  void make_room(WallTime now) REQUIRES(mutex_);
 
   mutable Mutex mutex_;
   Order order_ GUARDED_BY(mutex_);

@@ -203,6 +203,8 @@ struct Route {
   bool unauthenticated = false;
   // Opens a wrapped answer: without `token` in the body, the caller's own token is the one to open.
   bool takes_wrapping_token = false;
+  // Its names mean the same in any case: who asks needs the right for the lower case, too.
+  bool folds_case = false;
   // Unauthenticated where the listener lets strangers; null: never.
   bool ListenerTraits::*open_by = nullptr;
   // Of a login: the alias it claims to be, from the request alone and before anything is verified,

@@ -1,6 +1,7 @@
 #include "vault/core/road/core.h"
 
 #include "vault/base/cidr.h"
+#include "vault/base/encoding.h"
 #include "vault/core/authority/wrapped.h"
 #include "vault/core/contract/help.h"
 #include "vault/core/road/finish.h"
@@ -284,6 +285,12 @@ Status Core::authorize(InFlight& flight, ReadTxn& txn) {
     const Decision other =
         acl.decide(request.operation, bare, request.body, sudo, request.wrap_ttl);
     if (other.reason == "deny") flight.decision = other;
+  }
+  if (flight.decision.allowed && flight.route != nullptr && flight.route->folds_case) {
+    const std::size_t mount = request.path.size() - flight.inner_path.size();
+    const std::string meant = request.path.substr(0, mount) + lower_case(flight.inner_path);
+    if (meant != request.path)
+      flight.decision = acl.decide(request.operation, meant, request.body, sudo, request.wrap_ttl);
   }
   flight.caller.has_sudo = flight.decision.sudo || flight.caller.is_root;
   flight.granting.clear();

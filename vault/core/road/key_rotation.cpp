@@ -124,7 +124,7 @@ Status KeyRotation::rotate_when_due() {
   WriteTxn txn(*held, live_.barrier, barrier::kCoreSpace, changes);
   VAULT_TRY_ASSIGN(State state, this->state(txn));
   const WallTime now = live_.environment.clock.now();
-  const bool old = state.interval.count() > 0 && since(now, state.installed) >= state.interval;
+  const bool old = state.interval.count() > 0 && !(now < add(state.installed, state.interval));
   const bool used = static_cast<std::int64_t>(live_.committer.head().index - state.installed_at) >=
                     state.operations_max;
   if (!state.enabled || (!old && !used)) return {};

@@ -85,8 +85,46 @@ Status set_token_type(const Json& given, Json& config, std::string_view path) {
   return {};
 }
 
+constexpr std::int64_t kFailuresMost = 1'000'000;
+constexpr std::int64_t kLockedMost = 10 * 365 * 24 * 3600;  // seconds
+
+// `rule[to]`: a whole number from 1, or a duration of that many seconds.
+Status set_number(const Json& given, std::string_view from, const char* to, std::int64_t most,
+                  Json& rule) {
+  const Json* value = given.find(from);
+  if (is_empty(value)) return {};
+  const auto number = value->is_string() || value->is_number() ? parse_duration(value->text())
+                                                               : failure(Code::invalid, "");
+  if (!number.ok() || number->count() < 1 || number->count() > most)
+    return failure(Code::invalid, "user_lockout_config: " + std::string(from) +
+                                      " must be between 1 and " + std::to_string(most));
+  rule.set(to, static_cast<std::int64_t>(number->count()));
+  return {};
+}
+
+Status set_lockout(const Json& given, Json& config, std::string_view path) {
+  const Json* wanted = given.find("user_lockout_config");
+  if (wanted == nullptr || wanted->is_null()) return {};
+  if (!wanted->is_object()) return failure(Code::invalid, "user_lockout_config must be an object");
+  if (wanted->size() == 0) return {};
+  if (!path.starts_with("auth/") || path == "auth/token/")
+    return failure(Code::invalid,
+                   "user_lockout_config can only be set for a method people log in with");
+  const Json* known = config.find("user_lockout_config");
+  Json rule = known != nullptr ? *known : Json::object();
+  VAULT_TRY(set_number(*wanted, "lockout_threshold", "lockout_threshold", kFailuresMost, rule));
+  VAULT_TRY(set_number(*wanted, "lockout_duration", "lockout_duration", kLockedMost, rule));
+  for (const char* reset : {"lockout_counter_reset", "lockout_counter_reset_duration"})
+    VAULT_TRY(set_number(*wanted, reset, "lockout_counter_reset", kLockedMost, rule));
+  if (const Json* off = wanted->find("lockout_disable"); off != nullptr && off->is_bool())
+    rule.set("lockout_disable", off->boolean());
+  config.set("user_lockout_config", std::move(rule));
+  return {};
+}
+
 Status set_all(const Json& given, Json& config, std::string_view path) {
   VAULT_TRY(set_ttls(given, config));
+  VAULT_TRY(set_lockout(given, config, path));
   if (const Json* value = given.find("force_no_cache"); value != nullptr && value->is_bool())
     config.set("force_no_cache", *value);
   for (const char* key : kLists)
@@ -126,7 +164,8 @@ std::vector<Field> tune_fields() {
           {"passthrough_request_headers", FieldType::comma_list},
           {"allowed_response_headers", FieldType::comma_list},
           {"listing_visibility"},
-          {"token_type"}};
+          {"token_type"},
+          {"user_lockout_config", FieldType::map}};
 }
 
 Result<Json> mount_config(const Json& given, Json config, std::string_view path,
@@ -160,6 +199,21 @@ Status tune_mount(Json& record, const Fields& fields, const SystemTtls& system) 
   return {};
 }
 
+namespace {
+
+// By the names that the reference shows them under.
+void show_lockout(const Json& rule, Json& shown) {
+  constexpr std::pair<const char*, const char*> kNames[] = {
+      {"lockout_threshold", "user_lockout_threshold"},
+      {"lockout_duration", "user_lockout_duration"},
+      {"lockout_counter_reset", "user_lockout_counter_reset_duration"},
+      {"lockout_disable", "user_lockout_disable"}};
+  for (const auto& name : kNames)
+    if (const Json* value = rule.find(name.first)) shown.set(name.second, *value);
+}
+
+}  // namespace
+
 Json shown_tuning(const Json& record, const SystemTtls& system) {
   const Json& config = *record.find("config");
   const Ttls ttls = ttls_of(config, system);
@@ -173,6 +227,7 @@ Json shown_tuning(const Json& record, const SystemTtls& system) {
     if (const Json* value = config.find(key)) shown.set(key, *value);
   for (const char* key : kLists)
     if (const Json* value = config.find(key)) shown.set(key, *value);
+  if (const Json* rule = config.find("user_lockout_config")) show_lockout(*rule, shown);
   return shown;
 }
 

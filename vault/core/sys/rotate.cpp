@@ -10,6 +10,7 @@ namespace {
 constexpr std::int64_t kOperationsLeast = 1'000'000;
 constexpr std::int64_t kOperationsMost = 3'865'470'566;
 constexpr Seconds kIntervalLeast{24 * 3600};
+constexpr Seconds kIntervalMost{10 * 365 * 24 * 3600};
 
 Result<Response> status(Unsealed& live, ReadTxn& txn) {
   ReadTxn core = txn.in(barrier::kCoreSpace);
@@ -58,6 +59,8 @@ Result<Response> configure(Unsealed& live, const Call& call, WriteTxn& txn) {
     return failure(Code::invalid, "max_operations must be between 1000000 and 3865470566");
   if (state.interval.count() != 0 && state.interval < kIntervalLeast)
     return failure(Code::invalid, "interval must be greater or equal to 24 hours, or 0 for none");
+  if (state.interval > kIntervalMost)
+    return failure(Code::invalid, "interval must be at most 10 years, or 0 for none");
   VAULT_TRY(live.rotation->configure(core, state));
   return Response::none();
 }
