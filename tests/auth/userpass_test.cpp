@@ -2,6 +2,7 @@
 
 #include "tests/auth/auth_vault.h"
 #include "tests/support/occupied.h"
+#include "vault/core/authority/lockout.h"
 #include "vault/crypto/password.h"
 
 using namespace leasehold;
@@ -57,6 +58,16 @@ TEST_CASE("userpass: after five failures a name is locked out, and others are no
   CHECK(vault.log_in("bob", "hunter2").status() == 403);
   vault->advance(Seconds{1});
   CHECK(vault.log_in("bob", "hunter2").status() == 200);
+}
+
+TEST_CASE("lockout: a name stays locked however many other names fail") {
+  core::Lockout lockout;
+  const core::LockoutRule rule;
+  const WallTime now{};
+  for (int i = 0; i < 5; ++i) lockout.failed("m", "bob", rule, now);
+  for (int i = 0; i < 70'000; ++i) lockout.failed("m", "x" + std::to_string(i), rule, now);
+  CHECK(lockout.is_locked("m", "bob", now));
+  CHECK_FALSE(lockout.is_locked("m", "x1", now));
 }
 
 TEST_CASE("userpass: the mount says after how many failures, and for how long") {
