@@ -20,6 +20,12 @@ Result<std::optional<Json>> load(ReadTxn& txn, std::string_view directory, std::
   return core::load_json(txn, std::string(directory) + std::string(name));
 }
 
+Result<Json> connection_named(ReadTxn& txn, const std::string& name) {
+  VAULT_TRY_ASSIGN(auto config, load(txn, kConfigs, name));
+  if (config) return std::move(*config);
+  return failure(Code::invalid, "failed to find entry for connection with name: \"" + name + "\"");
+}
+
 Status save(WriteTxn& txn, std::string_view directory, std::string_view name, const Json& record) {
   return core::save_json(txn, std::string(directory) + std::string(name), record);
 }
@@ -109,15 +115,12 @@ Result<Intent> plan_creds(Call& call, ReadTxn& txn) {
   VAULT_TRY_ASSIGN(const auto role, load(txn, kRoles, name));
   if (!role) return failure(Code::invalid, "unknown role: " + name);
   const std::string database = role->string_at("db_name");
-  VAULT_TRY_ASSIGN(const auto config, load(txn, kConfigs, database));
-  if (!config)
-    return failure(Code::invalid,
-                   "failed to find entry for connection with name: \"" + database + "\"");
-  if (!is_allowed(*config, name))
+  VAULT_TRY_ASSIGN(const Json config, connection_named(txn, database));
+  if (!is_allowed(config, name))
     return failure(Code::internal, "\"" + name + "\" is not an allowed role");
   if (statements_of(*role, "creation_statements").empty())
     return failure(Code::invalid, "the role \"" + name + "\" has no creation_statements");
-  return intent_for(call, *role, *config, Intent::Kind::issue);
+  return intent_for(call, *role, config, Intent::Kind::issue);
 }
 
 Result<Response> settle_creds(Call&, WriteTxn&, const Intent& intent) {

@@ -27,6 +27,8 @@ inline constexpr std::string_view kConfigs = "config/", kTargets = "targets/", k
 // A record, or nothing. Code::internal when it cannot be read as JSON.
 Result<std::optional<Json>> load(core::ReadTxn& txn, std::string_view directory,
                                  std::string_view name);
+// Code::invalid in the reference's words when there is none.
+Result<Json> connection_named(core::ReadTxn& txn, const std::string& name);
 Status save(core::WriteTxn& txn, std::string_view directory, std::string_view name,
             const Json& record);
 

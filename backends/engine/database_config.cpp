@@ -286,11 +286,8 @@ core::Effect write_config(const core::EngineContext& context) {
 // A new version of the target's record makes its lane open new connections.
 Result<Response> reset(Call& call, WriteTxn& txn) {
   const std::string name = call.fields.text("name");
-  VAULT_TRY_ASSIGN(const auto config, load(txn, kConfigs, name));
-  if (!config)
-    return failure(Code::invalid,
-                   "failed to find entry for connection with name: \"" + name + "\"");
-  VAULT_TRY_ASSIGN(const core::TargetId id, target_id_of(*config));
+  VAULT_TRY_ASSIGN(const Json config, connection_named(txn, name));
+  VAULT_TRY_ASSIGN(const core::TargetId id, target_id_of(config));
   VAULT_TRY_ASSIGN(const auto target, load(txn, kTargets, hex(id)));
   if (target) VAULT_TRY(save(txn, kTargets, hex(id), *target));
   return Response::none();

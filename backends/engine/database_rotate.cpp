@@ -72,20 +72,17 @@ Status check(const Json& settings, const std::string& name) {
 
 Result<Intent> plan_rotate(Call& call, ReadTxn& txn) {
   const std::string name = call.fields.text("name");
-  VAULT_TRY_ASSIGN(const auto config, load(txn, kConfigs, name));
-  if (!config)
-    return failure(Code::invalid,
-                   "failed to find entry for connection with name: \"" + name + "\"");
+  VAULT_TRY_ASSIGN(const Json config, connection_named(txn, name));
   Intent intent;
   intent.kind = Intent::Kind::rotate;
-  VAULT_TRY_ASSIGN(intent.target, target_id_of(*config));
+  VAULT_TRY_ASSIGN(intent.target, target_id_of(config));
   VAULT_TRY_ASSIGN(const auto record, load(txn, kTargets, hex(intent.target)));
   const Json* settings = record ? record->find("settings") : nullptr;
   if (settings == nullptr)
     return failure(Code::internal, "internal error", "a database configuration has no settings");
   VAULT_TRY(check(*settings, name));
   intent.create.account = settings->string_at("username");
-  intent.create.statements = statements_of(*config, "root_rotation_statements");
+  intent.create.statements = statements_of(config, "root_rotation_statements");
   intent.create.password = target::generate_password(call.random);
   VAULT_TRY_ASSIGN(const auto begun, load(txn, kRotations, hex(intent.target)));
   if (begun && begun->string_at("username") == intent.create.account)

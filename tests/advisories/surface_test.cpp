@@ -124,6 +124,22 @@ TEST_CASE("class 22 root-protected routes: they are these and no others") {
   CHECK(routes_with(vault, &core::Route::sudo) == golden);
 }
 
+TEST_CASE("class 22 sensitive fields: whatever is called as a secret is, is marked as one") {
+  TestVault vault;
+  std::size_t marked = 0;
+  for (const auto& kind : every_kind(vault))
+    for (const core::Route& route : kind->engine->routes())
+      for (const core::Field& field : route.fields)
+        for (const char* name : {"password", "password_hash", "secret_id", "key", "otp", "token"}) {
+          if (field.name != name) continue;
+          CAPTURE(route.pattern);
+          CAPTURE(name);
+          CHECK(field.sensitive);
+          ++marked;
+        }
+  CHECK(marked > 10);
+}
+
 TEST_CASE("class 22 mount probing: an unknown mount and a forbidden one look the same") {
   TestVault vault;
   const std::string token = vault.token(R"({"policies":["default"]})");

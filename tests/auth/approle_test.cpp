@@ -50,9 +50,23 @@ TEST_CASE("approle: every wrong part reads the same") {
     CHECK(refused.status() == 400);
     CHECK(refused.error() == "invalid role or secret ID");
   }
+  // A role id that is nobody's is no name to lock out; a role's own is.
+  for (int i = 0; i < 10; ++i) CHECK(vault.role_login("wrong", secret).status() == 400);
   CHECK(vault.role_login(id, "").error() == "missing secret_id");
   CHECK(vault.role_login("", secret).error() == "missing role_id");
   CHECK(vault.role_login(id, secret).status() == 200);
+}
+
+TEST_CASE("approle: who may not reach a role may not under another spelling") {
+  AuthVault vault;
+  vault.write(kRole);
+  vault->policy("helpdesk", R"(
+    path "auth/approle/role/*" { capabilities = ["create", "update", "read"] }
+    path "auth/approle/role/app/*" { capabilities = ["deny"] })");
+  const std::string token = vault->token(R"({"policies":["helpdesk"]})");
+  for (const char* path : {"auth/approle/role/app/role-id", "auth/approle/role/APP/role-id"})
+    CHECK(vault->get(path, token).status() == 403);
+  CHECK(vault->post("auth/approle/role/App/secret-id", token, "{}").status() == 403);
 }
 
 TEST_CASE("approle: a secret id serves as often as it may") {

@@ -77,6 +77,7 @@ TEST_CASE("userpass: the mount says after how many failures, and for how long") 
   CHECK(tune(R"({"user_lockout_config":{"lockout_threshold":"3","lockout_duration":"1m"}})")
             .status() == 204);
   for (const char* bad : {R"({"user_lockout_config":{"lockout_threshold":0}})",
+                          R"({"user_lockout_config":{"lockout_threshold":"5m"}})",
                           R"({"user_lockout_config":{"lockout_duration":"9999999999h"}})",
                           R"({"user_lockout_config":{"lockout_counter_reset_duration":true}})"})
     CHECK(tune(bad).status() == 400);

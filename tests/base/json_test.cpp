@@ -228,6 +228,25 @@ TEST_CASE("json: any byte at any place of a text is escaped as it is alone") {
   CHECK(alone[0x80] == "\\ufffd");
 }
 
+// A buffer that grew would have left what it held behind; one that is far too large is work for
+// whoever sends many characters that could have been escaped.
+TEST_CASE("json: a value is dumped into one buffer that fits") {
+  Json value = Json::object();
+  const std::string texts[] = {"plain", "\xc3\xa9\xe4\xb8\xad", std::string(9, '\x01'), "<&>"};
+  for (const std::string& text : texts) {
+    std::string many;
+    for (int i = 0; i < 200; ++i) many += text;
+    const std::string dumped = Json(many).dump();
+    CAPTURE(text);
+    CHECK(dumped.capacity() <= dumped.size() + 8);
+    value.set(text, many);
+  }
+  value.set("n", nullptr).set("b", true).set("list", Json::array()).set("i", std::int64_t{-7});
+  const std::string dumped = value.dump();
+  CHECK(dumped.capacity() <= dumped.size() + 32);
+  CHECK(parse_json(dumped).ok());
+}
+
 TEST_CASE("json: garbage is refused or understood, and what is understood is stable") {
   static constexpr std::string_view kPieces[] = {"{",     "}",    "[",   "]", ",",   ":",
                                                  "\"a\"", "\"",   "\\",  "-", "1",   "e5",

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "tests/support/eventually.h"
 #include "tests/support/every_storage.h"
 #include "tests/support/faulty_storage.h"
 #include "tests/support/vault_store.h"
@@ -226,9 +227,7 @@ TEST_CASE_FIXTURE(VaultStore, "committer: a log that goes on without changes is 
     REQUIRE(head.ok());
     return (*head)->audit_position.seq;
   };
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-  while (remembered() < 50 && std::chrono::steady_clock::now() < end) std::this_thread::yield();
-  CHECK(remembered() == 50);
+  CHECK(testing::eventually([&] { return remembered() == 50; }));
   CHECK(verifies());
 }
 

@@ -167,11 +167,7 @@ TEST_CASE("rekey: two last shares that arrive together make one new slot") {
 TEST_CASE("rekey: recovery keys of a device's vault are replaced under their own name") {
   testing::FakeDevice device;
   TestWorld world;
-  world.protectors = [&] {
-    seal::Seal::Protectors all;
-    all.push_back(std::make_unique<testing::FakeProtector>(device));
-    return all;
-  };
+  world.protectors = testing::protected_by(device);
   TestVault vault(world, true);
   const Answer made = vault.post("sys/init", "", R"({"recovery_shares":1,"recovery_threshold":1})");
   REQUIRE(made.status() == 200);

@@ -292,11 +292,7 @@ TEST_CASE("lifecycle: a vault that does not know what was written seals itself a
 TEST_CASE("lifecycle: a device opens a vault that sealed itself") {
   LossyWorld world;
   testing::FakeDevice device;
-  world.protectors = [&] {
-    seal::Seal::Protectors all;
-    all.push_back(std::make_unique<testing::FakeProtector>(device));
-    return all;
-  };
+  world.protectors = testing::protected_by(device);
   TestVault vault(world, true);
   const Answer made = vault.post("sys/init", "", R"({"recovery_shares":1,"recovery_threshold":1})");
   REQUIRE(made.status() == 200);
@@ -316,11 +312,7 @@ TEST_CASE("lifecycle: a device opens a vault that sealed itself") {
 TEST_CASE("lifecycle: seal-status tells how a device is while the vault is open") {
   TestWorld world;
   testing::FakeDevice device;
-  world.protectors = [&] {
-    seal::Seal::Protectors all;
-    all.push_back(std::make_unique<testing::FakeProtector>(device));
-    return all;
-  };
+  world.protectors = testing::protected_by(device);
   {
     TestVault vault(world, true);
     const Answer made =
@@ -354,13 +346,7 @@ namespace {
 struct DeviceWorld : TestWorld {
   testing::FakeDevice device;
 
-  DeviceWorld() {
-    protectors = [this] {
-      seal::Seal::Protectors all;
-      all.push_back(std::make_unique<testing::FakeProtector>(device));
-      return all;
-    };
-  }
+  DeviceWorld() { protectors = testing::protected_by(device); }
   void init() {
     TestVault vault(*this, true);
     const Answer made =
@@ -569,11 +555,7 @@ TEST_CASE("lifecycle: sys/health answers with no status that forbids a body") {
 TEST_CASE("lifecycle: a stranger is told the state of a slot, and who may read it the device") {
   testing::FakeDevice device;
   TestWorld world;
-  world.protectors = [&] {
-    seal::Seal::Protectors all;
-    all.push_back(std::make_unique<testing::FakeProtector>(device));
-    return all;
-  };
+  world.protectors = testing::protected_by(device);
   TestVault vault(world, true);
   const Answer made = vault.post("sys/init", "", R"({"recovery_shares":1,"recovery_threshold":1})");
   REQUIRE(made.status() == 200);

@@ -111,11 +111,7 @@ TEST_CASE("on record: a slot that the configuration added, and one that was give
   TestWorld world;
   { const TestVault vault(world); }
   testing::FakeDevice device;
-  world.protectors = [&] {
-    seal::Seal::Protectors all;
-    all.push_back(std::make_unique<testing::FakeProtector>(device));
-    return all;
-  };
+  world.protectors = testing::protected_by(device);
   {
     TestVault vault(world);
     REQUIRE(TestVault::eventually([&] { return !events(world, "seal-slot-added").empty(); }));

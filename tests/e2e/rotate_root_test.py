@@ -88,17 +88,7 @@ class RotateRoot(unittest.TestCase):
         self.issue()
 
     def test_two_configurations_with_one_manager(self):
-        kept = self.vault.must("GET", "database/config/pg").data["connection_details"]
-        self.vault.write(
-            "database/config/other",
-            {
-                "plugin_name": "postgresql-database-plugin",
-                "allowed_roles": "*",
-                "connection_url": kept["connection_url"].replace("/app", "/postgres"),
-                "username": self.postgres.MANAGER,
-                "password": self.postgres.PASSWORD,
-            },
-        )
+        self.other()
         self.assertEqual(self.rotate().status, 204)
         self.vault.write("database/config/other", {"allowed_roles": "app"})  # logs in
         answers = []
@@ -139,6 +129,15 @@ class RotateRoot(unittest.TestCase):
         self.vault.write("database/config/pg", {"root_rotation_statements": []})
         self.assertEqual(self.rotate().status, 204)
         self.vault.write("database/config/other", {"allowed_roles": "app"})  # logs in
+        self.issue()
+
+    def test_statements_that_say_the_password(self):
+        said = "DO $$ BEGIN RAISE EXCEPTION 'x %', reverse('{{password}}'); END $$"
+        self.vault.write("database/config/pg", {"root_rotation_statements": [said]})
+        refused = self.rotate()
+        self.assertEqual(refused.status, 400)
+        self.assertIn("(SQLSTATE P0001)", refused.errors[0])
+        self.assertNotIn("x ", refused.errors[0].split("refused")[1])
         self.issue()
 
     def test_a_connection_that_nobody_used_yet(self):

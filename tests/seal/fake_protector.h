@@ -4,7 +4,7 @@
 #include <atomic>
 
 #include "tests/support/seeded_random.h"
-#include "vault/seal/protector.h"
+#include "vault/seal/seal.h"
 
 namespace leasehold::testing {
 
@@ -74,5 +74,14 @@ class FakeProtector final : public seal::Protector {
   FakeDevice& device_;
   const std::string kind_;
 };
+
+// What a world's protectors make: the one of `device`, which outlives it.
+inline auto protected_by(FakeDevice& device) {
+  return [&device] {
+    seal::Seal::Protectors all;
+    all.push_back(std::make_unique<FakeProtector>(device));
+    return all;
+  };
+}
 
 }  // namespace leasehold::testing

@@ -147,8 +147,6 @@ long steady_milliseconds() {
   return static_cast<long>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
 }
 
-void pause_between_looks() { poll(nullptr, 0, 3); }
-
 Postgres::Postgres(Options options)
     : options_(options), folder_(make_folder()), port_(options.port) {
   prepare_data();

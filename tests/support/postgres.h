@@ -15,6 +15,8 @@
 
 #include <string>
 
+#include "tests/support/eventually.h"
+
 namespace leasehold::testing {
 
 inline constexpr const char* kManager = "vaultmgr";
@@ -67,22 +69,6 @@ class Postgres {
   pid_t pid_ = -1;
 };
 
-// Waits until `condition` holds, at most `seconds`; true when it did.
-template <class Condition>
-bool eventually(Condition condition, int seconds = 10);
-
-// Blocks for a moment between two looks.
-void pause_between_looks();
 long steady_milliseconds();
-
-template <class Condition>
-bool eventually(Condition condition, int seconds) {
-  const long end = steady_milliseconds() + seconds * 1000L;
-  while (!condition()) {
-    if (steady_milliseconds() > end) return false;
-    pause_between_looks();
-  }
-  return true;
-}
 
 }  // namespace leasehold::testing

@@ -1,5 +1,6 @@
 #include "vault/base/json.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace leasehold {
@@ -154,10 +155,21 @@ class Writer {
   unsigned depth_ = 0;
 };
 
-constexpr std::size_t kEscapeMax = 6;  // bytes that a control character becomes
+constexpr std::size_t kEscapeMax = 6;  // bytes that a character becomes
 
+// What write_json_string() makes of it, in bytes; a few characters that may be escaped count as
+// if they were.
 std::size_t room_of(std::string_view text) {
-  return 2 + (is_plain(text) ? text.size() : kEscapeMax * text.size());
+  if (is_plain(text)) return text.size() + 2;
+  std::size_t room = 2;
+  while (!text.empty()) {
+    const std::size_t size = std::max<std::size_t>(utf8_length(text), 1);
+    const auto c = static_cast<unsigned char>(text[0]);
+    const bool plain = size == 1 ? is_plain(text.substr(0, 1)) : true;
+    room += !plain || c == 0xE2 ? kEscapeMax : size;
+    text.remove_prefix(size);
+  }
+  return room;
 }
 
 // At least what `json` takes on one line.

@@ -49,8 +49,6 @@ std::optional<SlotRecord> Seal::wanted_slot(const Protector& protector,
   }
   const auto answer = state_->answers.find(slot->id);
   if (answer == state_->answers.end()) return std::nullopt;
-  if (state_->strays.count(slot->id) > 0 && !opened.degraded && !protector.reenrolls())
-    return std::nullopt;
   const DeviceState state = answer->second.state;
   const bool replaced = state == DeviceState::replaced && opened.degraded;
   const bool outdated = state == DeviceState::policy || state == DeviceState::tampered ||

@@ -85,16 +85,20 @@ Status set_token_type(const Json& given, Json& config, std::string_view path) {
   return {};
 }
 
+constexpr std::string_view kThreshold = "lockout_threshold";
 constexpr std::int64_t kFailuresMost = 1'000'000;
 constexpr std::int64_t kLockedMost = 10 * 365 * 24 * 3600;  // seconds
 
-// `rule[to]`: a whole number from 1, or a duration of that many seconds.
+// `rule[to]`, from 1: a number of failures, or a duration in seconds.
 Status set_number(const Json& given, std::string_view from, const char* to, std::int64_t most,
                   Json& rule) {
   const Json* value = given.find(from);
   if (is_empty(value)) return {};
-  const auto number = value->is_string() || value->is_number() ? parse_duration(value->text())
-                                                               : failure(Code::invalid, "");
+  const bool is_text = value->is_string() || value->is_number();
+  const bool counts =
+      to == kThreshold && value->text().find_first_not_of("0123456789") != std::string::npos;
+  const auto number =
+      is_text && !counts ? parse_duration(value->text()) : failure(Code::invalid, "");
   if (!number.ok() || number->count() < 1 || number->count() > most)
     return failure(Code::invalid, "user_lockout_config: " + std::string(from) +
                                       " must be between 1 and " + std::to_string(most));
@@ -135,6 +139,17 @@ Status set_all(const Json& given, Json& config, std::string_view path) {
     }
   VAULT_TRY(set_visibility(given, config));
   return set_token_type(given, config, path);
+}
+
+// By the names that the reference shows them under.
+void show_lockout(const Json& rule, Json& shown) {
+  constexpr std::pair<const char*, const char*> kNames[] = {
+      {"lockout_threshold", "user_lockout_threshold"},
+      {"lockout_duration", "user_lockout_duration"},
+      {"lockout_counter_reset", "user_lockout_counter_reset_duration"},
+      {"lockout_disable", "user_lockout_disable"}};
+  for (const auto& name : kNames)
+    if (const Json* value = rule.find(name.first)) shown.set(name.second, *value);
 }
 
 struct Ttls {
@@ -198,21 +213,6 @@ Status tune_mount(Json& record, const Fields& fields, const SystemTtls& system) 
   record.set("config", std::move(config));
   return {};
 }
-
-namespace {
-
-// By the names that the reference shows them under.
-void show_lockout(const Json& rule, Json& shown) {
-  constexpr std::pair<const char*, const char*> kNames[] = {
-      {"lockout_threshold", "user_lockout_threshold"},
-      {"lockout_duration", "user_lockout_duration"},
-      {"lockout_counter_reset", "user_lockout_counter_reset_duration"},
-      {"lockout_disable", "user_lockout_disable"}};
-  for (const auto& name : kNames)
-    if (const Json* value = rule.find(name.first)) shown.set(name.second, *value);
-}
-
-}  // namespace
 
 Json shown_tuning(const Json& record, const SystemTtls& system) {
   const Json& config = *record.find("config");

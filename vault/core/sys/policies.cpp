@@ -170,8 +170,10 @@ void add_policy_routes(std::vector<Route>& routes, Unsealed& live) {
                removes([&live](Call& call, WriteTxn& txn) { return remove(live, call, txn); })},
               "Reads, writes and deletes a policy"));
   }
-  const std::vector<Field> asked = {
-      {"token"}, {"accessor"}, {"paths", FieldType::comma_list}, {"path", FieldType::comma_list}};
+  const std::vector<Field> asked = {sensitive({"token"}),
+                                    {"accessor"},
+                                    {"paths", FieldType::comma_list},
+                                    {"path", FieldType::comma_list}};
   routes.push_back(route(
       "capabilities-self", asked, {asks([&live](Call& call, ReadTxn& txn) -> Result<Response> {
         VAULT_TRY_ASSIGN(const auto token,
