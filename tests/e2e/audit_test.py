@@ -123,7 +123,10 @@ class Audit(unittest.TestCase):
             for number in range(20):
                 vault.write(f"secret/{number}", {"k": "v"})
             # The store remembers what is on disk with the next commit.
-            signed = lambda: vault.audit.read_bytes().count(b'"type":"checkpoint"')  # noqa: E731
+
+            def signed():
+                return vault.audit.read_bytes().count(b'"type":"checkpoint"')
+
             before = signed()
             wait_until("they are signed, and so on disk", lambda: signed() > before, 10)
             vault.write("secret/last", {"k": "v"})

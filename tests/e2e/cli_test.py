@@ -628,7 +628,10 @@ class Operator(unittest.TestCase):
     def test_dev_mode_makes_a_certificate(self):
         vault = self.start_dev("-dev-tls")
         try:
-            said = lambda: vault.log.read_text(errors="replace")  # noqa: E731
+
+            def said():
+                return vault.log.read_text(errors="replace")
+
             wait_until("dev mode says its authority", lambda: "VAULT_CACERT='" in said())
             authority = re.search(r"VAULT_CACERT='(.*)'", said()).group(1)
             context = ssl.create_default_context(cafile=authority)

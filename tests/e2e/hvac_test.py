@@ -182,7 +182,7 @@ class Hvac(unittest.TestCase):
                 allowed_roles=["app"],
                 username=postgres.MANAGER,
                 password=postgres.PASSWORD,
-                connection_url=f"postgresql://{{{{username}}}}:{{{{password}}}}@127.0.0.1:{postgres.port}/app?sslmode=disable",
+                connection_url=postgres.url,
             )
             database.create_role(
                 "app",

@@ -94,9 +94,11 @@ class Killed(unittest.TestCase):
                 self.assertTrue(self.opens(self.vault.keys))
                 for i in range(0, RECORDS, 7):
                     self.assertEqual(self.vault.read(f"secret/{i}"), {"n": i})
-        status = lambda: self.vault.read("sys/key-status")
-        self.assertGreaterEqual(status()["term"], 3)
-        wait_until("all is sealed under the newest key", lambda: status()["rewrapped"])
+        self.assertGreaterEqual(self.vault.read("sys/key-status")["term"], 3)
+        wait_until(
+            "all is sealed under the newest key",
+            lambda: self.vault.read("sys/key-status")["rewrapped"],
+        )
         self.verifies(self.vault.keys)
 
     def test_a_root_token_is_made_from_the_command_line(self):

@@ -23,7 +23,7 @@ class Targets(unittest.TestCase):
 
     def configure(self, port, **more):
         body = {
-            "connection_url": f"postgresql://{{{{username}}}}:{{{{password}}}}@127.0.0.1:{port}/app?sslmode=disable",
+            "connection_url": Postgres.url_at(port),
             **more,
         }
         return self.vault.call("POST", "database/config/pg", body)

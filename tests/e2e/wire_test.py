@@ -739,7 +739,7 @@ class Database(Wire):
                 "allowed_roles": "*",
                 "username": "nobody",
                 "password": "wrong",
-                "connection_url": f"postgresql://{{{{username}}}}:{{{{password}}}}@127.0.0.1:{self.postgres.port}/app?sslmode=disable",
+                "connection_url": self.postgres.url,
             },
         )
         self.refuses(400, "error creating database object", answer)
@@ -747,7 +747,6 @@ class Database(Wire):
         self.refuses(404, None, self.vault.call("GET", "database/config/wrong"))
 
     def test_a_target_that_cannot_be_used_says_why_and_the_log_names_it(self):
-        port = self.postgres.port
         self.vault.write(
             "database/config/orders",
             {
@@ -756,7 +755,7 @@ class Database(Wire):
                 "username": Postgres.MANAGER,
                 "password": "old",
                 "verify_connection": False,
-                "connection_url": f"postgresql://{{{{username}}}}:{{{{password}}}}@127.0.0.1:{port}/app?sslmode=disable",
+                "connection_url": self.postgres.url,
             },
         )
         answer = self.vault.call("POST", "database/roles/late", {**self.role(), "db_name": "orders"})
@@ -770,7 +769,7 @@ class Database(Wire):
             "allowed_roles": "app-*",
             "username": Postgres.MANAGER,
             "password": Postgres.PASSWORD,
-            "connection_url": f"postgresql://{{{{username}}}}:{{{{password}}}}@127.0.0.1:{self.postgres.port}/app?sslmode=disable",
+            "connection_url": self.postgres.url,
         }
         self.vault.write("database/config/narrow", config)
         before = self.postgres.accounts()
@@ -784,7 +783,8 @@ class Database(Wire):
         return {
             "db_name": "pg",
             "creation_statements": [
-                "CREATE ROLE \"{{name}}\" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}'; GRANT app_ro TO \"{{name}}\""
+                "CREATE ROLE \"{{name}}\" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}';"
+                ' GRANT app_ro TO "{{name}}"'
             ],
         }
 

@@ -3,6 +3,8 @@
 import importlib.machinery
 import importlib.util
 import pathlib
+import subprocess
+import tempfile
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -114,6 +116,40 @@ class References(unittest.TestCase):
         ):
             self.assertEqual(self.complaints("a.cpp", text), [], text)
         self.assertEqual(self.complaints("docs/a.md", "[x](https://example.org/)"), [])
+
+    def test_a_decision_that_the_index_leaves_out_is_told(self):
+        index = "* [017](decisions/017-a.md): a"
+        self.assertEqual(self.references.unlisted(index, ["017-a.md", "018-b.md"]), ["018-b.md"])
+
+
+class Lint(unittest.TestCase):
+    lint = script("lint")
+
+    def run_on(self, name, text):
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder, name)
+            file.write_text(text)
+            command = [str(ROOT / "scripts" / "lint"), str(file)]
+            return subprocess.run(command, capture_output=True, text=True)
+
+    def test_a_file_is_known_by_its_ending_or_its_first_line(self):
+        for name, first, language in (
+            ("a.py", "", "python"),
+            ("tool", "#!/usr/bin/env python3\n", "python"),
+            ("tool", "#!/bin/sh\n", "shell"),
+            ("tool", "#!/usr/bin/env bash\n", "shell"),
+            ("CMakeLists.txt", "#!/bin/sh\n", ""),
+            ("tool", "words\n", ""),
+            ("tool", "", ""),
+        ):
+            self.assertEqual(self.lint.language(name, first), language, (name, first))
+
+    def test_each_language_is_read_by_its_checker(self):
+        self.assertIn("F401", self.run_on("a.py", "import os\n").stdout)
+        self.assertIn("SC2086", self.run_on("tool", "#!/bin/sh\nrm $1\n").stdout)
+        for name, text in (("a.py", "import os\n"), ("tool", "#!/bin/sh\nrm $1\n")):
+            self.assertEqual(self.run_on(name, text).returncode, 1, name)
+        self.assertEqual(self.run_on("a.py", "import os\n\nprint(os.sep)\n").returncode, 0)
 
 
 class UnrecordedChanges(unittest.TestCase):

@@ -1,0 +1,38 @@
+"""The real programs, started for one test and stopped with it.
+
+    with Vault() as vault:                    # LMDB, an audit file, Shamir 1 of 1, plain loopback HTTP
+        vault.init_and_unseal()
+        vault.write("secret/a", {"x": "1"})   # refuses anything but success
+        answer = vault.call("GET", "secret/a")
+        assert answer.status == 200 and answer.data == {"x": "1"}
+
+Also PostgreSQL, a TPM (swtpm) and an HSM (SoftHSM), each in a folder of its own, on a loopback port or a
+socket in that folder, as an unprivileged user where root is refused. Whatever is missing raises: a test
+without its real counterpart fails. Everything dies with the process that started it.
+"""
+
+from .hsm import Hsm
+from .postgres import Postgres
+from .process import BIN, CLIENTS, PATIENCE, Folder
+from .process import find, free_port, in_threads, mortal, random_text, wait_until
+from .tpm import Tpm
+from .vault import Answer, Vault, certificate
+
+__all__ = [
+    "Answer",
+    "BIN",
+    "CLIENTS",
+    "Folder",
+    "Hsm",
+    "PATIENCE",
+    "Postgres",
+    "Tpm",
+    "Vault",
+    "certificate",
+    "find",
+    "free_port",
+    "in_threads",
+    "mortal",
+    "random_text",
+    "wait_until",
+]
