@@ -1,10 +1,8 @@
 #include "cli/leasehold/catalog.h"
 
 #include <algorithm>
-#include <array>
 
 #include "cli/leasehold/global_flags.h"
-#include "cli/leasehold/groups.h"
 #include "vault/base/nearest.h"
 
 namespace leasehold::cli {
@@ -20,13 +18,6 @@ std::size_t words_matching(std::string_view name, std::span<const std::string> w
     name.remove_prefix(space == std::string_view::npos ? name.size() : space + 1);
   }
   return count;
-}
-
-template <class Visit>
-void for_each_name(Visit visit) {
-  for (const auto& group : command_groups())
-    for (const Command& command : group) visit(command.name, command.synopsis);
-  for (const Passage& passage : passages()) visit(passage.name, passage.synopsis);
 }
 
 std::string usage_of_flags(std::span<const Flag> flags) {
@@ -75,49 +66,30 @@ constexpr std::string_view kElsewhere[] = {"agent",
 
 std::string_view first_word(std::string_view name) { return name.substr(0, name.find(' ')); }
 
-std::string_view about_group(std::string_view name) {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 10> kGroups = {{
-      {"operator", "Prepare, unseal, seal and verify the vault"},
-      {"token", "Create, look up, renew and revoke tokens"},
-      {"policy", "Read and write policies"},
-      {"secrets", "Enable, tune and disable secrets engines"},
-      {"auth", "Enable, tune and disable auth methods"},
-      {"lease", "Look up, renew and revoke leases"},
-      {"audit", "List audit devices and verify their logs"},
-      {"kv", "Read and write key/value secrets, versioned or not"},
-      {"kv metadata", "Read and write what is kept with a secret"},
-      {"print", "Print what the other commands would use"},
-  }};
-  for (const auto& group : kGroups)
-    if (group.first == name) return group.second;
+}  // namespace
+
+template <class Visit>
+void Catalog::for_each_name(Visit visit) const {
+  for (const GroupRow& group : groups_)
+    for (const Command& command : group.commands()) visit(command.name, command.synopsis);
+  for (const Passage& passage : passages_) visit(passage.name, passage.synopsis);
+}
+
+std::string_view Catalog::about(std::string_view group) const {
+  for (const GroupRow& row : groups_)
+    if (row.name == group) return row.about;
   return {};
 }
 
-}  // namespace
-
-std::span<const std::span<const Command>> command_groups() {
-  static const std::array kGroups = {
-      data_commands(),          kv_commands(),     kv_write_commands(),
-      kv_metadata_commands(),   login_commands(),  status_commands(),
-      init_commands(),          unseal_commands(), rekey_commands(),
-      generate_root_commands(), backup_commands(), job_commands(),
-      token_commands(),         policy_commands(), secrets_commands(),
-      auth_commands(),          lease_commands(),  audit_commands(),
-      other_commands()};
-  return kGroups;
-}
-
-std::span<const Passage> passages() { return server_passages(); }
-
-Found find_command(std::span<const std::string> words) {
+Found Catalog::find(std::span<const std::string> words) const {
   Found found;
-  for (const auto& group : command_groups()) {
-    for (const Command& command : group) {
+  for (const GroupRow& group : groups_) {
+    for (const Command& command : group.commands()) {
       const std::size_t count = words_matching(command.name, words);
       if (count > found.words) found = {&command, nullptr, count};
     }
   }
-  for (const Passage& passage : passages()) {
+  for (const Passage& passage : passages_) {
     const std::size_t count = words_matching(passage.name, words);
     if (count > found.words) found = {nullptr, &passage, count};
   }
@@ -128,7 +100,7 @@ bool is_elsewhere(std::string_view typed) {
   return std::find(std::begin(kElsewhere), std::end(kElsewhere), typed) != std::end(kElsewhere);
 }
 
-bool is_group(std::string_view name) {
+bool Catalog::is_group(std::string_view name) const {
   bool found = false;
   const std::string prefix = std::string(name) + " ";
   for_each_name([&](std::string_view full, std::string_view) {
@@ -137,7 +109,7 @@ bool is_group(std::string_view name) {
   return found;
 }
 
-std::string suggest_command(std::string_view typed) {
+std::string Catalog::suggest(std::string_view typed) const {
   // The group stands, "operator " or nothing: its next word is what was mistyped.
   const auto space = typed.rfind(' ');
   const std::string_view group = typed.substr(0, space == std::string_view::npos ? 0 : space + 1);
@@ -156,7 +128,7 @@ std::string suggest_flag(const FlagSets& flags, std::string_view typed) {
   return nearest.name();
 }
 
-std::string help_of_all() {
+std::string Catalog::help_of_all() const {
   std::string out =
       "Usage: leasehold COMMAND [flags] [arguments]\n\n"
       "A vault for secrets whose root key is in hardware and whose credentials end with their "
@@ -168,7 +140,7 @@ std::string help_of_all() {
     const std::string_view first = first_word(name);
     if (first == name) {
       rows.push_back(row(name, synopsis));
-    } else if (std::string line = row(first, about_group(first));
+    } else if (std::string line = row(first, about(first));
                std::find(rows.begin(), rows.end(), line) == rows.end()) {
       rows.push_back(std::move(line));
     }
@@ -184,9 +156,9 @@ std::string help_of_all() {
          "  $ leasehold kv get secret/hello\n";
 }
 
-std::string help_of_group(std::string_view name) {
+std::string Catalog::help_of_group(std::string_view name) const {
   std::string out = "Usage: leasehold " + std::string(name) + " COMMAND [flags] [arguments]\n\n" +
-                    std::string(about_group(name)) + ".\n\nCommands:\n";
+                    std::string(about(name)) + ".\n\nCommands:\n";
   const std::string prefix = std::string(name) + " ";
   for_each_name([&](std::string_view full, std::string_view synopsis) {
     if (full.substr(0, prefix.size()) == prefix) out += row(full.substr(prefix.size()), synopsis);

@@ -1,5 +1,11 @@
 #pragma once
-// Every command there is. Adding a group = one file that ends in a table + one line in catalog.cpp.
+// The commands there are: finding the one that was typed, the name that was probably meant, and the
+// help texts. The program's own groups are the rows of groups.h.
+//
+//   const Catalog catalog(kGroups, server_passages());
+//   const Found found = catalog.find(words);
+//
+// Thread safety: no state of its own; the rows outlive it.
 
 #include <optional>
 #include <span>
@@ -10,27 +16,38 @@
 
 namespace leasehold::cli {
 
-std::span<const std::span<const Command>> command_groups();
-std::span<const Passage> passages();
-
 struct Found {
   const Command* command = nullptr;
   const Passage* passage = nullptr;
   std::size_t words = 0;  // how many of the words are its name
 };
-// The longest name that the words begin with.
-Found find_command(std::span<const std::string> words);
+
+class Catalog {
+ public:
+  Catalog(std::span<const GroupRow> groups, std::span<const Passage> passages)
+      : groups_(groups), passages_(passages) {}
+
+  // The longest name that the words begin with.
+  Found find(std::span<const std::string> words) const;
+  // Whether `name` begins the name of a command, as "operator" and "kv metadata" do.
+  bool is_group(std::string_view name) const;
+  // The name nearest to what was typed, when it is near: in the same group, the last word differs.
+  std::string suggest(std::string_view typed) const;
+  std::string help_of_all() const;
+  std::string help_of_group(std::string_view name) const;
+
+ private:
+  template <class Visit>
+  void for_each_name(Visit visit) const;
+  std::string_view about(std::string_view group) const;
+
+  const std::span<const GroupRow> groups_;
+  const std::span<const Passage> passages_;
+};
+
 // Whether Vault has a command of that name, and this program does not.
 bool is_elsewhere(std::string_view typed);
-// Whether `name` begins the name of a command, as "operator" and "kv metadata" do.
-bool is_group(std::string_view name);
-// The name nearest to what was typed, when it is near: in the same group, the last word differs.
-std::string suggest_command(std::string_view typed);
 std::string suggest_flag(const FlagSets& flags, std::string_view typed);
-
-// Help texts.
-std::string help_of_all();
-std::string help_of_group(std::string_view name);
 std::string help_of(const Command& command);
 std::string help_of(const Passage& passage);
 

@@ -1,7 +1,6 @@
 #pragma once
-// A command is a row: its words, its help, its flags, its function. A command group is a file that
-// ends in a table of rows; catalog.cpp lists the tables. Rows are constants: nothing is built at
-// start.
+// A command is a row: its words, its help, its flags, its function. A group of commands is a file
+// that ends in a table of such rows; groups.h lists the groups.
 
 #include <cstddef>
 #include <span>
@@ -29,6 +28,13 @@ struct Command {
   std::size_t positionals_min;
   std::size_t positionals_max;
   int (*run)(Session&);
+};
+
+using Commands = std::span<const Command>();
+struct GroupRow {
+  Commands* commands;
+  std::string_view name = {};   // "kv metadata": the words its commands begin with
+  std::string_view about = {};  // of the name, in the list of all commands
 };
 
 // Commands that hand their words to another program unread.

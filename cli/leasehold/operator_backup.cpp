@@ -161,6 +161,6 @@ constexpr Command kCommands[] = {
 
 }  // namespace
 
-std::span<const Command> backup_commands() { return kCommands; }
+std::span<const Command> operator_backup_commands() { return kCommands; }
 
 }  // namespace leasehold::cli

@@ -135,6 +135,6 @@ constexpr Command kCommands[] = {
 
 }  // namespace
 
-std::span<const Command> generate_root_commands() { return kCommands; }
+std::span<const Command> operator_generate_root_commands() { return kCommands; }
 
 }  // namespace leasehold::cli

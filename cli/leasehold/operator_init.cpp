@@ -207,6 +207,6 @@ constexpr Command kCommands[] = {
 
 }  // namespace
 
-std::span<const Command> init_commands() { return kCommands; }
+std::span<const Command> operator_init_commands() { return kCommands; }
 
 }  // namespace leasehold::cli

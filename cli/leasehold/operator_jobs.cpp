@@ -104,6 +104,6 @@ constexpr Command kCommands[] = {
 
 }  // namespace
 
-std::span<const Command> job_commands() { return kCommands; }
+std::span<const Command> operator_jobs_commands() { return kCommands; }
 
 }  // namespace leasehold::cli

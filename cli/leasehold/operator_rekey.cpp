@@ -150,6 +150,6 @@ constexpr Command kCommands[] = {
 
 }  // namespace
 
-std::span<const Command> rekey_commands() { return kCommands; }
+std::span<const Command> operator_rekey_commands() { return kCommands; }
 
 }  // namespace leasehold::cli

@@ -122,6 +122,6 @@ constexpr Command kCommands[] = {
 
 }  // namespace
 
-std::span<const Command> unseal_commands() { return kCommands; }
+std::span<const Command> operator_unseal_commands() { return kCommands; }
 
 }  // namespace leasehold::cli
