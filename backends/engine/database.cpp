@@ -87,25 +87,22 @@ std::string template_of(const Json& config) {
   return details != nullptr ? details->string_at("username_template") : std::string();
 }
 
-Result<Intent> intent_for(Call& call, const Json& role, const Json& config, Intent::Kind kind) {
-  Intent intent;
-  intent.kind = kind;
-  VAULT_TRY_ASSIGN(intent.target, target_id_of(config));
-  intent.role = call.fields.text("name");
-  const auto renew = statements_of(role, "renew_statements");
-  if (!renew.empty()) intent.renewal_json = Json(renew).dump();
-  intent.create.password = target::generate_password(call.random);
-  intent.create.statements = statements_of(role, "creation_statements");
-  intent.create.rollback_statements = statements_of(role, "rollback_statements");
-  intent.revocation_statements = statements_of(role, "revocation_statements");
+Result<core::intent::Account> account_of(Call& call, const Json& role, const Json& config) {
+  core::intent::Account account;
+  VAULT_TRY_ASSIGN(account.target, target_id_of(config));
+  account.role = call.fields.text("name");
+  account.create.password = target::generate_password(call.random);
+  account.create.statements = statements_of(role, "creation_statements");
+  account.create.rollback_statements = statements_of(role, "rollback_statements");
+  account.revocation_statements = statements_of(role, "revocation_statements");
   if (const std::string names = template_of(config); !names.empty()) {
-    VAULT_TRY_ASSIGN(intent.create.account,
-                     target::name_from_template(names, {call.caller.display_name, intent.role},
+    VAULT_TRY_ASSIGN(account.create.account,
+                     target::name_from_template(names, {call.caller.display_name, account.role},
                                                 call.now, call.random));
   }
-  intent.terms.ttl = Seconds(role.integer_at("default_ttl"));
-  intent.terms.max_ttl = Seconds(role.integer_at("max_ttl"));
-  return intent;
+  account.terms.ttl = Seconds(role.integer_at("default_ttl"));
+  account.terms.max_ttl = Seconds(role.integer_at("max_ttl"));
+  return account;
 }
 
 namespace {
@@ -120,13 +117,16 @@ Result<Intent> plan_creds(Call& call, ReadTxn& txn) {
     return failure(Code::internal, "\"" + name + "\" is not an allowed role");
   if (statements_of(*role, "creation_statements").empty())
     return failure(Code::invalid, "the role \"" + name + "\" has no creation_statements");
-  return intent_for(call, *role, config, Intent::Kind::issue);
+  VAULT_TRY_ASSIGN(auto account, account_of(call, *role, config));
+  const auto renew = statements_of(*role, "renew_statements");
+  return Intent(core::intent::Issue{std::move(account), renew.empty() ? "" : Json(renew).dump()});
 }
 
 Result<Response> settle_creds(Call&, WriteTxn&, const Intent& intent) {
+  const auto& create = core::only<core::intent::Issue>(intent).create;
   Json data = Json::object();
-  data.set("username", intent.create.account);
-  data.set("password", as_text(intent.create.password.reveal()));
+  data.set("username", create.account);
+  data.set("password", as_text(create.password.reveal()));
   return Response::of(data);
 }
 

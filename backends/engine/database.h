@@ -50,8 +50,7 @@ std::vector<std::string> statements_of(const Json& role, std::string_view field)
 std::string template_of(const Json& config);
 
 // What a role's accounts need, for issuing and for trying.
-Result<core::Intent> intent_for(core::Call& call, const Json& role, const Json& config,
-                                core::Intent::Kind kind);
+Result<core::intent::Account> account_of(core::Call& call, const Json& role, const Json& config);
 
 // Which target the accounts of this configuration are made on from now on, when the database named
 // itself `server`: the one it had, if that is the server it stood for; else an earlier one of this

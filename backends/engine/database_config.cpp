@@ -246,10 +246,7 @@ core::Effect write_config(const core::EngineContext& context) {
     if (!opened.ok()) return not_created(opened.error());
     VAULT_TRY(try_template(call, template_of(draft.config), **opened));
     for (std::string& note : (*opened)->notes()) call.warnings.push_back(std::move(note));
-    Intent intent;
-    intent.kind = draft.verify ? Intent::Kind::check : Intent::Kind::none;
-    intent.target = draft.id;
-    return intent;
+    return Intent(core::intent::Check{draft.id, {}});
   };
   // Without verification there is nothing to try: no candidate.
   effect.candidate = [&context](Call& call,
@@ -263,8 +260,8 @@ core::Effect write_config(const core::EngineContext& context) {
   effect.settle = [&context](Call& call, WriteTxn& txn, const Intent& intent) -> Result<Response> {
     VAULT_TRY_ASSIGN(Draft draft, draft_of(context, call, txn));
     // Of the target that was planned: a new one was drawn at random.
-    VAULT_TRY_ASSIGN(const Move move,
-                     move_to(call, txn, intent.target, intent.server, draft.target));
+    const auto& check = core::only<core::intent::Check>(intent);
+    VAULT_TRY_ASSIGN(const Move move, move_to(call, txn, check.target, check.server, draft.target));
     draft.config.set("target", hex(move.target));
     VAULT_TRY(save(txn, kTargets, hex(move.target), draft.target));
     VAULT_TRY(end_rotation(call, txn, hex(move.target), draft.target));

@@ -140,12 +140,11 @@ bool can_issue(const core::EngineContext& context, Call& call, const Json& role,
 Result<Intent> plan_write(const core::EngineContext& context, Call& call, ReadTxn& txn) {
   VAULT_TRY_ASSIGN(const Json role, draft_of(call, txn));
   VAULT_TRY_ASSIGN(const auto config, load(txn, kConfigs, role.string_at("db_name")));
-  Intent nothing_to_try;
-  nothing_to_try.kind = Intent::Kind::none;
   const bool issues = can_issue(context, call, role, config);
   const bool tries = issues && config->bool_at("verify_roles", true);
-  if (!tries || call.fields.boolean("force")) return nothing_to_try;
-  return intent_for(call, role, *config, Intent::Kind::probe);
+  if (!tries || call.fields.boolean("force")) return Intent();
+  VAULT_TRY_ASSIGN(auto account, account_of(call, role, *config));
+  return Intent(core::intent::Probe{std::move(account)});
 }
 
 Result<Response> settle_write(Call& call, WriteTxn& txn, const Intent&) {

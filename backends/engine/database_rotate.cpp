@@ -73,21 +73,20 @@ Status check(const Json& settings, const std::string& name) {
 Result<Intent> plan_rotate(Call& call, ReadTxn& txn) {
   const std::string name = call.fields.text("name");
   VAULT_TRY_ASSIGN(const Json config, connection_named(txn, name));
-  Intent intent;
-  intent.kind = Intent::Kind::rotate;
-  VAULT_TRY_ASSIGN(intent.target, target_id_of(config));
-  VAULT_TRY_ASSIGN(const auto record, load(txn, kTargets, hex(intent.target)));
+  core::intent::Rotate rotate;
+  VAULT_TRY_ASSIGN(rotate.target, target_id_of(config));
+  VAULT_TRY_ASSIGN(const auto record, load(txn, kTargets, hex(rotate.target)));
   const Json* settings = record ? record->find("settings") : nullptr;
   if (settings == nullptr)
     return failure(Code::internal, "internal error", "a database configuration has no settings");
   VAULT_TRY(check(*settings, name));
-  intent.create.account = settings->string_at("username");
-  intent.create.statements = statements_of(config, "root_rotation_statements");
-  intent.create.password = target::generate_password(call.random);
-  VAULT_TRY_ASSIGN(const auto begun, load(txn, kRotations, hex(intent.target)));
-  if (begun && begun->string_at("username") == intent.create.account)
-    intent.create.password = SecretBytes(begun->string_at("password"));
-  return intent;
+  rotate.account = settings->string_at("username");
+  rotate.statements = statements_of(config, "root_rotation_statements");
+  rotate.password = target::generate_password(call.random);
+  VAULT_TRY_ASSIGN(const auto begun, load(txn, kRotations, hex(rotate.target)));
+  if (begun && begun->string_at("username") == rotate.account)
+    rotate.password = SecretBytes(begun->string_at("password"));
+  return Intent(std::move(rotate));
 }
 
 // Those of the mount with the same manager, the target itself among them.
@@ -110,10 +109,11 @@ Result<std::vector<std::string>> sharing(WriteTxn& txn, const core::TargetId& id
 }
 
 Status record_rotation(Call&, WriteTxn& txn, const Intent& intent) {
-  VAULT_TRY_ASSIGN(const auto targets, sharing(txn, intent.target));
+  const auto& rotate = core::only<core::intent::Rotate>(intent);
+  VAULT_TRY_ASSIGN(const auto targets, sharing(txn, rotate.target));
   Json rotation = Json::object();
-  rotation.set("password", as_text(intent.create.password.reveal()));
-  rotation.set("username", intent.create.account);
+  rotation.set("password", as_text(rotate.password.reveal()));
+  rotation.set("username", rotate.account);
   for (const std::string& target : targets) {
     VAULT_TRY_ASSIGN(const auto settings, txn.version(std::string(kTargets) + target));
     if (settings != 0) VAULT_TRY(save(txn, kRotations, target, rotation));
@@ -134,22 +134,21 @@ Status settle(WriteTxn& txn, const std::string& target, const std::string& manag
 }
 
 Result<Response> settle_rotate(Call& call, WriteTxn& txn, const Intent& intent) {
-  const SecretBytes& password = intent.create.password;
-  const std::string& manager = intent.create.account;
-  VAULT_TRY_ASSIGN(const std::string server, server_of(txn, hex(intent.target)));
-  VAULT_TRY(settle(txn, hex(intent.target), manager, password));
+  const auto& rotate = core::only<core::intent::Rotate>(intent);
+  VAULT_TRY_ASSIGN(const std::string server, server_of(txn, hex(rotate.target)));
+  VAULT_TRY(settle(txn, hex(rotate.target), rotate.account, rotate.password));
   VAULT_TRY_ASSIGN(const auto begun, txn.list(kRotations, {}, kTargetsMax));
   for (const std::string& target : begun) {
     VAULT_TRY_ASSIGN(const auto rotation, load(txn, kRotations, target));
     VAULT_TRY_ASSIGN(const std::string other, server_of(txn, target));
     // Of a server that is not known yet the first connection says which password holds.
     const bool same = rotation && !server.empty() && other == server;
-    if (same && SecretBytes(rotation->string_at("password")) == password)
-      VAULT_TRY(settle(txn, target, manager, password));
+    if (same && SecretBytes(rotation->string_at("password")) == rotate.password)
+      VAULT_TRY(settle(txn, target, rotate.account, rotate.password));
   }
   Json fields = Json::object();
   fields.set("config", call.mount.path + "config/" + call.fields.text("name"));
-  fields.set("username", intent.create.account).set("target", hex(intent.target));
+  fields.set("username", rotate.account).set("target", hex(rotate.target));
   call.events.push_back({"root-rotated", std::move(fields)});
   return Response::none();
 }

@@ -12,7 +12,7 @@ std::unique_ptr<core::Engine> make_database(const core::EngineContext& context);
 namespace leasehold {
 namespace {
 
-using core::Intent;
+namespace intent = core::intent;
 using testing::Postgres;
 
 constexpr const char* kCreate =
@@ -83,7 +83,7 @@ TEST_CASE_FIXTURE(Database,
   CHECK(get("config/pg").status == 404);
   body.set("verify_connection", false);
   CHECK(post("config/pg", body.dump()).status == 204);
-  CHECK(intent()->kind == Intent::Kind::none);
+  CHECK(planned<intent::Check>().server.empty());  // it was not asked
 }
 
 TEST_CASE_FIXTURE(Database,
@@ -105,9 +105,9 @@ TEST_CASE_FIXTURE(Database,
 TEST_CASE_FIXTURE(Database,
                   "database: a later write keeps what it does not name, and the target's id") {
   configure();
-  const core::TargetId id = intent()->target;
+  const core::TargetId id = planned<intent::Check>().target;
   CHECK(post("config/pg", R"({"allowed_roles":["*"]})").status == 204);
-  CHECK(intent()->target == id);
+  CHECK(planned<intent::Check>().target == id);
   CHECK(get("config/pg").data.strings_at("allowed_roles") == std::vector<std::string>{"*"});
   const auto kept = target(id);  // with its password, which the second write did not name
   REQUIRE(kept.ok());
@@ -143,7 +143,8 @@ TEST_CASE_FIXTURE(Database, "database: a key that is no setting is told, and not
   CHECK(get("config/pg").data.dump().find("pasword") == std::string::npos);
   const auto snapshot = store.snapshot();
   core::ReadTxn txn(*snapshot, store.barrier, testing::kTestSpace);
-  for (const std::string& name : {std::string("config/pg"), "targets/" + hex(intent()->target)}) {
+  for (const std::string& name :
+       {std::string("config/pg"), "targets/" + hex(planned<intent::Check>().target)}) {
     CAPTURE(name);
     const auto stored = txn.get(name);
     REQUIRE((stored.ok() && *stored));
@@ -166,7 +167,7 @@ TEST_CASE_FIXTURE(Database, "database: a setting that is not used says so") {
 
 TEST_CASE_FIXTURE(Database, "database: leases of a removed config still reach their target") {
   configure();
-  const core::TargetId id = intent()->target;
+  const core::TargetId id = planned<intent::Check>().target;
   CHECK(remove("config/pg").status == 204);
   CHECK(get("config/pg").status == 404);
   CHECK(list("config").status == 404);
@@ -179,15 +180,15 @@ TEST_CASE_FIXTURE(Database, "database: leases of a removed config still reach th
   };
   CHECK(retired(id));  // and goes with the last of them
   configure();
-  CHECK(intent()->target != id);
-  CHECK_FALSE(retired(intent()->target));
+  CHECK(planned<intent::Check>().target != id);
+  CHECK_FALSE(retired(planned<intent::Check>().target));
 }
 
 TEST_CASE_FIXTURE(Database,
                   "database: a role is accepted after its account worked, and none is left") {
   configure();
   role();
-  CHECK(intent()->kind == Intent::Kind::probe);
+  CHECK(std::holds_alternative<intent::Probe>(intent()));
   CHECK(accounts() == "0");
   const Json expected = *parse_json(
       R"({"creation_statements":[)" + std::string(kCreate) +
@@ -237,7 +238,7 @@ TEST_CASE_FIXTURE(Database, "database: a role that issues nothing yet is saved, 
     const auto answer = post("roles/" + name, body);
     CHECK(answer.status == 200);
     REQUIRE(answer.response.warnings.size() == 1);
-    CHECK(intent()->kind == Intent::Kind::none);
+    CHECK(std::holds_alternative<intent::Nothing>(intent()));
     return answer.response.warnings[0];
   };
   CHECK(warned("early", kBroken).rfind("db_name names no configured connection", 0) == 0);
@@ -295,11 +296,11 @@ TEST_CASE_FIXTURE(
   CHECK(answer.text("username").rfind("v-bench1-ro-", 0) == 0);
   CHECK(answer.text("password").size() == 20);
   CHECK(server.has_role(answer.text("username")));
-  CHECK(intent()->terms.ttl == Seconds(600));
-  CHECK(intent()->terms.max_ttl == Seconds(3600));
-  CHECK(intent()->renewal_json == R"(["SELECT 2"])");
-  CHECK(intent()->revocation_statements == std::vector<std::string>{"SELECT 1"});
-  auto made = target(intent()->target);
+  CHECK(planned<intent::Issue>().terms.ttl == Seconds(600));
+  CHECK(planned<intent::Issue>().terms.max_ttl == Seconds(3600));
+  CHECK(planned<intent::Issue>().renewal_json == R"(["SELECT 2"])");
+  CHECK(planned<intent::Issue>().revocation_statements == std::vector<std::string>{"SELECT 1"});
+  auto made = target(planned<intent::Issue>().target);
   REQUIRE(made.ok());
   CHECK((*made)
             ->try_login(answer.text("username"), SecretBytes(answer.text("password")), soon())
@@ -339,7 +340,7 @@ TEST_CASE_FIXTURE(Database, "database: allowed_roles are names, or have a '*' at
 
 TEST_CASE_FIXTURE(Database, "database: a reset makes the target's record new") {
   configure();
-  const std::string record = "targets/" + hex(intent()->target);
+  const std::string record = "targets/" + hex(planned<intent::Check>().target);
   const auto version = [&] {
     const auto snapshot = store.snapshot();
     core::ReadTxn txn(*snapshot, store.barrier, testing::kTestSpace);
@@ -434,7 +435,7 @@ TEST_CASE_FIXTURE(Database, "database: verify_roles=false takes roles without a 
   REQUIRE(post("config/pg", body.set("verify_roles", false).dump()).status == 204);
   CHECK(get("config/pg").data.bool_at("verify_roles", true) == false);
   CHECK(post("roles/ro", kBroken).status == 204);
-  CHECK(intent()->kind == Intent::Kind::none);
+  CHECK(std::holds_alternative<intent::Nothing>(intent()));
   REQUIRE(post("config/pg", R"({"verify_roles":true})").status == 204);
   const auto refused = post("roles/ro", kBroken);
   CHECK(refused.status == 400);
@@ -469,15 +470,17 @@ TEST_CASE_FIXTURE(Database, "database: statements are read in each form they are
     const auto answer = post("roles/ro", body.dump());
     CAPTURE(answer.error);
     CHECK(answer.status == 204);
-    CHECK(intent()->kind == Intent::Kind::probe);
+    CHECK(std::holds_alternative<intent::Probe>(intent()));
     CHECK(get("roles/ro").data.strings_at("creation_statements") ==
           std::vector<std::string>{written});
   }
   CHECK(post("roles/ro", R"({"revocation_statements":"[\"SELECT 1\",\"SELECT 2\"]"})").status ==
         204);
-  CHECK(intent()->revocation_statements == std::vector<std::string>{"SELECT 1", "SELECT 2"});
+  CHECK(planned<intent::Probe>().revocation_statements ==
+        std::vector<std::string>{"SELECT 1", "SELECT 2"});
   CHECK(post("roles/ro", R"({"rollback_statements":"ROLLBACK"})").status == 204);  // base64 as well
-  CHECK(intent()->create.rollback_statements == std::vector<std::string>{"ROLLBACK"});
+  CHECK(planned<intent::Probe>().create.rollback_statements ==
+        std::vector<std::string>{"ROLLBACK"});
 }
 
 TEST_CASE_FIXTURE(Database, "database: accounts are named by username_template") {
@@ -492,7 +495,7 @@ TEST_CASE_FIXTURE(Database, "database: accounts are named by username_template")
   REQUIRE(answer.status == 200);
   CHECK(answer.text("username").rfind("app-RO-", 0) == 0);
   CHECK(server.has_role(answer.text("username")));
-  auto made = target(intent()->target);
+  auto made = target(planned<intent::Issue>().target);
   REQUIRE(made.ok());
   CHECK((*(*made)->connect(tag, soon()))->revoke({answer.text("username"), {}}, soon()).ok());
   for (const char* text : {"{{.RoleName}}", "{{random 80}}", "{{random 20}} x", "{{nothing}}"}) {

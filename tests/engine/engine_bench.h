@@ -82,7 +82,11 @@ class EngineBench {
     return *found;
   }
   // What the last effect planned and, with an account, made.
-  const std::optional<core::Intent>& intent() const { return intent_; }
+  const core::Intent& intent() const { return *intent_; }
+  template <class Kind>
+  const Kind& planned() const {
+    return core::only<Kind>(intent());
+  }
   const std::vector<core::Event>& events() const { return events_; }  // of the last settle
   Result<std::unique_ptr<target::Target>> target(const core::TargetId& id) {
     const auto snapshot = store.snapshot();
@@ -166,7 +170,8 @@ class EngineBench {
       VAULT_TRY_ASSIGN(const auto candidate, effect.candidate(call, txn));
       if (candidate) {
         VAULT_TRY_ASSIGN(const auto connected, candidate->connect(tag, soon()));
-        intent_->server = connected->identity();
+        if (auto* check = std::get_if<core::intent::Check>(&*intent_))
+          check->server = connected->identity();
       }
     }
     VAULT_TRY(on_target(*intent_, txn));
@@ -183,20 +188,20 @@ class EngineBench {
   }
 
   Status on_target(core::Intent& intent, core::ReadTxn& txn) {
-    const bool probe = intent.kind == core::Intent::Kind::probe;
-    if (!probe && intent.kind != core::Intent::Kind::issue) return {};
-    VAULT_TRY_ASSIGN(const auto made, engine_->target(intent.target, txn));
+    core::intent::Account* account = core::account_of(intent);
+    if (account == nullptr) return {};
+    target::CreateOrder& create = account->create;
+    VAULT_TRY_ASSIGN(const auto made, engine_->target(account->target, txn));
     VAULT_TRY_ASSIGN(const auto connection, made->connect(tag, soon()));
-    if (intent.create.account.empty())
-      intent.create.account =
-          made->account_name(tag, intent.role, leasehold::hex(store.random.take<10>()));
-    VAULT_TRY(made->takes_name(intent.create.account));
-    intent.create.not_after = add(real_clock.now(), Seconds(600));
-    VAULT_TRY_ASSIGN(const std::string handle, connection->create(intent.create, soon()));
-    if (!probe) return {};
-    const Status logged_in =
-        connection->try_login(intent.create.account, intent.create.password, soon());
-    const target::RevokeOrder undo{intent.create.account, intent.revocation_statements, handle};
+    if (create.account.empty())
+      create.account =
+          made->account_name(tag, account->role, leasehold::hex(store.random.take<10>()));
+    VAULT_TRY(made->takes_name(create.account));
+    create.not_after = add(real_clock.now(), Seconds(600));
+    VAULT_TRY_ASSIGN(const std::string handle, connection->create(create, soon()));
+    if (std::holds_alternative<core::intent::Issue>(intent)) return {};
+    const Status logged_in = connection->try_login(create.account, create.password, soon());
+    const target::RevokeOrder undo{create.account, account->revocation_statements, handle};
     VAULT_TRY(connection->revoke(undo, soon()));
     return logged_in;
   }

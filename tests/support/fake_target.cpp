@@ -115,6 +115,8 @@ Status AccountServer::enter(Lock& lock, const std::string& step, const bool& end
       return failure(Code::denied, "permission denied");  // as the vault itself would say it
     case Fault::unreachable:
       return failure(Code::unavailable, "connection refused");
+    case Fault::conflict:
+      return failure(Code::conflict, "somebody else changed it");
     case Fault::lose_answer:
     case Fault::none:
       return {};

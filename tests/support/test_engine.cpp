@@ -69,7 +69,7 @@ class TestEngine final : public core::Engine {
   void add_roles();
   void add_notes();
   void add_oddities();
-  Result<Intent> plan(const std::string& name, const Json& role, Intent::Kind kind) const;
+  core::intent::Account account_of(const std::string& name, const Json& role) const;
 
   AccountServers& servers_;
   std::vector<Route> routes_;
@@ -89,17 +89,15 @@ Result<Response> store_role(Call& call, WriteTxn& txn) {
   return Response::none();
 }
 
-Result<Intent> TestEngine::plan(const std::string& name, const Json& role,
-                                Intent::Kind kind) const {
-  Intent intent;
-  intent.kind = kind;
-  intent.target = target_id(role.string_at("target"));
-  intent.role = name;
-  intent.create.password = SecretBytes(std::string_view("the-password"));
-  intent.terms.ttl = Seconds{role.integer_at("ttl")};
-  intent.terms.max_ttl = Seconds{role.integer_at("max_ttl")};
-  intent.terms.renewable = role.bool_at("renewable", true);
-  return intent;
+core::intent::Account TestEngine::account_of(const std::string& name, const Json& role) const {
+  core::intent::Account account;
+  account.target = target_id(role.string_at("target"));
+  account.role = name;
+  account.create.password = SecretBytes(std::string_view("the-password"));
+  account.terms.ttl = Seconds{role.integer_at("ttl")};
+  account.terms.max_ttl = Seconds{role.integer_at("max_ttl")};
+  account.terms.renewable = role.bool_at("renewable", true);
+  return account;
 }
 
 Route route(std::string pattern, std::vector<core::Field> fields, std::vector<Action> actions) {
@@ -130,12 +128,13 @@ void TestEngine::add_roles() {
     VAULT_TRY_ASSIGN(const auto stored, txn.get("roles/" + name));
     if (!stored) return failure(Code::invalid, "unknown role: " + name);
     VAULT_TRY_ASSIGN(const Json role, parse_json(as_text(stored->value.reveal())));
-    return plan(name, role, Intent::Kind::issue);
+    return Intent(core::intent::Issue{account_of(name, role), {}});
   };
   issue.settle = [](Call&, WriteTxn&, const Intent& intent) -> Result<Response> {
+    const auto& create = core::only<core::intent::Issue>(intent).create;
     Json data = Json::object();
-    data.set("username", intent.create.account);
-    data.set("password", as_text(intent.create.password.reveal()));
+    data.set("username", create.account);
+    data.set("password", as_text(create.password.reveal()));
     return Response::of(data);
   };
   issue.explain = [](const Error& error) {
@@ -145,18 +144,14 @@ void TestEngine::add_roles() {
   routes_.push_back(route("creds/:name", {}, {{Operation::read, issue, Place::inline_}}));
 
   core::Effect probe;
-  probe.plan = [this](Call& call, ReadTxn&) {
-    return plan(call.fields.text("name"), role_of(call), Intent::Kind::probe);
+  probe.plan = [this](Call& call, ReadTxn&) -> Result<Intent> {
+    return Intent(core::intent::Probe{account_of(call.fields.text("name"), role_of(call))});
   };
   probe.settle = [](Call& call, WriteTxn& txn, const Intent&) { return store_role(call, txn); };
   routes_.push_back(route("tried/:name", fields, {{Operation::update, probe, Place::inline_}}));
 
   core::Effect check;
-  check.plan = [](Call&, ReadTxn&) -> Result<Intent> {
-    Intent intent;
-    intent.kind = Intent::Kind::check;
-    return intent;
-  };
+  check.plan = [](Call&, ReadTxn&) -> Result<Intent> { return Intent(core::intent::Check()); };
   check.candidate = [this](Call& call, ReadTxn&) {
     return Result<std::unique_ptr<target::Target>>(
         make_account_target(servers_[call.fields.text("target")]));

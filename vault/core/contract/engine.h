@@ -22,6 +22,7 @@
 #include "vault/base/log.h"
 #include "vault/base/random.h"
 #include "vault/commit/txn.h"
+#include "vault/core/contract/intent.h"
 #include "vault/core/contract/request.h"
 #include "vault/core/contract/response.h"
 #include "vault/target/target.h"
@@ -126,47 +127,14 @@ struct Call {
   std::vector<Event> events;  // by settle
 };
 
-// Asked of the core by an effect: a lease for the account it plans.
-struct LeaseTerms {
-  Seconds ttl{0};      // 0: the mount's default
-  Seconds max_ttl{0};  // 0: the mount's maximum
-  bool renewable = true;
-};
-
-using TargetId = std::array<std::uint8_t, 8>;  // names a target for as long as a lease needs it
-
-struct Intent {
-  enum class Kind : std::uint8_t {
-    issue,   // creates `create.account`, under a lease
-    probe,   // creates, logs in, revokes, looks; its lease is only for the case of a crash
-    renew,   // moves the end of the account of `lease`, then of the lease itself
-    rotate,  // changes the password of `create.account`, which the target itself logs in with
-    check,   // looks at the candidate, changes nothing
-    none,    // nothing to do outside after all (force, verify_connection=false): settle at once
-  };
-  Kind kind = Kind::issue;
-  TargetId target{};
-  barrier::OrderedId lease{};  // of `renew`
-  std::string role;
-  // The statements that renew, a JSON array of strings, kept in the lease; empty: the target's way.
-  std::string renewal_json;
-  // not_after is set by the core, and the account unless the engine names it.
-  target::CreateOrder create;
-  std::vector<std::string> revocation_statements;  // snapshot, kept in the lease
-  LeaseTerms terms;
-  // What the candidate said it is (Connection::identity), for settle; set by the core.
-  std::string server;
-};
-
 inline constexpr std::string_view kServers = "servers/", kRotations = "rotations/";
 
 using ReadHandler = std::function<Result<Response>(Call&, ReadTxn&)>;
 using WriteHandler = std::function<Result<Response>(Call&, WriteTxn&)>;
 struct Effect {
   std::function<Result<Intent>(Call&, ReadTxn&)> plan;
-  // A target that is not configured yet (a config write being tried); null: the one Intent names.
-  // Where it is set, the lane of Intent::target takes Engine::target() anew once settle is
-  // committed.
+  // Of a Check: a target that is not configured yet (a config write being tried). It returns null
+  // when nothing is to be tried.
   std::function<Result<std::unique_ptr<target::Target>>(Call&, ReadTxn&)> candidate;
   // After apply went well. The lease is made ACTIVE in the same batch.
   std::function<Result<Response>(Call&, WriteTxn&, const Intent&)> settle;

@@ -58,7 +58,7 @@ Detached Core::handle(Request request, Exchange& asker) {
   while (status.ok()) {
     status =
         co_await placed(workers_, flight.place, [&] { return run(flight); });  // may they; engine
-    if (status.ok() && flight.candidate)
+    if (status.ok() && flight.planned && flight.planned->candidate)
       status = co_await placed(workers_, Place::outside, [&] { return try_candidate(flight); });
     // Renewals of one lease, and rotations of one manager, end one after the other, at the target
     // and in its record.
@@ -67,18 +67,15 @@ Detached Core::handle(Request request, Exchange& asker) {
     if (status.ok() && flight.lane)
       status = co_await applied(flight);  // intent on record, then the target
     if (status.ok()) status = co_await committed(flight);
-    if (!status.is(Code::conflict)) break;
+    if (!flight.runs_again(status)) break;
     co_await latched(latches_, flight, latch);
     status = admit_again(flight);
   }
   Status outcome = status;
-  while (flight.effect != nullptr && flight.intent && !flight.settled) {
+  while (flight.is_unsettled(outcome)) {
     status = settle_effect(flight, outcome);  // ACTIVE, or REVOKING after a failure
     const Status durable = co_await committed(flight);
-    if (durable.is(Code::conflict)) {
-      flight.settled = false;
-      if (outcome.ok()) outcome = still_allowed(flight);
-    }
+    outcome = settled(flight, outcome, durable);
     if (!durable.ok()) status = durable;
   }
   latch.release();
@@ -200,8 +197,7 @@ Status Core::identify(InFlight& flight, ReadTxn& txn) {
 
 // After a conflict: everything is looked at again, but a use is not counted again.
 Status Core::admit_again(InFlight& flight) {
-  flight.intent.reset();
-  flight.lease.reset();
+  flight.planned.reset();
   flight.lane.reset();
   return look(flight);
 }
@@ -212,9 +208,19 @@ Status Core::may_be_recorded(InFlight& flight) {
   const bool changes =
       flight.action != nullptr && !flight.action->frees &&
       (flight.request.wrap_ttl || !std::holds_alternative<ReadHandler>(flight.action->handler));
-  flight.unrecordable = changes && !flight.live->audit->can_record();
-  if (!flight.unrecordable) return {};
+  flight.try_later = changes && !flight.live->audit->can_record();
+  if (!flight.try_later) return {};
   return failure(Code::internal, "no audit device can record: nothing was changed, try again");
+}
+
+// Whether the end of an effect is durable. After a conflict it is written down anew, with the
+// outcome that is returned.
+Status Core::settled(InFlight& flight, const Status& outcome, const Status& durable) {
+  if (!durable.is(Code::conflict)) {
+    move_on(flight.planned->state, EffectState::settled);
+    return outcome;
+  }
+  return outcome.ok() ? still_allowed(flight) : outcome;
 }
 
 // After a conflict of what an effect writes at its end: who asks and what they may is looked at
@@ -330,8 +336,7 @@ Status Core::dispatch(InFlight& flight, storage::Snapshot& snapshot) {
   VAULT_TRY(check_lockout(flight));
   if (const auto* write = std::get_if<WriteHandler>(&flight.action->handler))
     return run_write(flight, *write, snapshot);
-  flight.effect = &std::get<Effect>(flight.action->handler);
-  return plan_effect(flight, snapshot);
+  return plan_effect(flight, std::get<Effect>(flight.action->handler), snapshot);
 }
 
 Status Core::run_read(InFlight& flight, const ReadHandler& handler, storage::Snapshot& snapshot) {
@@ -360,13 +365,15 @@ Status Core::run_write(InFlight& flight, const WriteHandler& handler, storage::S
 }
 
 Status Core::try_candidate(InFlight& flight) {
+  Planned& planned = *flight.planned;
+  const auto candidate = std::exchange(planned.candidate, nullptr);
   const Instant deadline = add(environment_.clock.instant(), kEffectLimit / 2);
-  const auto connection = flight.candidate->connect(flight.live->revoker->tag(), deadline);
+  const auto connection = candidate->connect(flight.live->revoker->tag(), deadline);
   const Status status = connection.ok() ? (*connection)->ping(deadline) : connection.error();
-  if (status.ok()) flight.intent->server = (*connection)->identity();
-  flight.candidate.reset();
-  flight.of_target = !status.ok();
-  return status;
+  if (!status.ok()) return told(flight, *planned.effect, status.error());
+  if (auto* check = std::get_if<intent::Check>(&planned.intent))
+    check->server = (*connection)->identity();
+  return {};
 }
 
 // From the status to the answer; what was committed with its lines keeps the answer it has.
@@ -375,22 +382,16 @@ void Core::conclude(InFlight& flight, const Status& status) {
   flight.snapshot.reset();  // before leave(): its home goes with the vault
   if (!status.ok()) {
     const Error& why = status.error();
-    Error shown = why;
-    if (flight.of_target && flight.effect != nullptr && flight.effect->explain)
-      shown = flight.effect->explain(why);
-    // 503 would say that the vault is sealed; what is down is the database.
-    const bool of_target = flight.of_target && shown.code == Code::unavailable;
-    if (of_target) shown.code = Code::internal;
     if (!why.detail.empty() && why.code == Code::internal)
       environment_.log.error("request {} on {}: {}", flight.id, flight.request.path, why.detail);
-    flight.answer = error_response(shown);
-    if ((of_target && !flight.answer.retry_after) || flight.unrecordable)
-      flight.answer.retry_after = Seconds{1};
+    flight.answer = error_response(why);
+    if (flight.try_later) flight.answer.retry_after = Seconds{1};
     flight.answer_recorded = false;
   }
   if (status.ok() && flight.answer.due_work) flight.live->due_work->ask(flight.mount->info.space);
   flight.answer.request_id = flight.id;
-  if (flight.lease && flight.effect != nullptr) flight.live->revoker->release(flight.lease->id);
+  const bool makes_lease = flight.planned && flight.planned->makes_lease();
+  if (makes_lease) flight.live->revoker->release(flight.planned->lease->id);
   const bool last_use = flight.uses_left && *flight.uses_left == 0;
   if (!flight.use_begun || !uses_.end(flight.token->id, last_use)) return;
   auto held = flight.live->snapshots.take();
@@ -406,8 +407,8 @@ void Core::conclude(InFlight& flight, const Status& status) {
 Response Core::answer_of(InFlight& flight, const Status& on_record) {
   if (on_record.ok()) return std::move(flight.answer);
   // Nothing secret leaves without a record of it, and what was just issued ends.
-  const bool renewal = flight.intent && flight.intent->kind == Intent::Kind::renew;
-  if (flight.lease && !renewal) flight.live->revoker->revoke_soon(flight.lease->id);
+  if (flight.planned && flight.planned->makes_lease())
+    flight.live->revoker->revoke_soon(flight.planned->lease->id);
   const Issued lost = issued_by(flight.answer);
   for (const std::string& accessor : {lost.accessor, lost.wrapping_accessor})
     if (const auto id = flight.live->tokens.id_of_accessor(accessor))

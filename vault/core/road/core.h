@@ -28,6 +28,7 @@ class Core {
   Status admit_counted(InFlight& flight);
   Status admit_again(InFlight& flight);
   static Status may_be_recorded(InFlight& flight);
+  Status settled(InFlight& flight, const Status& outcome, const Status& durable);
   Status still_allowed(InFlight& flight);
   Status run(InFlight& flight);
   Status run_live(InFlight& flight);

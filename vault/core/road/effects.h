@@ -2,6 +2,10 @@
 // Effects: work on another machine that is on record before it happens. The lane's thread takes a
 // connection, commits the PENDING lease, and only then creates the account; so a connection that
 // cannot be had leaves no trace, and a crash anywhere leaves a record that ends in revocation.
+//
+//   plan_effect     effect_plan.cpp    from a snapshot: the intent, and what is recorded of it
+//   applied         effect_job.cpp     on the lane's thread: records it, then asks the target
+//   settle_effect   effect_settle.cpp  ACTIVE and the engine's answer, or REVOKING
 
 #include <atomic>
 #include <memory>
@@ -13,37 +17,34 @@
 namespace leasehold::core {
 
 inline constexpr Nanos kEffectLimit{Seconds{20}};
-inline constexpr Nanos kRevokeWait{Seconds{15}};
 
 // Shared between the coroutine that waits and the lane that works. When the wait ends first, the
 // job owns itself and ends in revocation.
 struct EffectJob : target::Job, Waiter {
-  enum State : int { kWaiting, kDone, kAbandoned };
-  std::atomic<int> state{kWaiting};
+  enum class Handover : std::uint8_t { working, finished, abandoned };
+  std::atomic<Handover> handover{Handover::working};
   Unsealed* live = nullptr;
-  Intent intent;
-  barrier::Space space{};                   // of the engine
-  std::optional<commit::Batch> pending;     // the PENDING lease; none for renew and check
-  std::optional<barrier::OrderedId> lease;  // of `pending`
-  bool pending_recorded = false;
-  bool of_target = true;  // `result` is the target's, not storage's
+  barrier::Space space{};                // of the engine
+  Planned planned;                       // the lane thread's until the handover
+  std::optional<commit::Batch> pending;  // what is durable before the target is asked
   Status result;
-  std::string handle;               // of the account that was created, or is renewed
   WallTime until;                   // of a renewal, for the target
   std::vector<std::string> advice;  // of a probe
   void* waiting = nullptr;
 };
 
-std::shared_ptr<EffectJob> make_job(InFlight& flight);
-
+// What a handler of `flight` is called with.
+Call call_of(InFlight& flight);
 // What was authorised before a revocation cannot land after it: guards on the caller's tokens, the
 // mounts and the policies, as `flight` was judged by them.
 void guard_authority(const InFlight& flight, commit::Changes& changes);
 // What run() does for an action that is an Effect: plans it and builds its PENDING batch.
-Status plan_effect(InFlight& flight, storage::Snapshot& snapshot);
+Status plan_effect(InFlight& flight, const Effect& effect, storage::Snapshot& snapshot);
 // Of a rotation, once no other of its manager is under way: conflict when what it was planned with
 // was replaced meanwhile, such as the password to log in with.
 Status plan_holds(InFlight& flight);
+// What failed at the target, as the client is told of it.
+Error told(InFlight& flight, const Effect& effect, const Error& why);
 // After the target has answered: ACTIVE and the engine's answer, or REVOKING.
 Status settle_effect(InFlight& flight, const Status& outcome);
 

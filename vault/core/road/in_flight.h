@@ -7,11 +7,28 @@
 
 #include "vault/core/authority/policies.h"
 #include "vault/core/contract/fields.h"
+#include "vault/core/road/effect_state.h"
 #include "vault/core/road/unsealed.h"
 
 namespace leasehold::core {
 
 struct SealedRoute;
+
+// An effect that was planned (road/effects.h). It goes to the lane's thread with the work and comes
+// back with the answer; a request that stopped waiting has it no more.
+struct Planned {
+  const Effect* effect = nullptr;
+  Intent intent;
+  EffectState state = EffectState::planned;
+  std::optional<Lease> lease;  // that is issued, tried or renewed
+  std::string handle;          // of the account, as its target returned it
+  std::unique_ptr<target::Target> candidate;
+
+  bool renews() const { return std::holds_alternative<intent::Renew>(intent); }
+  bool rotates() const { return std::holds_alternative<intent::Rotate>(intent); }
+  // Its lease is a new one, which ends with a failure.
+  bool makes_lease() const { return lease && !renews(); }
+};
 
 struct InFlight {
   InFlight(Request&& r, Exchange& e) : request(std::move(r)), asker(e) {}
@@ -54,15 +71,8 @@ struct InFlight {
   std::vector<std::string> warnings;
 
   // effect
-  const Effect* effect = nullptr;
-  std::optional<Intent> intent;
-  std::optional<Lease> lease;
-  std::unique_ptr<target::Target> candidate;
-  std::shared_ptr<target::Lane> lane;
-  std::string handle;             // of the account, as its target returned it
-  bool of_target = false;         // what failed, failed at the target
-  bool pending_recorded = false;  // PENDING is durable: it must be settled
-  bool settled = false;
+  std::optional<Planned> planned;
+  std::shared_ptr<target::Lane> lane;  // of `planned`, where it works outside
 
   // revocations the answer waits for
   std::vector<barrier::PhysicalKey> awaited;
@@ -70,21 +80,37 @@ struct InFlight {
   // audit
   bool request_recorded = false;  // its line is in the log or in the outbox
   bool answer_recorded = false;
-  bool unrecordable = false;  // refused, since no device works
-  bool unaudited = false;     // durable, but no device took its lines
+  bool unaudited = false;  // durable, but no device took its lines
 
-  bool renews() const { return intent && intent->kind == Intent::Kind::renew; }
-  bool rotates() const { return intent && intent->kind == Intent::Kind::rotate; }
-  bool runs_alone() const { return renews() || rotates(); }
+  bool try_later = false;  // it failed for a reason that passes: Retry-After
+
+  bool runs_alone() const { return planned && (planned->renews() || planned->rotates()); }
   // What it runs alone on: the lease that it renews, the manager it rotates (several targets may
   // have one), or its path.
-  std::uint64_t latch_key() const {
-    auto key = std::string_view(request.path);
-    if (renews()) key = as_text(intent->lease);
-    if (rotates()) key = intent->create.account;
-    return std::hash<std::string_view>()(key);
+  std::uint64_t latch_key() const;
+  // A conflict, and nothing has happened outside.
+  bool runs_again(const Status& status) const {
+    return status.is(Code::conflict) && !(planned && is_owed(planned->state));
+  }
+  // The end of the effect must be written down; one that asks nothing outside has the end that it
+  // went well.
+  bool is_unsettled(const Status& outcome) const {
+    if (!planned) return false;
+    const EffectState state = planned->state;
+    if (state == EffectState::planned) return outcome.ok();
+    return is_owed(state) || state == EffectState::settling;
   }
 };
+
+inline std::uint64_t InFlight::latch_key() const {
+  auto key = std::string_view(request.path);
+  if (planned) {
+    if (const auto* renew = std::get_if<intent::Renew>(&planned->intent))
+      key = as_text(renew->lease);
+    if (const auto* rotate = std::get_if<intent::Rotate>(&planned->intent)) key = rotate->account;
+  }
+  return std::hash<std::string_view>()(key);
+}
 
 // Whether the route of a request needs no token, there where it came in.
 inline bool open_to_strangers(const InFlight& flight) {

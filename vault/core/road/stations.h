@@ -138,7 +138,7 @@ class [[nodiscard]] placed : Suspended<WorkerJob> {
 // Records the intent and works on the target, on the target's own thread.
 class [[nodiscard]] applied : Timer {
  public:
-  explicit applied(InFlight& flight) : flight_(flight) {}
+  explicit applied(InFlight& flight) : flight_(flight), effect_(*flight.planned->effect) {}
   applied(const applied&) = delete;
   applied& operator=(const applied&) = delete;
   bool await_ready() const noexcept { return false; }
@@ -147,13 +147,14 @@ class [[nodiscard]] applied : Timer {
 
  private:
   InFlight& flight_;
+  const Effect& effect_;
   std::shared_ptr<EffectJob> job_;
   std::coroutine_handle<> frame_;
   Status refused_;
   bool abandoned_ = false;
 };
 
-// Until the leases a request revoked are gone, at most kRevokeWait.
+// Until the leases a request revoked are gone, for 15 s at most (revoked.cpp).
 class [[nodiscard]] revoked : Suspended<RevocationWait>, Timer {
  public:
   explicit revoked(InFlight& flight) : flight_(flight) {}

@@ -133,18 +133,12 @@ Result<Intent> SysLeases::plan_renewal(Call& call, ReadTxn& txn) {
   terms.now = call.now;
   VAULT_TRY_ASSIGN(TtlAnswer answer, resolve_ttl(terms));
   for (std::string& warning : answer.warnings) call.warnings.push_back(std::move(warning));
-  Intent intent;
-  intent.kind = Intent::Kind::renew;
-  intent.lease = lease->id;
-  intent.target = lease->target;
-  intent.create.account = lease->account;
-  intent.create.not_after = add(call.now, answer.ttl);
-  intent.terms.ttl = answer.ttl;
+  intent::Renew renewal{lease->id, {}, add(call.now, answer.ttl), answer.ttl};
   if (!lease->renewal_json.empty()) {
     VAULT_TRY_ASSIGN(const Json statements, parse_json(lease->renewal_json));
-    for (const Json& one : statements.items()) intent.create.statements.push_back(one.text());
+    for (const Json& one : statements.items()) renewal.statements.push_back(one.text());
   }
-  return intent;
+  return Intent(std::move(renewal));
 }
 
 Result<Response> SysLeases::revoke(Call& call, WriteTxn& txn) {

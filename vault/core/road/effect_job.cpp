@@ -1,0 +1,184 @@
+// Outside work on the lane's thread, and the station where its request waits for it.
+
+#include <algorithm>
+
+#include "vault/core/road/effects.h"
+#include "vault/core/road/stations.h"
+
+namespace leasehold::core {
+
+namespace {
+
+// From here on new connections of the lane know both passwords.
+Status tell_lane(EffectJob& job, const TargetId& target) {
+  VAULT_TRY_ASSIGN(auto held, job.live->snapshots.take());
+  ReadTxn txn(*held, job.live->barrier, barrier::kCoreSpace);
+  VAULT_TRY_ASSIGN(const auto lane, job.live->revoker->lane(txn, job.space, target));
+  return {};
+}
+
+// The target never ends an account before its lease: a renewal that brings the end nearer leaves
+// the account's where it is, and what is in the record now counts, not what was planned on.
+Status never_earlier(EffectJob& job, const intent::Renew& renew) {
+  VAULT_TRY_ASSIGN(auto held, job.live->snapshots.take());
+  ReadTxn txn(*held, job.live->barrier, barrier::kCoreSpace);
+  VAULT_TRY_ASSIGN(const auto lease, job.live->leases.load(txn, renew.lease));
+  if (!lease || lease->state != Lease::State::active)
+    return failure(Code::invalid, "lease not found");
+  job.until = std::max(renew.not_after, lease->expires);
+  return {};
+}
+
+// What each kind of intent asks of the target.
+struct Asking {
+  EffectJob& job;
+  target::Connection& connection;
+  Instant deadline;
+
+  Status operator()(const intent::Nothing&) { return {}; }
+  Status operator()(const intent::Check&) { return {}; }
+  Status operator()(const intent::Issue& issue) {
+    VAULT_TRY_ASSIGN(job.planned.handle, connection.create(issue.create, deadline));
+    return {};
+  }
+  Status operator()(const intent::Renew& renew) {
+    const Lease& lease = *job.planned.lease;
+    return connection.renew({lease.account, renew.statements, job.until, lease.handle}, deadline);
+  }
+  Status operator()(const intent::Probe& probe);
+  Status operator()(const intent::Rotate& rotate);
+};
+
+Status Asking::operator()(const intent::Probe& probe) {
+  const target::CreateOrder& create = probe.create;
+  VAULT_TRY_ASSIGN(job.planned.handle, connection.create(create, deadline));
+  const Status login = connection.try_login(create.account, create.password, deadline);
+  if (login.ok()) job.advice = connection.advice_on(create, deadline);
+  const auto revoked = connection.revoke(
+      {create.account, probe.revocation_statements, job.planned.handle}, deadline);
+  if (!login.ok()) return login;
+  return revoked.ok() ? Status() : Status(revoked.error());
+}
+
+// Success is that the new password logs in, whatever the statements did or the answer was.
+Status Asking::operator()(const intent::Rotate& rotate) {
+  VAULT_TRY(tell_lane(job, rotate.target));
+  const Status changed =
+      connection.set_password(rotate.account, rotate.password, rotate.statements, deadline);
+  if (!changed.ok() && !changed.is(Code::deadline)) return changed;
+  const Status login = connection.try_login(rotate.account, rotate.password, deadline);
+  if (login.ok() || !changed.ok()) return login.ok() ? login : changed;
+  return failure(
+      login.error().code,
+      "the statements ran, but the new password does not log in: " + login.error().message,
+      login.error().detail);
+}
+
+// A lease that is renewed is on record already.
+Status record(EffectJob& job) {
+  Planned& planned = job.planned;
+  move_on(planned.state, EffectState::recording);
+  if (const auto* renew = std::get_if<intent::Renew>(&planned.intent))
+    VAULT_TRY(never_earlier(job, *renew));
+  if (!job.pending) {
+    move_on(planned.state, EffectState::recorded);
+    return {};
+  }
+  const commit::Operation operation = job.live->committer.commit(*job.pending);
+  VAULT_TRY(operation.status());
+  move_on(planned.state, EffectState::recorded);
+  return operation.audit;
+}
+
+Status work(EffectJob& job, target::Connection& connection, Instant deadline) {
+  VAULT_TRY(record(job));
+  move_on(job.planned.state, EffectState::asked);
+  return std::visit(Asking{job, connection, deadline}, job.planned.intent);
+}
+
+void finish(EffectJob& job, Status result) {
+  using Handover = EffectJob::Handover;
+  job.result = std::move(result);
+  if (job.handover.exchange(Handover::finished, std::memory_order_acq_rel) == Handover::working)
+    return complete(&job);
+  // The request does not wait any more: what may have been made must go.
+  const Planned& planned = job.planned;
+  if (!planned.makes_lease()) return;
+  job.live->revoker->release(planned.lease->id);
+  if (is_owed(planned.state)) job.live->revoker->revoke_soon(planned.lease->id);
+}
+
+std::shared_ptr<EffectJob> make_job(InFlight& flight) {
+  auto job = std::make_shared<EffectJob>();
+  job->live = flight.live;
+  job->space = flight.mount->info.space;
+  job->planned = std::move(*flight.planned);
+  flight.planned.reset();
+  move_on(job->planned.state, EffectState::queued);
+  job->pending = std::exchange(flight.batch, std::nullopt);
+  if (job->planned.makes_lease()) flight.live->revoker->claim(job->planned.lease->id);
+  job->deadline = add(flight.live->environment.clock.instant(), kEffectLimit);
+  EffectJob* self = job.get();  // the lane keeps it alive while it calls
+  job->work = [self](target::Connection& connection, Instant deadline) {
+    return work(*self, connection, deadline);
+  };
+  job->done = [self](Status result, bool) { finish(*self, std::move(result)); };
+  return job;
+}
+
+}  // namespace
+
+Error told(InFlight& flight, const Effect& effect, const Error& why) {
+  Error shown = effect.explain ? effect.explain(why) : why;
+  // The log has the details of faults of ours only.
+  if (why.code != Code::internal) shown.detail.clear();
+  // 503 would say that the vault is sealed; what is down is the database.
+  if (shown.code != Code::unavailable) return shown;
+  flight.try_later = true;
+  shown.code = Code::internal;
+  return shown;
+}
+
+bool applied::await_suspend(std::coroutine_handle<> frame) {
+  using Handover = EffectJob::Handover;
+  frame_ = frame;
+  job_ = make_job(flight_);
+  job_->waiting = this;
+  job_->home = Loop::current();
+  job_->Waiter::resume = [](Waiter* waiter) {
+    auto* self = static_cast<applied*>(static_cast<EffectJob*>(waiter)->waiting);
+    if (self->armed()) Loop::current()->disarm(*self);
+    self->frame_.resume();
+  };
+  expired = [](Timer* timer) {
+    auto* self = static_cast<applied*>(timer);
+    if (self->job_->handover.exchange(Handover::abandoned, std::memory_order_acq_rel) ==
+        Handover::finished)
+      return;  // finished just now; its completion lies in the mailbox
+    self->abandoned_ = true;
+    self->frame_.resume();
+  };
+  Loop::current()->arm(*this, kEffectLimit + Nanos{Seconds{2}});
+  refused_ = flight_.lane->submit(job_);
+  if (refused_.ok()) return true;
+  Loop::current()->disarm(*this);
+  return false;
+}
+
+// The plan comes back with the job's result; from a job that was abandoned it does not.
+Status applied::await_resume() {
+  if (abandoned_)
+    return told(flight_, effect_, failure(Code::deadline, "the target did not answer in time"));
+  Planned& planned = flight_.planned.emplace(std::move(job_->planned));
+  for (std::string& one : job_->advice) flight_.warnings.push_back(std::move(one));
+  if (planned.makes_lease() && !is_owed(planned.state))
+    flight_.live->revoker->release(planned.lease->id);
+  if (job_->pending && is_owed(planned.state)) flight_.request_recorded = true;
+  const Status& result = refused_.ok() ? job_->result : refused_;
+  const bool of_target = is_at_target(planned.state);
+  if (!refused_.ok()) move_on(planned.state, EffectState::planned);
+  if (result.ok() || !of_target) return result;
+  return told(flight_, effect_, result.error());
+}
+
+}  // namespace leasehold::core

@@ -1,0 +1,97 @@
+// How outside work ends in the store: the lease is ACTIVE, renewed or gone and the engine answers,
+// or what may have been made is REVOKING.
+
+#include "vault/core/road/effects.h"
+#include "vault/core/road/finish.h"
+
+namespace leasehold::core {
+
+namespace {
+
+constexpr commit::Unrecorded kEndsLater{
+    "the answer that says it failed is recorded, and the lease once its account is seen gone"};
+
+// What each kind of intent makes of its lease when all went well.
+struct Settling {
+  InFlight& flight;
+  WriteTxn& core;
+  Lease& lease;
+  WallTime now;
+
+  Status operator()(const intent::Nothing&) { return {}; }
+  Status operator()(const intent::Check&) { return {}; }
+  Status operator()(const intent::Rotate&) { return {}; }
+  Status operator()(const intent::Issue& issue) {
+    if (lease.state != Lease::State::pending)
+      return failure(Code::unavailable, "the lease was revoked while it was being issued");
+    VAULT_TRY(flight.live->leases.activate(core, lease, issue.create.not_after));
+    return answer(lease.ttl);
+  }
+  Status operator()(const intent::Probe&) {
+    return flight.live->leases.finish(core, lease, {.was_absent = true, .verified_at = now}, now);
+  }
+  Status operator()(const intent::Renew& renew) {
+    if (lease.state != Lease::State::active) return failure(Code::invalid, "lease not found");
+    VAULT_TRY(flight.live->leases.renew(core, lease, renew.not_after, now));
+    return answer(renew.ttl);
+  }
+
+ private:
+  Status answer(Seconds duration) {
+    flight.answer.lease_id = lease.lease_id;
+    flight.answer.renewable = lease.renewable;
+    flight.answer.lease_duration = duration;
+    return {};
+  }
+};
+
+Result<Lease> lease_of(InFlight& flight, WriteTxn& core) {
+  const Planned& planned = *flight.planned;
+  VAULT_TRY_ASSIGN(auto lease, flight.live->leases.load(core, planned.lease->id));
+  if (!lease) return failure(Code::unavailable, "the lease was revoked while it was being issued");
+  if (lease->handle.empty()) lease->handle = planned.handle;
+  return std::move(*lease);
+}
+
+Status settle_success(InFlight& flight, storage::Snapshot& snapshot) {
+  const Planned& planned = *flight.planned;
+  commit::Changes changes;
+  guard_authority(flight, changes);
+  WriteTxn txn(snapshot, flight.live->barrier, flight.mount->info.space, changes);
+  Call call = call_of(flight);
+  VAULT_TRY_ASSIGN(flight.answer, planned.effect->settle(call, txn, planned.intent));
+  for (const std::string& warning : flight.warnings) flight.answer.warnings.push_back(warning);
+  if (planned.lease) {
+    WriteTxn core = txn.in(barrier::kCoreSpace);
+    VAULT_TRY_ASSIGN(Lease lease, lease_of(flight, core));
+    const WallTime now = flight.live->environment.clock.now();
+    VAULT_TRY(std::visit(Settling{flight, core, lease, now}, planned.intent));
+  }
+  return finish(flight, snapshot, std::move(changes), call);
+}
+
+// What may have been made goes: its lease is REVOKING.
+Status settle_failure(InFlight& flight, storage::Snapshot& snapshot, const Status& outcome) {
+  if (!flight.planned->makes_lease()) return outcome;
+  commit::Changes changes;
+  changes.background = true;
+  WriteTxn core(snapshot, flight.live->barrier, barrier::kCoreSpace, changes);
+  VAULT_TRY_ASSIGN(Lease lease, lease_of(flight, core));
+  VAULT_TRY(flight.live->leases.start_revoking(core, lease, flight.live->environment.clock.now()));
+  flight.batch.emplace(std::move(changes), kEndsLater);
+  return outcome;
+}
+
+}  // namespace
+
+Status settle_effect(InFlight& flight, const Status& outcome) {
+  flight.batch.reset();
+  move_on(flight.planned->state, EffectState::settling);
+  VAULT_TRY_ASSIGN(auto held, flight.live->snapshots.take());
+  if (!outcome.ok()) return settle_failure(flight, *held, outcome);
+  Status settled = settle_success(flight, *held);
+  if (!settled.ok()) return settle_failure(flight, *held, settled);
+  return settled;
+}
+
+}  // namespace leasehold::core
