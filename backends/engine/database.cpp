@@ -178,6 +178,10 @@ class Database final : public core::Engine {
                      "cannot be revoked until they are restored");
     return database::open_target(context_, txn, id, *record);
   }
+  Result<bool> moved(const core::TargetId& id, const std::string& server,
+                     core::WriteTxn& txn) override {
+    return database::moved(txn, id, server, context_.random);
+  }
   Result<bool> settle_rotation(const core::TargetId& id, const target::Connection& connection,
                                core::WriteTxn& txn) override {
     return database::settle_rotation(txn, id, connection);

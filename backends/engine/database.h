@@ -62,6 +62,13 @@ struct Move {
 };
 Result<Move> move_to(core::Call& call, core::WriteTxn& txn, const core::TargetId& had,
                      const std::string& server, const Json& settings);
+// The configuration in `settings` makes its accounts on `target` from here on.
+Status lead_to(core::WriteTxn& txn, const core::TargetId& target, const Json& settings,
+               Json config);
+// Another server answered where `had` led to: its configuration goes with the URL, its accounts
+// stay where they are. False: no configuration leads to `had`.
+Result<bool> moved(core::WriteTxn& txn, const core::TargetId& had, const std::string& server,
+                   Random& random);
 
 core::Route config_route(const core::EngineContext& context);
 core::Route reset_route();

@@ -262,11 +262,8 @@ core::Effect write_config(const core::EngineContext& context) {
     // Of the target that was planned: a new one was drawn at random.
     const auto& check = core::only<core::intent::Check>(intent);
     VAULT_TRY_ASSIGN(const Move move, move_to(call, txn, check.target, check.server, draft.target));
-    draft.config.set("target", hex(move.target));
-    VAULT_TRY(save(txn, kTargets, hex(move.target), draft.target));
+    VAULT_TRY(lead_to(txn, move.target, draft.target, std::move(draft.config)));
     VAULT_TRY(end_rotation(call, txn, hex(move.target), draft.target));
-    VAULT_TRY(txn.erase(std::string(kRetired) + hex(move.target)));  // removed meanwhile
-    VAULT_TRY(save(txn, kConfigs, draft.name, draft.config));
     Response response = Response::none();
     if (!move.warning.empty()) response.warnings.push_back(move.warning);
     return response;

@@ -24,12 +24,12 @@ Status record_server(WriteTxn& txn, const core::TargetId& target, const std::str
 }
 
 // Those that this configuration led to before, as long as they have leases.
-Result<std::vector<core::TargetId>> earlier(Call& call, WriteTxn& txn) {
+Result<std::vector<core::TargetId>> earlier(const std::string& config, WriteTxn& txn) {
   VAULT_TRY_ASSIGN(const auto names, txn.list(kRetired, {}, kLookedAt));
   std::vector<core::TargetId> all;
   for (const std::string& name : names) {
     VAULT_TRY_ASSIGN(const auto target, load(txn, kTargets, name));
-    if (!target || target->string_at("name") != call.fields.text("name")) continue;
+    if (!target || target->string_at("name") != config) continue;
     Json as_config = Json::object();
     VAULT_TRY_ASSIGN(const core::TargetId id, target_id_of(as_config.set("target", name)));
     all.push_back(id);
@@ -56,7 +56,7 @@ Status say_same(Call& call, WriteTxn& txn, const core::TargetId& target,
 // Said after the configuration had led there already: it is meant of those from before.
 Status say_same_of_earlier(Call& call, WriteTxn& txn, const std::string& server,
                            const Json& settings) {
-  VAULT_TRY_ASSIGN(const auto targets, earlier(call, txn));
+  VAULT_TRY_ASSIGN(const auto targets, earlier(call.fields.text("name"), txn));
   for (const core::TargetId& target : targets) {
     VAULT_TRY(say_same(call, txn, target, server));
     VAULT_TRY(save(txn, kTargets, hex(target), settings));
@@ -64,13 +64,23 @@ Status say_same_of_earlier(Call& call, WriteTxn& txn, const std::string& server,
   return {};
 }
 
-Result<core::TargetId> known_or_new(Call& call, WriteTxn& txn, const std::string& server) {
-  VAULT_TRY_ASSIGN(const auto targets, earlier(call, txn));
+Result<core::TargetId> known_or_new(const std::string& config, WriteTxn& txn,
+                                    const std::string& server, Random& random) {
+  VAULT_TRY_ASSIGN(const auto targets, earlier(config, txn));
   for (const core::TargetId& target : targets) {
     VAULT_TRY_ASSIGN(const std::string its, server_of(txn, hex(target)));
     if (its == server) return target;
   }
-  return call.random.take<sizeof(core::TargetId)>();
+  return random.take<sizeof(core::TargetId)>();
+}
+
+// New accounts are made on `server` from here on; those on the one before stay with `had`.
+Result<core::TargetId> leave(const std::string& config, WriteTxn& txn, const core::TargetId& had,
+                             const std::string& server, Random& random) {
+  VAULT_TRY_ASSIGN(const core::TargetId target, known_or_new(config, txn, server, random));
+  VAULT_TRY(save(txn, kRetired, hex(had), Json::object()));
+  VAULT_TRY(record_server(txn, target, server));
+  return target;
 }
 
 }  // namespace
@@ -89,9 +99,7 @@ Result<Move> move_to(Call& call, WriteTxn& txn, const core::TargetId& had,
     VAULT_TRY(before.empty() ? record_server(txn, had, server) : say_same(call, txn, had, server));
     return move;
   }
-  VAULT_TRY_ASSIGN(move.target, known_or_new(call, txn, server));
-  VAULT_TRY(save(txn, kRetired, hex(had), Json::object()));
-  VAULT_TRY(record_server(txn, move.target, server));
+  VAULT_TRY_ASSIGN(move.target, leave(call.fields.text("name"), txn, had, server, call.random));
   move.warning =
       "this is another server (" + server + ") than before (" + before +
       "): new leases go to it; earlier ones stay where they were made, with the settings "
@@ -99,6 +107,25 @@ Result<Move> move_to(Call& call, WriteTxn& txn, const core::TargetId& had,
       "is the same one after an upgrade, a failover or a move, write it once more with "
       "same_server=true";
   return move;
+}
+
+Status lead_to(WriteTxn& txn, const core::TargetId& target, const Json& settings, Json config) {
+  const std::string name = settings.string_at("name");
+  VAULT_TRY(save(txn, kTargets, hex(target), settings));
+  VAULT_TRY(txn.erase(std::string(kRetired) + hex(target)));  // when it is taken up again
+  return save(txn, kConfigs, name, config.set("target", hex(target)));
+}
+
+Result<bool> moved(WriteTxn& txn, const core::TargetId& had, const std::string& server,
+                   Random& random) {
+  VAULT_TRY_ASSIGN(const auto settings, load(txn, kTargets, hex(had)));
+  if (!settings) return false;
+  const std::string name = settings->string_at("name");
+  VAULT_TRY_ASSIGN(auto config, load(txn, kConfigs, name));
+  if (!config || config->string_at("target") != hex(had)) return false;
+  VAULT_TRY_ASSIGN(const core::TargetId target, leave(name, txn, had, server, random));
+  VAULT_TRY(lead_to(txn, target, *settings, std::move(*config)));
+  return true;
 }
 
 }  // namespace leasehold::engine::database

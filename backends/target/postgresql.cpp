@@ -101,10 +101,6 @@ class PostgreSql final : public target::Target {
     return std::unique_ptr<target::Connection>(
         std::make_unique<Accounts>(server_, tag, std::move(opened)));
   }
-  Status try_login(const std::string& account, const SecretBytes& password,
-                   Instant deadline) override {
-    return server_->try_login(account, password, deadline);
-  }
   std::string account_name(const target::Tag& tag, std::string_view role,
                            std::string_view id) const override {
     const std::string end = "-" + safe_part(id, 32);

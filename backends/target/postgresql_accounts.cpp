@@ -3,52 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
-
 #include "backends/target/scram.h"
 #include "backends/target/statements.h"
-#include "vault/base/encoding.h"
 
 namespace leasehold::postgresql {
 namespace {
 
 constexpr Seconds kGrace{5};  // an account outlives its lease by this much if nobody can revoke it
 constexpr Nanos kStatementTimeout = std::chrono::seconds(10);
-constexpr Nanos kEndingTimeout = std::chrono::seconds(2);
 constexpr Nanos kSkewIgnored = std::chrono::seconds(2);
-constexpr std::int64_t kSkewMaxMillis = 10LL * 366 * 24 * 3600 * 1000;
-constexpr int kHasConnectionCheck = 140000;  // client_connection_check_interval
-
-std::string application_prefix(const target::Tag& tag) { return "leasehold-" + tag.cluster + "-"; }
-
-std::string application_name(const target::Tag& tag, Random& random) {
-  return application_prefix(tag) + tag.incarnation + "-" + hex(random.take<4>());
-}
-
-// First of all the search path: with the server's own, a function or operator that somebody put
-// into a schema of it could be taken for PostgreSQL's, and would run with the manager's rights.
-std::string settings_statements(int server_version) {
-  std::string sql =
-      "SET search_path = pg_catalog, pg_temp;"
-      "SET statement_timeout = '10s'; SET lock_timeout = 5000;"
-      "SET idle_in_transaction_session_timeout = '10s'; SET standard_conforming_strings = on;";
-  // A server that notices a lost client does not finish what the client had begun.
-  if (server_version >= kHasConnectionCheck) sql += "SET client_connection_check_interval = '1s';";
-  return sql;
-}
-
-static_assert(kLockPatience.count() == 5000, "as settings_statements() says it");
-std::string lock_statement(Millis patience) {
-  return fmt::format("SET lock_timeout = {}", patience.count());
-}
-
-std::string set_up_statements(int server_version) {
-  return settings_statements(server_version) +
-         "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint, r.rolname,"
-         " current_database(), r.rolsuper, r.oid,"
-         " (SELECT system_identifier FROM pg_catalog.pg_control_system()), pg_is_in_recovery()"
-         " FROM pg_catalog.pg_roles r WHERE r.rolname = current_user";
-}
 
 // With the role's oid as its answer, or with this as its error: then nothing was committed.
 constexpr std::string_view kNoSuchRole = "the statements made no role of this name";
@@ -64,110 +27,12 @@ std::string oid_statement(const std::string& oid = {}) {
       also, kNoSuchRole);
 }
 
-// How far the server's clock is ahead of ours, from its milliseconds since the epoch.
-std::optional<Nanos> ahead_of(const std::string& millis, WallTime now) {
-  std::int64_t theirs = 0;
-  const char* const end = millis.data() + millis.size();
-  const auto parsed = std::from_chars(millis.data(), end, theirs);
-  if (parsed.ec != std::errc() || parsed.ptr != end || theirs < 0) return std::nullopt;
-  const std::int64_t ahead = theirs - now.millis();
-  if (ahead > kSkewMaxMillis || ahead < -kSkewMaxMillis) return std::nullopt;
-  return Millis(ahead);
-}
-
 Error refused_name() {
   return failure(Code::denied,
                  "the account name or password has a character that cannot be put in a statement");
 }
 
-constexpr std::size_t kSetUpColumns = 7;
-
-Error not_set_up(const Session& session, const Error& why, std::string_view user) {
-  Error error = failure(Code::unavailable, why.message, why.detail);
-  if (session.last_state() != kInsufficientPrivilege) return error;
-  return with_advice(std::move(error),
-                     "grant it with: GRANT EXECUTE ON FUNCTION pg_catalog.pg_control_system() TO " +
-                         quote_identifier(user));
-}
-
-// Anybody may give a session any name.
-std::string is_managers(std::string_view user_oid) { return "usesysid = " + std::string(user_oid); }
-
 }  // namespace
-
-Result<Server::Opened> Server::open(const target::Tag& tag, std::string_view database,
-                                    Instant deadline, const Opened* beside) {
-  VAULT_TRY_ASSIGN(Parameters parameters, settings_.parameters());
-  Opened opened;
-  opened.name = application_name(tag, random_);
-  parameters.set("application_name", opened.name);
-  if (!database.empty()) parameters.set("dbname", std::string(database));
-  Result<std::unique_ptr<Session>> session = Session::open(parameters, clock_, deadline);
-  // A rotation that was begun: one of the two passwords is the manager's.
-  if (session.is(Code::denied) && !settings_.next_password.empty()) {
-    VAULT_TRY_ASSIGN(const Parameters next, settings_.parameters_with(settings_.next_password));
-    parameters.set("password", std::string(next.get("password")));
-    session = Session::open(parameters, clock_, deadline);
-    opened.with_next = session.ok();
-  }
-  VAULT_TRY_ASSIGN(opened.session, std::move(session));
-  Result<Rows> rows =
-      opened.session->run(set_up_statements(opened.session->server_version()), deadline);
-  if (!rows.ok()) return not_set_up(*opened.session, rows.error(), parameters.get("user"));
-  if (rows->empty() || rows->front().size() < kSetUpColumns) return not_postgresql();
-  const Row& row = rows->front();
-  opened.user = row[1];
-  opened.database = row[2];
-  opened.superuser = row[3] == "t";
-  opened.user_oid = row[4];
-  opened.server = row[5];
-  if (beside != nullptr && opened.server != beside->server)
-    return failure(Code::unavailable, "another server answers now than a moment before");
-  // What it shows may be older than what its primary has: nothing is absent because of it.
-  if (row[6] == "t") return failure(Code::unavailable, "the server is a standby; name its primary");
-  const auto ahead = ahead_of(row[0], clock_.now());
-  if (!ahead) return failure(Code::unavailable, "the clock of PostgreSQL is ten years from ours");
-  opened.ahead = *ahead;
-  return opened;
-}
-
-Status Server::try_login(const std::string& account, const SecretBytes& password,
-                         Instant deadline) {
-  VAULT_TRY_ASSIGN(Parameters parameters, settings_.parameters());
-  parameters.set("application_name", "leasehold-login-trial");
-  parameters.set("user", account);
-  parameters.set("password", std::string(as_text(password.reveal())));
-  VAULT_TRY_ASSIGN(const auto session, Session::open(parameters, clock_, deadline));
-  return {};
-}
-
-bool Server::abandon(const target::Tag& tag, const Opened& session) {
-  // Asked of the server on another connection: bounded and encrypted, unlike libpq's own cancel.
-  const Instant deadline = add(clock_.instant(), kEndingTimeout);
-  Result<Opened> opened = open(tag, {}, deadline, &session);
-  while (opened.ok()) {
-    const auto rows = opened->session->run(
-        "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE " +
-            is_managers(opened->user_oid) +
-            " AND application_name = " + quote_literal(session.name),
-        deadline);
-    if (!rows.ok()) break;
-    if (rows->empty()) return true;
-    if (!opened->session->run("SELECT pg_catalog.pg_sleep(0.02)", deadline).ok()) break;
-  }
-  give_back_abandoned({session.name});
-  return false;
-}
-
-std::vector<std::string> Server::take_abandoned() {
-  MutexLock lock(mutex_);
-  return std::exchange(abandoned_, {});
-}
-
-void Server::give_back_abandoned(std::vector<std::string> names) {
-  MutexLock lock(mutex_);
-  abandoned_.insert(abandoned_.end(), names.begin(), names.end());
-}
 
 Result<Rows> Accounts::ask(Server::Opened& where, const std::string& sql, Instant deadline,
                            std::size_t columns) {
@@ -233,7 +98,7 @@ void Accounts::make_as_new(Server::Opened& where, Instant deadline) {
   Result<Rows> rows = session.run("DISCARD ALL", deadline);  // takes no other statement beside it
   if (rows.ok()) rows = session.run(set_up_statements(session.server_version()), deadline);
   const bool as_new = rows.ok() && !rows->empty() && rows->front().size() >= kSetUpColumns &&
-                      rows->front()[1] == where.user && rows->front()[5] == where.server;
+                      rows->front()[kUser] == where.user && rows->front()[kServer] == where.server;
   if (!as_new) return session.give_up();
   where.used_by.clear();
   where.lock_patience = kLockPatience;

@@ -1,82 +1,12 @@
 #pragma once
 // Accounts of a PostgreSQL server through one managing session. Revocation, the longest procedure,
 // is in postgresql_revoke.cpp, and in postgresql_left_behind.cpp what becomes of an account's
-// objects. Thread safety: none; `Server` is shared by the connections of a target.
+// objects. Thread safety: none.
 
-#include <memory>
-#include <optional>
-
-#include "backends/target/memory_file.h"
-#include "backends/target/postgresql_session.h"
+#include "backends/target/postgresql_server.h"
 #include "backends/target/statements.h"
-#include "vault/base/json.h"
-#include "vault/base/mutex.h"
-#include "vault/base/random.h"
-#include "vault/target/target.h"
 
 namespace leasehold::postgresql {
-
-struct Settings {
-  std::string url;
-  std::string username;
-  SecretBytes password;
-  SecretBytes next_password;       // of a rotation that may have happened; empty: none
-  std::string options;             // of the session, as libpq takes them
-  std::vector<std::string> notes;  // on what is not taken as it is written
-  bool escape = true;              // percent-encode what is substituted into a URL
-  bool scram = false;
-  unsigned connections_max = 4;
-  Seconds connection_lifetime{0};               // 0: as long as it works
-  std::shared_ptr<const MemoryFile> authority;  // `tls_ca`; null: the machine's own
-
-  static Result<Settings> parse(const Json& settings);
-  Result<Parameters> parameters() const { return parameters_with(password); }
-  Result<Parameters> parameters_with(const SecretBytes& secret) const;
-};
-
-// How long a statement waits for a lock, but for revocations (postgresql_revoke.cpp).
-inline constexpr Millis kLockPatience{5000};
-
-// Outlives its target while a connection is open, hence shared.
-class Server {
- public:
-  Server(Settings settings, Clock& clock, Random& random)
-      : settings_(std::move(settings)), clock_(clock), random_(random) {}
-
-  // A tagged session with our own limits set. `database`: another one than the settings name.
-  struct Opened {
-    std::unique_ptr<Session> session;
-    std::string name;     // its application_name
-    std::string used_by;  // the operator's statements that ran in it last; empty: it is as new
-    std::string user, user_oid, database;
-    std::string server;      // its system identifier
-    bool with_next = false;  // it took the next password, and not the one before
-    bool superuser = false;
-    Nanos ahead{0};                        // of the server's clock
-    Millis lock_patience = kLockPatience;  // its lock_timeout
-  };
-  // `beside`: a session that it must be on the same server with; several may have one name.
-  Result<Opened> open(const target::Tag& tag, std::string_view database, Instant deadline,
-                      const Opened* beside = nullptr);
-  Status try_login(const std::string& account, const SecretBytes& password, Instant deadline);
-
-  // A session of ours that was given up while the server may still be at work in it: one of the
-  // manager's with this name, which others may use, too. Whether it is known to have ended.
-  bool abandon(const target::Tag& tag, const Opened& session);
-  std::vector<std::string> take_abandoned();
-  void give_back_abandoned(std::vector<std::string> names);
-
-  const Settings& settings() const { return settings_; }
-  Clock& clock() { return clock_; }
-  Random& random() { return random_; }
-
- private:
-  const Settings settings_;
-  Clock& clock_;
-  Random& random_;
-  Mutex mutex_;
-  std::vector<std::string> abandoned_ GUARDED_BY(mutex_);
-};
 
 class Accounts final : public target::Connection {
  public:
@@ -99,7 +29,7 @@ class Accounts final : public target::Connection {
                       const std::vector<std::string>& statements, Instant deadline) override;
   Status try_login(const std::string& account, const SecretBytes& password,
                    Instant deadline) override {
-    return server_->try_login(account, password, deadline);
+    return server_->try_login(account, password, deadline, manager_);
   }
   std::vector<std::string> advice_on(const target::CreateOrder& order, Instant deadline) override;
   Status ping(Instant deadline) override;
@@ -190,17 +120,5 @@ class Accounts final : public target::Connection {
   Server::Opened manager_;
   Millis lock_patience_ = kLockPatience;
 };
-
-// What answers the protocol, and not as PostgreSQL does.
-inline Error not_postgresql() {
-  return failure(Code::unavailable, "the server does not answer as PostgreSQL does");
-}
-
-inline constexpr std::string_view kInsufficientPrivilege = "42501";
-
-inline Error with_advice(Error error, const std::string& advice) {
-  error.message += "; " + advice;
-  return error;
-}
 
 }  // namespace leasehold::postgresql

@@ -61,19 +61,31 @@ class Targets(unittest.TestCase):
         self.first.kill()
         self.second.port = self.first.port
         self.enterContext(self.second)
-        wait_until(
-            "the other server is seen",
-            lambda: "another server" in str(self.vault.call("GET", "database/creds/app").errors),
-        )
+        _, new_user, new_password = self.issue()
+        self.assertTrue(self.second.logs_in(new_user, new_password))
         answer = self.vault.call("POST", "sys/leases/revoke", {"lease_id": lease})
         self.assertEqual(answer.status, 500, answer)
         wait_until("the reason is shown", lambda: "another server" in str(self.owed()))
-        self.assertEqual(self.configure(self.first.port).status, 200)
-        _, new_user, new_password = self.issue()
-        self.assertTrue(self.second.logs_in(new_user, new_password))
         self.assertEqual([one["lease_id"] for one in self.owed()], [lease])
+        self.assertIn('"target-moved"', self.vault.audit.read_text())
         self.assertEqual(self.configure(self.first.port, same_server=True).status, 204)
         wait_until("it is looked for there", lambda: not self.owed())
+
+    def test_the_server_before_comes_back(self):
+        lease, user, password = self.issue()
+        port = self.first.port
+        self.first.kill()
+        self.second.port = port
+        self.enterContext(self.second)
+        other, other_user, other_password = self.issue()
+        self.second.kill()
+        self.first.start()
+        _, new_user, new_password = self.issue()
+        self.assertTrue(self.first.logs_in(new_user, new_password))
+        self.assertEqual(self.revoke(lease).status, 204)
+        self.assertFalse(self.first.logs_in(user, password))
+        self.assertNotEqual(self.revoke(other).status, 204)
+        self.assertIn(other, [one["lease_id"] for one in self.owed()])
 
     def test_renewals_side_by_side(self):
         for _ in range(10):

@@ -302,11 +302,11 @@ TEST_CASE_FIXTURE(
   CHECK(planned<intent::Issue>().revocation_statements == std::vector<std::string>{"SELECT 1"});
   auto made = target(planned<intent::Issue>().target);
   REQUIRE(made.ok());
-  CHECK((*made)
-            ->try_login(answer.text("username"), SecretBytes(answer.text("password")), soon())
-            .ok());
   auto connection = (*made)->connect(tag, soon());
   REQUIRE(connection.ok());
+  CHECK((*connection)
+            ->try_login(answer.text("username"), SecretBytes(answer.text("password")), soon())
+            .ok());
   CHECK((*connection)->revoke({answer.text("username"), {}}, soon()).ok());
 }
 
@@ -402,6 +402,26 @@ TEST_CASE_FIXTURE(Moving, "database: a config that leads to another server is an
   CHECK(post("config/pg", config_of(server).dump()).status == 200);
   CHECK(current() == first);
   CHECK(stored("retired/" + hex(first)).empty());
+}
+
+TEST_CASE_FIXTURE(Moving, "database: another server behind the same URL is another target") {
+  configure();
+  const core::TargetId first = current();
+  const std::string before = server_of(first);
+  CHECK(moves(first, "77/app"));
+  const core::TargetId other = current();
+  CHECK(other != first);
+  CHECK(server_of(other) == "77/app");
+  CHECK(server_of(first) == before);
+  CHECK(stored("targets/" + hex(other)) == stored("targets/" + hex(first)));
+  CHECK_FALSE(stored("retired/" + hex(first)).empty());
+  CHECK_FALSE(moves(first, "78/app"));  // no configuration leads there any more
+  CHECK(current() == other);
+  CHECK(moves(other, before));  // the one before is there again
+  CHECK(current() == first);
+  CHECK(stored("retired/" + hex(first)).empty());
+  REQUIRE(remove("config/pg").status == 204);
+  CHECK_FALSE(moves(first, "77/app"));
 }
 
 TEST_CASE_FIXTURE(Moving, "database: same_server keeps the target, on record and not for long") {

@@ -93,6 +93,16 @@ class EngineBench {
     core::ReadTxn txn(*snapshot, store.barrier, kTestSpace);
     return engine_->target(id, txn);
   }
+  // Another server answered where the target led to.
+  bool moves(const core::TargetId& id, const std::string& server_now) {
+    const auto snapshot = store.snapshot();
+    commit::Batch batch({}, commit::Unrecorded{"a test"});
+    core::WriteTxn txn(*snapshot, store.barrier, kTestSpace, batch);
+    const auto moved = engine_->moved(id, server_now, txn);
+    REQUIRE(moved.ok());
+    if (!batch.empty()) REQUIRE(store.committer.commit(batch).status().ok());
+    return *moved;
+  }
   std::string target_name(const core::TargetId& id) {
     const auto snapshot = store.snapshot();
     core::ReadTxn txn(*snapshot, store.barrier, kTestSpace);

@@ -229,10 +229,6 @@ class AccountTarget final : public target::Target {
     lock.unlock();
     return std::unique_ptr<target::Connection>(std::make_unique<AccountConnection>(server_, tag));
   }
-  Status try_login(const std::string& account, const SecretBytes&, Instant) override {
-    if (server_->accounts().count(account) > 0) return {};
-    return failure(Code::denied, "no such account");
-  }
   std::string account_name(const target::Tag& tag, std::string_view role,
                            std::string_view id) const override {
     return target::account_prefix(tag) + std::string(role.substr(0, 8)) + "-" + std::string(id);

@@ -103,7 +103,6 @@ class FakeTarget final : public target::Target {
     VAULT_TRY(machine_->visit("connect"));
     return std::unique_ptr<target::Connection>(std::make_unique<FakeConnection>(machine_));
   }
-  Status try_login(const std::string&, const SecretBytes&, Instant) override { return {}; }
   std::string account_name(const target::Tag&, std::string_view, std::string_view) const override {
     return "account";
   }

@@ -286,7 +286,7 @@ TEST_CASE("postgresql: nothing of the service's own user goes to a server") {
 TEST_CASE("postgresql: what a server says is not shown where it has a password of three letters") {
   AccountOnPostgres test("short");
   const auto refusal = [&](const char* password) {
-    const Status tried = test.target->try_login("nobody", SecretBytes(password), test.soon());
+    const Status tried = test.connection->try_login("nobody", SecretBytes(password), test.soon());
     REQUIRE(tried.is(Code::denied));
     return tried.error().message;
   };
@@ -298,16 +298,16 @@ TEST_CASE("postgresql: with scram-sha-256 the server never sees the password") {
   AccountOnPostgres test("scram", {{"password_authentication", "scram-sha-256"}});
   REQUIRE(test.create().ok());
   CHECK(login(test.server, test.account, test.password()));
-  REQUIRE(test.target->try_login(test.account, test.password(), test.soon()).ok());
+  REQUIRE(test.connection->try_login(test.account, test.password(), test.soon()).ok());
   REQUIRE(test.revoke().ok());
 }
 
 TEST_CASE("postgresql: a login trial tells a wrong password from a server that is away") {
   AccountOnPostgres test("trial");
   REQUIRE(test.create().ok());
-  CHECK(test.target->try_login(test.account, test.password(), test.soon()).ok());
+  CHECK(test.connection->try_login(test.account, test.password(), test.soon()).ok());
   const Status refused =
-      test.target->try_login(test.account, SecretBytes("wrong-password"), test.soon());
+      test.connection->try_login(test.account, SecretBytes("wrong-password"), test.soon());
   CHECK(refused.is(Code::denied));
   CHECK(refused.error().message.find("wrong-password") == std::string::npos);
   REQUIRE(test.revoke().ok());

@@ -85,7 +85,8 @@ class Connection {
   // A new password for an existing account (root and static rotation).
   virtual Status set_password(const std::string& account, const SecretBytes& password,
                               const std::vector<std::string>& statements, Instant deadline) = 0;
-  // As Target::try_login, for whoever holds a connection only. A target that cannot tell says yes.
+  // Whether these credentials log in at the server of this connection; Code::denied when they are
+  // refused. A target that cannot tell says yes.
   virtual Status try_login(const std::string& account, const SecretBytes& password,
                            Instant deadline) {
     static_cast<void>(account), static_cast<void>(password), static_cast<void>(deadline);
@@ -106,9 +107,6 @@ class Target {
  public:
   virtual ~Target() = default;
   virtual Result<std::unique_ptr<Connection>> connect(const Tag& tag, Instant deadline) = 0;
-  // Whether these credentials can log in; Code::denied when they are refused.
-  virtual Status try_login(const std::string& account, const SecretBytes& password,
-                           Instant deadline) = 0;
   // `v-<cluster6>-<role8>-<id>` cut so that cluster and id survive the target's length limit.
   virtual std::string account_name(const Tag& tag, std::string_view role,
                                    std::string_view id) const = 0;

@@ -203,6 +203,9 @@ class Engine {
   // An id stands for one server: "servers/<id in hex>" is {"server": Connection::identity()}. The
   // core writes it with the first connection and refuses any other server from then on.
   virtual bool has_targets() const { return false; }
+  // `server` answered where `id` led to: whether new accounts of its configuration are made on
+  // another target from here on, which `txn` then says. False: no configuration leads to `id`.
+  virtual Result<bool> moved(const TargetId& id, const std::string& server, WriteTxn& txn);
   // "rotations/<id in hex>" is a rotation of the target's own password that was begun: target()
   // knows both passwords as long as it is there. `connection` got in with a new one: whether it is
   // that of the record, which has ended then.

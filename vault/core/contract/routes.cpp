@@ -14,6 +14,8 @@ Result<Login> Engine::renew_login(std::string_view, ReadTxn&) {
 
 Result<DueSlice> Engine::due(WriteTxn&, const std::string&, WallTime) { return DueSlice(); }
 
+Result<bool> Engine::moved(const TargetId&, const std::string&, WriteTxn&) { return false; }
+
 Result<bool> Engine::settle_rotation(const TargetId&, const target::Connection&, WriteTxn&) {
   return false;
 }

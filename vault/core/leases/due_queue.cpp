@@ -30,25 +30,26 @@ OrderedId id_of(const std::string& text) {
 }
 
 // An account that a client had and somebody else removed: no success like any other.
-std::string missing_event(const Lease& lease, WallTime now) {
+std::string missing_event(const Lease& lease, Absence absence, WallTime now) {
   Json fields = Json::object();
   fields.set("lease_id", lease.lease_id).set("account", lease.account);
   fields.set("handle", lease.handle).set("expire_time", rfc3339(lease.expires));
   fields.set("request_id", lease.request_id);
+  note(fields, absence);
   return audit::event_body("lease-account-missing", now, fields.dump());
 }
 
-commit::OnRecord events(const Lease& lease, const target::Revoked& revoked, bool missing,
+commit::OnRecord events(const Lease& lease, const target::Revoked& revoked, Absence absence,
                         WallTime now) {
   Texts bodies;
-  if (missing) bodies.push_back(missing_event(lease, now));
+  if (absence != Absence::expected) bodies.push_back(missing_event(lease, absence, now));
   Json fields = Json::object();
   fields.set("lease_id", lease.lease_id).set("account", lease.account);
   fields.set("issued", rfc3339(lease.issued)).set("expire_time", rfc3339(lease.expires));
   fields.set("verified_absent", rfc3339(revoked.verified_at));
   fields.set("was_absent", revoked.was_absent);
   fields.set("sessions_ended", static_cast<std::int64_t>(revoked.sessions_ended));
-  if (missing) fields.set("account_missing", true);
+  note(fields, absence);
   if (!revoked.renamed.empty()) fields.set("renamed_to", revoked.renamed);
   fields.set("request_id", lease.request_id);
   bodies.push_back(audit::event_body("lease-revoked", now, fields.dump()));
@@ -60,16 +61,27 @@ Error another_server(const std::string& known, const std::string& found) {
       Code::unavailable,
       "another server answers there (" + found + ") than the one that its accounts are on (" +
           known +
-          "), so nothing that it says of them counts; write the configuration again: new leases go "
-          "to the other server then, or with same_server=true it is the same one after an upgrade "
-          "or a move");
+          "), so nothing that it says of them counts; new leases go to the other server. If it is "
+          "the same one after an upgrade, a failover or a move, write the configuration with "
+          "same_server=true");
+}
+
+std::string moved_event(const std::string& mount, const TargetId& target, const std::string& known,
+                        const std::string& found, WallTime now) {
+  Json fields = Json::object();
+  fields.set("mount", mount).set("target", hex(target));
+  fields.set("server_before", known).set("server", found);
+  return audit::event_body("target-moved", now, fields.dump());
 }
 
 // For the log, when something was not as it was left.
-std::string said_of(const Lease& lease, const target::Revoked& revoked, bool missing) {
-  if (missing)
+std::string said_of(const Lease& lease, const target::Revoked& revoked, Absence absence) {
+  if (absence != Absence::expected)
     return "the account " + lease.account + " of the active lease " + lease.lease_id +
-           " was missing when it was revoked: somebody else removed it";
+           " was missing when it was revoked: " +
+           (absence == Absence::missing
+                ? "somebody else removed it"
+                : "somebody else removed it, or this vault did just before it was restarted");
   if (revoked.renamed.empty()) return {};
   return "the account " + lease.account + " of the lease " + lease.lease_id +
          " had been renamed to " + revoked.renamed + "; it was revoked all the same";
@@ -180,15 +192,19 @@ Result<bool> Revoker::DueQueue::settle(const Item& item, const target::Revoked& 
     const bool again =
         lease->uncertain && lease->incarnation == revoker_.parts_.committer.incarnation();
     const bool missing = !again && lease->was_active && revoked.was_absent && !tried_before(id);
+    const bool maybe_ours = missing && lease->due_since < revoker_.started_at_;
+    const Absence absence = !missing     ? Absence::expected
+                            : maybe_ours ? Absence::missing_or_ours
+                                         : Absence::missing;
     if (again) {
       VAULT_TRY(revoker_.parts_.leases.look_again(txn, *lease, add(now, kLookAgain)));
     } else {
-      VAULT_TRY(revoker_.parts_.leases.finish(txn, *lease, revoked, now, missing));
-      said = said_of(*lease, revoked, missing);
+      VAULT_TRY(revoker_.parts_.leases.finish(txn, *lease, revoked, now, absence));
+      said = said_of(*lease, revoked, absence);
     }
     commit::OnRecord on_record = again          ? commit::OnRecord(kLooksAgain)
                                  : lease->probe ? commit::OnRecord(kProbe)
-                                                : events(*lease, revoked, missing, now);
+                                                : events(*lease, revoked, absence, now);
     const commit::Batch batch(std::move(changes), std::move(on_record));
     const Status status = revoker_.parts_.committer.commit(batch).status();
     if (status.ok() && !said.empty()) revoker_.parts_.log.warn("{}", said);
@@ -245,7 +261,9 @@ Status Revoker::DueQueue::met(const std::string& identity) {
     if (record) {
       const auto json = parse_json(as_text(record->value.reveal()));
       const std::string known = json.ok() ? json->string_at("server") : std::string();
-      return known == identity ? Status() : Status(another_server(known, identity));
+      if (known == identity) return {};
+      if (leave(*held, txn, known, identity).is(Code::conflict)) continue;
+      return another_server(known, identity);
     }
     Json json = Json::object();
     json.set("server", identity);
@@ -257,6 +275,28 @@ Status Revoker::DueQueue::met(const std::string& identity) {
     const Status status = revoker_.parts_.committer.commit(batch).status();
     if (!status.is(Code::conflict)) return status;
   }
+}
+
+// The engine's configuration goes with its URL; the leases stay with the server they are on.
+Status Revoker::DueQueue::leave(storage::Snapshot& snapshot, WriteTxn& txn,
+                                const std::string& known, const std::string& found) {
+  ReadTxn core(snapshot, revoker_.parts_.barrier, barrier::kCoreSpace);
+  VAULT_TRY_ASSIGN(const auto compiled, revoker_.parts_.registry.at(core));
+  const Mount* mount = compiled->mounts.by_space(space_);
+  if (mount == nullptr || mount->kind == nullptr) return {};
+  VAULT_TRY_ASSIGN(const bool moved, mount->kind->engine->moved(target_, found, txn));
+  if (!moved) return {};
+  const WallTime now = revoker_.parts_.clock.now();
+  const commit::Batch batch(std::move(txn.changes()),
+                            moved_event(mount->info.path, target_, known, found, now));
+  VAULT_TRY(revoker_.parts_.committer.commit(batch).status());
+  revoker_.parts_.log.warn(
+      "{}: another server ({}) answers for target {} than before ({}): new leases go to it, "
+      "earlier "
+      "ones stay irrevocable until the one before answers again, or the configuration is written "
+      "with same_server=true",
+      mount->info.path, found, hex(target_), known);
+  return {};
 }
 
 void Revoker::DueQueue::done(const Item& item, const Result<target::Revoked>& result) {

@@ -21,7 +21,7 @@ class Revoker::DueQueue final : public target::RevocationSource {
   std::vector<Item> next(std::size_t limit) override;
   void done(const Item& item, const Result<target::Revoked>& result) override;
   // The first server is written down beside the target's settings; any other is refused from then
-  // on, until the engine says that it is the same.
+  // on, until the engine says that it is the same. New leases go to the other (Engine::moved).
   Status met(const std::string& identity) override;
   // A rotation whose end is not on record: the password that got in is the target's from now on.
   void rotated(const target::Connection& connection) override;
@@ -31,6 +31,8 @@ class Revoker::DueQueue final : public target::RevocationSource {
     unsigned attempts = 0;
     Instant not_before;
   };
+  Status leave(storage::Snapshot& snapshot, WriteTxn& txn, const std::string& known,
+               const std::string& found);
   Status settle_rotation(const target::Connection& connection);
   bool tried_before(const barrier::OrderedId& id);
   using Retries = std::map<barrier::OrderedId, Retry>;

@@ -300,15 +300,21 @@ Status Leases::write_receipt(WriteTxn& txn, const Lease& lease, std::string_view
   return txn.put(key, lease.lease_id, as_bytes(json));
 }
 
+void note(Json& fields, Absence absence) {
+  if (absence == Absence::expected) return;
+  fields.set("account_missing", true);
+  if (absence == Absence::missing_or_ours) fields.set("began_before_restart", true);
+}
+
 Status Leases::finish(WriteTxn& txn, const Lease& lease, const target::Revoked& revoked,
-                      WallTime now, bool account_missing) const {
+                      WallTime now, Absence absence) const {
   VAULT_TRY(erase(txn, lease));
   if (lease.probe) return {};
   Json receipt = receipt_of(lease, now);
   receipt.set("verified_absent", rfc3339(revoked.verified_at));
   receipt.set("was_absent", revoked.was_absent);
   receipt.set("sessions_ended", static_cast<std::int64_t>(revoked.sessions_ended));
-  if (account_missing) receipt.set("account_missing", true);
+  note(receipt, absence);
   if (!revoked.renamed.empty()) receipt.set("renamed_to", revoked.renamed);
   return write_receipt(txn, lease, receipt.dump(), now);
 }

@@ -50,6 +50,14 @@ struct Lease {
 
 inline constexpr Seconds kIssueLimit{30};  // PENDING longer than this belongs to nobody
 
+// Why an account was not there when the vault came to remove it, for the record.
+enum class Absence : std::uint8_t {
+  expected,         // it was there, or no client ever had it, or an attempt of ours removed it
+  missing,          // somebody else removed it
+  missing_or_ours,  // the same, unless this vault removed it right before it was restarted
+};
+void note(Json& fields, Absence absence);
+
 // A revocation of many that was asked for. Durable, so that it goes on through any crash.
 struct LeaseJob {
   std::string prefix;
@@ -95,10 +103,9 @@ class Leases {
   Result<barrier::PhysicalKey> queue(WriteTxn& txn, const LeaseJob& job, WallTime now,
                                      Random& random) const;
   static Result<LeaseJob> job_of(ByteView stored);
-  // Seen absent: everything goes, a receipt stays. `account_missing`: it was gone before anything
-  // of ours had removed it.
+  // Seen absent: everything goes, a receipt stays.
   Status finish(WriteTxn& txn, const Lease& lease, const target::Revoked& revoked, WallTime now,
-                bool account_missing = false) const;
+                Absence absence = Absence::expected) const;
   // Nobody has seen it gone, and nobody looks any more: an operator said so. The receipt tells.
   Status forget(WriteTxn& txn, const Lease& lease, WallTime now) const;
   // Seen absent for the first time although CREATE may still have been running: back in the queue.

@@ -17,7 +17,7 @@ constexpr std::size_t kLookedUpAtOnce = 64;  // records that somebody waits for
 
 }  // namespace
 
-Revoker::Revoker(Parts parts) : parts_(std::move(parts)) {}
+Revoker::Revoker(Parts parts) : parts_(std::move(parts)), started_at_(parts_.clock.now()) {}
 Revoker::~Revoker() { stop(); }
 
 void Revoker::start() {

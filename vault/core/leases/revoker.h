@@ -164,6 +164,7 @@ class Revoker {
   bool claimed(const barrier::OrderedId& id) const;
 
   Parts parts_;
+  const WallTime started_at_;  // what fell due before, an earlier process may have begun to revoke
   std::thread thread_;
   std::map<barrier::Space, Removal> removals_;                     // of tick() alone
   std::map<barrier::Space, std::map<TargetId, Removal>> retired_;  // of tick() alone

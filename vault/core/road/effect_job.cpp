@@ -175,6 +175,9 @@ Status applied::await_resume() {
     flight_.live->revoker->release(planned.lease->id);
   if (job_->pending && is_owed(planned.state)) flight_.request_recorded = true;
   const Status& result = refused_.ok() ? job_->result : refused_;
+  // Nothing was asked yet, and the target's configuration may lead elsewhere by now.
+  if (!result.ok() && job_->pending && planned.state == EffectState::queued)
+    VAULT_TRY(holds_still(*flight_.live, *job_->pending));
   const bool of_target = is_at_target(planned.state);
   if (!refused_.ok()) move_on(planned.state, EffectState::planned);
   if (result.ok() || !of_target) return result;

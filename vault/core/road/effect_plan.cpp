@@ -170,14 +170,18 @@ Status plan_effect(InFlight& flight, const Effect& effect, storage::Snapshot& sn
 
 Status plan_holds(InFlight& flight) {
   if (!flight.planned || !flight.planned->rotates() || !flight.batch) return {};
-  VAULT_TRY_ASSIGN(auto held, flight.live->snapshots.take());
-  const storage::Batch& batch = flight.batch->storage;
+  return holds_still(*flight.live, *flight.batch);
+}
+
+Status holds_still(Unsealed& live, const commit::Batch& planned) {
+  VAULT_TRY_ASSIGN(auto held, live.snapshots.take());
+  const storage::Batch& batch = planned.storage;
   for (std::size_t i = 0; i < batch.size(); ++i) {
     const auto guard = batch[i];
     if (guard.kind != storage::Batch::Kind::version) continue;
     VAULT_TRY_ASSIGN(const auto found, (*held).get(guard.key));
     if ((found ? found->mod : 0) != guard.mod)
-      return failure(Code::conflict, "the rotation was overtaken by another: try again");
+      return failure(Code::conflict, "what was planned on was changed meanwhile: try again");
   }
   return {};
 }

@@ -43,6 +43,8 @@ Status plan_effect(InFlight& flight, const Effect& effect, storage::Snapshot& sn
 // Of a rotation, once no other of its manager is under way: conflict when what it was planned with
 // was replaced meanwhile, such as the password to log in with.
 Status plan_holds(InFlight& flight);
+// Code::conflict when something that `planned` was planned on was changed since.
+Status holds_still(Unsealed& live, const commit::Batch& planned);
 // What failed at the target, as the client is told of it.
 Error told(InFlight& flight, const Effect& effect, const Error& why);
 // After the target has answered: ACTIVE and the engine's answer, or REVOKING.
