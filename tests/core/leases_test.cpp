@@ -803,6 +803,27 @@ TEST_CASE("leases: an account is missing only when it was there and nothing of o
   CHECK_FALSE(missing());
 }
 
+TEST_CASE("leases: a missing account that a process before may have removed is told as that") {
+  testing::TestWorld world;
+  {
+    TestVault vault(world);
+    vault.role(R"({"ttl":"1h"})");
+    const Answer creds = vault.get("test/creds/ro", vault.root());
+    REQUIRE(creds.status() == 200);
+    world.servers["db"]->set("look", AccountServer::Fault::refuse);
+    CHECK(
+        vault.post("sys/leases/revoke", vault.root(), body("lease_id", lease_of(creds))).status() ==
+        500);
+    REQUIRE(world.servers["db"]->accounts().empty());
+  }
+  world.servers["db"]->set("look", AccountServer::Fault::none);
+  TestVault vault(world);
+  CHECK(vault.as_time_passes([&] { return vault.count(barrier::Table::lease) == 0; }));
+  const std::string audit = world.audit_text();
+  CHECK(audit.find("lease-account-missing") != std::string::npos);
+  CHECK(audit.find(R"("began_before_restart":true)") != std::string::npos);
+}
+
 TEST_CASE("leases: an account is found by its handle when it has another name") {
   LeasingVault vault;
   const Answer creds = vault.creds();

@@ -192,7 +192,7 @@ Result<bool> Revoker::DueQueue::settle(const Item& item, const target::Revoked& 
     const bool again =
         lease->uncertain && lease->incarnation == revoker_.parts_.committer.incarnation();
     const bool missing = !again && lease->was_active && revoked.was_absent && !tried_before(id);
-    const bool maybe_ours = missing && lease->due_since < revoker_.started_at_;
+    const bool maybe_ours = missing && lease->due_since <= revoker_.started_at_;
     const Absence absence = !missing     ? Absence::expected
                             : maybe_ours ? Absence::missing_or_ours
                                          : Absence::missing;
