@@ -811,9 +811,10 @@ TEST_CASE("leases: a missing account that a process before may have removed is t
     const Answer creds = vault.get("test/creds/ro", vault.root());
     REQUIRE(creds.status() == 200);
     world.servers["db"]->set("look", AccountServer::Fault::refuse);
-    CHECK(
-        vault.post("sys/leases/revoke", vault.root(), body("lease_id", lease_of(creds))).status() ==
-        500);
+    const auto waiting =
+        vault.begin("POST", "sys/leases/revoke", vault.root(), body("lease_id", lease_of(creds)));
+    CHECK(vault.as_time_passes([&] { return vault.answered(waiting); }, kStep));
+    CHECK(vault.wait(waiting).status() == 500);
     REQUIRE(world.servers["db"]->accounts().empty());
   }
   world.servers["db"]->set("look", AccountServer::Fault::none);
