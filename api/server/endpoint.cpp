@@ -15,7 +15,7 @@ Endpoint::~Endpoint() {
 Status Endpoint::open(unsigned threads) {
   if (settings_.tls) VAULT_TRY(load_tls());
   if (settings_.kind == ListenerSettings::Kind::unix_socket) {
-    VAULT_TRY_ASSIGN(Descriptor fd, listen_unix(settings_.address, settings_.socket_mode));
+    VAULT_TRY_ASSIGN(Descriptor fd, listen_unix(settings_.address, settings_.socket));
     sockets_.push_back(std::move(fd));
     address_ = settings_.address;
     loopback_ = true;

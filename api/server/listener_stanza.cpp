@@ -1,5 +1,10 @@
 #include "api/server/listener_stanza.h"
 
+#include <grp.h>
+#include <pwd.h>
+
+#include <charconv>
+#include <optional>
 #include <utility>
 
 namespace leasehold::server {
@@ -43,8 +48,9 @@ constexpr Ignored kKnown[] = {
     {"redact_addresses", "no address of a node is shown to strangers"},
     {"redact_cluster_name", "sys/seal-status shows the cluster's name to anyone who can connect"},
     {"redact_version", "sys/seal-status shows the version to anyone who can connect"},
-    {"socket_user", "the socket belongs to the user of the server"},
-    {"socket_group", "the socket belongs to the group of the server"},
+    {"socket_mode", "a tcp listener has no file"},
+    {"socket_user", "a tcp listener has no file"},
+    {"socket_group", "a tcp listener has no file"},
     {"telemetry", "no metrics are published"},
     {"profiling", "no profile can be taken, with or without a token"},
     {"inflight_requests_logging", "requests in flight are shown to nobody"},
@@ -53,6 +59,22 @@ constexpr Ignored kKnown[] = {
     {"cors_allowed_headers", "browsers of other origins are not admitted"},
     {"cors_allow_credentials", "browsers of other origins are not admitted"},
 };
+
+template <class Id>
+std::optional<Id> as_number(const std::string& text) {
+  Id id = 0;
+  const auto end = std::from_chars(text.data(), text.data() + text.size(), id);
+  const bool whole = end.ec == std::errc() && end.ptr == text.data() + text.size();
+  return whole && id != static_cast<Id>(-1) ? std::optional<Id>(id) : std::nullopt;
+}
+std::optional<uid_t> user_id(const std::string& name) {
+  const passwd* const known = ::getpwnam(name.c_str());  // at the start: one thread
+  return known != nullptr ? std::optional<uid_t>(known->pw_uid) : as_number<uid_t>(name);
+}
+std::optional<gid_t> group_id(const std::string& name) {
+  const ::group* const known = ::getgrnam(name.c_str());
+  return known != nullptr ? std::optional<gid_t>(known->gr_gid) : as_number<gid_t>(name);
+}
 
 // What is wrong is kept by the stanza, so that all of it is told at once, by finish().
 class Reader {
@@ -69,6 +91,7 @@ class Reader {
     settings_.address.clear();
     text("address", settings_.address);
     socket_mode();
+    socket_owner();
   }
   void common() {
     limits();
@@ -223,7 +246,20 @@ class Reader {
     for (const char c : digits) mode = mode * 8 + static_cast<mode_t>(c - '0');
     if (!octal || mode > 0777)
       return stanza_.refuse("socket_mode", "socket_mode must be octal, as in \"0660\"");
-    settings_.socket_mode = mode;
+    settings_.socket.mode = mode;
+  }
+
+  // Each a name or a number.
+  void socket_owner() {
+    std::string user, group;
+    text("socket_user", user);
+    text("socket_group", group);
+    const auto uid = user.empty() ? std::optional(settings_.socket.user) : user_id(user);
+    const auto gid = group.empty() ? std::optional(settings_.socket.group) : group_id(group);
+    if (!uid) stanza_.refuse("socket_user", "there is no user \"" + user + "\" on this machine");
+    if (!gid) stanza_.refuse("socket_group", "there is no group \"" + group + "\" on this machine");
+    settings_.socket.user = uid.value_or(settings_.socket.user);
+    settings_.socket.group = gid.value_or(settings_.socket.group);
   }
 
   Stanza& stanza_;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "api/server/http_parser.h"
+#include "api/server/listening.h"
 #include "api/server/peer_rules.h"
 #include "api/server/response_headers.h"
 #include "api/server/tls.h"
@@ -25,7 +26,7 @@ struct ListenerSettings {
   enum class Kind : std::uint8_t { tcp, unix_socket };
   Kind kind = Kind::tcp;
   std::string address = "127.0.0.1:8200";
-  mode_t socket_mode = 0600;
+  SocketAccess socket;  // of a unix socket
   bool tls = false;
   TlsSettings tls_settings;
   HttpLimits http;

@@ -151,13 +151,16 @@ Result<TcpSockets> listen_tcp(const std::string& address, unsigned count) {
   return opened;
 }
 
-Result<Descriptor> listen_unix(const std::string& path, mode_t mode) {
+Result<Descriptor> listen_unix(const std::string& path, const SocketAccess& access) {
   VAULT_TRY_ASSIGN(const sockaddr_un address, unix_address(path));
   VAULT_TRY(remove_stale(address, path));
   Descriptor fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
     return failure(Code::invalid, "cannot bind " + path + ": " + system_reason());
-  if (::chmod(path.c_str(), mode) != 0)
+  if (::chown(path.c_str(), access.user, access.group) != 0)
+    return failure(Code::invalid,
+                   "cannot give " + path + " to socket_user and socket_group: " + system_reason());
+  if (::chmod(path.c_str(), access.mode) != 0)
     return failure(Code::invalid, "cannot set the mode of " + path + ": " + system_reason());
   VAULT_TRY(start_listening(fd.get(), path));  // only now can anybody connect
   return fd;

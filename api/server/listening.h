@@ -18,6 +18,13 @@
 
 namespace leasehold::server {
 
+// Of the file of a unix socket.
+struct SocketAccess {
+  mode_t mode = 0600;
+  uid_t user = static_cast<uid_t>(-1);  // as the server's, as is the next
+  gid_t group = static_cast<gid_t>(-1);
+};
+
 // A descriptor that closes itself.
 class Descriptor {
  public:
@@ -48,7 +55,7 @@ struct TcpSockets {
 // "host:port", "[v6]:port", ":port" (every address); port 0 takes a free one.
 Result<TcpSockets> listen_tcp(const std::string& address, unsigned count);
 // Replaces a socket file that nobody listens on.
-Result<Descriptor> listen_unix(const std::string& path, mode_t mode);
+Result<Descriptor> listen_unix(const std::string& path, const SocketAccess& access);
 
 Peer peer_of(const sockaddr_storage& address);
 

@@ -30,7 +30,7 @@ void apply_secret(const Secret& secret, core::Login& login) {
 
 Result<Response> log_in(Call& call, WriteTxn& txn) {
   const std::string role_id = call.fields.text("role_id");
-  std::string secret_id = call.fields.text("secret_id");
+  const SecretBytes secret_id = call.fields.secret("secret_id");
   if (role_id.empty()) return failure(Code::invalid, "missing role_id");
   VAULT_TRY_ASSIGN(const auto role, find_role_by_id(role_id, txn));
   // No name of ours to lock, and no hash that it costs: it is not counted.
@@ -40,8 +40,7 @@ Result<Response> log_in(Call& call, WriteTxn& txn) {
   if (!in_any(role->record.strings_at("secret_id_bound_cidrs"), from)) return wrong();
   if (!role->record.bool_at("bind_secret_id")) return granted(call, role->record, std::move(login));
   if (secret_id.empty()) return failure(Code::invalid, "missing secret_id");
-  VAULT_TRY_ASSIGN(const auto secret, find_secret(*role, secret_id, txn));
-  wipe(secret_id);
+  VAULT_TRY_ASSIGN(const auto secret, find_secret(*role, as_text(secret_id.reveal()), txn));
   if (!secret || !in_any(secret->record.strings_at("cidr_list"), from)) return wrong();
   VAULT_TRY_ASSIGN(const bool valid, is_valid(*secret, txn, call.now));
   if (!valid) return wrong();

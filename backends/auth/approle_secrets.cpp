@@ -111,7 +111,9 @@ Result<Response> make_secret(Call& call, WriteTxn& txn, bool custom) {
   VAULT_TRY_ASSIGN(const Role role, role_of(call.fields, txn));
   if (!role.record.bool_at("bind_secret_id"))
     return failure(Code::invalid, "bind_secret_id is not set on the role");
-  std::string secret_id = custom ? call.fields.text("secret_id") : uuid(call.random);
+  const SecretBytes given =
+      custom ? call.fields.secret("secret_id") : SecretBytes(std::string_view(uuid(call.random)));
+  const std::string_view secret_id = as_text(given.reveal());
   if (secret_id.empty()) return failure(Code::invalid, "missing secret_id");
   if (secret_id.size() > kSecretIdMax)
     return failure(Code::invalid, "a secret_id can have at most 4096 bytes");
@@ -128,7 +130,6 @@ Result<Response> make_secret(Call& call, WriteTxn& txn, bool custom) {
   Json data = Json::object();
   data.set("secret_id", secret_id).set("secret_id_accessor", secret.accessor());
   data.set("secret_id_num_uses", uses).set("secret_id_ttl", secret.record.integer_at("ttl"));
-  wipe(secret_id);
   Response response = Response::of(data);
   response.data_accessor = secret.accessor();
   return response;
@@ -153,11 +154,9 @@ Result<std::optional<Secret>> by_accessor(const Role& role, const std::string& a
 Result<std::optional<Secret>> asked_for(Call& call, ReadTxn& txn, bool by_its_accessor) {
   VAULT_TRY_ASSIGN(const Role role, role_of(call.fields, txn));
   const char* const field = by_its_accessor ? "secret_id_accessor" : "secret_id";
-  std::string text = call.fields.text(field);
+  const std::string& text = call.fields.json(field).text();  // no copy: it is wiped there
   if (text.empty()) return failure(Code::invalid, std::string("missing ") + field);
-  auto found = by_its_accessor ? by_accessor(role, text, txn) : find_secret(role, text, txn);
-  wipe(text);
-  return found;
+  return by_its_accessor ? by_accessor(role, text, txn) : find_secret(role, text, txn);
 }
 
 Response unknown_accessor(const Call& call) {

@@ -33,13 +33,12 @@ std::string record_of(const std::string& user) { return std::string(kUsers) + us
 
 // Into `user`; false when neither field is given.
 Result<bool> take_password(const Fields& fields, Json& user) {
-  std::string password = fields.text("password");
+  const SecretBytes password = fields.secret("password");
   const std::string hash = fields.text(kHash);
   if (!password.empty() && !hash.empty())
     return failure(Code::invalid, "give password or password_hash, not both");
   if (!password.empty()) {
-    const auto made = crypto::hash_password(password);
-    wipe(password);
+    const auto made = crypto::hash_password(as_text(password.reveal()));
     if (!made.ok()) return made.error();
     user.set(kHash, *made);
     return true;
@@ -100,12 +99,11 @@ core::Login login_of(const std::string& name, const Json& user) {
 
 Result<Response> log_in(Call& call, WriteTxn& txn) {
   const std::string name = name_of(call.fields);
-  std::string password = call.fields.text("password");
+  const SecretBytes password = call.fields.secret("password");
   if (password.empty()) return failure(Code::invalid, "missing password");
   VAULT_TRY_ASSIGN(const auto user, core::load_json(txn, record_of(name)));
   const std::string hash = user ? user->string_at(kHash) : kNobodysHash;
-  const bool right = crypto::verify_password(hash, password) && user;
-  wipe(password);
+  const bool right = crypto::verify_password(hash, as_text(password.reveal())) && user;
   if (!right) return Response::refused_login("invalid username or password");
   return granted(call, *user, login_of(name, *user));
 }

@@ -96,12 +96,21 @@ std::string hint_of_failure(const Answer& answer) {
   return answer.status >= 500 && is_silent ? "the server's log says more" : "";
 }
 
+// Nobody has the keys of an init that ended before its answer, and nothing is stored under them.
+std::string hint_of_init(const Answer& answer) {
+  if (!says(answer, "already initialized")) return hint_of_failure(answer);
+  return "open it with: leasehold operator unseal\n"
+         "      If an init was cut off before it showed its keys, and nobody has them: stop the "
+         "server,\n"
+         "      empty its data directory, start it and init again; nothing was stored yet";
+}
+
 std::string hint_of_answer(const Answer& answer, const client::Settings& settings) {
   if (says(answer, "HTTP request to an HTTPS server"))
     return fmt::format("this server speaks TLS: set VAULT_ADDR={}", other_scheme(settings.address));
   const std::string path = path_of(answer);
   // What a device says of itself may hold any of the words below.
-  if (path == "sys/init") return hint_of_failure(answer);
+  if (path == "sys/init") return hint_of_init(answer);
   if (says(answer, "not initialized") || says(answer, "not yet initialized"))
     return "prepare the vault with: leasehold operator init";
   if (answer.status == 503 && says(answer, "sealed") && path != "sys/unseal")

@@ -77,12 +77,13 @@ Status check_devices(const config::Configuration& configuration, const std::stri
   return problems.status();
 }
 
-Status check_listeners(const config::Configuration& configuration) {
+// A server says the warnings when it opens them, as it does those of the seals.
+Status check_listeners(const config::Configuration& configuration, LogSink& log) {
   Problems problems;
   std::vector<std::string> warnings;
   for (Stanza stanza : configuration.listeners) {
     const auto settings = server::read_listener(stanza, warnings);
-    if (!settings.ok()) continue;
+    if (!settings.ok()) continue;  // told by check_stanzas
     if (settings->tls) {
       const auto context = server::make_tls_context(settings->tls_settings);
       if (!context.ok()) problems.add(stanza.where() + ": " + context.error().message);
@@ -90,6 +91,7 @@ Status check_listeners(const config::Configuration& configuration) {
     if (settings->kind == server::ListenerSettings::Kind::unix_socket)
       problems.add(may_write_in(settings->address, "socket"));
   }
+  say(warnings, log);
   return problems.status();
 }
 
@@ -100,6 +102,7 @@ Status check_seals(const config::Configuration& configuration, const Surrounding
   const auto setup =
       keyhost::make_protectors(configuration.seals, seal_environment(where, directory));
   if (!setup.ok()) return {};
+  say(setup->warnings, where.log);
   Problems problems;
   for (const auto& protector : setup->protectors) {
     const auto enrolled = protector->enroll({}, kTrialTimeout);
@@ -146,7 +149,7 @@ Status check_machine(const config::Configuration& configuration, const Surroundi
   Problems problems;
   if (!directory.empty()) problems.add(storage::check_data_directory(directory, where.log));
   problems.add(check_devices(configuration, directory));
-  problems.add(check_listeners(configuration));
+  problems.add(check_listeners(configuration, where.log));
   problems.add(check_seals(configuration, where, directory));
   for (const std::string& file : {configuration.log_file, configuration.pid_file})
     if (!file.empty()) problems.add(may_write_in(file, "file"));

@@ -110,6 +110,10 @@ TEST_CASE("approle: a secret id ends with its time, and tidy erases it") {
   CHECK(vault.role_login(id, secret).status() == 400);
   CHECK(vault->list(kRole + "/secret-id", vault->root()).status() == 200);
   CHECK(vault.write("auth/approle/tidy/secret-id").status() == 202);
+  CHECK(TestVault::eventually([&] {
+    return vault->world().log.text().find("the due work of auth/approle/ is done") !=
+           std::string::npos;
+  }));
   const auto none = [&] {
     return vault->list(kRole + "/secret-id", vault->root()).status() == 404;
   };

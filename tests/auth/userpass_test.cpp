@@ -51,6 +51,9 @@ TEST_CASE("userpass: after five failures a name is locked out, and others are no
   for (int i = 0; i < 4; ++i) CHECK(vault.log_in("bob", "wrong").status() == 400);
   CHECK(vault.log_in("bob", "hunter2").status() == 200);  // a success forgets them
   for (int i = 0; i < 5; ++i) CHECK(vault.log_in("bob", "wrong").status() == 400);
+  CHECK(vault->world().log.text().find("auth/userpass/login/bob: locked for 15m after 5 failed") !=
+        std::string::npos);
+  CHECK(vault->world().log.text().find("from 127.0.0.1") != std::string::npos);
   CHECK(vault.log_in("bob", "hunter2").status() == 403);
   CHECK(vault.log_in("Bob", "hunter2").status() == 403);
   CHECK(vault.log_in("ann", "hunter2").status() == 200);
@@ -276,4 +279,22 @@ TEST_CASE(
   for (const auto& login : logins) CHECK_FALSE(vault->answered(login));
   occupied.let_go();
   for (const auto& login : logins) CHECK(vault->wait(login).status() == 200);
+}
+
+TEST_CASE("userpass: sys/capabilities tells what is enforced, however a name is spelled") {
+  AuthVault vault;
+  vault->policy("people", R"(path "auth/userpass/users/*" { capabilities = ["read", "update"] }
+                             path "auth/userpass/users/bob" { capabilities = ["deny"] }
+                             path "auth/userpass/users/ann" { capabilities = ["read"] })");
+  const std::string token = vault->token(R"({"policies":["people"]})");
+  const auto may = [&](const std::string& user) {
+    const std::string body = R"({"path":"auth/userpass/users/)" + user + "\"}";
+    return vault->post("sys/capabilities-self", token, body).data().strings_at("capabilities");
+  };
+  using Names = std::vector<std::string>;
+  CHECK(may("Bob") == Names{"deny"});
+  CHECK(may("Ann") == Names{"read"});
+  CHECK(may("Carl") == Names{"read", "update"});
+  CHECK(vault->get("auth/userpass/users/Bob", token).status() == 403);
+  CHECK(vault->post("auth/userpass/users/Ann", token, kBob).status() == 403);
 }

@@ -203,3 +203,13 @@ TEST_CASE("hint: warnings of a refusal are printed as such, without the envelope
   CHECK(contains(outcome.err, "Code: 404. Warnings:\n\n* Invalid path; use 'kv delete'"));
   CHECK_FALSE(contains(outcome.err, "r1"));
 }
+
+TEST_CASE("cli: who inits again is told what to do when the first answer was lost") {
+  VaultServer server;
+  server.on("GET /v1/sys/seal-status", {200, R"({"type":"shamir","initialized":true})"});
+  server.on("PUT /v1/sys/init", {400, R"({"errors":["Vault is already initialized"]})"});
+  Program program(server.address());
+  const std::string hint = hint_in(program.run({"operator", "init"}).err);
+  CHECK(contains(hint, "leasehold operator unseal"));
+  CHECK(contains(hint, "empty its data directory"));
+}

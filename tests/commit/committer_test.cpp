@@ -82,6 +82,21 @@ TEST_CASE_FIXTURE(VaultStore,
   CHECK(verifies());
 }
 
+TEST_CASE_FIXTURE(VaultStore, "committer: what a replaced key sealed is refused, and done again") {
+  const auto before = snapshot();
+  commit::Changes changes;
+  WriteTxn txn(*before, barrier, kTestSpace, changes);
+  REQUIRE(txn.put("a", as_bytes("v")).ok());
+  barrier::KeyRing newer = testing::test_keys();
+  newer.term = 2;
+  random.fill(newer.data[2].writable());
+  barrier.add_terms(newer);
+  const Batch stale(std::move(changes), commit::Unrecorded{"a test"});
+  CHECK(committer.commit(stale).status().is(Code::conflict));
+  CHECK(write(putting("a")).ok());
+  CHECK(verifies());
+}
+
 TEST_CASE_FIXTURE(VaultStore, "committer: the time seen never goes back") {
   const auto before = committer.head().time_seen;
   clock.set({before.ns - 1'000'000});

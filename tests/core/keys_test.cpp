@@ -191,6 +191,27 @@ TEST_CASE("rekey: recovery keys of a device's vault are replaced under their own
   CHECK_FALSE(vault.sealed());
 }
 
+TEST_CASE("rekey: its newer names are the same ceremony, in the envelope and with a token") {
+  Shared world;
+  const std::string begin = "sys/rotate/root/init", update = "sys/rotate/root/update";
+  CHECK(world.vault->get(begin, "").status() == 403);
+  const std::string plan = R"({"secret_shares":4,"secret_threshold":2})";
+  CHECK(world.vault->post("sys/rotate/recovery/init", world.root_token, plan).status() == 400);
+  const Answer begun = world.vault->post(begin, world.root_token, plan);
+  REQUIRE(begun.status() == 200);
+  CHECK(begun.response().form == core::Response::Form::envelope);
+  const std::string nonce = begun.data().string_at("nonce");
+  CHECK(world.vault->get("sys/rekey/init", world.root_token).data().string_at("nonce") == nonce);
+  world.give(update, world.keys[0], nonce);
+  const auto fresh = world.give(update, world.keys[1], nonce).data().strings_at("keys");
+  REQUIRE(fresh.size() == 4);
+  CHECK_FALSE(world.opens(world.keys));
+  world.open(fresh);
+  CHECK(
+      world.vault->post("sys/rotate/root", world.root_token).error().find("sys/rotate/root/init") !=
+      std::string::npos);
+}
+
 TEST_CASE("ceremonies: without a token only where the listener lets strangers, else with sudo") {
   Shared world;
   TestVault& vault = *world.vault;

@@ -7,6 +7,7 @@
 #include "tests/support/faulty_world.h"
 
 using namespace leasehold;
+using testing::AccountServer;
 using testing::Answer;
 using testing::TestVault;
 
@@ -228,4 +229,18 @@ TEST_CASE_FIXTURE(ManyVault, "lease jobs: receipts are kept for a month") {
   advance(Seconds{2 * 24 * 3600});
   CHECK(eventually([&] { return count(barrier::Table::receipt) == 1; }));
   CHECK(verifies());
+}
+
+TEST_CASE_FIXTURE(ManyVault, "lease jobs: what is made after a revocation was asked for stays") {
+  lease();
+  server()->set("revoke", AccountServer::Fault::refuse);
+  REQUIRE(many("revoke-force", "test/creds/ro", R"({"sync":false})").status() == 202);
+  REQUIRE(eventually([&] { return count(barrier::Table::due) == 1; }));
+  advance(Seconds{1});
+  const std::string later = lease();
+  const auto is_done = [&] { return list("sys/jobs", root()).status() == 404; };
+  REQUIRE(as_time_passes(is_done));
+  CHECK(count(barrier::Table::lease) == 1);
+  const std::string body = R"({"lease_id":")" + later + "\"}";
+  CHECK(post("sys/leases/lookup", root(), body).status() == 200);
 }

@@ -58,7 +58,7 @@ void check_document(const Json& document) {
     CHECK(shapes.insert(shape_of(path.first)).second);
     CHECK(parameters_of(path.second) == names_in(path.first));
     std::size_t operations = 0;
-    for (const char* method : {"get", "post", "patch", "delete"}) {
+    for (const char* method : {"get", "post", "patch", "delete", "head"}) {
       const Json* operation = path.second.find(method);
       if (operation == nullptr) continue;
       ++operations;
@@ -83,11 +83,14 @@ TEST_CASE("openapi: every mount's routes are in the document, and it keeps the r
   CHECK(notes->bool_at("x-vault-createSupported"));
   CHECK(notes->find("delete") != nullptr);
   CHECK(notes->find("get")->find("parameters")->items().front().string_at("name") == "list");
-  for (const char* path : {"/sys/mounts/{path}", "/sys/policies/acl/{name}", "/cubbyhole/{path}",
-                           "/auth/token/create", "/sys/wrapping/unwrap", "/test/creds/{name}"}) {
+  for (const char* path :
+       {"/sys/mounts/{path}", "/sys/policies/acl/{name}", "/cubbyhole/{path}", "/auth/token/create",
+        "/sys/wrapping/unwrap", "/test/creds/{name}", "/sys/health", "/sys/seal-status",
+        "/sys/init", "/sys/unseal", "/sys/leader", "/sys/seal"}) {
     CAPTURE(path);
     CHECK(paths.find(path) != nullptr);
   }
+  CHECK(paths.find("/sys/health")->find("head") != nullptr);
   CHECK(paths.find("/sys/audit")->bool_at("x-vault-sudo"));
   CHECK(paths.find("/sys/wrapping/lookup")->bool_at("x-vault-unauthenticated"));
   const Json& revoke = *paths.find("/auth/token/revoke")->find("post")->find("requestBody");

@@ -74,6 +74,18 @@ TEST_CASE("router: a literal beats a capture, which beats the rest") {
   CHECK(found(trie, "configuration") == "none");
 }
 
+TEST_CASE("router: a capture takes what Vault takes as a name") {
+  const std::vector<Route> routes = {pattern("users/:name"), pattern("data/:path*")};
+  const RouteTrie trie(routes);
+  for (const std::string name : {"bob", "b", "Bob.Smith", "a-b", "_x", "9", "a--b..c"})
+    CHECK(found(trie, "users/" + name) == "users/:name name=" + name);
+  for (const std::string name :
+       {"bo b", "bob ", "-bob", "bob.", "bob@x", "b\xc3\xb6", "a+b", "*"}) {
+    CHECK(found(trie, "users/" + name) == "none");
+    CHECK(found(trie, "data/" + name) == "data/:path* path=" + name);
+  }
+}
+
 TEST_CASE("router: the whole path may be one capture") {
   const std::vector<Route> routes = {pattern(":path*")};
   const RouteTrie trie(routes);

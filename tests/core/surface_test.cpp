@@ -350,3 +350,89 @@ TEST_CASE("surface: what a mount accepts without any effect is said") {
   CHECK(warnings("sys/mounts/plain/tune", R"({"force_no_cache":true})")
             .starts_with("force_no_cache"));
 }
+
+TEST_CASE("surface: a handler's warning makes an answer, one about parameters only joins it") {
+  TestVault vault;
+  const std::string unknown = "Endpoint ignored these unrecognized parameters: [odd]";
+  const Answer silent = vault.post("sys/mounts/a", vault.root(), R"({"type":"test","odd":1})");
+  CHECK(silent.status() == 204);
+  CHECK(silent.response().warnings.empty());
+  const Answer warned =
+      vault.post("sys/mounts/b", vault.root(), R"({"type":"test","local":true,"odd":1})");
+  CHECK(warned.status() == 200);
+  REQUIRE(warned.response().warnings.size() == 2);
+  CHECK(warned.response().warnings[0].starts_with("local has no effect"));
+  CHECK(warned.response().warnings[1] == unknown);
+  const Answer told = vault.post("auth/token/create", vault.root(), R"({"odd":1})");
+  CHECK(told.response().warnings == std::vector<std::string>{unknown});
+}
+
+TEST_CASE("surface: the help of a path is an OpenAPI document, too") {
+  TestVault vault;
+  const Json of_path = *vault.request("HELP", "test/creds/ro", vault.root()).data().find("openapi");
+  REQUIRE(of_path.find("paths")->size() == 1);
+  CHECK(of_path.find("paths")->find("/creds/{name}")->find("get") != nullptr);
+  const Json of_mount = *vault.request("HELP", "sys", vault.root()).data().find("openapi");
+  CHECK(of_mount.find("paths")->find("/mounts/{path}") != nullptr);
+  CHECK(of_mount.find("paths")->size() > 50);
+}
+
+TEST_CASE("surface: a move says what is missing, what it does, and is forgotten in time") {
+  TestVault vault;
+  const auto move = [&](const std::string& body) {
+    return vault.post("sys/remount", vault.root(), body);
+  };
+  CHECK(move(R"({"from":"test"})").error().starts_with("missing 'to'"));
+  CHECK(move(R"({"to":"test"})").error().starts_with("missing 'from'"));
+  const Answer moved = move(R"({"from":"test","to":"moved"})");
+  REQUIRE(moved.status() == 200);
+  const std::string id = moved.data().string_at("migration_id");
+  const auto log_has = [&](const std::string& text) {
+    return vault.world().log.text().find("remount " + id + ": " + text) != std::string::npos;
+  };
+  CHECK(log_has("test/ is now moved/"));
+  CHECK(TestVault::eventually([&] { return log_has("done"); }));
+  const std::string status = "sys/remount/status/" + id;
+  vault.advance(Seconds{29 * 24 * 3600});
+  CHECK(vault.get(status, vault.root()).status() == 200);
+  vault.advance(Seconds{2 * 24 * 3600});
+  CHECK(vault.as_time_passes([&] { return vault.get(status, vault.root()).status() == 404; },
+                             Seconds{60}));
+}
+
+TEST_CASE("surface: a tidy that has nothing to do says so in the log") {
+  TestVault vault;
+  for (const char* path : {"auth/token/tidy", "sys/leases/tidy"})
+    CHECK(vault.post(path, vault.root()).status() == 202);
+  for (const char* what : {"tidy of tokens: ", "tidy of leases: "})
+    CHECK(vault.world().log.text().find(what) != std::string::npos);
+}
+
+TEST_CASE("surface: a path that exists without the verb is 405, a path that does not is 404") {
+  TestVault vault;
+  struct Row {
+    const char *path, *has;
+  };
+  const Row rows[] = {{"sys/mounts", "GET"},
+                      {"sys/remount", "POST"},
+                      {"auth/token/create", "POST"},
+                      {"sys/leases/count", "GET"},
+                      {"cubbyhole/a", "GET POST DELETE"},
+                      {"test/creds/ro", "GET"}};
+  for (const Row& row : rows)
+    for (const std::string verb : {"GET", "POST", "DELETE", "PATCH", "HEAD"}) {
+      if (std::string_view(row.has).find(verb) != std::string_view::npos) continue;
+      CAPTURE(row.path);
+      CAPTURE(verb);
+      const Answer answer = vault.request(verb, row.path, vault.root());
+      CHECK(answer.status() == 405);
+      CHECK(answer.error() == "1 error occurred:\n\t* unsupported operation\n\n");
+    }
+  for (const char* path :
+       {"sys/health", "sys/seal-status", "sys/leader", "sys/init", "sys/unseal"}) {
+    CAPTURE(path);
+    for (const char* verb : {"DELETE", "PATCH", "HELP", "LIST"})
+      CHECK(vault.request(verb, path, vault.root()).status() == 405);
+  }
+  CHECK(vault.request("DELETE", "sys/nothing", vault.root()).status() == 404);
+}

@@ -1,5 +1,6 @@
 """Unsealing by a device: no operator at a restart, shares when the device is gone, and no way in else."""
 
+import base64
 import os
 import unittest
 
@@ -72,6 +73,65 @@ class Device:
         self.assertEqual(
             (status["type"], status["recovery_seal"], status["sealed"]), (self.kind, True, False)
         )
+
+
+    def ceremony(self, path, keys, nonce):
+        """Gives a threshold of keys; the last answer."""
+        for key in keys[:2]:
+            answer = self.vault.must("POST", path, {"key": key, "nonce": nonce}).json
+        return answer
+
+    def opens_without_device(self, keys) -> bool:
+        self.vault.stop()
+        self.vanish()
+        self.vault.start()
+        for key in keys[:2]:
+            self.vault.call("POST", "sys/unseal", {"key": key}, token="")
+        opened = self.is_open()
+        self.vault.stop()
+        self.come_back()
+        self.vault.start()
+        wait_until("the device opens it", self.is_open)
+        return opened
+
+    def test_the_recovery_keys_are_replaced_and_the_device_goes_on_opening_it(self):
+        old = self.shares["recovery_keys_base64"]
+        plan = {"secret_shares": 3, "secret_threshold": 2, "require_verification": True}
+        self.assertEqual(self.vault.call("POST", "sys/rekey/init", plan).status, 400)
+        begun = self.vault.must("POST", "sys/rekey-recovery-key/init", plan).json
+        made = self.ceremony("sys/rekey-recovery-key/update", old, begun["nonce"])
+        fresh = made["keys_base64"]
+        self.assertEqual(len(fresh), 3)
+        self.assertTrue(self.opens_without_device(old))  # until the new ones were shown
+        begun = self.vault.must("POST", "sys/rekey-recovery-key/init", plan).json
+        made = self.ceremony("sys/rekey-recovery-key/update", old, begun["nonce"])
+        fresh = made["keys_base64"]
+        done = self.ceremony(
+            "sys/rekey-recovery-key/verify", fresh, made["verification_nonce"]
+        )
+        self.assertTrue(done["complete"])
+        self.vault.restart()
+        wait_until("the device opens it", self.is_open)
+        self.assertFalse(self.opens_without_device(old))
+        self.assertTrue(self.opens_without_device(fresh))
+
+    def test_the_recovery_keys_make_a_root_token(self):
+        keys = self.shares["recovery_keys_base64"]
+        begun = self.vault.must("POST", "sys/generate-root/attempt", {}).json
+        refused = self.vault.call(
+            "POST", "sys/generate-root/update", {"key": keys[0], "nonce": "another"}
+        )
+        self.assertEqual(refused.status, 400)
+        made = self.ceremony("sys/generate-root/update", keys, begun["nonce"])
+        self.assertTrue(made["complete"])
+        encoded = made["encoded_token"]
+        raw = base64.b64decode(encoded + "=" * (-len(encoded) % 4))
+        token = bytes(a ^ b for a, b in zip(raw, begun["otp"].encode())).decode()
+        self.assertEqual(
+            self.vault.read("auth/token/lookup-self", token=token)["policies"], ["root"]
+        )
+        self.assertNotIn(token, self.vault.audit.read_text())
+        self.assertNotIn(token, self.vault.log.read_text())
 
 
 class ByTpm(Device, unittest.TestCase):

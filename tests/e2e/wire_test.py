@@ -35,6 +35,30 @@ class Wire(unittest.TestCase):
             self.assertIn(text, answer.errors[0] if answer.errors else "", answer)
 
 
+class Verbs(Wire):
+    def test_each_route_has_the_verbs_of_its_table_and_answers_405_to_the_others(self):
+        for kind in ("approle", "userpass"):
+            self.vault.write(f"sys/auth/{kind}", {"type": kind})
+        for path, kind in (("kv2", "kv-v2"), ("database", "database")):
+            self.vault.write(f"sys/mounts/{path}", {"type": kind})
+        document = self.vault.must("GET", "sys/internal/specs/openapi").json
+        swept = 0
+        for template, item in document["paths"].items():
+            path = re.sub(r"\{[^}]*\}", "x", template).lstrip("/")
+            verbs = {verb.upper() for verb in item} | {"HELP"}
+            if "POST" in verbs:
+                verbs.add("PUT")
+            if any(p["name"] == "list" for p in item.get("get", {}).get("parameters", [])):
+                verbs.add("LIST")
+            for verb in {"GET", "POST", "PUT", "DELETE", "LIST", "HEAD", "SCAN", "TRACE"} - verbs:
+                if verb == "LIST" and path in ("kv2/config", "sys/leases/lookup"):
+                    continue  # a list of this name is another route's
+                answer = self.vault.call(verb, path)
+                self.assertEqual(answer.status, 405, (verb, path, answer))
+                swept += 1
+        self.assertGreater(swept, 400)
+
+
 class Envelope(Wire):
     def test_a_success_has_all_eight_keys_in_their_order(self):
         self.vault.write("secret/envelope", {"k": "v"})

@@ -11,6 +11,7 @@
 
 #include "backends/keyhost/device_protector.h"
 #include "backends/keyhost/pkcs11/pin.h"
+#include "backends/keyhost/pkcs11/slot_policy.h"
 #include "tests/keyhost/processes.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/softhsm.h"
@@ -40,12 +41,16 @@ struct ShimmedToken {
     slot.policy = enrolled.policy;
     forget_logins();
   }
-  std::unique_ptr<DeviceProtector> start() {
+  std::unique_ptr<DeviceProtector> start(bool by_serial = false, std::string pin_file = {}) {
+    if (pin_file.empty()) pin_file = hsm.pin_file();
+    const char* const name = by_serial ? "serial" : "token_label";
+    const std::string value =
+        by_serial ? pkcs11::SlotPolicy::deserialize(slot.policy)->serial : SoftHsm::token_label();
     auto host =
         std::make_unique<KeyHost>(testing::test_key_host(), "pkcs11",
                                   testing::settings({{"lib", folder + "/shim.so"},
-                                                     {"token_label", SoftHsm::token_label()},
-                                                     {"pin_source", "file:" + hsm.pin_file()},
+                                                     {name, value},
+                                                     {"pin_source", "file:" + pin_file},
                                                      {"key_label", "root"},
                                                      {"state_directory", hsm.state_folder()}}),
                                   clock, log);
@@ -147,6 +152,23 @@ TEST_CASE("pin: the final try is never made, not even with a PIN that was good")
   CHECK(token.logins() == 0);
 }
 
+TEST_CASE("pin: a wrong PIN is tried once, whatever the stanza calls the token and the file") {
+  ShimmedToken token;
+  token.hsm.write_pin("9999");
+  CHECK_FALSE(token.start()->recover(token.slot, seal::kDeviceTimeout).answer.ok());
+  REQUIRE(token.logins() == 1);
+  token.hsm.write_pin("9999");  // another inode, the same digits
+  std::filesystem::copy_file(token.hsm.pin_file(), token.folder + "/other-pin");
+  std::filesystem::permissions(token.folder + "/other-pin", std::filesystem::perms::owner_read);
+  for (const std::string file : {token.hsm.pin_file(), token.folder + "/other-pin"})
+    for (const bool by_serial : {false, true}) {
+      const auto device = token.start(by_serial, file);
+      const auto answer = device->recover(token.slot, seal::kDeviceTimeout).answer;
+      CHECK(says(answer, "is not tried again"));
+    }
+  CHECK(token.logins() == 1);
+}
+
 TEST_CASE("pin: a health check never logs in") {
   ShimmedToken token;
   const auto device = token.start();
@@ -172,11 +194,16 @@ struct LatchFolder {
   std::string path = "/tmp/lh-latch-XXXXXX";
   LatchFolder() { REQUIRE(::mkdtemp(path.data()) != nullptr); }
   ~LatchFolder() { std::filesystem::remove_all(path); }
-  pkcs11::PinLatch restart() const { return {path, "the token"}; }
+  pkcs11::PinLatch restart(std::string_view serial = "0815") const {
+    pkcs11::PinLatch latch(path);
+    latch.name_token("maker", serial);
+    return latch;
+  }
 };
 
-Pin pin_of_file(std::uint64_t inode) {
+Pin pin_of_file(std::uint64_t inode, std::string_view text = {}) {
   Pin pin;
+  pin.text = SecretBytes(text);
   pin.inode = inode;
   pin.modified = 1;
   return pin;
@@ -226,7 +253,7 @@ TEST_CASE("pin: a refused PIN stays refused, and a mark that cannot be read lets
   REQUIRE(latch.before_try(pin_of_file(5), false, clock.now()).ok());
   latch.accepted();
   REQUIRE(latch.before_try(pin_of_file(5), false, clock.now()).ok());
-  latch.refused();
+  latch.refused(pin_of_file(5));
   clock.advance(Seconds(100'000));
   CHECK(folder.restart().before_try(pin_of_file(5), false, clock.now()).is(Code::denied));
   CHECK(folder.restart().before_try(pin_of_file(6), false, clock.now()).ok());

@@ -137,3 +137,17 @@ TEST_CASE("static: raw, hexadecimal and base64 bytes are keys") {
   CHECK(parse_static_key(as_bytes("")).empty());
   CHECK(parse_static_key(as_bytes(raw + "x")).empty());
 }
+
+TEST_CASE("static: a key of the environment is gone from there once it is in use") {
+  ::setenv("LEASEHOLD_TEST_SEAL_KEY", kHexKey.c_str(), 1);
+  const auto protector = protector_of(keys_of("one", "env://LEASEHOLD_TEST_SEAL_KEY"));
+  const SlotContext context;
+  const Enrolled enrolled = protector->enroll(context, kTimeout);
+  REQUIRE_MESSAGE(enrolled.answer.ok(), enrolled.answer.message);
+  CHECK(std::string(std::getenv("LEASEHOLD_TEST_SEAL_KEY")).empty());
+  CHECK(protector->recover(slot_of(enrolled, context), kTimeout).answer.ok());
+  ::setenv("LEASEHOLD_TEST_SEAL_KEY", "not a key", 1);
+  const auto broken = protector_of(keys_of("one", "env://LEASEHOLD_TEST_SEAL_KEY"));
+  CHECK_FALSE(broken->enroll(context, kTimeout).answer.ok());
+  ::unsetenv("LEASEHOLD_TEST_SEAL_KEY");
+}

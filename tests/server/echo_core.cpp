@@ -30,6 +30,7 @@ core::Response echo(const core::Request& request, int number) {
   data.set("body", request.body);
   if (request.wrap_ttl) data.set("wrap_ttl", Json(request.wrap_ttl->count()));
   data.set("address", Json(request.remote_address));
+  data.set("open_rekey", request.listener.unauthenticated_rekey);
   core::Response answer;
   answer.status = 200;
   answer.data = SecretBytes(data.dump());

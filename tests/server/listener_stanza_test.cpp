@@ -80,10 +80,20 @@ TEST_CASE("listener stanza: a unix socket has an address and a mode") {
   REQUIRE_MESSAGE(settings.ok(), settings.error().message);
   CHECK(settings.value().kind == ListenerSettings::Kind::unix_socket);
   CHECK(settings.value().address == "/run/v.sock");
-  CHECK(settings.value().socket_mode == 0660);
+  CHECK(settings.value().socket.mode == 0660);
   CHECK(contains(refusal(R"(listener "unix" { address = "/x" socket_mode = "rw" })"), "octal"));
   CHECK(contains(refusal(R"(listener "unix" { address = "/x" socket_mode = "9999" })"), "octal"));
   CHECK(contains(refusal(R"(listener "unix" { })"), "address"));
+  CHECK(settings.value().socket.user == static_cast<uid_t>(-1));
+  const auto owned =
+      read(R"(listener "unix" { address = "/x" socket_user = "root" socket_group = "4711" })");
+  REQUIRE_MESSAGE(owned.ok(), owned.error().message);
+  CHECK(owned.value().socket.user == 0);
+  CHECK(owned.value().socket.group == 4711);
+  CHECK(contains(refusal(R"(listener "unix" { address = "/x" socket_user = "no such" })"),
+                 "there is no user"));
+  CHECK(contains(refusal(R"(listener "unix" { address = "/x" socket_group = "-1" })"),
+                 "there is no group"));
 }
 
 TEST_CASE("listener stanza: without a certificate it refuses, unless TLS is disabled") {

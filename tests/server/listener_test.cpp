@@ -550,12 +550,16 @@ TEST_CASE("listener: a unix socket has its mode, replaces a dead one and goes wi
   ServerOptions options;
   options.settings.kind = server::ListenerSettings::Kind::unix_socket;
   options.settings.address = path;
-  options.settings.socket_mode = 0660;
+  options.settings.socket.mode = 0660;
+  const bool as_root = ::geteuid() == 0;  // else only its own group can be given
+  options.settings.socket.group = as_root ? 4711 : ::getegid();
   struct stat file {};
   {
     const TestServer server(options);
     REQUIRE(::stat(path.c_str(), &file) == 0);
     CHECK((file.st_mode & 0777) == 0660);
+    CHECK(file.st_gid == options.settings.socket.group);
+    CHECK(file.st_uid == ::geteuid());
     CHECK(server.connect().ask(kGet).status == 200);
     EchoCore core;
     SystemClock clock;

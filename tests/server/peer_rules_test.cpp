@@ -113,6 +113,24 @@ TEST_CASE("proxy protocol: the listener believes whom it was told to, and passes
   CHECK(plain.connect().ask(header + std::string(kGet)).status == 400);
 }
 
+TEST_CASE("listener: what it allows strangers holds whoever a proxy names as the client") {
+  const std::string header = "PROXY TCP4 192.0.2.7 10.0.0.1 56324 443\r\n";
+  for (const bool open : {true, false}) {
+    const std::string expected = std::string("\"open_rekey\":") + (open ? "true" : "false");
+    ServerOptions options = behind_proxy(ProxyProtocol::use_always, {});
+    options.settings.traits.unauthenticated_rekey = open;
+    CHECK(TestServer(options).connect().ask(header + std::string(kGet)).body.find(expected) !=
+          std::string::npos);
+    options.settings.peers.proxy = ProxyProtocol::none;
+    options.settings.peers.forwarded = true;
+    options.settings.peers.forwarders = {"127.0.0.0/8"};
+    const Reply reply = TestServer(options).connect().ask(
+        "GET /v1/a HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 192.0.2.7\r\n\r\n");
+    CHECK(says_address(reply, "192.0.2.7"));
+    CHECK(reply.body.find(expected) != std::string::npos);
+  }
+}
+
 TEST_CASE("x-forwarded-for: the hop that a believed proxy names is the client") {
   ServerOptions options;
   PeerRules& rules = options.settings.peers;

@@ -30,6 +30,8 @@ class Barrier {
   const KeyRing& keys() const { return keys_; }
   // Data keys that a rotation added. What is sealed from now on is sealed under the newest.
   void add_terms(const KeyRing& newer);
+  // The newest: seal() uses this one or one that is newer.
+  std::uint32_t term() const { return terms_.load()->newest; }
 
   // "a/b/c" stands in directory "a/b/" under the leaf "c"; a directory's own leaf ends in '/'.
   PhysicalKey value_key(const Space& space, std::string_view name) const;

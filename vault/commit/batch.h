@@ -36,6 +36,8 @@ struct Addition {
 struct Changes {
   storage::Batch storage;
   std::vector<Addition> additions;
+  // The oldest term of the barrier that a value in it may be sealed under; see Group::admit().
+  std::uint32_t sealed_under = std::numeric_limits<std::uint32_t>::max();
   bool background = false;  // gets at most half of a group, and may use the space reserve
 
   // As storage::kBatchOperationsMax bounds them.

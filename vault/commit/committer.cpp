@@ -333,6 +333,8 @@ void Committer::State::attempt(std::span<Operation* const> operations) {
   }
   for (std::size_t i = 0; i < operations.size(); ++i) {
     operations[i]->result = results[i];
+    const bool refused = results[i].outcome == storage::Outcome::bound;
+    if (refused && group.is_stale(i)) operations[i]->result.outcome = storage::Outcome::conflict;
     operations[i]->counted = group.counted(i);
   }
   settle(operations, group);

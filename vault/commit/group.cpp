@@ -23,7 +23,9 @@ Group::Staged& Group::staged(ByteView key) {
   return place->second;
 }
 
+// A value under an older key would come behind the pass that seals all of them anew.
 bool Group::admit(std::size_t batch) {
+  if (is_stale(batch)) return false;
   struct Step {
     Staged* staged;
     Staged before;

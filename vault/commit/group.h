@@ -28,6 +28,7 @@ class Group final : public storage::GroupObserver {
         outbox_(outbox),
         head_(head),
         batches_(batches),
+        term_(barrier.term()),
         counted_(batches.size()) {}
 
   bool admit(std::size_t batch) override;
@@ -39,6 +40,8 @@ class Group final : public storage::GroupObserver {
   const Head& head() const { return head_; }
   // What the first addition of an admitted batch left of its counter.
   std::int64_t counted(std::size_t batch) const { return counted_[batch]; }
+  // Refused, since a value in it is sealed under a key that was replaced meanwhile.
+  bool is_stale(std::size_t batch) const { return batches_[batch]->sealed_under < term_; }
   // The audit bodies of all admitted batches, in order.
   std::span<const std::string_view> bodies() const { return bodies_; }
 
@@ -59,6 +62,7 @@ class Group final : public storage::GroupObserver {
   Outbox& outbox_;
   Head head_;
   const std::span<const Batch* const> batches_;
+  const std::uint32_t term_;
 
   std::vector<std::int64_t> counted_;
   std::unordered_map<std::string, Staged> staged_;

@@ -171,6 +171,7 @@ Status WriteTxn::room_for(std::size_t operations, std::size_t bytes) const {
 
 Status WriteTxn::put(const PhysicalKey& key, std::string_view name, ByteView value) {
   VAULT_TRY(room_for(1, key.size() + barrier::kOverhead + name.size() + value.size()));
+  changes_.sealed_under = std::min(changes_.sealed_under, barrier_.term());
   Bytes sealed;
   barrier_.seal(key, name, value, sealed);
   changes_.storage.put(key.view(), sealed);

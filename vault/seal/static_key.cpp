@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 
 #include "vault/base/encoding.h"
@@ -95,12 +96,35 @@ bool names_a_place(std::string_view text) {
   return text.substr(0, 7) == "file://" || text.substr(0, 6) == "env://";
 }
 
+constexpr std::string_view kEnvironment = "env://";
+
+// Null: the source is no variable, or it is not set.
+char* variable_of(const Source& source) {
+  if (!source.place.starts_with(kEnvironment)) return nullptr;
+  return std::getenv(source.place.substr(kEnvironment.size()).c_str());
+}
+
+// At the start; a text that is no key stays where it is and is told when the key is needed.
+void take_from_environment(Source& source) {
+  const char* const value = variable_of(source);
+  if (value == nullptr) return;
+  const SecretBytes key = parse_static_key(as_bytes(std::string_view(value)));
+  if (!key.empty()) source.inline_key.emplace(key.reveal());
+}
+
+// Once the key is in use. The variable stays, empty: other threads may be looking at the
+// environment, and /proc and child processes see no more of the key.
+void forget_in_environment(const Source& source) {
+  if (char* const value = variable_of(source)) wipe(value, std::strlen(value));
+}
+
 Result<Source> take_source(Stanza& stanza, const std::string& name) {
   Source source;
   VAULT_TRY_ASSIGN(source.id, stanza.text(name + "_id"));
   VAULT_TRY_ASSIGN(std::string text, stanza.text(name));
   if (names_a_place(text)) {
     source.place = std::move(text);
+    take_from_environment(source);
     return source;
   }
   const SecretBytes key = parse_static_key(as_bytes(text));
@@ -110,8 +134,10 @@ Result<Source> take_source(Stanza& stanza, const std::string& name) {
 }
 
 Key read_key(const Source& source, const std::string& data_directory) {
-  if (source.inline_key)
+  if (source.inline_key) {
+    forget_in_environment(source);
     return {{DeviceState::ok, {}, {}}, SecretBytes(source.inline_key->reveal())};
+  }
   const std::string_view text = source.place;
   if (text.empty()) return not_a_key("the key \"" + source.id + "\" of the stanza");
   if (text.substr(0, 7) == "file://")

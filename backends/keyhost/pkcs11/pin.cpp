@@ -10,13 +10,14 @@
 
 #include "vault/base/encoding.h"
 #include "vault/crypto/hash.h"
+#include "vault/crypto/password.h"
 
 namespace leasehold::keyhost::pkcs11 {
 namespace {
 
 // The mark is one line of this length, written in place by one call: no kill leaves half of it, and
 // a full disk does not keep a vault from its token.
-constexpr std::size_t kMarkSize = 128;
+constexpr std::size_t kMarkSize = 256;
 constexpr std::int64_t kPauseMax = 300;
 constexpr std::array<std::string_view, 3> kWords = {"asked", "good", "refused"};
 
@@ -36,9 +37,16 @@ std::int64_t pause_after(unsigned asks) {
 
 }  // namespace
 
-PinLatch::PinLatch(std::string directory, std::string_view device)
-    : directory_(std::move(directory)),
-      path_(directory_ + "/pin-" + hex(ByteView(crypto::sha256(as_bytes(device))).first(8))) {}
+PinLatch::PinLatch(std::string directory) : directory_(std::move(directory)) {}
+
+void PinLatch::name_token(std::string_view maker, std::string_view serial) {
+  const std::string name = std::string(maker) + "|" + std::string(serial);
+  std::string path = directory_ + "/pin-" + hex(ByteView(crypto::sha256(as_bytes(name))).first(8));
+  if (path == path_) return;
+  path_ = std::move(path);
+  marked_.reset();
+  before_.reset();
+}
 
 Error PinLatch::refusal(const std::string& start, bool from_file) const {
   const std::string way = directory_.empty() ? "restart the vault" : "remove " + path_;
@@ -75,8 +83,8 @@ Status PinLatch::may_try(const Mark& mark, bool from_file, bool wrong_try_counte
 
 Status PinLatch::before_try(const Pin& pin, bool wrong_try_counted, WallTime now) {
   VAULT_TRY_ASSIGN(before_, read());
-  Mark next{State::asked, name_of(pin), false, 1, now};
-  if (before_ && before_->pin == next.pin) {
+  Mark next{State::asked, name_of(pin), false, 1, now, {}};
+  if (before_ && (before_->pin == next.pin || has_refused(pin))) {
     VAULT_TRY(may_try(*before_, pin.inode != 0, wrong_try_counted, now));
     next.accepted = before_->accepted;
     next.asks += before_->asks;
@@ -89,16 +97,24 @@ void PinLatch::accepted() {
   settle(State::good);
 }
 
-void PinLatch::refused() {
+// Without a hash the file's inode and time have to do.
+void PinLatch::refused(const Pin& pin) {
   marked_->accepted = false;
-  settle(State::refused);
+  const auto hash = crypto::hash_password(as_text(pin.text.reveal()));
+  settle(State::refused, hash.ok() ? *hash : std::string());
+}
+
+bool PinLatch::has_refused(const Pin& pin) const {
+  return before_->state == State::refused && !before_->hash.empty() &&
+         crypto::verify_password(before_->hash, as_text(pin.text.reveal()));
 }
 
 // When it cannot be written, `asked` stays, which says less and nothing wrong.
-void PinLatch::settle(State state) {
+void PinLatch::settle(State state, const std::string& hash) {
   Mark mark = *marked_;
   mark.state = state;
   mark.asks = 0;
+  mark.hash = hash;
   write(mark).ignore();
 }
 
@@ -134,6 +150,7 @@ Result<std::optional<PinLatch::Mark>> PinLatch::read() const {
     return failure(Code::denied, "cannot read " + path_ +
                                      ", which says whether the token refused the PIN; the PIN is "
                                      "not tried. When it is right, remove that file");
+  in >> mark.hash;  // refused ones have it
   mark.pin = inode + " " + modified;
   mark.last_ask = add(WallTime{}, Seconds(last));
   return std::optional<Mark>(std::move(mark));
@@ -145,7 +162,7 @@ Status PinLatch::write(const Mark& mark) {
   ::mkdir(directory_.c_str(), S_IRWXU);
   std::string text = std::string(kWords[static_cast<std::size_t>(mark.state)]) + " " + mark.pin +
                      (mark.accepted ? " 1 " : " 0 ") + std::to_string(mark.asks) + " " +
-                     std::to_string(mark.last_ask.seconds());
+                     std::to_string(mark.last_ask.seconds()) + " " + mark.hash;
   VAULT_ASSERT(text.size() < kMarkSize);
   text.resize(kMarkSize - 1, ' ');
   text += '\n';

@@ -7,16 +7,18 @@
 //                              |  ^                            |
 //        the token refused it  |  +----------------------------+  before the next try
 //                              v
-//                           refused    until the PIN file is another, or the operator removes it
+//                           refused    until the PIN is another, or the operator removes it
 //
 // `asked` alone is no refusal: the process was killed, the token was slow or answered with a device
 // error. A PIN that the token had accepted before is then tried again, with growing pauses. One
 // that it never accepted is not: the interrupted try may have been a wrong one, and was the one
 // that it gets.
 //
-// A PIN is known by its file's inode and time. The mark of a PIN that is not in a file says nothing
-// about it: anything made from so short a secret would give it away. For such a PIN the token's own
-// counter is believed: when it shows a wrong try, the PIN may be another than the accepted one.
+// The mark is the token's, whatever the stanza calls it. A PIN is known by its file's inode and
+// time. The mark of a PIN that is not in a file says nothing about it: anything made from so short
+// a secret would give it away. For such a PIN the token's own counter is believed: when it shows a
+// wrong try, the PIN may be another than the accepted one. Of a refused PIN a slow hash is kept as
+// well, so that the same digits in another file are not tried again (docs/decisions/120).
 //
 // Thread safety: none; the key host has one thread for a device.
 
@@ -28,15 +30,17 @@ namespace leasehold::keyhost::pkcs11 {
 
 class PinLatch {
  public:
-  // `device` names the token; without a directory the mark lives as long as the process.
-  PinLatch(std::string directory, std::string_view device);
+  // Without a directory the mark lives as long as the process.
+  explicit PinLatch(std::string directory);
+  // Before anything else, once the token is found: by its maker and serial number.
+  void name_token(std::string_view maker, std::string_view serial);
 
   // OK: `asked` is on disk. Code::denied: this PIN must not be tried until it is another.
   // Code::unavailable: not now, the message says when. `wrong_try_counted`: the token says that
   // there was one since the last login.
   Status before_try(const Pin& pin, bool wrong_try_counted, WallTime now);
   void accepted();
-  void refused();
+  void refused(const Pin& pin);
   // The token did not look at the PIN: as before the try.
   void not_looked_at();
 
@@ -48,17 +52,19 @@ class PinLatch {
     bool accepted = false;  // this PIN opened the token before
     unsigned asks = 0;      // without an answer
     WallTime last_ask;
+    std::string hash;  // of a refused PIN
   };
 
   Status may_try(const Mark& mark, bool from_file, bool wrong_try_counted, WallTime now) const;
   Error refusal(const std::string& start, bool from_file) const;
   Result<std::optional<Mark>> read() const;
   Status write(const Mark& mark);
-  void settle(State state);
+  void settle(State state, const std::string& hash = {});
+  bool has_refused(const Pin& pin) const;
   void forget();
 
   const std::string directory_;
-  const std::string path_;
+  std::string path_;
   std::optional<Mark> marked_;  // as written by this process
   std::optional<Mark> before_;  // what stood there before the try
 };

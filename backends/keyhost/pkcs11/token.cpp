@@ -72,10 +72,7 @@ std::optional<CK_SLOT_ID> parse_slot(const std::string& text) {
 }
 
 Token::Token(const Settings& settings, Clock& clock)
-    : settings_(copy_of(settings)),
-      clock_(clock),
-      latch_(setting(settings, "state_directory"),
-             path_of_module(settings) + "|" + words_for(settings)) {}
+    : settings_(copy_of(settings)), clock_(clock), latch_(setting(settings, "state_directory")) {}
 
 Token::~Token() {
   disconnect();
@@ -221,6 +218,7 @@ bool Token::log_in(const CK_TOKEN_INFO& info) {
 }
 
 bool Token::try_pin(const Pin& pin, bool wrong_try_counted) {
+  latch_.name_token(identity_.maker, identity_.serial);
   const Status may = latch_.before_try(pin, wrong_try_counted, clock_.now());
   if (may.is(Code::unavailable)) return fail(DeviceState::failed, may.error().message);
   if (!may.ok()) return fail(DeviceState::auth, may.error().message);
@@ -231,7 +229,7 @@ bool Token::try_pin(const Pin& pin, bool wrong_try_counted) {
       latch_.accepted();
       return true;
     case PinVerdict::refused:
-      latch_.refused();
+      latch_.refused(pin);
       break;
     case PinVerdict::not_looked_at:
       latch_.not_looked_at();

@@ -42,9 +42,9 @@ bool Lockout::is_locked(const std::string& mount_accessor, const std::string& al
   return found != by_key_.end() && now < found->second->locked_until;
 }
 
-void Lockout::failed(const std::string& mount_accessor, const std::string& alias,
+bool Lockout::failed(const std::string& mount_accessor, const std::string& alias,
                      const LockoutRule& rule, WallTime now) {
-  if (rule.disabled) return;
+  if (rule.disabled) return false;
   const std::string key = key_of(mount_accessor, alias);
   MutexLock lock(mutex_);
   auto found = by_key_.find(key);
@@ -59,9 +59,10 @@ void Lockout::failed(const std::string& mount_accessor, const std::string& alias
   Name& name = *found->second;
   if (name.failures > 0 && !(now < add(name.last, rule.reset))) name.failures = 0;
   name.last = now;
-  if (++name.failures < rule.threshold) return;
+  if (++name.failures < rule.threshold) return false;
   name.failures = 0;
   name.locked_until = add(now, rule.duration);
+  return true;
 }
 
 // A name that is locked stays, as long as another one is near: else whoever sends enough names of

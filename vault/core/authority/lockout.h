@@ -26,7 +26,8 @@ struct LockoutRule {
 class Lockout {
  public:
   bool is_locked(const std::string& mount_accessor, const std::string& alias, WallTime now) const;
-  void failed(const std::string& mount_accessor, const std::string& alias, const LockoutRule& rule,
+  // Whether the name is locked from now on.
+  bool failed(const std::string& mount_accessor, const std::string& alias, const LockoutRule& rule,
               WallTime now);
   void succeeded(const std::string& mount_accessor, const std::string& alias);
 

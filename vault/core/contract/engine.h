@@ -59,6 +59,7 @@ class Fields {
  public:
   bool given(std::string_view name) const;  // present in the request itself
   std::string text(std::string_view name) const;
+  SecretBytes secret(std::string_view name) const;  // the text of what must be wiped
   std::int64_t integer(std::string_view name) const;
   bool boolean(std::string_view name) const;
   Seconds duration(std::string_view name) const;

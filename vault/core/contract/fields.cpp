@@ -191,6 +191,9 @@ const Json& Fields::json(std::string_view name) const {
   return kNull;
 }
 std::string Fields::text(std::string_view name) const { return json(name).text(); }
+SecretBytes Fields::secret(std::string_view name) const {
+  return SecretBytes(std::string_view(json(name).text()));
+}
 std::int64_t Fields::integer(std::string_view name) const {
   return json(name).is_number() ? json(name).integer().value_or(0) : 0;
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "vault/core/contract/openapi.h"
+
 namespace leasehold::core {
 
 namespace {
@@ -62,29 +64,38 @@ void add_parameters(std::string& text, const Route& route) {
   }
 }
 
+std::string text_of(const Route& route, std::string_view path) {
+  std::string text;
+  text.append("Request:        ").append(path).append("\n");
+  text.append("Matching Route: ").append(route.pattern).append("\n\n");
+  text.append(route.synopsis).append("\n");
+  add_parameters(text, route);
+  text.append("\n## DESCRIPTION\n\n").append(kIndent);
+  text.append(route.description.empty() ? route.synopsis : route.description).append("\n");
+  return text;
+}
+
+std::string text_of(const Engine& engine) {
+  std::string text = "## PATHS\n\nThe paths of this engine; `?help=1` on one of them says more.\n";
+  for (const Route& one : engine.routes()) {
+    text.append("\n").append(kIndent).append(one.pattern);
+    text.append("\n").append(kIndent).append(kIndent).append(one.synopsis).append("\n");
+  }
+  return text;
+}
+
 }  // namespace
 
-Response help_of(const Engine& engine, const Route* route, std::string_view path) {
-  std::string text;
-  if (route != nullptr) {
-    text.append("Request:        ").append(path).append("\n");
-    text.append("Matching Route: ").append(route->pattern).append("\n\n");
-    text.append(route->synopsis).append("\n");
-    add_parameters(text, *route);
-    text.append("\n## DESCRIPTION\n\n").append(kIndent);
-    text.append(route->description.empty() ? route->synopsis : route->description).append("\n");
-  } else {
-    text = "## PATHS\n\nThe paths of this engine; `?help=1` on one of them says more.\n";
-    for (const Route& one : engine.routes())
-      text.append("\n")
-          .append(kIndent)
-          .append(one.pattern)
-          .append("\n        ")
-          .append(one.synopsis)
-          .append("\n");
-  }
+Response help_of(const MountInfo& mount, const Engine& engine, const Route* route,
+                 std::string_view path) {
+  const OpenApi::Origin behind_mount{mount.path, mount.type, {}, {}};
+  OpenApi document;
+  if (route != nullptr) document.add(behind_mount, *route);
+  if (route == nullptr)
+    for (const Route& one : engine.routes()) document.add(behind_mount, one);
   Json help = Json::object();
-  help.set("help", text).set("see_also", nullptr);
+  help.set("help", route != nullptr ? text_of(*route, path) : text_of(engine));
+  help.set("see_also", nullptr).set("openapi", document.take());
   return Response::bare(200, help);
 }
 

@@ -20,6 +20,17 @@ bool lists(const Route& route) {
                      [](const Action& action) { return action.operation == Operation::list; });
 }
 
+bool is_word(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+// What a `:capture` takes: the names of Vault's roles, users and connections.
+bool is_name(std::string_view segment) {
+  return !segment.empty() && is_word(segment.front()) && is_word(segment.back()) &&
+         std::all_of(segment.begin(), segment.end(),
+                     [](char c) { return is_word(c) || c == '-' || c == '.'; });
+}
+
 }  // namespace
 
 RouteTrie::RouteTrie(std::span<const Route> routes) {
@@ -85,7 +96,7 @@ const Route* RouteTrie::find_from(const Node& node, std::string_view rest, Captu
     if (literal != node.literals.end())
       if (const Route* found = find_from(*literal->second, parts.second, captures, depth, trailing))
         return found;
-    if (node.capture && !parts.first.empty() && depth < Captures::kMax) {
+    if (node.capture && depth < Captures::kMax && is_name(parts.first)) {
       captures.items[depth].value = parts.first;
       if (const Route* found =
               find_from(*node.capture, parts.second, captures, depth + 1, trailing))

@@ -21,7 +21,9 @@ struct Captures {
   std::size_t size = 0;
 };
 
-// Patterns by segment: a literal beats a `:capture`, which beats a `:rest*`.
+// Patterns by segment: a literal beats a `:capture`, which beats a `:rest*`. A capture takes
+// letters, digits and "_", and between them "-" and ".", as Vault's names are; the rest takes
+// anything.
 class RouteTrie {
  public:
   explicit RouteTrie(std::span<const Route> routes);

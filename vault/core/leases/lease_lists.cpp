@@ -21,6 +21,10 @@ std::string as_directory(std::string_view prefix) {
   return directory;
 }
 
+bool made_after(const OrderedId& id, WallTime until) {
+  return get_be(id.data(), barrier::kMillisSize) > static_cast<std::uint64_t>(until.millis());
+}
+
 }  // namespace
 
 bool is_below(std::string_view lease_id, std::string_view prefix) {
@@ -58,14 +62,15 @@ Status Leases::each_listed(ReadTxn& txn, std::string_view directory,
 
 Result<bool> Leases::any_below(ReadTxn& txn, const std::string& directory) const {
   std::vector<OrderedId> one;
-  VAULT_TRY(collect(txn, directory, 1, one, 0));
+  VAULT_TRY(collect(txn, directory, 1, kForever, one, 0));
   return !one.empty();
 }
 
 Status Leases::collect(ReadTxn& txn, const std::string& directory, std::size_t limit,
-                       std::vector<OrderedId>& into, unsigned depth) const {
+                       WallTime until, std::vector<OrderedId>& into, unsigned depth) const {
   if (depth > kDepthMax || into.size() >= limit) return {};
   VAULT_TRY(each_listed(txn, directory, [&](const Lease& lease) {
+    if (made_after(lease.id, until)) return false;  // and so are those that follow
     into.push_back(lease.id);
     return into.size() < limit;
   }));
@@ -73,12 +78,13 @@ Status Leases::collect(ReadTxn& txn, const std::string& directory, std::size_t l
   VAULT_TRY_ASSIGN(const auto names,
                    txn.in(barrier::kCoreSpace).list(std::string(kLeasePaths) + directory));
   for (const std::string& name : names)
-    if (name.ends_with('/')) VAULT_TRY(collect(txn, directory + name, limit, into, depth + 1));
+    if (name.ends_with('/'))
+      VAULT_TRY(collect(txn, directory + name, limit, until, into, depth + 1));
   return {};
 }
 
 Result<std::vector<OrderedId>> Leases::below(ReadTxn& txn, std::string_view prefix,
-                                             std::size_t limit) const {
+                                             std::size_t limit, WallTime until) const {
   std::vector<OrderedId> ids;
   VAULT_TRY_ASSIGN(const auto exact,
                    find(txn, prefix.substr(0, prefix.size() - prefix.ends_with('/'))));
@@ -86,18 +92,19 @@ Result<std::vector<OrderedId>> Leases::below(ReadTxn& txn, std::string_view pref
     if (exact->state != Lease::State::revoking) ids.push_back(exact->id);
     return ids;
   }
-  VAULT_TRY(collect(txn, as_directory(prefix), limit, ids, 0));
+  VAULT_TRY(collect(txn, as_directory(prefix), limit, until, ids, 0));
   return ids;
 }
 
 Result<std::vector<OrderedId>> Leases::revoking_below(ReadTxn& txn, std::string_view prefix,
-                                                      std::size_t limit) const {
+                                                      std::size_t limit, WallTime until) const {
   std::vector<OrderedId> ids;
   PhysicalKey from(Table::due);
   const PhysicalKey end = from.end_of_prefix();
   Status looked;
   VAULT_TRY(txn.scan(from, end, SIZE_MAX, storage::Scan::keys, [&](const storage::Entry& entry) {
     const OrderedId id = barrier::id_at_end(entry.key);
+    if (made_after(id, until)) return true;
     const auto lease = load(txn, id);
     if (!lease.ok()) {
       const auto there = txn.version(lease_key(id));

@@ -16,6 +16,7 @@ namespace {
 constexpr std::uint8_t kLeaseVersion = 1;
 constexpr std::uint8_t kJobMount = 1 | kCritical;  // a field of a job
 constexpr std::uint8_t kJobAskedBy = 2;
+constexpr std::uint8_t kJobPartOf = 3;
 constexpr std::uint8_t kJobVersion = 1;
 // Fields. Who does not know the handle could see an account gone that was only renamed.
 constexpr std::uint8_t kHandleTag = kCritical | 1;
@@ -241,6 +242,11 @@ Status Leases::start_revoking(WriteTxn& txn, Lease& lease, WallTime now) const {
   return txn.mark(due_key(lease.target, lease.due_since, lease.id));
 }
 
+WallTime asked_at(const PhysicalKey& job) {
+  const std::uint64_t millis = get_be(job.view().data() + 1, barrier::kMillisSize);
+  return WallTime{static_cast<std::int64_t>(millis) * 1'000'000};
+}
+
 std::string done_counter(const PhysicalKey& job) { return "jobs/" + hex(job.view()); }
 
 std::string done_counter(std::string_view mount_uuid) { return "jobs/" + std::string(mount_uuid); }
@@ -252,6 +258,7 @@ Result<PhysicalKey> Leases::queue(WriteTxn& txn, const LeaseJob& job, WallTime n
   out.text(job.prefix).flag(job.force);
   if (!job.mount_accessor.empty()) out.field(kJobMount, job.mount_accessor);
   if (!job.asked_by.empty()) out.field(kJobAskedBy, job.asked_by);
+  if (!job.part_of.empty()) out.field(kJobPartOf, job.part_of);
   VAULT_TRY(txn.put(key, "", out.bytes()));
   return key;
 }
@@ -264,6 +271,7 @@ Result<LeaseJob> Leases::job_of(ByteView stored) {
   for (auto field = in.field(); field; field = in.field()) {
     if (field->tag == kJobMount) job.mount_accessor = as_text(field->bytes);
     if (field->tag == kJobAskedBy) job.asked_by = as_text(field->bytes);
+    if (field->tag == kJobPartOf) job.part_of = as_text(field->bytes);
   }
   if (!in.whole()) return failure(Code::internal, "internal error", "a job record is damaged");
   return job;

@@ -11,6 +11,7 @@
 //
 // Thread-safe: no state.
 
+#include <limits>
 #include <optional>
 
 #include "vault/commit/head.h"
@@ -65,7 +66,10 @@ struct LeaseJob {
   // Of a removed auth mount: its tokens, whenever they were made; the prefix says so in records.
   std::string mount_accessor;
   std::string asked_by;  // the display name of its token
+  std::string part_of;   // what it belongs to, for the log at its end: "remount <id>"
 };
+// When it was asked for: what was made later is none of its business.
+WallTime asked_at(const barrier::PhysicalKey& job);
 // How many a job, or the removal of a mount, is done with: a counter in the core's space.
 std::string done_counter(const barrier::PhysicalKey& job);
 std::string done_counter(std::string_view mount_uuid);
@@ -79,6 +83,8 @@ bool is_below(std::string_view lease_id, std::string_view prefix);  // or the le
 barrier::PhysicalKey lease_key(const barrier::OrderedId& id);
 barrier::PhysicalKey due_key(const TargetId& target, WallTime when, const barrier::OrderedId& id);
 barrier::PhysicalKey due_prefix(const TargetId& target);
+
+inline constexpr WallTime kForever{std::numeric_limits<std::int64_t>::max()};
 
 class Leases {
  public:
@@ -114,12 +120,14 @@ class Leases {
   // Names one level below `prefix` ("" or ending in '/'), directories ending in '/'.
   Result<std::vector<std::string>> list(ReadTxn& txn, std::string_view prefix) const;
   // Ids of leases whose id begins with `prefix` (a directory, or a whole lease id), at most
-  // `limit`, REVOKING ones left out. Not with a WriteTxn: its guards have no room for them.
+  // `limit`, made until `until`, REVOKING ones left out. Not with a WriteTxn: its guards have no
+  // room for them.
   Result<std::vector<barrier::OrderedId>> below(ReadTxn& txn, std::string_view prefix,
-                                                std::size_t limit) const;
+                                                std::size_t limit, WallTime until = kForever) const;
   // The same for those that are REVOKING: they wait for their target.
   Result<std::vector<barrier::OrderedId>> revoking_below(ReadTxn& txn, std::string_view prefix,
-                                                         std::size_t limit) const;
+                                                         std::size_t limit,
+                                                         WallTime until = kForever) const;
 
  private:
   Status write(WriteTxn& txn, const Lease& lease) const;
@@ -131,7 +139,7 @@ class Leases {
                      FunctionRef<bool(const Lease&)> take) const;
   barrier::PhysicalKey path_key(std::string_view path) const;
   barrier::PhysicalKey listed_key(const Lease& lease) const;
-  Status collect(ReadTxn& txn, const std::string& directory, std::size_t limit,
+  Status collect(ReadTxn& txn, const std::string& directory, std::size_t limit, WallTime until,
                  std::vector<barrier::OrderedId>& into, unsigned depth) const;
   Result<bool> any_below(ReadTxn& txn, const std::string& directory) const;
 

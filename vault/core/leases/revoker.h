@@ -130,6 +130,7 @@ class Revoker {
   struct Step {
     Fill fill;
     std::optional<barrier::PhysicalKey> gone;
+    std::string part_of;  // of a job that is done
   };
   Status token_steps(const barrier::PhysicalKey& job, WallTime now, std::vector<Step>& steps);
   Status prefix_steps(ReadTxn& txn, const barrier::PhysicalKey& job, WallTime now,
@@ -140,7 +141,7 @@ class Revoker {
                       WallTime now, std::vector<Step>& steps);
   Result<bool> walk_tokens(ReadTxn& txn, std::optional<barrier::PhysicalKey>& next,
                            FunctionRef<bool(const barrier::OrderedId&)> take);
-  Step erase_job(const barrier::PhysicalKey& job);
+  Step erase_job(const barrier::PhysicalKey& job, const LeaseJob& about);
   Result<OnRecord> start_revoking(WriteTxn& txn, const barrier::OrderedId& id, WallTime now);
   Result<OnRecord> expire_one(WriteTxn& txn, barrier::Table table, const barrier::OrderedId& id,
                               const barrier::PhysicalKey& entry, WallTime now);

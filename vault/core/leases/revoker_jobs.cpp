@@ -19,11 +19,6 @@ constexpr std::size_t kWalkedAtOnce = 1000;  // tokens that a job looks at in a 
 constexpr commit::Unrecorded kAskedFor{
     "a job's own record: the request that asked for it is on record, and what it ends"};
 
-WallTime asked_at(const PhysicalKey& job) {
-  const std::uint64_t millis = get_be(job.view().data() + 1, barrier::kMillisSize);
-  return WallTime{static_cast<std::int64_t>(millis) * 1'000'000};
-}
-
 std::string forgotten_event(const Lease& lease, WallTime now) {
   Json fields = Json::object();
   fields.set("lease_id", lease.lease_id).set("account", lease.account);
@@ -68,18 +63,21 @@ bool Revoker::run_jobs(WallTime now) {
   if (fills.empty()) return false;
   const Committed committed = commit_all(fills);
   for (std::size_t i = 0; i < steps.size(); ++i)
-    if (steps[i].gone && committed.each[i].ok()) waits_.ended(*steps[i].gone, {});
+    if (steps[i].gone && committed.each[i].ok()) {
+      waits_.ended(*steps[i].gone, {});
+      if (!steps[i].part_of.empty()) parts_.log.info("{}: done", steps[i].part_of);
+    }
   return committed.count > 0;
 }
 
-Revoker::Step Revoker::erase_job(const PhysicalKey& job) {
+Revoker::Step Revoker::erase_job(const PhysicalKey& job, const LeaseJob& about) {
   walks_.erase(job);
   const auto erase = [job](WriteTxn& write) -> Result<OnRecord> {
     VAULT_TRY(write.erase(job));
     write.erase_counter(done_counter(job));
     return OnRecord(kAskedFor);
   };
-  return {erase, job};
+  return {erase, job, about.part_of};
 }
 
 // The job of a token is a bare mark.
@@ -95,7 +93,7 @@ Status Revoker::token_steps(const PhysicalKey& job, WallTime now, std::vector<St
     VAULT_TRY(parts_.tokens.sweep(write, job, now, end_token, end_lease));
     return events.empty() ? OnRecord(kAskedFor) : OnRecord(std::move(events));
   };
-  steps.push_back({sweep, std::nullopt});
+  steps.push_back({sweep, std::nullopt, {}});
   return {};
 }
 
@@ -115,16 +113,17 @@ Status Revoker::prefix_steps(ReadTxn& txn, const PhysicalKey& key, WallTime now,
   const auto job = stored.ok() ? Leases::job_of((*stored)->value.reveal()) : stored.error();
   if (!job.ok()) return set_aside(txn, key, barrier::id_at_end(key.view()), "job");
   if (is_token_lease(job->prefix)) return login_steps(txn, key, *job, now, steps);
-  VAULT_TRY_ASSIGN(const auto ids, parts_.leases.below(txn, job->prefix, kAtOnce));
+  VAULT_TRY_ASSIGN(const auto ids, parts_.leases.below(txn, job->prefix, kAtOnce, asked_at(key)));
   for (const OrderedId& id : ids)
     steps.push_back({[this, key, id, now](WriteTxn& write) {
                        write.add(done_counter(key), 1, 0);
                        return start_revoking(write, id, now);
                      },
-                     std::nullopt});
+                     std::nullopt,
+                     {}});
   if (!ids.empty()) return {};
   if (job->force) return forget_steps(txn, key, *job, now, steps);
-  steps.push_back(erase_job(key));
+  steps.push_back(erase_job(key, *job));
   return {};
 }
 
@@ -159,22 +158,23 @@ Status Revoker::login_steps(ReadTxn& txn, const PhysicalKey& key, const LeaseJob
       write.add(done_counter(key), 1, 0);
       return revoke_token(write, id, now);
     };
-    steps.push_back({revoke, std::nullopt});
+    steps.push_back({revoke, std::nullopt, {}});
     return ++found < kAtOnce;
   };
   auto& next = walks_[key];
   VAULT_TRY_ASSIGN(const bool at_end, walk_tokens(txn, next, take));
   VAULT_TRY(std::move(looked));
   if (at_end) next.reset();  // once more, to see that they are gone
-  if (at_end && found == 0) steps.push_back(erase_job(key));
+  if (at_end && found == 0) steps.push_back(erase_job(key, job));
   return {};
 }
 
 // What is REVOKING and was not confirmed in kForceAfter: an operator gave it up.
 Status Revoker::forget_steps(ReadTxn& txn, const PhysicalKey& key, const LeaseJob& job,
                              WallTime now, std::vector<Step>& steps) {
-  VAULT_TRY_ASSIGN(const auto left, parts_.leases.revoking_below(txn, job.prefix, kAtOnce));
-  if (left.empty()) steps.push_back(erase_job(key));
+  VAULT_TRY_ASSIGN(const auto left,
+                   parts_.leases.revoking_below(txn, job.prefix, kAtOnce, asked_at(key)));
+  if (left.empty()) steps.push_back(erase_job(key, job));
   if (now < add(asked_at(key), Nanos(kForceAfter))) return {};
   for (const OrderedId& id : left) {
     if (claimed(id)) continue;  // its CREATE may be running: with a later pass
@@ -184,7 +184,7 @@ Status Revoker::forget_steps(ReadTxn& txn, const PhysicalKey& key, const LeaseJo
       VAULT_TRY(parts_.leases.forget(write, *lease, now));
       return OnRecord(forgotten_event(*lease, now));
     };
-    steps.push_back({forget, lease_key(id)});
+    steps.push_back({forget, lease_key(id), {}});
   }
   return {};
 }

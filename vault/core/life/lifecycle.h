@@ -82,6 +82,7 @@ class Lifecycle final : public Gate {
   Response leader(const Request& request);
 
  private:
+  bool has_verb(const SealedRoute& route, Operation asked) const;
   Response init_now(const Request& request) REQUIRES(turn_);
   Response unseal_with(SecretBytes share) REQUIRES(turn_);
   Result<seal::Initialized> initialize(const Request& request, SecretBytes& root_token,
@@ -110,6 +111,7 @@ class Lifecycle final : public Gate {
   seal::Seal& seal_;
   const seal::RecoveryMode recovery_mode_;
   const std::string cluster_name_, product_version_, build_date_;
+  const std::vector<Route> routes_;  // of every state: their verbs
   std::atomic<Unsealed*> live_{nullptr};
   std::atomic<long> users_{0};
   Turn turn_;

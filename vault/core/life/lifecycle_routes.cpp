@@ -1,8 +1,11 @@
 // The routes that answer in every state, sys/seal of a sealed vault, and what init and unseal do.
 
+#include <algorithm>
+
 #include "vault/base/encoding.h"
 #include "vault/core/contract/version.h"
 #include "vault/core/life/lifecycle.h"
+#include "vault/core/sys/shares.h"
 
 namespace leasehold::core {
 
@@ -74,30 +77,6 @@ bool is_health_code(int status) {
   return status >= 200 && status <= 599 && status != 204 && status != 304;
 }
 
-// A share as it stands in a request: hex is tried first, but only for lengths a share can have.
-std::optional<SecretBytes> share_of(const std::string& text) {
-  if (auto bytes = from_hex(text); bytes && bytes->size() >= 16 && bytes->size() <= 33) {
-    SecretBytes share{ByteView(*bytes)};
-    wipe(bytes->data(), bytes->size());
-    return share;
-  }
-  if (auto bytes = from_base64(text); bytes && !bytes->empty()) {
-    SecretBytes share{ByteView(*bytes)};
-    wipe(bytes->data(), bytes->size());
-    return share;
-  }
-  return std::nullopt;
-}
-
-Json texts_of(const std::vector<SecretBytes>& shares, bool as_hex) {
-  Json list = Json::array();
-  for (const SecretBytes& share : shares) {
-    const SecretBytes text = as_hex ? hex_secret(share.reveal()) : base64_secret(share.reveal());
-    list.push(Json(as_text(text.reveal())));
-  }
-  return list;
-}
-
 }  // namespace
 
 const SealedRoute* Lifecycle::sealed_route(std::string_view path) const {
@@ -111,14 +90,22 @@ bool Lifecycle::on_worker(const SealedRoute& route, const Request& request) cons
   return route.slow && request.operation != Operation::read;
 }
 
+bool Lifecycle::has_verb(const SealedRoute& route, Operation asked) const {
+  constexpr std::string_view kSys = "sys/";
+  for (const Route& one : routes_)
+    if (route.path.substr(kSys.size()) == one.pattern)
+      return std::any_of(one.actions.begin(), one.actions.end(),
+                         [&](const Action& action) { return action.operation == asked; });
+  return false;
+}
+
 Response Lifecycle::answer(const SealedRoute& route, const Request& request) {
   if (&route == &kSealAgain) return seal_again(request);
+  if (!has_verb(route, request.operation)) return Response::refused(405, "");
   return (this->*static_cast<const LifecycleRoute&>(route).handler)(request);
 }
 
 Response Lifecycle::health(const Request& request) {
-  if (request.operation != Operation::read && request.operation != Operation::head)
-    return Response::refused(405, "");
   const bool initialized = seal_.initialized();
   const bool sealed = live_.load() == nullptr;
   const char* code_name = !initialized ? "uninitcode" : sealed ? "sealedcode" : "activecode";
@@ -223,13 +210,9 @@ Json Lifecycle::status_json() {
   return body;
 }
 
-Response Lifecycle::seal_status(const Request& request) {
-  if (request.operation != Operation::read) return Response::refused(405, "");
-  return Response::bare(200, status_json());
-}
+Response Lifecycle::seal_status(const Request&) { return Response::bare(200, status_json()); }
 
-Response Lifecycle::leader(const Request& request) {
-  if (request.operation != Operation::read) return Response::refused(405, "");
+Response Lifecycle::leader(const Request&) {
   Json body = Json::object();
   body.set("ha_enabled", false).set("is_self", false).set("active_time", "0001-01-01T00:00:00Z");
   body.set("leader_address", "").set("leader_cluster_address", "");
@@ -313,7 +296,6 @@ Response Lifecycle::init(const Request& request) {
     body.set("initialized", seal_.initialized());
     return Response::bare(200, body);
   }
-  if (request.operation != Operation::update) return Response::refused(405, "");
   if (!turn_.take_as_caller()) return busy();
   Response answer = init_now(request);
   turn_.give();
@@ -331,11 +313,11 @@ Response Lifecycle::init_now(const Request& request) {
   const bool recovery = made->shares_are_recovery;
   Json body = Json::object();
   const std::vector<SecretBytes> none;
-  body.set("keys", texts_of(recovery ? none : made->shares, true));
-  body.set("keys_base64", texts_of(recovery ? none : made->shares, false));
+  body.set("keys", shares_as_text(recovery ? none : made->shares, true));
+  body.set("keys_base64", shares_as_text(recovery ? none : made->shares, false));
   if (recovery && !made->shares.empty()) {
-    body.set("recovery_keys", texts_of(made->shares, true));
-    body.set("recovery_keys_base64", texts_of(made->shares, false));
+    body.set("recovery_keys", shares_as_text(made->shares, true));
+    body.set("recovery_keys_base64", shares_as_text(made->shares, false));
   }
   body.set("root_token", as_text(root_token.reveal()));
   if (Unsealed* live = enter()) {
@@ -349,11 +331,11 @@ Response Lifecycle::init_now(const Request& request) {
 }
 
 Response Lifecycle::unseal(const Request& request) {
-  if (request.operation != Operation::update) return Response::refused(405, "");
   if (!seal_.initialized()) return Response::refused(400, "Vault is not initialized");
   const Json& body = request.body;
   const bool reset = body.is_object() && body.bool_at("reset");
-  const std::string text = body.is_object() ? body.string_at("key") : std::string();
+  const Json* given = body.is_object() ? body.find("key") : nullptr;
+  const ByteView text = given != nullptr ? as_bytes(given->text()) : ByteView();
   if (reset) {
     if (live_.load() != nullptr) return Response::refused(400, "vault is unsealed");
     seal_.reset_shares();
@@ -363,7 +345,7 @@ Response Lifecycle::unseal(const Request& request) {
     return Response::refused(400,
                              "'key' must be specified in request body as JSON, or 'reset' set to "
                              "true");
-  std::optional<SecretBytes> share = share_of(text);
+  std::optional<SecretBytes> share = parse_share(text);
   if (!share) return Response::refused(400, "'key' must be a valid hex or base64 string");
   if (!turn_.take_as_caller()) return busy();
   Response answer = unseal_with(std::move(*share));

@@ -93,7 +93,9 @@ Status Core::admit(InFlight& flight) {
   flight.id = uuid(environment_.random);
   if (!flight.request.name_space.empty())  // there is the root, and no other yet
     return failure(Code::not_found, "namespace not found");
-  flight.sealed_route = gate_.sealed_route(flight.request.path);
+  std::string_view path = flight.request.path;
+  if (flight.request.operation == Operation::list && path.ends_with('/')) path.remove_suffix(1);
+  flight.sealed_route = gate_.sealed_route(path);
   if (flight.sealed_route != nullptr) {
     const bool slow = gate_.on_worker(*flight.sealed_route, flight.request);
     flight.place = slow ? Place::outside : Place::inline_;
@@ -248,6 +250,7 @@ Status Core::run_live(InFlight& flight) {
   flight.batch.reset();
   flight.awaited.clear();
   flight.warnings.clear();
+  flight.of_parameters.clear();
   flight.answer_recorded = false;
   std::optional<commit::Snapshots::Held> held = std::exchange(flight.snapshot, std::nullopt);
   if (!held) {
@@ -319,7 +322,8 @@ Status Core::dispatch(InFlight& flight, storage::Snapshot& snapshot) {
                                         "\". route entry found, but backend is nil.");
   if (request.operation == Operation::help &&
       (flight.route != nullptr || flight.inner_path.empty())) {
-    flight.answer = help_of(*flight.mount->kind->engine, flight.route, flight.inner_path);
+    flight.answer =
+        help_of(flight.mount->info, *flight.mount->kind->engine, flight.route, flight.inner_path);
     return {};
   }
   if (flight.route == nullptr) return failure(Code::not_found, unsupported_path(*flight.mount));
@@ -330,7 +334,7 @@ Status Core::dispatch(InFlight& flight, storage::Snapshot& snapshot) {
     return {};
   }
   VAULT_TRY_ASSIGN(flight.fields, fields_of(*flight.route, request.operation, flight.captures,
-                                            request.body, flight.warnings));
+                                            request.body, flight.of_parameters));
   if (const auto* read = std::get_if<ReadHandler>(&flight.action->handler))
     return run_read(flight, *read, snapshot);
   VAULT_TRY(check_lockout(flight));
@@ -344,7 +348,7 @@ Status Core::run_read(InFlight& flight, const ReadHandler& handler, storage::Sna
   if (flight.request.wrap_ttl) guard_authority(flight, changes);  // its answer is kept: a write
   ReadTxn txn(snapshot, flight.live->barrier, flight.mount->info.space);
   Call call{flight.request,    flight.mount->info, flight.caller,       std::move(flight.fields),
-            flight.inner_path, flight.started,     environment_.random, std::move(flight.warnings)};
+            flight.inner_path, flight.started,     environment_.random, {}};
   VAULT_TRY_ASSIGN(flight.answer, handler(call, txn));
   flight.awaited = std::move(flight.answer.awaited);
   return finish(flight, snapshot, std::move(changes), call);
@@ -356,7 +360,7 @@ Status Core::run_write(InFlight& flight, const WriteHandler& handler, storage::S
   guard_authority(flight, changes);
   WriteTxn txn(snapshot, flight.live->barrier, flight.mount->info.space, changes);
   Call call{flight.request,    flight.mount->info, flight.caller,       std::move(flight.fields),
-            flight.inner_path, flight.started,     environment_.random, std::move(flight.warnings)};
+            flight.inner_path, flight.started,     environment_.random, {}};
   VAULT_TRY_ASSIGN(flight.answer, handler(call, txn));
   flight.fields = std::move(call.fields);
   VAULT_TRY(finish_login(flight, txn, call.warnings));

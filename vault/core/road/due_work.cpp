@@ -91,11 +91,13 @@ std::vector<std::shared_ptr<const Mount>> DueWork::due_now() {
     if (now >= at || asked.count(space) != 0) due.push_back(entry.second);
   }
   next_ = std::move(next);
+  asked_for_ = std::move(asked);
   return due;
 }
 
 void DueWork::work_in(const Mount& mount) {
   std::string from;
+  std::int64_t total = 0;
   do {
     Result<DueSlice> done = slice(mount, from);
     for (int i = 1; i < kTriesOfSlice && !done.ok() && done.error().code == Code::conflict; ++i)
@@ -106,7 +108,10 @@ void DueWork::work_in(const Mount& mount) {
       return;
     }
     from = done->next;
+    total += done->done;
   } while (!from.empty() && !stopping());
+  if (total > 0 || asked_for_.count(mount.info.space) != 0)
+    parts_.log.info("the due work of {} is done: {} ended", mount.info.path, total);
 }
 
 Result<DueSlice> DueWork::slice(const Mount& mount, const std::string& from) {

@@ -49,7 +49,8 @@ class DueWork {
   Result<DueSlice> slice(const Mount& mount, const std::string& from);
 
   const Parts parts_;
-  std::map<barrier::Space, Instant> next_;  // of the thread alone
+  std::map<barrier::Space, Instant> next_;  // of the thread alone, as is the next
+  std::set<barrier::Space> asked_for_;      // in this turn
   std::thread thread_;
   Mutex mutex_;
   Condition wake_;

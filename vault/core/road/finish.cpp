@@ -1,5 +1,7 @@
 #include "vault/core/road/finish.h"
 
+#include <algorithm>
+
 #include "vault/audit/record.h"
 #include "vault/core/authority/wrapped.h"
 #include "vault/core/road/audit_lines.h"
@@ -34,13 +36,27 @@ Status wrap_answer(InFlight& flight, storage::Snapshot& snapshot, commit::Change
   return {};
 }
 
+void say(std::vector<std::string>& warnings, const std::string& warning) {
+  if (std::find(warnings.begin(), warnings.end(), warning) == warnings.end())
+    warnings.push_back(warning);
+}
+
+// A handler's warning makes an answer of its own: 200 in place of 204. One about parameters does
+// not, as in Vault: clients count on the 204.
+void say_warnings(InFlight& flight, Call& call) {
+  Response& answer = flight.answer;
+  if (answer.is_error) return;
+  for (const std::string& warning : call.warnings) say(answer.warnings, warning);
+  if (!answer.has_body()) return;
+  for (const std::string& warning : flight.of_parameters) say(answer.warnings, warning);
+}
+
 }  // namespace
 
 Status finish(InFlight& flight, storage::Snapshot& snapshot, commit::Changes&& changes,
               Call& call) {
   flight.answer.request_id = flight.id;
-  if (flight.answer.has_body())
-    for (std::string& warning : call.warnings) flight.answer.warnings.push_back(std::move(warning));
+  say_warnings(flight, call);
   if (const auto terms = wrapping_of(flight))
     VAULT_TRY(wrap_answer(flight, snapshot, changes, *terms));
   if (!changes.changes_something()) return {};  // its lines go straight to the log

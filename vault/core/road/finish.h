@@ -7,7 +7,8 @@
 
 namespace leasehold::core {
 
-// The handler's warnings join an answer that has a body, its events the lines. Makes flight.batch
+// The handler's warnings make a body, or join it; those about parameters join it alone. Its events
+// are lines. Makes flight.batch
 // of `changes`, if there are any.
 Status finish(InFlight& flight, storage::Snapshot& snapshot, commit::Changes&& changes, Call& call);
 

@@ -68,7 +68,9 @@ struct InFlight {
   std::optional<commit::Batch> batch;  // what is committed next; the station takes it
   Response answer;
   Fields fields;
-  std::vector<std::string> warnings;
+  std::vector<std::string> warnings;  // of an effect's plan
+  // About the request's parameters: said only by an answer that has a body without them.
+  std::vector<std::string> of_parameters;
 
   // effect
   std::optional<Planned> planned;

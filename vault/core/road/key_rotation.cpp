@@ -136,14 +136,13 @@ Status KeyRotation::rotate_when_due() {
   return adopt();
 }
 
-// True: every record is sealed under the newest term.
+// True: every record is sealed under the newest term, or one of them cannot be.
 Result<bool> KeyRotation::rewrap_page() {
-  State state;
+  VAULT_TRY_ASSIGN(const State state, begin());
+  if (state.rewrapped >= state.term || unreadable_under_ == state.term) return true;
   std::vector<PhysicalKey> older;
-  std::size_t seen = 0;
   PhysicalKey last;
-  VAULT_TRY_ASSIGN(const bool whole, look_at_page(state, older, seen, last));
-  if (whole) return true;
+  VAULT_TRY_ASSIGN(const std::size_t seen, look_at_page(older, last));
   VAULT_TRY(rewrap(older));
   examined_ += seen;
   if (seen == kPage) {
@@ -151,31 +150,48 @@ Result<bool> KeyRotation::rewrap_page() {
     next_.push(std::uint8_t{0});  // the first key behind the last one
     return false;
   }
-  VAULT_TRY(finish(state));
+  if (unreadable_ == 0) VAULT_TRY(finish(state));
+  if (unreadable_ > 0) unreadable_under_ = state.term;  // not whole; the next rotation tries again
   return true;
 }
 
-// The snapshot is given back before anything is written. True: there is nothing to look at.
-Result<bool> KeyRotation::look_at_page(State& state, std::vector<PhysicalKey>& older,
-                                       std::size_t& seen, PhysicalKey& last) {
+// A rotation begins a new pass. When this returns, nothing more is committed that is sealed under
+// an older key: the committer refuses it (Group::admit), and what it had let through before is
+// committed when the batch from here is.
+Result<KeyRotation::State> KeyRotation::begin() {
+  VAULT_TRY_ASSIGN(auto held, live_.snapshots.take());
+  ReadTxn look(*held, live_.barrier, barrier::kCoreSpace);
+  VAULT_TRY_ASSIGN(State state, this->state(look));
+  if (state.rewrapped >= state.term || wrapping_under_ == state.term) return state;
+  VAULT_TRY(adopt());
+  commit::Changes changes;
+  changes.background = true;
+  WriteTxn txn(*held, live_.barrier, barrier::kCoreSpace, changes);
+  VAULT_TRY_ASSIGN(state, this->state(txn));  // guarded
+  VAULT_TRY(txn.put(kRecord, to_record(state)));
+  const commit::Batch batch(std::move(changes), kSameValue);
+  VAULT_TRY(live_.committer.commit(batch).status());
+  wrapping_under_ = state.term;
+  next_ = PhysicalKey(Table::head);
+  examined_ = 0;
+  unreadable_ = 0;
+  return state;
+}
+
+// How many records it has; those under an older term go to `older`. The snapshot is given back
+// before anything is written.
+Result<std::size_t> KeyRotation::look_at_page(std::vector<PhysicalKey>& older, PhysicalKey& last) {
   VAULT_TRY_ASSIGN(auto held, live_.snapshots.take());
   ReadTxn txn(*held, live_.barrier, barrier::kCoreSpace);
-  VAULT_TRY_ASSIGN(state, this->state(txn));
-  if (state.rewrapped >= state.term) return true;
-  if (wrapping_under_ != state.term) {  // a rotation in between begins a new pass
-    VAULT_TRY(adopt());
-    wrapping_under_ = state.term;
-    next_ = PhysicalKey(Table::head);
-    examined_ = 0;
-  }
+  std::size_t seen = 0;
   const PhysicalKey end = PhysicalKey(Table{0xff});
   VAULT_TRY(txn.scan(next_, end, kPage, storage::Scan::values, [&](const storage::Entry& entry) {
     last = PhysicalKey::from(entry.key);
     ++seen;
-    if (is_rewrapped(last.table()) && is_older(entry.value, state.term)) older.push_back(last);
+    if (is_rewrapped(last.table()) && is_older(entry.value, wrapping_under_)) older.push_back(last);
     return true;
   }));
-  return false;
+  return seen;
 }
 
 Status KeyRotation::rewrap(const std::vector<PhysicalKey>& keys) {
@@ -191,6 +207,7 @@ Status KeyRotation::rewrap(const std::vector<PhysicalKey>& keys) {
       if (!opened.ok()) {  // whoever needs it is told the same
         live_.environment.log.error("a record cannot be sealed under the new key: {}",
                                     opened.error().message);
+        ++unreadable_;
         continue;
       }
       Bytes sealed;

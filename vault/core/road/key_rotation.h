@@ -50,14 +50,17 @@ class KeyRotation {
  private:
   Status rotate_when_due();
   Result<bool> rewrap_page();
-  Result<bool> look_at_page(State& state, std::vector<barrier::PhysicalKey>& older,
-                            std::size_t& seen, barrier::PhysicalKey& last);
+  Result<State> begin();
+  Result<std::size_t> look_at_page(std::vector<barrier::PhysicalKey>& older,
+                                   barrier::PhysicalKey& last);
   Status rewrap(const std::vector<barrier::PhysicalKey>& keys);
   Status finish(const State& state);
 
   Unsealed& live_;
   barrier::PhysicalKey next_;               // where the next page begins
   std::uint32_t wrapping_under_ = 0;        // the term the pass began with
+  std::size_t unreadable_ = 0;              // records of this pass that stay as they are
+  std::uint32_t unreadable_under_ = 0;      // the term whose pass ended with such records
   std::atomic<std::uint64_t> examined_{0};  // records of this pass
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "vault/base/cidr.h"
+#include "vault/base/duration.h"
 #include "vault/core/authority/entities.h"
 
 namespace leasehold::core {
@@ -64,6 +65,18 @@ Result<Token> token_of(InFlight& flight, Login& login, WriteTxn& core,
   return token;
 }
 
+// The log names the path, as the audit log does, and no more: a role id is half a secret.
+void count_failure(InFlight& flight) {
+  const LockoutRule rule = LockoutRule::of(*flight.mount->record.find("config"));
+  const bool locked = flight.live->lockout.failed(
+      flight.mount->info.accessor, flight.route->login_alias(flight.fields), rule, flight.started);
+  if (!locked) return;
+  flight.live->environment.log.warn(
+      "{}: locked for {} after {} failed logins in a row, the last from {} (request {})",
+      flight.request.path, print_duration(rule.duration), rule.threshold,
+      flight.request.remote_address, flight.id);
+}
+
 }  // namespace
 
 Status check_lockout(InFlight& flight) {
@@ -77,9 +90,7 @@ Status check_lockout(InFlight& flight) {
 Status finish_login(InFlight& flight, WriteTxn& txn, std::vector<std::string>& warnings) {
   Lockout& lockout = flight.live->lockout;
   const std::string& mount = flight.mount->info.accessor;
-  if (flight.answer.login_refused)
-    lockout.failed(mount, flight.route->login_alias(flight.fields),
-                   LockoutRule::of(*flight.mount->record.find("config")), flight.started);
+  if (flight.answer.login_refused) count_failure(flight);
   if (!flight.answer.login) return {};
   Login login = std::move(*flight.answer.login);
   flight.answer.login.reset();

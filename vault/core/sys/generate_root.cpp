@@ -24,7 +24,7 @@ class RootGeneration {
 
   Result<Response> begin(const Call& call) {
     VAULT_TRY(refuse_pgp(call));
-    SecretBytes otp(std::string_view(call.fields.text("otp")));
+    SecretBytes otp = call.fields.secret("otp");
     const bool made = otp.empty();
     if (made) otp = random_otp();
     if (otp.size() != kTokenLength)

@@ -39,7 +39,7 @@ class Jobs {
   Result<std::optional<Json>> removal(const std::string& id, ReadTxn& txn);
   Result<std::optional<Json>> revocation(const std::string& id, ReadTxn& txn);
   Result<Left> entries_of(const barrier::Space& space, ReadTxn& txn) const;
-  Result<Left> leases_of(const LeaseJob& job, ReadTxn& txn) const;
+  Result<Left> leases_of(const PhysicalKey& key, const LeaseJob& job, ReadTxn& txn) const;
   Unsealed& live_;
 };
 
@@ -54,11 +54,6 @@ Json head_of(const std::string& id, const char* kind, const std::string& path) {
 const char* kind_of(const LeaseJob& job) {
   if (!job.mount_accessor.empty()) return "revoke-logins";
   return job.force ? "revoke-force" : "revoke-prefix";
-}
-
-std::string started(const PhysicalKey& job) {
-  const std::uint64_t millis = get_be(job.view().data() + 1, barrier::kMillisSize);
-  return rfc3339(WallTime{static_cast<std::int64_t>(millis) * 1'000'000});
 }
 
 Result<Response> Jobs::list(const Page& page, ReadTxn& txn) {
@@ -129,25 +124,27 @@ Result<std::optional<Json>> Jobs::revocation(const std::string& id, ReadTxn& txn
   VAULT_TRY_ASSIGN(const auto raw, txn.snapshot().get(key.view()));
   if (!raw) return std::optional<Json>();
   Json one = head_of(id, "sweep-token", "");
-  one.set("state", "ending what hangs below a revoked token").set("started_at", started(key));
+  one.set("state", "ending what hangs below a revoked token")
+      .set("started_at", rfc3339(asked_at(key)));
   if (raw->value.empty())  // a bare mark
     return std::optional<Json>(std::move(one));
   VAULT_TRY_ASSIGN(const auto stored, txn.get(key));
   if (!stored) return std::optional<Json>();
   VAULT_TRY_ASSIGN(const LeaseJob job, Leases::job_of(stored->value.reveal()));
   one = head_of(id, kind_of(job), job.prefix);
-  one.set("state", "revoking").set("started_at", started(key));
+  one.set("state", "revoking").set("started_at", rfc3339(asked_at(key)));
   if (!job.asked_by.empty()) one.set("started_by", job.asked_by);
   VAULT_TRY_ASSIGN(const std::int64_t done, txn.counter(done_counter(key)));
   one.set("done", done);
   if (!job.mount_accessor.empty()) return std::optional<Json>(std::move(one));
-  VAULT_TRY_ASSIGN(const Left left, leases_of(job, txn));
+  VAULT_TRY_ASSIGN(const Left left, leases_of(key, job, txn));
   set_progress(one, done, left);
   return std::optional<Json>(std::move(one));
 }
 
-Result<Left> Jobs::leases_of(const LeaseJob& job, ReadTxn& txn) const {
-  VAULT_TRY_ASSIGN(const auto below, live_.leases.below(txn, job.prefix, kLeasesMax));
+Result<Left> Jobs::leases_of(const PhysicalKey& key, const LeaseJob& job, ReadTxn& txn) const {
+  VAULT_TRY_ASSIGN(const auto below,
+                   live_.leases.below(txn, job.prefix, kLeasesMax, asked_at(key)));
   return Left{static_cast<std::int64_t>(below.size()), below.size() == kLeasesMax};
 }
 

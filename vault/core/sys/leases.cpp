@@ -171,8 +171,9 @@ Result<Response> SysLeases::revoke_prefix(Call& call, WriteTxn& txn, bool force)
   VAULT_TRY_ASSIGN(const auto key, live_.leases.queue(txn, job, call.now, call.random));
   if (sync) {
     ReadTxn look(txn.snapshot(), txn.barrier(), barrier::kCoreSpace);
-    VAULT_TRY_ASSIGN(auto ids, live_.leases.below(look, job.prefix, kAwaitedMax));
-    VAULT_TRY_ASSIGN(const auto due, live_.leases.revoking_below(look, job.prefix, kAwaitedMax));
+    VAULT_TRY_ASSIGN(auto ids, live_.leases.below(look, job.prefix, kAwaitedMax, call.now));
+    VAULT_TRY_ASSIGN(const auto due,
+                     live_.leases.revoking_below(look, job.prefix, kAwaitedMax, call.now));
     for (const auto& id : due) {
       const auto lease = live_.leases.load(look, id);
       // Seen absent already, and looked at once more later than a request may wait.
@@ -200,13 +201,17 @@ void add_lease_routes(std::vector<Route>& routes, Unsealed& live) {
   renewal.settle = [](Call&, WriteTxn&, const Intent&) -> Result<Response> {
     return Response::none();
   };
+  renewal.explain = [](const Error& error) {  // the role's statements failed: 400, as in Vault
+    if (error.code != Code::denied) return error;
+    return failure(Code::invalid, "failed to renew entry: " + error.message, error.detail);
+  };
   const Action renews{Operation::update, renewal, Place::inline_};
   const Field synchronous{"sync", FieldType::boolean, Json(true)};
   const std::vector<Field> renewing = {{"lease_id"}, {"increment", FieldType::duration}};
   const std::vector<Field> revoking = {{"lease_id"}, synchronous};
 
   routes.push_back(route("leases/lookup", {{"lease_id"}}, {asks(looks_up)}, "Shows a lease"));
-  routes.push_back(tidy_route("leases/tidy"));
+  routes.push_back(tidy_route("leases/tidy", "leases", live.environment.log));
   std::vector<Field> owed_fields = page_fields();
   for (const char* name : {"type", "include_child_namespaces"}) owed_fields.push_back({name});
   for (const bool each : {true, false}) {

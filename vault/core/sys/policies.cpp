@@ -1,6 +1,7 @@
 // sys/policy, sys/policies/acl, sys/capabilities*, sys/internal/ui/resultant-acl.
 
 #include <algorithm>
+#include <iterator>
 
 #include "vault/base/encoding.h"
 #include "vault/core/sys/system.h"
@@ -129,6 +130,25 @@ Result<Response> remove(Unsealed& live, Call& call, WriteTxn& txn) {
   return Response::none();
 }
 
+// As the road judges: where a name means the same in any case, both of its spellings count.
+std::vector<std::string> capabilities_on(const Acl& acl, const MountTable& mounts,
+                                         std::string_view path) {
+  std::vector<std::string> as_spelled = acl.capabilities(path);
+  const Mount* mount = mounts.find(path);
+  if (mount == nullptr || mount->kind == nullptr) return as_spelled;
+  const std::size_t behind = std::min(path.size(), mount->info.path.size());
+  const Operation asked = path.ends_with('/') ? Operation::list : Operation::read;
+  Captures captures;
+  const Route* route = mount->kind->routes->find(path.substr(behind), asked, captures);
+  if (route == nullptr || !route->folds_case) return as_spelled;
+  const std::string meant = std::string(path.substr(0, behind)) + lower_case(path.substr(behind));
+  const std::vector<std::string> as_meant = acl.capabilities(meant);
+  std::vector<std::string> both;
+  std::set_intersection(as_spelled.begin(), as_spelled.end(), as_meant.begin(), as_meant.end(),
+                        std::back_inserter(both));
+  return both.empty() ? std::vector<std::string>{"deny"} : both;
+}
+
 Result<Response> capabilities(Unsealed& live, Call& call, ReadTxn& txn, const TokenRef& token) {
   if (!token) return failure(Code::invalid, multierror("invalid token"));
   std::vector<std::string> paths = call.fields.list("paths");
@@ -137,10 +157,11 @@ Result<Response> capabilities(Unsealed& live, Call& call, ReadTxn& txn, const To
   if (paths.size() > kAskedMax)
     return failure(Code::invalid, "at most 1000 paths can be asked for at once");
   VAULT_TRY_ASSIGN(const Acl acl, acl_of(live, txn, token->policies, call.now));
+  VAULT_TRY_ASSIGN(const auto compiled, live.registry.at(txn));
   std::vector<Json::Member> answers;
   for (const std::string& path : paths) {
     const std::string_view bare = path.starts_with('/') ? std::string_view(path).substr(1) : path;
-    answers.emplace_back(path, Json(acl.capabilities(bare)));
+    answers.emplace_back(path, Json(capabilities_on(acl, compiled->mounts, bare)));
   }
   Json data = Json::object_of(std::move(answers));
   if (paths.size() == 1) data.set("capabilities", *data.find(paths.front()));
@@ -184,7 +205,7 @@ void add_policy_routes(std::vector<Route>& routes, Unsealed& live) {
   routes.push_back(route("capabilities", asked,
                          {asks(
                              [&live](Call& call, ReadTxn& txn) -> Result<Response> {
-                               const auto id = live.tokens.id_of(call.fields.text("token"));
+                               const auto id = live.tokens.id_of(call.fields.json("token").text());
                                VAULT_TRY_ASSIGN(const auto token,
                                                 live.tokens.valid(txn, id, call.now, nullptr));
                                return capabilities(live, call, txn, token);

@@ -1,6 +1,7 @@
 // sys/rekey/* and sys/rekey-recovery-key/*: new shares for old ones, approved by their holders.
 // Both are the same operation on the slot of the shares; which name it has says whether a device
-// opens the vault.
+// opens the vault. sys/rotate/root/* and sys/rotate/recovery/* are the same ceremonies under their
+// newer names: with a token always, and in the envelope.
 
 #include "vault/seal/rekey.h"
 #include "vault/core/sys/shares.h"
@@ -128,9 +129,20 @@ void add_backup_route(std::vector<Route>& routes, const char* pattern) {
 // Shared by the handlers of the routes, which are what it lives for.
 using Shared = std::shared_ptr<RekeyRoutes>;
 
-void add_routes(std::vector<Route>& routes, const Shared& all, const std::string& prefix,
-                bool recovery) {
-  constexpr auto kOpen = &ListenerTraits::unauthenticated_rekey;
+struct Names {
+  std::string prefix;
+  bool recovery = false, newer = false;
+};
+
+void add_routes(std::vector<Route>& routes, const Shared& all, const Names& names) {
+  const std::string& prefix = names.prefix;
+  const bool recovery = names.recovery;
+  bool ListenerTraits::*const open = names.newer ? nullptr : &ListenerTraits::unauthenticated_rekey;
+  const auto as_named = [newer = names.newer](Result<Response> answer) {
+    if (newer && answer.ok() && answer->form == Response::Form::bare)
+      answer->form = Response::Form::envelope;
+    return answer;
+  };
   const std::vector<Field> plan = {{"secret_shares", FieldType::integer},
                                    {"secret_threshold", FieldType::integer},
                                    {"pgp_keys", FieldType::comma_list},
@@ -139,30 +151,33 @@ void add_routes(std::vector<Route>& routes, const Shared& all, const std::string
   const std::vector<Field> share = {sensitive({"key"}), {"nonce"}};
   routes.push_back(ceremony_route(
       prefix + "/init", plan,
-      {reads([all](Call&, ReadTxn&) { return all->status(); }),
-       asks([all, recovery](Call& call, ReadTxn&) { return all->begin(call, recovery); }),
+      {reads([=](Call&, ReadTxn&) { return as_named(all->status()); }),
+       asks([=](Call& call, ReadTxn&) { return as_named(all->begin(call, recovery)); }),
        removes([all](Call&, WriteTxn&) { return all->cancel(); })},
-      kOpen, "Begins the replacement of the shares, tells how far it is, or gives it up"));
-  routes.push_back(
-      ceremony_route(prefix + "/update", share,
-                     {writes([all](Call& call, WriteTxn& txn) { return all->update(call, txn); })},
-                     kOpen, "Gives one of the current shares"));
-  routes.push_back(
-      ceremony_route(prefix + "/verify", share,
-                     {reads([all](Call&, ReadTxn&) { return all->verification(); }),
-                      writes([all](Call& call, WriteTxn& txn) { return all->verify(call, txn); }),
-                      removes([all](Call&, WriteTxn&) { return all->restart_verification(); })},
-                     kOpen, "Gives one of the new shares, which count once enough were given"));
+      open, "Begins the replacement of the shares, tells how far it is, or gives it up"));
+  routes.push_back(ceremony_route(
+      prefix + "/update", share,
+      {writes([=](Call& call, WriteTxn& txn) { return as_named(all->update(call, txn)); })}, open,
+      "Gives one of the current shares"));
+  routes.push_back(ceremony_route(
+      prefix + "/verify", share,
+      {reads([=](Call&, ReadTxn&) { return as_named(all->verification()); }),
+       writes([=](Call& call, WriteTxn& txn) { return as_named(all->verify(call, txn)); }),
+       removes([=](Call&, WriteTxn&) { return as_named(all->restart_verification()); })},
+      open, "Gives one of the new shares, which count once enough were given"));
 }
 
 }  // namespace
 
 void add_rekey_routes(std::vector<Route>& routes, Unsealed& live) {
   const Shared all = std::make_shared<RekeyRoutes>(live);
-  add_routes(routes, all, "rekey", false);
-  add_routes(routes, all, "rekey-recovery-key", true);
-  add_backup_route(routes, "rekey/backup");
-  add_backup_route(routes, "rekey/recovery-key-backup");
+  add_routes(routes, all, {"rekey", false, false});
+  add_routes(routes, all, {"rekey-recovery-key", true, false});
+  add_routes(routes, all, {"rotate/root", false, true});
+  add_routes(routes, all, {"rotate/recovery", true, true});
+  for (const char* pattern : {"rekey/backup", "rekey/recovery-key-backup", "rotate/root/backup",
+                              "rotate/recovery/backup"})
+    add_backup_route(routes, pattern);
 }
 
 }  // namespace leasehold::core

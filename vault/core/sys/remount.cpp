@@ -13,7 +13,11 @@ namespace {
 constexpr std::string_view kAuth = "auth/";
 constexpr std::string_view kFixed[] = {"sys/", "cubbyhole/", "identity/", "auth/token/"};
 
-std::string record_of(const std::string& migration) { return "remounts/" + migration; }
+constexpr Seconds kRemountsKept{30 * 24 * 3600};
+constexpr std::string_view kRecords = "remounts/";
+constexpr std::size_t kErasedAtOnce = 50;
+
+std::string record_of(const std::string& migration) { return std::string(kRecords) + migration; }
 
 std::string mount_path(std::string path) {
   while (path.starts_with('/')) path.erase(0, 1);
@@ -49,10 +53,11 @@ Result<Response> remount(Unsealed& live, Call& call, WriteTxn& txn) {
   VAULT_TRY(Registry::put_mount(txn, record));
   const std::string migration = uuid(call.random);
   Json status = Json::object();
-  status.set("source_mount", from).set("target_mount", to);
+  status.set("began", call.now.seconds()).set("source_mount", from).set("target_mount", to);
   VAULT_TRY_ASSIGN(
       const auto ends,
-      live.leases.queue(txn, {from, false, {}, call.caller.display_name}, call.now, call.random));
+      live.leases.queue(txn, {from, false, {}, call.caller.display_name, "remount " + migration},
+                        call.now, call.random));
   status.set("ends", hex(ends.view()));
   const std::string text = status.dump();
   VAULT_TRY(txn.put(record_of(migration), as_bytes(text)));
@@ -65,6 +70,10 @@ Result<Response> remount(Unsealed& live, Call& call, WriteTxn& txn) {
       "with "
       "the returned migration_id");
   response.awaited.push_back(ends);
+  response.on_commit = [&log = live.environment.log, migration, from, to] {
+    log.info("remount {}: {} is now {}; what was handed out below the old path is being ended",
+             migration, from, to);
+  };
   return response;
 }
 
@@ -83,17 +92,43 @@ Result<Response> status(Call& call, ReadTxn& txn) {
   VAULT_TRY_ASSIGN(Json info, parse_json(as_text(stored->value.reveal())));
   VAULT_TRY_ASSIGN(const bool ending, is_ending(txn, info));
   info.set("status", ending ? "in-progress" : "success");
-  info.erase("ends");
+  for (const char* ours : {"ends", "began"}) info.erase(ours);
   Json data = Json::object();
   data.set("migration_id", migration).set("migration_info", std::move(info));
   return Response::of(data);
 }
 
+// Of a version that did not write when it began: over, too.
+bool is_long_over(const Json& info, WallTime now) {
+  const WallTime began{info.integer_at("began") * 1'000'000'000};
+  return !(now < add(began, Nanos(kRemountsKept)));
+}
+
 }  // namespace
+
+Result<DueSlice> erase_old_remounts(WriteTxn& txn, WallTime now) {
+  DueSlice slice;
+  ReadTxn look(txn.snapshot(), txn.barrier(), txn.space());
+  VAULT_TRY_ASSIGN(const auto names, look.list(kRecords));
+  for (const std::string& name : names) {
+    VAULT_TRY_ASSIGN(const auto stored, look.get(record_of(name)));
+    if (!stored) continue;
+    VAULT_TRY_ASSIGN(const Json info, parse_json(as_text(stored->value.reveal())));
+    VAULT_TRY_ASSIGN(const bool ending, is_ending(look, info));
+    if (ending || !is_long_over(info, now)) continue;
+    VAULT_TRY(txn.erase(record_of(name)));
+    if (++slice.done < static_cast<std::int64_t>(kErasedAtOnce)) continue;
+    slice.next = kRecords;  // there may be more
+    break;
+  }
+  return slice;
+}
 
 void add_remount_routes(std::vector<Route>& routes, Unsealed& live) {
   Route move =
-      route("remount", {{"from"}, {"to"}},
+      route("remount",
+            {required({"from"}, "missing 'from': the path that the mount has now"),
+             required({"to"}, "missing 'to': the path that the mount is to have")},
             {writes([&live](Call& call, WriteTxn& txn) { return remount(live, call, txn); })},
             "Moves a mount to another path");
   move.description = "Leases of the old path are revoked, as are tokens of an auth method.";

@@ -68,6 +68,17 @@ Result<Response> configure(Unsealed& live, const Call& call, WriteTxn& txn) {
 }  // namespace
 
 void add_rotate_routes(std::vector<Route>& routes, Unsealed& live) {
+  Route root =
+      route("rotate/root", {}, {writes([](Call&, WriteTxn&) -> Result<Response> {
+              return failure(Code::invalid,
+                             "the root key is not replaced by this version: an open vault does not "
+                             "hold it, and its shares cannot be sealed anew without their "
+                             "holders. sys/rotate/root/init (sys/rotate/recovery/init with a "
+                             "device) replaces the shares, sys/rotate the data key");
+            })},
+            "Would replace the root key; refused by this version");
+  root.sudo = true;
+  routes.push_back(std::move(root));
   for (const std::string path : {"rotate", "rotate/keyring"}) {
     Route turn =
         route(path, {}, {writes([&live](Call&, WriteTxn& txn) { return rotate(live, txn); })},

@@ -4,20 +4,33 @@
 
 namespace leasehold::core {
 
+namespace {
+
+SecretBytes wiped(std::optional<Bytes> bytes) {
+  if (!bytes) return {};
+  SecretBytes secret{ByteView(*bytes)};
+  wipe(bytes->data(), bytes->size());
+  return secret;
+}
+
+}  // namespace
+
+// Hex is tried first, but only for lengths that a share can have.
+std::optional<SecretBytes> parse_share(ByteView text) {
+  SecretBytes share = wiped(from_hex(as_text(text)));
+  if (share.size() < seal::kShareMin || share.size() > seal::kShareMax)
+    share = wiped(from_base64(as_text(text)));
+  if (share.empty()) return std::nullopt;
+  return share;
+}
+
 Result<SecretBytes> share_of(const Call& call) {
-  std::string text = call.fields.text("key");
+  const SecretBytes text = call.fields.secret("key");
   if (text.empty())
     return failure(Code::invalid, "'key' must be specified in request body as JSON");
-  // Hex is tried first, but only for lengths that a share can have.
-  auto bytes = from_hex(text);
-  if (!bytes || bytes->size() < seal::kShareMin || bytes->size() > seal::kShareMax)
-    bytes = from_base64(text);
-  wipe(text);
-  if (!bytes || bytes->empty())
-    return failure(Code::invalid, "'key' must be a valid hex or base64 string");
-  SecretBytes share{ByteView(*bytes)};
-  wipe(bytes->data(), bytes->size());
-  return share;
+  std::optional<SecretBytes> share = parse_share(text.reveal());
+  if (!share) return failure(Code::invalid, "'key' must be a valid hex or base64 string");
+  return std::move(*share);
 }
 
 Json shares_as_text(const std::vector<SecretBytes>& shares, bool as_hex) {

@@ -6,7 +6,9 @@
 
 namespace leasehold::core {
 
-// The field `key` of a request: hex, or base64. Code::invalid with Vault's words.
+// A share as text: hex, or base64. Nothing when it is neither.
+std::optional<SecretBytes> parse_share(ByteView text);
+// The field `key` of a request. Code::invalid with Vault's words.
 Result<SecretBytes> share_of(const Call& call);
 Json shares_as_text(const std::vector<SecretBytes>& shares, bool as_hex);
 // Numbers from 0 to 255; Code::invalid else.

@@ -6,13 +6,22 @@ namespace leasehold::core {
 
 namespace {
 
-class TableEngine final : public Engine {
+class TableEngine : public Engine {
  public:
   explicit TableEngine(std::vector<Route> routes) : routes_(std::move(routes)) {}
   std::span<const Route> routes() const override { return routes_; }
 
  private:
   const std::vector<Route> routes_;
+};
+
+class SystemEngine final : public TableEngine {
+ public:
+  using TableEngine::TableEngine;
+  std::optional<Seconds> due_every() const override { return Seconds{3600}; }
+  Result<DueSlice> due(WriteTxn& txn, const std::string&, WallTime now) override {
+    return erase_old_remounts(txn, now);
+  }
 };
 
 std::unique_ptr<EngineKind> system_kind(std::string_view type, bool is_auth,
@@ -28,8 +37,9 @@ std::unique_ptr<EngineKind> system_kind(std::string_view type, bool is_auth,
 
 }  // namespace
 
-Route tidy_route(std::string pattern) {
-  const auto started = [](Call&, ReadTxn&) -> Result<Response> {
+Route tidy_route(std::string pattern, std::string what, LogSink& log) {
+  const auto started = [what = std::move(what), &log](Call&, ReadTxn&) -> Result<Response> {
+    log.info("tidy of {}: nothing to do, they are tidied all the time", what);
     Response response;
     response.status = 202;
     response.warnings.push_back(
@@ -67,7 +77,7 @@ std::unique_ptr<Engine> make_system_engine(Unsealed& live) {
   add_rekey_routes(routes, live);
   add_generate_root_routes(routes, live);
   add_rotate_routes(routes, live);
-  return std::make_unique<TableEngine>(std::move(routes));
+  return std::make_unique<SystemEngine>(std::move(routes));
 }
 
 std::vector<std::unique_ptr<EngineKind>> all_engine_kinds(Unsealed& live) {

@@ -15,9 +15,15 @@ std::unique_ptr<Engine> make_system_engine(Unsealed& live);
 
 std::vector<Route> cubbyhole_routes(Unsealed& live);
 
+// The routes below sys/ that answer in every state of the vault, sealed ones included; life/ has
+// their handlers.
+std::vector<Route> routes_of_every_state();
+
 // The parts of sys/, one file each.
 void add_mount_routes(std::vector<Route>& routes, Unsealed& live);
 void add_remount_routes(std::vector<Route>& routes, Unsealed& live);
+// A bounded part of the records of moves that are long over.
+Result<DueSlice> erase_old_remounts(WriteTxn& txn, WallTime now);
 void add_policy_routes(std::vector<Route>& routes, Unsealed& live);
 void add_lease_routes(std::vector<Route>& routes, Unsealed& live);
 void add_job_routes(std::vector<Route>& routes, Unsealed& live);
@@ -32,8 +38,9 @@ void add_rekey_routes(std::vector<Route>& routes, Unsealed& live);
 void add_generate_root_routes(std::vector<Route>& routes, Unsealed& live);
 void add_rotate_routes(std::vector<Route>& routes, Unsealed& live);
 
-// Clients ask for it; nothing here is left behind that would need it.
-Route tidy_route(std::string pattern);
+// Clients ask for it; nothing here is left behind that would need it. `what`, for the log:
+// "leases".
+Route tidy_route(std::string pattern, std::string what, LogSink& log);
 
 // The compiled set and the Acl of one token, as a handler needs them.
 Result<Acl> acl_of(Unsealed& live, ReadTxn& txn, const std::vector<std::string>& policies,

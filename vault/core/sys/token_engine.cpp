@@ -178,7 +178,7 @@ void TokenEngine::make_routes() {
   routes_.push_back(
       route("lookup-self", {}, {reads(self), asks(self)}, "Shows the caller's own token"));
   const auto other = [this](Call& call, ReadTxn& txn) {
-    const std::string asked = call.fields.text("token");
+    const std::string& asked = call.fields.json("token").text();  // no copy: it is wiped there
     return lookup(call, txn, asked.empty() ? call.request.token : asked, true);
   };
   routes_.push_back(route("lookup", {secret}, {reads(other), asks(other)}, "Shows a token"));
@@ -199,7 +199,7 @@ void TokenEngine::make_routes() {
       "Renews the caller's own token"));
   routes_.push_back(route("renew", {secret, {"increment"}},
                           {writes([this](Call& call, WriteTxn& txn) -> Result<Response> {
-                            std::string text = call.fields.text("token");
+                            std::string_view text = call.fields.json("token").text();
                             if (text.empty()) text = call.request.token;
                             VAULT_TRY_ASSIGN(const auto token, valid(call, txn, text));
                             return renew(call, txn, token, text);
@@ -226,7 +226,7 @@ void TokenEngine::make_routes() {
             "Revokes the caller's own token and all below it"));
   routes_.push_back(route("revoke", {required(secret, "missing token ID")},
                           {ends([this, revoke](Call& call, WriteTxn& txn) -> Result<Response> {
-                            const std::string text = call.fields.text("token");
+                            const std::string& text = call.fields.json("token").text();
                             VAULT_TRY_ASSIGN(const auto token, valid(call, txn, text));
                             return revoke(call, txn, token);
                           })},
@@ -240,14 +240,14 @@ void TokenEngine::make_routes() {
                             return response;
                           })},
                           "Revokes a token by its accessor"));
-  Route orphan =
-      route("revoke-orphan", {secret}, {ends([this](Call& call, WriteTxn& txn) -> Result<Response> {
-              VAULT_TRY_ASSIGN(const auto token, valid(call, txn, call.fields.text("token")));
-              if (!token) return failure(Code::invalid, "token to revoke not found");
-              VAULT_TRY(live_.tokens.revoke_orphan(txn, *token, call.now));
-              return Response::none();
-            })},
-            "Revokes a token; what hangs below lives on");
+  Route orphan = route(
+      "revoke-orphan", {secret}, {ends([this](Call& call, WriteTxn& txn) -> Result<Response> {
+        VAULT_TRY_ASSIGN(const auto token, valid(call, txn, call.fields.json("token").text()));
+        if (!token) return failure(Code::invalid, "token to revoke not found");
+        VAULT_TRY(live_.tokens.revoke_orphan(txn, *token, call.now));
+        return Response::none();
+      })},
+      "Revokes a token; what hangs below lives on");
   orphan.sudo = true;
   routes_.push_back(std::move(orphan));
   Route all = route("accessors", page_fields(),
@@ -266,7 +266,7 @@ void TokenEngine::make_routes() {
                return failure(Code::invalid, "token roles are not supported by this version");
              })},
             "Token roles are not in this version"));
-  routes_.push_back(tidy_route("tidy"));
+  routes_.push_back(tidy_route("tidy", "tokens", live_.environment.log));
 }
 
 }  // namespace

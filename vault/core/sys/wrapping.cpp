@@ -11,12 +11,12 @@ namespace {
 // A wrapping token that is meant to be opened or looked at, and its text.
 struct Asked {
   TokenRef token;
-  std::string text;
+  std::string_view text;  // in the request, which wipes it
 };
 
 Result<Asked> asked_for(const Unsealed& live, const Call& call, ReadTxn& txn) {
   Asked asked;
-  asked.text = call.fields.text("token");
+  asked.text = call.fields.json("token").text();
   if (asked.text.empty()) asked.text = call.request.token;
   if (!asked.text.empty() && asked.text.size() <= kTokenSizeMax) {
     VAULT_TRY_ASSIGN(asked.token,
