@@ -160,7 +160,7 @@ TEST_CASE("pin: a wrong PIN is tried once, whatever the stanza calls the token a
   token.hsm.write_pin("9999");  // another inode, the same digits
   std::filesystem::copy_file(token.hsm.pin_file(), token.folder + "/other-pin");
   std::filesystem::permissions(token.folder + "/other-pin", std::filesystem::perms::owner_read);
-  for (const std::string file : {token.hsm.pin_file(), token.folder + "/other-pin"})
+  for (const std::string& file : {token.hsm.pin_file(), token.folder + "/other-pin"})
     for (const bool by_serial : {false, true}) {
       const auto device = token.start(by_serial, file);
       const auto answer = device->recover(token.slot, seal::kDeviceTimeout).answer;
