@@ -51,6 +51,16 @@ Status trust_folder(SSL_CTX* context, const std::string& folder) {
                                     "; -ca-path or VAULT_CAPATH names a folder of PEM files");
 }
 
+// Of a certificate only the names it was given for TLS count (RFC 9110, section 4.3.4). The library
+// would take the common name where there is no other of that kind, and "*" for any.
+void expect_name(SSL_CTX* context, const std::string& name) {
+  X509_VERIFY_PARAM* expected = SSL_CTX_get0_param(context);
+  X509_VERIFY_PARAM_set_hostflags(
+      expected, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  if (X509_VERIFY_PARAM_set1_ip_asc(expected, name.c_str()) == 1) return;
+  X509_VERIFY_PARAM_set1_host(expected, name.c_str(), name.size());
+}
+
 class HttpTransport final : public Transport {
  public:
   explicit HttpTransport(const Settings& settings) : settings_(settings) {}
@@ -136,6 +146,7 @@ class HttpTransport final : public Transport {
                          ") and -client-key, or VAULT_CLIENT_CERT_BYTES and "
                          "VAULT_CLIENT_KEY_BYTES");
     SSL_CTX_set_min_proto_version(tls->ssl_context(), TLS1_2_VERSION);
+    expect_name(tls->ssl_context(), name);
     tls->set_ca_cert_path(authority, settings_.ca_path);
     if (authority.empty() && !settings_.ca_path.empty())
       VAULT_TRY(trust_folder(tls->ssl_context(), settings_.ca_path));

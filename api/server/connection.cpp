@@ -16,7 +16,9 @@ constexpr std::string_view kNotTls =
     "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
 constexpr Seconds kRetryAfter{1};
 constexpr std::string_view kTooMuch = "too many large requests at once; try again";
-constexpr int kStepsPerTurn = 16;  // messages, or blocks of one: so that nobody starves the others
+// Messages, or blocks of one, and bytes of answers: so that nobody starves the others.
+constexpr int kStepsPerTurn = 16;
+constexpr std::size_t kAnsweredPerTurn = 64u << 10;
 
 // What a body takes in memory, which may be many times its text.
 std::size_t weight_of(const Json& value) {
@@ -68,8 +70,9 @@ void Connection::advance() {
   advancing_ = true;
   if (phase_ == Phase::announcement) hear_proxy();
   if (phase_ == Phase::handshake) shake_hands();
+  answered_ = 0;
   for (int steps = 0; reads() && (next_kept_message() || receive());)
-    if (++steps == kStepsPerTurn) wait_for_next_turn();
+    if (++steps == kStepsPerTurn || answered_ > kAnsweredPerTurn) wait_for_next_turn();
   for (int steps = 0; discards() && discard_some();)
     if (++steps == kStepsPerTurn) wait_for_next_turn();
   advancing_ = false;
@@ -264,6 +267,7 @@ void Connection::send_reply(core::Response&& answer, bool from_core, std::string
                 thread_.date(), location, &gate_.endpoint().settings().headers},
                out);
   std::string_view left = out.view();
+  answered_ += left.size();
   const bool failed = write_some(left) == Io::failed;
   if (!failed) unsent_.append(left);
   out.wipe_used();

@@ -86,6 +86,7 @@ class Connection final : public Pollable, public core::Exchange, public Deadline
   WipedBuffer kept_;           // the message that is not whole yet
   WipedBuffer unsent_;         // of an answer
   std::size_t unsent_from_ = 0;
+  std::size_t answered_ = 0;   // bytes, in this turn
   core::Issued unsent_issue_;  // by the answer that is not sent
   Peer peer_;
   NextTurn next_turn_;

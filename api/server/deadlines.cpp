@@ -26,6 +26,7 @@ void DeadlineQueue::enter(Deadline& deadline) {
   deadline.next_ = nullptr;
   (last_ != nullptr ? last_->next_ : first_) = &deadline;
   last_ = &deadline;
+  ++size_;
   if (!armed()) loop_.arm(*this, delay_);
 }
 
@@ -34,6 +35,7 @@ void DeadlineQueue::unlink(Deadline& deadline) {
   (deadline.next_ != nullptr ? deadline.next_->previous_ : last_) = deadline.previous_;
   deadline.previous_ = deadline.next_ = nullptr;
   deadline.queue_ = nullptr;
+  --size_;
 }
 
 void DeadlineQueue::expire() {

@@ -43,6 +43,7 @@ class DeadlineQueue : private Timer {
   // Leaves its queue, if it is in one, and waits here from now on.
   void enter(Deadline& deadline);
   Deadline* first() { return first_; }
+  std::size_t size() const { return size_; }
 
  private:
   friend class Deadline;
@@ -55,6 +56,7 @@ class DeadlineQueue : private Timer {
   const Nanos delay_;
   Deadline* first_ = nullptr;
   Deadline* last_ = nullptr;
+  std::size_t size_ = 0;
 };
 
 }  // namespace leasehold::server

@@ -87,7 +87,9 @@ Status write_file(const std::string& path, mode_t mode, BIO* from) {
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode);
   char* bytes = nullptr;
   const long size = BIO_get_mem_data(from, &bytes);
-  const bool written = fd >= 0 && ::write(fd, bytes, static_cast<std::size_t>(size)) == size;
+  // An older file may be open to others.
+  const bool written = fd >= 0 && ::fchmod(fd, mode) == 0 &&
+                       ::write(fd, bytes, static_cast<std::size_t>(size)) == size;
   const std::string reason = std::strerror(errno);
   if (fd >= 0) ::close(fd);
   return written ? Status() : failure(Code::invalid, "cannot write " + path + ": " + reason);

@@ -17,7 +17,8 @@ namespace {
 
 constexpr std::size_t kScratchBytes = 64u << 10;
 constexpr std::size_t kParsedPerTurn = 64u << 10;
-constexpr int kAcceptsPerTurn = 64;  // so that a flood does not starve those who are in
+constexpr std::size_t kSilentShare = 4;  // one silent connection to so many idle ones is welcome
+constexpr int kAcceptsPerTurn = 64;      // so that a flood does not starve those who are in
 constexpr std::string_view kFull =
     "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n"
     "Connection: close\r\nDate: ";
@@ -126,12 +127,20 @@ Connection* IoThread::longest(Queues queues, std::size_t least_kept) const {
   return static_cast<Connection*>(result);
 }
 
-// Who has asked for nothing gives way first, so that silence costs only the silent; then who loses
+// Who has asked for nothing gives way first, so that silence costs only the silent; but when they
+// are few the house is full of others, and newcomers would only push each other out. Then who loses
 // least: the idle, those who have their answer, those still sending, those still reading. Only
 // requests in flight stay, and the newcomer goes.
 bool IoThread::make_room() {
   if (shared_.connections.load() < shared_.limits.connections) return true;
-  Connection* one = longest({&Gate::handshake, &Gate::head}, 0);
+  std::size_t silent = 0, idle = 0;
+  for (const auto& gate : gates_) {
+    silent += gate->handshake.size() + gate->head.size();
+    idle += gate->idle.size();
+  }
+  Connection* one = nullptr;
+  if (silent < idle / kSilentShare) one = longest({&Gate::idle}, 0);
+  if (one == nullptr) one = longest({&Gate::handshake, &Gate::head}, 0);
   for (DeadlineQueue Gate::*const queue : {&Gate::idle, &Gate::linger, &Gate::body, &Gate::writing})
     if (one == nullptr) one = longest({queue}, 0);
   if (one == nullptr) return false;

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -11,7 +13,8 @@ using core::Operation;
 
 constexpr std::string_view kPrefix = "/v1/";
 constexpr std::string_view kMergePatch = "application/merge-patch+json";
-// Anybody may write these, and all that stands in them is a share or a few numbers.
+// Anybody may write these, and all that stands in them is a share or a few numbers. Nor has a login
+// more to say: who shows no token has no large body read.
 constexpr std::string_view kUnauthenticatedWrites[] = {"sys/init", "sys/unseal"};
 constexpr std::size_t kUnauthenticatedBodyMax = 64u << 10;
 constexpr std::string_view kForm = "application/x-www-form-urlencoded";
@@ -62,8 +65,9 @@ Target split(std::string_view target) {
   for (const std::string_view scheme : {"http://", "https://"})
     if (target.size() > scheme.size() &&
         equal_ignoring_case(target.substr(0, scheme.size()), scheme)) {
-      const std::size_t slash = target.find('/', scheme.size());
-      target = slash == std::string_view::npos ? "/" : target.substr(slash);
+      const std::size_t end = target.find_first_of("/?", scheme.size());
+      if (end != std::string_view::npos && target[end] == '?') return {"/", target.substr(end + 1)};
+      target = end == std::string_view::npos ? "/" : target.substr(end);
       break;
     }
   const std::size_t mark = target.find('?');
@@ -167,6 +171,12 @@ bool read_json(std::string_view body, core::Request& request, WireError& refusal
   return true;
 }
 
+bool anybody_may_send(const core::Request& request) {
+  const auto* const end = std::end(kUnauthenticatedWrites);
+  return request.token.empty() ||
+         std::find(std::begin(kUnauthenticatedWrites), end, request.path) != end;
+}
+
 bool read_body(const HttpMessage& message, core::Request& request, WireError& refusal) {
   const std::string_view type = media_type(message.content_type);
   if (request.operation == Operation::patch && !equal_ignoring_case(type, kMergePatch))
@@ -176,9 +186,8 @@ bool read_body(const HttpMessage& message, core::Request& request, WireError& re
   const std::string_view body = trimmed(message.body);
   request.body_size = body.size();
   if (body.empty()) return true;
-  for (const std::string_view path : kUnauthenticatedWrites)
-    if (request.path == path && body.size() > kUnauthenticatedBodyMax)
-      return refuse(refusal, 413, "http: request body too large");
+  if (body.size() > kUnauthenticatedBodyMax && anybody_may_send(request))
+    return refuse(refusal, 413, "http: request body too large");
   const bool form = equal_ignoring_case(type, kForm) && body[0] != '{' && body[0] != '[';
   if (!form) return read_json(body, request, refusal);
   if (!read_query(body, request.body)) return refuse(refusal, 400, "malformed form");

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "vault/base/printable.h"
+
 namespace leasehold::cli {
 namespace {
 
@@ -151,7 +153,8 @@ std::string describe(const Answer& answer, const client::Settings& settings) {
 
 std::string explain(std::string_view doing, const Result<Answer>& answer,
                     const client::Settings& settings, std::string_view known_hint) {
-  const std::string reason = answer.ok() ? describe(*answer, settings) : answer.error().message;
+  const std::string reason =
+      printable(answer.ok() ? describe(*answer, settings) : answer.error().message, "\n\t");
   std::string hint(known_hint);
   if (hint.empty())
     hint = answer.ok() ? hint_of_answer(*answer, settings)

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "vault/base/duration.h"
+#include "vault/base/printable.h"
 
 namespace leasehold::cli {
 namespace {
@@ -16,11 +17,25 @@ std::size_t width_of(std::string_view text) {
       std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
+// A value of several lines stays in its column: none of them looks like a row.
+std::string in_column(const std::string& cell, std::size_t column) {
+  std::string text;
+  for (const char c : cell) {
+    text += c;
+    if (c == '\n') text.append(column, ' ');
+  }
+  return text;
+}
+
 std::string to_line(const Row& row, const std::vector<std::size_t>& widths) {
   std::string line;
+  std::size_t column = 0;
   for (std::size_t i = 0; i < row.size(); ++i) {
-    const std::string& cell = row[i].empty() ? "n/a" : row[i];
+    const bool last = i + 1 == row.size();
+    const std::string cell =
+        row[i].empty() ? "n/a" : in_column(printable(row[i], last ? "\n\t" : ""), column);
     line += cell;
+    column += widths[i] + 4;
     if (i + 1 < row.size()) line.append(widths[i] - width_of(cell) + 4, ' ');
   }
   return line + "\n";
@@ -150,7 +165,7 @@ std::string table(const std::vector<Row>& rows) {
   std::vector<std::size_t> widths(rows[0].size(), 0);
   for (const Row& row : rows)
     for (std::size_t i = 0; i < row.size() && i < widths.size(); ++i)
-      widths[i] = std::max(widths[i], row[i].empty() ? 3 : width_of(row[i]));
+      widths[i] = std::max(widths[i], row[i].empty() ? 3 : width_of(printable(row[i])));
   Row ruler;
   for (const std::string& title : rows[0]) ruler.emplace_back(width_of(title), '-');
   std::string text = to_line(rows[0], widths) + to_line(ruler, widths);

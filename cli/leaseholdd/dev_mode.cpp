@@ -1,6 +1,7 @@
 #include "cli/leaseholdd/dev_mode.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 #include <cstdio>
@@ -19,6 +20,7 @@ void store(const SecretBytes& token) {
   const std::string path = std::string(home) + "/.vault-token";
   const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (fd < 0) return;
+  fchmod(fd, 0600);  // an older file may be open to others
   const ByteView bytes = token.reveal();
   if (write(fd, bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()))
     std::fprintf(stderr, "the root token could not be written to %s\n", path.c_str());

@@ -5,6 +5,7 @@
 #include <spdlog/spdlog.h>
 
 #include "vault/base/json.h"
+#include "vault/base/printable.h"
 
 namespace leasehold::server_process {
 
@@ -32,7 +33,7 @@ class SpdLog final : public LogSink {
       : logger_(std::move(logger)), as_json_(as_json) {}
   void write(LogLevel level, std::string_view message) override {
     if (!logger_->should_log(to_spdlog(level))) return;
-    if (!as_json_) return logger_->log(to_spdlog(level), message);
+    if (!as_json_) return logger_->log(to_spdlog(level), printable(message));
     std::string quoted;
     write_json_string(quoted, message);
     logger_->log(to_spdlog(level), quoted);

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include "vault/base/hcl_cursor.h"
+
 namespace leasehold {
 namespace {
 
@@ -23,6 +25,15 @@ std::string value(std::string_view text) {
   const HclBody body = parse("x = " + std::string(text));
   REQUIRE(body.attributes.size() == 1);
   return body.attributes[0].value.dump();
+}
+
+TEST_CASE("hcl: a string takes the memory of a string, however long its line is") {
+  const std::string text = "\"ab\\\"c\"" + std::string(1 << 16, ' ') + "\n";
+  HclCursor cursor(text);
+  const auto read = cursor.quoted();
+  REQUIRE(read.ok());
+  CHECK(*read == "ab\"c");
+  CHECK(read->capacity() < 64);
 }
 
 TEST_CASE("hcl: a policy reads as paths with capabilities") {

@@ -59,6 +59,23 @@ TEST_CASE("output: a leased secret is a table with the lease first") {
         "username           v-ro\n");
 }
 
+TEST_CASE("output: what others wrote begins no row and moves no cursor") {
+  VaultServer server;
+  server.on("GET /v1/a",
+            {200, R"({"data":{"meta":"x\npolicies    [root]\u001b[8m","two\nrows":"b\r"}})"});
+  server.on("GET /v1/b", {400, R"({"errors":["no\u001b[2J\rsuch"]})"});
+  const Program program(server.address());
+  const auto outcome = program.run({"read", "a"});
+  CHECK(outcome.out ==
+        "Key            Value\n"
+        "---            -----\n"
+        "meta           x\n"
+        "               policies    [root]\\x1b[8m\n"
+        "two\\x0arows    b\\x0d\n");
+  const auto failed = program.run({"read", "b"});
+  CHECK(failed.err.find("no\\x1b[2J\\x0dsuch") != std::string::npos);
+}
+
 TEST_CASE("output: JSON is the envelope, indented by two") {
   VaultServer server;
   server.on("GET /v1/s", {200, R"({"data":{"k":"v","n":12345678901234567890123},"lease_id":""})"});

@@ -194,6 +194,21 @@ TEST_CASE("client: TLS is verified against the given authority") {
   }
 }
 
+TEST_CASE("client: of a certificate only the names it was given for TLS count") {
+  for (const char* names : {"DNS:other.test", "DNS:*", "email:a@vault.test"}) {
+    CAPTURE(names);
+    const Certificate certificate("127.0.0.1", names);
+    VaultServer server(certificate.file(), certificate.key());
+    server.on("GET /v1/x", {200, R"({"data":{"k":"v"}})"});
+    Caller caller(server.address());
+    caller.settings.ca_cert = certificate.file();
+    const auto answer = caller.send({"GET", "x"});
+    REQUIRE_FALSE(answer.ok());
+    CHECK(answer.error().code == Code::denied);
+    CHECK(server.seen().empty());
+  }
+}
+
 TEST_CASE("client: a redirect from TLS to plain HTTP is refused") {
   const Certificate certificate;
   VaultServer server(certificate.file(), certificate.key());

@@ -19,8 +19,8 @@ constexpr std::string_view kGet = "GET /v1/a/b HTTP/1.1\r\nHost: x\r\nX-Vault-To
 
 std::string post(std::string_view path, std::string_view body) {
   return "POST /v1/" + std::string(path) +
-         " HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
-         std::string(body);
+         " HTTP/1.1\r\nHost: x\r\nX-Vault-Token: t\r\nContent-Length: " +
+         std::to_string(body.size()) + "\r\n\r\n" + std::string(body);
 }
 
 // How many requests had come to the core when this one did.
@@ -389,6 +389,22 @@ TEST_CASE("listener: at the cap who has asked nothing gives way before an idle o
   CHECK(fourth.ask(kGet).status == 200);
   CHECK(fifth.ask(kGet).status == 200);
   CHECK(idle.ask(kGet).status == 200);
+}
+
+TEST_CASE("listener: at a cap full of idle connections newcomers do not push each other out") {
+  ServerOptions options;
+  options.limits.threads = 1;
+  options.limits.connections = 9;
+  const TestServer server(options);
+  std::vector<RawClient> idle;
+  for (int i = 0; i < 8; ++i) {
+    idle.push_back(server.connect());
+    CHECK(idle.back().ask(kGet).status == 200);
+  }
+  RawClient first = server.connect(), second = server.connect();
+  CHECK(second.ask(kGet).status == 200);
+  CHECK(first.ask(kGet).status == 200);
+  CHECK(idle[0].ended());
 }
 
 TEST_CASE("listener: unfinished bodies and unread answers keep no newcomer out") {

@@ -147,8 +147,8 @@ TEST_CASE_FIXTURE(TlsFixture, "tls: bodies and answers larger than a record arri
   const std::string text(300'000, 'x');
   const std::string body = "{\"k\":\"" + text + "\"}";
   const std::string answer =
-      tls.ask("POST /v1/a HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(body.size()) +
-              "\r\n\r\n" + body);
+      tls.ask("POST /v1/a HTTP/1.1\r\nHost: x\r\nX-Vault-Token: t\r\nContent-Length: " +
+              std::to_string(body.size()) + "\r\n\r\n" + body);
   CHECK(served(answer));
   CHECK(answer.find(text) != std::string::npos);
   CHECK(served(tls.ask(kGet)));

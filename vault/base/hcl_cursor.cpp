@@ -129,11 +129,19 @@ std::string_view HclCursor::name() {
   return since(start);
 }
 
+// Bytes up to the closing quote, escapes as they are written.
+std::size_t HclCursor::size_in_quotes() const {
+  std::size_t end = at_;
+  while (end < text_.size() && text_[end] != '"' && text_[end] != '\n')
+    end += text_[end] == '\\' ? 2 : 1;
+  return std::min(end, text_.size()) - at_;
+}
+
 Result<std::string> HclCursor::quoted() {
   std::string out;
   take();
   // One allocation: what a growing string leaves behind is not wiped, and this may be a key.
-  out.reserve(std::min(text_.find('\n', at_), text_.size()) - at_);
+  out.reserve(size_in_quotes());
   while (peek() != '"') {
     if (at_end() || peek() == '\n') return error("the string is not closed, add `\"`");
     if (accept('\\'))

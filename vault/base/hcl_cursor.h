@@ -40,6 +40,7 @@ class HclCursor {
 
  private:
   Status skip_block_comment();
+  std::size_t size_in_quotes() const;
   Status escape(std::string& out);
   Status code_point(std::string& out, unsigned digits);
   std::string_view take_line();  // without its end

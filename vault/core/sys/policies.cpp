@@ -195,13 +195,16 @@ void add_policy_routes(std::vector<Route>& routes, Unsealed& live) {
                                     {"accessor"},
                                     {"paths", FieldType::comma_list},
                                     {"path", FieldType::comma_list}};
-  routes.push_back(route(
-      "capabilities-self", asked, {asks([&live](Call& call, ReadTxn& txn) -> Result<Response> {
-        VAULT_TRY_ASSIGN(const auto token,
-                         live.tokens.valid(txn, call.caller.token_id, call.now, nullptr));
-        return capabilities(live, call, txn, token);
-      })},
-      "What the caller may do on a path"));
+  routes.push_back(route("capabilities-self", asked,
+                         {asks(
+                             [&live](Call& call, ReadTxn& txn) -> Result<Response> {
+                               VAULT_TRY_ASSIGN(
+                                   const auto token,
+                                   live.tokens.valid(txn, call.caller.token_id, call.now, nullptr));
+                               return capabilities(live, call, txn, token);
+                             },
+                             Place::worker)},  // many paths against many rules
+                         "What the caller may do on a path"));
   routes.push_back(route("capabilities", asked,
                          {asks(
                              [&live](Call& call, ReadTxn& txn) -> Result<Response> {
