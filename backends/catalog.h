@@ -3,6 +3,9 @@
 // `make_x`, and its row here. Included by the composition root and by tests of the whole surface.
 
 #include "backends/audit/file.h"
+#include "backends/keyhost/pkcs11/pkcs11_device.h"
+#include "backends/keyhost/seal_row.h"
+#include "backends/keyhost/tpm/tpm_device.h"
 #include "backends/storage/lmdb.h"
 #include "backends/storage/memory.h"
 #include "backends/target/postgresql.h"
@@ -17,10 +20,10 @@ core::MakeEngine make_userpass, make_approle;
 
 namespace leasehold::catalog {
 
-// Wire type, version of options.version (0: there is only one), maker, help.
+// Wire type, version of options.version (0: there is only one), maker, help, other names.
 inline constexpr core::EngineRow kEngines[] = {
-    {"kv", 1, engine::make_kv_v1, "Key/value secrets"},
-    {"kv", 2, engine::make_kv_v2, "Key/value secrets in versions"},
+    {"kv", 1, engine::make_kv_v1, "Key/value secrets", {"kv-v1", "generic"}},
+    {"kv", 2, engine::make_kv_v2, "Key/value secrets in versions", {"kv-v2"}},
     {"database", 0, engine::make_database, "Short-lived database accounts"},
 };
 inline constexpr core::EngineRow kAuths[] = {
@@ -28,12 +31,17 @@ inline constexpr core::EngineRow kAuths[] = {
     {"approle", 0, auth::make_approle, "Machines log in with a role id and a secret id"},
 };
 
-struct TargetRow {
-  const char* plugin;
-  Result<std::unique_ptr<target::Target>> (*make)(const Json& settings, Clock&, Random&);
+// The name that clients know it by, its settings, what of them is shown, maker.
+inline constexpr target::TargetRow kTargets[] = {
+    {"postgresql-database-plugin", postgresql::known_settings, postgresql::shown_settings,
+     postgresql::make_target},
 };
-inline constexpr TargetRow kTargets[] = {
-    {"postgresql-database-plugin", postgresql::make_target},
+
+// Kind, reader of the stanza, the device in its key host.
+inline constexpr keyhost::SealRow kSeals[] = {
+    {"tpm", keyhost::make_tpm_seal, keyhost::make_tpm_device},
+    {"pkcs11", keyhost::make_pkcs11_seal, keyhost::make_pkcs11_device},
+    {"static", keyhost::make_static_seal},
 };
 
 struct StorageRow {

@@ -41,12 +41,12 @@ Result<core::TargetId> target_id_of(const Json& config) {
 
 Result<std::unique_ptr<target::Target>> open_target(const core::EngineContext& context,
                                                     const Json& record) {
-  const auto* factory = context.target_factory(record.string_at("plugin_name"));
+  const auto* row = target::find_row(context.targets, record.string_at("plugin_name"));
   const Json* settings = record.find("settings");
-  if (factory == nullptr || settings == nullptr)
+  if (row == nullptr || settings == nullptr)
     return failure(Code::unavailable, "this build has no \"" + record.string_at("plugin_name") +
                                           "\"; run one that has it, or configure another");
-  return (*factory)(*settings);
+  return row->make(*settings, context.clock, context.random);
 }
 
 Result<std::unique_ptr<target::Target>> open_target(const core::EngineContext& context,
@@ -165,7 +165,7 @@ class Database final : public core::Engine {
     routes_.push_back(database::role_route(context_));
     routes_.push_back(list_route("roles", database::kRoles, "List the roles."));
     routes_.push_back(database::creds_route());
-    routes_.push_back(database::rotate_root_route());
+    routes_.push_back(database::rotate_root_route(context_));
   }
   std::span<const core::Route> routes() const override { return routes_; }
 

@@ -74,7 +74,7 @@ core::Route config_route(const core::EngineContext& context);
 core::Route reset_route();
 core::Route role_route(const core::EngineContext& context);
 core::Route creds_route();
-core::Route rotate_root_route();
+core::Route rotate_root_route(const core::EngineContext& context);
 // The new password of the target is its password from now on, and the rotation has ended.
 // False: there is none, or `connection` got in with the password of another.
 Result<bool> settle_rotation(core::WriteTxn& txn, const core::TargetId& id,

@@ -2,8 +2,9 @@
 // database unless verify_connection=false, and saved as two records: what reads show, and what the
 // target needs. reset/:name makes the vault open new connections.
 
+#include <algorithm>
+
 #include "backends/engine/database.h"
-#include "backends/engine/database_url.h"
 #include "vault/base/encoding.h"
 #include "vault/core/contract/routes.h"
 #include "vault/target/name_template.h"
@@ -20,7 +21,7 @@ using core::ReadTxn;
 using core::Response;
 using core::WriteTxn;
 
-// Of the engine; plugin_fields() are the settings of the plugin.
+// Of the engine itself.
 std::vector<Field> own_fields() {
   return {{"plugin_name", FieldType::text, {}, "Which kind of database this is."},
           {"plugin_version", FieldType::text, {}, "Kept for clients that send it."},
@@ -47,39 +48,54 @@ std::vector<Field> own_fields() {
            "moved, or failed over. Not kept."}};
 }
 
-// Other ways to prove who the manager is; a write that counts on one is told.
-constexpr const char* kNotUsed[] = {"tls_certificate", "private_key", "auth_type",
-                                    "service_account_json", "self_managed"};
-
-bool is_secret(std::string_view setting) {
-  return setting == "password" || setting == "private_key" || setting == "service_account_json";
-}
-
-std::vector<Field> plugin_fields() {
-  std::vector<Field> fields{
-      core::sensitive(
-          {"connection_url", FieldType::text, {}, "With {{username}} and {{password}}."}),
+// Of every kind of target.
+std::vector<Field> common_fields() {
+  return {
       {"username", FieldType::text, {}, "The manager's name."},
       core::sensitive({"password", FieldType::text, {}, "The manager's password; never returned."}),
-      {"max_open_connections",
-       FieldType::integer,
-       {},
-       "Default 4. At least two are used: one is kept for issuing, one for revoking."},
-      {"max_idle_connections", FieldType::integer, {}, "Kept for clients that send it."},
-      {"disable_escaping",
-       FieldType::boolean,
-       {},
-       "Whether username and password go into the URL "
-       "as they are."},
-      {"password_authentication", FieldType::text, {}, "\"password\" or \"scram-sha-256\"."},
       {"username_template",
        FieldType::text,
        {},
        "How accounts are named, with .DisplayName, .RoleName, random, truncate and the like."}};
-  fields.push_back({"max_connection_lifetime", FieldType::any, {}, "0: as long as it works."});
-  fields.push_back({"tls_ca", FieldType::text, {}, "Who signs the database's certificate, PEM."});
-  for (const char* name : kNotUsed)
-    fields.push_back({name, FieldType::any, {}, "Kept for clients that send it.", is_secret(name)});
+}
+
+FieldType type_of(target::Setting::Type type) {
+  switch (type) {
+    case target::Setting::Type::text:
+      return FieldType::text;
+    case target::Setting::Type::integer:
+      return FieldType::integer;
+    case target::Setting::Type::boolean:
+      return FieldType::boolean;
+    case target::Setting::Type::any:
+      break;
+  }
+  return FieldType::any;
+}
+
+// Common ones, and those of one kind of target.
+std::vector<Field> fields_of(const target::TargetRow& row) {
+  std::vector<Field> fields = common_fields();
+  for (const target::Setting& setting : row.settings())
+    fields.push_back({std::string(setting.name),
+                      type_of(setting.type),
+                      {},
+                      std::string(setting.help),
+                      setting.sensitive});
+  return fields;
+}
+
+// What config/:name takes: each kind's settings. Where two kinds share a name, the first one's.
+std::vector<Field> fields_of_all(const core::EngineContext& context) {
+  std::vector<Field> fields = own_fields();
+  const auto add = [&fields](Field& field) {
+    const bool known = std::any_of(fields.begin(), fields.end(),
+                                   [&](const Field& one) { return one.name == field.name; });
+    if (!known) fields.push_back(std::move(field));
+  };
+  for (Field& field : common_fields()) add(field);
+  for (const target::TargetRow& row : context.targets)
+    for (Field& field : fields_of(row)) add(field);
   return fields;
 }
 
@@ -96,44 +112,39 @@ void take(Json& into, const core::Fields& fields, std::string_view field,
 }
 
 // Without the keys that are no setting: they are not kept, they may be a misspelt "password".
-Json settings_of(const Json& record) {
+Json settings_of(const target::TargetRow& row, const Json& record) {
   Json settings = Json::object();
-  for (const Field& field : plugin_fields())
+  for (const Field& field : fields_of(row))
     if (const Json* value = record.find(field.name)) settings.set(field.name, *value);
   return settings;
 }
 
 // The stored settings with what the request gives.
-Json merged_settings(const Call& call, const Json& before) {
-  Json settings = settings_of(before);
-  for (const Field& field : plugin_fields())
+Json merged_settings(const target::TargetRow& row, Call& call, const Json& before) {
+  Json settings = settings_of(row, before);
+  for (const Field& field : fields_of(row))
     if (call.request.body.find(field.name) != nullptr)
       settings.set(field.name, call.fields.json(field.name));
   return settings;
 }
 
-Json shown_settings(Call& call, const Json& settings) {
-  Json shown = Json::object();
-  for (const auto& member : settings.members())
-    if (!is_secret(member.first)) shown.set(member.first, member.second);
-  const std::string url = settings.string_at("connection_url"), harmless = shown_url(url);
-  if (harmless != url) {
-    shown.set("connection_url", harmless);
-    call.warnings.push_back(
-        "Password found in connection_url; reads show it as xxxxx. Write connection_url with "
-        "{{username}} and {{password}} and give both as fields of their own: then a new password "
-        "is one field");
-  }
-  for (const char* name : kNotUsed)
-    if (const Json* given = settings.find(name);
-        given != nullptr && (given->is_string() ? !given->text().empty() : given->dump() == "true"))
-      call.warnings.push_back(std::string(name) + " is not supported and is not used");
+Json shown_settings(const target::TargetRow& row, Json settings,
+                    std::vector<std::string>& warnings) {
+  settings.erase("password");
+  Json shown = row.shown(settings, warnings);
   if (!settings.string_at("username_template").empty())
-    call.warnings.push_back(
+    warnings.push_back(
         "accounts named by username_template do not begin with v-<cluster>-: leases end them as "
         "any "
         "other, but a sweep for accounts without a lease cannot tell that they are ours");
   return shown;
+}
+
+Error no_plugin(const std::string& plugin) {
+  const std::string missing = "\t* plugin not found in the catalog: " + plugin + "\n";
+  return failure(Code::invalid,
+                 "error creating database object: invalid database version: 2 errors occurred:\n" +
+                     missing + missing + "\n");
 }
 
 Result<Draft> draft_of(const core::EngineContext& context, Call& call, ReadTxn& txn) {
@@ -156,23 +167,18 @@ Result<Draft> draft_of(const core::EngineContext& context, Call& call, ReadTxn& 
       take(draft.config, call.fields, field.name);
   const std::string plugin = draft.config.string_at("plugin_name");
   if (plugin.empty()) return failure(Code::invalid, "empty plugin name");
+  const target::TargetRow* row = target::find_row(context.targets, plugin);
+  if (row == nullptr) return no_plugin(plugin);
   if (!draft.config.string_at("password_policy").empty())
     call.warnings.push_back(
         "password_policy is kept, but this version has no password policies: passwords have 20 "
         "characters, with upper and lower case, digits and a dash");
-  settings = merged_settings(call, settings);
+  settings = merged_settings(*row, call, settings);
   draft.config.set("target", hex(draft.id));
-  draft.config.set("connection_details", shown_settings(call, settings));
+  draft.config.set("connection_details", shown_settings(*row, settings, call.warnings));
   draft.target = Json::object();
   draft.target.set("name", draft.name).set("plugin_name", plugin);
   draft.target.set("settings", std::move(settings));
-  if (context.target_factory(plugin) == nullptr) {
-    const std::string missing = "\t* plugin not found in the catalog: " + plugin + "\n";
-    return failure(Code::invalid,
-                   "error creating database object: invalid database version: 2 "
-                   "errors occurred:\n" +
-                       missing + missing + "\n");
-  }
   return draft;
 }
 
@@ -180,7 +186,7 @@ Error not_created(const Error& error) {
   return failure(Code::invalid, "error creating database object: " + error.message, error.detail);
 }
 
-Result<Response> read_config(Call& call, ReadTxn& txn) {
+Result<Response> read_config(const core::EngineContext& context, Call& call, ReadTxn& txn) {
   VAULT_TRY_ASSIGN(const auto config, load(txn, kConfigs, call.fields.text("name")));
   if (!config) return Response::refused(404, "");
   Json data = Json::object();
@@ -190,10 +196,12 @@ Result<Response> read_config(Call& call, ReadTxn& txn) {
   data.set("root_credentials_rotate_statements", config->strings_at("root_rotation_statements"));
   if (!config->bool_at("verify_roles", true)) data.set("verify_roles", false);
   const Json* kept = config->find("connection_details");
-  Json details = kept != nullptr ? settings_of(*kept) : Json::object();
-  // Again: an earlier version, which kept this, may have seen less.
-  if (details.find("connection_url") != nullptr)
-    details.set("connection_url", shown_url(details.string_at("connection_url")));
+  const auto* row = target::find_row(context.targets, config->string_at("plugin_name"));
+  // Told from what may be shown once more: an earlier version, which kept this, may have seen less.
+  Json details = Json::object();
+  std::vector<std::string> known;
+  if (kept != nullptr && row != nullptr)
+    details = shown_settings(*row, settings_of(*row, *kept), known);
   data.set("connection_details", details);
   return Response::of(data);
 }
@@ -292,9 +300,10 @@ Result<Response> reset(Call& call, WriteTxn& txn) {
 core::Route config_route(const core::EngineContext& context) {
   core::Route route;
   route.pattern = "config/:name";
-  route.fields = own_fields();
-  for (Field& field : plugin_fields()) route.fields.push_back(std::move(field));
-  route.actions = {{Operation::read, core::ReadHandler(read_config)},
+  route.fields = fields_of_all(context);
+  route.actions = {{Operation::read, core::ReadHandler([&context](Call& call, ReadTxn& txn) {
+                      return read_config(context, call, txn);
+                    })},
                    {Operation::update, write_config(context)},
                    {Operation::remove, core::WriteHandler(remove_config)}};
   route.exists = [](Call& call, ReadTxn& txn) -> Result<bool> {

@@ -10,7 +10,6 @@
 // that logs in as the same manager is in it, also one that only old leases need.
 
 #include "backends/engine/database.h"
-#include "backends/engine/database_url.h"
 #include "vault/base/encoding.h"
 
 namespace leasehold::engine::database {
@@ -58,11 +57,14 @@ Result<std::optional<Manager>> manager_of(ReadTxn& txn, const std::string& targe
 }
 
 // The password must be one that the vault sends by itself: in the URL it would stay the old one.
-Status check(const Json& settings, const std::string& name) {
+Status check(const core::EngineContext& context, const Json& record, const Json& settings,
+             const std::string& name) {
+  const auto* row = target::find_row(context.targets, record.string_at("plugin_name"));
+  std::vector<std::string> known;
   const std::string url = settings.string_at("connection_url");
   const bool places = url.find("{{username}}") != url.npos && url.find("{{password}}") != url.npos;
   if (!settings.string_at("username").empty() && !settings.string_at("password").empty() &&
-      places && shown_url(url) == url)
+      places && row != nullptr && row->shown(settings, known).string_at("connection_url") == url)
     return {};
   return failure(Code::invalid, "the connection \"" + name +
                                     "\" has no password that can be rotated: write its "
@@ -70,7 +72,7 @@ Status check(const Json& settings, const std::string& name) {
                                     "as fields of their own");
 }
 
-Result<Intent> plan_rotate(Call& call, ReadTxn& txn) {
+Result<Intent> plan_rotate(const core::EngineContext& context, Call& call, ReadTxn& txn) {
   const std::string name = call.fields.text("name");
   VAULT_TRY_ASSIGN(const Json config, connection_named(txn, name));
   core::intent::Rotate rotate;
@@ -79,7 +81,7 @@ Result<Intent> plan_rotate(Call& call, ReadTxn& txn) {
   const Json* settings = record ? record->find("settings") : nullptr;
   if (settings == nullptr)
     return failure(Code::internal, "internal error", "a database configuration has no settings");
-  VAULT_TRY(check(*settings, name));
+  VAULT_TRY(check(context, *record, *settings, name));
   rotate.account = settings->string_at("username");
   rotate.statements = statements_of(config, "root_rotation_statements");
   rotate.password = target::generate_password(call.random);
@@ -171,9 +173,9 @@ Result<bool> settle_rotation(WriteTxn& txn, const core::TargetId& id,
   return true;
 }
 
-core::Route rotate_root_route() {
+core::Route rotate_root_route(const core::EngineContext& context) {
   core::Effect rotate;
-  rotate.plan = plan_rotate;
+  rotate.plan = [&context](Call& call, ReadTxn& txn) { return plan_rotate(context, call, txn); };
   rotate.record = record_rotation;
   rotate.settle = settle_rotate;
   rotate.explain = explain_rotate;

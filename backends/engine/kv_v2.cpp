@@ -3,7 +3,7 @@
 
 #include "backends/engine/kv_v2.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "vault/base/duration.h"
 

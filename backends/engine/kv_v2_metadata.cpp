@@ -1,6 +1,6 @@
 // metadata/ and detailed-metadata/ of kv version 2: what is known of a key besides its secrets.
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 

@@ -10,7 +10,7 @@
 // A key of a user never ends in '/', so no key meets a version or the settings; and those two are
 // written by key, without a name record, so LIST sees nothing but keys.
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <charconv>

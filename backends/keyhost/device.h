@@ -67,9 +67,5 @@ inline std::string setting(const Settings& settings, std::string_view name) {
 // Makes the device of a kind from its settings; Code::invalid says which setting is wrong.
 using DeviceFactory = Result<std::unique_ptr<Device>> (*)(const Settings& settings, Clock& clock,
                                                           Random& random);
-struct DeviceKind {
-  std::string_view kind;
-  DeviceFactory make;
-};
 
 }  // namespace leasehold::keyhost

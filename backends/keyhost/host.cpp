@@ -12,17 +12,12 @@
 #include <map>
 #include <thread>
 
-#include "backends/keyhost/pkcs11/pkcs11_device.h"
-#include "backends/keyhost/tpm/tpm_device.h"
-
 namespace leasehold::keyhost {
 namespace {
 
 using seal::Operation;
 using seal::Reply;
 using seal::Request;
-
-constexpr DeviceKind kKinds[] = {{"tpm", make_tpm_device}, {"pkcs11", make_pkcs11_device}};
 
 // Keys pass through here: no core file, no ptrace by the same user, no death by a lost connection.
 void harden(int fd) {
@@ -50,7 +45,7 @@ void end_with_parent(int fd) {
 
 class Host {
  public:
-  Host(int fd, std::span<const DeviceKind> kinds) : fd_(fd), kinds_(kinds) {}
+  Host(int fd, std::span<const SealRow> rows) : fd_(fd), rows_(rows) {}
 
   int run() {
     SecretBytes frame(seal::kFrameMax + 1);
@@ -91,9 +86,9 @@ class Host {
   }
 
   DeviceAnswer configure(const Request& request) {
-    for (const DeviceKind& kind : kinds_) {
-      if (kind.kind != request.kind) continue;
-      auto device = kind.make(request.settings, clock_, random_);
+    for (const SealRow& row : rows_) {
+      if (row.kind != request.kind || row.device == nullptr) continue;
+      auto device = row.device(request.settings, clock_, random_);
       if (!device.ok()) return answer(DeviceState::unsupported, device.error().message);
       devices_[request.device] = std::move(*device);
       return {DeviceState::ok, {}, {}};
@@ -127,7 +122,7 @@ class Host {
   }
 
   const int fd_;
-  const std::span<const DeviceKind> kinds_;
+  const std::span<const SealRow> rows_;
   SystemClock clock_;
   SystemRandom random_;
   std::map<std::uint8_t, std::unique_ptr<Device>> devices_;
@@ -135,12 +130,10 @@ class Host {
 
 }  // namespace
 
-int keyhost_main(int fd, std::span<const DeviceKind> kinds) {
+int keyhost_main(int fd, std::span<const SealRow> rows) {
   harden(fd);
   end_with_parent(fd);
-  return Host(fd, kinds).run();
+  return Host(fd, rows).run();
 }
-
-int keyhost_main(int fd) { return keyhost_main(fd, kKinds); }
 
 }  // namespace leasehold::keyhost

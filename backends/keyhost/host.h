@@ -6,15 +6,14 @@
 
 #include <span>
 
-#include "backends/keyhost/device.h"
+#include "backends/keyhost/seal_row.h"
 
 namespace leasehold::keyhost {
 
 // The descriptor a started key host finds its socket at.
 inline constexpr int kHostDescriptor = 3;
 
-// The process's main(): the exit status. The devices are those of tpm/ and pkcs11/.
-int keyhost_main(int fd);
-int keyhost_main(int fd, std::span<const DeviceKind> kinds);
+// The process's main(): the exit status. `rows` are the seals whose devices it knows.
+int keyhost_main(int fd, std::span<const SealRow> rows);
 
 }  // namespace leasehold::keyhost

@@ -9,12 +9,12 @@
 //   environment = ["NAME", "NAME=value"] in tpm and pkcs11: what their libraries see beside
 //   kBasicEnvironment (client.h).
 //
-// Where a stanza leaves out a key of pkcs11, BAO_HSM_* and VAULT_HSM_* of the environment are read.
-// Errors are Code::invalid and name file and line. The TPM and PKCS#11 ones work in a key host
-// each.
+// Errors are Code::invalid and name file and line. Devices of tpm and pkcs11 work in a key host of
+// their own. Each kind is a row (seal_row.h).
 
-#include "backends/keyhost/client.h"
-#include "vault/base/stanza.h"
+#include <span>
+
+#include "backends/keyhost/seal_row.h"
 #include "vault/seal/seal.h"
 
 namespace leasehold::keyhost {
@@ -25,16 +25,8 @@ struct SealSetup {
   std::vector<std::string> warnings;  // keys of Vault's that mean nothing here
 };
 
-struct SealEnvironment {
-  KeyHostOptions keyhost;
-  std::string data_directory;   // where a key file must not be
-  std::string state_directory;  // where the key host remembers PINs it tried; made when needed
-  Clock& clock;
-  Random& random;
-  LogSink& log;
-};
-
 // `shamir` and disabled stanzas give no device. Two stanzas of one kind are refused.
-Result<SealSetup> make_protectors(std::vector<Stanza> stanzas, const SealEnvironment& environment);
+Result<SealSetup> make_protectors(std::vector<Stanza> stanzas, const SealEnvironment& environment,
+                                  std::span<const SealRow> rows);
 
 }  // namespace leasehold::keyhost

@@ -1,6 +1,6 @@
 #include "backends/target/postgresql.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <unistd.h>
 
 #include <cstdlib>

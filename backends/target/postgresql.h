@@ -18,8 +18,7 @@
 
 #include <memory>
 
-#include "vault/base/json.h"
-#include "vault/target/target.h"
+#include "vault/target/target_row.h"
 
 namespace leasehold::postgresql {
 
@@ -27,6 +26,9 @@ namespace leasehold::postgresql {
 // from the process's own environment, for whatever server is named. Before the first thread.
 void forget_environment();
 
+// Of its row in backends/catalog.h (vault/target/target_row.h).
+std::span<const target::Setting> known_settings();
+Json shown_settings(const Json& settings, std::vector<std::string>& warnings);
 // `clock` and `random` outlive every connection.
 Result<std::unique_ptr<target::Target>> make_target(const Json& settings, Clock& clock,
                                                     Random& random);

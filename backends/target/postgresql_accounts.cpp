@@ -1,6 +1,6 @@
 #include "backends/target/postgresql_accounts.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include "backends/target/scram.h"

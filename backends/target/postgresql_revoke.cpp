@@ -5,7 +5,7 @@
 // may have another name by now, another role may have its name, and of a role that somebody dropped
 // sessions may be left.
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 

@@ -1,6 +1,6 @@
 #include "backends/target/postgresql_server.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <charconv>
 #include <optional>

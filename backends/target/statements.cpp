@@ -1,6 +1,6 @@
 #include "backends/target/statements.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <ctime>
 

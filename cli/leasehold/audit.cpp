@@ -1,6 +1,6 @@
 // audit list, enable, disable, verify.
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 

@@ -1,6 +1,6 @@
 // read, write, patch, list, delete: any path of the API.
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "cli/leasehold/groups.h"
 #include "cli/leasehold/input.h"

@@ -1,6 +1,6 @@
 #include "cli/leasehold/explain.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "vault/base/printable.h"
 

@@ -1,7 +1,7 @@
 // kv get, list, delete, undelete, destroy, for both versions of the engine: the server says which
 // one a mount is.
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 

@@ -1,6 +1,6 @@
 // kv metadata get, put, patch, delete: what is known of a secret besides its values.
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 

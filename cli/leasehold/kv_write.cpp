@@ -1,6 +1,6 @@
 // kv put, patch, rollback: what makes a new version.
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "cli/leasehold/groups.h"
 #include "cli/leasehold/input.h"

@@ -1,6 +1,6 @@
 // lease lookup, renew, revoke, reconcile.
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "cli/leasehold/groups.h"
 #include "cli/leasehold/output.h"

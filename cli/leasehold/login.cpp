@@ -1,6 +1,6 @@
 // login: prove who you are, keep the token for the next commands.
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "cli/leasehold/groups.h"
 #include "cli/leasehold/input.h"

@@ -1,6 +1,6 @@
 #include "cli/leasehold/mounts.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "cli/leasehold/output.h"
 

@@ -1,7 +1,7 @@
 // operator backup: the storage of a running vault into a file, piece by piece.
 
 #include <fcntl.h>
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <unistd.h>
 
 #include <algorithm>

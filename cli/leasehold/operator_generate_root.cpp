@@ -1,6 +1,6 @@
 // operator generate-root: a new root token, when enough holders of the keys agree.
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "cli/leasehold/ceremony.h"
 #include "cli/leasehold/groups.h"

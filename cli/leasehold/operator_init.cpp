@@ -1,6 +1,6 @@
 // operator init: shares and the first root token, printed once.
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <cstdio>
 #include <optional>

@@ -1,6 +1,6 @@
 // operator jobs: what the vault does behind answers it has given, and how far it is.
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <poll.h>
 #include <unistd.h>
 

@@ -1,6 +1,6 @@
 // operator rekey: new unseal or recovery keys for the old ones.
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "cli/leasehold/ceremony.h"
 #include "cli/leasehold/groups.h"

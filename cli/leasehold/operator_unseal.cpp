@@ -1,6 +1,6 @@
 // operator unseal, operator seal, operator step-down, operator rotate, operator key-status.
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "cli/leasehold/groups.h"
 #include "cli/leasehold/input.h"

@@ -1,6 +1,6 @@
 // unwrap, print token, path-help, version.
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "cli/leasehold/groups.h"
 #include "cli/leasehold/output.h"

@@ -1,6 +1,6 @@
 // policy list, read, write, delete, fmt.
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cerrno>

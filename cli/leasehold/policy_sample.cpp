@@ -1,6 +1,6 @@
 #include "cli/leasehold/policy_sample.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "vault/base/json.h"
 #include "vault/base/url_path.h"

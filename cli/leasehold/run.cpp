@@ -1,6 +1,6 @@
 #include "cli/leasehold/run.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cstdio>

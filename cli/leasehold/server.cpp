@@ -1,6 +1,6 @@
 // server and operator verify: words for leaseholdd, the vault itself, found beside this program.
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <limits.h>
 #include <unistd.h>
 

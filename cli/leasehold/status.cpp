@@ -2,7 +2,7 @@
 
 #include "cli/leasehold/status.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "cli/leasehold/groups.h"
 #include "cli/leasehold/output.h"

@@ -27,19 +27,12 @@ std::vector<std::unique_ptr<core::EngineKind>> make_engine_kinds(
 }
 
 core::EngineContext make_engine_context(Clock& clock, Random& random, LogSink& log) {
-  using Factory = core::EngineContext::TargetFactory;
-  auto factories = std::make_shared<std::vector<std::pair<std::string, Factory>>>();
-  for (const catalog::TargetRow& row : catalog::kTargets)
-    factories->emplace_back(row.plugin, [make = row.make, &clock, &random](const Json& settings) {
-      return make(settings, clock, random);
-    });
-  // Shared with the function below, which outlives this call.
-  auto find = [factories](std::string_view plugin) -> const Factory* {
-    for (const auto& factory : *factories)
-      if (factory.first == plugin) return &factory.second;
-    return nullptr;
-  };
-  return {clock, random, log, find};
+  return {clock, random, log, catalog::kTargets};
+}
+
+Result<keyhost::SealSetup> make_protectors(std::vector<Stanza> stanzas,
+                                           const keyhost::SealEnvironment& environment) {
+  return keyhost::make_protectors(std::move(stanzas), environment, catalog::kSeals);
 }
 
 namespace {

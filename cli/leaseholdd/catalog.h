@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "backends/keyhost/protectors.h"
 #include "vault/audit/log.h"
 #include "vault/base/stanza.h"
 #include "vault/core/contract/router.h"
@@ -16,6 +17,9 @@ namespace leasehold::server_process {
 std::vector<std::unique_ptr<core::EngineKind>> make_engine_kinds(
     const core::EngineContext& context);
 core::EngineContext make_engine_context(Clock& clock, Random& random, LogSink& log);
+
+Result<keyhost::SealSetup> make_protectors(std::vector<Stanza> stanzas,
+                                           const keyhost::SealEnvironment& environment);
 
 // Reads a storage stanza and opens nothing.
 Status read_storage(Stanza& stanza, std::string& data_directory);

@@ -10,7 +10,6 @@
 #include <filesystem>
 
 #include "api/server/listener_stanza.h"
-#include "backends/keyhost/protectors.h"
 #include "backends/storage/data_directory.h"
 #include "cli/leaseholdd/catalog.h"
 #include "vault/base/problems.h"
@@ -99,8 +98,7 @@ Status check_listeners(const config::Configuration& configuration, LogSink& log)
 // mark of a wrong PIN is the server's own, so that this try counts with the server's.
 Status check_seals(const config::Configuration& configuration, const Surroundings& where,
                    const std::string& directory) {
-  const auto setup =
-      keyhost::make_protectors(configuration.seals, seal_environment(where, directory));
+  const auto setup = make_protectors(configuration.seals, seal_environment(where, directory));
   if (!setup.ok()) return {};
   say(setup->warnings, where.log);
   Problems problems;
@@ -121,8 +119,7 @@ Status check_stanzas(const config::Configuration& configuration, const Surroundi
   else
     problems.add(
         "the configuration has no storage: add storage \"lmdb\" { path = \"/var/lib/leasehold\" }");
-  const auto setup =
-      keyhost::make_protectors(configuration.seals, seal_environment(where, directory));
+  const auto setup = make_protectors(configuration.seals, seal_environment(where, directory));
   if (!setup.ok()) problems.add(setup.error().message);
   for (Stanza audit : configuration.audits) {
     const auto device = make_audit_device(audit, directory);

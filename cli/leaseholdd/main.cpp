@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "api/server/dev_certificate.h"
+#include "backends/catalog.h"
 #include "backends/keyhost/client.h"
 #include "backends/keyhost/host.h"
 #include "cli/leaseholdd/harden.h"
@@ -95,7 +96,7 @@ int main(int argc, char** argv) {
   }
   switch (options->command) {
     case Options::Command::keyhost:
-      return keyhost::keyhost_main(keyhost::kHostDescriptor);
+      return keyhost::keyhost_main(keyhost::kHostDescriptor, catalog::kSeals);
     case Options::Command::version:
       std::printf("Leasehold v%s (%s)\n", server_process::kVersion, server_process::kRevision);
       return 0;

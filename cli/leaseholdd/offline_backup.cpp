@@ -1,6 +1,6 @@
 // leaseholdd verify-backup and restore-backup.
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <sys/stat.h>
 #include <unistd.h>
 

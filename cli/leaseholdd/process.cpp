@@ -7,7 +7,6 @@
 #include <fstream>
 
 #include "api/server/listener.h"
-#include "backends/keyhost/protectors.h"
 #include "backends/target/postgresql.h"
 #include "cli/leaseholdd/catalog.h"
 #include "cli/leaseholdd/check.h"
@@ -16,6 +15,7 @@
 #include "cli/leaseholdd/offline.h"
 #include "config/parts.h"
 #include "vault/core/road/core.h"
+#include "vault/core/road/workers.h"
 #include "vault/target/lane.h"
 
 namespace leasehold::server_process {
@@ -131,7 +131,7 @@ Status Process::build_seal() {
                                  clock_,
                                  random_,
                                  log_};
-  VAULT_TRY_ASSIGN(auto setup, keyhost::make_protectors(std::move(configuration_.seals), where));
+  VAULT_TRY_ASSIGN(auto setup, make_protectors(std::move(configuration_.seals), where));
   for (const std::string& warning : setup.warnings) log_.warn("{}", warning);
   recovery_mode_ = setup.recovery_mode;
   seal_ =

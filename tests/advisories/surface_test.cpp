@@ -21,12 +21,10 @@ using testing::TestVault;
 
 namespace {
 
-const core::EngineContext::TargetFactory* no_target(std::string_view) { return nullptr; }
-
 // Every engine of this build, the system's own among them.
 std::vector<std::unique_ptr<core::EngineKind>> every_kind(TestVault& vault) {
   auto& world = vault.world();
-  const core::EngineContext context{world.clock, world.random, world.log, no_target};
+  const core::EngineContext context{world.clock, world.random, world.log, {}};
   auto kinds = core::all_engine_kinds(*vault.lifecycle().enter());
   vault.lifecycle().leave();
   for (const core::EngineRow& row : catalog::kEngines)

@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "tests/config/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
 namespace leasehold::testing {
 

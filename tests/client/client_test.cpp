@@ -4,7 +4,7 @@
 
 #include "tests/client/certificate.h"
 #include "tests/client/vault_server.h"
-#include "tests/config/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
 using leasehold::Code;
 using leasehold::Json;

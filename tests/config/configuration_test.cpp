@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "tests/config/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
 using leasehold::Code;
 using leasehold::LogFormat;

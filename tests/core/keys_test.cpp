@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "tests/seal/fake_protector.h"
+#include "tests/support/fake_protector.h"
 #include "tests/support/faulty_storage.h"
 #include "tests/support/test_vault.h"
 #include "vault/base/encoding.h"

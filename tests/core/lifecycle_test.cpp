@@ -2,8 +2,8 @@
 
 #include <filesystem>
 
-#include "tests/seal/fake_protector.h"
 #include "tests/support/broken_lmdb.h"
+#include "tests/support/fake_protector.h"
 #include "tests/support/faulty_world.h"
 #include "tests/support/test_vault.h"
 #include "vault/audit/chain_records.h"

@@ -4,7 +4,7 @@
 
 #include <type_traits>
 
-#include "tests/seal/fake_protector.h"
+#include "tests/support/fake_protector.h"
 #include "tests/support/faulty_world.h"
 #include "vault/audit/record.h"
 

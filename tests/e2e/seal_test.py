@@ -122,7 +122,6 @@ class Device:
             (status["type"], status["recovery_seal"], status["sealed"]), (self.kind, True, False)
         )
 
-
     def ceremony(self, path, keys, nonce):
         """Gives a threshold of keys; the last answer."""
         for key in keys[:2]:

@@ -26,13 +26,17 @@ constexpr const char* kBrokenForced =
     R"({"db_name":"pg","force":true,)"
     R"("creation_statements":["CREATE ROLLE \"{{name}}\" '{{password}}'"]})";
 
+// On the real clock: a real server's waits are bounded by it.
+Result<std::unique_ptr<target::Target>> make_real(const Json& settings, Clock&, Random&) {
+  static SystemClock clock;
+  static SystemRandom random;
+  return postgresql::make_target(settings, clock, random);
+}
+constexpr target::TargetRow kTargets[] = {{"postgresql-database-plugin", postgresql::known_settings,
+                                           postgresql::shown_settings, make_real}};
+
 struct Database : testing::EngineBench {
-  Database()
-      : EngineBench(engine::make_database, "postgresql-database-plugin", [](const Json& settings) {
-          static SystemClock clock;
-          static SystemRandom random;
-          return postgresql::make_target(settings, clock, random);
-        }) {}
+  Database() : EngineBench(engine::make_database, kTargets) {}
 
   Json config(const std::string& roles = "ro,st") {
     Json body = Json::object();

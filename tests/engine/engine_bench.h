@@ -39,16 +39,9 @@ class KeptLog final : public LogSink {
 class EngineBench {
  public:
   using Make = std::unique_ptr<core::Engine> (*)(const core::EngineContext&);
-  using Factory = core::EngineContext::TargetFactory;
 
-  explicit EngineBench(Make make, std::string plugin = {}, Factory factory = nullptr)
-      : plugin_(std::move(plugin)),
-        factory_(std::move(factory)),
-        engine_(make({store.clock, store.random, log,
-                      [this](std::string_view name) -> const Factory* {
-                        return factory_ && name == plugin_ ? &factory_ : nullptr;
-                      }})),
-        routes_(engine_->routes()) {
+  explicit EngineBench(Make make, std::span<const target::TargetRow> targets = {})
+      : engine_(make({store.clock, store.random, log, targets})), routes_(engine_->routes()) {
     mount_.path = "mount/";
     mount_.space = kTestSpace;
     mount_.default_ttl = mount_.max_ttl = Seconds(768 * 3600);
@@ -229,8 +222,6 @@ class EngineBench {
     return answer;
   }
 
-  const std::string plugin_;
-  const Factory factory_;
   std::unique_ptr<core::Engine> engine_;
   core::RouteTrie routes_;
   core::MountInfo mount_;

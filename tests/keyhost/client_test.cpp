@@ -10,8 +10,8 @@
 #include <fstream>
 #include <thread>
 
-#include "tests/config/temporary_folder.h"
 #include "tests/keyhost/processes.h"
+#include "tests/support/temporary_folder.h"
 
 using namespace leasehold;
 using namespace leasehold::keyhost;

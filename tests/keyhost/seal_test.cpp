@@ -8,6 +8,7 @@
 
 #include <fstream>
 
+#include "backends/catalog.h"
 #include "backends/keyhost/device_protector.h"
 #include "backends/keyhost/protectors.h"
 #include "backends/storage/memory.h"
@@ -37,7 +38,8 @@ struct Machine {
     std::vector<Stanza> list;
     for (const HclBlock& block : body->blocks) list.emplace_back("vault.hcl", block);
     return keyhost::make_protectors(
-        std::move(list), {test_key_host(), "/nonexistent", state_folder, clock, random, log});
+        std::move(list), {test_key_host(), "/nonexistent", state_folder, clock, random, log},
+        catalog::kSeals);
   }
   std::unique_ptr<Seal> start(const std::string& stanzas) {
     auto made = setup(stanzas);

@@ -57,9 +57,10 @@ class Awaits(unittest.TestCase):
 
 class Layers(unittest.TestCase):
     layers = script("layers")
+    rules = layers.Rules(layers.TABLE.read_text())
 
     def complaints(self, file, text):
-        return list(self.layers.complaints(pathlib.PurePath(file), text))
+        return list(self.rules.complaints(pathlib.PurePath(file), text))
 
     def test_down_is_allowed_and_up_is_not(self):
         self.assertEqual(
@@ -72,19 +73,34 @@ class Layers(unittest.TestCase):
             self.complaints("vault/core/road/a.cpp", '\n#include "backends/engine/kv.h"\n'),
             [(2, "vault/core/road may not include backends/engine")],
         )
-        self.assertTrue(self.complaints("vault/base/a.cpp", '#include "vault/crypto/hash.h"'))
-        self.assertTrue(self.complaints("backends/storage/a.cpp", '#include "vault/core/road/core.h"'))
-        self.assertTrue(
-            self.complaints("backends/engine/a.cpp", '#include "backends/target/postgresql.h"')
-        )
+        for file, header in (
+            ("vault/base/a.cpp", "vault/crypto/hash.h"),
+            ("backends/storage/a.cpp", "vault/core/road/core.h"),
+            ("backends/engine/a.cpp", "backends/target/postgresql.h"),
+            ("backends/keyhost/a.cpp", "backends/keyhost/tpm/wire.h"),
+            ("vault/core/road/a.cpp", "tests/support/fake_clock.h"),
+        ):
+            self.assertTrue(self.complaints(file, f'#include "{header}"'), (file, header))
 
     def test_a_library_stands_in_its_folder(self):
         self.assertEqual(self.complaints("backends/storage/a.cpp", "#include <lmdb.h>"), [])
         self.assertTrue(self.complaints("vault/core/road/a.cpp", "#include <lmdb.h>"))
         self.assertTrue(self.complaints("vault/core/road/a.cpp", "#include <nlohmann/json.hpp>"))
+        self.assertTrue(self.complaints("backends/keyhost/a.cpp", "#include <tss2/tss2_esys.h>"))
 
     def test_a_new_folder_must_be_placed(self):
         self.assertTrue(self.complaints("vault/util/a.cpp", ""))
+
+    def test_tests_share_only_their_support(self):
+        for header in ("vault/core/road/core.h", "tests/support/fake_clock.h", "tests/seal/own.h"):
+            self.assertEqual(self.complaints("tests/seal/a.cpp", f'#include "{header}"'), [], header)
+        self.assertTrue(self.complaints("tests/seal/a.cpp", '#include "tests/core/own.h"'))
+
+    def test_a_row_that_points_up_is_refused(self):
+        rows = "| `low/` | | `high/` | |\n| `high/` | | | |\n"
+        self.assertEqual(self.layers.Rules(rows).may["low"], {"high"})
+        with self.assertRaises(ValueError):
+            self.layers.Rules("| `high/` | | | |\n| `low/` | | `high/` | |\n")
 
 
 class References(unittest.TestCase):
@@ -116,6 +132,11 @@ class References(unittest.TestCase):
         ):
             self.assertEqual(self.complaints("a.cpp", text), [], text)
         self.assertEqual(self.complaints("docs/a.md", "[x](https://example.org/)"), [])
+
+    def test_code_that_is_not_in_its_file_is_told(self):
+        page = "text\n```cpp\n// a.cpp\nint f();\n```\n"
+        for file, found in (("int f();\n", []), ("int g();\n", ["d.md:3: this code is not in a.cpp"])):
+            self.assertEqual(list(self.references.strays("d.md", page, lambda _: file)), found)
 
     def test_a_decision_that_the_index_leaves_out_is_told(self):
         index = "* [017](decisions/017-a.md): a"

@@ -5,8 +5,8 @@
 #include <functional>
 
 #include "backends/storage/memory.h"
-#include "tests/seal/fake_protector.h"
 #include "tests/support/fake_clock.h"
+#include "tests/support/fake_protector.h"
 #include "tests/support/seeded_random.h"
 #include "vault/base/encoding.h"
 #include "vault/seal/codec.h"

@@ -4,8 +4,8 @@
 
 #include <cstdlib>
 
-#include "tests/config/temporary_folder.h"
 #include "tests/support/seeded_random.h"
+#include "tests/support/temporary_folder.h"
 #include "vault/base/encoding.h"
 
 using namespace leasehold;

@@ -138,7 +138,9 @@ core::Environment TestVault::environment() {
       [this] {
         std::vector<std::unique_ptr<core::EngineKind>> kinds;
         kinds.push_back(make_test_engine_kind(world_.servers));
-        const core::EngineContext context{world_.clock, world_.random, world_.log, {}};
+        const core::EngineContext context{world_.clock, world_.random, world_.log, world_.targets};
+        for (const core::EngineRow& row : world_.engines)
+          kinds.push_back(core::make_kind(row, context, false));
         for (const core::EngineRow& row : world_.auths)
           kinds.push_back(core::make_kind(row, context, true));
         return kinds;

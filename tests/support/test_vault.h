@@ -22,6 +22,7 @@
 #include "tests/support/test_engine.h"
 #include "vault/core/life/lifecycle.h"
 #include "vault/core/road/core.h"
+#include "vault/core/road/workers.h"
 
 namespace leasehold::testing {
 
@@ -84,7 +85,8 @@ struct TestWorld {
   std::unique_ptr<storage::Storage> storage;
   std::string unseal_key, root_token;
   std::function<seal::Seal::Protectors()> protectors;  // none: shares only
-  std::vector<core::EngineRow> auths;                  // beside the test engine
+  std::vector<core::EngineRow> engines, auths;         // beside the test engine
+  std::span<const target::TargetRow> targets;          // of the engines
   unsigned shares = 1, threshold = 1;
   bool audited = true;
   bool audit_sync_always = false;

@@ -2,7 +2,7 @@
 // The server log, handed in. Messages are sentences without a full stop and never hold a secret.
 // Thread-safe.
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <string_view>
 

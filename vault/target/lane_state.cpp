@@ -1,6 +1,6 @@
 #include "vault/target/lane_state.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <atomic>

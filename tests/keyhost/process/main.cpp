@@ -49,9 +49,10 @@ Result<std::unique_ptr<Device>> make_faulty(const Settings& settings, Clock&, Ra
       std::make_unique<FaultyDevice>(setting(settings, "mode"), setting(settings, "mark")));
 }
 
-constexpr DeviceKind kKinds[] = {
-    {"tpm", make_tpm_device}, {"pkcs11", make_pkcs11_device}, {"faulty", make_faulty}};
+constexpr SealRow kRows[] = {{"tpm", make_tpm_seal, make_tpm_device},
+                             {"pkcs11", make_pkcs11_seal, make_pkcs11_device},
+                             {"faulty", nullptr, make_faulty}};
 
 }  // namespace
 
-int main() { return keyhost_main(kHostDescriptor, kKinds); }
+int main() { return keyhost_main(kHostDescriptor, kRows); }

@@ -75,10 +75,27 @@ Status Registry::bump(WriteTxn& txn) {
   return txn.mark(generation_key());
 }
 
-const EngineKind* Registry::kind(std::string_view wire_type, int version) const {
+const EngineKind* Registry::kind(std::string_view wire_type, std::string_view version) const {
   for (const auto& kind : kinds_)
-    if (kind->wire_type == wire_type && kind->version == version) return kind.get();
+    if (kind->wire_type == wire_type &&
+        (kind->version == 0 || version.empty() || std::to_string(kind->version) == version))
+      return kind.get();
   return nullptr;
+}
+
+const EngineKind* Registry::kind_called(std::string_view name) const {
+  for (const auto& kind : kinds_)
+    for (const std::string_view other : kind->other_names)
+      if (!other.empty() && other == name) return kind.get();
+  return nullptr;
+}
+
+std::string Registry::versions_of(std::string_view wire_type) const {
+  std::string versions;
+  for (const auto& kind : kinds_)
+    if (kind->wire_type == wire_type && kind->version != 0)
+      versions += (versions.empty() ? "" : " or ") + std::to_string(kind->version);
+  return versions;
 }
 
 Result<std::shared_ptr<const Compiled>> Registry::at(ReadTxn& txn, Authority* authority) {
@@ -178,9 +195,8 @@ std::shared_ptr<Mount> Registry::mount_of(Json record) {
 }
 
 const EngineKind* Registry::kind_of(const MountInfo& info) const {
-  const int version = info.options.is_object() && info.options.string_at("version") == "2" ? 2 : 1;
-  const EngineKind* found = kind(info.type, version);
-  if (found == nullptr) found = kind(info.type, 0);
+  const EngineKind* found =
+      kind(info.type, info.options.is_object() ? info.options.string_at("version") : "");
   if (found != nullptr && found->is_auth == info.path.starts_with("auth/")) return found;
   log_.warn("mount {} has the type {}, which this build does not have", info.path, info.type);
   return nullptr;

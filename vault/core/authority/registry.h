@@ -12,17 +12,13 @@
 #include "vault/base/mutex.h"
 #include "vault/core/authority/policies.h"
 #include "vault/core/contract/router.h"
+#include "vault/core/contract/ttl_defaults.h"
 
 namespace leasehold::core {
 
 struct Compiled {
   std::uint64_t generation = 0;  // of the mounts alone
   MountTable mounts;
-};
-
-struct TtlDefaults {
-  Seconds default_ttl{768 * 3600};
-  Seconds max_ttl{768 * 3600};
 };
 
 class Registry {
@@ -35,7 +31,13 @@ class Registry {
   // The same for a request, whose authority begins with the generation.
   Result<std::shared_ptr<const Compiled>> at(ReadTxn& txn, Authority* authority);
   Policies& policies() { return policies_; }
-  const EngineKind* kind(std::string_view wire_type, int version) const;
+  // The kind of this type in that options.version; without one ("") the first of the type. Null:
+  // there is none.
+  const EngineKind* kind(std::string_view wire_type, std::string_view version) const;
+  // The kind that a client may call so instead of giving its type and version; null: none.
+  const EngineKind* kind_called(std::string_view name) const;
+  // "1 or 2"; empty where there is only one.
+  std::string versions_of(std::string_view wire_type) const;
   const TtlDefaults& defaults() const { return defaults_; }
 
   // What every change of a mount or policy adds to its batch.

@@ -5,10 +5,12 @@
 // method is an engine whose handlers return a Response with `login` set.
 //
 // A handler's signature says what it may do:
+//
 //   Read    looks at a snapshot; inline on the io thread, or on a worker when the action says so
-//   Write   reads are versioned, writes are buffered; the pipeline commits, and runs it again on
-//   conflict Effect  work on another machine: plan (pure), apply (on the target's thread), settle
-//   (Write)
+//   Write   reads are versioned, writes are buffered; the pipeline commits it and, on a conflict,
+//           runs it again
+//   Effect  work on another machine: plan (pure), apply (on the target's thread), settle (a Write)
+//
 // Nothing else reaches storage or a target. Handlers run on any thread; engines hold no mutable
 // state.
 
@@ -25,7 +27,7 @@
 #include "vault/core/contract/intent.h"
 #include "vault/core/contract/request.h"
 #include "vault/core/contract/response.h"
-#include "vault/target/target.h"
+#include "vault/target/target_row.h"
 
 namespace leasehold::core {
 
@@ -229,20 +231,20 @@ struct EngineContext {
   Clock& clock;
   Random& random;
   LogSink& log;
-  using TargetFactory =
-      std::function<Result<std::unique_ptr<target::Target>>(const Json& settings)>;
-  // By plugin name ("postgresql-database-plugin"); null when unknown.
-  std::function<const TargetFactory*(std::string_view plugin_name)> target_factory;
+  std::span<const target::TargetRow> targets;  // the kinds of target in this build
 };
 
 using MakeEngine = std::unique_ptr<Engine>(const EngineContext&);
 
-// An engine or an auth method of backends/catalog.h.
+// An engine or an auth method of backends/catalog.h. Of an engine in several versions, the row that
+// stands first is the one that a mount gets without options.version.
 struct EngineRow {
   std::string_view wire_type;  // "kv"
   int version;                 // of options.version; 0: there is only one
   MakeEngine* make;
   std::string_view help;
+  // What else a client may call this version when it mounts one: "kv-v2".
+  std::array<std::string_view, 2> other_names = {};
 };
 
 }  // namespace leasehold::core

@@ -1,6 +1,6 @@
 // The typed values of a request, converted once by the route's table: Vault's weak typing, exactly.
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <charconv>

@@ -154,6 +154,7 @@ std::unique_ptr<EngineKind> make_kind(const EngineRow& row, const EngineContext&
   auto kind = std::make_unique<EngineKind>();
   kind->wire_type = row.wire_type;
   kind->version = row.version;
+  kind->other_names = row.other_names;
   kind->is_auth = is_auth;
   kind->engine = row.make(context);
   kind->routes = std::make_unique<RouteTrie>(kind->engine->routes());

@@ -48,6 +48,7 @@ class RouteTrie {
 struct EngineKind {  // one per row of the catalog, and one per system engine
   std::string wire_type;
   int version = 0;
+  std::array<std::string_view, 2> other_names = {};  // of the row
   bool is_auth = false;
   bool is_system = false;  // sys, cubbyhole, identity, token: not to be enabled or disabled
   std::unique_ptr<Engine> engine;

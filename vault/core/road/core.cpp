@@ -6,6 +6,7 @@
 #include "vault/core/contract/help.h"
 #include "vault/core/road/finish.h"
 #include "vault/core/road/login.h"
+#include "vault/core/road/stations.h"
 
 namespace leasehold::core {
 

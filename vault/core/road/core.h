@@ -3,12 +3,17 @@
 // and nothing else here knows about threads. There is no second way in.
 
 #include "vault/core/authority/uses.h"
+#include "vault/core/contract/engine.h"
+#include "vault/core/road/detached.h"
+#include "vault/core/road/environment.h"
 #include "vault/core/road/gate.h"
-#include "vault/core/road/in_flight.h"
 #include "vault/core/road/latches.h"
-#include "vault/core/road/stations.h"
 
 namespace leasehold::core {
+
+enum class Making : std::uint8_t;
+struct InFlight;
+class Workers;
 
 class Core {
  public:

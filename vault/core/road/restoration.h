@@ -21,11 +21,9 @@
 #include "vault/commit/snapshots.h"
 #include "vault/core/authority/registry.h"
 #include "vault/core/authority/tokens.h"
+#include "vault/core/road/environment.h"
 
 namespace leasehold::core {
-
-// What the operator says of the store: nothing, or that it was put back.
-enum class Restored : std::uint8_t { no, revoke_tokens, keep_tokens };
 
 class Restoration {
  public:

@@ -8,6 +8,7 @@
 
 #include "vault/core/road/audit_lines.h"
 #include "vault/core/road/audit_turn.h"
+#include "vault/core/road/detached.h"
 #include "vault/core/road/effects.h"
 #include "vault/core/road/in_flight.h"
 #include "vault/core/road/latches.h"
@@ -17,21 +18,6 @@ namespace leasehold::core {
 
 // Named as the road reads them: `co_await committed(flight)`.
 // NOLINTBEGIN(readability-identifier-naming)
-
-// Fire and forget: runs to its first suspension inside the call, frees itself at the end.
-struct Detached {
-  struct promise_type {
-    Detached get_return_object() noexcept { return {}; }
-    std::suspend_never initial_suspend() noexcept { return {}; }
-    std::suspend_never final_suspend() noexcept { return {}; }
-    void return_void() noexcept {}
-    void unhandled_exception() noexcept { std::terminate(); }
-    static void* operator new(std::size_t size) { return Loop::current()->frames().take(size); }
-    static void operator delete(void* frame, std::size_t size) {
-      Loop::current()->frames().give(frame, size);
-    }
-  };
-};
 
 // An operation that resumes the coroutine on the loop that suspended it.
 template <class Op>

@@ -127,16 +127,14 @@ Result<Response> Mounts::enable(Call& call, WriteTxn& txn, bool auth) {
   VAULT_TRY_ASSIGN(const auto compiled, live_.registry.at(txn));
   Json options = call.fields.json("options");
   if (!options.is_object()) options = Json::object();
-  if (type == "kv-v1" || type == "kv-v2" || type == "generic") {
-    const bool two = type == "kv-v2";
-    type = "kv";
-    options.set("version", two ? "2" : "1");
+  if (const EngineKind* called = live_.registry.kind_called(type); called != nullptr) {
+    type = called->wire_type;
+    options.set("version", std::to_string(called->version));
   }
-  const std::string asked = options.string_at("version", "1");
-  if (type == "kv" && asked != "1" && asked != "2")
-    return failure(Code::invalid, "the version of a kv mount is 1 or 2");
-  const EngineKind* kind = live_.registry.kind(type, asked == "2" ? 2 : 1);
-  if (kind == nullptr) kind = live_.registry.kind(type, 0);
+  const EngineKind* kind = live_.registry.kind(type, options.string_at("version"));
+  const std::string versions = live_.registry.versions_of(type);
+  if (kind == nullptr && !versions.empty())
+    return failure(Code::invalid, "the version of a " + type + " mount is " + versions);
   if (kind == nullptr || kind->is_auth != auth || kind->is_system) {
     if (kind != nullptr && kind->is_system)
       return failure(Code::invalid, "mount type of \"" + type + "\" is not mountable");
@@ -208,11 +206,10 @@ Result<Response> Mounts::read_tune(Call& call, ReadTxn& txn) {
 }
 
 // Stored secrets have the form of one version; nothing rewrites them behind a tune.
-Status check_version_kept(const MountInfo& mount, const Json& options) {
+Status check_version_kept(const Mount& mount, const Json& options) {
   const Json* asked = options.is_object() ? options.find("version") : nullptr;
-  const std::string has =
-      mount.options.is_object() ? mount.options.string_at("version", "1") : std::string("1");
-  if (asked == nullptr || asked->text() == has) return {};
+  const int has = mount.kind == nullptr ? 0 : mount.kind->version;
+  if (asked == nullptr || has == 0 || asked->text() == std::to_string(has)) return {};
   return failure(Code::invalid, "a mount keeps its version: enable another with version=" +
                                     asked->text() + " and copy the secrets to it");
 }
@@ -224,7 +221,7 @@ Result<Response> Mounts::tune(Call& call, WriteTxn& txn) {
   if (!mount)
     return failure(Code::invalid, "tune of path \"" + path + "\" failed: no mount entry found");
   Json record = mount->record;
-  VAULT_TRY(check_version_kept(mount->info, call.fields.json("options")));
+  VAULT_TRY(check_version_kept(*mount, call.fields.json("options")));
   VAULT_TRY(tune_mount(record, call.fields, system_ttls()));
   Response response;
   response.warnings = without_effect(*record.find("config"));

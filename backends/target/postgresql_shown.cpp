@@ -1,13 +1,13 @@
 // Two forms: postgresql://user:password@hosts/database?keyword=value&..., and keyword = 'value' ...
 // Source: PostgreSQL 15 documentation, 34.1.1 (connection strings).
 
-#include "backends/engine/database_url.h"
+#include "backends/target/postgresql_shown.h"
 
 #include <algorithm>
 #include <array>
 #include <string_view>
 
-namespace leasehold::engine::database {
+namespace leasehold::postgresql {
 namespace {
 
 constexpr std::string_view kHidden = "xxxxx", kPlace = "{{password}}", kSpaces = " \t\n\r\f\v";
@@ -154,4 +154,4 @@ std::string shown_url(const std::string& url) {
   return is_url ? shown_as_url(url) : shown_keywords(url);
 }
 
-}  // namespace leasehold::engine::database
+}  // namespace leasehold::postgresql

@@ -1,6 +1,6 @@
 #pragma once
-// What a read shows of a connection_url. The engine does not know the library that takes it, and
-// need not: what is known to be harmless is shown, everything else reads xxxxx.
+// What a read shows of a connection_url: values that are known to be harmless. Everything else
+// reads xxxxx, so that a keyword that is new in libpq cannot give a secret away.
 //
 //   shown_url("postgresql://vault:pa@ss@db/app?sslmode=require")
 //       == "postgresql://vault:xxxxx@db/app?sslmode=require"
@@ -9,9 +9,9 @@
 
 #include <string>
 
-namespace leasehold::engine::database {
+namespace leasehold::postgresql {
 
 // Its own input when nothing in it could be a password; "{{password}}" is none.
 std::string shown_url(const std::string& url);
 
-}  // namespace leasehold::engine::database
+}  // namespace leasehold::postgresql

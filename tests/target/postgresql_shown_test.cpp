@@ -1,10 +1,10 @@
 // What a read shows of a connection_url.
 
-#include "backends/engine/database_url.h"
+#include "backends/target/postgresql_shown.h"
 
 #include <doctest/doctest.h>
 
-namespace leasehold::engine::database {
+namespace leasehold::postgresql {
 namespace {
 
 TEST_CASE("database url: what holds no password is shown as it is") {
@@ -61,4 +61,4 @@ TEST_CASE("database url: what stands around a password is shown") {
 }
 
 }  // namespace
-}  // namespace leasehold::engine::database
+}  // namespace leasehold::postgresql

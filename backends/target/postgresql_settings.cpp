@@ -1,0 +1,59 @@
+// The settings of a PostgreSQL connection as clients write and read them.
+
+#include <algorithm>
+#include <array>
+
+#include "backends/target/postgresql.h"
+#include "backends/target/postgresql_shown.h"
+
+namespace leasehold::postgresql {
+namespace {
+
+using target::Setting;
+using Type = Setting::Type;
+
+constexpr std::string_view kKept = "Kept for clients that send it.";
+constexpr Setting kSettings[] = {
+    {"connection_url", Type::text, "With {{username}} and {{password}}.", true},
+    {"max_open_connections", Type::integer,
+     "Default 4. At least two are used: one is kept for issuing, one for revoking."},
+    {"max_idle_connections", Type::integer, kKept},
+    {"max_connection_lifetime", Type::any, "0: as long as it works."},
+    {"disable_escaping", Type::boolean,
+     "Whether username and password go into the URL as they are."},
+    {"password_authentication", Type::text, "\"password\" or \"scram-sha-256\"."},
+    {"tls_ca", Type::text, "Who signs the database's certificate, PEM."},
+    {"tls_certificate", Type::any, kKept},
+    {"private_key", Type::any, kKept, true},
+    {"auth_type", Type::any, kKept},
+    {"service_account_json", Type::any, kKept, true},
+    {"self_managed", Type::any, kKept},
+};
+// Other ways to prove who the manager is; a write that counts on one is told.
+constexpr auto kNotUsed = std::to_array<std::string_view>(
+    {"tls_certificate", "private_key", "auth_type", "service_account_json", "self_managed"});
+constexpr std::string_view kNeverShown[] = {"private_key", "service_account_json"};
+
+}  // namespace
+
+std::span<const Setting> known_settings() { return kSettings; }
+
+Json shown_settings(const Json& settings, std::vector<std::string>& warnings) {
+  Json shown = settings;
+  for (const std::string_view name : kNeverShown) shown.erase(name);
+  const std::string url = settings.string_at("connection_url"), harmless = shown_url(url);
+  if (harmless != url) {
+    shown.set("connection_url", harmless);
+    warnings.push_back(
+        "Password found in connection_url; reads show it as xxxxx. Write connection_url with "
+        "{{username}} and {{password}} and give both as fields of their own: then a new password "
+        "is one field");
+  }
+  for (const std::string_view name : kNotUsed)
+    if (const Json* given = settings.find(name);
+        given != nullptr && (given->is_string() ? !given->text().empty() : given->dump() == "true"))
+      warnings.push_back(std::string(name) + " is not supported and is not used");
+  return shown;
+}
+
+}  // namespace leasehold::postgresql

@@ -1,0 +1,42 @@
+#pragma once
+// A kind of target to whoever configures one: which settings it has, what of them may be shown, and
+// how one is made. Each is a row of backends/catalog.h; the engines find it by the name that a
+// client gives as `plugin_name`.
+//
+// Thread safety: rows are constants, and their functions may be called from any thread.
+
+#include <span>
+
+#include "vault/base/json.h"
+#include "vault/target/target.h"
+
+namespace leasehold::target {
+
+struct Setting {
+  enum class Type : std::uint8_t { text, integer, boolean, any };
+  std::string_view name;
+  Type type = Type::text;
+  std::string_view help;
+  bool sensitive = false;  // the audit log never has it in clear
+};
+
+struct TargetRow {
+  std::string_view plugin;  // "postgresql-database-plugin"
+  // Beside `username`, `password` and `username_template`, which the engine keeps for every kind.
+  std::span<const Setting> (*settings)();
+  // What a read shows of these settings: nothing in it is a secret. `warnings` receives what the
+  // one who wrote them should know.
+  Json (*shown)(const Json& settings, std::vector<std::string>& warnings);
+  // Code::invalid says which setting is wrong. Connects to nothing. The references outlive the
+  // target.
+  Result<std::unique_ptr<Target>> (*make)(const Json& settings, Clock& clock, Random& random);
+};
+
+// Null when there is none of that name.
+inline const TargetRow* find_row(std::span<const TargetRow> rows, std::string_view plugin) {
+  for (const TargetRow& row : rows)
+    if (row.plugin == plugin) return &row;
+  return nullptr;
+}
+
+}  // namespace leasehold::target
