@@ -182,9 +182,10 @@ class Database final : public core::Engine {
                      core::WriteTxn& txn) override {
     return database::moved(txn, id, server, context_.random);
   }
-  Result<bool> settle_rotation(const core::TargetId& id, const target::Connection& connection,
-                               core::WriteTxn& txn) override {
-    return database::settle_rotation(txn, id, connection);
+  Result<std::optional<core::Event>> recover(const core::TargetId& id,
+                                             const target::Connection& connection,
+                                             core::WriteTxn& txn) override {
+    return database::recover(txn, id, connection);
   }
   bool has_targets() const override { return true; }
 

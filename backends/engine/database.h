@@ -22,7 +22,7 @@ namespace leasehold::engine::database {
 
 inline constexpr std::string_view kConfigs = "config/", kTargets = "targets/", kRoles = "roles/",
                                   kRetired = "retired/", kServers = core::kServers,
-                                  kRotations = core::kRotations;
+                                  kRotations = core::kUnsettled;
 
 // A record, or nothing. Code::internal when it cannot be read as JSON.
 Result<std::optional<Json>> load(core::ReadTxn& txn, std::string_view directory,
@@ -76,8 +76,8 @@ core::Route role_route(const core::EngineContext& context);
 core::Route creds_route();
 core::Route rotate_root_route(const core::EngineContext& context);
 // The new password of the target is its password from now on, and the rotation has ended.
-// False: there is none, or `connection` got in with the password of another.
-Result<bool> settle_rotation(core::WriteTxn& txn, const core::TargetId& id,
-                             const target::Connection& connection);
+// Nothing: there is none, or `connection` got in with the password of another.
+Result<std::optional<core::Event>> recover(core::WriteTxn& txn, const core::TargetId& id,
+                                           const target::Connection& connection);
 
 }  // namespace leasehold::engine::database

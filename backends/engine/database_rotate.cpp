@@ -5,9 +5,10 @@
 //
 // As long as the middle record is there both passwords are known, and a connection tries the old
 // one, then the new one; so a process that is killed anywhere leaves a vault that can log in. The
-// first connection that needs the new one ends the rotation (settle_rotation). Another rotation
-// goes on with the password that was begun, for the server may have it. Every target of the mount
-// that logs in as the same manager is in it, also one that only old leases need.
+// first connection that needs the new one ends the rotation (recover), at the next start at the
+// latest. Another rotation goes on with the password that was begun, for the server may have it.
+// Every target of the mount that logs in as the same manager is in it, also one that only old
+// leases need.
 
 #include "backends/engine/database.h"
 #include "vault/base/encoding.h"
@@ -163,14 +164,16 @@ Error explain_rotate(const Error& error) {
 
 }  // namespace
 
-Result<bool> settle_rotation(WriteTxn& txn, const core::TargetId& id,
-                             const target::Connection& connection) {
+Result<std::optional<core::Event>> recover(WriteTxn& txn, const core::TargetId& id,
+                                           const target::Connection& connection) {
+  std::optional<core::Event> event;
   VAULT_TRY_ASSIGN(const auto rotation, load(txn, kRotations, hex(id)));
-  if (!rotation) return false;
+  if (!rotation) return event;
   const SecretBytes password(rotation->string_at("password"));
-  if (!connection.got_in_with(password)) return false;
+  if (!connection.got_in_with(password)) return event;
   VAULT_TRY(settle(txn, hex(id), rotation->string_at("username"), password));
-  return true;
+  event.emplace(core::Event{"root-rotation-settled", Json::object()});
+  return event;
 }
 
 core::Route rotate_root_route(const core::EngineContext& context) {

@@ -198,7 +198,8 @@ void TestEngine::add_notes() {
 }
 
 void TestEngine::add_oddities() {
-  const auto count = [](Call& call, WriteTxn& txn) -> Result<Response> {
+  const auto count = [this](Call& call, WriteTxn& txn) -> Result<Response> {
+    servers_.count();
     const std::string name = "counters/" + call.fields.text("name");
     VAULT_TRY_ASSIGN(const auto stored, txn.get(name));
     const int value = stored ? std::stoi(std::string(as_text(stored->value.reveal()))) : 0;

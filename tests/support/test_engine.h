@@ -30,6 +30,9 @@ class AccountServers {
   void lose_settings(const std::string& name, bool lost);
   bool settings_lost(const std::string& name);
   int looks() const { return looks_; }  // for settings, so far
+  // How often the handler of counters/ ran, conflicts included.
+  int counted() const { return counted_; }
+  void count() { ++counted_; }
   // The same machine as in another world.
   void share(const std::string& name, std::shared_ptr<AccountServer> server);
 
@@ -38,7 +41,7 @@ class AccountServers {
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<AccountServer>> servers_;
   std::set<std::string> lost_;
-  std::atomic<int> looks_{0};
+  std::atomic<int> looks_{0}, counted_{0};
 };
 
 std::unique_ptr<core::EngineKind> make_test_engine_kind(AccountServers& servers);

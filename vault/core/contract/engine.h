@@ -130,7 +130,9 @@ struct Call {
   std::vector<Event> events;  // by settle
 };
 
-inline constexpr std::string_view kServers = "servers/", kRotations = "rotations/";
+// Names in the space of an engine with targets, each followed by the target's id in hex; stored,
+// and never changed. What is unsettled was a rotation when there was nothing else.
+inline constexpr std::string_view kServers = "servers/", kUnsettled = "rotations/";
 
 using ReadHandler = std::function<Result<Response>(Call&, ReadTxn&)>;
 using WriteHandler = std::function<Result<Response>(Call&, WriteTxn&)>;
@@ -144,8 +146,8 @@ struct Effect {
   // How an error of the target reads to the client; null: as it is. The vault's own are not asked
   // about, whatever their text.
   std::function<Error(const Error&)> explain;
-  // Of a rotation: what must be durable before the target is asked, so that whichever password it
-  // takes afterwards is known.
+  // Of an intent that must outlive its process, as a Rotate: what is durable before the target is
+  // asked, under kUnsettled and the target's id. settle erases it; after a crash, Engine::recover.
   std::function<Status(Call&, WriteTxn&, const Intent&)> record = {};
 };
 
@@ -209,11 +211,13 @@ class Engine {
   // `server` answered where `id` led to: whether new accounts of its configuration are made on
   // another target from here on, which `txn` then says. False: no configuration leads to `id`.
   virtual Result<bool> moved(const TargetId& id, const std::string& server, WriteTxn& txn);
-  // "rotations/<id in hex>" is a rotation of the target's own password that was begun: target()
-  // knows both passwords as long as it is there. `connection` got in with a new one: whether it is
-  // that of the record, which has ended then.
-  virtual Result<bool> settle_rotation(const TargetId& id, const target::Connection& connection,
-                                       WriteTxn& txn);
+  // An intent that Effect::record made durable and its process did not settle. At a start the core
+  // connects to each target that has one, as soon as it can be reached, and asks with the first
+  // connection that shows what became of it: Connection::took_next_password, since target() knows
+  // both passwords as long as the record is there. What happened is settled in `txn`, the record
+  // erased, and the event says so; nothing: the record is another's, or it is not over.
+  virtual Result<std::optional<Event>> recover(const TargetId& id,
+                                               const target::Connection& connection, WriteTxn& txn);
   // Of an auth method: what the login behind `renew_data` would be granted today. Code::invalid
   // when its user or role is gone: the token then is not renewed.
   virtual Result<Login> renew_login(std::string_view renew_data, ReadTxn& txn);

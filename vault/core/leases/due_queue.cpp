@@ -317,13 +317,13 @@ void Revoker::DueQueue::done(const Item& item, const Result<target::Revoked>& re
 }
 
 void Revoker::DueQueue::rotated(const target::Connection& connection) {
-  const Status settled = settle_rotation(connection);
+  const Status settled = recover(connection);
   if (settled.ok() || settled.is(Code::conflict)) return;  // somebody else did, or the next will
-  revoker_.parts_.log.warn("the rotation of target {} is not on record yet: {}", hex(target_),
-                           settled.error().message);
+  revoker_.parts_.log.warn("what became of an earlier change of target {} is not on record yet: {}",
+                           hex(target_), settled.error().message);
 }
 
-Status Revoker::DueQueue::settle_rotation(const target::Connection& connection) {
+Status Revoker::DueQueue::recover(const target::Connection& connection) {
   VAULT_TRY_ASSIGN(auto held, revoker_.parts_.snapshots.take());
   commit::Changes changes;
   WriteTxn txn(*held, revoker_.parts_.barrier, space_, changes);
@@ -331,14 +331,12 @@ Status Revoker::DueQueue::settle_rotation(const target::Connection& connection) 
   VAULT_TRY_ASSIGN(const auto compiled, revoker_.parts_.registry.at(core));
   const Mount* mount = compiled->mounts.by_space(space_);
   if (mount == nullptr || mount->kind == nullptr) return {};
-  VAULT_TRY_ASSIGN(const bool ended,
-                   mount->kind->engine->settle_rotation(target_, connection, txn));
-  if (!ended) return {};
-  Json fields = Json::object();
-  fields.set("mount", mount->info.path).set("target", hex(target_));
+  VAULT_TRY_ASSIGN(auto event, mount->kind->engine->recover(target_, connection, txn));
+  if (!event) return {};
+  event->fields.set("mount", mount->info.path).set("target", hex(target_));
   const commit::Batch batch(
       std::move(changes),
-      audit::event_body("root-rotation-settled", revoker_.parts_.clock.now(), fields.dump()));
+      audit::event_body(event->name, revoker_.parts_.clock.now(), event->fields.dump()));
   return revoker_.parts_.committer.commit(batch).status();
 }
 

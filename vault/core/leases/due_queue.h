@@ -23,7 +23,7 @@ class Revoker::DueQueue final : public target::RevocationSource {
   // The first server is written down beside the target's settings; any other is refused from then
   // on, until the engine says that it is the same. New leases go to the other (Engine::moved).
   Status met(const std::string& identity) override;
-  // A rotation whose end is not on record: the password that got in is the target's from now on.
+  // An intent whose end is not on record: the engine settles it by what the connection shows.
   void rotated(const target::Connection& connection) override;
 
  private:
@@ -33,7 +33,7 @@ class Revoker::DueQueue final : public target::RevocationSource {
   };
   Status leave(storage::Snapshot& snapshot, WriteTxn& txn, const std::string& known,
                const std::string& found);
-  Status settle_rotation(const target::Connection& connection);
+  Status recover(const target::Connection& connection);
   bool tried_before(const barrier::OrderedId& id);
   using Retries = std::map<barrier::OrderedId, Retry>;
   bool is_first_attempt(const barrier::OrderedId& id);

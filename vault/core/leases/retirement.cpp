@@ -23,14 +23,6 @@ std::string erased_event(const Mount& mount, const std::string& target, WallTime
   return audit::event_body("target-settings-erased", now, fields.dump());
 }
 
-std::optional<TargetId> target_of(const std::string& name) {
-  const auto bytes = from_hex(name);
-  TargetId id{};
-  if (!bytes || bytes->size() != id.size()) return std::nullopt;
-  std::copy(bytes->begin(), bytes->end(), id.begin());
-  return id;
-}
-
 }  // namespace
 
 // True: a walk over the leases goes on.
@@ -101,7 +93,7 @@ bool Revoker::retire(const Mount& mount, const TargetId& target) {
     if (!mark) return OnRecord(kInUseAgain);
     VAULT_TRY(txn.erase(std::string(kTargets) + name));
     VAULT_TRY(txn.erase(std::string(kServers) + name));
-    VAULT_TRY(txn.erase(std::string(kRotations) + name));
+    VAULT_TRY(txn.erase(std::string(kUnsettled) + name));
     VAULT_TRY(txn.erase(std::string(kRetired) + name));
     return OnRecord(erased_event(mount, name, now));
   };

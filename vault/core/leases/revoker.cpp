@@ -68,8 +68,8 @@ Result<std::shared_ptr<target::Lane>> Revoker::lane(ReadTxn& txn, const barrier:
                                                     const TargetId& id) {
   ReadTxn scoped = txn.in(space);
   VAULT_TRY_ASSIGN(const std::uint64_t settings, scoped.version("targets/" + hex(id)));
-  VAULT_TRY_ASSIGN(const std::uint64_t rotation, scoped.version(std::string(kRotations) + hex(id)));
-  const std::uint64_t mod = std::max(settings, rotation);  // a rotation ends with new settings
+  VAULT_TRY_ASSIGN(const std::uint64_t begun, scoped.version(std::string(kUnsettled) + hex(id)));
+  const std::uint64_t mod = std::max(settings, begun);  // a rotation ends with new settings
   {
     MutexLock lock(lanes_mutex_);
     const auto known = lanes_.find(id);

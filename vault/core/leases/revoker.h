@@ -22,6 +22,9 @@
 
 namespace leasehold::core {
 
+// The id in the name of a record of a target; none: it names none.
+std::optional<TargetId> target_of(const std::string& name);
+
 class Revoker {
  public:
   struct Parts {
@@ -91,6 +94,8 @@ class Revoker {
   bool end_interrupted(WallTime now);
   bool is_interrupted(ReadTxn& txn, const barrier::PhysicalKey& entry);
   bool move_expired(WallTime now);
+  bool recover_intents();
+  void recover_targets(ReadTxn& txn, const Mount& mount);
   bool run_jobs(WallTime now);
   bool empty_removed_mounts(WallTime now);
   // How far the emptying of a removed mount is, or of a retired target. It gets no new leases, so
@@ -176,6 +181,8 @@ class Revoker {
   // Where the walk over what an earlier process left PENDING goes on; none: it is done.
   std::optional<barrier::PhysicalKey> interrupted_ =
       barrier::PhysicalKey(barrier::Table::expiry);  // of tick() alone
+  // Path of the mount whose targets were looked at last; none: that was the last. Of tick() alone.
+  std::optional<std::string> unrecovered_ = std::string();
   Waits waits_;
   mutable Mutex mutex_;
   Condition wake_;

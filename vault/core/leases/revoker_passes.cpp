@@ -49,6 +49,7 @@ std::string receipts_event(std::size_t count, WallTime kept_since, WallTime now)
 bool Revoker::tick(WallTime now) {
   look_at_waits();
   bool more = end_interrupted(now);
+  more = recover_intents() || more;
   more = move_expired(now) || more;
   more = run_jobs(now) || more;
   more = empty_removed_mounts(now) || more;
