@@ -237,6 +237,67 @@ TEST_CASE("lane: an item that fails on a living connection holds up no other") {
   CHECK_FALSE(test.open());
 }
 
+// The rows of "Who slows whom at a target" in docs/architecture.md that no other test here shows.
+
+TEST_CASE("lane: a connection lost over an item slows revocations ever more, and no jobs") {
+  LaneTest test;
+  const auto first = test.submitted();
+  REQUIRE(eventually([&] { return first->ended() == 1; }));
+  test.machine->fail("revoke", Code::unavailable);
+  test.machine->fail("ping", Code::unavailable);
+  test.due.add(3);
+  Nanos pause = 100ms;
+  for (int lost = 1; lost <= 3; ++lost, pause *= 2) {
+    test.lane.wake_revocations();
+    REQUIRE(eventually([&] { return test.machine->visits("revoke") == lost; }));
+    test.pass(pause - 1ms);
+    const auto job = test.submitted();
+    REQUIRE(eventually([&] { return job->ended() == 1; }));
+    CHECK(job->result.ok());
+    CHECK(test.machine->visits("revoke") == lost);
+    test.clock.advance(1ms);
+  }
+  CHECK_FALSE(test.open());
+}
+
+TEST_CASE("lane: after an outage revocations come back slowly, and jobs at once") {
+  LaneTest test;
+  test.machine->fail("connect", Code::unavailable);
+  test.due.add(20);
+  test.lane.wake_revocations();
+  REQUIRE(eventually([&] { return test.open(); }));
+  test.machine->heal("connect");
+  test.pass(1s);
+  REQUIRE(eventually([&] { return test.due.revoked() == 1; }));
+  for (int i = 0; i < 5; ++i) {
+    const auto job = test.submitted();
+    REQUIRE(eventually([&] { return job->ended() == 1; }));
+    CHECK(job->result.ok());
+  }
+  CHECK(test.due.revoked() == 1);
+  test.pass(1s);
+  CHECK(eventually([&] { return test.due.revoked() == 17; }));
+}
+
+TEST_CASE("lane: a job that fails on a living connection slows nothing") {
+  for (const Code code : {Code::denied, Code::unavailable, Code::deadline}) {
+    LaneTest test;
+    test.machine->fail("work", code);
+    const auto failed = test.submitted();
+    REQUIRE(eventually([&] { return failed->ended() == 1; }));
+    CHECK(failed->result.is(code));
+    CHECK(failed->started);
+    test.machine->heal("work");
+    test.due.add(20);
+    test.lane.wake_revocations();  // and the clock stands still
+    const auto next = test.submitted();
+    REQUIRE(eventually([&] { return next->ended() == 1; }));
+    CHECK(next->result.ok());
+    CHECK(eventually([&] { return test.due.revoked() == 20; }));
+    CHECK_FALSE(test.open());
+  }
+}
+
 TEST_CASE("lane: the source is asked again soon for an item that failed") {
   LaneTest test;
   test.due.add(1);

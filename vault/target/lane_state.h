@@ -2,6 +2,8 @@
 // What the threads of a lane share and decide under one mutex; lane_worker.cpp is what they do
 // without it. Threads are detached and own the state, so a lane can leave a hung one behind. What
 // they borrow (the source, the log) is used only through enter() and leave(), which stop() closes.
+// Its three clocks (status.retry_at, revoke_after, ask_source_at) and its pace: the table "Who
+// slows whom at a target" in docs/architecture.md.
 
 #include <deque>
 #include <limits>

@@ -90,13 +90,13 @@ std::string said_of(const Lease& lease, const target::Revoked& revoked, Absence 
 }  // namespace
 
 // An attempt of this process that did not end well may have removed the account.
-bool Revoker::DueQueue::tried_before(const OrderedId& id) {
+bool DueQueue::tried_before(const OrderedId& id) {
   MutexLock lock(mutex_);
   return retries_.count(id) != 0;
 }
 
-bool Revoker::DueQueue::is_first_attempt(const OrderedId& id) {
-  if (revoker_.claimed(id)) return false;
+bool DueQueue::is_first_attempt(const OrderedId& id) {
+  if (endings_.claims.has(id)) return false;
   MutexLock lock(mutex_);
   if (working_.count(id) != 0 || retries_.count(id) != 0) return false;
   working_.insert(id);
@@ -104,25 +104,25 @@ bool Revoker::DueQueue::is_first_attempt(const OrderedId& id) {
 }
 
 // The one that has waited longest, if it may be tried again and a worker may retry.
-std::optional<OrderedId> Revoker::DueQueue::take_retry() {
+std::optional<OrderedId> DueQueue::take_retry() {
   MutexLock lock(mutex_);
   if (retrying_ >= retrying_max_ || retry_order_.empty()) return std::nullopt;
   const auto first = *retry_order_.begin();
-  if (revoker_.parts_.clock.instant().ns < first.first) return std::nullopt;
+  if (endings_.parts.clock.instant().ns < first.first) return std::nullopt;
   retry_order_.erase(retry_order_.begin());
   working_.insert(first.second);
   ++retrying_;
   return first.second;
 }
 
-void Revoker::DueQueue::forget_retry(Retries::iterator retry) {
+void DueQueue::forget_retry(Retries::iterator retry) {
   retry_order_.erase({retry->second.not_before.ns, retry->first});
   retries_.erase(retry);
 }
 
-Result<std::vector<OrderedId>> Revoker::DueQueue::take(ReadTxn& txn, std::size_t limit) {
+Result<std::vector<OrderedId>> DueQueue::take(ReadTxn& txn, std::size_t limit) {
   barrier::PhysicalKey from = due_prefix(target_);
-  const barrier::PhysicalKey to = due_key(target_, add(revoker_.parts_.clock.now(), Millis{1}), {});
+  const barrier::PhysicalKey to = due_key(target_, add(endings_.parts.clock.now(), Millis{1}), {});
   {
     MutexLock lock(mutex_);
     if (resume_) from = *resume_;
@@ -133,7 +133,7 @@ Result<std::vector<OrderedId>> Revoker::DueQueue::take(ReadTxn& txn, std::size_t
   const Status scanned =
       txn.scan(from, to, SIZE_MAX, storage::Scan::keys, [&](const storage::Entry& entry) {
         const OrderedId id = barrier::id_at_end(entry.key);
-        if (!revoker_.is_aside(id) && is_first_attempt(id)) ids.push_back(id);
+        if (!endings_.damage.is_aside(id) && is_first_attempt(id)) ids.push_back(id);
         if (++looked_at == kLookedAtMax) last = barrier::PhysicalKey::from(entry.key);
         return ids.size() < limit && !last;
       });
@@ -149,21 +149,22 @@ Result<std::vector<OrderedId>> Revoker::DueQueue::take(ReadTxn& txn, std::size_t
   return ids;
 }
 
-std::vector<target::RevocationSource::Item> Revoker::DueQueue::next(std::size_t limit) {
+std::vector<target::RevocationSource::Item> DueQueue::next(std::size_t limit) {
   std::vector<Item> items;
-  auto held = revoker_.parts_.snapshots.take();
+  auto held = endings_.parts.snapshots.take();
   if (!held.ok()) return items;
-  ReadTxn txn(**held, revoker_.parts_.barrier, barrier::kCoreSpace);
+  ReadTxn txn(**held, endings_.parts.barrier, barrier::kCoreSpace);
   auto ids = take(txn, limit);
   if (!ids.ok()) return items;
   std::optional<OrderedId> retry;
   if (ids->empty()) retry = take_retry();
   if (retry) ids->push_back(*retry);
   for (const OrderedId& id : *ids) {
-    auto lease = revoker_.parts_.leases.load(txn, id);
+    auto lease = endings_.parts.leases.load(txn, id);
     if (!lease.ok() || !*lease) {
       // A retry without a lease was given up meanwhile; in the queue it is damage.
-      if (!lease.ok() || !retry) revoker_.set_aside(txn, lease_key(id), id, "lease").ignore();
+      if (!lease.ok() || !retry)
+        endings_.damage.set_aside(txn, lease_key(id), id, "lease").ignore();
       ended(id, {});
       continue;
     }
@@ -178,48 +179,48 @@ std::vector<target::RevocationSource::Item> Revoker::DueQueue::next(std::size_t 
   return items;
 }
 
-Result<bool> Revoker::DueQueue::settle(const Item& item, const target::Revoked& revoked) {
+Result<bool> DueQueue::settle(const Item& item, const target::Revoked& revoked) {
   const OrderedId id = id_of(item.id);
-  const WallTime now = revoker_.parts_.clock.now();
+  const WallTime now = endings_.parts.clock.now();
   for (;;) {
-    VAULT_TRY_ASSIGN(auto held, revoker_.parts_.snapshots.take());
+    VAULT_TRY_ASSIGN(auto held, endings_.parts.snapshots.take());
     commit::Changes changes;
     std::string said;
     changes.background = true;
-    WriteTxn txn(*held, revoker_.parts_.barrier, barrier::kCoreSpace, changes);
-    VAULT_TRY_ASSIGN(auto lease, revoker_.parts_.leases.load(txn, id));
+    WriteTxn txn(*held, endings_.parts.barrier, barrier::kCoreSpace, changes);
+    VAULT_TRY_ASSIGN(auto lease, endings_.parts.leases.load(txn, id));
     if (!lease) return true;
     const bool again =
-        lease->uncertain && lease->incarnation == revoker_.parts_.committer.incarnation();
+        lease->uncertain && lease->incarnation == endings_.parts.committer.incarnation();
     const bool missing = !again && lease->was_active && revoked.was_absent && !tried_before(id);
-    const bool maybe_ours = missing && lease->due_since <= revoker_.started_at_;
+    const bool maybe_ours = missing && lease->due_since <= endings_.started_at;
     const Absence absence = !missing     ? Absence::expected
                             : maybe_ours ? Absence::missing_or_ours
                                          : Absence::missing;
     if (again) {
-      VAULT_TRY(revoker_.parts_.leases.look_again(txn, *lease, add(now, kLookAgain)));
+      VAULT_TRY(endings_.parts.leases.look_again(txn, *lease, add(now, kLookAgain)));
     } else {
-      VAULT_TRY(revoker_.parts_.leases.finish(txn, *lease, revoked, now, absence));
+      VAULT_TRY(endings_.parts.leases.finish(txn, *lease, revoked, now, absence));
       said = said_of(*lease, revoked, absence);
     }
     commit::OnRecord on_record = again          ? commit::OnRecord(kLooksAgain)
                                  : lease->probe ? commit::OnRecord(kProbe)
                                                 : events(*lease, revoked, absence, now);
     const commit::Batch batch(std::move(changes), std::move(on_record));
-    const Status status = revoker_.parts_.committer.commit(batch).status();
-    if (status.ok() && !said.empty()) revoker_.parts_.log.warn("{}", said);
+    const Status status = endings_.parts.committer.commit(batch).status();
+    if (status.ok() && !said.empty()) endings_.parts.log.warn("{}", said);
     if (status.ok()) return !again;
     if (!status.is(Code::conflict)) return status.error();
   }
 }
 
-unsigned Revoker::DueQueue::attempts_of(const OrderedId& id) {
+unsigned DueQueue::attempts_of(const OrderedId& id) {
   MutexLock lock(mutex_);
   const auto retry = retries_.find(id);
   return retry == retries_.end() ? 0 : retry->second.attempts;
 }
 
-void Revoker::DueQueue::failed(const OrderedId& id, const Error& error) {
+void DueQueue::failed(const OrderedId& id, const Error& error) {
   // One that is forgotten is only asked for sooner.
   if (retries_.size() >= kRetriesMax && retries_.count(id) == 0) forget_retry(retries_.begin());
   Retry& retry = retries_[id];
@@ -228,11 +229,11 @@ void Revoker::DueQueue::failed(const OrderedId& id, const Error& error) {
   const Nanos most = busy ? kBusyRetryMax : Nanos{kRetryMax};
   const Nanos wait = std::min(first * (std::int64_t{1} << std::min(retry.attempts, 12U)), most);
   ++retry.attempts;
-  retry.not_before = add(revoker_.parts_.clock.instant(), wait);
+  retry.not_before = add(endings_.parts.clock.instant(), wait);
 }
 
 // An item left the hands of its worker.
-void Revoker::DueQueue::ended(const OrderedId& id, const Status& status) {
+void DueQueue::ended(const OrderedId& id, const Status& status) {
   MutexLock lock(mutex_);
   working_.erase(id);
   const auto retry = retries_.find(id);
@@ -249,14 +250,14 @@ void Revoker::DueQueue::ended(const OrderedId& id, const Status& status) {
     retry_order_.emplace(again->second.not_before.ns, id);
 }
 
-Status Revoker::DueQueue::met(const std::string& identity) {
+Status DueQueue::met(const std::string& identity) {
   if (identity.empty()) return {};
   const std::string name = std::string(kServers) + hex(target_);
   for (;;) {
-    VAULT_TRY_ASSIGN(auto held, revoker_.parts_.snapshots.take());
+    VAULT_TRY_ASSIGN(auto held, endings_.parts.snapshots.take());
     commit::Changes changes;
     changes.background = true;
-    WriteTxn txn(*held, revoker_.parts_.barrier, space_, changes);
+    WriteTxn txn(*held, endings_.parts.barrier, space_, changes);
     VAULT_TRY_ASSIGN(const auto record, txn.get(name));
     if (record) {
       const auto json = parse_json(as_text(record->value.reveal()));
@@ -270,27 +271,27 @@ Status Revoker::DueQueue::met(const std::string& identity) {
     VAULT_TRY(txn.put(name, as_bytes(json.dump())));
     json.set("target", hex(target_));
     const std::string event =
-        audit::event_body("target-server", revoker_.parts_.clock.now(), json.dump());
+        audit::event_body("target-server", endings_.parts.clock.now(), json.dump());
     const commit::Batch batch(std::move(changes), event);
-    const Status status = revoker_.parts_.committer.commit(batch).status();
+    const Status status = endings_.parts.committer.commit(batch).status();
     if (!status.is(Code::conflict)) return status;
   }
 }
 
 // The engine's configuration goes with its URL; the leases stay with the server they are on.
-Status Revoker::DueQueue::leave(storage::Snapshot& snapshot, WriteTxn& txn,
-                                const std::string& known, const std::string& found) {
-  ReadTxn core(snapshot, revoker_.parts_.barrier, barrier::kCoreSpace);
-  VAULT_TRY_ASSIGN(const auto compiled, revoker_.parts_.registry.at(core));
+Status DueQueue::leave(storage::Snapshot& snapshot, WriteTxn& txn, const std::string& known,
+                       const std::string& found) {
+  ReadTxn core(snapshot, endings_.parts.barrier, barrier::kCoreSpace);
+  VAULT_TRY_ASSIGN(const auto compiled, endings_.parts.registry.at(core));
   const Mount* mount = compiled->mounts.by_space(space_);
   if (mount == nullptr || mount->kind == nullptr) return {};
   VAULT_TRY_ASSIGN(const bool moved, mount->kind->engine->moved(target_, found, txn));
   if (!moved) return {};
-  const WallTime now = revoker_.parts_.clock.now();
+  const WallTime now = endings_.parts.clock.now();
   const commit::Batch batch(std::move(txn.changes()),
                             moved_event(mount->info.path, target_, known, found, now));
-  VAULT_TRY(revoker_.parts_.committer.commit(batch).status());
-  revoker_.parts_.log.warn(
+  VAULT_TRY(endings_.parts.committer.commit(batch).status());
+  endings_.parts.log.warn(
       "{}: another server ({}) answers for target {} than before ({}): new leases go to it, "
       "earlier "
       "ones stay irrevocable until the one before answers again, or the configuration is written "
@@ -299,7 +300,7 @@ Status Revoker::DueQueue::leave(storage::Snapshot& snapshot, WriteTxn& txn,
   return {};
 }
 
-void Revoker::DueQueue::done(const Item& item, const Result<target::Revoked>& result) {
+void DueQueue::done(const Item& item, const Result<target::Revoked>& result) {
   const OrderedId id = id_of(item.id);
   bool gone = false;
   Status status;
@@ -313,22 +314,22 @@ void Revoker::DueQueue::done(const Item& item, const Result<target::Revoked>& re
   // Revoked and not written down: it was there, whatever the next attempt sees.
   const bool unrecorded = result.ok() && !status.ok();
   ended(id, unrecorded ? failure(Code::internal, "not recorded") : status);
-  if (gone || !status.ok()) revoker_.finished(id, status);
+  if (gone || !status.ok()) waits_.ended(lease_key(id), status);
 }
 
-void Revoker::DueQueue::rotated(const target::Connection& connection) {
+void DueQueue::rotated(const target::Connection& connection) {
   const Status settled = recover(connection);
   if (settled.ok() || settled.is(Code::conflict)) return;  // somebody else did, or the next will
-  revoker_.parts_.log.warn("what became of an earlier change of target {} is not on record yet: {}",
-                           hex(target_), settled.error().message);
+  endings_.parts.log.warn("what became of an earlier change of target {} is not on record yet: {}",
+                          hex(target_), settled.error().message);
 }
 
-Status Revoker::DueQueue::recover(const target::Connection& connection) {
-  VAULT_TRY_ASSIGN(auto held, revoker_.parts_.snapshots.take());
+Status DueQueue::recover(const target::Connection& connection) {
+  VAULT_TRY_ASSIGN(auto held, endings_.parts.snapshots.take());
   commit::Changes changes;
-  WriteTxn txn(*held, revoker_.parts_.barrier, space_, changes);
-  ReadTxn core(*held, revoker_.parts_.barrier, barrier::kCoreSpace);
-  VAULT_TRY_ASSIGN(const auto compiled, revoker_.parts_.registry.at(core));
+  WriteTxn txn(*held, endings_.parts.barrier, space_, changes);
+  ReadTxn core(*held, endings_.parts.barrier, barrier::kCoreSpace);
+  VAULT_TRY_ASSIGN(const auto compiled, endings_.parts.registry.at(core));
   const Mount* mount = compiled->mounts.by_space(space_);
   if (mount == nullptr || mount->kind == nullptr) return {};
   VAULT_TRY_ASSIGN(auto event, mount->kind->engine->recover(target_, connection, txn));
@@ -336,8 +337,8 @@ Status Revoker::DueQueue::recover(const target::Connection& connection) {
   event->fields.set("mount", mount->info.path).set("target", hex(target_));
   const commit::Batch batch(
       std::move(changes),
-      audit::event_body(event->name, revoker_.parts_.clock.now(), event->fields.dump()));
-  return revoker_.parts_.committer.commit(batch).status();
+      audit::event_body(event->name, endings_.parts.clock.now(), event->fields.dump()));
+  return endings_.parts.committer.commit(batch).status();
 }
 
 }  // namespace leasehold::core

@@ -10,14 +10,15 @@
 #include <map>
 #include <set>
 
-#include "vault/core/leases/revoker.h"
+#include "vault/core/leases/endings.h"
+#include "vault/core/leases/waits.h"
 
 namespace leasehold::core {
 
-class Revoker::DueQueue final : public target::RevocationSource {
+class DueQueue final : public target::RevocationSource {
  public:
-  DueQueue(Revoker& revoker, const TargetId& target, const barrier::Space& space)
-      : revoker_(revoker), target_(target), space_(space) {}
+  DueQueue(Endings& endings, Waits& waits, const TargetId& target, const barrier::Space& space)
+      : endings_(endings), waits_(waits), target_(target), space_(space) {}
   std::vector<Item> next(std::size_t limit) override;
   void done(const Item& item, const Result<target::Revoked>& result) override;
   // The first server is written down beside the target's settings; any other is refused from then
@@ -47,7 +48,8 @@ class Revoker::DueQueue final : public target::RevocationSource {
   void failed(const barrier::OrderedId& id, const Error& error) REQUIRES(mutex_);
   void ended(const barrier::OrderedId& id, const Status& status);
 
-  Revoker& revoker_;
+  Endings& endings_;
+  Waits& waits_;
   const TargetId target_;
   const barrier::Space space_;  // of the mount whose engine knows the target
   Mutex mutex_;

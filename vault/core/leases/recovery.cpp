@@ -1,10 +1,10 @@
-// Intents that an earlier process made durable and did not settle (Engine::recover), as part of the
-// Revoker's first passes: their targets are connected to, and the first connection settles them.
+// Intents that an earlier process made durable and did not settle (Engine::recover), in the first
+// passes after it: their targets are connected to, and the first connection settles them.
 
 #include <algorithm>
 
 #include "vault/base/encoding.h"
-#include "vault/core/leases/revoker.h"
+#include "vault/core/leases/lanes.h"
 
 namespace leasehold::core {
 
@@ -24,12 +24,12 @@ std::optional<TargetId> target_of(const std::string& name) {
 }
 
 // A start waits for none of it. False: done.
-bool Revoker::recover_intents() {
+bool Lanes::recover() {
   if (!unrecovered_) return false;
-  auto held = parts_.snapshots.take();
+  auto held = endings_.parts.snapshots.take();
   if (!held.ok()) return false;  // tried again with the next tick
-  ReadTxn txn(**held, parts_.barrier, barrier::kCoreSpace);
-  const auto compiled = parts_.registry.at(txn);
+  ReadTxn txn(**held, endings_.parts.barrier, barrier::kCoreSpace);
+  const auto compiled = endings_.parts.registry.at(txn);
   if (!compiled.ok()) return false;
   const auto& mounts = (*compiled)->mounts.all();
   std::size_t looked_at = 0;
@@ -43,11 +43,11 @@ bool Revoker::recover_intents() {
   return unrecovered_.has_value();
 }
 
-void Revoker::recover_targets(ReadTxn& txn, const Mount& mount) {
+void Lanes::recover_targets(ReadTxn& txn, const Mount& mount) {
   const auto names = txn.in(mount.info.space).list(kUnsettled, {}, kIntentsMax);
   if (!names.ok()) {
-    parts_.log.error("changes of targets of {} that were begun are not looked at: {}",
-                     mount.info.path, names.error().message);
+    endings_.parts.log.error("changes of targets of {} that were begun are not looked at: {}",
+                             mount.info.path, names.error().message);
     return;
   }
   for (const std::string& name : *names) {

@@ -1,9 +1,9 @@
-// Emptying mounts that were removed, as part of the Revoker's pass. Targets: retirement.cpp
+// Emptying mounts that were removed, their leases first. Targets: retirement.cpp
 #include <algorithm>
 #include <utility>
 
 #include "vault/audit/record.h"
-#include "vault/core/leases/revoker.h"
+#include "vault/core/leases/removals.h"
 
 namespace leasehold::core {
 
@@ -28,13 +28,13 @@ std::string erased_event(const Mount& mount, WallTime now) {
 
 }  // namespace
 
-bool Revoker::empty_removed_mounts(WallTime now) {
+bool Removals::empty_removed_mounts(WallTime now) {
   std::vector<std::shared_ptr<const Mount>> removing;
   {
-    auto held = parts_.snapshots.take();
+    auto held = endings_.parts.snapshots.take();
     if (!held.ok()) return false;
-    ReadTxn txn(**held, parts_.barrier, barrier::kCoreSpace);
-    const auto compiled = parts_.registry.at(txn);
+    ReadTxn txn(**held, endings_.parts.barrier, barrier::kCoreSpace);
+    const auto compiled = endings_.parts.registry.at(txn);
     if (!compiled.ok()) return false;
     removing = (*compiled)->mounts.removing();
   }
@@ -46,7 +46,7 @@ bool Revoker::empty_removed_mounts(WallTime now) {
     more = empty_mount(*mount, removal, now) || more;
   }
   for (const auto& before : removals_)
-    if (going_on.count(before.first) == 0) drop_lanes(before.first, {});  // it is gone
+    if (going_on.count(before.first) == 0) lanes_.drop(before.first, {});  // it is gone
   removals_ = std::move(going_on);
   MutexLock lock(mutex_);
   leases_left_.clear();
@@ -55,20 +55,20 @@ bool Revoker::empty_removed_mounts(WallTime now) {
   return more;
 }
 
-std::optional<std::size_t> Revoker::leases_left(const barrier::Space& space) const {
+std::optional<std::size_t> Removals::leases_left(const barrier::Space& space) const {
   MutexLock lock(mutex_);
   const auto found = leases_left_.find(space);
   return found == leases_left_.end() ? std::nullopt : std::optional<std::size_t>(found->second);
 }
 
 // Leases first, then every record of its space, then the mount itself.
-bool Revoker::empty_mount(const Mount& mount, Removal& removal, WallTime now) {
+bool Removals::empty_mount(const Mount& mount, Removal& removal, WallTime now) {
   std::vector<Fill> fills;
   bool walking = false;
   {
-    auto held = parts_.snapshots.take();
+    auto held = endings_.parts.snapshots.take();
     if (!held.ok()) return false;
-    ReadTxn txn(**held, parts_.barrier, barrier::kCoreSpace);
+    ReadTxn txn(**held, endings_.parts.barrier, barrier::kCoreSpace);
     Status looked = removal.walked ? Status() : walk_leases(txn, mount, removal);
     walking = !removal.walked;
     if (looked.ok()) looked = look_at_left(txn, mount, removal, now, fills);
@@ -79,15 +79,15 @@ bool Revoker::empty_mount(const Mount& mount, Removal& removal, WallTime now) {
       fills.push_back(std::move(erasure).value());
     }
   }
-  const bool did = !fills.empty() && commit_all(fills).count > 0;
+  const bool did = !fills.empty() && endings_.commit_all(fills).count > 0;
   return did || walking;
 }
 
-bool Revoker::is_of(const Lease& lease, const Mount& mount, const Removal& removal) {
+bool Removals::is_of(const Lease& lease, const Mount& mount, const Removal& removal) {
   return lease.space == mount.info.space && (!removal.target || lease.target == *removal.target);
 }
 
-Status Revoker::walk_leases(ReadTxn& txn, const Mount& mount, Removal& removal) {
+Status Removals::walk_leases(ReadTxn& txn, const Mount& mount, Removal& removal) {
   const PhysicalKey table(Table::lease);
   std::vector<OrderedId> here, ours;
   const bool has_targets = mount.kind == nullptr || mount.kind->engine->has_targets();
@@ -98,16 +98,16 @@ Status Revoker::walk_leases(ReadTxn& txn, const Mount& mount, Removal& removal) 
                      }));
   bool unreadable = false;
   for (const OrderedId& id : here) {
-    const auto lease = parts_.leases.load(txn, id);
+    const auto lease = endings_.parts.leases.load(txn, id);
     if (lease.ok() && *lease && is_of(**lease, mount, removal)) ours.push_back(id);
     if (lease.ok()) continue;
-    VAULT_TRY(set_aside(txn, lease_key(id), id, "lease"));
+    VAULT_TRY(endings_.damage.set_aside(txn, lease_key(id), id, "lease"));
     unreadable = true;
     // Perhaps one of ours: once it is restored its account goes through the settings here.
     if (has_targets) ours.push_back(id);
   }
   if (unreadable && has_targets && !std::exchange(removal.reported, true))
-    parts_.log.error(
+    endings_.parts.log.error(
         "the mount {} keeps the settings of its targets: there are leases that cannot be read and "
         "may need them",
         mount.info.path);
@@ -119,24 +119,25 @@ Status Revoker::walk_leases(ReadTxn& txn, const Mount& mount, Removal& removal) 
 
 // Some of them, in turn: those that are gone are done, those not REVOKING yet become it. One that
 // cannot be read stays until it can be, or is gone.
-Status Revoker::look_at_left(ReadTxn& txn, const Mount& mount, Removal& removal, WallTime now,
-                             std::vector<Fill>& fills) {
+Status Removals::look_at_left(ReadTxn& txn, const Mount& mount, Removal& removal, WallTime now,
+                              std::vector<Fill>& fills) {
   const std::size_t count = std::min(removal.left.size(), kLookedAtOnce);
   for (std::size_t i = 0; i < count; ++i) {
     const OrderedId id = removal.left.front();
-    const auto lease = parts_.leases.load(txn, id);
-    if (!lease.ok()) VAULT_TRY(set_aside(txn, lease_key(id), id, "lease"));
+    const auto lease = endings_.parts.leases.load(txn, id);
+    if (!lease.ok()) VAULT_TRY(endings_.damage.set_aside(txn, lease_key(id), id, "lease"));
     removal.left.pop_front();
     const bool done = lease.ok() && (!*lease || !is_of(**lease, mount, removal));
     if (done) continue;
     removal.left.push_back(id);
     if (!lease.ok() || (*lease)->state == Lease::State::revoking) continue;
-    fills.push_back([this, id, now](WriteTxn& write) { return start_revoking(write, id, now); });
+    fills.push_back(
+        [this, id, now](WriteTxn& write) { return endings_.start_revoking(write, id, now); });
   }
   return {};
 }
 
-Result<Revoker::Fill> Revoker::erase_some(ReadTxn& txn, const Mount& mount, WallTime now) {
+Result<Fill> Removals::erase_some(ReadTxn& txn, const Mount& mount, WallTime now) {
   std::vector<PhysicalKey> keys;
   for (const Table table : {Table::value, Table::name, Table::counter}) {
     PhysicalKey from(table);

@@ -1,11 +1,11 @@
-// Erasing the settings of targets whose configuration was removed, as part of the Revoker's pass.
+// Erasing the settings of targets whose configuration was removed.
 // They stay while a lease may need them, also one that cannot be read.
 
 #include <algorithm>
 
 #include "vault/audit/record.h"
 #include "vault/base/encoding.h"
-#include "vault/core/leases/revoker.h"
+#include "vault/core/leases/removals.h"
 
 namespace leasehold::core {
 
@@ -26,18 +26,18 @@ std::string erased_event(const Mount& mount, const std::string& target, WallTime
 }  // namespace
 
 // True: a walk over the leases goes on.
-bool Revoker::retire_targets() {
-  const Instant now = parts_.clock.instant();
+bool Removals::retire_targets() {
+  const Instant now = endings_.parts.clock.instant();
   if (now < look_at_retired_) return false;
   look_at_retired_ = add(now, kLookEvery);
   std::shared_ptr<const Compiled> compiled;
   std::vector<std::pair<const Mount*, TargetId>> unused;
   bool walking = false;
   {
-    auto held = parts_.snapshots.take();
+    auto held = endings_.parts.snapshots.take();
     if (!held.ok()) return false;
-    ReadTxn txn(**held, parts_.barrier, barrier::kCoreSpace);
-    auto at = parts_.registry.at(txn);
+    ReadTxn txn(**held, endings_.parts.barrier, barrier::kCoreSpace);
+    auto at = endings_.parts.registry.at(txn);
     if (!at.ok()) return false;
     compiled = std::move(at).value();
     for (const auto& entry : compiled->mounts.all()) {
@@ -57,7 +57,7 @@ bool Revoker::retire_targets() {
   return walking;
 }
 
-Status Revoker::see_retired(ReadTxn& txn, const Mount& mount) {
+Status Removals::see_retired(ReadTxn& txn, const Mount& mount) {
   VAULT_TRY_ASSIGN(const auto names, txn.in(mount.info.space).list(kRetired));
   std::set<TargetId> targets;
   for (const std::string& name : names)
@@ -69,23 +69,23 @@ Status Revoker::see_retired(ReadTxn& txn, const Mount& mount) {
     const auto added = known.try_emplace(target);
     if (!added.second) continue;
     added.first->second.target = target;
-    added.first->second.since = parts_.clock.instant();
+    added.first->second.since = endings_.parts.clock.instant();
   }
   return {};
 }
 
-Result<bool> Revoker::is_needed(ReadTxn& txn, const Mount& mount, Removal& removal) {
+Result<bool> Removals::is_needed(ReadTxn& txn, const Mount& mount, Removal& removal) {
   if (!removal.walked) VAULT_TRY(walk_leases(txn, mount, removal));
   for (; !removal.left.empty(); removal.left.pop_front()) {
-    const auto lease = parts_.leases.load(txn, removal.left.front());
+    const auto lease = endings_.parts.leases.load(txn, removal.left.front());
     if (!lease.ok() || (*lease && is_of(**lease, mount, removal))) return true;
   }
   return !removal.walked;
 }
 
-bool Revoker::retire(const Mount& mount, const TargetId& target) {
+bool Removals::retire(const Mount& mount, const TargetId& target) {
   const std::string name = hex(target);
-  const WallTime now = parts_.clock.now();
+  const WallTime now = endings_.parts.clock.now();
   const Fill erase = [&](WriteTxn& write) -> Result<OnRecord> {
     WriteTxn txn = write.in(mount.info.space);
     // Read here, so that a configuration that uses it again meanwhile keeps it.
@@ -97,8 +97,8 @@ bool Revoker::retire(const Mount& mount, const TargetId& target) {
     VAULT_TRY(txn.erase(std::string(kRetired) + name));
     return OnRecord(erased_event(mount, name, now));
   };
-  const bool erased = commit_all({erase}).count > 0;
-  if (erased) drop_lanes(mount.info.space, target);
+  const bool erased = endings_.commit_all({erase}).count > 0;
+  if (erased) lanes_.drop(mount.info.space, target);
   return erased;
 }
 

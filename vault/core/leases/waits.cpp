@@ -4,6 +4,12 @@
 
 namespace leasehold::core {
 
+namespace {
+
+constexpr std::size_t kLookedUpAtOnce = 64;  // records that somebody waits for
+
+}  // namespace
+
 // Whether it is one of those that are left; then it is left no more.
 bool RevocationWait::take(const barrier::PhysicalKey& record) {
   const auto found = std::lower_bound(records->begin(), records->end(), record);
@@ -61,6 +67,50 @@ void Waits::refuse_all(const Error& why) {
   for (RevocationWait* one : waits) {
     one->result = why;
     complete(one);
+  }
+}
+
+// What ends meanwhile is reported, because the wait is added before anything is looked up. A few
+// records are looked up here; many with the next tick(), for this may be an io thread.
+bool Waits::wait(RevocationWait* wait) {
+  const auto records = wait->records;
+  add(wait);
+  bool all_gone = false;
+  if (records->size() <= kLookedUpAtOnce) {
+    const auto absent = absent_of(*records);
+    all_gone = absent.ok() && were_gone(wait, *absent);
+  } else {
+    MutexLock lock(mutex_);
+    unlooked_.push_back(records);
+  }
+  return !all_gone;
+}
+
+Result<RevocationWait::Records> Waits::absent_of(const RevocationWait::Records& records) {
+  VAULT_TRY_ASSIGN(auto held, snapshots_.take());
+  commit::ReadTxn txn(*held, barrier_, barrier::kCoreSpace);
+  RevocationWait::Records absent;
+  for (const barrier::PhysicalKey& record : records) {
+    const auto mod = txn.version(record);
+    if (mod.ok() && *mod == 0) absent.push_back(record);
+  }
+  return absent;
+}
+
+void Waits::tick() {
+  std::vector<std::shared_ptr<const RevocationWait::Records>> unlooked;
+  {
+    MutexLock lock(mutex_);
+    unlooked.swap(unlooked_);
+  }
+  for (const auto& records : unlooked) {
+    const auto absent = absent_of(*records);
+    if (absent.ok()) {
+      for (const barrier::PhysicalKey& record : *absent) ended(record, {});
+    } else {
+      MutexLock lock(mutex_);
+      unlooked_.push_back(records);  // storage failed: with the next pass
+    }
   }
 }
 

@@ -3,7 +3,7 @@
 // of them failed. A wait may name tens of thousands of records: nothing here walks over them with
 // the mutex held.
 //
-//   waits.add(&wait);                    // before looking: what ends meanwhile is reported
+//   waits.wait(&wait);                   // looks at storage, too: it may be over already
 //   waits.ended(lease_key(id), {});      // from any thread; completes whom it was the last for
 //
 // Thread-safe. A wait is completed exactly once, or given up by its owner.
@@ -16,6 +16,8 @@
 #include "vault/base/loop.h"
 #include "vault/base/mutex.h"
 #include "vault/base/result.h"
+#include "vault/commit/snapshots.h"
+#include "vault/commit/txn.h"
 
 namespace leasehold::core {
 
@@ -35,6 +37,12 @@ struct RevocationWait : Waiter {
 
 class Waits {
  public:
+  Waits(commit::Snapshots& snapshots, const barrier::Barrier& barrier)
+      : snapshots_(snapshots), barrier_(barrier) {}
+  // False: nothing to wait for. Else `wait` is completed exactly once. Cheap, whatever it names.
+  bool wait(RevocationWait* wait);
+  // Looks up what waits of many records name, which wait() did not.
+  void tick();
   void add(RevocationWait* wait);
   // What was gone when `wait` was added, or has gone since; a few records. True: that was all, and
   // the wait is the caller's again; false: it was completed meanwhile, or will be.
@@ -45,8 +53,14 @@ class Waits {
   void refuse_all(const Error& why);
 
  private:
-  Mutex mutex_;
+  // Those of `records` that are not there (any more).
+  Result<RevocationWait::Records> absent_of(const RevocationWait::Records& records);
+
+  commit::Snapshots& snapshots_;
+  const barrier::Barrier& barrier_;
+  Mutex mutex_;  // stands last: nothing is locked under it
   std::set<RevocationWait*> waits_ GUARDED_BY(mutex_);
+  std::vector<std::shared_ptr<const RevocationWait::Records>> unlooked_ GUARDED_BY(mutex_);
 };
 
 }  // namespace leasehold::core

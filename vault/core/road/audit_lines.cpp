@@ -23,7 +23,7 @@ struct Backing {
   std::vector<std::string> clear_request_keys, clear_response_keys, sensitive_keys;
 };
 
-void fill_auth(const InFlight& flight, Backing& backing, audit::Record& record) {
+void fill_auth(const Authorised& flight, Backing& backing, audit::Record& record) {
   if (!flight.token) return;
   const Token& token = *flight.token;
   record.has_auth = true;
@@ -47,9 +47,9 @@ void fill_auth(const InFlight& flight, Backing& backing, audit::Record& record) 
 }
 
 // Whoever asks without a token that holds may not fill the log.
-bool may_be_heard(const InFlight& flight) { return flight.token || open_to_strangers(flight); }
+bool may_be_heard(const Admitted& flight) { return flight.token || open_to_strangers(flight); }
 
-void fill_request(const InFlight& flight, Backing& backing, audit::Record& record) {
+void fill_request(const Admitted& flight, Backing& backing, audit::Record& record) {
   const Request& request = flight.request;
   record.request.id = flight.id;
   record.request.operation = operation_name(request.operation);
@@ -74,13 +74,13 @@ void fill_request(const InFlight& flight, Backing& backing, audit::Record& recor
   record.request.purpose = request.purpose;
 }
 
-std::vector<std::string> clear_keys(const InFlight& flight, std::string_view name) {
+std::vector<std::string> clear_keys(const Admitted& flight, std::string_view name) {
   const Json* config = flight.mount ? flight.mount->record.find("config") : nullptr;
   return config != nullptr ? config->strings_at(name) : std::vector<std::string>();
 }
 
 // What the two lines of a request have in common.
-void fill_shared(const InFlight& flight, Backing& backing, audit::Record& record) {
+void fill_shared(const Authorised& flight, Backing& backing, audit::Record& record) {
   fill_auth(flight, backing, record);
   fill_request(flight, backing, record);
   backing.clear_request_keys = clear_keys(flight, "audit_non_hmac_request_keys");
@@ -91,7 +91,7 @@ void fill_shared(const InFlight& flight, Backing& backing, audit::Record& record
   record.sensitive_request_keys = backing.sensitive_keys;
 }
 
-void fill_response(const InFlight& flight, const Response& answer, Backing& backing,
+void fill_response(const Authorised& flight, const Response& answer, Backing& backing,
                    audit::Record& record) {
   record.type = audit::Type::response;
   record.time = flight.live->environment.clock.now();
@@ -120,7 +120,7 @@ void fill_response(const InFlight& flight, const Response& answer, Backing& back
 
 }  // namespace
 
-void append_request_body(const InFlight& flight, Texts& to) {
+void append_request_body(const Authorised& flight, Texts& to) {
   Backing backing;
   audit::Record record;
   record.type = audit::Type::request;

@@ -6,7 +6,7 @@
 
 namespace leasehold::core {
 
-void append_request_body(const InFlight& flight, Texts& to);
+void append_request_body(const Authorised& flight, Texts& to);
 // Both lines, or the second alone when the first is on record already.
 void append_bodies(const InFlight& flight, const Response& answer, Texts& to);
 

@@ -21,13 +21,13 @@ std::string unsupported_path(const Mount& mount) {
 }
 
 // A wrapping token that is spent, has expired, or never was one, where one is opened.
-bool wants_wrapping_token(const InFlight& flight) {
+bool wants_wrapping_token(const Admitted& flight) {
   return flight.route != nullptr && flight.route->takes_wrapping_token &&
          flight.request.body.string_at("token").empty();
 }
 
 // Opening a wrapped answer ends its token in the same batch: no use of it is counted before.
-bool use_is_counted(const InFlight& flight) {
+bool use_is_counted(const Admitted& flight) {
   if (!flight.token || flight.token->num_uses == 0) return false;
   return !flight.token->is_wrapping() || !wants_wrapping_token(flight);
 }
@@ -89,7 +89,7 @@ Detached Core::handle(Request request, Exchange& asker) {
   asker.deliver(std::move(answer));
 }
 
-Status Core::admit(InFlight& flight) {
+Status Core::admit(Admitted& flight) {
   flight.started = environment_.clock.now();
   flight.id = uuid(environment_.random);
   if (!flight.request.name_space.empty())  // there is the root, and no other yet
@@ -117,7 +117,7 @@ Status Core::admit(InFlight& flight) {
 
 // Who asks, what they may, and what they ask for, in the newest state. The engine sees the same
 // snapshot when it comes next on this thread; a worker takes one of its own and resolves anew.
-Status Core::look(InFlight& flight) {
+Status Core::look(Admitted& flight) {
   VAULT_TRY_ASSIGN(auto held, flight.live->snapshots.take());
   ReadTxn txn(*held, flight.live->barrier, barrier::kCoreSpace);
   VAULT_TRY(resolve(flight, txn, Making::elsewhere));
@@ -127,7 +127,7 @@ Status Core::look(InFlight& flight) {
 }
 
 // Right and data come from one snapshot: whoever takes a newer one resolves anew.
-Status Core::resolve(InFlight& flight, ReadTxn& txn, Making making) {
+Status Core::resolve(Admitted& flight, ReadTxn& txn, Making making) {
   VAULT_TRY_ASSIGN(flight.compiled, flight.live->registry.at(txn, &flight.authority));
   VAULT_TRY(route(flight));
   VAULT_TRY(identify(flight, txn));
@@ -138,13 +138,13 @@ Status Core::resolve(InFlight& flight, ReadTxn& txn, Making making) {
 }
 
 // The state moved on while the use was counted.
-Status Core::admit_counted(InFlight& flight) {
+Status Core::admit_counted(Admitted& flight) {
   if (!flight.use_begun || flight.place != Place::inline_) return {};
   return look(flight);
 }
 
 // Which mount and which of its routes; none is no failure yet: first comes who asks.
-Status Core::route(InFlight& flight) {
+Status Core::route(Admitted& flight) {
   flight.route = nullptr;
   flight.action = nullptr;
   flight.place = Place::inline_;
@@ -167,7 +167,7 @@ Status Core::route(InFlight& flight) {
   return {};
 }
 
-Status Core::identify(InFlight& flight, ReadTxn& txn) {
+Status Core::identify(Admitted& flight, ReadTxn& txn) {
   flight.caller = Caller();
   if (open_to_strangers(flight) && flight.request.token.empty()) return {};
   Unsealed& live = *flight.live;
@@ -207,7 +207,7 @@ Status Core::admit_again(InFlight& flight) {
 
 // While no audit device works nothing is changed, but credentials end all the same: their records
 // wait in the outbox.
-Status Core::may_be_recorded(InFlight& flight) {
+Status Core::may_be_recorded(Admitted& flight) {
   const bool changes =
       flight.action != nullptr && !flight.action->frees &&
       (flight.request.wrap_ttl || !std::holds_alternative<ReadHandler>(flight.action->handler));
@@ -228,7 +228,7 @@ Status Core::settled(InFlight& flight, const Status& outcome, const Status& dura
 
 // After a conflict of what an effect writes at its end: who asks and what they may is looked at
 // again, in the newest state; what the target did stands.
-Status Core::still_allowed(InFlight& flight) {
+Status Core::still_allowed(Authorised& flight) {
   VAULT_TRY_ASSIGN(auto held, flight.live->snapshots.take());
   ReadTxn txn(*held, flight.live->barrier, barrier::kCoreSpace);
   VAULT_TRY_ASSIGN(auto compiled, flight.live->registry.at(txn));
@@ -267,7 +267,7 @@ Status Core::run_live(InFlight& flight) {
   return dispatch(flight, **held);
 }
 
-Status Core::authorize(InFlight& flight, ReadTxn& txn) {
+Status Core::authorize(Authorised& flight, ReadTxn& txn) {
   Request& request = flight.request;
   const bool writes =
       request.operation == Operation::update || request.operation == Operation::create;

@@ -25,19 +25,19 @@ class Core {
   void undelivered(Issued lost);
 
  private:
-  Status admit(InFlight& flight);
-  Status look(InFlight& flight);
-  Status resolve(InFlight& flight, ReadTxn& txn, Making making);
-  Status route(InFlight& flight);
-  Status identify(InFlight& flight, ReadTxn& txn);
-  Status admit_counted(InFlight& flight);
+  Status admit(Admitted& flight);
+  Status look(Admitted& flight);
+  Status resolve(Admitted& flight, ReadTxn& txn, Making making);
+  Status route(Admitted& flight);
+  Status identify(Admitted& flight, ReadTxn& txn);
+  Status admit_counted(Admitted& flight);
   Status admit_again(InFlight& flight);
-  static Status may_be_recorded(InFlight& flight);
+  static Status may_be_recorded(Admitted& flight);
   Status settled(InFlight& flight, const Status& outcome, const Status& durable);
-  Status still_allowed(InFlight& flight);
+  Status still_allowed(Authorised& flight);
   Status run(InFlight& flight);
   Status run_live(InFlight& flight);
-  Status authorize(InFlight& flight, ReadTxn& txn);
+  Status authorize(Authorised& flight, ReadTxn& txn);
   Status dispatch(InFlight& flight, storage::Snapshot& snapshot);
   Status run_read(InFlight& flight, const ReadHandler& handler, storage::Snapshot& snapshot);
   Status run_write(InFlight& flight, const WriteHandler& handler, storage::Snapshot& snapshot);

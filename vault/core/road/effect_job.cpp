@@ -128,7 +128,7 @@ std::shared_ptr<EffectJob> make_job(InFlight& flight) {
 
 }  // namespace
 
-Error told(InFlight& flight, const Effect& effect, const Error& why) {
+Error told(Arrived& flight, const Effect& effect, const Error& why) {
   Error shown = effect.explain ? effect.explain(why) : why;
   // The log has the details of faults of ours only.
   if (why.code != Code::internal) shown.detail.clear();

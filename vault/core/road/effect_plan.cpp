@@ -130,7 +130,7 @@ Status Planning::operator()(const intent::Rotate& rotate) {
 
 }  // namespace
 
-Call call_of(InFlight& flight) {
+Call call_of(Authorised& flight) {
   return Call{flight.request,
               flight.mount->info,
               flight.caller,
@@ -143,7 +143,7 @@ Call call_of(InFlight& flight) {
 
 // The records that the request rests on, so that a change sends back those that it concerns. A
 // batch has room for only so many: whoever holds more policies waits for any of them.
-void guard_authority(const InFlight& flight, commit::Changes& changes) {
+void guard_authority(const Admitted& flight, commit::Changes& changes) {
   for (const auto& link : flight.chain) changes.storage.guard(link.first.view(), link.second);
   if (flight.mount != nullptr && flight.mount->mod != 0)
     changes.storage.guard(flight.mount->stored_at.view(), flight.mount->mod);

@@ -34,10 +34,10 @@ struct EffectJob : target::Job, Waiter {
 };
 
 // What a handler of `flight` is called with.
-Call call_of(InFlight& flight);
+Call call_of(Authorised& flight);
 // What was authorised before a revocation cannot land after it: guards on the caller's tokens, the
 // mounts and the policies, as `flight` was judged by them.
-void guard_authority(const InFlight& flight, commit::Changes& changes);
+void guard_authority(const Admitted& flight, commit::Changes& changes);
 // What run() does for an action that is an Effect: plans it and builds its PENDING batch.
 Status plan_effect(InFlight& flight, const Effect& effect, storage::Snapshot& snapshot);
 // Of a rotation, once no other of its manager is under way: conflict when what it was planned with
@@ -46,7 +46,7 @@ Status plan_holds(InFlight& flight);
 // Code::conflict when something that `planned` was planned on was changed since.
 Status holds_still(Unsealed& live, const commit::Batch& planned);
 // What failed at the target, as the client is told of it.
-Error told(InFlight& flight, const Effect& effect, const Error& why);
+Error told(Arrived& flight, const Effect& effect, const Error& why);
 // After the target has answered: ACTIVE and the engine's answer, or REVOKING.
 Status settle_effect(InFlight& flight, const Status& outcome);
 

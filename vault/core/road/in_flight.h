@@ -1,6 +1,14 @@
 #pragma once
-// One request on its way: what each station found out, for the next ones. Lives in the frame of
-// Core::handle, on its io thread; a station that runs elsewhere has it for itself meanwhile.
+// One request on its way: what each station found out, for the next ones. A station takes the type
+// that has what it may read; what later stations find is not in it.
+//
+//   Arrived     the request                                       Core::handle
+//   Admitted    which route, who, what they hold: one snapshot     Core::admit, look, resolve
+//   Authorised  the decision, and the fields a handler gets        Core::authorize, dispatch
+//   InFlight    answer, batch, outside work, what is on record     all others
+//
+// Lives in the frame of Core::handle, on its io thread; a station that runs elsewhere has it for
+// itself meanwhile.
 
 #include <array>
 #include <optional>
@@ -30,20 +38,25 @@ struct Planned {
   bool makes_lease() const { return lease && !renews(); }
 };
 
-struct InFlight {
-  InFlight(Request&& r, Exchange& e) : request(std::move(r)), asker(e) {}
-  InFlight(const InFlight&) = delete;
-  InFlight& operator=(const InFlight&) = delete;
+struct Arrived {
+  Arrived(Request&& r, Exchange& e) : request(std::move(r)), asker(e) {}
+  Arrived(const Arrived&) = delete;
+  Arrived& operator=(const Arrived&) = delete;
 
   Request request;
   Exchange& asker;
   std::string id;
   WallTime started;
   Unsealed* live = nullptr;  // null while sealed, and for the routes that work sealed
-
-  // router
   const SealedRoute* sealed_route = nullptr;
+  std::optional<commit::Batch> batch;  // what is committed next; the station takes it
+  bool try_later = false;              // it failed for a reason that passes: Retry-After
+};
+
+struct Admitted : Arrived {
+  using Arrived::Arrived;
   std::optional<commit::Snapshots::Held> snapshot;  // as admitted, when run() follows at once
+  // What is asked for. Null where there is none: that is said once it is known who asks.
   std::shared_ptr<const Compiled> compiled;
   const Mount* mount = nullptr;
   const Route* route = nullptr;
@@ -51,26 +64,28 @@ struct InFlight {
   const Action* action = nullptr;
   Place place = Place::inline_;
   std::string_view inner_path;
-
-  // tokens
+  // Who asks.
   TokenRef token;
   Tokens::Chain chain;
   bool use_begun = false;                 // of a token with a limited number of uses
   std::optional<std::int64_t> uses_left;  // after this request's own, once it is counted
   Caller caller;
-
-  // policy
   Authority authority;  // of the snapshot that the engine sees
+};
+
+struct Authorised : Admitted {
+  using Admitted::Admitted;
   Decision decision;
   std::vector<std::string> granting;
-
-  // engine and commit
-  std::optional<commit::Batch> batch;  // what is committed next; the station takes it
-  Response answer;
   Fields fields;
   std::vector<std::string> warnings;  // of an effect's plan
   // About the request's parameters: said only by an answer that has a body without them.
   std::vector<std::string> of_parameters;
+};
+
+struct InFlight : Authorised {
+  using Authorised::Authorised;
+  Response answer;
 
   // effect
   std::optional<Planned> planned;
@@ -83,8 +98,6 @@ struct InFlight {
   bool request_recorded = false;  // its line is in the log or in the outbox
   bool answer_recorded = false;
   bool unaudited = false;  // durable, but no device took its lines
-
-  bool try_later = false;  // it failed for a reason that passes: Retry-After
 
   bool runs_alone() const { return planned && (planned->renews() || planned->rotates()); }
   // What it runs alone on: the lease that it renews, the manager it rotates (several targets may
@@ -115,7 +128,7 @@ inline std::uint64_t InFlight::latch_key() const {
 }
 
 // Whether the route of a request needs no token, there where it came in.
-inline bool open_to_strangers(const InFlight& flight) {
+inline bool open_to_strangers(const Admitted& flight) {
   if (flight.route == nullptr) return false;
   return flight.route->unauthenticated ||
          (flight.route->open_by != nullptr && flight.request.listener.*flight.route->open_by);

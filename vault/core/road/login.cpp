@@ -26,7 +26,7 @@ Result<std::vector<std::string>> policies_of(const Login& login) {
   return canonical_policies(policies);
 }
 
-Result<Seconds> ttl_of(const InFlight& flight, const Login& login,
+Result<Seconds> ttl_of(const Admitted& flight, const Login& login,
                        std::vector<std::string>& warnings) {
   TtlTerms terms;
   terms.period = login.period;
@@ -41,7 +41,7 @@ Result<Seconds> ttl_of(const InFlight& flight, const Login& login,
   return answer.ttl;
 }
 
-Result<Token> token_of(InFlight& flight, Login& login, WriteTxn& core,
+Result<Token> token_of(Admitted& flight, Login& login, WriteTxn& core,
                        std::vector<std::string>& warnings) {
   Token token;
   token.created = flight.started;
@@ -79,7 +79,7 @@ void count_failure(InFlight& flight) {
 
 }  // namespace
 
-Status check_lockout(InFlight& flight) {
+Status check_lockout(const Authorised& flight) {
   if (!flight.route->login_alias) return {};
   const std::string alias = flight.route->login_alias(flight.fields);
   if (!flight.live->lockout.is_locked(flight.mount->info.accessor, alias, flight.started))

@@ -8,7 +8,7 @@
 namespace leasehold::core {
 
 // Code::denied "permission denied" while the name that this login claims is locked out.
-Status check_lockout(InFlight& flight);
+Status check_lockout(const Authorised& flight);
 // After the handler: counts a refusal, or makes the token of `answer.login` and puts it into
 // `answer.auth`. Nothing to do for an answer that is no login.
 Status finish_login(InFlight& flight, WriteTxn& txn, std::vector<std::string>& warnings);

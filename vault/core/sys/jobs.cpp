@@ -29,9 +29,9 @@ void set_progress(Json& job, std::int64_t done, const Left& left) {
   job.set("done", done).set("total", done + left.count).set("total_is_minimum", left.more);
 }
 
-class Jobs {
+class SysJobs {
  public:
-  explicit Jobs(Unsealed& live) : live_(live) {}
+  explicit SysJobs(Unsealed& live) : live_(live) {}
   Result<Response> list(const Page& page, ReadTxn& txn);
   Result<Response> read(const std::string& id, ReadTxn& txn);
 
@@ -56,7 +56,7 @@ const char* kind_of(const LeaseJob& job) {
   return job.force ? "revoke-force" : "revoke-prefix";
 }
 
-Result<Response> Jobs::list(const Page& page, ReadTxn& txn) {
+Result<Response> SysJobs::list(const Page& page, ReadTxn& txn) {
   VAULT_TRY_ASSIGN(const auto compiled, live_.registry.at(txn));
   std::vector<std::string> ids;
   for (const auto& mount : compiled->mounts.removing()) ids.push_back(mount->info.uuid);
@@ -70,7 +70,7 @@ Result<Response> Jobs::list(const Page& page, ReadTxn& txn) {
   return Response::keys(part_of(std::move(ids), page));
 }
 
-Result<Response> Jobs::read(const std::string& id, ReadTxn& txn) {
+Result<Response> SysJobs::read(const std::string& id, ReadTxn& txn) {
   VAULT_TRY_ASSIGN(auto job, removal(id, txn));
   if (!job) {
     VAULT_TRY_ASSIGN(job, revocation(id, txn));
@@ -79,7 +79,7 @@ Result<Response> Jobs::read(const std::string& id, ReadTxn& txn) {
   return Response::of(*job);
 }
 
-Result<std::optional<Json>> Jobs::removal(const std::string& id, ReadTxn& txn) {
+Result<std::optional<Json>> SysJobs::removal(const std::string& id, ReadTxn& txn) {
   VAULT_TRY_ASSIGN(const auto compiled, live_.registry.at(txn));
   for (const auto& mount : compiled->mounts.removing()) {
     if (mount->info.uuid != id) continue;
@@ -99,7 +99,7 @@ Result<std::optional<Json>> Jobs::removal(const std::string& id, ReadTxn& txn) {
   return std::optional<Json>();
 }
 
-Result<Left> Jobs::entries_of(const barrier::Space& space, ReadTxn& txn) const {
+Result<Left> SysJobs::entries_of(const barrier::Space& space, ReadTxn& txn) const {
   Left left;
   for (const Table table : {Table::value, Table::name, Table::counter}) {
     PhysicalKey from(table);
@@ -114,7 +114,7 @@ Result<Left> Jobs::entries_of(const barrier::Space& space, ReadTxn& txn) const {
   return left;
 }
 
-Result<std::optional<Json>> Jobs::revocation(const std::string& id, ReadTxn& txn) {
+Result<std::optional<Json>> SysJobs::revocation(const std::string& id, ReadTxn& txn) {
   PhysicalKey key(Table::job);
   const auto behind_table = from_hex(id);
   if (!behind_table || behind_table->size() + key.view().size() > PhysicalKey::kMax)
@@ -142,7 +142,7 @@ Result<std::optional<Json>> Jobs::revocation(const std::string& id, ReadTxn& txn
   return std::optional<Json>(std::move(one));
 }
 
-Result<Left> Jobs::leases_of(const PhysicalKey& key, const LeaseJob& job, ReadTxn& txn) const {
+Result<Left> SysJobs::leases_of(const PhysicalKey& key, const LeaseJob& job, ReadTxn& txn) const {
   VAULT_TRY_ASSIGN(const auto below,
                    live_.leases.below(txn, job.prefix, kLeasesMax, asked_at(key)));
   return Left{static_cast<std::int64_t>(below.size()), below.size() == kLeasesMax};
@@ -151,7 +151,7 @@ Result<Left> Jobs::leases_of(const PhysicalKey& key, const LeaseJob& job, ReadTx
 }  // namespace
 
 void add_job_routes(std::vector<Route>& routes, Unsealed& live) {
-  const auto jobs = std::make_shared<Jobs>(live);  // shared by the handlers, which outlive this
+  const auto jobs = std::make_shared<SysJobs>(live);  // shared by the handlers, which outlive this
   Route all =
       route("jobs", page_fields(), {lists([jobs](Call& call, ReadTxn& txn) -> Result<Response> {
               VAULT_TRY_ASSIGN(const Page page, page_of(call.request.body));

@@ -1,9 +1,8 @@
-// Revocations of many: what hangs below a revoked token, the leases below a prefix, the tokens made
-// at a path. A job is a durable record; each pass does a part of it, and it goes with the last one.
+#include "vault/core/leases/jobs.h"
+
 #include <algorithm>
 
 #include "vault/audit/record.h"
-#include "vault/core/leases/revoker.h"
 #include "vault/core/leases/token_leases.h"
 
 namespace leasehold::core {
@@ -36,41 +35,42 @@ bool ends_token(const LeaseJob& job, const Token& token, WallTime asked) {
 
 }  // namespace
 
-bool Revoker::run_jobs(WallTime now) {
+bool Jobs::tick(WallTime now) {
   std::vector<Step> steps;
   {
-    auto held = parts_.snapshots.take();
+    auto held = endings_.parts.snapshots.take();
     if (!held.ok()) return false;
-    ReadTxn txn(**held, parts_.barrier, barrier::kCoreSpace);
+    ReadTxn txn(**held, endings_.parts.barrier, barrier::kCoreSpace);
     std::vector<std::pair<PhysicalKey, bool>> jobs;
     const PhysicalKey from(Table::job);
-    const Status read = txn.scan(from, from.end_of_prefix(), SIZE_MAX, storage::Scan::values,
-                                 [&](const storage::Entry& entry) {
-                                   const bool of_prefix = !entry.value.empty();
-                                   if (!of_prefix || !is_aside(barrier::id_at_end(entry.key)))
-                                     jobs.emplace_back(PhysicalKey::from(entry.key), of_prefix);
-                                   return jobs.size() < kAtOnce;
-                                 });
-    if (!read.ok()) parts_.log.error("jobs wait: {}", read.error().message);
+    const Status read =
+        txn.scan(from, from.end_of_prefix(), SIZE_MAX, storage::Scan::values,
+                 [&](const storage::Entry& entry) {
+                   const bool of_prefix = !entry.value.empty();
+                   if (!of_prefix || !endings_.damage.is_aside(barrier::id_at_end(entry.key)))
+                     jobs.emplace_back(PhysicalKey::from(entry.key), of_prefix);
+                   return jobs.size() < kAtOnce;
+                 });
+    if (!read.ok()) endings_.parts.log.error("jobs wait: {}", read.error().message);
     for (const auto& job : jobs) {
       const Status added = job.second ? prefix_steps(txn, job.first, now, steps)
                                       : token_steps(job.first, now, steps);
-      if (!added.ok()) parts_.log.error("a job waits: {}", added.error().message);
+      if (!added.ok()) endings_.parts.log.error("a job waits: {}", added.error().message);
     }
   }
   std::vector<Fill> fills;
   for (Step& step : steps) fills.push_back(std::move(step.fill));
   if (fills.empty()) return false;
-  const Committed committed = commit_all(fills);
+  const Committed committed = endings_.commit_all(fills);
   for (std::size_t i = 0; i < steps.size(); ++i)
     if (steps[i].gone && committed.each[i].ok()) {
       waits_.ended(*steps[i].gone, {});
-      if (!steps[i].part_of.empty()) parts_.log.info("{}: done", steps[i].part_of);
+      if (!steps[i].part_of.empty()) endings_.parts.log.info("{}: done", steps[i].part_of);
     }
   return committed.count > 0;
 }
 
-Revoker::Step Revoker::erase_job(const PhysicalKey& job, const LeaseJob& about) {
+Jobs::Step Jobs::erase_job(const PhysicalKey& job, const LeaseJob& about) {
   walks_.erase(job);
   const auto erase = [job](WriteTxn& write) -> Result<OnRecord> {
     VAULT_TRY(write.erase(job));
@@ -81,43 +81,44 @@ Revoker::Step Revoker::erase_job(const PhysicalKey& job, const LeaseJob& about) 
 }
 
 // The job of a token is a bare mark.
-Status Revoker::token_steps(const PhysicalKey& job, WallTime now, std::vector<Step>& steps) {
+Status Jobs::token_steps(const PhysicalKey& job, WallTime now, std::vector<Step>& steps) {
   const auto sweep = [this, job, now](WriteTxn& write) -> Result<OnRecord> {
     Texts events;
     const auto end_token = [&](const Token& token) {
-      events.push_back(token_event("token-swept", token, now, parts_.audit_key));
+      events.push_back(token_event("token-swept", token, now, endings_.parts.audit_key));
     };
     const auto end_lease = [&](WriteTxn& inner, const OrderedId& id) {
       return revoke_owned(inner, barrier::id_at_end(job.view()), id, now);
     };
-    VAULT_TRY(parts_.tokens.sweep(write, job, now, end_token, end_lease));
+    VAULT_TRY(endings_.parts.tokens.sweep(write, job, now, end_token, end_lease));
     return events.empty() ? OnRecord(kAskedFor) : OnRecord(std::move(events));
   };
   steps.push_back({sweep, std::nullopt, {}});
   return {};
 }
 
-Status Revoker::revoke_owned(WriteTxn& txn, const OrderedId& owner, const OrderedId& id,
-                             WallTime now) {
-  auto lease = parts_.leases.load(txn, id);
+Status Jobs::revoke_owned(WriteTxn& txn, const OrderedId& owner, const OrderedId& id,
+                          WallTime now) {
+  auto lease = endings_.parts.leases.load(txn, id);
   if (lease.ok() && *lease && (*lease)->owner == owner)
-    return parts_.leases.start_revoking(txn, **lease, now);
-  if (!lease.ok()) VAULT_TRY(set_aside(txn, lease_key(id), id, "lease"));
+    return endings_.parts.leases.start_revoking(txn, **lease, now);
+  if (!lease.ok()) VAULT_TRY(endings_.damage.set_aside(txn, lease_key(id), id, "lease"));
   return txn.erase(owner_key(owner, id));
 }
 
-Status Revoker::prefix_steps(ReadTxn& txn, const PhysicalKey& key, WallTime now,
-                             std::vector<Step>& steps) {
+Status Jobs::prefix_steps(ReadTxn& txn, const PhysicalKey& key, WallTime now,
+                          std::vector<Step>& steps) {
   const auto stored = txn.get(key);
   if (stored.ok() && !*stored) return {};
   const auto job = stored.ok() ? Leases::job_of((*stored)->value.reveal()) : stored.error();
-  if (!job.ok()) return set_aside(txn, key, barrier::id_at_end(key.view()), "job");
+  if (!job.ok()) return endings_.damage.set_aside(txn, key, barrier::id_at_end(key.view()), "job");
   if (is_token_lease(job->prefix)) return login_steps(txn, key, *job, now, steps);
-  VAULT_TRY_ASSIGN(const auto ids, parts_.leases.below(txn, job->prefix, kAtOnce, asked_at(key)));
+  VAULT_TRY_ASSIGN(const auto ids,
+                   endings_.parts.leases.below(txn, job->prefix, kAtOnce, asked_at(key)));
   for (const OrderedId& id : ids)
     steps.push_back({[this, key, id, now](WriteTxn& write) {
                        write.add(done_counter(key), 1, 0);
-                       return start_revoking(write, id, now);
+                       return endings_.start_revoking(write, id, now);
                      },
                      std::nullopt,
                      {}});
@@ -128,8 +129,8 @@ Status Revoker::prefix_steps(ReadTxn& txn, const PhysicalKey& key, WallTime now,
 }
 
 // The next part of the tokens. False: `take` has enough for now; true: that was the last.
-Result<bool> Revoker::walk_tokens(ReadTxn& txn, std::optional<PhysicalKey>& next,
-                                  FunctionRef<bool(const OrderedId&)> take) {
+Result<bool> Jobs::walk_tokens(ReadTxn& txn, std::optional<PhysicalKey>& next,
+                               FunctionRef<bool(const OrderedId&)> take) {
   const PhysicalKey from(Table::token);
   std::vector<PhysicalKey> part;
   VAULT_TRY(txn.scan(next.value_or(from), from.end_of_prefix(), kWalkedAtOnce, storage::Scan::keys,
@@ -145,18 +146,19 @@ Result<bool> Revoker::walk_tokens(ReadTxn& txn, std::optional<PhysicalKey>& next
 }
 
 // The tokens made at a path before this was asked for.
-Status Revoker::login_steps(ReadTxn& txn, const PhysicalKey& key, const LeaseJob& job, WallTime now,
-                            std::vector<Step>& steps) {
+Status Jobs::login_steps(ReadTxn& txn, const PhysicalKey& key, const LeaseJob& job, WallTime now,
+                         std::vector<Step>& steps) {
   Status looked;
   std::size_t found = 0;
   const auto take = [&](const OrderedId& id) {
-    const auto token = parts_.tokens.load(txn, id);
-    if (!token.ok()) looked = set_aside(txn, parts_.tokens.key_of(id), id, "token");
+    const auto token = endings_.parts.tokens.load(txn, id);
+    if (!token.ok())
+      looked = endings_.damage.set_aside(txn, endings_.parts.tokens.key_of(id), id, "token");
     if (!token.ok() || !*token || !has_lease(**token)) return looked.ok();
     if (!ends_token(job, **token, asked_at(key))) return true;
     const auto revoke = [this, key, id, now](WriteTxn& write) {
       write.add(done_counter(key), 1, 0);
-      return revoke_token(write, id, now);
+      return endings_.revoke_token(write, id, now);
     };
     steps.push_back({revoke, std::nullopt, {}});
     return ++found < kAtOnce;
@@ -170,18 +172,18 @@ Status Revoker::login_steps(ReadTxn& txn, const PhysicalKey& key, const LeaseJob
 }
 
 // What is REVOKING and was not confirmed in kForceAfter: an operator gave it up.
-Status Revoker::forget_steps(ReadTxn& txn, const PhysicalKey& key, const LeaseJob& job,
-                             WallTime now, std::vector<Step>& steps) {
+Status Jobs::forget_steps(ReadTxn& txn, const PhysicalKey& key, const LeaseJob& job, WallTime now,
+                          std::vector<Step>& steps) {
   VAULT_TRY_ASSIGN(const auto left,
-                   parts_.leases.revoking_below(txn, job.prefix, kAtOnce, asked_at(key)));
+                   endings_.parts.leases.revoking_below(txn, job.prefix, kAtOnce, asked_at(key)));
   if (left.empty()) steps.push_back(erase_job(key, job));
   if (now < add(asked_at(key), Nanos(kForceAfter))) return {};
   for (const OrderedId& id : left) {
-    if (claimed(id)) continue;  // its CREATE may be running: with a later pass
+    if (endings_.claims.has(id)) continue;  // its CREATE may be running: with a later pass
     const auto forget = [this, id, now](WriteTxn& write) -> Result<OnRecord> {
-      VAULT_TRY_ASSIGN(const auto lease, parts_.leases.load(write, id));
+      VAULT_TRY_ASSIGN(const auto lease, endings_.parts.leases.load(write, id));
       if (!lease || lease->state != Lease::State::revoking) return OnRecord(kAskedFor);
-      VAULT_TRY(parts_.leases.forget(write, *lease, now));
+      VAULT_TRY(endings_.parts.leases.forget(write, *lease, now));
       return OnRecord(forgotten_event(*lease, now));
     };
     steps.push_back({forget, lease_key(id), {}});

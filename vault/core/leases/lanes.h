@@ -1,0 +1,54 @@
+#pragma once
+// The lanes of all targets: made when one is asked for, told of new settings, woken when a lease
+// falls due at their target or an intent there was not settled (recovery.cpp).
+// Thread safety: lane(), size() and trouble_with() from any thread, the rest from one at a time.
+// Under `mutex_` a lane's own lock is taken, never the other way round.
+
+#include <map>
+#include <memory>
+
+#include "vault/core/leases/due_queue.h"
+
+namespace leasehold::core {
+
+// The id in the name of a record of a target; none: it names none.
+std::optional<TargetId> target_of(const std::string& name);
+
+class Lanes {
+ public:
+  Lanes(Endings& endings, Waits& waits) : endings_(endings), waits_(waits) {}
+  // The lane of a target, with its newest settings. Code::unavailable when its engine or settings
+  // are gone.
+  Result<std::shared_ptr<target::Lane>> lane(ReadTxn& txn, const barrier::Space& space,
+                                             const TargetId& id);
+  std::size_t size() const;
+  // Why the last attempt at this target failed; empty: it did not, or there was none.
+  std::string trouble_with(const TargetId& id) const;
+
+  bool recover();   // true: there is more to look at
+  void wake_due();  // those that have something due
+  // Of one target, or all of a mount.
+  void drop(const barrier::Space& space, const std::optional<TargetId>& target);
+  void stop();  // bounded; hung lanes are left behind
+
+ private:
+  struct LaneEntry {
+    std::shared_ptr<target::Lane> lane;  // shared with the requests that work on it
+    std::unique_ptr<DueQueue> queue;
+    std::uint64_t mod = 0;
+    barrier::Space space{};
+  };
+  void recover_targets(ReadTxn& txn, const Mount& mount);
+  // Once until it changes, not with every pass.
+  void report_waiting(const TargetId& target, const Status& opened);
+
+  Endings& endings_;
+  Waits& waits_;
+  std::map<TargetId, std::string> waiting_;  // what was said
+  // Path of the mount whose targets were looked at last; none: that was the last.
+  std::optional<std::string> unrecovered_ = std::string();
+  mutable Mutex mutex_;
+  std::map<TargetId, LaneEntry> lanes_ GUARDED_BY(mutex_);
+};
+
+}  // namespace leasehold::core
