@@ -12,6 +12,8 @@
 namespace leasehold::core {
 
 enum class Making : std::uint8_t;
+struct Admitted;
+struct Authorised;
 struct InFlight;
 class Workers;
 
