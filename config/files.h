@@ -1,6 +1,6 @@
 #pragma once
-// The files a configuration is made of: which ones, and whether they may be believed.
-// Errors name the file and what to do. Thread safety: functions without state.
+// The files that a configuration is made of: which ones are read, and the checks of their owner and
+// mode. Errors name the file and what to do. Thread safety: functions without state.
 
 #include <string>
 #include <vector>

@@ -1,6 +1,6 @@
 #pragma once
-// The top-level keys of Vault's and OpenBao's files that this server has no use for, each with what
-// its absence means for whoever relied on it. A file that says them is accepted, with a warning.
+// The top-level keys of Vault's and OpenBao's files that this server has no use for, each with the
+// consequence of ignoring it. A file that has one of them is accepted, with a warning that says so.
 
 #include "vault/base/stanza.h"
 

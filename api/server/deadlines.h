@@ -1,7 +1,7 @@
 #pragma once
-// Deadlines of many connections for the price of a list: each queue has one delay, so whoever
-// enters goes to the end and the first is the next due. One timer per queue, re-armed lazily.
-// Thread safety: the loop's own thread.
+// Deadlines of many connections for the price of a list: each queue has one delay, so a new
+// deadline goes to the end of its queue, and the first entry is always the next one due. One timer
+// per queue, re-armed lazily. Thread safety: the loop's own thread.
 
 #include "vault/base/clock.h"
 #include "vault/base/loop.h"

@@ -1,8 +1,9 @@
 #pragma once
 // How much the connections of one io thread keep in memory: messages that are not whole, answers
-// that are not sent, bodies of requests in flight. Over the limit somebody has to give way; who
-// keeps no more than an equal share never has to, and so many fit however much others want.
-// Memory that was needed for a while goes back to the system. Thread safety: one thread.
+// that are not sent, bodies of requests in flight. Over the limit a connection that keeps more than
+// an equal share gives way. One that keeps less never has to, so a few large requests cannot
+// displace many small ones. Memory that was needed for a while goes back to the system. Thread
+// safety: one thread.
 
 #include <malloc.h>
 

@@ -10,12 +10,14 @@
 //
 // A client that is gone before its answer has left (its FIN came while the answer was being made,
 // or the connection broke) is reported by Handler::undelivered, so that what was issued can be
-// revoked. A FIN that came with the request is a client that has no more to say, and is answered.
+// revoked. A client that half-closes its connection together with its request is answered: it only
+// says that no further request follows.
 //
 // Limits on what a stranger can send or hold: head, headers, body, each phase's time, connections,
-// requests in flight, bytes kept, work in one turn of a loop. When places or memory are taken,
-// whoever has held them longest gives way (docs/decisions/024-who-gives-way.md). Thread safety:
-// open, start, stop_intake, join and destruction by one thread; reload by any.
+// requests in flight, bytes kept, work in one turn of a loop. When all connections or the memory
+// are taken, the connection that has held them longest is closed
+// (docs/decisions/024-who-gives-way.md). Thread safety: open, start, stop_intake, join and
+// destruction by one thread; reload by any.
 
 #include <memory>
 #include <string>

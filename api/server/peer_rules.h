@@ -1,8 +1,7 @@
 #pragma once
-// Whose word counts for where a connection comes from, when a proxy stands before the listener: the
-// PROXY protocol (versions 1 and 2, at the start of a connection) and the X-Forwarded-For header
-// (with each request). Only addresses that the configuration names are believed; what they say must
-// be well formed.
+// Which proxies may say where a connection comes from, and how: the PROXY protocol (versions 1 and
+// 2, at the start of a connection) and the X-Forwarded-For header (with each request). Only
+// addresses that the configuration names are believed; what they say must be well formed.
 //
 //   switch (read_proxy_header(bytes, from, header)) ...
 //   if (!forwarded_peer(rules, values, peer, refusal)) ... answer 400

@@ -1,5 +1,5 @@
 #pragma once
-// What the files of the database engine share: its records and who reads them.
+// What the files of the database engine share: its records and the functions that read them.
 //
 //   config/<name>   what config reads show, and the id of the target: no secret
 //   targets/<id>    plugin and settings, secrets included, and the name of the config; leases name

@@ -1,6 +1,7 @@
 // The records of kv version 2, and the small conversions that its routes share.
 //
-// DO NOT CHANGE: it is on users' disks (core/codec.h; every record begins with a version byte).
+// DO NOT CHANGE: it is on users' disks (vault/core/contract/codec.h; every record begins with a
+// version byte).
 //   <path>        1  created updated current oldest metadata_version versions_max  (be64 each)
 //                    cas_required:u8 metadata_cas_required:u8 delete_after:be64
 //                    count:be64  count * (created:be64 deleted:be64, 0 = not; destroyed:u8)

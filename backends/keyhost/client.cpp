@@ -17,7 +17,7 @@
 namespace leasehold::keyhost {
 namespace {
 
-using seal::Operation;
+using seal::HostCall;
 using seal::Reply;
 using seal::Request;
 
@@ -181,7 +181,7 @@ DeviceAnswer KeyHost::start(Millis timeout) {
   const Millis start_timeout = std::max(timeout, kStartTimeout);
   if (Reply reply = exchange(hello, start_timeout, sent); !reply.answer.ok()) return reply.answer;
   Request configure;
-  configure.operation = Operation::configure;
+  configure.operation = HostCall::configure;
   configure.kind = kind_;
   for (const seal::Setting& each : settings_)
     configure.settings.push_back({each.name, each.value.clone()});

@@ -2,13 +2,13 @@
 
 namespace leasehold::keyhost {
 
-using seal::Operation;
+using seal::HostCall;
 using seal::Reply;
 using seal::Request;
 
 namespace {
 
-Request about(const seal::SlotRecord& slot, Operation operation) {
+Request about(const seal::SlotRecord& slot, HostCall operation) {
   Request request;
   request.operation = operation;
   request.context = seal::context_of(slot);
@@ -21,7 +21,7 @@ Request about(const seal::SlotRecord& slot, Operation operation) {
 
 seal::Enrolled DeviceProtector::enroll(const SlotContext& context, Millis timeout) {
   Request request;
-  request.operation = Operation::enroll;
+  request.operation = HostCall::enroll;
   request.context = context;
   Reply reply = host_->call(std::move(request), timeout);
   return {std::move(reply.answer), std::move(reply.secret), std::move(reply.identity),
@@ -29,19 +29,19 @@ seal::Enrolled DeviceProtector::enroll(const SlotContext& context, Millis timeou
 }
 
 seal::Recovered DeviceProtector::recover(const seal::SlotRecord& slot, Millis timeout) {
-  Reply reply = host_->call(about(slot, Operation::recover), timeout);
+  Reply reply = host_->call(about(slot, HostCall::recover), timeout);
   if (reply.answer.ok() && reply.secret.size() != crypto::kKeySize)
     return {answer(DeviceState::failed, "the key host answered without a key"), {}};
   return {std::move(reply.answer), std::move(reply.secret)};
 }
 
 DeviceAnswer DeviceProtector::health(const seal::SlotRecord& slot, Millis timeout) {
-  return host_->call(about(slot, Operation::health), timeout).answer;
+  return host_->call(about(slot, HostCall::health), timeout).answer;
 }
 
 seal::Recovered DeviceProtector::random(std::uint16_t count, Millis timeout) {
   Request request;
-  request.operation = Operation::random;
+  request.operation = HostCall::random;
   request.count = count;
   Reply reply = host_->call(std::move(request), timeout);
   return {std::move(reply.answer), std::move(reply.secret)};

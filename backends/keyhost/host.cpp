@@ -15,7 +15,7 @@
 namespace leasehold::keyhost {
 namespace {
 
-using seal::Operation;
+using seal::HostCall;
 using seal::Reply;
 using seal::Request;
 
@@ -73,9 +73,9 @@ class Host {
 
   Reply answer_to(const Request& request) {
     Reply reply;
-    if (request.operation == Operation::hello)
+    if (request.operation == HostCall::hello)
       reply.answer.state = DeviceState::ok;
-    else if (request.operation == Operation::configure)
+    else if (request.operation == HostCall::configure)
       reply.answer = configure(request);
     else if (const auto device = devices_.find(request.device); device != devices_.end())
       reply = operate(*device->second, request);
@@ -99,7 +99,7 @@ class Host {
   Reply operate(Device& device, const Request& request) {
     const Deadline deadline(clock_, Millis(request.timeout_ms));
     Reply reply;
-    if (request.operation == Operation::enroll) {
+    if (request.operation == HostCall::enroll) {
       auto enrolled = device.enroll(request.context, deadline);
       reply.answer = std::move(enrolled.answer);
       reply.identity = std::move(enrolled.identity);
@@ -108,12 +108,12 @@ class Host {
       return reply;
     }
     const StoredSlot slot{request.context, request.identity, request.policy};
-    if (request.operation == Operation::health) {
+    if (request.operation == HostCall::health) {
       reply.answer = device.health(slot, deadline);
       return reply;
     }
     auto found =
-        request.operation == Operation::random
+        request.operation == HostCall::random
             ? device.random(std::min<std::size_t>(request.count, seal::kRandomMax), deadline)
             : device.recover(slot, deadline);
     reply.answer = std::move(found.answer);

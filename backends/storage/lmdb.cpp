@@ -155,7 +155,7 @@ class Lmdb final : public Storage {
   bool leads_here();
   bool disk_is_full() const;
   bool is_usable() const;
-  Error displaced(LmdbEnvironment::Place place) const;
+  Error displaced(LmdbEnvironment::DataFile place) const;
 
   // In the order of dependence: the directory's lock goes last.
   const std::unique_ptr<DataDirectory> directory_;
@@ -258,7 +258,7 @@ void Lmdb::no_space(int rc) {
 // Looked at before and after each commit: what was acknowledged must be there after the next start.
 bool Lmdb::leads_here() {
   const auto place = environment_->place();
-  const bool here = place == LmdbEnvironment::Place::here;
+  const bool here = place == LmdbEnvironment::DataFile::here;
   const bool before = displaced_.exchange(!here);
   if (!here && !before) log_.error("storage: {}", displaced(place).message);
   if (here && before) log_.info("storage: data.mdb is back in its place; writes go on");
@@ -289,8 +289,8 @@ bool Lmdb::disk_is_full() const {
   return ::statvfs(directory_->path().c_str(), &disk) == 0 && disk.f_bavail * disk.f_frsize < kFull;
 }
 
-Error Lmdb::displaced(LmdbEnvironment::Place place) const {
-  if (place != LmdbEnvironment::Place::deleted)
+Error Lmdb::displaced(LmdbEnvironment::DataFile place) const {
+  if (place != LmdbEnvironment::DataFile::deleted)
     return failure(
         Code::unavailable,
         fmt::format("{}/data.mdb is not the file that the vault has open: it was renamed "

@@ -178,14 +178,14 @@ Result<std::uint64_t> LmdbEnvironment::import(std::span<const Entry> entries,
   return index;
 }
 
-LmdbEnvironment::Place LmdbEnvironment::place() const {
+LmdbEnvironment::DataFile LmdbEnvironment::place() const {
   struct stat found {};
   if (::lstat(file_.c_str(), &found) == 0 && found.st_dev == device_ && found.st_ino == inode_)
-    return Place::here;
+    return DataFile::here;
   mdb_filehandle_t file = -1;
   const bool kept =
       mdb_env_get_fd(env_, &file) == 0 && ::fstat(file, &found) == 0 && found.st_nlink > 0;
-  return kept ? Place::elsewhere : Place::deleted;
+  return kept ? DataFile::elsewhere : DataFile::deleted;
 }
 
 std::size_t LmdbEnvironment::last_transaction() const {

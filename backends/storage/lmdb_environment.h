@@ -38,8 +38,8 @@ class LmdbEnvironment {
   Result<std::uint64_t> import(std::span<const Entry> entries, std::uint64_t index) const;
   // Whether its path still leads to the open file: what is written elsewhere would be missing after
   // the next start, and what is deleted goes when the process does.
-  enum class Place { here, elsewhere, deleted };
-  Place place() const;
+  enum class DataFile { here, elsewhere, deleted };
+  DataFile place() const;
   // Of the last commit, as its pages on disk say.
   std::size_t last_transaction() const;
   // At least 95 % of the map is in use, so that only revocations should be written.

@@ -57,11 +57,6 @@ struct OtherDrivers {
 using Row = std::vector<std::string>;  // NULL reads as ""
 using Rows = std::vector<Row>;
 
-struct SqlError {
-  std::string state;  // SQLSTATE; empty when the server said nothing
-  Error error;
-};
-
 class Session {
  public:
   static Result<std::unique_ptr<Session>> open(const Parameters& parameters, Clock& clock,

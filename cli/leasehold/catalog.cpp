@@ -135,7 +135,6 @@ std::string Catalog::help_of_all() const {
       "lease.\n"
       "Speaks to any server with Vault's API.\n\nCommands:\n";
   std::vector<std::string> rows;
-  std::string last_group;
   for_each_name([&](std::string_view name, std::string_view synopsis) {
     const std::string_view first = first_word(name);
     if (first == name) {

@@ -25,7 +25,7 @@ constexpr Flag kVersionsFlags[] = {
 };
 constexpr Flag kListFlags[] = {kKvMount};
 
-int show_versioned(const Session& session, const Place& place, const Answer& answer) {
+int show_versioned(const Session& session, const KvPath& place, const Answer& answer) {
   const Json* outer = answer.data();
   const Json* data = outer == nullptr ? nullptr : outer->find("data");
   const Json* metadata = outer == nullptr ? nullptr : outer->find("metadata");
@@ -60,7 +60,7 @@ int run_get(Session& session) {
     return session.misused(version.error().message);
   const Located located = locate(session);
   if (located.code >= 0) return located.code;
-  const Place& place = located.place;
+  const KvPath& place = located.place;
   const std::string path = place.path("data");
   client::Fields query;
   if (session.args().has("version")) {

@@ -31,7 +31,7 @@ std::string hint_of_mount(const Result<Answer>& answer, std::string_view mount) 
 
 }  // namespace
 
-std::string Place::path(std::string_view part) const {
+std::string KvPath::path(std::string_view part) const {
   std::string path = mount;
   if (is_versioned) path += fmt::format("/{}", part);
   return name.empty() ? path : path + "/" + name;
@@ -48,7 +48,7 @@ Located locate(Session& session) {
   Call question{"GET", "sys/internal/ui/mounts/" + path};
   question.is_preliminary = true;
   const auto answer = session.send(std::move(question));
-  Place place;
+  KvPath place;
   place.mount = mount.empty() ? path.substr(0, path.find('/')) : mount;
   if (answer.ok() && answer->status == 404) {  // a server that does not say: version 1
     place.name = name_in(place.mount, path);

@@ -13,7 +13,7 @@ namespace leasehold::cli {
 inline constexpr Flag kKvMount = {"mount", "", Takes::value, "PATH",
                                   "Where the engine is; the argument is then the name inside it"};
 
-struct Place {
+struct KvPath {
   std::string mount;  // "secret"
   std::string name;   // "app/db"
   bool is_versioned = false;
@@ -23,7 +23,7 @@ struct Place {
 };
 
 struct Located {
-  Place place;
+  KvPath place;
   int code = -1;  // of a failure, already explained
 };
 

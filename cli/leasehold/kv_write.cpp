@@ -32,7 +32,7 @@ Json body_of(Json data, std::int64_t cas) {
   return body;
 }
 
-Result<Json> put_body(const Session& session, const Place& place) {
+Result<Json> put_body(const Session& session, const KvPath& place) {
   VAULT_TRY_ASSIGN(Json data, parse_data(session.args().positionals(), 1));
   VAULT_TRY_ASSIGN(const std::int64_t cas, session.args().number("cas", -1));
   if (!place.is_versioned) return data;

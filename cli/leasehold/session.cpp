@@ -1,7 +1,6 @@
 #include "cli/leasehold/session.h"
 
 #include <fmt/core.h>
-#include <unistd.h>
 
 #include <cstdio>
 
@@ -76,10 +75,6 @@ Result<std::unique_ptr<Session>> Session::open(Arguments arguments) {
   const bool is_detailed = arguments.is_on("detailed", detailed);
   return std::unique_ptr<Session>(
       new Session(std::move(arguments), std::move(settings), format, is_detailed));
-}
-
-bool Session::is_interactive() const {
-  return !arguments_.is_on("non-interactive") && ::isatty(STDIN_FILENO) == 1;
 }
 
 Status Session::find_token() {

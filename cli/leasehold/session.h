@@ -26,7 +26,6 @@ class Session {
   const client::Settings& settings() const { return settings_; }
   Format format() const { return format_; }
   bool is_detailed() const { return is_detailed_; }  // more columns where there are some
-  bool is_interactive() const;
 
   // Looks for the token where `login` left it, unless the environment holds one; `send` does so by
   // itself. What needs no token never asks a token helper.

@@ -1,8 +1,8 @@
 #pragma once
-// What can be known of a configuration before anything is opened: all that is wrong in its stanzas
-// at once; and, for -test-server-config, what the start and `operator init` would trip over on this
-// machine. Neither takes a lock, a port or a login attempt, nor leaves anything behind, so both
-// work beside a running server. Errors are Code::invalid, one a line. Call from main's thread.
+// Checks of a configuration before anything is opened: every error of its stanzas at once and, for
+// -test-server-config, what would stop the start or `operator init` on this machine. Neither takes
+// a lock, a port or a login attempt, nor leaves anything behind, so both work beside a running
+// server. Errors are Code::invalid, one a line. Call from main's thread.
 
 #include "config/configuration.h"
 #include "vault/base/clock.h"

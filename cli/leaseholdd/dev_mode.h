@@ -1,5 +1,6 @@
 #pragma once
-// What a person sees: the start of a dev server, and the shares asked for offline work.
+// What is printed for a person at a terminal: the start of a dev server, and the questions for
+// shares of the offline commands.
 
 #include "vault/core/life/lifecycle.h"
 

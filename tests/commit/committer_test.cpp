@@ -12,7 +12,7 @@
 
 using namespace leasehold;
 using commit::Batch;
-using commit::Operation;
+using commit::Submission;
 using commit::WriteTxn;
 using storage::Outcome;
 using testing::kTestSpace;
@@ -40,7 +40,7 @@ std::size_t outbox_records(VaultRun& run) {
             .ok());
   return count;
 }
-Operation audited(VaultRun& run, std::string name, const std::vector<std::string>& lines) {
+Submission audited(VaultRun& run, std::string name, const std::vector<std::string>& lines) {
   Texts bodies;
   for (const std::string& line : lines) bodies.push_back(line);
   return run.operate([&](WriteTxn& txn) { return txn.put(name, as_bytes("v")); },
@@ -54,11 +54,11 @@ std::vector<std::string> bodies(testing::KeptDrain& drain) {
 }
 
 // Resumed on the commit thread; the test thread polls.
-struct Flagged : Operation {
+struct Flagged : Submission {
   std::atomic<bool> done{false};
   Flagged() {
     resume = [](Waiter* waiter) {
-      static_cast<Flagged*>(static_cast<Operation*>(waiter))->done = true;
+      static_cast<Flagged*>(static_cast<Submission*>(waiter))->done = true;
     };
   }
 };
@@ -474,7 +474,7 @@ TEST_CASE("committer: stop completes everything that was taken in, and refuses w
     CHECK(operation->done);
     CHECK(operation->status().ok());
   }
-  Operation late;
+  Submission late;
   late.batch = &batches[0];
   CHECK_FALSE(run.committer.submit(&late));
   CHECK(late.status().is(Code::unavailable));
@@ -485,7 +485,7 @@ TEST_CASE("committer: waiters with a home loop are resumed there, by one post pe
   VaultRun run(*storage);
   REQUIRE(run.start().ok());
   Loop loop(run.clock);
-  struct Homed : Operation {
+  struct Homed : Submission {
     std::vector<std::uint64_t>* order = nullptr;
   };
   std::vector<std::uint64_t> order;
@@ -497,7 +497,7 @@ TEST_CASE("committer: waiters with a home loop are resumed there, by one post pe
     operations[i].home = &loop;
     operations[i].order = &order;
     operations[i].resume = [](Waiter* waiter) {
-      auto* self = static_cast<Homed*>(static_cast<Operation*>(waiter));
+      auto* self = static_cast<Homed*>(static_cast<Submission*>(waiter));
       CHECK(Loop::current() == self->home);
       self->order->push_back(self->result.index);
       if (--self->home->live == 0) self->home->stop();
@@ -515,7 +515,7 @@ TEST_CASE("committer: a full queue and a batch beyond the limits are refused at 
   auto storage = storage::make_memory_storage();
   VaultRun run(*storage);
   Batch batch({}, commit::Unrecorded{"a test"});
-  Operation early;
+  Submission early;
   early.batch = &batch;
   CHECK_FALSE(run.committer.submit(&early));  // not started
   REQUIRE(run.start().ok());

@@ -21,7 +21,7 @@ struct AuthorityVault : TestVault {
   barrier::Space mount_space(commit::ReadTxn& txn, std::string_view path) {
     core::Unsealed* live = lifecycle().enter();
     REQUIRE(live != nullptr);
-    const auto compiled = live->registry.at(txn);
+    const auto compiled = live->mounts.at(txn);
     REQUIRE(compiled.ok());
     const barrier::Space space = (*compiled)->mounts.at(path)->info.space;
     lifecycle().leave();
@@ -47,7 +47,6 @@ struct AuthorityVault : TestVault {
 // Whoever asks here gets no answer.
 struct Unheard final : core::Exchange {
   void deliver(core::Response&&) override {}
-  bool gone() const override { return true; }
 };
 
 struct Weighed {
@@ -99,11 +98,10 @@ TEST_CASE_FIXTURE(AuthorityVault, "authority: a write is sent back by what it re
       core::ReadTxn txn(**held, live->barrier, barrier::kCoreSpace);
       Unheard asker;
       core::InFlight flight(core::Request(), asker);
-      const auto compiled = live->registry.at(txn, &flight.authority);
+      const auto compiled = live->mounts.at(txn, &flight.authority);
       REQUIRE(compiled.ok());
       flight.mount = (*compiled)->mounts.find("test/notes/a");
-      REQUIRE(
-          live->registry.policies().resolve(txn, names, Making::allowed, flight.authority).ok());
+      REQUIRE(live->mounts.policies().resolve(txn, names, Making::allowed, flight.authority).ok());
       commit::Changes changes;
       core::guard_authority(flight, changes);
       write([&](commit::WriteTxn& other) {
@@ -157,14 +155,14 @@ TEST_CASE_FIXTURE(AuthorityVault, "authority: no use of a token reads what its p
 TEST_CASE_FIXTURE(AuthorityVault, "derived: made once per version, whatever else changes") {
   core::Derived<Weighed> derived(1 << 20);
   int made = 0;
-  const auto look = [&](std::uint64_t generation, Making making) {
+  const auto look = [&](std::uint64_t revision, Making making) {
     return read([&](core::Unsealed& live, commit::ReadTxn& txn) {
       const auto key = live.barrier.value_key(barrier::kCoreSpace, core::policy_record("default"));
       const auto make = [&](const storage::Found& found) -> Result<std::shared_ptr<const Weighed>> {
         ++made;
         return std::make_shared<const Weighed>(Weighed{std::to_string(found.mod)});
       };
-      auto at = derived.at(txn, key, generation, making, make);
+      auto at = derived.at(txn, key, revision, making, make);
       REQUIRE(at.ok());
       return std::move(at).value();
     });

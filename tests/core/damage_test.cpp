@@ -33,7 +33,7 @@ struct DamagedVault : TestVault {
   void damage(const barrier::PhysicalKey& key) {
     write([&](core::Unsealed&, commit::WriteTxn& txn) {
       txn.changes().storage.put(key.view(), as_bytes(kGarbage));
-      REQUIRE(core::Registry::bump_mounts(txn).ok());
+      REQUIRE(core::Mounts::bump_mounts(txn).ok());
     });
   }
   std::size_t logged(const std::string& text) {
@@ -66,7 +66,7 @@ TEST_CASE_FIXTURE(DamagedVault, "damage: a policy that cannot be read denies eve
   SUBCASE("its record") {
     write([&](core::Unsealed&, commit::WriteTxn& txn) {
       REQUIRE(txn.put(record, as_bytes("no JSON")).ok());
-      REQUIRE(core::Registry::bump_mounts(txn).ok());
+      REQUIRE(core::Mounts::bump_mounts(txn).ok());
     });
   }
   SUBCASE("its ciphertext") {
@@ -247,7 +247,7 @@ TEST_CASE_FIXTURE(LeasedVault,
   const barrier::PhysicalKey key = key_of(damaged);
   const core::TargetId id{'d', 'b'};
   const auto space = read([](core::Unsealed& live, commit::ReadTxn& txn) {
-    return (*live.registry.at(txn))->mounts.at("test/")->info.space;
+    return (*live.mounts.at(txn))->mounts.at("test/")->info.space;
   });
   const auto settings = [&] {
     return read([&](core::Unsealed&, commit::ReadTxn& txn) {

@@ -41,7 +41,8 @@ TEST_CASE(
     "effects: what is on record is owed until its end is, and only what was asked failed there") {
   for (const EffectState state : kStates) {
     CAPTURE(int(state));
-    CHECK(core::is_owed(state) == (state == EffectState::recorded || state == EffectState::asked));
+    CHECK(core::must_settle(state) ==
+          (state == EffectState::recorded || state == EffectState::asked));
     CHECK(core::is_at_target(state) ==
           (state == EffectState::queued || state == EffectState::asked));
   }

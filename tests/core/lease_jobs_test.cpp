@@ -199,7 +199,7 @@ TEST_CASE_FIXTURE(ManyVault, "lease jobs: lists of leases and accessors can be r
   CHECK(request("LIST", "auth/token/accessors/", root(), R"({"limit":"x"})").status() == 400);
 }
 
-TEST_CASE_FIXTURE(ManyVault, "lease jobs: what is owed is shown, with the reason") {
+TEST_CASE_FIXTURE(ManyVault, "lease jobs: what is irrevocable is shown, with the reason") {
   const std::string id = lease();
   const std::string path = "sys/leases", asked = R"({"type":"irrevocable"})";
   CHECK(request("GET", path, root()).status() == 404);
@@ -209,10 +209,10 @@ TEST_CASE_FIXTURE(ManyVault, "lease jobs: what is owed is shown, with the reason
       post("sys/leases/revoke", root(), R"({"sync":false,"lease_id":")" + id + R"("})").status() ==
       202);
   REQUIRE(as_time_passes([&] { return server()->visits("connect") > 1; }));
-  const Answer owed = request("GET", path, root(), asked);
-  CHECK(owed.data().integer_at("lease_count") == 1);
-  CHECK(owed.data().find("counts")->integer_at("test/") == 1);
-  const Json one = owed.data().find("leases")->items().at(0);
+  const Answer irrevocable = request("GET", path, root(), asked);
+  CHECK(irrevocable.data().integer_at("lease_count") == 1);
+  CHECK(irrevocable.data().find("counts")->integer_at("test/") == 1);
+  const Json one = irrevocable.data().find("leases")->items().at(0);
   CHECK(one.string_at("lease_id") == id);
   CHECK_FALSE(one.string_at("error").empty());
   CHECK(request("GET", "sys/leases/count", root(), asked).data().find("leases") == nullptr);

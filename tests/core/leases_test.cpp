@@ -528,7 +528,7 @@ TEST_CASE("leases: an older snapshot does not bring a target's older settings ba
   REQUIRE(live != nullptr);
   const core::TargetId id{'d', 'b'};
   const auto space = vault.read([&](core::Unsealed& unsealed, commit::ReadTxn& txn) {
-    return (*unsealed.registry.at(txn))->mounts.at("test/")->info.space;
+    return (*unsealed.mounts.at(txn))->mounts.at("test/")->info.space;
   });
   const auto change = [&](const std::string& text) {
     auto held = live->snapshots.take();
@@ -667,7 +667,7 @@ TEST_CASE("leases: a mount that waits to be emptied does not walk over all other
   CHECK(vault.as_time_passes([&] { return vault.server("far")->accounts().empty(); }, kStep));
   CHECK(TestVault::eventually([&] {
     return vault.read([](core::Unsealed& live, commit::ReadTxn& txn) {
-      return (*live.registry.at(txn))->mounts.removing().empty();
+      return (*live.mounts.at(txn))->mounts.removing().empty();
     });
   }));
   CHECK(vault.count(barrier::Table::lease) == kOthers);
@@ -850,8 +850,10 @@ TEST_CASE("leases: what another server says of an account counts for nothing") {
   CHECK(vault.revoke(creds).status() == 500);
   CHECK(vault.count(barrier::Table::lease) == 1);
   CHECK(vault.world().audit_text().find("lease-revoked") == std::string::npos);
-  const Answer owed = vault.request("GET", "sys/leases", vault.root(), body("type", "irrevocable"));
-  CHECK(owed.data().dump().find("another server answers there (second)") != std::string::npos);
+  const Answer irrevocable =
+      vault.request("GET", "sys/leases", vault.root(), body("type", "irrevocable"));
+  CHECK(irrevocable.data().dump().find("another server answers there (second)") !=
+        std::string::npos);
   const Answer refused = vault.creds();
   CHECK(refused.status() == 500);
   CHECK(refused.error().find("same_server=true") != std::string::npos);

@@ -13,7 +13,7 @@ using testing::TestWorld;
 namespace {
 
 constexpr Table kTables[] = {Table::seal,        Table::value,      Table::name,   Table::counter,
-                             Table::generation,  Table::token,      Table::child,  Table::lease,
+                             Table::revision,    Table::token,      Table::child,  Table::lease,
                              Table::lease_owner, Table::lease_path, Table::expiry, Table::due,
                              Table::receipt,     Table::job};
 
@@ -66,7 +66,7 @@ TEST_CASE("malformed: no key of any table, of any length, ends the vault or hold
     for (const Table table : kTables) {
       for (const std::size_t size :
            {1U, 2U, 6U, 7U, 8U, 21U, 22U, 23U, 29U, 30U, 40U, 41U, 45U, 63U, 64U, 90U, 120U}) {
-        if (table == Table::seal || (table == Table::generation && size == 1)) continue;
+        if (table == Table::seal || (table == Table::revision && size == 1)) continue;
         write(vault, [&](core::Unsealed&, commit::WriteTxn& txn) {
           Bytes key = random_bytes(world.random, size);
           key[0] = static_cast<std::uint8_t>(table);

@@ -19,7 +19,7 @@ struct SweptVault : TestVault {
   explicit SweptVault(TestWorld& world) : TestVault(world) {
     role(R"({"ttl":"1h"})");
     read([](core::Unsealed& live, commit::ReadTxn& txn) {
-      const auto space = (*live.registry.at(txn))->mounts.at("test/")->info.space;
+      const auto space = (*live.mounts.at(txn))->mounts.at("test/")->info.space;
       commit::Changes changes;
       commit::WriteTxn own(txn.snapshot(), live.barrier, space, changes);
       REQUIRE(own.put("targets/" + hex(Bytes{'d', 'b', 0, 0, 0, 0, 0, 0}), as_bytes("db")).ok());

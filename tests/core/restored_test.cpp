@@ -40,7 +40,7 @@ struct PutBack {
       TestVault vault(world);
       vault.role();
       vault.read([](core::Unsealed& live, commit::ReadTxn& txn) {  // the target's settings
-        const auto space = (*live.registry.at(txn))->mounts.at("test/")->info.space;
+        const auto space = (*live.mounts.at(txn))->mounts.at("test/")->info.space;
         commit::Changes changes;
         commit::WriteTxn own(txn.snapshot(), live.barrier, space, changes);
         REQUIRE(own.put("targets/" + hex(Bytes{'d', 'b', 0, 0, 0, 0, 0, 0}), as_bytes("db")).ok());

@@ -18,7 +18,7 @@ struct RetiringVault : TestVault {
     REQUIRE(creds.status() == 200);
     lease = creds.response().lease_id;
     space = read([](core::Unsealed& live, commit::ReadTxn& txn) {
-      return (*live.registry.at(txn))->mounts.at("test/")->info.space;
+      return (*live.mounts.at(txn))->mounts.at("test/")->info.space;
     });
     write([&](commit::WriteTxn& txn) { REQUIRE(txn.put(settings, as_bytes("db")).ok()); });
   }

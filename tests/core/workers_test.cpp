@@ -10,9 +10,9 @@ using testing::Occupied;
 
 namespace {
 
-struct Quick : core::WorkerJob {
+struct Quick : core::WorkerTask {
   explicit Quick(std::atomic<int>& ran) : count(ran) {
-    work = [](WorkerJob*) {};
+    work = [](WorkerTask*) {};
     resume = [](Waiter* waiter) { ++static_cast<Quick*>(waiter)->count; };
   }
   std::atomic<int>& count;

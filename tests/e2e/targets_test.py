@@ -28,7 +28,7 @@ class Targets(unittest.TestCase):
         }
         return self.vault.call("POST", "database/config/pg", body)
 
-    def owed(self):
+    def irrevocable(self):
         return self.vault.call("GET", "sys/leases?type=irrevocable").data["leases"]
 
     def test_sessions_that_the_server_ends(self):
@@ -65,11 +65,11 @@ class Targets(unittest.TestCase):
         self.assertTrue(self.second.logs_in(new_user, new_password))
         answer = self.vault.call("POST", "sys/leases/revoke", {"lease_id": lease})
         self.assertEqual(answer.status, 500, answer)
-        wait_until("the reason is shown", lambda: "another server" in str(self.owed()))
-        self.assertEqual([one["lease_id"] for one in self.owed()], [lease])
+        wait_until("the reason is shown", lambda: "another server" in str(self.irrevocable()))
+        self.assertEqual([one["lease_id"] for one in self.irrevocable()], [lease])
         self.assertIn('"target-moved"', self.vault.audit.read_text())
         self.assertEqual(self.configure(self.first.port, same_server=True).status, 204)
-        wait_until("it is looked for there", lambda: not self.owed())
+        wait_until("it is looked for there", lambda: not self.irrevocable())
 
     def test_the_server_before_comes_back(self):
         lease, user, password = self.issue()
@@ -86,7 +86,7 @@ class Targets(unittest.TestCase):
         self.assertFalse(self.first.logs_in(user, password))
         answer = self.vault.call("POST", "sys/leases/revoke", {"lease_id": other})
         self.assertEqual(answer.status, 500, answer)
-        self.assertIn(other, [one["lease_id"] for one in self.owed()])
+        self.assertIn(other, [one["lease_id"] for one in self.irrevocable()])
 
     def test_renewals_side_by_side(self):
         for _ in range(10):

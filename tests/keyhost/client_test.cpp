@@ -35,7 +35,7 @@ struct Fixture {
 
 seal::Request random_request() {
   seal::Request request;
-  request.operation = seal::Operation::random;
+  request.operation = seal::HostCall::random;
   request.count = 16;
   return request;
 }
@@ -185,7 +185,7 @@ TEST_CASE("client: a key host sees what its library needs and what is named, and
   options.environment = {"MY_VENDOR_CONF", "MY_NUMBER=7", "NOT_SET_HERE"};
   KeyHost host(options, "faulty", settings({{"mode", "ok"}}), fixture.clock, fixture.log);
   seal::Request request;
-  request.operation = seal::Operation::enroll;
+  request.operation = seal::HostCall::enroll;
   const std::string seen = host.call(std::move(request), kLong).identity;
   for (const char* wanted :
        {"SOFTHSM2_CONF=/etc/softhsm2.conf\n", "MY_VENDOR_CONF=/etc/vendor.conf\n", "MY_NUMBER=7\n"})

@@ -11,7 +11,7 @@ namespace {
 
 Request sample_request() {
   Request request;
-  request.operation = Operation::recover;
+  request.operation = HostCall::recover;
   request.id = 7;
   request.device = 1;
   request.timeout_ms = 5000;
@@ -41,7 +41,7 @@ TEST_CASE("protocol: a request arrives as it was sent") {
   const auto request = decode_request(frame->reveal());
   REQUIRE(request.ok());
   CHECK(*encode(*request) == *frame);
-  CHECK(request->operation == Operation::recover);
+  CHECK(request->operation == HostCall::recover);
   CHECK(request->settings.at(0).value == SecretBytes("1234"));
 }
 

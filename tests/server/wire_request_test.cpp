@@ -68,7 +68,6 @@ TEST_CASE("wire: each method is one operation") {
     CHECK(result.request.path == (row.second == Operation::list ? "a/b/" : "a/b"));
     CHECK(result.request.remote_address == "10.0.0.1");
     CHECK(result.request.remote_port == 4711);
-    CHECK_FALSE(result.request.internal);
   }
   for (const std::string_view method : {"SCAN", "OPTIONS", "TRACE", "get", "CONNECT", "BREW"})
     refuses(message(method, "/v1/a"), 405, "");

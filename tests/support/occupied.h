@@ -20,7 +20,7 @@ class Occupied {
     for (std::size_t i = 0; i < threads; ++i) {
       Job& job = jobs_.emplace_back();
       job.owner = this;
-      job.work = [](core::WorkerJob* one) {
+      job.work = [](core::WorkerTask* one) {
         Occupied& owner = *static_cast<Job*>(one)->owner;
         ++owner.begun_;
         std::unique_lock<std::mutex> lock(owner.mutex_);
@@ -44,7 +44,7 @@ class Occupied {
   }
 
  private:
-  struct Job : core::WorkerJob {
+  struct Job : core::WorkerTask {
     Occupied* owner = nullptr;
   };
   std::deque<Job> jobs_;

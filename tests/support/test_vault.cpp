@@ -105,10 +105,6 @@ struct TestVault::Pending final : core::Exchange, Waiter {
     has_answer = true;
     changed.notify_all();
   }
-  bool gone() const override {
-    const std::lock_guard<std::mutex> lock(mutex);
-    return hung_up;
-  }
 };
 
 TestVault::TestVault() : own_(std::make_unique<TestWorld>()), world_(*own_) {

@@ -103,14 +103,14 @@ struct VaultRun {
   }
   // Runs `body` on a WriteTxn and commits its batch; the operation's result.
   template <class Body>
-  commit::Operation operate(Body&& body,
-                            commit::OnRecord on_record = commit::Unrecorded{"a test"}) {
+  commit::Submission operate(Body&& body,
+                             commit::OnRecord on_record = commit::Unrecorded{"a test"}) {
     const auto shown = snapshot();
     commit::Changes changes;
     commit::WriteTxn txn(*shown, barrier, kTestSpace, changes);
     const Status done = body(txn);
     if (!done.ok()) {
-      commit::Operation refused;
+      commit::Submission refused;
       refused.refused = done;
       return refused;
     }

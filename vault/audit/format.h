@@ -4,8 +4,7 @@
 //   {"seq":42,"prev":"<64 hex>",BODY
 //
 // where BODY is the record's own text without its leading '{'. Hash of a line:
-//   h = SHA256(prev | be64 seq | SHA256(0x00 | '{' BODY))      over the exact bytes, without
-//   newline
+//   h = SHA256(prev | be64 seq | SHA256(0x00 | '{' BODY))   over the exact bytes, without newline
 // `prev` is the hash of the line before; the very first line of a log has 32 zero bytes.
 // Kinds of body by "type": request, response, event; and the log's own: epoch (each start: store
 // id, incarnation, public key, last surviving hash), checkpoint (seq, hash, Ed25519 signature),

@@ -61,7 +61,7 @@ struct Record {
     std::string_view mount_point, mount_type, mount_accessor, mount_class;
     std::string_view client_token, client_token_accessor;  // HMACed
     std::string_view data_json;                            // HMACed leaf by leaf
-    bool data_omitted = false;                             // there was some, of nobody known
+    bool data_omitted = false;  // there was a body, and no valid token with it
     std::string_view remote_address;
     int remote_port = 0;
     std::int64_t wrap_ttl = 0;

@@ -141,7 +141,7 @@ void Sequencer::retry_failed() {
 
 void Sequencer::retry(Slot& slot) {
   MutexLock lock(busy_);
-  ++slot.generation;
+  ++slot.opening;
   const auto tail = open(slot);
   if (!tail.ok()) return fail(slot, tail.error());
   slot.health = Health::returning;
@@ -303,13 +303,13 @@ std::vector<Sequencer::SyncTarget> Sequencer::sync_targets() const {
   std::vector<SyncTarget> targets;
   for (std::size_t i = 0; i < slots_.size(); ++i)
     if (slots_[i].health == Health::works)
-      targets.push_back({i, slots_[i].device, slots_[i].generation});
+      targets.push_back({i, slots_[i].device, slots_[i].opening});
   return targets;
 }
 
 std::optional<std::uint64_t> Sequencer::holds_since(const SyncTarget& target) const {
   const Slot& slot = slots_[target.slot];
-  if (slot.generation != target.generation) return std::nullopt;
+  if (slot.opening != target.opening) return std::nullopt;
   return slot.holds_since;
 }
 
@@ -319,7 +319,7 @@ bool Sequencer::settles(const SyncTarget& target) const {
 
 void Sequencer::synced(const SyncTarget& target, const Position& through) {
   Slot& slot = slots_[target.slot];
-  if (slot.generation == target.generation) slot.on_disk = through;
+  if (slot.opening == target.opening) slot.on_disk = through;
 }
 
 std::vector<Held> Sequencer::held() const {
@@ -332,7 +332,7 @@ std::vector<Held> Sequencer::held() const {
 
 void Sequencer::sync_failed(const SyncTarget& target, const Error& error) {
   Slot& slot = slots_[target.slot];
-  if (slot.generation != target.generation) return;
+  if (slot.opening != target.opening) return;
   // After a failed fdatasync the kernel may have dropped the pages: a later success proves nothing
   // about the lines before it.
   slot.holds_since = slot.last.seq + 1;

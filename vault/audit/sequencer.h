@@ -68,7 +68,7 @@ class Sequencer {
   struct SyncTarget {
     std::size_t slot;
     Device* device;
-    std::uint64_t generation;
+    std::uint64_t opening;
   };
   std::vector<SyncTarget> sync_targets() const;
   // From which line on a good sync brought every line to this device's disk; nothing when its file
@@ -92,7 +92,7 @@ class Sequencer {
     std::optional<Position> cut;  // it held lines up to here, which are gone and not yet on record
     std::uint64_t remnant = 0;
     std::uint64_t holds_since = 0;    // every line from here on went to it and may be synced
-    std::uint64_t generation = 0;     // of its open file
+    std::uint64_t opening = 0;        // of its open file
     std::vector<Position> attempted;  // the lines of a write that failed: some may be there
     bool checked = false;             // its log was found to be ours
     bool changed = false;             // or not

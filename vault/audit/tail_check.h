@@ -1,10 +1,10 @@
 #pragma once
-// Whether the log a device holds is the one that this store wrote. Hashes have no key: whoever may
-// write the file while the server is down can cut it and append lines that chain. What they cannot
-// make is the line that the store remembers, under its number, or a checkpoint behind it. Lines
-// behind both are taken as they stand after a hard stop, when they are all that is left of the last
-// second; behind an orderly stop, and in a file that was begun later, nothing is but the records
-// with which the log itself begins. Thread-safe function.
+// Whether the log a device holds is the one that this store wrote. The chain needs no key, so
+// somebody who can write the file while the server is down could cut it and append lines that
+// chain. They cannot forge the line whose number and hash the store remembers, nor a signed
+// checkpoint behind it. Lines behind both are accepted after a hard stop, because they may be all
+// that is left of the last second. After an orderly stop, and in a file that was begun later, only
+// the records with which the log itself begins are accepted there. Thread-safe function.
 
 #include "vault/audit/log.h"
 

@@ -6,8 +6,8 @@
 //
 //   VAULT_TRY_ASSIGN(const Summary summary, read_backup(file, {}, [&](auto entries) { … }));
 //
-// Records are handed out before the signature was seen: whoever keeps them reads the file to its
-// end first. Memory holds one frame. Thread-safe function, one file per call.
+// Records are handed out before the signature was verified: a caller that keeps them must read the
+// file to its end first. Memory holds one frame. Thread-safe function, one file per call.
 
 #include <cstdio>
 #include <functional>

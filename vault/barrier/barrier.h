@@ -2,11 +2,10 @@
 // The only place where plaintext becomes ciphertext, and names become keys. Made at unseal from the
 // store's id and key ring, destroyed at seal.
 //
-// Hidden tree: `space | H(directory) | H(directory, name)`; nobody reads a path or a name out of a
-// stolen disk. Ordered: `table | be48 ms | hash`, for what machines make in great number. A sealed
-// value repeats its full name, so that a record moved to another place is refused even under equal
-// keys. Thread-safe; its only state are the data keys and lists of names that were read
-// (name_lists.h).
+// Hidden tree: `space | H(directory) | H(directory, name)`; a stolen disk shows no path and no
+// name. Ordered: `table | be48 ms | hash`, for what machines make in great number. A sealed value
+// repeats its full name, so that a record moved to another place is refused even under equal keys.
+// Thread-safe; its only state are the data keys and lists of names that were read (name_lists.h).
 
 #include <atomic>
 #include <memory>

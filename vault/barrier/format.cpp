@@ -19,7 +19,7 @@ bool is_well_formed(ByteView key) {
     case Table::head:
     case Table::restored:
       return key.size() == 1;
-    case Table::generation:
+    case Table::revision:
       return key.size() == 1 || (key.size() == 2 && key[1] == 'm');
     case Table::incarnation:
       return key.size() == 1 + kGroupSize;

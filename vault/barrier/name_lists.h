@@ -1,6 +1,6 @@
 #pragma once
-// Sorted lists of the names in large directories, for those who read them in pages: storage keeps
-// names in the order of their hashes, so every page would have to open them all.
+// Sorted lists of the names in large directories, so that a page costs its page: storage keeps
+// names in the order of their hashes, and without the list every page would have to open them all.
 //
 // A list is good for every snapshot between which no name came to its directory or went. Which ones
 // those are is known from the commit indexes of such changes, kept per directory in a table of

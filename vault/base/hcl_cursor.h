@@ -1,7 +1,7 @@
 #pragma once
 // The reading end of an HCL text: where we stand, on which line, and the literals of the language.
-// Used by hcl.cpp (native syntax) and hcl_json.cpp (the same tree from JSON); nobody else needs it.
-// Errors are `Code::invalid`, begin with "line N: " and quote none of the text.
+// Used by hcl.cpp (native syntax) and hcl_json.cpp (the same tree from JSON) only. Errors are
+// `Code::invalid`, begin with "line N: " and quote none of the text.
 
 #include <string>
 #include <string_view>

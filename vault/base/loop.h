@@ -1,7 +1,7 @@
 #pragma once
-// The bridge between threads: whoever finishes something posts the `Waiter`, and its resume() runs
-// on the loop that owns it, on that loop's own thread, always. A Waiter without a home is resumed
-// on the thread that completes it (a blocked thread wakes itself).
+// The bridge between threads: the thread that finishes something posts its `Waiter`, and resume()
+// always runs on the loop that owns the Waiter, on that loop's own thread. A Waiter without a home
+// is resumed on the thread that completes it (a blocked thread wakes itself).
 //
 // `Loop` is one io thread: epoll, an eventfd mailbox and timers. The mailbox is drained after the
 // epoll array: a completion may end a connection that is named later in that very array; so what a

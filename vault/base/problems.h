@@ -1,6 +1,5 @@
 #pragma once
-// Collects what is wrong, so that whoever wrote a file sees all of it at once. A value of one
-// thread.
+// Collects errors, so that all mistakes of a file are reported at once. A value of one thread.
 //
 //   Problems problems;
 //   problems.add(read_this());

@@ -1,8 +1,8 @@
 #pragma once
 // One block of the configuration file, e.g. `seal "tpm" { device = "/dev/tpmrm0" }`: kind, labels
-// and keys with their lines. Whoever owns the stanza takes the keys it knows; `finish()` then names
-// all that is wrong, with file, line and column: every value that could not be read, and every key
-// that nobody took. Lives in base so that a backend can read its own stanza without knowing where
+// and keys with their lines. The code that owns the stanza takes the keys it knows; `finish()` then
+// reports, with file, line and column, every value that could not be read and every key that was
+// not taken. Lives in base so that a backend can read its own stanza without knowing where
 // configuration comes from.
 //
 //   VAULT_TRY_ASSIGN(const bool force, stanza.flag("force", false));

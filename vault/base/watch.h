@@ -1,9 +1,9 @@
 #pragma once
 // Notices a call that does not come back: a disk or a network file system that hangs has no error
 // to report, and until it answers nothing is stored or recorded, and so nothing answered. look()
-// runs once a second; it counts looks, not time, so that a machine that slept accuses nobody. What
-// hangs is named in the server log, and at last the owner of the process is told
-// (docs/decisions/015).
+// runs once a second; it counts looks, not time, so that a machine that was suspended raises no
+// false alarm. A call that hangs is named in the server log and, after minutes, `stuck` is called,
+// which ends the process (docs/decisions/015).
 //
 //   const Watch::Call call(watch, device);
 //   device.write(lines);   // has a where(): "file /var/log/…"

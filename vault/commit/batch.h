@@ -1,7 +1,7 @@
 #pragma once
 // What is committed together: writes and guards, folded counters, and the audit bodies that are
-// durable with the change. One request is one batch. A batch that the audit log is silent about
-// does not compile unless it says why:
+// durable with the change. One request is one batch. A batch without an audit body does not compile
+// unless it gives the reason:
 //
 //   Changes changes;
 //   WriteTxn txn(snapshot, barrier, space, changes);
@@ -45,8 +45,8 @@ struct Changes {
   bool changes_something() const { return storage.has_writes() || !additions.empty(); }
 };
 
-// Why a change has no line in the audit log, in a sentence for whoever reviews it:
-// scripts/unrecorded lists them all.
+// Why a change has no line in the audit log, in a sentence for the reviewer: scripts/unrecorded
+// lists them all.
 struct Unrecorded {
   const char* because;
 };

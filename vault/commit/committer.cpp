@@ -56,14 +56,14 @@ class Completions {
   std::vector<Waiter*> homeless_;
 };
 
-// A thread that waits for its own operation.
-struct Blocking : Operation {
+// A thread that waits for its own submission.
+struct Blocking : Submission {
   Mutex mutex;
   Condition done_changed;
   bool done GUARDED_BY(mutex) = false;
 
   static void wake(Waiter* waiter) {
-    auto* self = static_cast<Blocking*>(static_cast<Operation*>(waiter));
+    auto* self = static_cast<Blocking*>(static_cast<Submission*>(waiter));
     MutexLock lock(self->mutex);
     self->done = true;
     self->done_changed.notify_all();
@@ -99,14 +99,14 @@ struct Committer::State {
         watch(sink, "storage", std::move(stuck)),
         recorder(seal, sink) {}
 
-  void commit(std::vector<Operation*>& operations);
+  void commit(std::vector<Submission*>& submissions);
   Status write_head();
   void remember_log(Instant now);
-  void attempt(std::span<Operation* const> operations);
-  void retry_alone(std::span<Operation* const> operations);
-  void settle(std::span<Operation* const> operations, Group& group);
+  void attempt(std::span<Submission* const> submissions);
+  void retry_alone(std::span<Submission* const> submissions);
+  void settle(std::span<Submission* const> submissions, Group& group);
   Status load_counters(const Batch& batch);
-  bool refuse(Operation& operation);
+  bool refuse(Submission& submission);
   bool low_on_space();
 
   storage::Storage& storage;
@@ -150,13 +150,13 @@ Status Committer::start(Drain& drain, const Incarnation& incarnation, const Begi
   state_->barrier.seal(key, {}, incarnation, sealed);
   changes.storage.put(key.view(), sealed);
   const Batch opening(std::move(changes), kRunAlone);
-  Operation operations[2];
-  operations[0].batch = &opening;
-  operations[1].batch = beginning.first;
-  Operation* const group[] = {&operations[0], &operations[1]};
+  Submission submissions[2];
+  submissions[0].batch = &opening;
+  submissions[1].batch = beginning.first;
+  Submission* const group[] = {&submissions[0], &submissions[1]};
   state_->attempt(std::span(group).first(beginning.first == nullptr ? 1 : 2));
-  VAULT_TRY(operations[0].status());
-  if (beginning.first != nullptr) VAULT_TRY(operations[1].status());
+  VAULT_TRY(submissions[0].status());
+  if (beginning.first != nullptr) VAULT_TRY(submissions[1].status());
 
   state_->started = true;
   state_->queue.open();
@@ -192,24 +192,24 @@ Status Committer::open_store(Drain& drain) {
   return {};
 }
 
-bool Committer::submit(Operation* operation) {
-  VAULT_ASSERT(operation->batch != nullptr);
-  operation->result = {};
-  operation->audit = {};
-  operation->refused = {};
-  // Only a refused operation may be touched after this: a taken one may be gone already.
-  Status pushed = state_->queue.push(operation);
+bool Committer::submit(Submission* submission) {
+  VAULT_ASSERT(submission->batch != nullptr);
+  submission->result = {};
+  submission->audit = {};
+  submission->refused = {};
+  // Only a refused submission may be touched after this: a taken one may be gone already.
+  Status pushed = state_->queue.push(submission);
   if (pushed.ok()) return true;
-  operation->refused = std::move(pushed);
+  submission->refused = std::move(pushed);
   return false;
 }
 
-Operation Committer::commit(const Batch& batch) {
-  Blocking operation;
-  operation.batch = &batch;
-  operation.resume = &Blocking::wake;
-  if (submit(&operation)) operation.wait();
-  return operation;
+Submission Committer::commit(const Batch& batch) {
+  Blocking submission;
+  submission.batch = &batch;
+  submission.resume = &Blocking::wake;
+  if (submit(&submission)) submission.wait();
+  return submission;
 }
 
 void Committer::stop() {
@@ -226,9 +226,9 @@ void Committer::write_last_head() {
 
 Status Committer::State::write_head() {
   const Batch nothing({}, kHeadAlone);
-  Operation alone;
+  Submission alone;
   alone.batch = &nothing;
-  Operation* const group[] = {&alone};
+  Submission* const group[] = {&alone};
   attempt(group);
   return alone.status();
 }
@@ -251,33 +251,33 @@ Head Committer::head() const {
 
 void Committer::run() {
   pthread_setname_np(pthread_self(), "committer");
-  std::vector<Operation*> operations;
+  std::vector<Submission*> submissions;
   Instant looked;
   state_->remembered_at = state_->clock.instant();
   for (;;) {
-    if (!state_->queue.take(operations, kLookAgain)) return;
+    if (!state_->queue.take(submissions, kLookAgain)) return;
     // Also while commits go on that have nothing to record.
     const Instant now = state_->clock.instant();
-    if (operations.empty() || now >= add(looked, kLookAgain)) {
+    if (submissions.empty() || now >= add(looked, kLookAgain)) {
       state_->recorder.look_again(*state_->snapshot);
       looked = now;
     }
-    if (operations.empty()) {
+    if (submissions.empty()) {
       state_->remember_log(now);
       continue;
     }
     Completions completions;
-    for (Operation* operation : operations) completions.add(operation);
-    state_->commit(operations);
-    operations.clear();
+    for (Submission* submission : submissions) completions.add(submission);
+    state_->commit(submissions);
+    submissions.clear();
   }
 }
 
-void Committer::State::commit(std::vector<Operation*>& operations) {
-  std::vector<Operation*> group;
-  group.reserve(operations.size());
-  for (Operation* operation : operations)
-    if (!refuse(*operation)) group.push_back(operation);
+void Committer::State::commit(std::vector<Submission*>& submissions) {
+  std::vector<Submission*> group;
+  group.reserve(submissions.size());
+  for (Submission* submission : submissions)
+    if (!refuse(*submission)) group.push_back(submission);
   if (group.empty()) return;
   attempt(group);
   if (snapshot) snapshot->release();
@@ -286,17 +286,17 @@ void Committer::State::commit(std::vector<Operation*>& operations) {
 }
 
 // What can be said without asking storage.
-bool Committer::State::refuse(Operation& operation) {
+bool Committer::State::refuse(Submission& submission) {
   if (broken) {
-    operation.refused =
+    submission.refused =
         failure(Code::unavailable, "storage failed: the vault is being sealed; see the log");
-  } else if (!operation.batch->background && low_on_space()) {
-    operation.result.outcome = Outcome::no_space;
+  } else if (!submission.batch->background && low_on_space()) {
+    submission.result.outcome = Outcome::no_space;
     return true;
   } else {
-    operation.refused = load_counters(*operation.batch);
+    submission.refused = load_counters(*submission.batch);
   }
-  return !operation.refused.ok();
+  return !submission.refused.ok();
 }
 
 bool Committer::State::low_on_space() {
@@ -314,36 +314,36 @@ Status Committer::State::load_counters(const Batch& batch) {
   return {};
 }
 
-void Committer::State::attempt(std::span<Operation* const> operations) {
+void Committer::State::attempt(std::span<Submission* const> submissions) {
   std::vector<const Batch*> batches;
   std::vector<const storage::Batch*> writes;
-  for (const Operation* operation : operations) {
-    batches.push_back(operation->batch);
-    writes.push_back(&operation->batch->storage);
+  for (const Submission* submission : submissions) {
+    batches.push_back(submission->batch);
+    writes.push_back(&submission->batch->storage);
   }
   Head next = head;
   next.time_seen = std::max(head.time_seen, clock.now());
   recorder.note_synced(next);
 
   Group group(barrier, counters, recorder.outbox(), next, batches);
-  std::vector<storage::CommitResult> results(operations.size());
+  std::vector<storage::CommitResult> results(submissions.size());
   {
     const Watch::Call call(watch, storage);
     storage.commit(writes, group, results);
   }
-  for (std::size_t i = 0; i < operations.size(); ++i) {
-    operations[i]->result = results[i];
+  for (std::size_t i = 0; i < submissions.size(); ++i) {
+    submissions[i]->result = results[i];
     const bool refused = results[i].outcome == storage::Outcome::bound;
-    if (refused && group.is_stale(i)) operations[i]->result.outcome = storage::Outcome::conflict;
-    operations[i]->counted = group.counted(i);
+    if (refused && group.is_stale(i)) submissions[i]->result.outcome = storage::Outcome::conflict;
+    submissions[i]->counted = group.counted(i);
   }
-  settle(operations, group);
+  settle(submissions, group);
 }
 
-void Committer::State::settle(std::span<Operation* const> operations, Group& group) {
+void Committer::State::settle(std::span<Submission* const> submissions, Group& group) {
   const auto any = [&](Outcome outcome) {
-    return std::any_of(operations.begin(), operations.end(),
-                       [&](const Operation* o) { return o->result.outcome == outcome; });
+    return std::any_of(submissions.begin(), submissions.end(),
+                       [&](const Submission* o) { return o->result.outcome == outcome; });
   };
   if (any(Outcome::unknown) || any(Outcome::deposed)) {
     broken = true;
@@ -360,22 +360,22 @@ void Committer::State::settle(std::span<Operation* const> operations, Group& gro
   if (group.bodies().empty()) return;
   const Status recorded = recorder.record(head.group, group.bodies(), *snapshot);
   if (recorded.ok()) return;
-  for (Operation* operation : operations)
-    if (operation->result.outcome == Outcome::committed && !operation->batch->audit.empty())
-      operation->audit = recorded;
+  for (Submission* submission : submissions)
+    if (submission->result.outcome == Outcome::committed && !submission->batch->audit.empty())
+      submission->audit = recorded;
 }
 
 // A group fails for space as a whole. Alone, the small ones still fit; and what runs in the
 // background may use the reserve that storage has given up meanwhile.
-void Committer::State::retry_alone(std::span<Operation* const> operations) {
-  for (Operation* operation : operations) {
-    if (operation->result.outcome != Outcome::no_space || broken) continue;
+void Committer::State::retry_alone(std::span<Submission* const> submissions) {
+  for (Submission* submission : submissions) {
+    if (submission->result.outcome != Outcome::no_space || broken) continue;
     const bool reserve_only = low_on_space();
-    if (operation->batch->background ? operations.size() == 1 && !reserve_only
-                                     : operations.size() == 1 || reserve_only)
+    if (submission->batch->background ? submissions.size() == 1 && !reserve_only
+                                      : submissions.size() == 1 || reserve_only)
       continue;
-    Operation* const alone[] = {operation};
-    if (load_counters(*operation->batch).ok()) attempt(alone);
+    Submission* const alone[] = {submission};
+    if (load_counters(*submission->batch).ok()) attempt(alone);
     snapshot->release();
   }
 }

@@ -5,9 +5,10 @@
 // shutdown.
 //
 // The group's audit bodies go to the `Drain` right after the commit; once the drain says they are
-// synced, their outbox records are erased with a later group. What no device took, and what a disk
-// lost, is drained again from the outbox, at the latest a second after a device works; start()
-// replays what an earlier process left there. Thread safety: submit() and commit() from any thread.
+// synced, their outbox records are erased with a later group. Bodies that no device accepted, or
+// that a disk lost, are written again from the outbox, at the latest a second after a device works;
+// start() replays what an earlier process left there. Thread safety: submit() and commit() from any
+// thread.
 
 #include <functional>
 #include <memory>
@@ -29,7 +30,7 @@ inline constexpr std::size_t kGroupBytesMax = 4u << 20;
 
 // A batch in flight. Belongs to its submitter, who must not touch it after submit() said true until
 // it is resumed.
-struct Operation : Waiter {
+struct Submission : Waiter {
   const Batch* batch = nullptr;
   storage::CommitResult result;
   // What the batch's first addition left of its counter, when it was committed.
@@ -76,10 +77,10 @@ class Committer {
   // Reads (or, for an empty store, makes) the head record, gives this process its incarnation (a
   // new random one), replays the outbox into `drain`, and starts the thread.
   Status start(Drain& drain, const Incarnation& incarnation, const Beginning& beginning = {});
-  // False: refused at once, `operation->result` and status() say why (queue full, shutting down).
-  bool submit(Operation* operation);
+  // False: refused at once, `submission->result` and status() say why (queue full, shutting down).
+  bool submit(Submission* submission);
   // Submits and waits; for background threads and tests.
-  Operation commit(const Batch& batch);
+  Submission commit(const Batch& batch);
   // Completes everything taken in, then ends the thread. Safe to call twice.
   void stop();
   // After stop(): one more head, with what the drain has brought to disk since the last group.

@@ -1,6 +1,6 @@
 #pragma once
-// The counters the Committer has folded lately, so that the next addition needs no read. Bounded:
-// two generations of at most kGenerationMax, where the older one is dropped as a whole.
+// The counters the Committer has folded lately, so that the next addition needs no read. Bounded: a
+// newer and an older half of at most kHalfMax each, where the older one is dropped as a whole.
 //
 // Thread safety: none; the commit thread's own.
 

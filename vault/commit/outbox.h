@@ -4,8 +4,9 @@
 // text. Synced records are erased in bulk with a later group; what they gave to the multiset is
 // remembered, so that erasing reads nothing.
 //
-// A group is owed until the log has taken its lines, and again when a disk lost them; it is settled
-// once they are on a disk. Only settled groups with nothing unsettled before them are erased.
+// A group is owed to the log until the log has accepted its lines, and again when a disk lost them;
+// it is settled once they are on a disk. Only settled groups with nothing unsettled before them are
+// erased.
 //
 // Thread safety: none; the commit thread's own.
 

@@ -18,8 +18,8 @@ Size size_of(const Batch& batch) {
 
 // Moves from the front of `line` to `group` while `used` stays within `limit`; one at least when
 // `used` is nothing yet.
-void move_front(std::deque<Operation*>& line, Size limit, Size& used,
-                std::vector<Operation*>& group) {
+void move_front(std::deque<Submission*>& line, Size limit, Size& used,
+                std::vector<Submission*>& group) {
   while (!line.empty()) {
     const Size size = size_of(*line.front()->batch);
     const bool fits = used.operations + size.operations <= limit.operations &&
@@ -34,8 +34,8 @@ void move_front(std::deque<Operation*>& line, Size limit, Size& used,
 
 }  // namespace
 
-Status Queue::push(Operation* operation) {
-  const Batch& batch = *operation->batch;
+Status Queue::push(Submission* submission) {
+  const Batch& batch = *submission->batch;
   if (batch.operations() > storage::kBatchOperationsMax ||
       batch.storage.guards() > storage::kBatchGuardsMax ||
       batch.storage.bytes() > storage::kBatchBytesMax)
@@ -45,12 +45,12 @@ Status Queue::push(Operation* operation) {
   auto& line = batch.background ? background_ : user_;
   if (line.size() >= kQueueMax)
     return failure(Code::unavailable, "busy: too many writes are waiting, try again");
-  line.push_back(operation);
+  line.push_back(submission);
   if (user_.size() + background_.size() == 1) wake_.notify_one();
   return {};
 }
 
-bool Queue::take(std::vector<Operation*>& group,
+bool Queue::take(std::vector<Submission*>& group,
                  std::optional<std::chrono::milliseconds> patience) {
   MutexLock lock(mutex_);
   while (open_ && user_.empty() && background_.empty()) {

@@ -18,10 +18,10 @@ namespace leasehold::commit {
 class Queue {
  public:
   // Not ok: closed (or not yet open), full, or a batch beyond the limits.
-  Status push(Operation* operation) EXCLUDES(mutex_);
+  Status push(Submission* submission) EXCLUDES(mutex_);
   // Waits for work, with `patience` at most so long: then `group` stays empty. False: closed, and
   // everything has been handed out.
-  bool take(std::vector<Operation*>& group, std::optional<std::chrono::milliseconds> patience = {})
+  bool take(std::vector<Submission*>& group, std::optional<std::chrono::milliseconds> patience = {})
       EXCLUDES(mutex_);
   void open() EXCLUDES(mutex_);
   void close() EXCLUDES(mutex_);
@@ -29,8 +29,8 @@ class Queue {
  private:
   Mutex mutex_;
   Condition wake_;
-  std::deque<Operation*> user_ GUARDED_BY(mutex_);
-  std::deque<Operation*> background_ GUARDED_BY(mutex_);
+  std::deque<Submission*> user_ GUARDED_BY(mutex_);
+  std::deque<Submission*> background_ GUARDED_BY(mutex_);
   bool open_ GUARDED_BY(mutex_) = false;
 };
 

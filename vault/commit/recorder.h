@@ -1,7 +1,7 @@
 #pragma once
 // Brings the audit bodies of committed groups into the log, and knows which are there: the outbox
-// and the drain together. What no device took, and what a disk lost, is drained again from storage,
-// in the order of the groups and before the next one.
+// and the drain together. Bodies that no device accepted, or that a disk lost, are written again
+// from storage, in the order of the groups and before the next one.
 //
 // Thread safety: none; the commit thread's own.
 

@@ -49,8 +49,8 @@ bool fits(const Reply& reply) {
 }
 
 bool known(std::uint64_t operation) {
-  return operation >= static_cast<std::uint64_t>(Operation::hello) &&
-         operation <= static_cast<std::uint64_t>(Operation::random);
+  return operation >= static_cast<std::uint64_t>(HostCall::hello) &&
+         operation <= static_cast<std::uint64_t>(HostCall::random);
 }
 
 std::string_view at_most(std::string_view text, std::size_t size) { return text.substr(0, size); }
@@ -84,7 +84,7 @@ Result<Request> decode_request(ByteView frame) {
   const std::uint64_t operation = in.number(1);
   if (!known(operation)) return refused("an unknown operation");
   Request request;
-  request.operation = static_cast<Operation>(operation);
+  request.operation = static_cast<HostCall>(operation);
   request.id = static_cast<std::uint32_t>(in.number(4));
   request.device = static_cast<std::uint8_t>(in.number(1));
   request.timeout_ms = static_cast<std::uint32_t>(in.number(4));

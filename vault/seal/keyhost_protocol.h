@@ -3,8 +3,8 @@
 // SEQPACKET socketpair. Big-endian; every variable field is preceded by its length; a frame with a
 // byte too many or too few is refused.
 //
-//   request: version:u8 operation:u8 id:u32 device:u8 timeout_ms:u32 store[16] slot[16]
-//   generation:u32
+//   request: version:u8 operation:u8 id:u32 device:u8 timeout_ms:u32
+//            store[16] slot[16] generation:u32
 //            count:u16 kind:t8 identity:t16 policy:b16 settings:u8 × (name:t8 value:b16)
 //   reply:   version:u8 id:u32 state:u8 message:t16 detail:t16 identity:t16 policy:b16 secret:b16
 //
@@ -24,7 +24,7 @@ inline constexpr std::size_t kFrameMax = 64 * 1024;
 inline constexpr std::size_t kSettingsMax = 32;
 inline constexpr std::size_t kRandomMax = 1024;
 
-enum class Operation : std::uint8_t {
+enum class HostCall : std::uint8_t {
   hello = 1,      // first on every connection
   configure = 2,  // `device` is a `kind` with `settings`; a second one replaces the first
   enroll = 3,     // answers secret, identity, policy
@@ -40,7 +40,7 @@ struct Setting {
 };
 
 struct Request {
-  Operation operation = Operation::hello;
+  HostCall operation = HostCall::hello;
   std::uint32_t id = 0;
   std::uint8_t device = 0;
   std::uint32_t timeout_ms = 0;

@@ -57,8 +57,8 @@ Result<std::vector<SlotRecord>> read_slots(storage::Snapshot& snapshot, const St
   return slots;
 }
 
-// Storage wants to tell somebody what changed; before the Committer runs there is nobody.
-class NobodyWatches final : public storage::GroupObserver {
+// Storage reports changes to an observer; before the Committer runs there is none.
+class NullObserver final : public storage::GroupObserver {
  public:
   bool admit(std::size_t) override { return true; }
   void changed(ByteView, const std::optional<storage::Found>&, const std::optional<ByteView>&,
@@ -126,7 +126,7 @@ Status erase_everything(storage::Storage& storage) {
 Status commit_alone(storage::Storage& storage, const storage::Batch& batch) {
   const storage::Batch* const group[] = {&batch};
   storage::CommitResult result;
-  NobodyWatches nobody;
+  NullObserver nobody;
   storage.commit(group, nobody, {&result, 1});
   switch (result.outcome) {
     case storage::Outcome::committed:

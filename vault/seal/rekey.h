@@ -1,8 +1,8 @@
 #pragma once
 // The replacement of a vault's shares, as it goes on over several requests: begun, approved by
 // holders of the old shares one by one, and, where that was asked for, confirmed by holders of the
-// new ones before anything changes. Until the last step is committed the old shares are the ones
-// that count; the state lies in memory, so that a seal or a crash in between leaves them so.
+// new ones before anything changes. Until the last step is committed the old shares stay valid. The
+// state lies in memory, so a seal or a crash in between ends the rekey and changes nothing.
 //
 //   idle --begin--> collecting --last old share--> [verifying --last new share-->] done --> idle
 //

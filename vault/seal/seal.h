@@ -4,8 +4,11 @@
 //
 //   Seal seal(storage, random, clock, log, std::move(protectors));
 //   VAULT_TRY(seal.load());
-//   if (auto opened = seal.open_with_devices()) { unseal(*opened); seal.enroll_missing(*opened, …);
-//   } VAULT_TRY_ASSIGN(auto step, seal.add_share(std::move(share)));   // sys/unseal
+//   if (auto opened = seal.open_with_devices()) {
+//     unseal(*opened);
+//     seal.enroll_missing(*opened, …);
+//   }
+//   VAULT_TRY_ASSIGN(auto step, seal.add_share(std::move(share)));   // sys/unseal
 //
 // Nothing else may write to the storage during initialize() and undo_initialize(): call them before
 // the Committer starts. Thread safety: all methods from any thread. A device that hangs delays its

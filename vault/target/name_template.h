@@ -5,9 +5,9 @@
 //   {{ printf "v_%s_%s" (.RoleName | truncate 8) (random 20) | truncate 63 }}
 //
 // Functions: random, truncate, truncate_sha256, uppercase, lowercase, replace, sha256, base64,
-// unix_time, unix_time_millis, timestamp, uuid, printf (with %s, %d and %v).
-// A name must be a lease's own: where two draws do not differ in eight places it is refused, for a
-// revocation by that name could meet what somebody else made. Thread safety: a value.
+// unix_time, unix_time_millis, timestamp, uuid, printf (with %s, %d and %v). Each lease needs a
+// name of its own: a template is refused when two of its names do not differ in eight places,
+// because revoking by name could then end another lease's account. Thread safety: a value.
 
 #include <string>
 

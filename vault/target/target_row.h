@@ -1,7 +1,7 @@
 #pragma once
-// A kind of target to whoever configures one: which settings it has, what of them may be shown, and
-// how one is made. Each is a row of backends/catalog.h; the engines find it by the name that a
-// client gives as `plugin_name`.
+// A kind of target, as the engine that configures it sees it: which settings it has, what of them
+// may be shown, and how one is made. Each is a row of backends/catalog.h; the engines find it by
+// the name that a client gives as `plugin_name`.
 //
 // Thread safety: rows are constants, and their functions may be called from any thread.
 

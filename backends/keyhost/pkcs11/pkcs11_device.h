@@ -6,7 +6,7 @@
 //   hmac-kdf   the key-encryption key is the token's HMAC-SHA256 over salt and slot
 // Token and key are found by label, exactly one of each; the slot remembers the serial number. One
 // idle session keeps the login, each operation has its own. After a device error the module is
-// started anew once and everything found again. A PIN is tried once per PIN (pin_latch.h).
+// started anew once and everything found again. A PIN is tried once per PIN (pin.h).
 // Source: PKCS #11 Cryptographic Token Interface Base Specification 2.40.
 
 #include "backends/keyhost/device.h"

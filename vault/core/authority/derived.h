@@ -1,13 +1,13 @@
 #pragma once
 // What is made from one stored record, such as a compiled policy: cached under the record's key and
-// version, so there is nothing to invalidate and nothing stale. Made once however many ask; whoever
-// comes meanwhile waits for it, so only threads that may wait let it be made.
+// version, so there is nothing to invalidate and nothing stale. It is made once, however many ask:
+// callers that come meanwhile wait for it, so only threads that may wait ask for it to be made.
 //
-//   VAULT_TRY_ASSIGN(const auto at, derived.at(txn, key, generation, Making::allowed, make));
+//   VAULT_TRY_ASSIGN(const auto at, derived.at(txn, key, revision, Making::allowed, make));
 //   if (!at.ready) ...  // with Making::elsewhere only: ask again on a worker
 //
-// `generation` is a number that the snapshot shows and that grows with every change of any record
-// of the kind: a version seen at two generations is known at those between, without a look.
+// `revision` is a number that the snapshot shows and that grows with every change of any record
+// of the kind: a version seen at two revisions is known at those between, without a look.
 // Thread-safe. `T` has `std::size_t weight() const`, in bytes; the sum of what is kept is bounded.
 
 #include <algorithm>
@@ -38,18 +38,18 @@ class Derived {
 
   explicit Derived(std::size_t weight_max) : half_(weight_max / 2) {}
 
-  Result<At> at(commit::ReadTxn& txn, const barrier::PhysicalKey& key, std::uint64_t generation,
+  Result<At> at(commit::ReadTxn& txn, const barrier::PhysicalKey& key, std::uint64_t revision,
                 Making making, Make make) {
     const std::string id(as_text(key.view()));
-    if (auto known = seen_at(id, generation)) return std::move(*known);
+    if (auto known = seen_at(id, revision)) return std::move(*known);
     VAULT_TRY_ASSIGN(const auto found, txn.snapshot().get(key.view()));
     const std::uint64_t mod = found ? found->mod : 0;
-    if (!found) return keep(id, generation, At{}, kEntryWeight);
-    if (auto known = in_version(id, generation, mod, making)) return std::move(*known);
+    if (!found) return keep(id, revision, At{}, kEntryWeight);
+    if (auto known = in_version(id, revision, mod, making)) return std::move(*known);
     if (making == Making::elsewhere) return At{mod, nullptr, false};
     Result<Made> made = make(*found);
     At at{mod, made.ok() ? *made : nullptr, true};
-    if (made.ok()) keep(id, generation, at, kEntryWeight + at.value->weight());
+    if (made.ok()) keep(id, revision, at, kEntryWeight + at.value->weight());
     stop_making(id);
     if (!made.ok()) return made.error();
     return at;
@@ -59,27 +59,26 @@ class Derived {
   static constexpr std::size_t kEntryWeight = 256;
   struct Entry {
     At at;
-    std::uint64_t first = 0, last = 0;  // generations at which this version was seen
+    std::uint64_t first = 0, last = 0;  // revisions at which this version was seen
     std::size_t weight = 0;
   };
   using Entries = std::unordered_map<std::string, Entry>;
 
-  std::optional<At> seen_at(const std::string& id, std::uint64_t generation) {
+  std::optional<At> seen_at(const std::string& id, std::uint64_t revision) {
     MutexLock lock(mutex_);
     const Entry* entry = find(id);
-    if (entry == nullptr || generation < entry->first || generation > entry->last)
-      return std::nullopt;
+    if (entry == nullptr || revision < entry->first || revision > entry->last) return std::nullopt;
     return entry->at;
   }
   // Nothing: the caller makes it, and nobody else meanwhile (unless it is made elsewhere).
-  std::optional<At> in_version(const std::string& id, std::uint64_t generation, std::uint64_t mod,
+  std::optional<At> in_version(const std::string& id, std::uint64_t revision, std::uint64_t mod,
                                Making making) {
     MutexLock lock(mutex_);
     for (;;) {
       Entry* entry = find(id);
       if (entry != nullptr && entry->at.mod == mod) {
-        entry->first = std::min(entry->first, generation);
-        entry->last = std::max(entry->last, generation);
+        entry->first = std::min(entry->first, revision);
+        entry->last = std::max(entry->last, revision);
         return entry->at;
       }
       if (making == Making::elsewhere) return std::nullopt;
@@ -93,11 +92,11 @@ class Derived {
     made_.notify_all();
   }
   // An older version than the one that is known is not kept.
-  At keep(const std::string& id, std::uint64_t generation, At at, std::size_t weight) {
+  At keep(const std::string& id, std::uint64_t revision, At at, std::size_t weight) {
     MutexLock lock(mutex_);
     const Entry* known = find(id);
-    if (known != nullptr && known->last > generation) return at;
-    put(id, Entry{at, generation, generation, weight});
+    if (known != nullptr && known->last > revision) return at;
+    put(id, Entry{at, revision, revision, weight});
     return at;
   }
   // One that is used moves from the older half to the newer; the older half goes as a whole.

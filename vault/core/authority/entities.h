@@ -1,7 +1,7 @@
 #pragma once
-// Entities: who is behind the names under which somebody logs in. An alias is a name within one
-// auth mount (by its accessor) and belongs to one entity; a first login makes both, in the batch of
-// its token. Stored in the core's space: "identity/alias/<accessor>/<name in hex>" and
+// Entities: one for each person or machine, whatever names it logs in with. An alias is a name
+// within one auth mount (by its accessor) and belongs to one entity; a first login makes both, in
+// the batch of its token. Stored in the core's space: "identity/alias/<accessor>/<name in hex>" and
 // "identity/entity/<id>". Thread-safe functions.
 
 #include <string>

@@ -65,8 +65,8 @@ bool Lockout::failed(const std::string& mount_accessor, const std::string& alias
   return true;
 }
 
-// A name that is locked stays, as long as another one is near: else whoever sends enough names of
-// his own would open it.
+// The oldest name that is not locked goes; else a flood of names would push a locked one out and so
+// unlock it.
 void Lockout::make_room(WallTime now) {
   auto goes = order_.begin();
   for (std::size_t i = 0; i < kLookedAt && goes != order_.end(); ++i, ++goes)

@@ -1,8 +1,8 @@
 #pragma once
 // Names that failed to log in too often, for a while. Kept in memory, because a wrong password is
 // sent by strangers and must not cost a write; a restart forgets them, as Vault does. What is kept
-// is bounded: when it is full, the failure that is longest ago, of a name that
-// is not locked, makes room. Thread-safe.
+// is bounded: when it is full, the oldest failure of a name that is not locked is dropped.
+// Thread-safe.
 
 #include <list>
 #include <string>

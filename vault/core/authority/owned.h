@@ -1,9 +1,8 @@
 #pragma once
 // What hangs below a token and ends with it: a table of kinds, one row each. Ending a token erases
 // its record and queues its sweep; the sweep empties kind after kind, a part in each step, so that
-// nothing of it is bounded by what one batch holds. A wrapped answer is no row: it goes in the
-// batch that ends its token (Tokens::forget). A kind that comes later is a row here and nothing
-// else.
+// its size is not bounded by what one batch holds. A wrapped answer is no row: it goes in the batch
+// that ends its token (Tokens::forget). A kind that comes later is a row here and nothing else.
 //
 //   child         owner | id of a token       revoked; made orphans when revoke-orphan left a stub
 //   lease_owner   owner | id of a lease       revoked at its target

@@ -1,7 +1,7 @@
 #include "vault/core/authority/policies.h"
 
 #include "vault/base/encoding.h"
-#include "vault/core/authority/registry.h"
+#include "vault/core/authority/mounts.h"
 
 namespace leasehold::core {
 
@@ -23,14 +23,14 @@ Result<bool> Policies::resolve(ReadTxn& txn, const std::vector<std::string>& nam
   {
     MutexLock lock(mutex_);
     const auto& known = sets_[place];
-    if (known != nullptr && known->generation == into.generation && known->names == names) {
+    if (known != nullptr && known->revision == into.revision && known->names == names) {
       into.policies = known;
       return true;
     }
   }
   auto set = std::make_shared<Authority::Set>();
   set->names = names;
-  set->generation = into.generation;
+  set->revision = into.revision;
   VAULT_TRY_ASSIGN(const bool ready, look_up(txn, making, *set));
   into.policies = set;
   if (!ready) return false;
@@ -53,7 +53,7 @@ Result<bool> Policies::look_up(ReadTxn& txn, Making making, Authority::Set& set)
     const auto make = [&](const storage::Found& found) {
       return compile(txn, name, record, found);
     };
-    VAULT_TRY_ASSIGN(auto at, compiled_.at(txn, record, set.generation, making, make));
+    VAULT_TRY_ASSIGN(auto at, compiled_.at(txn, record, set.revision, making, make));
     ready = ready && at.ready;
     set.rests.push_back({record, at.mod, std::move(at.value)});
   }
@@ -118,12 +118,12 @@ Status put_policy(WriteTxn& txn, const std::string& name, std::string_view text,
   record.set("name", name).set("policy", text).set("version", version);
   record.set("modified", rfc3339(now));
   VAULT_TRY(core.put(key, as_bytes(record.dump())));
-  return Registry::bump(txn);
+  return Mounts::bump(txn);
 }
 
 Status erase_policy(WriteTxn& txn, const std::string& name) {
   VAULT_TRY(txn.in(barrier::kCoreSpace).erase(policy_record(name)));
-  return Registry::bump(txn);
+  return Mounts::bump(txn);
 }
 
 }  // namespace leasehold::core

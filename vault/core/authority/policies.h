@@ -24,11 +24,11 @@ struct Authority {
   // Of all callers that have the same policies.
   struct Set {
     std::vector<std::string> names;
-    std::uint64_t generation = 0;
+    std::uint64_t revision = 0;
     std::vector<Rest> rests;
     std::vector<const Policy*> found;
   };
-  std::uint64_t generation = 0;         // of all mounts and policies, as the snapshot showed it
+  std::uint64_t revision = 0;           // of all mounts and policies, as the snapshot showed it
   std::shared_ptr<const Set> policies;  // null until they are resolved
 };
 

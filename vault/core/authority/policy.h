@@ -4,7 +4,7 @@
 // merged and what parameter rules mean.
 //
 //   VAULT_TRY_ASSIGN(const auto policy, parse_policy("app", text));
-//   const Acl acl({&policy}, false);
+//   const Acl acl({&*policy}, false, now);
 //   const Decision d = acl.decide(Operation::read, "secret/a", body, sudo_path, wrap_ttl);
 //
 // A compiled policy is immutable and shared between threads; an Acl is built per request and only

@@ -2,7 +2,8 @@
 // Service tokens. One record per token, keyed by its time and a keyed hash; the record never holds
 // the token itself. A token is valid iff its record exists, is not expired, and its parent, if any,
 // is valid, read upward in the request's own snapshot (at most 32 steps). So revoking a tree is
-// erasing one record; what hung below is swept by a job, and is dead meanwhile.
+// erasing one record; the tokens and leases below it are invalid at once, and a job sweeps their
+// records.
 //
 //   token    hvs. | base62(be48 ms, 24 random bytes)       ms is 0 for root and custom tokens
 //   accessor base62(be48 ms, HMAC(token key, token)[12])
@@ -124,7 +125,7 @@ barrier::PhysicalKey job_key(WallTime when, const barrier::OrderedId& id);
 // `auth` of an answer about this token; `ttl` is what it has left.
 AuthInfo auth_of(const Token& token, Seconds ttl);
 
-// How long something may live: `limit` is the latest end, absent for none.
+// What a TTL is resolved from: resolve_ttl() gives the shortest of what these allow.
 struct TtlTerms {
   Seconds increment{0};     // asked for; 0: the default
   Seconds period{0};        // > 0: each renewal gives this much, no maximum but explicit_max

@@ -1,13 +1,13 @@
 #pragma once
-// Wrapped answers: what was rendered for a client, kept for whoever opens it with its wrapping
-// token, once. The bytes are sealed under a key derived from that token, which is stored nowhere:
+// Wrapped answers: the answer as it was rendered for a client, kept until its wrapping token opens
+// it, once. The bytes are sealed under a key derived from that token, which is stored nowhere:
 // neither the store nor its keys open them. They stand beside the record of the token; whatever
 // ends the token erases them in the same batch (Tokens::forget), and so does opening them.
 //
 //   wrapped   ms of creation | id of the wrapping token    format:u8  nonce  ciphertext  tag
 //
-// The batches guard the token and the answer, so of many who open one at once, one does.
-// Thread-safe functions.
+// The batches guard the token and the answer, so of several concurrent unwraps exactly one
+// succeeds. Thread-safe functions.
 
 #include "vault/core/authority/tokens.h"
 #include "vault/core/contract/response.h"

@@ -1,6 +1,6 @@
 #pragma once
 // The contract of an engine: one table of routes. Routing, parameter checks, path-help, the sudo
-// and unauthenticated lists and the conformance suite all come from that table. An engine is one
+// and unauthenticated lists and OpenAPI all come from that table. An engine is one
 // file in backends/engine/ that ends in `make_x` and one row in backends/catalog.h. An auth
 // method is an engine whose handlers return a Response with `login` set.
 //
@@ -88,17 +88,16 @@ std::vector<Field> page_fields();
 Result<Page> page_of(const Json& query);  // of a list; null: all
 std::vector<std::string> part_of(std::vector<std::string> sorted_names, const Page& page);
 
-// Who calls, as policy and handlers see it. Filled by core/tokens.
+// Who calls, as policy and handlers see it. Filled by Core::identify.
 struct Caller {
   bool present = false;
   std::string accessor;
-  barrier::OrderedId token_id{};  // of the token's record; zero for batch tokens
+  barrier::OrderedId token_id{};  // of the token's record
   std::string display_name;
   std::vector<std::string> policies;
   std::string entity_id;
   bool is_root = false;
-  bool has_sudo = false;  // `sudo` on this very path
-  bool is_batch = false;
+  bool has_sudo = false;       // `sudo` on this very path
   std::int64_t uses_left = 0;  // after this use; 0: unlimited, -1: this was the last
   std::optional<WallTime> expires;
 };
@@ -127,7 +126,7 @@ struct Call {
   WallTime now;
   Random& random;
   std::vector<std::string> warnings;
-  std::vector<Event> events;  // by settle
+  std::vector<Event> events;  // written with the batch; an effect's settle adds them
 };
 
 // Names in the space of an engine with targets, each followed by the target's id in hex; stored,

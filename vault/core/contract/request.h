@@ -13,7 +13,7 @@
 
 namespace leasehold::core {
 
-// `write` becomes create or update once the route's existence check has spoken.
+// A POST or PUT arrives as create or update; Core::authorize says which, where the route can tell.
 enum class Operation : std::uint8_t { read, list, create, update, patch, remove, help, head };
 std::string_view operation_name(Operation operation);  // as Vault's audit log: "read", "delete" ...
 
@@ -36,7 +36,6 @@ struct Request {
   std::string remote_address;
   int remote_port = 0;
   ListenerTraits listener;
-  bool internal = false;  // made by the vault itself (expiry, self-init); never from a listener
 
   Request() = default;
   Request(Request&&) = default;

@@ -103,17 +103,16 @@ struct Response {
 
 Issued issued_by(const Response& answer);
 
-// The one table from Code to HTTP status. `message` is rendered as Vault does: see error.cpp.
+// The one table from Code to HTTP status. `message` is rendered as Vault does: see response.cpp.
 Response error_response(const Error& error);
 // Go's multierror text: "1 error occurred:\n\t* permission denied\n\n".
 std::string multierror(std::string_view message);
 
-// Who asked. deliver() runs on the loop the request began on, exactly once.
+// Where the answer goes: a connection, or a test. deliver() runs on the loop that the request began
+// on, exactly once.
 class Exchange {
  public:
   virtual void deliver(Response&& answer) = 0;
-  // The client hung up before the answer could leave: what was issued must be revoked.
-  virtual bool gone() const = 0;
 
  protected:
   ~Exchange() = default;

@@ -1,6 +1,6 @@
 #pragma once
 // Which mount, and which of its engine's routes. Both are immutable once built: a RouteTrie belongs
-// to an engine for the process's life, a MountTable to one generation of mounts. Thread-safe.
+// to an engine for the process's life, a MountTable to one revision of the mounts. Thread-safe.
 
 #include <array>
 #include <map>

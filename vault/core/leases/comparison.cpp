@@ -19,7 +19,7 @@ constexpr std::size_t kReadAtOnce = 1000;   // leases, of all mounts
 constexpr std::size_t kAdoptedAtOnce = 16;  // accounts in a batch
 constexpr std::string_view kPath = "reconciled";
 
-// Shared with the lane, which may be at it when nobody waits any more.
+// Shared with the lane, which may still list after compare() stopped waiting.
 struct Listing : target::Job {
   Mutex mutex;
   Condition changed;
@@ -190,7 +190,7 @@ Status Comparison::adopt(const MountInfo& mount, const Compared& compared,
     lease.target = compared.target;
     lease.space = mount.space;
     lease.account = account;
-    VAULT_TRY(parts_.leases.write_owed(txn, lease, now));
+    VAULT_TRY(parts_.leases.write_revoking(txn, lease, now));
     events.push_back(found_event(lease, mount, now));
     ending.push_back(lease_key(lease.id));
   }

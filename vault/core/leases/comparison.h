@@ -1,8 +1,8 @@
 #pragma once
-// What a target holds beside the leases. The target is listed first and the leases are read after
-// it, and what only one side has is looked at once more in the same order: so an account that is
-// being made or removed meanwhile is never taken for one without a lease, nor its lease for one
-// without an account.
+// Compares the accounts of a target with the leases. The target is listed first and the leases are
+// read after it, and what only one side has is looked at once more in the same order: so an account
+// that is being made or removed meanwhile is never taken for one without a lease, nor its lease for
+// one without an account.
 //
 //   Comparison(parts).compare(mount, target)        ->  Compared
 //   Comparison(parts).mend(mount, compared, both)   ->  what only the target has is revoked, on

@@ -282,7 +282,7 @@ Status DueQueue::met(const std::string& identity) {
 Status DueQueue::leave(storage::Snapshot& snapshot, WriteTxn& txn, const std::string& known,
                        const std::string& found) {
   ReadTxn core(snapshot, endings_.parts.barrier, barrier::kCoreSpace);
-  VAULT_TRY_ASSIGN(const auto compiled, endings_.parts.registry.at(core));
+  VAULT_TRY_ASSIGN(const auto compiled, endings_.parts.mounts.at(core));
   const Mount* mount = compiled->mounts.by_space(space_);
   if (mount == nullptr || mount->kind == nullptr) return {};
   VAULT_TRY_ASSIGN(const bool moved, mount->kind->engine->moved(target_, found, txn));
@@ -329,7 +329,7 @@ Status DueQueue::recover(const target::Connection& connection) {
   commit::Changes changes;
   WriteTxn txn(*held, endings_.parts.barrier, space_, changes);
   ReadTxn core(*held, endings_.parts.barrier, barrier::kCoreSpace);
-  VAULT_TRY_ASSIGN(const auto compiled, endings_.parts.registry.at(core));
+  VAULT_TRY_ASSIGN(const auto compiled, endings_.parts.mounts.at(core));
   const Mount* mount = compiled->mounts.by_space(space_);
   if (mount == nullptr || mount->kind == nullptr) return {};
   VAULT_TRY_ASSIGN(auto event, mount->kind->engine->recover(target_, connection, txn));

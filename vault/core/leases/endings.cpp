@@ -20,11 +20,11 @@ struct Countdown {
   Condition done;
   std::size_t left GUARDED_BY(mutex) = 0;
 };
-struct Counted : commit::Operation {
+struct Counted : commit::Submission {
   Countdown* countdown = nullptr;
 };
 void count_down(Waiter* waiter) {
-  Countdown* countdown = static_cast<Counted*>(static_cast<commit::Operation*>(waiter))->countdown;
+  Countdown* countdown = static_cast<Counted*>(static_cast<commit::Submission*>(waiter))->countdown;
   MutexLock lock(countdown->mutex);
   if (--countdown->left == 0) countdown->done.notify_all();
 }

@@ -16,7 +16,7 @@
 #include "vault/base/mutex.h"
 #include "vault/commit/committer.h"
 #include "vault/commit/snapshots.h"
-#include "vault/core/authority/registry.h"
+#include "vault/core/authority/mounts.h"
 #include "vault/core/leases/leases.h"
 #include "vault/core/leases/token_events.h"
 #include "vault/target/lane.h"
@@ -79,7 +79,7 @@ class Endings {
     const barrier::Barrier& barrier;
     commit::Committer& committer;
     commit::Snapshots& snapshots;
-    Registry& registry;
+    Mounts& mounts;
     const Tokens& tokens;
     const Leases& leases;
     Clock& clock;

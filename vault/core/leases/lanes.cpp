@@ -41,7 +41,7 @@ Result<std::shared_ptr<target::Lane>> Lanes::lane(ReadTxn& txn, const barrier::S
     // A request on an older snapshot brings no older settings back.
     if (known != lanes_.end() && known->second.mod >= mod) return known->second.lane;
   }
-  VAULT_TRY_ASSIGN(const auto compiled, endings_.parts.registry.at(txn));
+  VAULT_TRY_ASSIGN(const auto compiled, endings_.parts.mounts.at(txn));
   const Mount* mount = compiled->mounts.by_space(space);
   if (mount == nullptr || mount->kind == nullptr)
     return failure(Code::unavailable, "the engine of this target is gone");

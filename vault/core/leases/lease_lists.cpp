@@ -62,7 +62,7 @@ Status Leases::each_listed(ReadTxn& txn, std::string_view directory,
 
 Result<bool> Leases::any_below(ReadTxn& txn, const std::string& directory) const {
   std::vector<OrderedId> one;
-  VAULT_TRY(collect(txn, directory, 1, kForever, one, 0));
+  VAULT_TRY(collect(txn, directory, 1, kEndOfTime, one, 0));
   return !one.empty();
 }
 

@@ -18,7 +18,8 @@ constexpr std::uint8_t kJobMount = 1 | kCritical;  // a field of a job
 constexpr std::uint8_t kJobAskedBy = 2;
 constexpr std::uint8_t kJobPartOf = 3;
 constexpr std::uint8_t kJobVersion = 1;
-// Fields. Who does not know the handle could see an account gone that was only renamed.
+// Fields. The handle is critical: a reader that ignored it would look by name, and take a renamed
+// account for a gone one.
 constexpr std::uint8_t kHandleTag = kCritical | 1;
 constexpr std::uint8_t kWasActiveTag = 2;
 constexpr std::size_t kLeafBytes = 18;  // be48 ms | 96 random bits
@@ -202,7 +203,7 @@ Status Leases::erase_directory_if_last(WriteTxn& txn, const Lease& lease) const 
   return txn.in(barrier::kCoreSpace).erase(directory_marker(lease));
 }
 
-Status Leases::write_owed(WriteTxn& txn, Lease& lease, WallTime now) const {
+Status Leases::write_revoking(WriteTxn& txn, Lease& lease, WallTime now) const {
   lease.state = Lease::State::revoking;
   lease.issued = lease.expires = lease.due_since = now;
   lease.renewable = false;

@@ -49,7 +49,7 @@ struct Lease {
   std::string path() const;  // without the last segment
 };
 
-inline constexpr Seconds kIssueLimit{30};  // PENDING longer than this belongs to nobody
+inline constexpr Seconds kIssueLimit{30};  // a PENDING lease that is older is revoked
 
 // Why an account was not there when the vault came to remove it, for the record.
 enum class Absence : std::uint8_t {
@@ -84,8 +84,6 @@ barrier::PhysicalKey lease_key(const barrier::OrderedId& id);
 barrier::PhysicalKey due_key(const TargetId& target, WallTime when, const barrier::OrderedId& id);
 barrier::PhysicalKey due_prefix(const TargetId& target);
 
-inline constexpr WallTime kForever{std::numeric_limits<std::int64_t>::max()};
-
 class Leases {
  public:
   explicit Leases(const barrier::Barrier& barrier) : barrier_(barrier) {}
@@ -99,7 +97,7 @@ class Leases {
 
   Status write_pending(WriteTxn& txn, Lease& lease) const;
   // For an account that is there without one: REVOKING from the start.
-  Status write_owed(WriteTxn& txn, Lease& lease, WallTime now) const;
+  Status write_revoking(WriteTxn& txn, Lease& lease, WallTime now) const;
   Status activate(WriteTxn& txn, Lease& lease, WallTime expires) const;
   Status renew(WriteTxn& txn, Lease& lease, WallTime expires, WallTime now) const;
   // Idempotent. Moves the end to the due queue.
@@ -112,7 +110,7 @@ class Leases {
   // Seen absent: everything goes, a receipt stays.
   Status finish(WriteTxn& txn, const Lease& lease, const target::Revoked& revoked, WallTime now,
                 Absence absence = Absence::expected) const;
-  // Nobody has seen it gone, and nobody looks any more: an operator said so. The receipt tells.
+  // Erases a lease whose account was not seen gone, on an operator's word; its receipt says so.
   Status forget(WriteTxn& txn, const Lease& lease, WallTime now) const;
   // Seen absent for the first time although CREATE may still have been running: back in the queue.
   Status look_again(WriteTxn& txn, Lease& lease, WallTime when) const;
@@ -123,11 +121,12 @@ class Leases {
   // `limit`, made until `until`, REVOKING ones left out. Not with a WriteTxn: its guards have no
   // room for them.
   Result<std::vector<barrier::OrderedId>> below(ReadTxn& txn, std::string_view prefix,
-                                                std::size_t limit, WallTime until = kForever) const;
+                                                std::size_t limit,
+                                                WallTime until = kEndOfTime) const;
   // The same for those that are REVOKING: they wait for their target.
   Result<std::vector<barrier::OrderedId>> revoking_below(ReadTxn& txn, std::string_view prefix,
                                                          std::size_t limit,
-                                                         WallTime until = kForever) const;
+                                                         WallTime until = kEndOfTime) const;
 
  private:
   Status write(WriteTxn& txn, const Lease& lease) const;

@@ -29,7 +29,7 @@ bool Lanes::recover() {
   auto held = endings_.parts.snapshots.take();
   if (!held.ok()) return false;  // tried again with the next tick
   ReadTxn txn(**held, endings_.parts.barrier, barrier::kCoreSpace);
-  const auto compiled = endings_.parts.registry.at(txn);
+  const auto compiled = endings_.parts.mounts.at(txn);
   if (!compiled.ok()) return false;
   const auto& mounts = (*compiled)->mounts.all();
   std::size_t looked_at = 0;

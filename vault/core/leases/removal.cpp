@@ -34,7 +34,7 @@ bool Removals::empty_removed_mounts(WallTime now) {
     auto held = endings_.parts.snapshots.take();
     if (!held.ok()) return false;
     ReadTxn txn(**held, endings_.parts.barrier, barrier::kCoreSpace);
-    const auto compiled = endings_.parts.registry.at(txn);
+    const auto compiled = endings_.parts.mounts.at(txn);
     if (!compiled.ok()) return false;
     removing = (*compiled)->mounts.removing();
   }
@@ -156,7 +156,7 @@ Result<Fill> Removals::erase_some(ReadTxn& txn, const Mount& mount, WallTime now
       return OnRecord(kErasedInParts);
     }
     write.erase_counter(done);
-    VAULT_TRY(Registry::erase_mount(write, mount));
+    VAULT_TRY(Mounts::erase_mount(write, mount));
     return OnRecord(erased_event(mount, now));
   });
 }

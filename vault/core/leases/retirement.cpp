@@ -37,7 +37,7 @@ bool Removals::retire_targets() {
     auto held = endings_.parts.snapshots.take();
     if (!held.ok()) return false;
     ReadTxn txn(**held, endings_.parts.barrier, barrier::kCoreSpace);
-    auto at = endings_.parts.registry.at(txn);
+    auto at = endings_.parts.mounts.at(txn);
     if (!at.ok()) return false;
     compiled = std::move(at).value();
     for (const auto& entry : compiled->mounts.all()) {

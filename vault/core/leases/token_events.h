@@ -1,6 +1,7 @@
 #pragma once
-// Tokens that the vault ends by itself, as events of the audit log: who asked for nothing leaves a
-// record all the same. The accessor stands there as in every other line, as its HMAC. Thread-safe.
+// Tokens that the vault ends by itself (expired, swept, used up), as events of the audit log: no
+// request's lines tell of them. The accessor stands there as in every other line, as its HMAC.
+// Thread-safe.
 
 #include "vault/core/authority/tokens.h"
 #include "vault/crypto/hash.h"

@@ -1,7 +1,7 @@
 #pragma once
 // The leases of tokens, as sys/leases shows them. A token that expires has one, without a record of
 // its own: it is named by the path the token was made at and a keyed hash of its accessor, so that
-// those who know an accessor cannot look up what the token's owner alone may see. Thread-safe
+// knowing an accessor does not allow to look up what only the token's owner may see. Thread-safe
 // functions.
 
 #include <string>

@@ -1,7 +1,7 @@
 #pragma once
-// What the vault was configured with when it was last opened: a way in, an audit device or a limit
-// that the file changed is on record, by the name of its stanza. Values never leave the composition
-// root: parts come as digests, and are kept as HMACs.
+// What the vault was configured with when it was last opened. A seal, an audit device or a limit
+// that the file has changed since is recorded in the audit log, by the name of its stanza. Values
+// never leave the composition root: parts come as digests, and are kept as HMACs.
 
 #include "vault/core/road/unsealed.h"
 

@@ -6,8 +6,7 @@
 // Another thread asks the devices of an open vault for their health, so that seal-status is true,
 // and gives a new device its slot.
 //
-//             shares complete, or a device gave the key             sys/seal, broken storage,
-//             stop()
+//             shares complete, or a device gave the key      sys/seal, broken storage, stop()
 //   sealed ------------------------------------------> opening -----------> open -----> sealing
 //     ^  ^                                                |                                |
 //     |  +------------ a part cannot start ---------------+                                |

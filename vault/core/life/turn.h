@@ -1,9 +1,9 @@
 #pragma once
-// Whose turn it is to init, open or seal the vault: one at a time. Who seals waits until the
-// requests in flight have ended, and those need workers; but callers of sys/init and sys/unseal,
-// whom nobody has authenticated, arrive on workers. So at most one of them waits, be it here or for
-// those requests, and the others are told to come back: four of them could else hold every worker,
-// and the vault open.
+// The turn to init, open or seal the vault: one thread at a time has it. Sealing waits until the
+// requests in flight have ended, and these need workers. Callers of sys/init and sys/unseal are not
+// authenticated and run on workers, too: if all of them waited, four strangers could hold every
+// worker, and with it the vault open. So at most one of them waits, here or for those requests, and
+// the others are told to come back.
 //
 //   TurnLock lock(turn_);                                     // on a thread of our own
 //   if (!turn_.take_as_caller()) return busy();  …  turn_.let_next_wait();  …  turn_.give();
@@ -26,7 +26,7 @@ class CAPABILITY("turn") Turn {
     if (caller_waits_) return false;
     caller_waits_ = true;
     wait();
-    is_that_caller_ = true;
+    holder_is_caller_ = true;
     return true;
   }
   // The caller that has the turn waits for nothing any more.
@@ -47,15 +47,15 @@ class CAPABILITY("turn") Turn {
     taken_ = true;
   }
   void stop_counting() REQUIRES(mutex_) {
-    if (is_that_caller_) caller_waits_ = false;
-    is_that_caller_ = false;
+    if (holder_is_caller_) caller_waits_ = false;
+    holder_is_caller_ = false;
   }
 
   Mutex mutex_;
   Condition given_;
   bool taken_ GUARDED_BY(mutex_) = false;
   bool caller_waits_ GUARDED_BY(mutex_) = false;
-  bool is_that_caller_ GUARDED_BY(mutex_) = false;  // who has the turn is the one that counts
+  bool holder_is_caller_ GUARDED_BY(mutex_) = false;  // the turn's holder came by take_as_caller()
 };
 
 class SCOPED_CAPABILITY TurnLock {

@@ -46,7 +46,8 @@ void fill_auth(const Authorised& flight, Backing& backing, audit::Record& record
   record.auth.remaining_uses = flight.caller.uses_left;
 }
 
-// Whoever asks without a token that holds may not fill the log.
+// Without a valid token, and not on an open route, a request's body is not logged: strangers could
+// fill the disk.
 bool may_be_heard(const Admitted& flight) { return flight.token || open_to_strangers(flight); }
 
 void fill_request(const Admitted& flight, Backing& backing, audit::Record& record) {

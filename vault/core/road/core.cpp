@@ -128,10 +128,10 @@ Status Core::look(Admitted& flight) {
 
 // Right and data come from one snapshot: whoever takes a newer one resolves anew.
 Status Core::resolve(Admitted& flight, ReadTxn& txn, Making making) {
-  VAULT_TRY_ASSIGN(flight.compiled, flight.live->registry.at(txn, &flight.authority));
+  VAULT_TRY_ASSIGN(flight.compiled, flight.live->mounts.at(txn, &flight.authority));
   VAULT_TRY(route(flight));
   VAULT_TRY(identify(flight, txn));
-  VAULT_TRY_ASSIGN(const bool ready, flight.live->registry.policies().resolve(
+  VAULT_TRY_ASSIGN(const bool ready, flight.live->mounts.policies().resolve(
                                          txn, flight.caller.policies, making, flight.authority));
   if (!ready && flight.place == Place::inline_) flight.place = Place::worker;
   return {};
@@ -143,7 +143,7 @@ Status Core::admit_counted(Admitted& flight) {
   return look(flight);
 }
 
-// Which mount and which of its routes; none is no failure yet: first comes who asks.
+// Which mount and route. None is no failure yet: a caller without a valid token is refused first.
 Status Core::route(Admitted& flight) {
   flight.route = nullptr;
   flight.action = nullptr;
@@ -231,7 +231,7 @@ Status Core::settled(InFlight& flight, const Status& outcome, const Status& dura
 Status Core::still_allowed(Authorised& flight) {
   VAULT_TRY_ASSIGN(auto held, flight.live->snapshots.take());
   ReadTxn txn(*held, flight.live->barrier, barrier::kCoreSpace);
-  VAULT_TRY_ASSIGN(auto compiled, flight.live->registry.at(txn));
+  VAULT_TRY_ASSIGN(auto compiled, flight.live->mounts.at(txn));
   const Mount* mount = compiled->mounts.find(flight.request.path);
   if (mount == nullptr || mount->info.space != flight.mount->info.space)
     return failure(Code::unavailable, "the mount was changed while the request ran: try again");
@@ -375,7 +375,7 @@ Status Core::try_candidate(InFlight& flight) {
   const Instant deadline = add(environment_.clock.instant(), kEffectLimit / 2);
   const auto connection = candidate->connect(flight.live->revoker->tag(), deadline);
   const Status status = connection.ok() ? (*connection)->ping(deadline) : connection.error();
-  if (!status.ok()) return told(flight, *planned.effect, status.error());
+  if (!status.ok()) return as_client_sees(flight, *planned.effect, status.error());
   if (auto* check = std::get_if<intent::Check>(&planned.intent))
     check->server = (*connection)->identity();
   return {};

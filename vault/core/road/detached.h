@@ -1,6 +1,6 @@
 #pragma once
-// The coroutine type of Core::handle. Its frames come from the loop that it runs on, and nobody
-// waits for it.
+// The coroutine type of Core::handle. Its frames come from the loop that it runs on; no caller
+// waits for its result.
 
 #include <coroutine>
 #include <exception>

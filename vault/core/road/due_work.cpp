@@ -70,7 +70,7 @@ std::vector<std::shared_ptr<const Mount>> DueWork::due_now() {
   auto held = parts_.snapshots.take();
   if (!held.ok()) return due;  // tried again in the next turn
   ReadTxn txn(**held, parts_.barrier, barrier::kCoreSpace);
-  const auto compiled = parts_.registry.at(txn);
+  const auto compiled = parts_.mounts.at(txn);
   if (!compiled.ok()) return due;
   std::set<barrier::Space> asked;
   {

@@ -1,8 +1,8 @@
 #pragma once
 // Calls engines for what they do by themselves: Engine::due, for each mount, as often as its engine
 // says, and at once when a request asks (Response::due_work). A slice is one batch; what it ended
-// is on record. One thread; a mount at a time, so no engine holds up requests, and a slow one only
-// others' tidying.
+// is on record. One thread; a mount at a time, so a slow engine delays the tidying of others, and
+// no request.
 //
 //   due_work.start();  …  due_work.ask(mount.space);
 //
@@ -14,7 +14,7 @@
 
 #include "vault/commit/committer.h"
 #include "vault/commit/snapshots.h"
-#include "vault/core/authority/registry.h"
+#include "vault/core/authority/mounts.h"
 
 namespace leasehold::core {
 
@@ -24,7 +24,7 @@ class DueWork {
     const barrier::Barrier& barrier;
     commit::Committer& committer;
     commit::Snapshots& snapshots;
-    Registry& registry;
+    Mounts& mounts;
     Clock& clock;
     LogSink& log;
   };

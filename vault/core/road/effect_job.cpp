@@ -84,7 +84,7 @@ Status record(EffectJob& job) {
     move_on(planned.state, EffectState::recorded);
     return {};
   }
-  const commit::Operation operation = job.live->committer.commit(*job.pending);
+  const commit::Submission operation = job.live->committer.commit(*job.pending);
   VAULT_TRY(operation.status());
   move_on(planned.state, EffectState::recorded);
   return operation.audit;
@@ -105,7 +105,7 @@ void finish(EffectJob& job, Status result) {
   const Planned& planned = job.planned;
   if (!planned.makes_lease()) return;
   job.live->revoker->release(planned.lease->id);
-  if (is_owed(planned.state)) job.live->revoker->revoke_soon(planned.lease->id);
+  if (must_settle(planned.state)) job.live->revoker->revoke_soon(planned.lease->id);
 }
 
 std::shared_ptr<EffectJob> make_job(InFlight& flight) {
@@ -128,7 +128,7 @@ std::shared_ptr<EffectJob> make_job(InFlight& flight) {
 
 }  // namespace
 
-Error told(Arrived& flight, const Effect& effect, const Error& why) {
+Error as_client_sees(Arrived& flight, const Effect& effect, const Error& why) {
   Error shown = effect.explain ? effect.explain(why) : why;
   // The log has the details of faults of ours only.
   if (why.code != Code::internal) shown.detail.clear();
@@ -168,12 +168,13 @@ bool applied::await_suspend(std::coroutine_handle<> frame) {
 // The plan comes back with the job's result; from a job that was abandoned it does not.
 Status applied::await_resume() {
   if (abandoned_)
-    return told(flight_, effect_, failure(Code::deadline, "the target did not answer in time"));
+    return as_client_sees(flight_, effect_,
+                          failure(Code::deadline, "the target did not answer in time"));
   Planned& planned = flight_.planned.emplace(std::move(job_->planned));
   for (std::string& one : job_->advice) flight_.warnings.push_back(std::move(one));
-  if (planned.makes_lease() && !is_owed(planned.state))
+  if (planned.makes_lease() && !must_settle(planned.state))
     flight_.live->revoker->release(planned.lease->id);
-  if (job_->pending && is_owed(planned.state)) flight_.request_recorded = true;
+  if (job_->pending && must_settle(planned.state)) flight_.request_recorded = true;
   const Status& result = refused_.ok() ? job_->result : refused_;
   // Nothing was asked yet, and the target's configuration may lead elsewhere by now.
   if (!result.ok() && job_->pending && planned.state == EffectState::queued)
@@ -181,7 +182,7 @@ Status applied::await_resume() {
   const bool of_target = is_at_target(planned.state);
   if (!refused_.ok()) move_on(planned.state, EffectState::planned);
   if (result.ok() || !of_target) return result;
-  return told(flight_, effect_, result.error());
+  return as_client_sees(flight_, effect_, result.error());
 }
 
 }  // namespace leasehold::core

@@ -34,10 +34,10 @@ bool is_step(EffectState from, EffectState to);  // of the drawing
 void move_on(EffectState& state, EffectState next);
 
 // The intent is on record and its end is not.
-constexpr bool is_owed(EffectState state) {
+constexpr bool must_settle(EffectState state) {
   return state == EffectState::recorded || state == EffectState::asked;
 }
-// What fails now, fails at the target: also the connection that nobody could have.
+// A failure here is the target's: it was asked, or no connection to it could be had.
 constexpr bool is_at_target(EffectState state) {
   return state == EffectState::queued || state == EffectState::asked;
 }

@@ -33,7 +33,7 @@ struct EffectJob : target::Job, Waiter {
   void* waiting = nullptr;
 };
 
-// What a handler of `flight` is called with.
+// The argument of every handler, from what the stations found.
 Call call_of(Authorised& flight);
 // What was authorised before a revocation cannot land after it: guards on the caller's tokens, the
 // mounts and the policies, as `flight` was judged by them.
@@ -46,7 +46,7 @@ Status plan_holds(InFlight& flight);
 // Code::conflict when something that `planned` was planned on was changed since.
 Status holds_still(Unsealed& live, const commit::Batch& planned);
 // What failed at the target, as the client is told of it.
-Error told(Arrived& flight, const Effect& effect, const Error& why);
+Error as_client_sees(Arrived& flight, const Effect& effect, const Error& why);
 // After the target has answered: ACTIVE and the engine's answer, or REVOKING.
 Status settle_effect(InFlight& flight, const Status& outcome);
 

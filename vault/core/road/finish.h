@@ -1,7 +1,7 @@
 #pragma once
-// The finish station: what every answer goes through when its handler has spoken, whatever made it
-// (a read, a write, a login, an effect). Warnings are added, it is wrapped where that was asked
-// for, and its lines go into the batch that makes it true. A read that is wrapped becomes a write.
+// The finish station: every answer passes through it after its handler, whether a read, a write, a
+// login or an effect made it. Warnings are added, it is wrapped where that was asked for, and its
+// lines go into the batch that makes it true. A read that is wrapped becomes a write.
 
 #include "vault/core/road/in_flight.h"
 

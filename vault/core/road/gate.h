@@ -1,6 +1,6 @@
 #pragma once
-// What the road asks of the vault's life: whether it is open, and the few routes that answer in
-// every state. Implemented by life/lifecycle.h. Thread-safe.
+// What the request path needs of the vault's state: whether it is open, and the few routes that
+// answer in every state. Implemented by life/lifecycle.h. Thread-safe.
 
 #include "vault/core/contract/request.h"
 #include "vault/core/contract/response.h"

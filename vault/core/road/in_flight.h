@@ -105,7 +105,7 @@ struct InFlight : Authorised {
   std::uint64_t latch_key() const;
   // A conflict, and nothing has happened outside.
   bool runs_again(const Status& status) const {
-    return status.is(Code::conflict) && !(planned && is_owed(planned->state));
+    return status.is(Code::conflict) && !(planned && must_settle(planned->state));
   }
   // The end of the effect must be written down; one that asks nothing outside has the end that it
   // went well.
@@ -113,7 +113,7 @@ struct InFlight : Authorised {
     if (!planned) return false;
     const EffectState state = planned->state;
     if (state == EffectState::planned) return outcome.ok();
-    return is_owed(state) || state == EffectState::settling;
+    return must_settle(state) || state == EffectState::settling;
   }
 };
 

@@ -218,7 +218,7 @@ Status KeyRotation::rewrap(const std::vector<PhysicalKey>& keys) {
     }
     if (of_core) {
       WriteTxn txn(*held, live_.barrier, barrier::kCoreSpace, changes);
-      VAULT_TRY(Registry::bump_mounts(txn));
+      VAULT_TRY(Mounts::bump_mounts(txn));
     }
     if (!changes.changes_something()) continue;
     const commit::Batch batch(std::move(changes), kSameValue);

@@ -113,7 +113,7 @@ Status Restoration::revoke_some(storage::Snapshot& snapshot, std::span<const Tok
 }
 
 Result<std::vector<std::string>> Restoration::names_of_targets(ReadTxn& txn) {
-  VAULT_TRY_ASSIGN(const auto compiled, parts_.registry.at(txn));
+  VAULT_TRY_ASSIGN(const auto compiled, parts_.mounts.at(txn));
   std::vector<std::string> names;
   for (const auto& entry : compiled->mounts.all()) {
     const Mount& mount = *entry.second;
@@ -163,13 +163,13 @@ Status Restoration::may_issue(ReadTxn& core, const barrier::Space& space,
                  "sys/storage/restored reconciled=true`");
 }
 
-Result<std::vector<Restoration::Place>> Restoration::to_reconcile() {
+Result<std::vector<Restoration::MountTarget>> Restoration::to_reconcile() {
   VAULT_TRY_ASSIGN(auto held, parts_.snapshots.take());
   ReadTxn txn(*held, parts_.barrier, barrier::kCoreSpace);
   VAULT_TRY_ASSIGN(const auto names, txn.list(kTargets));
-  std::vector<Place> places;
+  std::vector<MountTarget> places;
   for (const std::string& name : names) {
-    Place place;
+    MountTarget place;
     const std::size_t dot = name.find('.');
     if (dot != std::string::npos && read_hex(name.substr(0, dot), place.first) &&
         read_hex(name.substr(dot + 1), place.second))

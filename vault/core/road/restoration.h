@@ -19,7 +19,7 @@
 #include "vault/commit/committer.h"
 #include "vault/commit/restored.h"
 #include "vault/commit/snapshots.h"
-#include "vault/core/authority/registry.h"
+#include "vault/core/authority/mounts.h"
 #include "vault/core/authority/tokens.h"
 #include "vault/core/road/environment.h"
 
@@ -31,7 +31,7 @@ class Restoration {
     const barrier::Barrier& barrier;
     commit::Committer& committer;
     commit::Snapshots& snapshots;
-    Registry& registry;
+    Mounts& mounts;
     const Tokens& tokens;
     const crypto::HmacKey& audit_key;
     Clock& clock;
@@ -51,8 +51,8 @@ class Restoration {
 
   // Code::unavailable while the target is to be reconciled first.
   Status may_issue(ReadTxn& core, const barrier::Space& space, const TargetId& target) const;
-  using Place = std::pair<barrier::Space, TargetId>;
-  Result<std::vector<Place>> to_reconcile();
+  using MountTarget = std::pair<barrier::Space, TargetId>;
+  Result<std::vector<MountTarget>> to_reconcile();
   Status reconciled(const barrier::Space& space, const TargetId& target);
 
  private:

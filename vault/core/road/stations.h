@@ -6,8 +6,8 @@
 
 #include <coroutine>
 
+#include "vault/core/road/audit_append.h"
 #include "vault/core/road/audit_lines.h"
-#include "vault/core/road/audit_turn.h"
 #include "vault/core/road/detached.h"
 #include "vault/core/road/effects.h"
 #include "vault/core/road/in_flight.h"
@@ -45,7 +45,7 @@ class [[nodiscard]] recorded : Suspended<AuditWait> {
     if (flight.live == nullptr) return;
     if (flight.unaudited) written = failure(Code::internal, "no audit device");
     if (flight.unaudited || flight.answer_recorded) return;
-    AuditTurn& turn = AuditTurn::current();
+    AuditAppend& turn = AuditAppend::current();
     append_bodies(flight, flight.answer, turn.lines());
     turn.add(this, *flight.live->audit, workers);
     waits_ = true;
@@ -59,7 +59,7 @@ class [[nodiscard]] recorded : Suspended<AuditWait> {
 };
 
 // The batch of a request, made durable. Ready at once when there is nothing to write.
-class [[nodiscard]] committed : Suspended<commit::Operation> {
+class [[nodiscard]] committed : Suspended<commit::Submission> {
  public:
   explicit committed(InFlight& flight)
       : flight_(flight), taken_(std::exchange(flight.batch, std::nullopt)) {
@@ -72,8 +72,8 @@ class [[nodiscard]] committed : Suspended<commit::Operation> {
   }
   Status await_resume() {
     if (batch == nullptr) return {};
-    // Somebody else had the last of what this handler counted on: it looks again and says so
-    // itself.
+    // A bounded counter of the handler's (a secret id's uses) was used up by another request: the
+    // handler runs again and answers so. A token's own last use is refused below.
     const bool of_use = flight_.use_begun && !flight_.uses_left;
     if (result.outcome == storage::Outcome::bound && !of_use)
       return failure(Code::conflict, "what was left is used up: try again");
@@ -96,7 +96,7 @@ class [[nodiscard]] committed : Suspended<commit::Operation> {
 
 // Runs `f` here, or on a worker of the class that the route asks for.
 template <class F>
-class [[nodiscard]] placed : Suspended<WorkerJob> {
+class [[nodiscard]] placed : Suspended<WorkerTask> {
  public:
   placed(Workers& workers, Place place, F f) : workers_(workers), place_(place), f_(std::move(f)) {}
   bool await_ready() {
@@ -106,7 +106,7 @@ class [[nodiscard]] placed : Suspended<WorkerJob> {
   }
   bool await_suspend(std::coroutine_handle<> frame) {
     this->suspend(frame);
-    this->work = [](WorkerJob* job) {
+    this->work = [](WorkerTask* job) {
       auto* self = static_cast<placed*>(job);
       self->result_ = self->f_();
     };

@@ -61,7 +61,7 @@ void Sweeper::sweep_all() {
     auto held = parts_.comparison.snapshots.take();
     if (!held.ok()) return;
     ReadTxn txn(**held, parts_.comparison.barrier, barrier::kCoreSpace);
-    const auto compiled = parts_.registry.at(txn);
+    const auto compiled = parts_.mounts.at(txn);
     if (!compiled.ok()) return;
     for (const auto& entry : (*compiled)->mounts.all())
       if (entry.second->kind != nullptr && entry.second->kind->engine->has_targets())

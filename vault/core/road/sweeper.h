@@ -1,9 +1,9 @@
 #pragma once
 // The sweeper: compares every target with the leases, now and then by itself and when an operator
 // asks, and ends what is on no lease. By itself it ends accounts only; leases whose account is gone
-// are told, and end when an operator says so. On a target of a store that was put back it only
-// looks until an operator has said so once: there an account without a lease may be one that the
-// store has forgotten. A target whose accounts are all on leases is reconciled.
+// are reported, and end only when an operator asks for it. On a target of a store that was put back
+// it only looks until an operator has said so once: there an account without a lease may be one
+// that the store has forgotten. A target whose accounts are all on leases is reconciled.
 //
 //   sweeper.sweep(mount, Sweeper::Asked::to_mend)   // blocks, some seconds for each target
 //
@@ -20,7 +20,7 @@ class Sweeper {
  public:
   struct Parts {
     Comparison::Parts comparison;
-    Registry& registry;
+    Mounts& mounts;
     Restoration& restoration;
     LogSink& log;
     Seconds period;  // 0: never by itself

@@ -56,7 +56,7 @@ Unsealed::Unsealed(const Environment& env, StoreIdentity id, barrier::KeyRing ke
       barrier(identity.store, std::move(keys), environment.random),
       audit_key(barrier.keys().audit_hmac.reveal()),
       snapshots(environment.storage),
-      registry(kinds(*this), environment.ttls, environment.log),
+      mounts(kinds(*this), environment.ttls, environment.log),
       tokens(barrier, environment.random),
       leases(barrier),
       audit(std::make_unique<audit::AuditLog>(std::move(devices), environment.clock,
@@ -64,7 +64,7 @@ Unsealed::Unsealed(const Environment& env, StoreIdentity id, barrier::KeyRing ke
       drain(std::make_unique<LogDrain>(*audit)),
       committer(environment.storage, barrier, environment.clock, environment.log,
                 environment.stuck),
-      restoration({barrier, committer, snapshots, registry, tokens, audit_key, environment.clock,
+      restoration({barrier, committer, snapshots, mounts, tokens, audit_key, environment.clock,
                    environment.log}),
       since(environment.clock.now()),
       rotation(std::make_unique<KeyRotation>(*this)) {}
@@ -127,16 +127,16 @@ Status Unsealed::start() {
   if (!recording.ok() && !recording.is(Code::unavailable)) return recording;
   VAULT_TRY(start_committer(incarnation, restored ? &evidence : nullptr));
   revoker = std::make_unique<Revoker>(Revoker::Parts{
-      environment.storage, barrier, committer, snapshots, registry, tokens, leases,
-      environment.clock, environment.log, audit_key, tag_of(identity, committer.incarnation())});
+      environment.storage, barrier, committer, snapshots, mounts, tokens, leases, environment.clock,
+      environment.log, audit_key, tag_of(identity, committer.incarnation())});
   sweeper = std::make_unique<Sweeper>(Sweeper::Parts{
       {barrier, committer, snapshots, leases, *revoker, environment.clock, environment.random},
-      registry,
+      mounts,
       restoration,
       environment.log,
       environment.lease_sweep_period});
   due_work = std::make_unique<DueWork>(
-      DueWork::Parts{barrier, committer, snapshots, registry, environment.clock, environment.log});
+      DueWork::Parts{barrier, committer, snapshots, mounts, environment.clock, environment.log});
   return {};
 }
 
@@ -180,7 +180,7 @@ Result<SecretBytes> Unsealed::write_initial(std::string_view wanted_root, int de
   VAULT_TRY_ASSIGN(auto held, snapshots.take());
   commit::Changes changes;
   WriteTxn txn(*held, barrier, barrier::kCoreSpace, changes);
-  VAULT_TRY(registry.write_initial(txn, environment.random, dev_kv_version));
+  VAULT_TRY(mounts.write_initial(txn, environment.random, dev_kv_version));
   VAULT_TRY(put_policy(txn, "default", default_policy_text(), now));
   Token root;
   root.created = now;
@@ -193,7 +193,7 @@ Result<SecretBytes> Unsealed::write_initial(std::string_view wanted_root, int de
   fields.set("root_token_accessor", audit::hmac_text(root.accessor, audit_key));
   const commit::Batch batch(std::move(changes),
                             audit::event_body("initialized", now, fields.dump()));
-  const commit::Operation written = committer.commit(batch);
+  const commit::Submission written = committer.commit(batch);
   VAULT_TRY(written.status());
   VAULT_TRY(written.audit);
   return text;

@@ -1,6 +1,6 @@
 #pragma once
 // Everything that exists only while the vault is unsealed, built in order at unseal and destroyed
-// in reverse at seal. Requests in flight hold it open: begin() and end() count them.
+// in reverse at seal. Requests in flight hold it open: Gate::enter() and leave() count them.
 
 #include <atomic>
 #include <memory>
@@ -9,7 +9,7 @@
 #include "vault/commit/committer.h"
 #include "vault/commit/snapshots.h"
 #include "vault/core/authority/lockout.h"
-#include "vault/core/authority/registry.h"
+#include "vault/core/authority/mounts.h"
 #include "vault/core/authority/tokens.h"
 #include "vault/core/leases/leases.h"
 #include "vault/core/leases/revoker.h"
@@ -52,7 +52,7 @@ class Unsealed {
   barrier::Barrier barrier;
   const crypto::HmacKey audit_key;
   commit::Snapshots snapshots;
-  Registry registry;
+  Mounts mounts;
   Tokens tokens;
   Leases leases;
   Lockout lockout;

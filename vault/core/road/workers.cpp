@@ -26,7 +26,7 @@ Workers::Workers(const Sizes& sizes) : sizes_(sizes) {
       threads_.emplace_back([this, kind] { run(kind); });
 }
 
-bool Workers::submit(WorkClass of, WorkerJob* job) {
+bool Workers::submit(WorkClass of, WorkerTask* job) {
   const auto kind = static_cast<std::size_t>(of);
   {
     MutexLock lock(mutex_);
@@ -54,13 +54,13 @@ void Workers::stop() {
 
 void Workers::run(std::size_t kind) {
   for (;;) {
-    WorkerJob* job = nullptr;
+    WorkerTask* job = nullptr;
     {
       MutexLock lock(mutex_);
       WaiterQueue& queue = queues_[kind];
       while (queue.empty() && !stopping_) wake_[kind].wait(mutex_);
       if (queue.empty()) return;
-      job = static_cast<WorkerJob*>(queue.pop());
+      job = static_cast<WorkerTask*>(queue.pop());
     }
     job->work(job);
     complete(job);

@@ -20,8 +20,8 @@ inline constexpr std::size_t kWorkClasses = 4;
 
 WorkClass class_of(Place place);  // of a place that is not inline
 
-struct WorkerJob : Waiter {
-  void (*work)(WorkerJob*) = nullptr;  // runs on a worker, leaves its result in the job
+struct WorkerTask : Waiter {
+  void (*work)(WorkerTask*) = nullptr;  // runs on a worker, leaves its result in the job
   Status refused;
 };
 
@@ -39,7 +39,7 @@ class Workers {
   Workers& operator=(const Workers&) = delete;
 
   // False: `job->refused` says why, and which bound was hit.
-  bool submit(WorkClass kind, WorkerJob* job);
+  bool submit(WorkClass kind, WorkerTask* job);
   void stop();  // completes what was taken in
 
  private:

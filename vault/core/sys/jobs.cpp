@@ -57,7 +57,7 @@ const char* kind_of(const LeaseJob& job) {
 }
 
 Result<Response> SysJobs::list(const Page& page, ReadTxn& txn) {
-  VAULT_TRY_ASSIGN(const auto compiled, live_.registry.at(txn));
+  VAULT_TRY_ASSIGN(const auto compiled, live_.mounts.at(txn));
   std::vector<std::string> ids;
   for (const auto& mount : compiled->mounts.removing()) ids.push_back(mount->info.uuid);
   const PhysicalKey all(Table::job);
@@ -80,7 +80,7 @@ Result<Response> SysJobs::read(const std::string& id, ReadTxn& txn) {
 }
 
 Result<std::optional<Json>> SysJobs::removal(const std::string& id, ReadTxn& txn) {
-  VAULT_TRY_ASSIGN(const auto compiled, live_.registry.at(txn));
+  VAULT_TRY_ASSIGN(const auto compiled, live_.mounts.at(txn));
   for (const auto& mount : compiled->mounts.removing()) {
     if (mount->info.uuid != id) continue;
     Json job = head_of(id, "remove-mount", mount->info.path);

@@ -37,7 +37,7 @@ class SysLeases {
   Result<Response> lookup(Call& call, ReadTxn& txn);
   Result<Response> list(Call& call, ReadTxn& txn);
   Result<Intent> plan_renewal(Call& call, ReadTxn& txn);
-  Result<Response> owed(Call& call, ReadTxn& txn, bool each);
+  Result<Response> irrevocable(Call& call, ReadTxn& txn, bool each);
   Result<Response> revoke(Call& call, WriteTxn& txn);
   Result<Response> revoke_prefix(Call& call, WriteTxn& txn, bool force);
 
@@ -85,11 +85,11 @@ Result<Response> SysLeases::list(Call& call, ReadTxn& txn) {
 }
 
 // What has ended and is not seen gone yet, as Vault shows leases it could not revoke.
-Result<Response> SysLeases::owed(Call& call, ReadTxn& txn, bool each) {
+Result<Response> SysLeases::irrevocable(Call& call, ReadTxn& txn, bool each) {
   if (call.fields.text("type") != "irrevocable") return Response::refused(404, "");
   VAULT_TRY_ASSIGN(const Page page, page_of(call.request.body));
   VAULT_TRY_ASSIGN(const auto ids, live_.leases.revoking_below(txn, "", kAwaitedMax));
-  VAULT_TRY_ASSIGN(const auto compiled, live_.registry.at(txn));
+  VAULT_TRY_ASSIGN(const auto compiled, live_.mounts.at(txn));
   std::map<std::string, std::int64_t> by_mount;
   Json leases = Json::array();
   for (const auto& id : ids) {
@@ -120,7 +120,7 @@ Result<Intent> SysLeases::plan_renewal(Call& call, ReadTxn& txn) {
   if (!lease || lease->state != Lease::State::active || lease->expires <= call.now)
     return failure(Code::invalid, "lease not found");
   if (!lease->renewable) return failure(Code::invalid, "lease is not renewable");
-  VAULT_TRY_ASSIGN(const auto compiled, live_.registry.at(txn));
+  VAULT_TRY_ASSIGN(const auto compiled, live_.mounts.at(txn));
   const Mount* mount = compiled->mounts.by_space(lease->space);
   if (mount == nullptr) return failure(Code::invalid, "lease not found");
   TtlTerms terms;
@@ -212,16 +212,18 @@ void add_lease_routes(std::vector<Route>& routes, Unsealed& live) {
 
   routes.push_back(route("leases/lookup", {{"lease_id"}}, {asks(looks_up)}, "Shows a lease"));
   routes.push_back(tidy_route("leases/tidy", "leases", live.environment.log));
-  std::vector<Field> owed_fields = page_fields();
-  for (const char* name : {"type", "include_child_namespaces"}) owed_fields.push_back({name});
+  std::vector<Field> irrevocable_fields = page_fields();
+  for (const char* name : {"type", "include_child_namespaces"})
+    irrevocable_fields.push_back({name});
   for (const bool each : {true, false}) {
-    Action shows =
-        reads([leases, each](Call& call, ReadTxn& txn) { return leases->owed(call, txn, each); },
-              Place::worker);
-    Route owed = route(each ? "leases" : "leases/count", owed_fields, {std::move(shows)},
-                       "Leases that have ended and are not seen gone yet");
-    owed.sudo = each;
-    routes.push_back(std::move(owed));
+    Action shows = reads(
+        [leases, each](Call& call, ReadTxn& txn) { return leases->irrevocable(call, txn, each); },
+        Place::worker);
+    Route irrevocable =
+        route(each ? "leases" : "leases/count", irrevocable_fields, {std::move(shows)},
+              "Leases that have ended and are not seen gone yet");
+    irrevocable.sudo = each;
+    routes.push_back(std::move(irrevocable));
   }
   Route all = route("leases/lookup/:prefix*", page_fields(),
                     {lists([leases](Call& call, ReadTxn& txn) { return leases->list(call, txn); })},

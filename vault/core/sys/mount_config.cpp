@@ -156,7 +156,7 @@ struct Ttls {
   std::int64_t own_default, own_max;  // 0: the vault's
   std::int64_t shown_default, shown_max;
 };
-Ttls ttls_of(const Json& config, const SystemTtls& system) {
+Ttls ttls_of(const Json& config, const TtlDefaults& system) {
   const std::int64_t ttl = config.integer_at("default_lease_ttl");
   const std::int64_t max = config.integer_at("max_lease_ttl");
   return {ttl, max, ttl > 0 ? ttl : static_cast<std::int64_t>(system.default_ttl.count()),
@@ -184,7 +184,7 @@ std::vector<Field> tune_fields() {
 }
 
 Result<Json> mount_config(const Json& given, Json config, std::string_view path,
-                          const SystemTtls& system) {
+                          const TtlDefaults& system) {
   if (!given.is_object()) return config;
   VAULT_TRY(set_all(given, config, path));
   const Ttls ttls = ttls_of(config, system);
@@ -196,7 +196,7 @@ Result<Json> mount_config(const Json& given, Json config, std::string_view path,
                            std::to_string(ttls.shown_max));
 }
 
-Status tune_mount(Json& record, const Fields& fields, const SystemTtls& system) {
+Status tune_mount(Json& record, const Fields& fields, const TtlDefaults& system) {
   Json given = Json::object();
   for (const Field& field : tune_fields())
     if (fields.given(field.name)) given.set(field.name, fields.json(field.name));
@@ -214,7 +214,7 @@ Status tune_mount(Json& record, const Fields& fields, const SystemTtls& system) 
   return {};
 }
 
-Json shown_tuning(const Json& record, const SystemTtls& system) {
+Json shown_tuning(const Json& record, const TtlDefaults& system) {
   const Json& config = *record.find("config");
   const Ttls ttls = ttls_of(config, system);
   Json shown = Json::object();

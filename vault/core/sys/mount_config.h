@@ -7,23 +7,19 @@
 
 #include "vault/core/contract/engine.h"
 #include "vault/core/contract/router.h"
+#include "vault/core/contract/ttl_defaults.h"
 
 namespace leasehold::core {
-
-// The vault's own, which a mount has until it is given others.
-struct SystemTtls {
-  Seconds default_ttl, max_ttl;
-};
 
 // The fields of a tune, besides the path.
 std::vector<Field> tune_fields();
 // `config` of a new mount of this path, on top of what such a mount begins with.
 Result<Json> mount_config(const Json& given, Json config, std::string_view path,
-                          const SystemTtls& system);
+                          const TtlDefaults& system);
 // `record`, the stored mount, with what `fields` gives.
-Status tune_mount(Json& record, const Fields& fields, const SystemTtls& system);
+Status tune_mount(Json& record, const Fields& fields, const TtlDefaults& system);
 // As sys/mounts/:path/tune shows it: the TTLs resolved, and all else that was set, as it was set.
-Json shown_tuning(const Json& record, const SystemTtls& system);
+Json shown_tuning(const Json& record, const TtlDefaults& system);
 // What is kept and shown, and has no effect in this version, in words for whoever sets it.
 std::vector<std::string> without_effect(const Json& config);
 

@@ -37,9 +37,9 @@ Json shown(const Mount& mount) {
   return info;
 }
 
-class Mounts {
+class MountRoutes {
  public:
-  explicit Mounts(Unsealed& live) : live_(live) {}
+  explicit MountRoutes(Unsealed& live) : live_(live) {}
   Result<Response> list(ReadTxn& txn, bool auth);
   Result<Response> read(Call& call, ReadTxn& txn, bool auth);
   Result<Response> enable(Call& call, WriteTxn& txn, bool auth);
@@ -53,21 +53,21 @@ class Mounts {
  private:
   Result<std::shared_ptr<const Mount>> find(ReadTxn& txn, const std::string& path);
   Status check_path(const std::string& path) const;
-  SystemTtls system_ttls() const {
-    return {live_.registry.defaults().default_ttl, live_.registry.defaults().max_ttl};
+  TtlDefaults system_ttls() const {
+    return {live_.mounts.defaults().default_ttl, live_.mounts.defaults().max_ttl};
   }
   Unsealed& live_;
 };
 
-Result<std::shared_ptr<const Mount>> Mounts::find(ReadTxn& txn, const std::string& path) {
-  VAULT_TRY_ASSIGN(const auto compiled, live_.registry.at(txn));
+Result<std::shared_ptr<const Mount>> MountRoutes::find(ReadTxn& txn, const std::string& path) {
+  VAULT_TRY_ASSIGN(const auto compiled, live_.mounts.at(txn));
   const auto found = compiled->mounts.all().find(path);
   if (found == compiled->mounts.all().end()) return std::shared_ptr<const Mount>();
   return found->second;
 }
 
-Result<Response> Mounts::list(ReadTxn& txn, bool auth) {
-  VAULT_TRY_ASSIGN(const auto compiled, live_.registry.at(txn));
+Result<Response> MountRoutes::list(ReadTxn& txn, bool auth) {
+  VAULT_TRY_ASSIGN(const auto compiled, live_.mounts.at(txn));
   Json data = Json::object();
   for (const auto& entry : compiled->mounts.all()) {
     const bool is_auth = entry.first.starts_with("auth/");
@@ -78,7 +78,7 @@ Result<Response> Mounts::list(ReadTxn& txn, bool auth) {
   return response;
 }
 
-Result<Response> Mounts::read(Call& call, ReadTxn& txn, bool auth) {
+Result<Response> MountRoutes::read(Call& call, ReadTxn& txn, bool auth) {
   const std::string path = with_slash(call.fields.text("path"));
   VAULT_TRY_ASSIGN(const auto mount, find(txn, (auth ? "auth/" : "") + path));
   if (!mount)
@@ -89,7 +89,7 @@ Result<Response> Mounts::read(Call& call, ReadTxn& txn, bool auth) {
   return response;
 }
 
-Status Mounts::check_path(const std::string& path) const {
+Status MountRoutes::check_path(const std::string& path) const {
   if (path.size() > kMountPathMax || path == "/")
     return failure(Code::invalid, "the path of a mount has 1 to 256 characters");
   for (const char* taken : kProtected)
@@ -97,7 +97,7 @@ Status Mounts::check_path(const std::string& path) const {
   return {};
 }
 
-// What Vault has and this version has not is told from what nobody has.
+// Says whether the type is one of Vault's that this version lacks, or no type at all.
 Error not_here(const std::string& type) {
   const bool known = std::find(std::begin(kLater), std::end(kLater), type) != std::end(kLater);
   return failure(Code::invalid, "plugin not found in the catalog: " + type +
@@ -119,20 +119,20 @@ void warn_of_flags(const Fields& fields, const Json& options, std::vector<std::s
                          " is kept and has no effect: no engine of this version reads it");
 }
 
-Result<Response> Mounts::enable(Call& call, WriteTxn& txn, bool auth) {
+Result<Response> MountRoutes::enable(Call& call, WriteTxn& txn, bool auth) {
   const std::string path = with_slash(call.fields.text("path"));
   std::string type = call.fields.text("type");
   if (type.empty()) return failure(Code::invalid, "backend type must be specified as a string");
-  VAULT_TRY(txn.version(Registry::mounts_key()));  // guards what is free and what is taken
-  VAULT_TRY_ASSIGN(const auto compiled, live_.registry.at(txn));
+  VAULT_TRY(txn.version(Mounts::mounts_key()));  // guards what is free and what is taken
+  VAULT_TRY_ASSIGN(const auto compiled, live_.mounts.at(txn));
   Json options = call.fields.json("options");
   if (!options.is_object()) options = Json::object();
-  if (const EngineKind* called = live_.registry.kind_called(type); called != nullptr) {
+  if (const EngineKind* called = live_.mounts.kind_called(type); called != nullptr) {
     type = called->wire_type;
     options.set("version", std::to_string(called->version));
   }
-  const EngineKind* kind = live_.registry.kind(type, options.string_at("version"));
-  const std::string versions = live_.registry.versions_of(type);
+  const EngineKind* kind = live_.mounts.kind(type, options.string_at("version"));
+  const std::string versions = live_.mounts.versions_of(type);
   if (kind == nullptr && !versions.empty())
     return failure(Code::invalid, "the version of a " + type + " mount is " + versions);
   if (kind == nullptr || kind->is_auth != auth || kind->is_system) {
@@ -145,7 +145,7 @@ Result<Response> Mounts::enable(Call& call, WriteTxn& txn, bool auth) {
     if (entry.first.starts_with(path) || path.starts_with(entry.first))
       return failure(Code::invalid, "path is already in use at " +
                                         (auth ? entry.first.substr(kAuth.size()) : entry.first));
-  Json record = Registry::new_mount(call.random, path, type, call.fields.text("description"));
+  Json record = Mounts::new_mount(call.random, path, type, call.fields.text("description"));
   warn_of_flags(call.fields, options, call.warnings);
   record.set("options", std::move(options)).set("local", call.fields.boolean("local"));
   record.set("seal_wrap", call.fields.boolean("seal_wrap"));
@@ -154,24 +154,24 @@ Result<Response> Mounts::enable(Call& call, WriteTxn& txn, bool auth) {
   Response response;
   response.warnings = without_effect(config);
   record.set("config", std::move(config));
-  VAULT_TRY(Registry::put_mount(txn, record));
+  VAULT_TRY(Mounts::put_mount(txn, record));
   return response;
 }
 
 // The path is gone at once; leases are revoked and data erased behind it, through any crash.
-Result<Response> Mounts::disable(Call& call, WriteTxn& txn) {
+Result<Response> MountRoutes::disable(Call& call, WriteTxn& txn) {
   const std::string path = with_slash(call.fields.text("path"));
   if (path == "auth/token/")
     return failure(Code::invalid, "token credential backend cannot be disabled");
   for (const char* fixed : {"sys/", "cubbyhole/", "identity/"})
     if (path == fixed) return failure(Code::invalid, "cannot unmount \"" + path + "\"");
-  VAULT_TRY(txn.version(Registry::mounts_key()));
+  VAULT_TRY(txn.version(Mounts::mounts_key()));
   VAULT_TRY_ASSIGN(const auto mount, find(txn, path));
   if (mount) {
     Json record = mount->record;
     record.set("tainted", true).set("removed_by", call.caller.display_name);
     record.set("removed_at", call.now.ns);
-    VAULT_TRY(Registry::put_mount(txn, record));
+    VAULT_TRY(Mounts::put_mount(txn, record));
   }
   if (path.starts_with(kAuth)) {
     Response response = Response::none();
@@ -188,15 +188,15 @@ Result<Response> Mounts::disable(Call& call, WriteTxn& txn) {
 }
 
 // The tokens that were handed out by an auth method end with it: by a job, which the answer awaits.
-Status Mounts::revoke_logins(Call& call, WriteTxn& txn, const MountInfo& mount,
-                             Response& response) {
+Status MountRoutes::revoke_logins(Call& call, WriteTxn& txn, const MountInfo& mount,
+                                  Response& response) {
   const LeaseJob all{mount.path, false, mount.accessor, call.caller.display_name};
   VAULT_TRY_ASSIGN(const auto job, live_.leases.queue(txn, all, call.now, call.random));
   response.awaited.push_back(job);
   return {};
 }
 
-Result<Response> Mounts::read_tune(Call& call, ReadTxn& txn) {
+Result<Response> MountRoutes::read_tune(Call& call, ReadTxn& txn) {
   const std::string path = with_slash(call.fields.text("path"));
   VAULT_TRY_ASSIGN(const auto mount, find(txn, path));
   if (!mount) return failure(Code::invalid, "cannot fetch sysview for path \"" + path + "\"");
@@ -214,9 +214,9 @@ Status check_version_kept(const Mount& mount, const Json& options) {
                                     asked->text() + " and copy the secrets to it");
 }
 
-Result<Response> Mounts::tune(Call& call, WriteTxn& txn) {
+Result<Response> MountRoutes::tune(Call& call, WriteTxn& txn) {
   const std::string path = with_slash(call.fields.text("path"));
-  VAULT_TRY(txn.version(Registry::mounts_key()));
+  VAULT_TRY(txn.version(Mounts::mounts_key()));
   VAULT_TRY_ASSIGN(const auto mount, find(txn, path));
   if (!mount)
     return failure(Code::invalid, "tune of path \"" + path + "\" failed: no mount entry found");
@@ -225,12 +225,12 @@ Result<Response> Mounts::tune(Call& call, WriteTxn& txn) {
   VAULT_TRY(tune_mount(record, call.fields, system_ttls()));
   Response response;
   response.warnings = without_effect(*record.find("config"));
-  VAULT_TRY(Registry::put_mount(txn, record));
+  VAULT_TRY(Mounts::put_mount(txn, record));
   return response;
 }
 
-Result<Response> Mounts::ui_mounts(Call& call, ReadTxn& txn) {
-  VAULT_TRY_ASSIGN(const auto compiled, live_.registry.at(txn));
+Result<Response> MountRoutes::ui_mounts(Call& call, ReadTxn& txn) {
+  VAULT_TRY_ASSIGN(const auto compiled, live_.mounts.at(txn));
   VAULT_TRY_ASSIGN(const Acl acl, acl_of(live_, txn, call.caller.policies, call.now));
   Json secret = Json::object(), auth = Json::object();
   for (const auto& entry : compiled->mounts.all()) {
@@ -253,9 +253,9 @@ Result<Response> Mounts::ui_mounts(Call& call, ReadTxn& txn) {
   return Response::of(data);
 }
 
-Result<Response> Mounts::ui_mount(Call& call, ReadTxn& txn) {
+Result<Response> MountRoutes::ui_mount(Call& call, ReadTxn& txn) {
   const std::string path = with_slash(call.fields.text("path"));
-  VAULT_TRY_ASSIGN(const auto compiled, live_.registry.at(txn));
+  VAULT_TRY_ASSIGN(const auto compiled, live_.mounts.at(txn));
   VAULT_TRY_ASSIGN(const Acl acl, acl_of(live_, txn, call.caller.policies, call.now));
   const Mount* mount = compiled->mounts.find(path);
   if (!call.caller.present) return failure(Code::denied, "permission denied");
@@ -274,7 +274,7 @@ Result<Response> Mounts::ui_mount(Call& call, ReadTxn& txn) {
 
 void add_mount_routes(std::vector<Route>& routes, Unsealed& live) {
   const auto mounts =
-      std::make_shared<Mounts>(live);  // shared by the handlers below, which outlive this call
+      std::make_shared<MountRoutes>(live);  // shared by the handlers below, which outlive this call
   const auto all = [mounts](bool auth) {
     return reads([mounts, auth](Call&, ReadTxn& txn) { return mounts->list(txn, auth); });
   };
@@ -338,7 +338,7 @@ void add_mount_routes(std::vector<Route>& routes, Unsealed& live) {
       route("internal/ui/mounts", {},
             {reads([mounts](Call& call, ReadTxn& txn) { return mounts->ui_mounts(call, txn); },
                    Place::worker)},
-            "Mounts the caller can reach");
+            "MountRoutes the caller can reach");
   ui.unauthenticated = true;
   routes.push_back(std::move(ui));
   Route ui_one =

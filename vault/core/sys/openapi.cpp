@@ -23,7 +23,7 @@ void describe(const Mount& mount, bool known_caller, bool generic, OpenApi& docu
 }
 
 Result<Response> document(Unsealed& live, Call& call, ReadTxn& txn) {
-  VAULT_TRY_ASSIGN(const auto compiled, live.registry.at(txn));
+  VAULT_TRY_ASSIGN(const auto compiled, live.mounts.at(txn));
   VAULT_TRY_ASSIGN(const Acl acl, acl_of(live, txn, call.caller.policies, call.now));
   OpenApi document;
   for (const Route& route : routes_of_every_state())

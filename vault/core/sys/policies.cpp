@@ -40,7 +40,8 @@ Result<Response> list(Call& call, ReadTxn& txn, bool old_form) {
   return response;
 }
 
-// The policy a request means. Who may reach it under another spelling only, may not reach it.
+// The stored (lower-case) name. The caller needs the right for that spelling as well as for the one
+// it used.
 Result<std::string> name_in(Unsealed& live, const Call& call, ReadTxn& txn) {
   const std::string given = call.fields.text("name");
   const std::string name = canonical_policy_name(given);
@@ -157,7 +158,7 @@ Result<Response> capabilities(Unsealed& live, Call& call, ReadTxn& txn, const To
   if (paths.size() > kAskedMax)
     return failure(Code::invalid, "at most 1000 paths can be asked for at once");
   VAULT_TRY_ASSIGN(const Acl acl, acl_of(live, txn, token->policies, call.now));
-  VAULT_TRY_ASSIGN(const auto compiled, live.registry.at(txn));
+  VAULT_TRY_ASSIGN(const auto compiled, live.mounts.at(txn));
   std::vector<Json::Member> answers;
   for (const std::string& path : paths) {
     const std::string_view bare = path.starts_with('/') ? std::string_view(path).substr(1) : path;

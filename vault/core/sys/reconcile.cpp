@@ -44,7 +44,7 @@ Result<Response> reconcile(Unsealed& live, Call& call, ReadTxn& txn) {
   std::string path = call.fields.text("mount");
   if (!path.ends_with('/')) path += '/';
   const bool fix = call.fields.boolean("fix");
-  VAULT_TRY_ASSIGN(const auto compiled, live.registry.at(txn));
+  VAULT_TRY_ASSIGN(const auto compiled, live.mounts.at(txn));
   const Mount* mount = compiled->mounts.find(path);
   if (mount == nullptr || mount->info.path != path)
     return failure(Code::invalid, "no engine is mounted at " + path);

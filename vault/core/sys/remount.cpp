@@ -40,8 +40,8 @@ Status check_paths(const std::string& from, const std::string& to) {
 Result<Response> remount(Unsealed& live, Call& call, WriteTxn& txn) {
   const std::string from = mount_path(call.fields.text("from"));
   const std::string to = mount_path(call.fields.text("to"));
-  VAULT_TRY(txn.version(Registry::mounts_key()));  // guards what is free and what is taken
-  VAULT_TRY_ASSIGN(const auto compiled, live.registry.at(txn));
+  VAULT_TRY(txn.version(Mounts::mounts_key()));  // guards what is free and what is taken
+  VAULT_TRY_ASSIGN(const auto compiled, live.mounts.at(txn));
   const Mount* mount = compiled->mounts.at(from);
   if (mount == nullptr) return failure(Code::invalid, "no matching mount at \"" + from + "\"");
   VAULT_TRY(check_paths(from, to));
@@ -50,7 +50,7 @@ Result<Response> remount(Unsealed& live, Call& call, WriteTxn& txn) {
       return failure(Code::invalid, "path already in use at \"" + other.first + "\"");
   Json record = mount->record;
   record.set("path", to);
-  VAULT_TRY(Registry::put_mount(txn, record));
+  VAULT_TRY(Mounts::put_mount(txn, record));
   const std::string migration = uuid(call.random);
   Json status = Json::object();
   status.set("began", call.now.seconds()).set("source_mount", from).set("target_mount", to);

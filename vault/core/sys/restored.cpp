@@ -10,9 +10,9 @@ namespace {
 
 Result<Response> show(Unsealed& live, ReadTxn& txn) {
   VAULT_TRY_ASSIGN(const auto places, live.restoration.to_reconcile());
-  VAULT_TRY_ASSIGN(const auto compiled, live.registry.at(txn));
+  VAULT_TRY_ASSIGN(const auto compiled, live.mounts.at(txn));
   Json targets = Json::array();
-  for (const Restoration::Place& place : places) {
+  for (const Restoration::MountTarget& place : places) {
     Json one = Json::object();
     for (const auto& entry : compiled->mounts.all())
       if (entry.second->info.space == place.first) one.set("mount", entry.second->info.path);
@@ -30,7 +30,7 @@ Result<Response> declare(Unsealed& live, const Call& call) {
                    "reconciled=true says that no target holds an account of this vault "
                    "that is on no lease");
   VAULT_TRY_ASSIGN(const auto places, live.restoration.to_reconcile());
-  for (const Restoration::Place& place : places)
+  for (const Restoration::MountTarget& place : places)
     VAULT_TRY(live.restoration.reconciled(place.first, place.second));
   return Response::none();
 }

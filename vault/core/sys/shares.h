@@ -1,6 +1,7 @@
 #pragma once
-// What the routes have in common at which share holders approve something: the share in a request,
-// shares in an answer, and who may call without a token. Thread safety: functions without state.
+// Shared by the routes where holders of shares approve something (rekey, generate-root): the share
+// in a request, shares in an answer, and whether callers need a token. Thread safety: functions
+// without state.
 
 #include "vault/core/sys/system.h"
 

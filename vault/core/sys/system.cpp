@@ -54,8 +54,8 @@ Route tidy_route(std::string pattern, std::string what, LogSink& log) {
 Result<Acl> acl_of(Unsealed& live, ReadTxn& txn, const std::vector<std::string>& policies,
                    WallTime now) {
   const auto authority = std::make_shared<Authority>();
-  VAULT_TRY(live.registry.at(txn, authority.get()));
-  VAULT_TRY(live.registry.policies().resolve(txn, policies, Making::allowed, *authority));
+  VAULT_TRY(live.mounts.at(txn, authority.get()));
+  VAULT_TRY(live.mounts.policies().resolve(txn, policies, Making::allowed, *authority));
   const bool root = policies.size() == 1 && policies[0] == "root";
   return Acl(authority->policies->found, root, now, authority);
 }

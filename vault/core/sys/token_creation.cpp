@@ -112,7 +112,7 @@ Status set_lifetime(Call& call, Token& token) {
 Status warn_of_unknown(Unsealed& live, Call& call, ReadTxn& txn, const Token& token) {
   for (const std::string& name : token.policies) {
     if (name == "root") continue;
-    VAULT_TRY_ASSIGN(const bool exists, live.registry.policies().exists(txn, name));
+    VAULT_TRY_ASSIGN(const bool exists, live.mounts.policies().exists(txn, name));
     if (!exists) call.warnings.push_back("Policy \"" + name + "\" does not exist");
   }
   return {};

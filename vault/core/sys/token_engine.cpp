@@ -108,7 +108,7 @@ Result<Response> TokenEngine::renew(Call& call, WriteTxn& txn, const TokenRef& t
 
 // A token of a login is renewed as its method would grant it today, by the rules of its mount.
 Status TokenEngine::login_terms(WriteTxn& txn, const Token& token, TtlTerms& terms) {
-  VAULT_TRY_ASSIGN(const auto compiled, live_.registry.at(txn));
+  VAULT_TRY_ASSIGN(const auto compiled, live_.mounts.at(txn));
   const Mount* mount = compiled->mounts.by_accessor(token.mount);
   if (mount == nullptr || mount->kind == nullptr)
     return failure(Code::invalid, "the auth method of this token is gone: it is not renewed");

@@ -1,8 +1,8 @@
 #pragma once
-// The mounts as immutable tables, each valid for the generations in which no mount changed, and the
-// policies, each by its own record. A generation is the `mod` of one record that every change of
+// The mounts as immutable tables, each valid for the revisions in which no mount changed, and the
+// policies, each by its own record. A revision is the `mod` of one record that every change of
 // either bumps in its own batch: a request whose snapshot shows the known one looks no further. So
-// what a request is judged by is what was committed when its snapshot was taken.
+// a request is judged by the mounts and policies that were committed when its snapshot was taken.
 // Thread-safe: tables are swapped by shared_ptr under a mutex.
 
 #include <memory>
@@ -17,18 +17,18 @@
 namespace leasehold::core {
 
 struct Compiled {
-  std::uint64_t generation = 0;  // of the mounts alone
+  std::uint64_t mounts_mod = 0;  // of mounts_key()
   MountTable mounts;
 };
 
-class Registry {
+class Mounts {
  public:
-  Registry(std::vector<std::unique_ptr<EngineKind>> kinds, TtlDefaults defaults, LogSink& log);
+  Mounts(std::vector<std::unique_ptr<EngineKind>> kinds, TtlDefaults defaults, LogSink& log);
 
   // The mounts that `txn` shows; a table is made of what changed since the newest one. Guards
   // nothing: what a change of mounts rests on is guarded by `mounts_key`.
   Result<std::shared_ptr<const Compiled>> at(ReadTxn& txn) { return at(txn, nullptr); }
-  // The same for a request, whose authority begins with the generation.
+  // The same for a request, whose authority begins with the revision.
   Result<std::shared_ptr<const Compiled>> at(ReadTxn& txn, Authority* authority);
   Policies& policies() { return policies_; }
   // The kind of this type in that options.version; without one ("") the first of the type. Null:
@@ -43,7 +43,7 @@ class Registry {
   // What every change of a mount or policy adds to its batch.
   static Status bump(WriteTxn& txn);
   static Status bump_mounts(WriteTxn& txn);
-  static barrier::PhysicalKey generation_key();
+  static barrier::PhysicalKey revision_key();
   // Whose `mod` says when a mount changed last.
   static barrier::PhysicalKey mounts_key();
 

@@ -1,4 +1,4 @@
-#include "vault/core/road/audit_turn.h"
+#include "vault/core/road/audit_append.h"
 
 #include <memory>
 #include <utility>
@@ -17,13 +17,13 @@ void resume_all(WaiterQueue& waiting, const Status& written) {
 }
 
 // A turn's lines on their way to the disk.
-struct Flush : WorkerJob {
+struct Flush : WorkerTask {
   audit::AuditLog* log = nullptr;
   Texts lines;
   WaiterQueue waiting;
   Status written;
 
-  static void append(WorkerJob* job) {
+  static void append(WorkerTask* job) {
     auto* self = static_cast<Flush*>(job);
     self->written = self->log->append(self->lines.views());
   }
@@ -35,12 +35,12 @@ struct Flush : WorkerJob {
 
 }  // namespace
 
-AuditTurn& AuditTurn::current() {
-  static thread_local AuditTurn turn;
+AuditAppend& AuditAppend::current() {
+  static thread_local AuditAppend turn;
   return turn;
 }
 
-void AuditTurn::add(AuditWait* wait, audit::AuditLog& log, Workers& workers) {
+void AuditAppend::add(AuditWait* wait, audit::AuditLog& log, Workers& workers) {
   VAULT_ASSERT(waiting_.empty() || log_ == &log);
   const bool first = waiting_.empty();
   waiting_.push(wait);
@@ -53,7 +53,7 @@ void AuditTurn::add(AuditWait* wait, audit::AuditLog& log, Workers& workers) {
   complete(&end_);
 }
 
-void AuditTurn::end() {
+void AuditAppend::end() {
   // Whoever is resumed may have lines again: they are of the next turn.
   WaiterQueue waiting = std::exchange(waiting_, {});
   if (!log_->waits_for_disk()) {

@@ -2,7 +2,7 @@
 // The audit lines that the requests of one loop have ready in one turn, written with one append:
 // under load a write() is shared by many requests, and a lone request waits for nobody. A log that
 // waits for the disk is written from a worker.
-// Thread safety: one AuditTurn per thread, of that thread's loop.
+// Thread safety: one AuditAppend per thread, of that thread's loop.
 
 #include "vault/audit/log.h"
 #include "vault/base/texts.h"
@@ -15,12 +15,12 @@ struct AuditWait : Waiter {
   Status written;
 };
 
-class AuditTurn {
+class AuditAppend {
  public:
-  static AuditTurn& current();  // of this thread
-  AuditTurn() = default;
-  AuditTurn(const AuditTurn&) = delete;
-  AuditTurn& operator=(const AuditTurn&) = delete;
+  static AuditAppend& current();  // of this thread
+  AuditAppend() = default;
+  AuditAppend(const AuditAppend&) = delete;
+  AuditAppend& operator=(const AuditAppend&) = delete;
 
   // Lines are appended here, then add() says who waits for them.
   Texts& lines() { return lines_; }
@@ -28,7 +28,7 @@ class AuditTurn {
 
  private:
   struct End : Waiter {
-    AuditTurn* turn = nullptr;
+    AuditAppend* turn = nullptr;
   };
   void end();
 

@@ -2,7 +2,7 @@
 
 namespace leasehold::commit {
 
-Status Operation::status() const {
+Status Submission::status() const {
   if (!refused.ok()) return refused;
   switch (result.outcome) {
     case storage::Outcome::committed:

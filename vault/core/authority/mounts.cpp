@@ -1,4 +1,4 @@
-#include "vault/core/authority/registry.h"
+#include "vault/core/authority/mounts.h"
 
 #include <algorithm>
 
@@ -51,31 +51,30 @@ Result<std::optional<Json>> readable_json(ReadTxn& txn, const std::string& name)
   return std::optional<Json>(std::move(parsed).value());
 }
 
-Registry::Registry(std::vector<std::unique_ptr<EngineKind>> kinds, TtlDefaults defaults,
-                   LogSink& log)
+Mounts::Mounts(std::vector<std::unique_ptr<EngineKind>> kinds, TtlDefaults defaults, LogSink& log)
     : kinds_(std::move(kinds)), defaults_(defaults), log_(log), policies_(log) {}
 
-barrier::PhysicalKey Registry::generation_key() {
-  return barrier::PhysicalKey(barrier::Table::generation);
+barrier::PhysicalKey Mounts::revision_key() {
+  return barrier::PhysicalKey(barrier::Table::revision);
 }
 
-barrier::PhysicalKey Registry::mounts_key() {
-  PhysicalKey key = generation_key();
+barrier::PhysicalKey Mounts::mounts_key() {
+  PhysicalKey key = revision_key();
   key.push('m');
   return key;
 }
 
-Status Registry::bump_mounts(WriteTxn& txn) {
+Status Mounts::bump_mounts(WriteTxn& txn) {
   if (!txn.changes().storage.written(mounts_key().view())) VAULT_TRY(txn.mark(mounts_key()));
   return bump(txn);
 }
 
-Status Registry::bump(WriteTxn& txn) {
-  if (txn.changes().storage.written(generation_key().view())) return {};
-  return txn.mark(generation_key());
+Status Mounts::bump(WriteTxn& txn) {
+  if (txn.changes().storage.written(revision_key().view())) return {};
+  return txn.mark(revision_key());
 }
 
-const EngineKind* Registry::kind(std::string_view wire_type, std::string_view version) const {
+const EngineKind* Mounts::kind(std::string_view wire_type, std::string_view version) const {
   for (const auto& kind : kinds_)
     if (kind->wire_type == wire_type &&
         (kind->version == 0 || version.empty() || std::to_string(kind->version) == version))
@@ -83,14 +82,14 @@ const EngineKind* Registry::kind(std::string_view wire_type, std::string_view ve
   return nullptr;
 }
 
-const EngineKind* Registry::kind_called(std::string_view name) const {
+const EngineKind* Mounts::kind_called(std::string_view name) const {
   for (const auto& kind : kinds_)
     for (const std::string_view other : kind->other_names)
       if (!other.empty() && other == name) return kind.get();
   return nullptr;
 }
 
-std::string Registry::versions_of(std::string_view wire_type) const {
+std::string Mounts::versions_of(std::string_view wire_type) const {
   std::string versions;
   for (const auto& kind : kinds_)
     if (kind->wire_type == wire_type && kind->version != 0)
@@ -98,38 +97,38 @@ std::string Registry::versions_of(std::string_view wire_type) const {
   return versions;
 }
 
-Result<std::shared_ptr<const Compiled>> Registry::at(ReadTxn& txn, Authority* authority) {
-  VAULT_TRY_ASSIGN(const auto found, txn.snapshot().get(generation_key().view()));
-  const std::uint64_t generation = found ? found->mod : 0;
-  if (authority != nullptr) authority->generation = generation;
+Result<std::shared_ptr<const Compiled>> Mounts::at(ReadTxn& txn, Authority* authority) {
+  VAULT_TRY_ASSIGN(const auto found, txn.snapshot().get(revision_key().view()));
+  const std::uint64_t revision = found ? found->mod : 0;
+  if (authority != nullptr) authority->revision = revision;
   {
     MutexLock lock(mutex_);
-    if (newest_ && first_ <= generation && generation <= last_) return newest_;
+    if (newest_ && first_ <= revision && revision <= last_) return newest_;
   }
   VAULT_TRY_ASSIGN(const auto mounts_found, txn.snapshot().get(mounts_key().view()));
   const std::uint64_t mounts = mounts_found ? mounts_found->mod : 0;
   std::shared_ptr<const Compiled> before;
   {
     MutexLock lock(mutex_);
-    if (newest_ && newest_->generation == mounts) {
-      first_ = std::min(first_, generation);
-      last_ = std::max(last_, generation);
+    if (newest_ && newest_->mounts_mod == mounts) {
+      first_ = std::min(first_, revision);
+      last_ = std::max(last_, revision);
       return newest_;
     }
     before = newest_;
   }
   VAULT_TRY_ASSIGN(auto made, compile(txn, before.get(), mounts));
   MutexLock lock(mutex_);
-  if (newest_ && newest_->generation >= mounts && last_ >= generation) return made;
+  if (newest_ && newest_->mounts_mod >= mounts && last_ >= revision) return made;
   newest_ = made;
-  first_ = last_ = generation;
+  first_ = last_ = revision;
   return made;
 }
 
-Result<std::shared_ptr<const Compiled>> Registry::compile(ReadTxn& txn, const Compiled* before,
-                                                          std::uint64_t mounts) {
+Result<std::shared_ptr<const Compiled>> Mounts::compile(ReadTxn& txn, const Compiled* before,
+                                                        std::uint64_t mounts) {
   auto compiled = std::make_shared<Compiled>();
-  compiled->generation = mounts;
+  compiled->mounts_mod = mounts;
   ReadTxn core = txn.in(barrier::kCoreSpace);
   VAULT_TRY(compile_mounts(core, before, *compiled));
   return std::shared_ptr<const Compiled>(compiled);
@@ -137,7 +136,7 @@ Result<std::shared_ptr<const Compiled>> Registry::compile(ReadTxn& txn, const Co
 
 // By the values, each of which repeats its name: so a damaged name record hides nothing. A mount
 // whose record did not change is taken over as it is.
-Status Registry::compile_mounts(ReadTxn& txn, const Compiled* before, Compiled& into) {
+Status Mounts::compile_mounts(ReadTxn& txn, const Compiled* before, Compiled& into) {
   const PhysicalKey prefix = txn.barrier().directory_prefix(txn.space(), kMounts, Table::value);
   const auto take = [&](const storage::Entry& entry) {
     auto known = before ? before->mounts.made_from(entry.key, entry.mod) : nullptr;
@@ -169,7 +168,7 @@ Status Registry::compile_mounts(ReadTxn& txn, const Compiled* before, Compiled& 
 }
 
 // Null: not the record of a mount.
-std::shared_ptr<Mount> Registry::mount_of(Json record) {
+std::shared_ptr<Mount> Mounts::mount_of(Json record) {
   auto mount = std::make_shared<Mount>();
   MountInfo& info = mount->info;
   info.path = record.string_at("path");
@@ -194,7 +193,7 @@ std::shared_ptr<Mount> Registry::mount_of(Json record) {
   return mount;
 }
 
-const EngineKind* Registry::kind_of(const MountInfo& info) const {
+const EngineKind* Mounts::kind_of(const MountInfo& info) const {
   const EngineKind* found =
       kind(info.type, info.options.is_object() ? info.options.string_at("version") : "");
   if (found != nullptr && found->is_auth == info.path.starts_with("auth/")) return found;
@@ -202,7 +201,7 @@ const EngineKind* Registry::kind_of(const MountInfo& info) const {
   return nullptr;
 }
 
-void Registry::report_damaged(const std::string& record, std::uint64_t mod, std::string_view what) {
+void Mounts::report_damaged(const std::string& record, std::uint64_t mod, std::string_view what) {
   MutexLock lock(mutex_);
   const auto known = reported_.find(record);
   if (known != reported_.end() && known->second == mod) return;
@@ -210,8 +209,8 @@ void Registry::report_damaged(const std::string& record, std::uint64_t mod, std:
   log_.error("{}", what);
 }
 
-Json Registry::new_mount(Random& random, std::string_view path, std::string_view type,
-                         std::string_view description) {
+Json Mounts::new_mount(Random& random, std::string_view path, std::string_view type,
+                       std::string_view description) {
   const auto accessor = random.take<4>();
   const auto space = random.take<barrier::kSpaceSize>();
   Json record = Json::object();
@@ -231,19 +230,19 @@ Json Registry::new_mount(Random& random, std::string_view path, std::string_view
   return record;
 }
 
-Status Registry::put_mount(WriteTxn& txn, const Json& record) {
+Status Mounts::put_mount(WriteTxn& txn, const Json& record) {
   WriteTxn core = txn.in(barrier::kCoreSpace);
   VAULT_TRY(core.put(std::string(kMounts) + record.string_at("uuid"), as_bytes(record.dump())));
   return bump_mounts(txn);
 }
 
-Status Registry::erase_mount(WriteTxn& txn, const Mount& mount) {
+Status Mounts::erase_mount(WriteTxn& txn, const Mount& mount) {
   WriteTxn core = txn.in(barrier::kCoreSpace);
   VAULT_TRY(core.erase(std::string(kMounts) + mount.info.uuid));
   return bump_mounts(txn);
 }
 
-Status Registry::write_initial(WriteTxn& txn, Random& random, int dev_kv_version) {
+Status Mounts::write_initial(WriteTxn& txn, Random& random, int dev_kv_version) {
   for (const SystemMount& mount : kSystemMounts)
     VAULT_TRY(put_mount(txn, new_mount(random, mount.path, mount.type, mount.description)));
   if (dev_kv_version == 0) return {};
