@@ -256,7 +256,8 @@ TEST_CASE("pin: a refused PIN stays refused, and a mark that cannot be read lets
   latch.refused(pin_of_file(5));
   clock.advance(Seconds(100'000));
   CHECK(folder.restart().before_try(pin_of_file(5), false, clock.now()).is(Code::denied));
-  CHECK(folder.restart().before_try(pin_of_file(6), false, clock.now()).ok());
+  CHECK(folder.restart().before_try(pin_of_file(6), false, clock.now()).is(Code::denied));
+  CHECK(folder.restart().before_try(pin_of_file(6, "2"), false, clock.now()).ok());
   for (const auto& mark : std::filesystem::directory_iterator(folder.path))
     std::ofstream(mark.path()) << "12 34\n";
   CHECK(folder.restart().before_try(pin_of_file(7), false, clock.now()).is(Code::denied));
