@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "api/client/memory_file.h"
+#include "api/client/time_limit.h"
 #include "api/client/transport.h"
 
 namespace leasehold::client {
@@ -79,8 +80,10 @@ class HttpTransport final : public Transport {
       if (!too_large) response.body.append(data, size);
       return !too_large;
     };
+    TimeLimit limit(settings_.timeout, [&] { client_->stop(); });
     const httplib::Result result = client_->send(outgoing);
     wipe(outgoing.body);
+    if (limit.passed()) return no_whole_answer(server);
     if (too_large) return failure(Code::internal, "the answer is larger than 64 MiB");
     if (!result) return explain(server, result.error());
     response.status = result->status;
@@ -194,6 +197,12 @@ class HttpTransport final : public Transport {
         return failure(Code::internal,
                        "read " + where + ": the connection ended without an answer");
     }
+  }
+
+  Error no_whole_answer(const Url& server) const {
+    return failure(Code::deadline, "read " + server.authority() + ": no whole answer within " +
+                                       std::to_string(settings_.timeout.count()) +
+                                       " s; VAULT_CLIENT_TIMEOUT sets how long to wait");
   }
 
   // The library says the same of a name that has no address.

@@ -3,18 +3,21 @@
 #include <doctest/doctest.h>
 
 #include "tests/client/certificate.h"
+#include "tests/client/dripping_server.h"
 #include "tests/client/vault_server.h"
 #include "tests/support/temporary_folder.h"
 
 using leasehold::Code;
 using leasehold::Json;
 using leasehold::Millis;
+using leasehold::Seconds;
 using leasehold::SecretBytes;
 using leasehold::client::Call;
 using leasehold::client::Client;
 using leasehold::client::make_http_transport;
 using leasehold::client::Settings;
 using leasehold::testing::Certificate;
+using leasehold::testing::DrippingServer;
 using leasehold::testing::TemporaryFolder;
 using leasehold::testing::VaultServer;
 
@@ -192,6 +195,16 @@ TEST_CASE("client: TLS is verified against the given authority") {
     caller.settings.tls_skip_verify = true;
     CHECK(caller.send({"GET", "x"}).ok());
   }
+}
+
+TEST_CASE("client: an answer that comes in drops ends with the time limit") {
+  const DrippingServer server;
+  Caller caller(server.address());
+  caller.settings.timeout = Seconds(1);
+  const auto answer = caller.send({"GET", "x"});
+  REQUIRE_FALSE(answer.ok());
+  CHECK(answer.error().code == Code::deadline);
+  CHECK(answer.error().message.find("VAULT_CLIENT_TIMEOUT") != std::string::npos);
 }
 
 TEST_CASE("client: of a certificate only the names it was given for TLS count") {
