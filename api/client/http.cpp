@@ -72,6 +72,9 @@ class HttpTransport final : public Transport {
       origin_ = server.origin();
     }
     httplib::Request outgoing = to_httplib(server, request);
+    // Through a tunnel the library would show the vault the proxy's password.
+    if (settings_.proxy && server.scheme == Url::Scheme::https)
+      outgoing.set_header("Proxy-Authorization", "");
     RawResponse response;
     bool too_large = false;
     outgoing.content_receiver = [&](const char* data, std::size_t size, std::uint64_t,

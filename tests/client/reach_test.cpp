@@ -97,9 +97,11 @@ TEST_CASE("reach: TLS goes through the proxy unread") {
   Tunnel tunnel(server.port());
   Program program(server.address());
   program.environment["VAULT_TOKEN"] = "hvs.secret";
-  program.environment["VAULT_HTTP_PROXY"] = "http://" + tunnel.address();
+  program.environment["VAULT_HTTP_PROXY"] = "http://alice:pass@" + tunnel.address();
   CHECK(program.run({"read", "-ca-cert=" + certificate.file(), "-field=k", "s"}).out == "v");
+  CHECK(server.last().header("proxy-authorization").empty());
   const std::string asked = tunnel.request();
+  CHECK(contains(asked, "Proxy-Authorization: Basic YWxpY2U6cGFzcw=="));
   CHECK(contains(asked, "CONNECT 127.0.0.1:" + std::to_string(server.port())));
   CHECK_FALSE(contains(asked, "hvs.secret"));
 }
