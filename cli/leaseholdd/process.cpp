@@ -22,13 +22,14 @@ namespace leasehold::server_process {
 
 namespace {
 
-// Threads, and requests that may wait. Two hashes at once leave the machine to the others; 256 that
-// wait are 10 to 20 s of them.
+// Threads, requests that may wait, and those of one address among them. Two hashes at once leave
+// the machine to the others; 256 that wait are 10 to 20 s of them, so that half of that is the most
+// that one guesser costs the others.
 constexpr core::Workers::Sizes kWorkers = {{
-    {2, 1024},  // lists
-    {2, 256},   // hashes
-    {4, 256},   // outside: devices and targets
-    {4, 1024},  // flushes: those that wait together share one fsync
+    {2, 1024},      // lists
+    {2, 256, 128},  // hashes
+    {4, 256},       // outside: devices and targets
+    {4, 1024},      // flushes: those that wait together share one fsync
 }};
 
 // The listener's view of the core.

@@ -52,6 +52,25 @@ TEST_CASE("workers: a full queue refuses, names its bound, and leaves the others
   CHECK(testing::TestVault::eventually([&] { return ran == 3; }));
 }
 
+TEST_CASE("workers: one address fills its share of a queue and no more") {
+  core::Workers workers(core::Workers::Sizes{{{1, 4}, {1, 4, 2}, {1, 4}, {1, 4}}});
+  std::atomic<int> ran{0};
+  std::deque<Quick> jobs;
+  for (int i = 0; i < 5; ++i) jobs.emplace_back(ran).asker = i < 4 ? "192.0.2.1" : "192.0.2.2";
+  {
+    const Occupied occupied(workers, WorkClass::hashes, 1);
+    REQUIRE(workers.submit(WorkClass::hashes, &jobs[0]));
+    REQUIRE(workers.submit(WorkClass::hashes, &jobs[1]));
+    REQUIRE_FALSE(workers.submit(WorkClass::hashes, &jobs[2]));
+    CHECK(jobs[2].refused.error().message ==
+          "busy: 2 requests that hash a password of one address are waiting already; try again");
+    CHECK(workers.submit(WorkClass::hashes, &jobs[4]));
+  }
+  REQUIRE(testing::TestVault::eventually([&] { return ran == 3; }));
+  CHECK(workers.submit(WorkClass::hashes, &jobs[3]));
+  CHECK(testing::TestVault::eventually([&] { return ran == 4; }));
+}
+
 TEST_CASE("workers: what was taken in is completed at shutdown, and nothing is taken after it") {
   core::Workers workers(core::Workers::Sizes{{{1, 9}, {1, 9}, {1, 9}, {1, 9}}});
   std::atomic<int> ran{0};

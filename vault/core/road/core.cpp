@@ -57,10 +57,11 @@ Detached Core::handle(Request request, Exchange& asker) {
   if (status.ok()) status = co_await committed(flight);  // a use is counted before anything else
   if (status.ok()) status = admit_counted(flight);
   while (status.ok()) {
-    status =
-        co_await placed(workers_, flight.place, [&] { return run(flight); });  // may they; engine
+    status = co_await placed(workers_, flight, flight.place,
+                             [&] { return run(flight); });  // may they; engine
     if (status.ok() && flight.planned && flight.planned->candidate)
-      status = co_await placed(workers_, Place::outside, [&] { return try_candidate(flight); });
+      status =
+          co_await placed(workers_, flight, Place::outside, [&] { return try_candidate(flight); });
     // Renewals of one lease, and rotations of one manager, end one after the other, at the target
     // and in its record.
     if (status.ok() && flight.runs_alone()) co_await latched(latches_, flight, latch);

@@ -98,7 +98,10 @@ class [[nodiscard]] committed : Suspended<commit::Submission> {
 template <class F>
 class [[nodiscard]] placed : Suspended<WorkerTask> {
  public:
-  placed(Workers& workers, Place place, F f) : workers_(workers), place_(place), f_(std::move(f)) {}
+  placed(Workers& workers, const Admitted& flight, Place place, F f)
+      : workers_(workers), place_(place), f_(std::move(f)) {
+    this->asker = flight.request.remote_address;
+  }
   bool await_ready() {
     const bool here = place_ == Place::inline_;
     if (here) result_ = f_();

@@ -8,9 +8,9 @@ constexpr const char* kWaiting[kWorkClasses] = {"lists and walks", "requests tha
                                                 "requests that wait for a device or a target",
                                                 "flushes of the audit log"};
 
-std::string full(std::size_t kind, std::size_t queue_max) {
-  return "busy: " + std::to_string(queue_max) + " " + kWaiting[kind] +
-         " are waiting already; try again";
+std::string full(std::size_t kind, std::size_t most, std::string_view whose = {}) {
+  std::string text = "busy: " + std::to_string(most) + " " + kWaiting[kind];
+  return text.append(whose) + " are waiting already; try again";
 }
 
 }  // namespace
@@ -36,10 +36,30 @@ bool Workers::submit(WorkClass of, WorkerTask* job) {
       job->refused = failure(Code::unavailable, stopping_ ? "shutting down" : full(kind, most));
       return false;
     }
+    if (!take_share(kind, job->asker)) {
+      job->refused =
+          failure(Code::unavailable, full(kind, sizes_[kind].share_max, " of one address"));
+      return false;
+    }
     queue.push(job);
   }
   wake_[kind].notify_one();
   return true;
+}
+
+bool Workers::take_share(std::size_t kind, std::string_view asker) {
+  const std::size_t most = sizes_[kind].share_max;
+  if (most == 0 || asker.empty()) return true;
+  const auto share = shares_[kind].try_emplace(std::string(asker), 0).first;
+  if (share->second >= most) return false;
+  ++share->second;
+  return true;
+}
+
+void Workers::give_share(std::size_t kind, std::string_view asker) {
+  if (sizes_[kind].share_max == 0 || asker.empty()) return;
+  const auto share = shares_[kind].find(asker);
+  if (--share->second == 0) shares_[kind].erase(share);
 }
 
 void Workers::stop() {
@@ -61,6 +81,7 @@ void Workers::run(std::size_t kind) {
       while (queue.empty() && !stopping_) wake_[kind].wait(mutex_);
       if (queue.empty()) return;
       job = static_cast<WorkerTask*>(queue.pop());
+      give_share(kind, job->asker);
     }
     job->work(job);
     complete(job);

@@ -5,6 +5,8 @@
 // threads of its own (core/leases) and waits for none of these. Thread-safe.
 
 #include <array>
+#include <map>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -23,6 +25,8 @@ WorkClass class_of(Place place);  // of a place that is not inline
 struct WorkerTask : Waiter {
   void (*work)(WorkerTask*) = nullptr;  // runs on a worker, leaves its result in the job
   Status refused;
+  // Whose share of the queue it takes while it waits: a client's address; empty: nobody's.
+  std::string_view asker;
 };
 
 class Workers {
@@ -30,6 +34,7 @@ class Workers {
   struct Size {
     unsigned threads = 1;
     std::size_t queue_max = 0;  // jobs that wait; those that run do not count
+    std::size_t share_max = 0;  // of them, of one asker; 0: all
   };
   using Sizes = std::array<Size, kWorkClasses>;  // by WorkClass
 
@@ -44,11 +49,16 @@ class Workers {
 
  private:
   void run(std::size_t kind);
+  bool take_share(std::size_t kind, std::string_view asker) REQUIRES(mutex_);
+  void give_share(std::size_t kind, std::string_view asker) REQUIRES(mutex_);
 
   const Sizes sizes_;
   Mutex mutex_;
   std::array<Condition, kWorkClasses> wake_;
   std::array<WaiterQueue, kWorkClasses> queues_ GUARDED_BY(mutex_);
+  // How many of an asker wait, in the classes where that is bounded.
+  std::array<std::map<std::string, std::size_t, std::less<>>, kWorkClasses> shares_
+      GUARDED_BY(mutex_);
   bool stopping_ GUARDED_BY(mutex_) = false;
   std::vector<std::thread> threads_;
 };
