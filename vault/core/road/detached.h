@@ -11,7 +11,7 @@ namespace leasehold::core {
 
 // Fire and forget: runs to its first suspension inside the call, frees itself at the end.
 struct Detached {
-  struct promise_type {
+  struct promise_type {  // NOLINT(readability-identifier-naming): the language says so
     Detached get_return_object() noexcept { return {}; }
     std::suspend_never initial_suspend() noexcept { return {}; }
     std::suspend_never final_suspend() noexcept { return {}; }
