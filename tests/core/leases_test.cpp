@@ -831,6 +831,25 @@ TEST_CASE("leases: a missing account that a process before may have removed is t
   CHECK(audit.find(R"("began_before_restart":true)") != std::string::npos);
 }
 
+TEST_CASE("leases: who loses the right while a connection is opened gets no account") {
+  LeasingVault vault;
+  vault.policy("app", R"(path "test/creds/*" { capabilities = ["read"] })");
+  const std::string token = vault.token(R"({"policies":["app"]})");
+  vault.server()->hang("connect");
+  const auto waiting = vault.begin("GET", "test/creds/ro", token);
+  REQUIRE(TestVault::eventually([&] { return vault.server()->inside("connect") == 1; }));
+  SUBCASE("its token was revoked") {
+    REQUIRE(vault.post("auth/token/revoke", vault.root(), body("token", token)).status() == 204);
+  }
+  SUBCASE("its policy is another") {
+    vault.policy("app", R"(path "other/*" { capabilities = ["read"] })");
+  }
+  vault.server()->release("connect");
+  CHECK(vault.wait(waiting).status() == 403);
+  CHECK(vault.server()->created() == 0);
+  CHECK(vault.ends_clean());
+}
+
 TEST_CASE("leases: an account is found by its handle when it has another name") {
   LeasingVault vault;
   const Answer creds = vault.creds();
