@@ -18,6 +18,13 @@ TEST_CASE("password: a hash verifies its own password only, and no two hashes ar
 }
 
 // Vectors of crypt_blowfish 1.3 (wrapper.c), a third party's implementation.
+TEST_CASE("password: of nothing, at no address, there is a hash too") {
+  const auto hash = hash_password({});
+  REQUIRE(hash.ok());
+  CHECK(verify_password(*hash, {}));
+  CHECK_FALSE(verify_password(*hash, "a"));
+}
+
 TEST_CASE("password: bcrypt hashes made elsewhere are verified") {
   constexpr const char* kHash = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
   CHECK(is_bcrypt_hash(kHash));

@@ -35,13 +35,16 @@ bool verify_bcrypt(const std::string& hash, std::string_view password) {
   return same;
 }
 
+// libsodium wants an address, of nothing too.
+const char* address_of(std::string_view text) { return text.empty() ? "" : text.data(); }
+
 }  // namespace
 
 Result<std::string> hash_password(std::string_view password) {
   if (password.size() > kPasswordMax)
     return failure(Code::invalid, "a password can have at most 4096 bytes");
   char text[crypto_pwhash_STRBYTES] = {};
-  if (crypto_pwhash_str_alg(text, password.data(), password.size(), kPasses, kMemory,
+  if (crypto_pwhash_str_alg(text, address_of(password), password.size(), kPasses, kMemory,
                             crypto_pwhash_ALG_ARGON2ID13) != 0)
     return failure(Code::unavailable, "there is no memory to hash a password: try again");
   return std::string(text);
@@ -54,7 +57,7 @@ bool verify_password(std::string_view hash, std::string_view password) {
   if (terminated.size() >= crypto_pwhash_STRBYTES) return false;
   char text[crypto_pwhash_STRBYTES] = {};
   std::copy(terminated.begin(), terminated.end(), text);
-  return crypto_pwhash_str_verify(text, password.data(), password.size()) == 0;
+  return crypto_pwhash_str_verify(text, address_of(password), password.size()) == 0;
 }
 
 bool is_bcrypt_hash(std::string_view text) {
