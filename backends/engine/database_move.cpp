@@ -12,6 +12,8 @@ using core::ReadTxn;
 using core::WriteTxn;
 
 constexpr std::size_t kLookedAt = 64;  // earlier targets
+// A server that names itself otherwise each time is not followed for ever: an operator has to say.
+constexpr std::size_t kEarlierMax = 16;
 
 Result<std::string> server_of(ReadTxn& txn, const std::string& target) {
   VAULT_TRY_ASSIGN(const auto record, load(txn, kServers, target));
@@ -123,6 +125,8 @@ Result<bool> moved(WriteTxn& txn, const core::TargetId& had, const std::string& 
   const std::string name = settings->string_at("name");
   VAULT_TRY_ASSIGN(auto config, load(txn, kConfigs, name));
   if (!config || config->string_at("target") != hex(had)) return false;
+  VAULT_TRY_ASSIGN(const auto before, earlier(name, txn));
+  if (before.size() >= kEarlierMax) return false;
   VAULT_TRY_ASSIGN(const core::TargetId target, leave(name, txn, had, server, random));
   VAULT_TRY(lead_to(txn, target, *settings, std::move(*config)));
   return true;

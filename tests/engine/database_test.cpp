@@ -428,6 +428,16 @@ TEST_CASE_FIXTURE(Moving, "database: another server behind the same URL is anoth
   CHECK_FALSE(moves(first, "77/app"));
 }
 
+TEST_CASE_FIXTURE(Moving, "database: a server that is another each time is not followed for ever") {
+  configure();
+  int followed = 0;
+  while (followed < 100 && moves(current(), std::to_string(followed) + "/app")) ++followed;
+  CHECK(followed == 16);
+  const core::TargetId last = current();
+  CHECK_FALSE(moves(last, "other/app"));
+  CHECK(current() == last);
+}
+
 TEST_CASE_FIXTURE(Moving, "database: same_server keeps the target, on record and not for long") {
   configure();
   const core::TargetId first = current();

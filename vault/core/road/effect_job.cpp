@@ -177,7 +177,9 @@ Status applied::await_resume() {
   if (job_->pending && must_settle(planned.state)) flight_.request_recorded = true;
   const Status& result = refused_.ok() ? job_->result : refused_;
   // Nothing was asked yet, and the target's configuration may lead elsewhere by now.
-  if (!result.ok() && job_->pending && planned.state == EffectState::queued)
+  // Once: a server that names itself otherwise each time keeps no request going round.
+  if (!result.ok() && job_->pending && planned.state == EffectState::queued &&
+      !std::exchange(flight_.planned_anew, true))
     VAULT_TRY(holds_still(*flight_.live, *job_->pending));
   const bool of_target = is_at_target(planned.state);
   if (!refused_.ok()) move_on(planned.state, EffectState::planned);

@@ -90,6 +90,7 @@ struct InFlight : Authorised {
   // effect
   std::optional<Planned> planned;
   std::shared_ptr<target::Lane> lane;  // of `planned`, where it works outside
+  bool planned_anew = false;           // what the first plan rested on was changed before it began
 
   // revocations the answer waits for
   std::vector<barrier::PhysicalKey> awaited;
