@@ -26,6 +26,7 @@ class Cursor {
 }  // namespace
 
 int LmdbGroup::run(std::span<const Batch* const> group, std::span<CommitResult> results) {
+  remembers_ = group.size() > 1;
   for (std::size_t i = 0; i < group.size(); ++i) {
     bool held = false;
     if (const int rc = holds(*group[i], held)) return rc;
@@ -35,16 +36,17 @@ int LmdbGroup::run(std::span<const Batch* const> group, std::span<CommitResult> 
       results[i] = {Outcome::bound, 0};
     } else {
       results[i] = {Outcome::committed, ++index_};
-      take(*group[i], group.size() > 1);
+      take(*group[i]);
       admitted_ = true;
     }
   }
   if (!admitted_) return 0;
   if (const int rc = apply(&observer_)) return rc;
+  remembers_ = false;
   Batch tail;
   observer_.finish(index_, tail);
   writes_.clear();
-  take(tail, false);
+  take(tail);
   return apply(nullptr);
 }
 
@@ -65,40 +67,40 @@ int LmdbGroup::holds(const Batch& batch, bool& held) {
 
 int LmdbGroup::mod_of(ByteView key, std::uint64_t& mod) {
   mod = 0;
-  if (const auto found = pending_.find(as_text(key)); found != pending_.end()) {
+  if (const auto found = known_.find(as_text(key)); found != known_.end()) {
     mod = found->second;
     return 0;
   }
   MDB_val at = to_val(key), value;
   const int rc = mdb_get(txn_, records_, &at, &value);
-  if (rc == MDB_NOTFOUND) return 0;
-  if (rc != 0) return rc;
-  mod = to_found(value).mod;
+  if (rc != 0 && rc != MDB_NOTFOUND) return rc;
+  if (rc == 0) mod = to_found(value).mod;
+  if (remembers_) known_[as_text(key)] = mod;
   return 0;
 }
 
 int LmdbGroup::is_empty(ByteView from, ByteView to, bool& empty) {
   empty = false;
-  for (const auto& [key, mod] : pending_)
+  for (const auto& [key, mod] : known_)
     if (mod != 0 && compare(as_bytes(key), from) >= 0 && compare(as_bytes(key), to) < 0) return 0;
   Cursor cursor(txn_, records_);
   MDB_val key = to_val(from), value;
   int rc = cursor.get(key, value, MDB_SET_RANGE);
   while (rc == 0 && compare(to_view(key), to) < 0) {
-    if (pending_.count(as_text(to_view(key))) == 0) return 0;
+    if (known_.count(as_text(to_view(key))) == 0) return 0;
     rc = cursor.get(key, value, MDB_NEXT);
   }
   empty = rc == 0 || rc == MDB_NOTFOUND;
   return empty ? 0 : rc;
 }
 
-void LmdbGroup::take(const Batch& batch, bool remember) {
+void LmdbGroup::take(const Batch& batch) {
   for (std::size_t i = 0; i < batch.size(); ++i) {
     const auto operation = batch[i];
     const bool put = operation.kind == Batch::Kind::put;
     if (!put && operation.kind != Batch::Kind::erase) continue;
     writes_.push_back({operation, index_});
-    if (remember) pending_[as_text(operation.key)] = put ? index_ : 0;
+    if (remembers_) known_[as_text(operation.key)] = put ? index_ : 0;
   }
 }
 

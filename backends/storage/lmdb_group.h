@@ -47,7 +47,7 @@ class LmdbGroup {
   int holds(const Batch& batch, bool& held);
   int mod_of(ByteView key, std::uint64_t& mod);
   int is_empty(ByteView from, ByteView to, bool& empty);
-  void take(const Batch& batch, bool remember);
+  void take(const Batch& batch);
   int apply(GroupObserver* observer);
   int put(const Write& write, GroupObserver* observer);
   int erase(const Write& write, GroupObserver* observer);
@@ -58,7 +58,10 @@ class LmdbGroup {
   GroupObserver& observer_;
   bool admitted_ = false;
   std::vector<Write> writes_;
-  std::unordered_map<std::string_view, std::uint64_t> pending_;  // key to new mod, 0: erased
+  // The mod a key has for the next batch of the group, 0: none. The records that most requests rest
+  // on (policies, mount, token) are read once a group.
+  std::unordered_map<std::string_view, std::uint64_t> known_;
+  bool remembers_ = false;  // a batch alone has no next one
 };
 
 }  // namespace leasehold::storage

@@ -86,6 +86,12 @@ class PhysicalKey {
   ByteView view() const { return {bytes_.data(), size_}; }
   std::size_t size() const { return size_; }
   Table table() const { return static_cast<Table>(bytes_[0]); }
+  // The key of the same place in another table: hashing the name again would give the same bytes.
+  PhysicalKey in(Table table) const {
+    PhysicalKey key = *this;
+    key.bytes_[0] = static_cast<std::uint8_t>(table);
+    return key;
+  }
   bool operator==(const PhysicalKey& other) const { return compare(view(), other.view()) == 0; }
   bool operator<(const PhysicalKey& other) const { return compare(view(), other.view()) < 0; }
   // The first key after all that begin with this one.

@@ -200,7 +200,7 @@ Status WriteTxn::put(std::string_view name, ByteView value) {
   VAULT_TRY(put(key, name, value));
   if (existed) return {};
 
-  VAULT_TRY(put(barrier_.name_key(space_, name), name, {}));
+  VAULT_TRY(put(key.in(barrier::Table::name), name, {}));
   for (auto directory = directory_of(name); !directory.empty();
        directory = directory_of(directory)) {
     const PhysicalKey record = barrier_.name_key(space_, directory);
@@ -217,7 +217,7 @@ Status WriteTxn::erase(std::string_view name) {
   VAULT_TRY_ASSIGN(const auto before, find(key));
   if (!before) return {};
   VAULT_TRY(erase(key));
-  VAULT_TRY(erase(barrier_.name_key(space_, name)));
+  VAULT_TRY(erase(key.in(barrier::Table::name)));
 
   // A batch that has no room for more directories leaves the upper ones, empty: better than a
   // secret that cannot be removed. They go with the last of what is put there later.
