@@ -31,10 +31,11 @@ inline constexpr core::EngineRow kAuths[] = {
     {"approle", 0, auth::make_approle, "Machines log in with a role id and a secret id"},
 };
 
-// The name that clients know it by, its settings, what of them is shown, maker.
+// The name that clients know it by, its settings, what of them is shown, maker, what the process
+// gives up for it.
 inline constexpr target::TargetRow kTargets[] = {
     {"postgresql-database-plugin", postgresql::known_settings, postgresql::shown_settings,
-     postgresql::make_target},
+     postgresql::make_target, postgresql::forget_environment},
 };
 
 // Kind, reader of the stanza, the device in its key host.
@@ -49,10 +50,11 @@ struct StorageRow {
   // Reads the stanza and opens nothing; `directory` receives where it lies: empty for memory.
   Status (*read)(Stanza&, std::string& directory);
   Result<std::unique_ptr<storage::Storage>> (*make)(Stanza&, std::string& directory, LogSink&);
+  bool keeps;  // its data outlives the process
 };
 inline constexpr StorageRow kStorages[] = {
-    {"lmdb", storage::read_lmdb, storage::make_lmdb},
-    {"inmem", storage::read_inmem, storage::make_inmem},
+    {"lmdb", storage::read_lmdb, storage::make_lmdb, true},
+    {"inmem", storage::read_inmem, storage::make_inmem, false},
 };
 
 struct AuditRow {

@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "backends/audit/log_file.h"
+#include "tests/support/null_log.h"
 #include "vault/audit/log.h"
 #include "vault/audit/record.h"
 

@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "backends/storage/lmdb.h"
+#include "tests/support/null_log.h"
 #include "vault/commit/committer.h"
 #include "vault/commit/txn.h"
 

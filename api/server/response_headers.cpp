@@ -4,6 +4,8 @@
 #include <cstring>
 #include <optional>
 
+#include "vault/base/encoding.h"
+
 namespace leasehold::server {
 namespace {
 
@@ -13,13 +15,6 @@ constexpr std::size_t kLinesMax = 8u << 10;  // of one status
 constexpr std::string_view kOurs[] = {"cache-control",     "connection", "content-length",
                                       "content-type",      "date",       "retry-after",
                                       "transfer-encoding", "upgrade",    "location"};
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
 
 // `key` is one of the block's, or none.
 Error wrong(const Stanza& block, std::string_view key, const std::string& message) {
@@ -57,7 +52,7 @@ Result<ResponseHeaders::Set> ResponseHeaders::read_set(const Stanza& block,
     return wrong(block, attribute.name, in + "must be a map of headers");
   Set set;
   for (const auto& member : attribute.value.members()) {
-    const std::string key = lower(member.first);
+    const std::string key = lower_case(member.first);
     if (!is_header_name(member.first))
       return wrong(block, attribute.name, in + "has a name that is no header's");
     if (key.starts_with("x-vault-") || std::count(std::begin(kOurs), std::end(kOurs), key) > 0)
@@ -65,7 +60,7 @@ Result<ResponseHeaders::Set> ResponseHeaders::read_set(const Stanza& block,
                    in + "cannot set " + member.first + ": the server sets it");
     auto& header = set[key];
     header.first =
-        key == lower(kTransportSecurity) ? std::string(kTransportSecurity) : member.first;
+        key == lower_case(kTransportSecurity) ? std::string(kTransportSecurity) : member.first;
     if (member.second.is_string()) header.second = {member.second.text()};
     for (const Json& item : member.second.items()) header.second.push_back(item.text());
     if (header.second.empty())

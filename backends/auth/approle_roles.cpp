@@ -81,8 +81,11 @@ Status save(const Role& role, WriteTxn& txn) {
   return core::save_json(txn, role_record(role.name), role.record);
 }
 
+// Roles mean the same in any case.
+std::string name_of(const Fields& fields) { return lower_case(fields.text("role_name")); }
+
 Result<Response> write_role(Call& call, WriteTxn& txn) {
-  const std::string name = lower_case(call.fields.text("role_name"));
+  const std::string name = name_of(call.fields);
   VAULT_TRY_ASSIGN(auto known, find_role(name, txn));
   const bool fresh = !known;
   Role role = known ? std::move(*known) : new_role(name, call.random);
@@ -95,7 +98,7 @@ Result<Response> write_role(Call& call, WriteTxn& txn) {
 }
 
 Result<Response> read_role(Call& call, ReadTxn& txn) {
-  VAULT_TRY_ASSIGN(const auto role, find_role(lower_case(call.fields.text("role_name")), txn));
+  VAULT_TRY_ASSIGN(const auto role, find_role(name_of(call.fields), txn));
   if (!role) return Response::refused(404, "");
   Json data = Json::object();
   for (const char* name : {"bind_secret_id", "local_secret_ids", "secret_id_bound_cidrs",
@@ -106,7 +109,7 @@ Result<Response> read_role(Call& call, ReadTxn& txn) {
 }
 
 Result<Response> remove_role(Call& call, WriteTxn& txn) {
-  VAULT_TRY_ASSIGN(const auto role, find_role(lower_case(call.fields.text("role_name")), txn));
+  VAULT_TRY_ASSIGN(const auto role, find_role(name_of(call.fields), txn));
   if (!role) return Response::none();
   VAULT_TRY(txn.erase(role_id_record(role->record.string_at("role_id"))));
   VAULT_TRY(txn.erase(role_record(role->name)));
@@ -231,7 +234,7 @@ Result<std::optional<Role>> find_role(const std::string& name, ReadTxn& txn) {
 }
 
 Result<Role> role_of(const Fields& fields, ReadTxn& txn) {
-  const std::string name = lower_case(fields.text("role_name"));
+  const std::string name = name_of(fields);
   VAULT_TRY_ASSIGN(auto role, find_role(name, txn));
   if (!role) return no_such_role(name);
   return std::move(*role);
@@ -253,7 +256,7 @@ void add_role_routes(std::vector<Route>& routes) {
                   {core::reads(read_role), core::writes(write_role), core::removes(remove_role)},
                   "Manage the roles that applications log in with.");
   whole.exists = [](Call& call, ReadTxn& txn) -> Result<bool> {
-    const std::string name = lower_case(call.fields.text("role_name"));
+    const std::string name = name_of(call.fields);
     VAULT_TRY_ASSIGN(const auto mod, txn.version(role_record(name)));
     return mod != 0;
   };

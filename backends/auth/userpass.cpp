@@ -111,7 +111,7 @@ Result<Response> log_in(Call& call, WriteTxn& txn) {
 Route login_route() {
   Route route = core::route("login/:username", {{"username"}, core::sensitive({"password"})},
                             {core::writes(log_in)}, "Log in with a name and a password.");
-  route.actions[0].place = core::Place::hash;
+  route.actions[0].place = core::Place::hashes;
   route.unauthenticated = true;
   route.login_alias = name_of;
   return route;
@@ -127,7 +127,7 @@ Route user_route() {
       core::route("users/:username", std::move(fields),
                   {core::reads(read_user), core::writes(write_user), core::removes(remove_user)},
                   "Manage the people who may log in.");
-  route.actions[1].place = core::Place::hash;  // it hashes
+  route.actions[1].place = core::Place::hashes;  // it hashes
   route.exists = [](Call& call, ReadTxn& txn) -> Result<bool> {
     VAULT_TRY_ASSIGN(const auto mod, txn.version(record_of(name_of(call.fields))));
     return mod != 0;
@@ -148,7 +148,7 @@ Route change_route(bool password) {
       password ? "users/:username/password" : "users/:username/policies", std::move(fields),
       {core::writes([password](Call& call, WriteTxn& txn) { return change(call, txn, password); })},
       password ? "Change a password." : "Change the policies of a user.");
-  if (password) route.actions[0].place = core::Place::hash;
+  if (password) route.actions[0].place = core::Place::hashes;
   return route;
 }
 

@@ -31,12 +31,8 @@ Status save(WriteTxn& txn, std::string_view directory, std::string_view name, co
 }
 
 Result<core::TargetId> target_id_of(const Json& config) {
-  const auto bytes = from_hex(config.string_at("target"));
-  core::TargetId id{};
-  if (!bytes || bytes->size() != id.size())
-    return failure(Code::internal, "internal error", "a database configuration names no target");
-  std::copy(bytes->begin(), bytes->end(), id.begin());
-  return id;
+  if (const auto id = array_from_hex<core::TargetId>(config.string_at("target"))) return *id;
+  return failure(Code::internal, "internal error", "a database configuration names no target");
 }
 
 Result<std::unique_ptr<target::Target>> open_target(const core::EngineContext& context,

@@ -106,7 +106,7 @@ class KvV1 final : public core::Engine {
         "sets "
         "the lease_duration that readers see, as a hint to come back; the secret does not expire.";
     secret.actions = {{Operation::read, core::ReadHandler(read)},
-                      {Operation::list, core::ReadHandler(list), core::Place::worker},
+                      {Operation::list, core::ReadHandler(list), core::Place::lists},
                       {Operation::update, core::WriteHandler(write)},
                       {Operation::remove, core::WriteHandler(remove)}};
     routes_.push_back(std::move(secret));

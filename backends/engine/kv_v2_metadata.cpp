@@ -257,7 +257,7 @@ core::Route metadata_route() {
        "The version of the metadata that must be current."}};
   route.fields.insert(route.fields.end(), own.begin(), own.end());
   route.actions = {{Operation::read, core::ReadHandler(read)},
-                   {Operation::list, core::ReadHandler(list), core::Place::worker},
+                   {Operation::list, core::ReadHandler(list), core::Place::lists},
                    {Operation::update, core::WriteHandler(write)},
                    {Operation::patch, core::WriteHandler(patch)},
                    {Operation::remove, core::WriteHandler(remove)}};
@@ -273,7 +273,7 @@ core::Route detailed_metadata_route() {
   core::Route route;
   route.pattern = "detailed-metadata/:path*";
   route.fields = core::page_fields();
-  route.actions = {{Operation::list, core::ReadHandler(list_detailed), core::Place::worker}};
+  route.actions = {{Operation::list, core::ReadHandler(list_detailed), core::Place::lists}};
   route.synopsis = "List secrets with what is known of them.";
   route.description = "\"keys\" as a list of metadata/ has them, and \"key_info\" of each secret.";
   return route;

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cctype>
 #include <cerrno>
 #include <charconv>
 #include <iterator>
@@ -16,6 +15,7 @@
 #include "backends/storage/data_directory.h"
 #include "backends/storage/lmdb_environment.h"
 #include "backends/storage/lmdb_group.h"
+#include "vault/base/encoding.h"
 
 namespace leasehold::storage {
 
@@ -318,9 +318,8 @@ Result<std::size_t> parse_map_size(std::string_view text) {
   std::size_t count = 0;
   const char* const text_end = text.data() + text.size();
   const auto [end, error] = std::from_chars(text.data(), text_end, count);
-  std::string unit(end, text_end);
+  std::string unit = lower_case({end, text_end});
   if (unit.starts_with(' ')) unit.erase(0, 1);
-  for (char& c : unit) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   const auto known = std::find_if(std::begin(kUnits), std::end(kUnits),
                                   [&unit](const Unit& one) { return one.name == unit; });
   const bool readable = error == std::errc() && known != std::end(kUnits);

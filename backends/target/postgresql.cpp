@@ -83,8 +83,7 @@ Result<Seconds> lifetime_of(const Json& json) {
 
 std::string safe_part(std::string_view text, std::size_t limit) {
   std::string out;
-  for (char c : text.substr(0, limit)) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  for (const char c : lower_case(text.substr(0, limit))) {
     const bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
     out += plain ? c : '_';
   }

@@ -23,10 +23,9 @@
 namespace leasehold::postgresql {
 
 // libpq takes what a connection_url leaves open from variables such as PGPASSWORD or PGSERVICE:
-// from the process's own environment, for whatever server is named. Before the first thread.
+// from the process's own environment, for whatever server is named.
 void forget_environment();
-
-// Of its row in backends/catalog.h (vault/target/target_row.h).
+// The rest of its row in backends/catalog.h (vault/target/target_row.h).
 std::span<const target::Setting> known_settings();
 Json shown_settings(const Json& settings, std::vector<std::string>& warnings);
 // `clock` and `random` outlive every connection.

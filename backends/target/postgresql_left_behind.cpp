@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "backends/target/postgresql_accounts.h"
+#include "vault/base/encoding.h"
 
 namespace leasehold::postgresql {
 
@@ -184,9 +185,8 @@ Error Accounts::about_kept(const Error& why, const std::vector<std::string>& sta
 
 std::vector<std::string> Accounts::advice_on(const target::CreateOrder& order, Instant deadline) {
   bool on_all = false, as_group = false;
-  for (std::string text : order.statements) {
-    for (char& c : text)
-      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  for (const std::string& statement : order.statements) {
+    const std::string text = lower_case(statement);
     on_all = on_all || text.find(" on all ") != std::string::npos;
     as_group = as_group || text.find(" set role") != std::string::npos;
   }

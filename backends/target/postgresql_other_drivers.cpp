@@ -49,13 +49,6 @@ bool is_libpqs(const std::string& name) {
   return known;
 }
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
-
 std::string percent_decoded(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -82,7 +75,7 @@ std::string option(const std::string& name, std::string_view value) {
 
 Status take(OtherDrivers& into, std::string_view pair, std::string& kept) {
   const auto equals = pair.find('=');
-  const std::string written(pair.substr(0, equals)), name = lower(written);
+  const std::string written(pair.substr(0, equals)), name = lower_case(written);
   const bool is_name =
       !name.empty() &&
       name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_.-") == std::string::npos;

@@ -69,12 +69,9 @@ constexpr Flag kVerifyFlags[] = {
 // 32 bytes in hex: a hash or a key.
 Result<std::optional<crypto::Digest>> digest_flag(const Arguments& args, const char* flag) {
   if (!args.has(flag)) return std::optional<crypto::Digest>();
-  const auto bytes = from_hex(args.text(flag));
-  crypto::Digest digest{};
-  if (!bytes || bytes->size() != digest.size())
-    return failure(Code::invalid, fmt::format("-{} needs 64 hexadecimal digits", flag));
-  std::copy(bytes->begin(), bytes->end(), digest.begin());
-  return std::optional<crypto::Digest>(digest);
+  auto digest = array_from_hex<crypto::Digest>(args.text(flag));
+  if (digest) return digest;
+  return failure(Code::invalid, fmt::format("-{} needs 64 hexadecimal digits", flag));
 }
 
 Json as_json(const audit::Verdict& verdict) {

@@ -2,8 +2,12 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "cli/leasehold/groups.h"
 #include "cli/leasehold/input.h"
+#include "cli/leasehold/login_methods.h"
 #include "cli/leasehold/output.h"
 #include "cli/leasehold/token_store.h"
 
@@ -81,8 +85,9 @@ std::string hint_of_method(const Result<Answer>& answer, const std::string& moun
       mount);
 }
 
-bool has_user_in_path(const std::string& method) {
-  return method == "userpass" || method == "ldap" || method == "radius";
+bool has_user_in_path(std::string_view method) {
+  const auto* const end = std::end(kUserInPath);
+  return std::find(std::begin(kUserInPath), end, method) != end;
 }
 
 Login login_with_method(Session& session, const std::string& method) {
@@ -158,7 +163,7 @@ constexpr Command kCommands[] = {
      "on\n"
      "this machine finds it, or gives it to the program that ~/.vault names as token_helper.\n"
      "Without a token it asks, and what is typed is not shown. Methods other than token need a\n"
-     "server that has them; Leasehold itself has none of them yet.\n\n"
+     "server that has them: Leasehold has userpass and approle.\n\n"
      "  $ leasehold login\n"
      "  $ leasehold login -method=userpass username=alice\n"
      "  $ export VAULT_TOKEN=$(leasehold login -token-only -method=jwt role=ci jwt=@token.jwt)",

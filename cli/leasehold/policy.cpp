@@ -2,7 +2,6 @@
 
 #include <fmt/core.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -11,18 +10,13 @@
 #include "cli/leasehold/input.h"
 #include "cli/leasehold/output.h"
 #include "cli/leasehold/policy_format.h"
+#include "vault/base/encoding.h"
 #include "vault/base/hcl.h"
 
 namespace leasehold::cli {
 namespace {
 
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return text;
-}
-
-std::string policy_path(const std::string& name) { return "sys/policies/acl/" + lower(name); }
+std::string policy_path(const std::string& name) { return "sys/policies/acl/" + lower_case(name); }
 
 int run_list(Session& session) {
   const auto answer = session.send({"LIST", "sys/policies/acl"});
@@ -35,7 +29,7 @@ int run_list(Session& session) {
 }
 
 int run_read(Session& session) {
-  const std::string name = lower(session.args().positional(0));
+  const std::string name = lower_case(session.args().positional(0));
   const auto answer = session.send({"GET", policy_path(name)});
   if (answer.ok() && answer->is_absent()) {
     session.note(fmt::format("No policy named: {}", name));
@@ -53,7 +47,7 @@ int run_read(Session& session) {
 }
 
 int run_write(Session& session) {
-  const std::string name = lower(session.args().positional(0));
+  const std::string name = lower_case(session.args().positional(0));
   auto text = read_input(session.args().positional(1));
   if (!text.ok()) return session.misused("Error reading policy: " + text.error().message);
   Json body = Json::object();
@@ -65,7 +59,7 @@ int run_write(Session& session) {
 }
 
 int run_delete(Session& session) {
-  const std::string name = lower(session.args().positional(0));
+  const std::string name = lower_case(session.args().positional(0));
   const auto answer = session.send({"DELETE", policy_path(name)});
   if (!is_good(answer)) return session.refused(fmt::format("Error deleting {}", name), answer);
   return session.succeed(fmt::format("Deleted policy: {}", name));

@@ -7,6 +7,7 @@
 #include "cli/leasehold/explain.h"
 #include "cli/leasehold/policy_sample.h"
 #include "cli/leasehold/token_store.h"
+#include "vault/base/encoding.h"
 #include "vault/base/url_path.h"
 
 namespace leasehold::cli {
@@ -17,9 +18,8 @@ void override_text(const Arguments& arguments, std::string_view flag, std::strin
 }
 
 Result<Format> parse_format(const Arguments& arguments) {
-  std::string name = arguments.text("format", client::environment("FORMAT").value_or(""));
-  for (char& c : name)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  const std::string name =
+      lower_case(arguments.text("format", client::environment("FORMAT").value_or("")));
   if (name.empty() || name == "table") return Format::table;
   if (name == "json" || name == "pretty") return Format::json;
   if (name == "yaml" || name == "yml") return Format::yaml;

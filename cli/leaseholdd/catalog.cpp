@@ -30,12 +30,24 @@ core::EngineContext make_engine_context(Clock& clock, Random& random, LogSink& l
   return {clock, random, log, catalog::kTargets};
 }
 
+void prepare_targets() {
+  for (const target::TargetRow& row : catalog::kTargets)
+    if (row.prepare != nullptr) row.prepare();
+}
+
 Result<keyhost::SealSetup> make_protectors(std::vector<Stanza> stanzas,
                                            const keyhost::SealEnvironment& environment) {
   return keyhost::make_protectors(std::move(stanzas), environment, catalog::kSeals);
 }
 
 namespace {
+
+// Null: not in this build.
+const catalog::StorageRow* storage_row(const Stanza& stanza) {
+  for (const catalog::StorageRow& row : catalog::kStorages)
+    if (stanza.label(0) == row.kind) return &row;
+  return nullptr;
+}
 
 Error no_storage(const Stanza& stanza) {
   return failure(Code::invalid, stanza.where() + ": storage \"" + stanza.label(0) +
@@ -45,17 +57,21 @@ Error no_storage(const Stanza& stanza) {
 
 }  // namespace
 
+bool keeps_data(const Stanza& stanza) {
+  const catalog::StorageRow* row = storage_row(stanza);
+  return row != nullptr && row->keeps;
+}
+
 Status read_storage(Stanza& stanza, std::string& data_directory) {
-  for (const catalog::StorageRow& row : catalog::kStorages)
-    if (stanza.label(0) == row.kind) return row.read(stanza, data_directory);
-  return no_storage(stanza);
+  const catalog::StorageRow* row = storage_row(stanza);
+  return row != nullptr ? row->read(stanza, data_directory) : no_storage(stanza);
 }
 
 Result<std::unique_ptr<storage::Storage>> make_storage(Stanza& stanza, std::string& data_directory,
                                                        LogSink& log) {
-  for (const catalog::StorageRow& row : catalog::kStorages)
-    if (stanza.label(0) == row.kind) return row.make(stanza, data_directory, log);
-  return no_storage(stanza);
+  const catalog::StorageRow* row = storage_row(stanza);
+  if (row == nullptr) return no_storage(stanza);
+  return row->make(stanza, data_directory, log);
 }
 
 Result<std::unique_ptr<audit::Device>> make_audit_device(Stanza& stanza,

@@ -21,6 +21,11 @@ core::EngineContext make_engine_context(Clock& clock, Random& random, LogSink& l
 Result<keyhost::SealSetup> make_protectors(std::vector<Stanza> stanzas,
                                            const keyhost::SealEnvironment& environment);
 
+// What the targets of this build ask of the process, before it has a second thread.
+void prepare_targets();
+
+// Whether the data of a storage outlives the process; false for one that is not in this build.
+bool keeps_data(const Stanza& stanza);
 // Reads a storage stanza and opens nothing.
 Status read_storage(Stanza& stanza, std::string& data_directory);
 // The data directory of a storage stanza; empty for memory.

@@ -32,12 +32,9 @@ Result<File> open_backup(const Options& options) {
 
 Result<std::optional<crypto::PublicKey>> key_of(const Options& options) {
   if (options.public_key.empty()) return std::optional<crypto::PublicKey>();
-  const auto bytes = from_hex(options.public_key);
-  crypto::PublicKey key{};
-  if (!bytes || bytes->size() != key.size())
-    return failure(Code::invalid, "-public-key needs 64 hexadecimal digits");
-  std::copy(bytes->begin(), bytes->end(), key.begin());
-  return std::optional<crypto::PublicKey>(key);
+  auto key = array_from_hex<crypto::PublicKey>(options.public_key);
+  if (key) return key;
+  return failure(Code::invalid, "-public-key needs 64 hexadecimal digits");
 }
 
 // A bar on a terminal; nothing elsewhere.

@@ -124,18 +124,54 @@ bool takes_value(const std::string& flag) {
          std::find(std::begin(kValues), std::end(kValues), flag) != std::end(kValues);
 }
 
+Status read_environment(Options& options) {
+  options.dev_root_token = from_environment("DEV_ROOT_TOKEN_ID");
+  if (const std::string address = from_environment("DEV_LISTEN_ADDRESS"); !address.empty())
+    options.dev_listen_address = address;
+  constexpr std::pair<const char*, const char*> kLog[] = {{"log-level", "LOG_LEVEL"},
+                                                          {"log-format", "LOG_FORMAT"}};
+  for (const auto& [flag, variable] : kLog)
+    if (const std::string value = from_environment(variable); !value.empty())
+      VAULT_TRY(set_log(options, flag, value));
+  return {};
+}
+
+// A word of the command line that begins with a dash.
+struct GivenFlag {
+  std::string name, value;
+  bool has_value = false;
+};
+GivenFlag split(std::string word) {
+  word.erase(0, word.starts_with("--") ? 2 : 1);
+  const std::size_t equals = word.find('=');
+  if (equals == std::string::npos) return {std::move(word), {}, false};
+  return {word.substr(0, equals), word.substr(equals + 1), true};
+}
+
+// Takes the word behind a flag that needs one: `at` then stands on it.
+Status set_flag(Options& options, GivenFlag flag, int argc, char** argv, int& at) {
+  if (flag.name == "restored") {
+    VAULT_TRY_ASSIGN(options.restored, to_restored(flag.value, flag.has_value));
+    return {};
+  }
+  if (is_switch(flag.name)) {
+    VAULT_TRY_ASSIGN(const bool on, to_bool(flag.name, flag.value, flag.has_value));
+    turn(options, flag.name, on);
+    return {};
+  }
+  if (!takes_value(flag.name)) return unknown_flag(flag.name);
+  if (!flag.has_value) {
+    if (at + 1 >= argc) return failure(Code::invalid, "-" + flag.name + " needs a value");
+    flag.value = argv[++at];
+  }
+  return set_value(options, flag.name, flag.value);
+}
+
 }  // namespace
 
 Result<Options> parse_options(int argc, char** argv) {
   Options options;
-  options.dev_root_token = from_environment("DEV_ROOT_TOKEN_ID");
-  if (const std::string address = from_environment("DEV_LISTEN_ADDRESS"); !address.empty())
-    options.dev_listen_address = address;
-  for (const char* name : {"log-level", "log-format"}) {
-    const std::string value =
-        from_environment(name == std::string("log-level") ? "LOG_LEVEL" : "LOG_FORMAT");
-    if (!value.empty()) VAULT_TRY(set_log(options, name, value));
-  }
+  VAULT_TRY(read_environment(options));
   int at = 1;
   if (at < argc && argv[at][0] != '-') {
     bool known = false;
@@ -146,37 +182,19 @@ Result<Options> parse_options(int argc, char** argv) {
     ++at;
   }
   for (; at < argc; ++at) {
-    std::string flag = argv[at];
-    if (!flag.starts_with('-') && takes_file(options.command) && options.backup.empty()) {
-      options.backup = flag;
-      continue;
+    const std::string word = argv[at];
+    if (word.starts_with('-')) {
+      GivenFlag flag = split(word);
+      if (flag.name == "h" || flag.name == "help") {
+        options.command = Options::Command::help;
+        return options;
+      }
+      VAULT_TRY(set_flag(options, std::move(flag), argc, argv, at));
+    } else if (takes_file(options.command) && options.backup.empty()) {
+      options.backup = word;
+    } else {
+      return failure(Code::invalid, "unexpected argument \"" + word + "\"");
     }
-    if (!flag.starts_with('-'))
-      return failure(Code::invalid, "unexpected argument \"" + flag + "\"");
-    flag.erase(0, flag.starts_with("--") ? 2 : 1);
-    const std::size_t equals = flag.find('=');
-    bool has_value = equals != std::string::npos;
-    std::string value = has_value ? flag.substr(equals + 1) : std::string();
-    if (has_value) flag.resize(equals);
-    if (flag == "h" || flag == "help") {
-      options.command = Options::Command::help;
-      return options;
-    }
-    if (flag == "restored") {
-      VAULT_TRY_ASSIGN(options.restored, to_restored(value, has_value));
-      continue;
-    }
-    if (is_switch(flag)) {
-      VAULT_TRY_ASSIGN(const bool on, to_bool(flag, value, has_value));
-      turn(options, flag, on);
-      continue;
-    }
-    if (!takes_value(flag)) return unknown_flag(flag);
-    if (!has_value) {
-      if (at + 1 >= argc) return failure(Code::invalid, "-" + flag + " needs a value");
-      value = argv[++at];
-    }
-    VAULT_TRY(set_value(options, flag, value));
   }
   if (options.dev_tls) options.dev = true;
   return options;

@@ -7,7 +7,6 @@
 #include <fstream>
 
 #include "api/server/listener.h"
-#include "backends/target/postgresql.h"
 #include "cli/leaseholdd/catalog.h"
 #include "cli/leaseholdd/check.h"
 #include "cli/leaseholdd/dev_mode.h"
@@ -122,7 +121,7 @@ class Process {
 
 Status Process::build_storage() {
   VAULT_TRY_ASSIGN(storage_, make_storage(*configuration_.storage, data_directory_, log_));
-  return check_audit(configuration_, !data_directory_.empty());
+  return check_audit(configuration_, keeps_data(*configuration_.storage));
 }
 
 Status Process::build_seal() {
@@ -260,7 +259,7 @@ Status Process::try_configuration() {
   const Status found = check_machine(configuration_, where, as);
   if (!as.empty()) std::printf("checked as the user %s, who owns the data directory\n", as.c_str());
   VAULT_TRY(found);
-  VAULT_TRY(check_audit(configuration_, configuration_.storage->label(0) != "inmem"));
+  VAULT_TRY(check_audit(configuration_, keeps_data(*configuration_.storage)));
   std::printf("the configuration is good\n");
   return {};
 }
@@ -291,7 +290,7 @@ Status check_audit(const config::Configuration& configuration, bool persistent) 
 
 int run_server(const Options& options, config::Configuration configuration, LogSink& log,
                const std::string& own_executable) {
-  postgresql::forget_environment();
+  prepare_targets();
   // Before the first thread: one that does not block them would be ended by them, and all with it.
   const sigset_t signals = handled_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);

@@ -5,6 +5,7 @@
 
 #include "api/server/wire.h"
 #include "backends/audit/file.h"
+#include "tests/support/null_log.h"
 #include "tests/support/test_vault.h"
 
 using namespace leasehold;

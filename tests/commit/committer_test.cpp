@@ -6,6 +6,7 @@
 #include "tests/support/eventually.h"
 #include "tests/support/every_storage.h"
 #include "tests/support/faulty_storage.h"
+#include "tests/support/null_log.h"
 #include "tests/support/vault_store.h"
 #include "vault/commit/counters.h"
 #include "vault/commit/outbox.h"

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "tests/support/every_storage.h"
+#include "tests/support/null_log.h"
 #include "tests/support/vault_store.h"
 
 using namespace leasehold;

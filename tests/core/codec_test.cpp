@@ -8,7 +8,7 @@ using core::Encoder;
 
 namespace {
 
-constexpr std::uint8_t kVersion = 1, kKnown = 1, kNewer = 2, kNewerCritical = 2 | core::kCritical;
+constexpr std::uint8_t kVersion = 1, kKnown = 1, kNewer = 2, kNewerCritical = 2 | kCritical;
 
 struct Grown {
   std::string name;

@@ -4,6 +4,7 @@
 
 #include "tests/support/test_vault.h"
 #include "vault/base/encoding.h"
+#include "vault/core/authority/indexes.h"
 
 using namespace leasehold;
 using testing::Answer;

@@ -5,6 +5,7 @@
 #include "tests/support/broken_lmdb.h"
 #include "tests/support/fake_protector.h"
 #include "tests/support/faulty_world.h"
+#include "tests/support/null_log.h"
 #include "tests/support/test_vault.h"
 #include "vault/audit/chain_records.h"
 #include "vault/audit/verify.h"

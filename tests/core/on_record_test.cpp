@@ -30,6 +30,18 @@ std::vector<Json> events(const TestWorld& world, const std::string& name) {
   return out;
 }
 
+// Of the lines about requests on `path`, in their order.
+std::vector<std::string> types_of(const TestWorld& world, const std::string& path) {
+  std::vector<std::string> out;
+  for (const std::string& line : world.audit_lines()) {
+    const auto record = parse_json(line);
+    const Json* request = record.ok() ? record->find("request") : nullptr;
+    if (request != nullptr && request->string_at("path") == path)
+      out.push_back(record->string_at("type"));
+  }
+  return out;
+}
+
 std::string accessor_in_log(TestVault& vault, const std::string& token) {
   const std::string accessor =
       vault.get("auth/token/lookup-self", token).data().string_at("accessor");
@@ -71,6 +83,15 @@ TEST_CASE("on record: a token whose uses are spent") {
   CHECK(vault.get("test/notes/none", token).status() == 404);
   REQUIRE(TestVault::eventually([&] { return !events(world, "token-used-up").empty(); }));
   CHECK(events(world, "token-used-up")[0].string_at("accessor") == accessor);
+}
+
+TEST_CASE("on record: a request that took the last use of its token has both its lines") {
+  TestWorld world;
+  TestVault vault(world);
+  const std::string token = vault.token(R"({"num_uses":1,"policies":["root"]})");
+  CHECK(vault.get("test/notes/none", token).status() == 404);
+  CHECK(events(world, "token-used-up").size() == 1);
+  CHECK(types_of(world, "test/notes/none") == std::vector<std::string>{"request", "response"});
 }
 
 TEST_CASE("on record: a token whose answer never reached its client") {

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "tests/keyhost/processes.h"
+#include "tests/support/null_log.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace leasehold;

@@ -14,6 +14,7 @@
 #include "backends/keyhost/pkcs11/slot_policy.h"
 #include "tests/keyhost/processes.h"
 #include "tests/support/fake_clock.h"
+#include "tests/support/null_log.h"
 #include "tests/support/softhsm.h"
 #include "vault/seal/seal.h"
 

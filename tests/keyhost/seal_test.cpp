@@ -13,6 +13,7 @@
 #include "backends/keyhost/protectors.h"
 #include "backends/storage/memory.h"
 #include "tests/keyhost/processes.h"
+#include "tests/support/null_log.h"
 #include "tests/support/softhsm.h"
 #include "tests/support/swtpm.h"
 #include "vault/base/encoding.h"

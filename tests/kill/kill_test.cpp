@@ -15,6 +15,7 @@
 #include "tests/kill/ledger.h"
 #include "tests/support/every_storage.h"
 #include "tests/support/fake_clock.h"
+#include "tests/support/null_log.h"
 #include "tests/support/seeded_random.h"
 #include "vault/commit/committer.h"
 #include "vault/commit/txn.h"

@@ -1,4 +1,5 @@
 #include "vault/seal/seal.h"
+#include "tests/support/null_log.h"
 
 #include <doctest/doctest.h>
 
@@ -592,7 +593,7 @@ TEST_CASE("seal: a slot record that was taken away is missed") {
   const Initialized made = initialize(*machine.start({{"tpm", &tpm}}), 3, 2);
   for (const SlotRecord& slot : records_of(machine).slots)
     if (slot.kind == "tpm")
-      write(machine, [&](storage::Batch& batch) { remove_slot(batch, slot.id); });
+      write(machine, [&](storage::Batch& batch) { batch.erase(slot_key(slot.id).view()); });
   const auto seal = machine.start({{"tpm", &tpm}});
   REQUIRE(open_with(*seal, made.shares, 2));
   bool told = false;
@@ -611,7 +612,7 @@ TEST_CASE("seal: where a slot record is gone or damaged, only share holders let 
   for (const SlotRecord& slot : records_of(machine).slots) {
     if (slot.kind != "pkcs11") continue;
     SUBCASE("gone") {
-      write(machine, [&](storage::Batch& batch) { remove_slot(batch, slot.id); });
+      write(machine, [&](storage::Batch& batch) { batch.erase(slot_key(slot.id).view()); });
     }
     SUBCASE("damaged") {
       Bytes bytes = slot.serialize();

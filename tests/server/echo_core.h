@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "api/server/listener.h"
+#include "tests/support/null_log.h"
 #include "vault/base/mutex.h"
 
 namespace leasehold::testing {

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "tests/server/echo_core.h"
+#include "tests/support/null_log.h"
 
 using namespace leasehold;
 using namespace leasehold::testing;

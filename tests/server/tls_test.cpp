@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "tests/server/echo_core.h"
+#include "tests/support/null_log.h"
 
 using namespace leasehold;
 using namespace leasehold::testing;

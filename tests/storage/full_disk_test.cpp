@@ -11,6 +11,7 @@
 #include <filesystem>
 
 #include "tests/support/every_storage.h"
+#include "tests/support/null_log.h"
 
 using namespace leasehold;
 using storage::Batch;

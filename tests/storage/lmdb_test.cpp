@@ -14,6 +14,7 @@
 #include "backends/storage/data_directory.h"
 #include "tests/support/broken_lmdb.h"
 #include "tests/support/every_storage.h"
+#include "tests/support/null_log.h"
 
 using namespace leasehold;
 using storage::Batch;

@@ -11,6 +11,7 @@
 
 #include "backends/storage/lmdb.h"
 #include "backends/storage/memory.h"
+#include "tests/support/null_log.h"
 
 namespace leasehold::testing {
 

@@ -188,7 +188,7 @@ void TestEngine::add_notes() {
                       {{Operation::read, core::ReadHandler(read), Place::inline_},
                        {Operation::update, core::WriteHandler(write), Place::inline_},
                        {Operation::remove, core::WriteHandler(erase), Place::inline_},
-                       {Operation::list, core::ReadHandler(list), Place::worker}});
+                       {Operation::list, core::ReadHandler(list), Place::lists}});
   notes.whole_body = true;
   notes.exists = [](Call& call, ReadTxn& txn) -> Result<bool> {
     VAULT_TRY_ASSIGN(const auto version, txn.version("notes/" + call.fields.text("path")));
@@ -221,7 +221,7 @@ void TestEngine::add_oddities() {
   const auto slow = [](Call&, ReadTxn&) -> Result<Response> {
     return Response::of(Json::object());
   };
-  routes_.push_back(route("slow", {}, {{Operation::read, core::ReadHandler(slow), Place::worker}}));
+  routes_.push_back(route("slow", {}, {{Operation::read, core::ReadHandler(slow), Place::lists}}));
   const auto broken = [](Call&, ReadTxn&) -> Result<Response> {
     return failure(Code::internal, "internal error", "a detail for the log");
   };

@@ -7,6 +7,7 @@
 
 #include "backends/storage/memory.h"
 #include "tests/support/fake_clock.h"
+#include "tests/support/null_log.h"
 #include "tests/support/seeded_random.h"
 #include "vault/base/mutex.h"
 #include "vault/commit/committer.h"

@@ -1,4 +1,5 @@
 #include "vault/target/lane.h"
+#include "tests/support/null_log.h"
 
 #include <doctest/doctest.h>
 

@@ -128,17 +128,9 @@ Json read_chain_record(std::string_view body) {
   return parsed.ok() ? std::move(parsed).value() : Json::object();
 }
 
-std::optional<crypto::Digest> digest_from_hex(std::string_view text) {
-  const auto bytes = from_hex(text);
-  crypto::Digest digest;
-  if (!bytes || bytes->size() != digest.size()) return std::nullopt;
-  std::copy(bytes->begin(), bytes->end(), digest.begin());
-  return digest;
-}
-
 std::optional<Position> position_at(const Json& record, std::string_view seq_key,
                                     std::string_view hash_key) {
-  const auto hash = digest_from_hex(record.string_at(hash_key));
+  const auto hash = array_from_hex<crypto::Digest>(record.string_at(hash_key));
   const Json* seq = record.find(seq_key);
   if (!hash || seq == nullptr || !seq->integer()) return std::nullopt;
   return Position{static_cast<std::uint64_t>(*seq->integer()), *hash};

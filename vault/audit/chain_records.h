@@ -44,6 +44,5 @@ inline constexpr std::string_view kChainRecord = "{\"type\":\"";
 Json read_chain_record(std::string_view body);
 std::optional<Position> position_at(const Json& record, std::string_view seq_key,
                                     std::string_view hash_key);
-std::optional<crypto::Digest> digest_from_hex(std::string_view text);
 
 }  // namespace leasehold::audit

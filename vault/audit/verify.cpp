@@ -243,7 +243,7 @@ class Verifier {
   }
 
   void adopt_key(const Json& own) {
-    const auto named = digest_from_hex(own.string_at("public_key"));
+    const auto named = array_from_hex<crypto::PublicKey>(own.string_at("public_key"));
     if (!named) return add_break(here() + "the record names no public key");
     if (!key_) {
       key_ = *named;

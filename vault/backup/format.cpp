@@ -1,11 +1,12 @@
 #include "vault/backup/format.h"
 
+#include "vault/base/grown_fields.h"
+
 namespace leasehold::backup {
 
 namespace {
 
 constexpr std::string_view kContext = "leasehold backup v1";
-constexpr std::uint8_t kCritical = 0x80;
 constexpr std::size_t kHeaderSize = 1 + 16 + 8 + 8 + 16 + 8 + 32;
 constexpr std::size_t kRecordHead = 1 + 8 + 4;
 constexpr std::size_t kEndSize = 8 + 8 + 64;
@@ -17,12 +18,11 @@ Error damaged(const char* what) {
 // Fields of a newer version may stand behind the header's.
 Status check_fields(ByteView fields) {
   while (!fields.empty()) {
-    const std::size_t size = fields.size() < 5 ? SIZE_MAX : get_be(&fields[1], 4);
-    if (fields.size() < 5 || size > fields.size() - 5) return damaged("its header is cut");
-    if ((fields[0] & kCritical) != 0)
+    const auto field = take_field(fields);
+    if (!field) return damaged("its header is cut");
+    if (field->is_critical())
       return failure(Code::unsupported,
                      "the backup was made by a newer version: upgrade Leasehold");
-    fields = fields.subspan(5 + size);
   }
   return {};
 }

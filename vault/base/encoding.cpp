@@ -24,35 +24,23 @@ constexpr int hex_value(char digit) {
   return static_cast<int>(found) - 1;
 }
 
-struct Alphabet {
-  char c62, c63;
-  bool padded;
-};
-constexpr Alphabet kStandard{'+', '/', true};
-constexpr Alphabet kUrl{'-', '_', false};
-
-constexpr char base64_digit(unsigned value, const Alphabet& alphabet) {
-  const unsigned digit = within(value, 0, 25) * ('A' + value) +
-                         within(value, 26, 51) * ('a' + value - 26) +
-                         within(value, 52, 61) * ('0' + value - 52) +
-                         within(value, 62, 62) * static_cast<unsigned char>(alphabet.c62) +
-                         within(value, 63, 63) * static_cast<unsigned char>(alphabet.c63);
+constexpr char base64_digit(unsigned value) {
+  const unsigned digit =
+      within(value, 0, 25) * ('A' + value) + within(value, 26, 51) * ('a' + value - 26) +
+      within(value, 52, 61) * ('0' + value - 52) + within(value, 62, 62) * unsigned{'+'} +
+      within(value, 63, 63) * unsigned{'/'};
   return static_cast<char>(digit);
 }
 
-constexpr int base64_value(char digit, const Alphabet& alphabet) {
+constexpr int base64_value(char digit) {
   const unsigned c = static_cast<unsigned char>(digit);
-  const unsigned c62 = static_cast<unsigned char>(alphabet.c62);
-  const unsigned c63 = static_cast<unsigned char>(alphabet.c63);
   const unsigned found =
       within(c, 'A', 'Z') * (c - 'A' + 1) + within(c, 'a', 'z') * (c - 'a' + 27) +
-      within(c, '0', '9') * (c - '0' + 53) + within(c, c62, c62) * 63 + within(c, c63, c63) * 64;
+      within(c, '0', '9') * (c - '0' + 53) + within(c, '+', '+') * 63 + within(c, '/', '/') * 64;
   return static_cast<int>(found) - 1;
 }
 
-std::size_t base64_size(std::size_t size, const Alphabet& alphabet) {
-  return alphabet.padded ? (size + 2) / 3 * 4 : (size * 4 + 2) / 3;
-}
+std::size_t base64_size(std::size_t size) { return (size + 2) / 3 * 4; }
 
 void hex_into(ByteView bytes, char* out) {
   for (const std::uint8_t byte : bytes) {
@@ -61,53 +49,21 @@ void hex_into(ByteView bytes, char* out) {
   }
 }
 
-void base64_into(ByteView bytes, const Alphabet& alphabet, char* out) {
+void base64_into(ByteView bytes, char* out) {
   for (std::size_t at = 0; at < bytes.size(); at += 3) {
     const std::size_t here = std::min<std::size_t>(3, bytes.size() - at);
     unsigned group = 0;
     for (std::size_t i = 0; i < 3; ++i) group = group << 8 | (i < here ? bytes[at + i] : 0u);
-    for (std::size_t i = 0; i < 4; ++i) {
-      if (i <= here)
-        *out++ = base64_digit(group >> (18 - 6 * i) & 63, alphabet);
-      else if (alphabet.padded)
-        *out++ = '=';
-    }
+    for (std::size_t i = 0; i < 4; ++i)
+      *out++ = i <= here ? base64_digit(group >> (18 - 6 * i) & 63) : '=';
   }
-}
-
-std::string base64_text(ByteView bytes, const Alphabet& alphabet) {
-  std::string text(base64_size(bytes.size(), alphabet), '\0');
-  base64_into(bytes, alphabet, text.data());
-  return text;
 }
 
 // The text without its padding; nothing when the padding is not exactly as it must be.
-std::optional<std::string_view> unpadded(std::string_view text, const Alphabet& alphabet) {
-  if (!alphabet.padded) return text;
+std::optional<std::string_view> unpadded(std::string_view text) {
   if (text.size() % 4 != 0) return std::nullopt;
   for (int i = 0; i < 2 && !text.empty() && text.back() == '='; ++i) text.remove_suffix(1);
   return text;
-}
-
-std::optional<Bytes> base64_bytes(std::string_view text, const Alphabet& alphabet) {
-  const auto digits = unpadded(text, alphabet);
-  if (!digits || digits->size() % 4 == 1) return std::nullopt;
-  Bytes bytes;
-  bytes.reserve(digits->size() * 3 / 4);
-  unsigned group = 0;
-  unsigned bits = 0;
-  for (const char digit : *digits) {
-    const int value = base64_value(digit, alphabet);
-    if (value < 0) return std::nullopt;
-    group = (group << 6 | static_cast<unsigned>(value)) & 0xfff;
-    bits += 6;
-    if (bits < 8) continue;
-    bits -= 8;
-    bytes.push_back(static_cast<std::uint8_t>(group >> bits));
-  }
-  // Two texts must not mean the same bytes: the bits left over have to be zero.
-  if ((group & ((1u << bits) - 1)) != 0) return std::nullopt;
-  return bytes;
 }
 
 // Five digits at a time: 62^5 is the largest power below 2^32.
@@ -185,8 +141,7 @@ class Number {
 
 std::string lower_case(std::string_view text) {
   std::string lower(text);
-  for (char& c : lower)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  for (char& c : lower) c = lower_case(c);
   return lower;
 }
 
@@ -209,10 +164,32 @@ std::optional<Bytes> from_hex(std::string_view text) {
   return bytes;
 }
 
-std::string base64(ByteView bytes) { return base64_text(bytes, kStandard); }
-std::optional<Bytes> from_base64(std::string_view text) { return base64_bytes(text, kStandard); }
-std::string base64_url(ByteView bytes) { return base64_text(bytes, kUrl); }
-std::optional<Bytes> from_base64_url(std::string_view text) { return base64_bytes(text, kUrl); }
+std::string base64(ByteView bytes) {
+  std::string text(base64_size(bytes.size()), '\0');
+  base64_into(bytes, text.data());
+  return text;
+}
+
+std::optional<Bytes> from_base64(std::string_view text) {
+  const auto digits = unpadded(text);
+  if (!digits || digits->size() % 4 == 1) return std::nullopt;
+  Bytes bytes;
+  bytes.reserve(digits->size() * 3 / 4);
+  unsigned group = 0;
+  unsigned bits = 0;
+  for (const char digit : *digits) {
+    const int value = base64_value(digit);
+    if (value < 0) return std::nullopt;
+    group = (group << 6 | static_cast<unsigned>(value)) & 0xfff;
+    bits += 6;
+    if (bits < 8) continue;
+    bits -= 8;
+    bytes.push_back(static_cast<std::uint8_t>(group >> bits));
+  }
+  // Two texts must not mean the same bytes: the bits left over have to be zero.
+  if ((group & ((1u << bits) - 1)) != 0) return std::nullopt;
+  return bytes;
+}
 
 std::string base62(ByteView bytes, std::size_t width) {
   Number number(bytes.size());
@@ -256,8 +233,8 @@ SecretBytes hex_secret(ByteView bytes) {
 }
 
 SecretBytes base64_secret(ByteView bytes) {
-  SecretBytes text(base64_size(bytes.size(), kStandard));
-  base64_into(bytes, kStandard, reinterpret_cast<char*>(text.writable().data()));
+  SecretBytes text(base64_size(bytes.size()));
+  base64_into(bytes, reinterpret_cast<char*>(text.writable().data()));
   return text;
 }
 

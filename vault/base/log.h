@@ -29,9 +29,4 @@ class LogSink {
   }
 };
 
-class NullLog final : public LogSink {
- public:
-  void write(LogLevel, std::string_view) override {}
-};
-
 }  // namespace leasehold

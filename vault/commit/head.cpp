@@ -1,5 +1,7 @@
 #include "vault/commit/head.h"
 
+#include "vault/base/grown_fields.h"
+
 namespace leasehold::commit {
 
 namespace {
@@ -11,10 +13,8 @@ using barrier::Table;
 // Format 2 had no fields behind, and left the seal table out of the sum; format 1 ended with the
 // sum.
 constexpr std::uint8_t kHeadFormat = 3;
-constexpr std::uint8_t kCritical = 0x80;  // of a tag: whoever does not know it must not go on
 constexpr std::size_t kHeadSize1 = 1 + 8 + 16 + 8 + 8 + 8 + 8 + 32;
 constexpr std::size_t kHeadSize = kHeadSize1 + 8 + 32;
-constexpr std::size_t kFieldHead = 1 + 4;
 // Of the field: line:u64 | closed:u8 | (device[8] | line:u64 | hash[32])*. The line is that of
 // `audit_position`: an earlier version moves the one and copies the other, which then says nothing.
 constexpr std::uint8_t kAuditEnd = 0x01;
@@ -65,16 +65,14 @@ Status read_audit_end(ByteView field, Head& head) {
 
 Status read_fields(ByteView fields, Head& head) {
   while (!fields.empty()) {
-    if (fields.size() < kFieldHead) return damaged("a field is cut");
-    const std::size_t size = get_be(&fields[1], 4);
-    if (size > fields.size() - kFieldHead) return damaged("a field is cut");
-    if ((fields[0] & kCritical) != 0)
+    const auto field = take_field(fields);
+    if (!field) return damaged("a field is cut");
+    if (field->is_critical())
       return failure(Code::internal, "storage was written by a newer version: upgrade Leasehold");
-    if (fields[0] == kAuditEnd)
-      VAULT_TRY(read_audit_end(fields.subspan(kFieldHead, size), head));
+    if (field->tag == kAuditEnd)
+      VAULT_TRY(read_audit_end(field->bytes, head));
     else
-      append(head.unknown, fields.first(kFieldHead + size));
-    fields = fields.subspan(kFieldHead + size);
+      append(head.unknown, field->whole());
   }
   return {};
 }

@@ -24,14 +24,6 @@ Error unreadable_note() {
       "hexadecimal digits, with a dash between them");
 }
 
-template <std::size_t N>
-bool read_hex(std::string_view text, std::array<std::uint8_t, N>& out) {
-  const auto bytes = from_hex(text);
-  if (!bytes || bytes->size() != N) return false;
-  std::copy(bytes->begin(), bytes->end(), out.begin());
-  return true;
-}
-
 }  // namespace
 
 PhysicalKey run_key(std::uint64_t first_group) {
@@ -78,9 +70,11 @@ Result<NotedHead> NotedHead::parse(std::string_view text) {
     if (digit < '0' || digit > '9' || noted.group > UINT64_MAX / 10 - 1) return unreadable_note();
     noted.group = noted.group * 10 + static_cast<std::uint64_t>(digit - '0');
   }
-  if (first == 0 || !read_hex(text.substr(first + 1, second - first - 1), noted.incarnation) ||
-      !read_hex(text.substr(second + 1), noted.multiset))
-    return unreadable_note();
+  const auto run = array_from_hex<Incarnation>(text.substr(first + 1, second - first - 1));
+  const auto sum = array_from_hex<Multiset>(text.substr(second + 1));
+  if (first == 0 || !run || !sum) return unreadable_note();
+  noted.incarnation = *run;
+  noted.multiset = *sum;
   return noted;
 }
 

@@ -68,6 +68,7 @@ class Reader {
     return std::string(as_text(bytes(size, max)));
   }
   bool failed() const { return failed_; }
+  ByteView rest() const { return rest_; }  // what is not read yet
   bool finished() const { return !failed_ && rest_.empty(); }
 
  private:

@@ -95,8 +95,6 @@ void add_slot(storage::Batch& batch, const SlotRecord& slot) {
   batch.put(slot_key(slot.id).view(), slot.serialize());
 }
 
-void remove_slot(storage::Batch& batch, const SlotId& id) { batch.erase(slot_key(id).view()); }
-
 void add_registry(storage::Batch& batch, ByteView box) {
   batch.put(registry_record_key().view(), box);
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "vault/base/grown_fields.h"
 #include "vault/seal/codec.h"
 
 namespace leasehold::seal {
@@ -9,7 +10,6 @@ namespace {
 
 constexpr std::size_t kRingMax = 64 * 1024;  // 1,024 data keys and six others fit
 constexpr std::size_t kFieldMax = 64 * 1024;
-constexpr std::uint8_t kCritical = 0x80;
 
 Error damaged(const char* detail) {
   return failure(Code::internal, "storage is damaged: the key registry cannot be read", detail);
@@ -96,13 +96,13 @@ Result<Registry> Registry::deserialize(ByteView bytes) {
     const auto id = in.array<16>();
     registry.slots->push_back({id, static_cast<std::uint32_t>(in.number(4))});
   }
-  while (!in.failed() && !in.finished()) {
-    const auto tag = static_cast<std::uint8_t>(in.number(1));
-    const ByteView field = in.bytes(4, kFieldMax);
-    if (in.failed() || (tag & kCritical) != 0) return damaged("a field that cannot be left unread");
-    append(registry.unknown, {field.data() - 5, field.size() + 5});
-  }
   if (in.failed()) return damaged("its list of slots is cut");
+  for (ByteView fields = in.rest(); !fields.empty();) {
+    const auto field = take_field(fields);
+    if (!field || field->bytes.size() > kFieldMax || field->is_critical())
+      return damaged("a field that cannot be left unread");
+    append(registry.unknown, field->whole());
+  }
   VAULT_TRY_ASSIGN(registry.keys, barrier::KeyRing::deserialize(ring));
   return registry;
 }

@@ -104,7 +104,6 @@ Result<std::optional<Records>> read_records(storage::Snapshot& snapshot);
 // The first records of a storage; conflicts when it is not empty.
 void add_initial(storage::Batch& batch, const Records& records);
 void add_slot(storage::Batch& batch, const SlotRecord& slot);
-void remove_slot(storage::Batch& batch, const SlotId& id);
 void add_registry(storage::Batch& batch, ByteView box);
 // For use while nothing else writes: at init and before the Committer starts.
 Status erase_everything(storage::Storage& storage);

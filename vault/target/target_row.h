@@ -30,6 +30,9 @@ struct TargetRow {
   // Code::invalid says which setting is wrong. Connects to nothing. The references outlive the
   // target.
   Result<std::unique_ptr<Target>> (*make)(const Json& settings, Clock& clock, Random& random);
+  // Once, before the process has a second thread: takes from it what its client library would read
+  // and no operator has said, such as passwords in environment variables. Null: nothing.
+  void (*prepare)() = nullptr;
 };
 
 // Null when there is none of that name.

@@ -176,11 +176,10 @@ std::shared_ptr<Mount> Mounts::mount_of(Json record) {
   info.accessor = record.string_at("accessor");
   info.uuid = record.string_at("uuid");
   info.description = record.string_at("description");
-  const auto space = from_hex(record.string_at("space"));
+  const auto space = array_from_hex<barrier::Space>(record.string_at("space"));
   const Json* config = record.find("config");
-  if (!space || space->size() != info.space.size() || info.path.empty() || config == nullptr)
-    return nullptr;
-  std::copy(space->begin(), space->end(), info.space.begin());
+  if (!space || info.path.empty() || config == nullptr) return nullptr;
+  info.space = *space;
   if (const Json* options = record.find("options")) info.options = *options;
   const std::int64_t ttl = config->integer_at("default_lease_ttl");
   const std::int64_t max = config->integer_at("max_lease_ttl");

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "vault/core/authority/indexes.h"
+
 namespace leasehold::core {
 
 using barrier::OrderedId;

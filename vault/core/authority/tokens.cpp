@@ -2,11 +2,10 @@
 
 #include <algorithm>
 
-#include "vault/base/duration.h"
 #include "vault/base/encoding.h"
+#include "vault/core/authority/indexes.h"
 #include "vault/core/authority/owned.h"
 #include "vault/core/authority/wrapped.h"
-#include "vault/core/contract/codec.h"
 
 namespace leasehold::core {
 
@@ -16,7 +15,6 @@ using barrier::Table;
 
 namespace {
 
-constexpr std::uint8_t kTokenVersion = 1;
 constexpr std::string_view kServicePrefix = "hvs.";
 constexpr std::size_t kTokenBytes = 30;  // be48 ms | 24 random
 constexpr std::size_t kTokenDigits = 41;
@@ -25,117 +23,7 @@ constexpr std::size_t kTokenDigits = 41;
 constexpr std::size_t kAccessorDigits = 24;
 constexpr std::size_t kShortDigits = 24;
 
-void encode_time(Encoder& out, const std::optional<WallTime>& time) {
-  out.flag(time.has_value()).number(time ? time->ns : std::int64_t{0});
-}
-std::optional<WallTime> decode_time(Decoder& in) {
-  const bool present = in.flag();
-  const WallTime time{in.integer()};
-  return present ? std::optional(time) : std::nullopt;
-}
-
-enum Tag : std::uint8_t { kMount = 1, kRenewData = 2, kBoundCidr = 3 | kCritical };
-
-Encoder encode(const Token& token) {
-  Encoder out(kTokenVersion);
-  out.text(token.accessor).flag(token.parent.has_value());
-  out.fixed(token.parent ? ByteView(*token.parent) : ByteView(OrderedId{}));
-  out.flag(token.stub).flag(token.renewable).number(token.created.ns);
-  encode_time(out, token.expires);
-  encode_time(out, token.last_renewal);
-  out.number(token.creation_ttl.count()).number(token.explicit_max_ttl.count());
-  out.number(token.period.count()).number(token.num_uses);
-  out.text(token.path).text(token.display_name).text(token.entity_id).texts(token.policies);
-  out.flag(token.has_meta).number(static_cast<std::uint64_t>(token.meta.size()));
-  for (const auto& pair : token.meta) out.text(pair.first).text(pair.second);
-  if (!token.mount.empty()) out.field(kMount, token.mount);
-  if (!token.renew_data.empty()) out.field(kRenewData, token.renew_data);
-  for (const std::string& range : token.bound_cidrs) out.field(kBoundCidr, range);
-  out.fixed(token.unknown);
-  return out;
-}
-
-void decode_fields(Decoder& in, Token& token) {
-  for (auto field = in.field(); field; field = in.field()) {
-    const std::string_view text = as_text(field->bytes);
-    if (field->tag == kMount)
-      token.mount = text;
-    else if (field->tag == kRenewData)
-      token.renew_data = text;
-    else if (field->tag == kBoundCidr)
-      token.bound_cidrs.emplace_back(text);
-    else
-      in.keep(*field, token.unknown);
-  }
-}
-
-Result<Token> decode(ByteView bytes) {
-  Decoder in(bytes, kTokenVersion);
-  Token token;
-  token.accessor = in.text();
-  const bool has_parent = in.flag();
-  OrderedId parent{};
-  in.fixed(parent);
-  if (has_parent) token.parent = parent;
-  token.stub = in.flag();
-  token.renewable = in.flag();
-  token.created.ns = in.integer();
-  token.expires = decode_time(in);
-  token.last_renewal = decode_time(in);
-  token.creation_ttl = Seconds{in.integer()};
-  token.explicit_max_ttl = Seconds{in.integer()};
-  token.period = Seconds{in.integer()};
-  token.num_uses = in.integer();
-  token.path = in.text();
-  token.display_name = in.text();
-  token.entity_id = in.text();
-  token.policies = in.texts();
-  token.has_meta = in.flag();
-  for (std::uint64_t left = in.number(); left > 0 && token.meta.size() < kTokenMetaMax; --left) {
-    std::string name = in.text();
-    token.meta.emplace_back(std::move(name), in.text());
-  }
-  decode_fields(in, token);
-  token.orphan = !token.parent.has_value();
-  if (!in.whole()) return failure(Code::internal, "internal error", "a token record is damaged");
-  return token;
-}
-
 }  // namespace
-
-PhysicalKey expiry_key(WallTime when, Table table, const OrderedId& id) {
-  PhysicalKey key(Table::expiry);
-  key.push_be(static_cast<std::uint64_t>(when.millis()), barrier::kMillisSize);
-  key.push(static_cast<std::uint8_t>(table));
-  key.push(id);
-  return key;
-}
-PhysicalKey child_key(const OrderedId& parent, const OrderedId& child) {
-  PhysicalKey key(Table::child);
-  key.push(parent);
-  key.push(child);
-  return key;
-}
-PhysicalKey owner_key(const OrderedId& owner, const OrderedId& lease) {
-  PhysicalKey key(Table::lease_owner);
-  key.push(owner);
-  key.push(lease);
-  return key;
-}
-PhysicalKey job_key(WallTime when, const OrderedId& id) {
-  PhysicalKey key(Table::job);
-  key.push_be(static_cast<std::uint64_t>(when.millis()), barrier::kMillisSize);
-  key.push(id);
-  return key;
-}
-
-Status move_expiry(WriteTxn& txn, Table table, const OrderedId& id,
-                   const std::optional<WallTime>& from, const std::optional<WallTime>& to) {
-  if (from && to && from->millis() == to->millis()) return {};  // the same key
-  if (from) VAULT_TRY(txn.erase(expiry_key(*from, table, id)));
-  if (to) VAULT_TRY(txn.mark(expiry_key(*to, table, id)));
-  return {};
-}
 
 Tokens::Tokens(const barrier::Barrier& barrier, Random& random)
     : barrier_(barrier), random_(random), accessor_key_(barrier.keys().token.reveal()) {}
@@ -182,7 +70,7 @@ PhysicalKey Tokens::uses_key(const Token& token) const {
 Result<std::optional<Token>> Tokens::load(ReadTxn& txn, const OrderedId& id) const {
   VAULT_TRY_ASSIGN(const auto record, txn.get(key_of(id)));
   if (!record) return std::optional<Token>();
-  VAULT_TRY_ASSIGN(Token token, decode(record->value.reveal()));
+  VAULT_TRY_ASSIGN(Token token, decode_token(record->value.reveal()));
   token.id = id;
   token.mod = record->mod;
   return std::optional<Token>(std::move(token));
@@ -258,7 +146,7 @@ Result<std::int64_t> Tokens::uses_left(ReadTxn& txn, const Token& token) const {
 }
 
 Status Tokens::write(WriteTxn& txn, const Token& token) const {
-  return txn.put(key_of(token.id), "", encode(token).bytes());
+  return txn.put(key_of(token.id), "", encode_token(token).bytes());
 }
 
 namespace {
@@ -364,53 +252,6 @@ Result<bool> Tokens::sweep(WriteTxn& txn, const PhysicalKey& job, WallTime now,
   if (ending.stub) VAULT_TRY(txn.erase(key_of(ending.owner)));  // nothing hangs below it any more
   VAULT_TRY(txn.erase(job));
   return true;
-}
-
-AuthInfo auth_of(const Token& token, Seconds ttl) {
-  AuthInfo auth;
-  auth.accessor = token.accessor;
-  auth.policies = auth.token_policies = token.policies;
-  auth.metadata = token.meta;
-  auth.lease_duration = ttl;
-  auth.renewable = token.renewable;
-  auth.entity_id = token.entity_id;
-  auth.orphan = token.orphan;
-  auth.num_uses = token.num_uses;
-  return auth;
-}
-
-Result<TtlAnswer> resolve_ttl(const TtlTerms& terms) {
-  TtlAnswer answer;
-  Seconds max = terms.max_ttl;
-  if (terms.backend_max.count() > 0) max = std::min(max, terms.backend_max);
-  if (terms.explicit_max.count() > 0 && terms.period.count() == 0)
-    max = std::min(max, terms.explicit_max);
-  std::optional<WallTime> limit;
-  if (terms.period.count() > 0) {
-    answer.ttl = std::min(terms.period, terms.max_ttl);
-    if (terms.period > terms.max_ttl)
-      answer.warnings.push_back("period of \"" + print_duration(terms.period) +
-                                "\" exceeded the effective max_ttl of \"" +
-                                print_duration(terms.max_ttl) +
-                                "\"; period value is capped accordingly");
-    if (terms.explicit_max.count() > 0) limit = add(terms.issued, terms.explicit_max);
-  } else {
-    answer.ttl = terms.increment.count() > 0     ? terms.increment
-                 : terms.backend_ttl.count() > 0 ? terms.backend_ttl
-                                                 : terms.default_ttl;
-    limit = add(terms.issued, max);
-  }
-  if (!limit) return answer;
-  const Seconds left = std::chrono::floor<Seconds>(since(*limit, terms.now));  // never beyond it
-  if (left.count() <= 0) return failure(Code::invalid, "past the max TTL, cannot renew");
-  if (answer.ttl > left) {
-    const Seconds shown = std::chrono::round<Seconds>(since(*limit, terms.now));
-    answer.warnings.push_back("TTL of \"" + print_duration(answer.ttl) +
-                              "\" exceeded the effective max_ttl of \"" + print_duration(shown) +
-                              "\"; TTL value is capped accordingly");
-    answer.ttl = left;
-  }
-  return answer;
 }
 
 }  // namespace leasehold::core

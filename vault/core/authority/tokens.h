@@ -14,6 +14,7 @@
 
 #include <optional>
 
+#include "vault/core/authority/token.h"
 #include "vault/core/authority/token_cache.h"
 #include "vault/core/contract/engine.h"
 
@@ -21,38 +22,6 @@ namespace leasehold::core {
 
 inline constexpr unsigned kTokenDepthMax = 32;
 inline constexpr std::size_t kTokenSizeMax = 2048;
-inline constexpr std::size_t kTokenMetaMax = 1024;  // pairs
-inline constexpr std::string_view kWrappingPolicy = "response-wrapping";
-
-struct Token {
-  barrier::OrderedId id{};
-  std::uint64_t mod = 0;  // the version that was read
-  std::string accessor;
-  std::optional<barrier::OrderedId> parent;
-  // Left by revoke-orphan until all below it are orphans: authorises nothing, they live on.
-  bool stub = false;
-  bool renewable = false;
-  bool orphan = true;  // has no parent, or its parent is a stub
-  WallTime created;
-  std::optional<WallTime> expires;
-  std::optional<WallTime> last_renewal;
-  Seconds creation_ttl{0}, explicit_max_ttl{0}, period{0};
-  std::int64_t num_uses = 0;  // at creation; 0: unlimited
-  std::string path, display_name, entity_id;
-  std::vector<std::string> policies;
-  std::vector<std::pair<std::string, std::string>> meta;
-  bool has_meta = false;
-  std::string mount;       // accessor of the auth mount that it logged in at; empty: none
-  std::string renew_data;  // of that login
-  std::vector<std::string> bound_cidrs;  // it is valid from there alone; empty: anywhere
-  Bytes unknown;                         // fields of a newer version, written back as they are
-
-  bool is_root() const { return policies.size() == 1 && policies[0] == "root"; }
-  // Opens a wrapped answer, and does nothing else: no other token can get this policy.
-  bool is_wrapping() const { return policies.size() == 1 && policies[0] == kWrappingPolicy; }
-};
-
-using TokenRef = std::shared_ptr<const Token>;
 
 class Tokens {
  public:
@@ -112,35 +81,5 @@ class Tokens {
   const crypto::HmacKey accessor_key_;
   mutable TokenCache cache_;
 };
-
-// Keys of the indexes over tokens and leases.
-barrier::PhysicalKey expiry_key(WallTime when, barrier::Table table, const barrier::OrderedId& id);
-// Rewrites the index entry when the expiry moved.
-Status move_expiry(WriteTxn& txn, barrier::Table table, const barrier::OrderedId& id,
-                   const std::optional<WallTime>& from, const std::optional<WallTime>& to);
-barrier::PhysicalKey child_key(const barrier::OrderedId& parent, const barrier::OrderedId& child);
-barrier::PhysicalKey owner_key(const barrier::OrderedId& owner, const barrier::OrderedId& lease);
-barrier::PhysicalKey job_key(WallTime when, const barrier::OrderedId& id);
-
-// `auth` of an answer about this token; `ttl` is what it has left.
-AuthInfo auth_of(const Token& token, Seconds ttl);
-
-// What a TTL is resolved from: resolve_ttl() gives the shortest of what these allow.
-struct TtlTerms {
-  Seconds increment{0};     // asked for; 0: the default
-  Seconds period{0};        // > 0: each renewal gives this much, no maximum but explicit_max
-  Seconds default_ttl{0};   // of the mount, never 0
-  Seconds max_ttl{0};       // of the mount, never 0
-  Seconds backend_ttl{0};   // of the role; 0: none
-  Seconds backend_max{0};   // of the role; 0: none
-  Seconds explicit_max{0};  // 0: none
-  WallTime issued, now;
-};
-struct TtlAnswer {
-  Seconds ttl{0};
-  std::vector<std::string> warnings;
-};
-// Code::invalid "past the max TTL, cannot renew" when nothing is left. Never 0, never unbounded.
-Result<TtlAnswer> resolve_ttl(const TtlTerms& terms);
 
 }  // namespace leasehold::core

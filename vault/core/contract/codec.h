@@ -3,10 +3,8 @@
 // big-endian, texts with a 32-bit length, a version byte first. Reading past the end is an error,
 // never a crash. Values; not thread-shared.
 //
-// A record can grow: behind its fixed part come fields, each tag[1] | length[4] | bytes. A reader
-// keeps the fields that it does not know and writes them back, so that an older version does not
-// lose what a newer one stored; a field whose tag has kCritical set must be understood, or the
-// record is refused. A record without fields is the fixed part alone.
+// A record can grow: behind its fixed part come fields (vault/base/grown_fields.h). A record
+// without fields is the fixed part alone.
 //
 //   for (auto field = in.field(); field; field = in.field()) switch (field->tag) {
 //     case kMountTag: token.mount = as_text(field->bytes); break;
@@ -17,19 +15,9 @@
 #include <string>
 #include <vector>
 
-#include "vault/base/bytes.h"
+#include "vault/base/grown_fields.h"
 
 namespace leasehold::core {
-
-inline constexpr std::uint8_t kCritical = 0x80;  // of a field's tag
-
-// Into the record that is being read.
-struct GrownField {
-  std::uint8_t tag = 0;
-  ByteView bytes;
-  // The value of a field that was written as a number; anything else is 0.
-  std::uint64_t number() const { return bytes.size() == 8 ? get_be(bytes.data(), 8) : 0; }
-};
 
 class Encoder {
  public:
@@ -66,7 +54,7 @@ class Encoder {
     return *this;
   }
   Encoder& field(std::uint8_t tag, ByteView bytes) {
-    std::uint8_t head[5] = {tag};
+    std::uint8_t head[kFieldHead] = {tag};
     put_be(head + 1, bytes.size(), 4);
     return fixed(head).fixed(bytes);
   }
@@ -116,15 +104,14 @@ class Decoder {
   // The next field behind the fixed part; nothing at the end, or where the record is damaged.
   std::optional<GrownField> field() {
     if (!ok_ || rest_.empty()) return std::nullopt;
-    const ByteView head = take(5);
-    const ByteView bytes = ok_ ? take(get_be(head.data() + 1, 4)) : ByteView();
-    if (!ok_) return std::nullopt;
-    return GrownField{head[0], bytes};
+    const auto field = take_field(rest_);
+    ok_ = field.has_value();
+    return field;
   }
   // A field that this version does not know: `unknown` is written back with Encoder::fixed().
   void keep(const GrownField& field, Bytes& unknown) {
-    ok_ = ok_ && (field.tag & kCritical) == 0;
-    append(unknown, {field.bytes.data() - 5, field.bytes.size() + 5});
+    ok_ = ok_ && !field.is_critical();
+    append(unknown, field.whole());
   }
   // Everything was read and nothing is left.
   bool whole() const { return ok_ && rest_.empty(); }

@@ -153,8 +153,8 @@ struct Effect {
 // Where a handler runs; each but the first has threads and a queue of its own (road/workers.h).
 enum class Place : std::uint8_t {
   inline_,  // on the io thread: bounded, and short
-  worker,   // grows with what is stored: lists, walks
-  hash,     // hashes passwords
+  lists,    // grows with what is stored: lists, walks
+  hashes,   // hashes passwords
   outside,  // waits for a device, a target or its own commits
 };
 struct Action {

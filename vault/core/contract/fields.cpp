@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "vault/base/duration.h"
+#include "vault/base/encoding.h"
 #include "vault/core/contract/fields.h"
 
 namespace leasehold::core {
@@ -69,9 +70,7 @@ Result<Json> to_integer(const Field& field, const Json& value) {
 Result<Json> to_boolean(const Field& field, const Json& value) {
   if (value.is_bool()) return value;
   if (value.is_number() || value.is_string()) {
-    std::string text = value.text();
-    std::transform(text.begin(), text.end(), text.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    const std::string text = lower_case(value.text());
     if (text == "1" || text == "t" || text == "true") return Json(true);
     if (text == "0" || text == "f" || text == "false" || text.empty()) return Json(false);
   }

@@ -125,8 +125,14 @@ const Mount* MountTable::find(std::string_view path) const {
   return at(std::string(path) + '/');
 }
 
-const Mount* MountTable::at(std::string_view mount_path) const {
-  const auto found = index_.find(mount_path);
+std::string mount_path(std::string given) {
+  while (given.starts_with('/')) given.erase(0, 1);
+  if (!given.ends_with('/')) given += '/';
+  return given;
+}
+
+const Mount* MountTable::at(std::string_view path) const {
+  const auto found = index_.find(path);
   return found == index_.end() ? nullptr : found->second;
 }
 

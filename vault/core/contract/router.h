@@ -67,6 +67,8 @@ struct Mount {
 };
 
 inline constexpr std::size_t kMountPathMax = 256;  // below "auth/", if it lies there
+// As a mount's path is stored, of what a client gives: no slash in front, one at the end.
+std::string mount_path(std::string given);
 
 class MountTable {
  public:
@@ -75,7 +77,7 @@ class MountTable {
   // The mount whose path is the longest prefix of `path`, or `path` itself without its last slash;
   // null when there is none.
   const Mount* find(std::string_view path) const;
-  const Mount* at(std::string_view mount_path) const;  // exactly
+  const Mount* at(std::string_view path) const;  // exactly
   const std::map<std::string, std::shared_ptr<const Mount>, std::less<>>& all() const {
     return by_path_;
   }

@@ -42,7 +42,7 @@ Field required(Field field, std::string answer) {
 Action reads(ReadHandler handler, Place place) {
   return {Operation::read, std::move(handler), place};
 }
-Action lists(ReadHandler handler) { return {Operation::list, std::move(handler), Place::worker}; }
+Action lists(ReadHandler handler) { return {Operation::list, std::move(handler), Place::lists}; }
 Action asks(ReadHandler handler, Place place) {
   return {Operation::update, std::move(handler), place};
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "vault/audit/record.h"
+#include "vault/core/authority/indexes.h"
 
 namespace leasehold::core {
 
@@ -142,23 +143,29 @@ bool Expirer::is_interrupted(ReadTxn& txn, const PhysicalKey& entry) {
          (*lease)->incarnation != endings_.parts.committer.incarnation();
 }
 
-bool Expirer::move_expired(WallTime now) {
+// The first index entries of what has ended; nothing when storage cannot be read.
+std::optional<std::vector<PhysicalKey>> Expirer::expired(WallTime now) const {
+  auto held = endings_.parts.snapshots.take();
+  if (!held.ok()) return std::nullopt;
   std::vector<PhysicalKey> entries;
+  ReadTxn txn(**held, endings_.parts.barrier, barrier::kCoreSpace);
+  PhysicalKey to(Table::expiry);
+  to.push_be(static_cast<std::uint64_t>(now.millis()), barrier::kMillisSize);
+  txn.scan(PhysicalKey(Table::expiry), to, SIZE_MAX, storage::Scan::keys,
+           [&](const storage::Entry& entry) {
+             if (!endings_.damage.is_aside(barrier::id_at_end(entry.key)))
+               entries.push_back(PhysicalKey::from(entry.key));
+             return entries.size() < kAtOnce;
+           })
+      .ignore();  // tried again with the next tick
+  return entries;
+}
+
+bool Expirer::move_expired(WallTime now) {
+  const auto found = expired(now);
+  if (!found) return false;
+  const std::vector<PhysicalKey>& entries = *found;
   std::vector<OrderedId> asked, asked_tokens;
-  {
-    auto held = endings_.parts.snapshots.take();
-    if (!held.ok()) return false;
-    ReadTxn txn(**held, endings_.parts.barrier, barrier::kCoreSpace);
-    PhysicalKey to(Table::expiry);
-    to.push_be(static_cast<std::uint64_t>(now.millis()), barrier::kMillisSize);
-    txn.scan(PhysicalKey(Table::expiry), to, SIZE_MAX, storage::Scan::keys,
-             [&](const storage::Entry& entry) {
-               if (!endings_.damage.is_aside(barrier::id_at_end(entry.key)))
-                 entries.push_back(PhysicalKey::from(entry.key));
-               return entries.size() < kAtOnce;
-             })
-        .ignore();  // tried again with the next tick
-  }
   {
     MutexLock lock(mutex_);
     asked.swap(asked_);

@@ -20,6 +20,7 @@ class Expirer {
   void revoke_token_soon(const barrier::OrderedId& token);
 
  private:
+  std::optional<std::vector<barrier::PhysicalKey>> expired(WallTime now) const;
   bool end_interrupted(WallTime now);
   bool is_interrupted(ReadTxn& txn, const barrier::PhysicalKey& entry);
   bool erase_old_receipts(WallTime now);

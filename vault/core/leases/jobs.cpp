@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "vault/audit/record.h"
+#include "vault/core/authority/indexes.h"
 #include "vault/core/leases/token_leases.h"
 
 namespace leasehold::core {

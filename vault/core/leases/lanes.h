@@ -11,9 +11,6 @@
 
 namespace leasehold::core {
 
-// The id in the name of a record of a target; none: it names none.
-std::optional<TargetId> target_of(const std::string& name);
-
 class Lanes {
  public:
   Lanes(Endings& endings, Waits& waits) : endings_(endings), waits_(waits) {}

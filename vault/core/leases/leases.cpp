@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "vault/base/encoding.h"
+#include "vault/core/authority/indexes.h"
 #include "vault/core/contract/codec.h"
 
 namespace leasehold::core {

@@ -15,14 +15,6 @@ constexpr std::size_t kIntentsMax = 1000;  // of one mount; more are settled whe
 
 }  // namespace
 
-std::optional<TargetId> target_of(const std::string& name) {
-  const auto bytes = from_hex(name);
-  TargetId id{};
-  if (!bytes || bytes->size() != id.size()) return std::nullopt;
-  std::copy(bytes->begin(), bytes->end(), id.begin());
-  return id;
-}
-
 // A start waits for none of it. False: done.
 bool Lanes::recover() {
   if (!unrecovered_) return false;
@@ -51,7 +43,7 @@ void Lanes::recover_targets(ReadTxn& txn, const Mount& mount) {
     return;
   }
   for (const std::string& name : *names) {
-    const auto target = target_of(name);
+    const auto target = array_from_hex<TargetId>(name);
     if (!target) continue;
     const auto its_lane = lane(txn, mount.info.space, *target);
     if (its_lane.ok())

@@ -61,7 +61,7 @@ Status Removals::see_retired(ReadTxn& txn, const Mount& mount) {
   VAULT_TRY_ASSIGN(const auto names, txn.in(mount.info.space).list(kRetired));
   std::set<TargetId> targets;
   for (const std::string& name : names)
-    if (const auto target = target_of(name)) targets.insert(*target);
+    if (const auto target = array_from_hex<TargetId>(name)) targets.insert(*target);
   auto& known = retired_[mount.info.space];
   for (auto at = known.begin(); at != known.end();)
     at = targets.count(at->first) == 0 ? known.erase(at) : std::next(at);

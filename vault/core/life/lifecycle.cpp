@@ -51,8 +51,7 @@ Lifecycle::Lifecycle(Environment environment, seal::Seal& seal, seal::RecoveryMo
       recovery_mode_(recovery_mode),
       cluster_name_(std::move(cluster_name)),
       product_version_(product_version),
-      build_date_(std::move(build_date)),
-      routes_(routes_of_every_state()) {
+      build_date_(std::move(build_date)) {
   environment_.request_seal = [this] { this->seal(); };
   environment_.seal = &seal_;
 }

@@ -65,7 +65,7 @@ class Lifecycle final : public Gate {
 
   const SealedRoute* sealed_route(std::string_view path) const override;
   bool on_worker(const SealedRoute& route, const Request& request) const override;
-  Response answer(const SealedRoute& route, const Request& request) override;
+  Response answer(const SealedRoute& found, const Request& request) override;
 
   // Dev mode: a fresh store, unsealed, with this root token ("" for a random one).
   struct DevStart {
@@ -73,15 +73,13 @@ class Lifecycle final : public Gate {
   };
   Result<DevStart> start_dev(std::string_view root_token);
 
+ private:
   Response health(const Request& request);
   std::string health_text(bool initialized, bool sealed);
-  Response seal_status(const Request& request);
+  static Response leader();
+  static Response busy();  // another has the turn
   Response init(const Request& request);
   Response unseal(const Request& request);
-  Response leader(const Request& request);
-
- private:
-  bool has_verb(const SealedRoute& route, Operation asked) const;
   Response init_now(const Request& request) REQUIRES(turn_);
   Response unseal_with(SecretBytes share) REQUIRES(turn_);
   Result<seal::Initialized> initialize(const Request& request, SecretBytes& root_token,
@@ -110,7 +108,6 @@ class Lifecycle final : public Gate {
   seal::Seal& seal_;
   const seal::RecoveryMode recovery_mode_;
   const std::string cluster_name_, product_version_, build_date_;
-  const std::vector<Route> routes_;  // of every state: their verbs
   std::atomic<Unsealed*> live_{nullptr};
   std::atomic<long> users_{0};
   Turn turn_;

@@ -1,34 +1,21 @@
-// The routes that answer in every state, sys/seal of a sealed vault, and what init and unseal do.
+// The routes that answer in every state, sys/seal of a sealed vault, and what unseal does. Init:
+// init.cpp
 
-#include <algorithm>
-
-#include "vault/base/encoding.h"
 #include "vault/core/contract/version.h"
 #include "vault/core/life/lifecycle.h"
+#include "vault/core/sys/always.h"
 #include "vault/core/sys/shares.h"
 
 namespace leasehold::core {
 
 namespace {
 
-struct LifecycleRoute : SealedRoute {
-  Response (Lifecycle::*handler)(const Request&);
-};
 // An open vault has a route of its own for it.
 constexpr SealedRoute kSealAgain = {"sys/seal", false};
-constexpr LifecycleRoute kRoutes[] = {
-    {{"sys/health", false}, &Lifecycle::health},
-    {{"sys/seal-status", false}, &Lifecycle::seal_status},
-    {{"sys/leader", false}, &Lifecycle::leader},
-    {{"sys/init", true}, &Lifecycle::init},
-    {{"sys/unseal", true}, &Lifecycle::unseal},
-};
 
 constexpr std::string_view kRevokesAlone =
     "no audit device can record: until one can, credentials are revoked and nothing else is done; "
     "the server's log names each device";
-
-Response refused(const Error& error) { return error_response(error); }
 
 // Whoever wants it sealed has what he wants; there is no key to check a token with.
 Response seal_again(const Request& request) {
@@ -66,10 +53,6 @@ std::string_view in_general(seal::DeviceState state) {
   return "the device answered with an error";
 }
 
-Response busy() {
-  return refused(failure(Code::unavailable, "the vault is being opened or sealed: try again"));
-}
-
 constexpr std::size_t kHealthBytes = 512;  // more than it usually has
 
 // A status that sys/health may be told to answer with: one that allows a body.
@@ -79,8 +62,13 @@ bool is_health_code(int status) {
 
 }  // namespace
 
+Response Lifecycle::busy() {
+  return error_response(
+      failure(Code::unavailable, "the vault is being opened or sealed: try again"));
+}
+
 const SealedRoute* Lifecycle::sealed_route(std::string_view path) const {
-  for (const LifecycleRoute& route : kRoutes)
+  for (const AlwaysRoute& route : always_routes())
     if (route.path == path) return &route;
   if (path == kSealAgain.path && live_.load() == nullptr) return &kSealAgain;
   return nullptr;
@@ -90,19 +78,23 @@ bool Lifecycle::on_worker(const SealedRoute& route, const Request& request) cons
   return route.slow && request.operation != Operation::read;
 }
 
-bool Lifecycle::has_verb(const SealedRoute& route, Operation asked) const {
-  constexpr std::string_view kSys = "sys/";
-  for (const Route& one : routes_)
-    if (route.path.substr(kSys.size()) == one.pattern)
-      return std::any_of(one.actions.begin(), one.actions.end(),
-                         [&](const Action& action) { return action.operation == asked; });
-  return false;
-}
-
-Response Lifecycle::answer(const SealedRoute& route, const Request& request) {
-  if (&route == &kSealAgain) return seal_again(request);
-  if (!has_verb(route, request.operation)) return Response::refused(405, "");
-  return (this->*static_cast<const LifecycleRoute&>(route).handler)(request);
+Response Lifecycle::answer(const SealedRoute& found, const Request& request) {
+  if (&found == &kSealAgain) return seal_again(request);
+  const auto& route = static_cast<const AlwaysRoute&>(found);
+  if (!route.has_verb(request.operation)) return Response::refused(405, "");
+  switch (route.name) {
+    case AlwaysRoute::Name::health:
+      return health(request);
+    case AlwaysRoute::Name::seal_status:
+      return Response::bare(200, status_json());
+    case AlwaysRoute::Name::leader:
+      return leader();
+    case AlwaysRoute::Name::init:
+      return init(request);
+    case AlwaysRoute::Name::unseal:
+      break;
+  }
+  return unseal(request);
 }
 
 Response Lifecycle::health(const Request& request) {
@@ -210,123 +202,11 @@ Json Lifecycle::status_json() {
   return body;
 }
 
-Response Lifecycle::seal_status(const Request&) { return Response::bare(200, status_json()); }
-
-Response Lifecycle::leader(const Request&) {
+Response Lifecycle::leader() {
   Json body = Json::object();
   body.set("ha_enabled", false).set("is_self", false).set("active_time", "0001-01-01T00:00:00Z");
   body.set("leader_address", "").set("leader_cluster_address", "");
   body.set("performance_standby", false).set("performance_standby_last_remote_wal", 0);
-  return Response::bare(200, body);
-}
-
-Result<seal::Initialized> Lifecycle::initialize(const Request& request, SecretBytes& root_token,
-                                                std::string_view wanted_root) {
-  const Json& body = request.body;
-  const auto number = [&](const char* name) {
-    return body.is_object() ? body.integer_at(name) : std::int64_t{0};
-  };
-  const bool device = seal_.status().type != "shamir";
-  for (const char* name : {"pgp_keys", "root_token_pgp_key", "recovery_pgp_keys"})
-    if (body.is_object() && body.find(name) != nullptr && !body.find(name)->is_null() &&
-        (body.find(name)->size() > 0 || !body.find(name)->text().empty()))
-      return failure(Code::invalid, std::string(name) +
-                                        " is not supported: leave it out and "
-                                        "encrypt the printed shares yourself");
-  const std::int64_t shares = number(device ? "recovery_shares" : "secret_shares");
-  const std::int64_t threshold = number(device ? "recovery_threshold" : "secret_threshold");
-  if (device && (number("secret_shares") > 0 || number("secret_threshold") > 0))
-    return failure(Code::invalid,
-                   "parameters secret_shares,secret_threshold not applicable to seal type " +
-                       seal_.status().type);
-  if (!device && (number("recovery_shares") > 0 || number("recovery_threshold") > 0))
-    return failure(Code::invalid,
-                   "parameters recovery_shares,recovery_threshold not applicable to seal type "
-                   "shamir");
-  if (shares < 0 || shares > 255 || threshold < 0 || threshold > 255)
-    return failure(Code::invalid, "shares and threshold must be between 1 and 255");
-  seal::InitOptions options;
-  options.shares = static_cast<unsigned>(shares);
-  options.threshold = static_cast<unsigned>(threshold);
-  options.recovery_mode = recovery_mode_;
-  options.cluster_name = cluster_name_;
-  // What most often fails is tried before the shares exist: nobody would ever see them.
-  VAULT_TRY(try_audit_devices());
-  VAULT_TRY_ASSIGN(seal::Initialized made, seal_.initialize(options));
-  const Status live = go_live(std::move(made.opened), &root_token, wanted_root);
-  if (!live.ok()) return undo_init(live.error());
-  return made;
-}
-
-// One that opens is enough, as for unsealing.
-Status Lifecycle::try_audit_devices() const {
-  VAULT_TRY_ASSIGN(const auto devices, environment_.audit_devices());
-  Status last;
-  for (const auto& device : devices) {
-    const auto tail = device->open();
-    if (tail.ok()) return {};
-    last = tail.error();
-  }
-  if (last.ok()) return {};
-  return failure(last.error().code,
-                 "no audit device can be opened: " + last.error().message +
-                     "; nothing was written, so repair it (the server's log says more) and init "
-                     "again",
-                 last.error().detail);
-}
-
-// The store has keys, and nobody was told the shares: none of it may stay.
-Error Lifecycle::undo_init(Error why) {
-  const Status undone = seal_.undo_initialize();
-  if (undone.ok()) {
-    why.message += "; nothing was kept, so repair it (the server's log says more) and init again";
-    return why;
-  }
-  environment_.log.error("init cannot be undone: {} {}", undone.error().message,
-                         undone.error().detail);
-  why.message +=
-      "; what init had written could not be removed: stop the vault, empty its storage, and init "
-      "again";
-  return why;
-}
-
-Response Lifecycle::init(const Request& request) {
-  if (request.operation == Operation::read) {
-    Json body = Json::object();
-    body.set("initialized", seal_.initialized());
-    return Response::bare(200, body);
-  }
-  if (!turn_.take_as_caller()) return busy();
-  Response answer = init_now(request);
-  turn_.give();
-  return answer;
-}
-
-Response Lifecycle::init_now(const Request& request) {
-  SecretBytes root_token;
-  const auto made = initialize(request, root_token, {});
-  if (!made.ok()) {
-    if (made.error().code != Code::invalid)
-      environment_.log.error("init failed: {} {}", made.error().message, made.error().detail);
-    return refused(made.error());
-  }
-  const bool recovery = made->shares_are_recovery;
-  Json body = Json::object();
-  const std::vector<SecretBytes> none;
-  body.set("keys", shares_as_text(recovery ? none : made->shares, true));
-  body.set("keys_base64", shares_as_text(recovery ? none : made->shares, false));
-  if (recovery && !made->shares.empty()) {
-    body.set("recovery_keys", shares_as_text(made->shares, true));
-    body.set("recovery_keys_base64", shares_as_text(made->shares, false));
-  }
-  body.set("root_token", as_text(root_token.reveal()));
-  if (Unsealed* live = enter()) {
-    const auto key = crypto::ed25519_public(live->barrier.keys().audit_sign.reveal());
-    body.set("audit_public_key", hex(key));
-    leave();
-  }
-  // A Shamir vault is sealed until its shares come back, as Vault's is; a device opens it itself.
-  if (!recovery && seal_.status().type == "shamir") tear_down();
   return Response::bare(200, body);
 }
 
@@ -358,27 +238,16 @@ Response Lifecycle::unseal_with(SecretBytes share) {
   tear_down();  // a seal that was asked for and is not done yet
   turn_.let_next_wait();
   auto step = seal_.add_share(std::move(share));
-  if (!step.ok()) return refused(step.error());
+  if (!step.ok()) return error_response(step.error());
   if (step->opened) {
     const Status live = go_live(std::move(*step->opened), nullptr, {});
     if (!live.ok()) {
       report_refusal(live.error());
-      return refused(live.error());
+      return error_response(live.error());
     }
     environment_.log.info("unsealed by shares");
   }
   return Response::bare(200, status_json());
-}
-
-Result<Lifecycle::DevStart> Lifecycle::start_dev(std::string_view root_token) {
-  Request request;
-  request.body = Json::object();
-  request.body.set("secret_shares", 1).set("secret_threshold", 1);
-  DevStart dev;
-  TurnLock turn(turn_);
-  VAULT_TRY_ASSIGN(auto made, initialize(request, dev.root_token, root_token));
-  if (!made.shares.empty()) dev.unseal_key = base64_secret(made.shares.front().reveal());
-  return dev;
 }
 
 }  // namespace leasehold::core

@@ -135,7 +135,7 @@ void append_bodies(const InFlight& flight, const Response& answer, Texts& to) {
   audit::Record record;
   fill_shared(flight, backing, record);
   fill_response(flight, answer, backing, record);
-  if (flight.request_recorded)
+  if (flight.recording == Recording::request)
     audit::append_body(to, record, flight.live->audit_key);
   else
     audit::append_both(to, record, flight.started, flight.live->audit_key);

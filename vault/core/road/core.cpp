@@ -3,9 +3,6 @@
 #include "vault/base/cidr.h"
 #include "vault/base/encoding.h"
 #include "vault/core/authority/wrapped.h"
-#include "vault/core/contract/help.h"
-#include "vault/core/road/finish.h"
-#include "vault/core/road/login.h"
 #include "vault/core/road/stations.h"
 
 namespace leasehold::core {
@@ -14,11 +11,6 @@ namespace {
 
 constexpr commit::Unrecorded kUseCounted{
     "a use is counted before the request is judged; the request's own lines follow"};
-
-std::string unsupported_path(const Mount& mount) {
-  if (!mount.kind->engine->routes().empty()) return multierror("unsupported path");
-  return multierror("unsupported path: " + mount.info.type + " is not in this version");
-}
 
 // A wrapping token that is spent, has expired, or never was one, where one is opened.
 bool wants_wrapping_token(const Admitted& flight) {
@@ -30,17 +22,6 @@ bool wants_wrapping_token(const Admitted& flight) {
 bool use_is_counted(const Admitted& flight) {
   if (!flight.token || flight.token->num_uses == 0) return false;
   return !flight.token->is_wrapping() || !wants_wrapping_token(flight);
-}
-
-// A policy's `pagination_limit`: no page has more names, whatever was asked for.
-void cap_page(Request& request, std::int64_t most) {
-  if (most <= 0) return;
-  const auto asked = page_of(request.body);
-  if (!asked.ok()) return;  // the handler refuses it
-  const auto limit = static_cast<std::size_t>(most);
-  if (asked->limit != 0 && asked->limit <= limit) return;
-  if (!request.body.is_object()) request.body = Json::object();
-  request.body.set("limit", std::to_string(most));
 }
 
 }  // namespace
@@ -134,7 +115,7 @@ Status Core::resolve(Admitted& flight, ReadTxn& txn, Making making) {
   VAULT_TRY(identify(flight, txn));
   VAULT_TRY_ASSIGN(const bool ready, flight.live->mounts.policies().resolve(
                                          txn, flight.caller.policies, making, flight.authority));
-  if (!ready && flight.place == Place::inline_) flight.place = Place::worker;
+  if (!ready && flight.place == Place::inline_) flight.place = Place::lists;
   return {};
 }
 
@@ -164,7 +145,7 @@ Status Core::route(Admitted& flight) {
   if (flight.action == nullptr) return {};
   flight.place = flight.action->place;
   if (flight.place == Place::inline_ && environment_.storage.reads_block())
-    flight.place = Place::worker;
+    flight.place = Place::lists;
   return {};
 }
 
@@ -242,146 +223,6 @@ Status Core::still_allowed(Authorised& flight) {
   return {};
 }
 
-Status Core::run(InFlight& flight) {
-  if (flight.sealed_route == nullptr) return run_live(flight);
-  flight.answer = gate_.answer(*flight.sealed_route, flight.request);
-  return {};
-}
-
-Status Core::run_live(InFlight& flight) {
-  flight.batch.reset();
-  flight.awaited.clear();
-  flight.warnings.clear();
-  flight.of_parameters.clear();
-  flight.answer_recorded = false;
-  std::optional<commit::Snapshots::Held> held = std::exchange(flight.snapshot, std::nullopt);
-  if (!held) {
-    VAULT_TRY_ASSIGN(auto fresh, flight.live->snapshots.take());
-    held.emplace(std::move(fresh));
-    ReadTxn core(**held, flight.live->barrier, barrier::kCoreSpace);
-    VAULT_TRY(resolve(flight, core, Making::allowed));
-  }
-  if (flight.uses_left) flight.caller.uses_left = *flight.uses_left > 0 ? *flight.uses_left : -1;
-  const MountInfo* mount = flight.mount ? &flight.mount->info : nullptr;
-  ReadTxn txn(**held, flight.live->barrier, mount ? mount->space : barrier::kCoreSpace);
-  VAULT_TRY(authorize(flight, txn));
-  return dispatch(flight, **held);
-}
-
-Status Core::authorize(Authorised& flight, ReadTxn& txn) {
-  Request& request = flight.request;
-  const bool writes =
-      request.operation == Operation::update || request.operation == Operation::create;
-  if (writes && flight.route != nullptr && flight.action != nullptr && flight.route->exists) {
-    Call call{request,           flight.mount->info, flight.caller,       {},
-              flight.inner_path, flight.started,     environment_.random, {}};
-    for (std::size_t i = 0; i < flight.captures.size; ++i)
-      call.fields.set(std::string(flight.captures.items[i].name),
-                      Json(flight.captures.items[i].value), true);
-    VAULT_TRY_ASSIGN(const bool exists, flight.route->exists(call, txn));
-    request.operation = exists ? Operation::update : Operation::create;
-  }
-  if (open_to_strangers(flight)) {
-    flight.decision.allowed = true;
-    return {};
-  }
-  const Acl acl(flight.authority.policies->found, flight.caller.is_root, flight.started);
-  const bool sudo = flight.route != nullptr && flight.route->sudo;
-  flight.decision =
-      acl.decide(request.operation, request.path, request.body, sudo, request.wrap_ttl);
-  // Most handlers take "x/" for "x": a deny of either holds.
-  const bool folder = request.path.ends_with('/') && request.operation != Operation::list;
-  if (folder && flight.decision.allowed) {
-    const std::string_view bare = std::string_view(request.path).substr(0, request.path.size() - 1);
-    const Decision other =
-        acl.decide(request.operation, bare, request.body, sudo, request.wrap_ttl);
-    if (other.reason == "deny") flight.decision = other;
-  }
-  if (flight.decision.allowed && flight.route != nullptr && flight.route->folds_case) {
-    const std::size_t mount = request.path.size() - flight.inner_path.size();
-    const std::string meant = request.path.substr(0, mount) + lower_case(flight.inner_path);
-    if (meant != request.path)
-      flight.decision = acl.decide(request.operation, meant, request.body, sudo, request.wrap_ttl);
-  }
-  flight.caller.has_sudo = flight.decision.sudo || flight.caller.is_root;
-  flight.granting.clear();
-  if (flight.decision.allowed && flight.decision.policy != nullptr)
-    flight.granting.push_back(flight.decision.policy->name);
-  if (!flight.decision.allowed)
-    return failure(Code::denied, multierror("permission denied"),
-                   std::string(flight.decision.reason));
-  if (request.operation == Operation::list) cap_page(request, flight.decision.pagination_limit);
-  return {};
-}
-
-Status Core::dispatch(InFlight& flight, storage::Snapshot& snapshot) {
-  const Request& request = flight.request;
-  if (flight.mount == nullptr)
-    return failure(Code::not_found,
-                   "no handler for route \"" + request.path + "\". route entry not found.");
-  if (flight.mount->kind == nullptr)
-    return failure(Code::not_found, "no handler for route \"" + request.path +
-                                        "\". route entry found, but backend is nil.");
-  if (request.operation == Operation::help &&
-      (flight.route != nullptr || flight.inner_path.empty())) {
-    flight.answer =
-        help_of(flight.mount->info, *flight.mount->kind->engine, flight.route, flight.inner_path);
-    return {};
-  }
-  if (flight.route == nullptr) return failure(Code::not_found, unsupported_path(*flight.mount));
-  if (flight.action == nullptr)
-    return failure(Code::unsupported, multierror("unsupported operation"));
-  if (flight.route->body_max > 0 && request.body_size > flight.route->body_max) {
-    flight.answer = Response::refused(413, "http: request body too large");
-    return {};
-  }
-  VAULT_TRY_ASSIGN(flight.fields, fields_of(*flight.route, request.operation, flight.captures,
-                                            request.body, flight.of_parameters));
-  if (const auto* read = std::get_if<ReadHandler>(&flight.action->handler))
-    return run_read(flight, *read, snapshot);
-  VAULT_TRY(check_lockout(flight));
-  if (const auto* write = std::get_if<WriteHandler>(&flight.action->handler))
-    return run_write(flight, *write, snapshot);
-  return plan_effect(flight, std::get<Effect>(flight.action->handler), snapshot);
-}
-
-Status Core::run_read(InFlight& flight, const ReadHandler& handler, storage::Snapshot& snapshot) {
-  commit::Changes changes;
-  if (flight.request.wrap_ttl) guard_authority(flight, changes);  // its answer is kept: a write
-  ReadTxn txn(snapshot, flight.live->barrier, flight.mount->info.space);
-  Call call{flight.request,    flight.mount->info, flight.caller,       std::move(flight.fields),
-            flight.inner_path, flight.started,     environment_.random, {}};
-  VAULT_TRY_ASSIGN(flight.answer, handler(call, txn));
-  flight.awaited = std::move(flight.answer.awaited);
-  return finish(flight, snapshot, std::move(changes), call);
-}
-
-Status Core::run_write(InFlight& flight, const WriteHandler& handler, storage::Snapshot& snapshot) {
-  commit::Changes changes;
-  changes.background = flight.action->frees;
-  guard_authority(flight, changes);
-  WriteTxn txn(snapshot, flight.live->barrier, flight.mount->info.space, changes);
-  Call call{flight.request,    flight.mount->info, flight.caller,       std::move(flight.fields),
-            flight.inner_path, flight.started,     environment_.random, {}};
-  VAULT_TRY_ASSIGN(flight.answer, handler(call, txn));
-  flight.fields = std::move(call.fields);
-  VAULT_TRY(finish_login(flight, txn, call.warnings));
-  flight.awaited = std::move(flight.answer.awaited);
-  return finish(flight, snapshot, std::move(changes), call);
-}
-
-Status Core::try_candidate(InFlight& flight) {
-  Planned& planned = *flight.planned;
-  const auto candidate = std::exchange(planned.candidate, nullptr);
-  const Instant deadline = add(environment_.clock.instant(), kEffectLimit / 2);
-  const auto connection = candidate->connect(flight.live->revoker->tag(), deadline);
-  const Status status = connection.ok() ? (*connection)->ping(deadline) : connection.error();
-  if (!status.ok()) return as_client_sees(flight, *planned.effect, status.error());
-  if (auto* check = std::get_if<intent::Check>(&planned.intent))
-    check->server = (*connection)->identity();
-  return {};
-}
-
 // From the status to the answer; what was committed with its lines keeps the answer it has.
 void Core::conclude(InFlight& flight, const Status& status) {
   flight.batch.reset();
@@ -392,7 +233,7 @@ void Core::conclude(InFlight& flight, const Status& status) {
       environment_.log.error("request {} on {}: {}", flight.id, flight.request.path, why.detail);
     flight.answer = error_response(why);
     if (flight.try_later) flight.answer.retry_after = Seconds{1};
-    flight.answer_recorded = false;
+    if (flight.recording == Recording::both) flight.recording = Recording::request;
   }
   if (status.ok() && flight.answer.due_work) flight.live->due_work->ask(flight.mount->info.space);
   flight.answer.request_id = flight.id;

@@ -174,7 +174,7 @@ Status applied::await_resume() {
   for (std::string& one : job_->advice) flight_.warnings.push_back(std::move(one));
   if (planned.makes_lease() && !must_settle(planned.state))
     flight_.live->revoker->release(planned.lease->id);
-  if (job_->pending && must_settle(planned.state)) flight_.request_recorded = true;
+  if (job_->pending && must_settle(planned.state)) flight_.recording = job_->pending->records;
   const Status& result = refused_.ok() ? job_->result : refused_;
   // Nothing was asked yet, and the target's configuration may lead elsewhere by now.
   // Once: a server that names itself otherwise each time keeps no request going round.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "vault/base/encoding.h"
+#include "vault/core/authority/ttl.h"
 #include "vault/core/road/audit_lines.h"
 #include "vault/core/road/effects.h"
 
@@ -12,10 +13,7 @@ namespace {
 
 // Lower-case letters and digits, so that every target takes it as a name without quoting.
 std::string account_id(Random& random) {
-  std::string text = base62_text(random, target::kAccountIdSize);
-  for (char& c : text)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return text;
+  return lower_case(base62_text(random, target::kAccountIdSize));
 }
 
 // What each kind of intent needs before its lane is asked.
@@ -38,7 +36,7 @@ struct Planning {
   void record() {
     Texts lines;
     append_request_body(flight, lines);
-    flight.batch.emplace(std::move(txn.changes()), std::move(lines));
+    flight.batch.emplace(std::move(txn.changes()), std::move(lines), Recording::request);
   }
 };
 
@@ -130,17 +128,6 @@ Status Planning::operator()(const intent::Rotate& rotate) {
 
 }  // namespace
 
-Call call_of(Authorised& flight) {
-  return Call{flight.request,
-              flight.mount->info,
-              flight.caller,
-              flight.fields,
-              flight.inner_path,
-              flight.started,
-              flight.live->environment.random,
-              {}};
-}
-
 // The records that the request rests on, so that a change sends back those that it concerns. A
 // batch has room for only so many: whoever holds more policies waits for any of them.
 void guard_authority(const Admitted& flight, commit::Changes& changes) {
@@ -156,7 +143,7 @@ Status plan_effect(InFlight& flight, const Effect& effect, storage::Snapshot& sn
   commit::Changes changes;
   guard_authority(flight, changes);
   WriteTxn txn(snapshot, flight.live->barrier, flight.mount->info.space, changes);
-  Call call = call_of(flight);
+  Call call = call_of(flight, flight.fields);
   VAULT_TRY_ASSIGN(Intent intent, effect.plan(call, txn));
   Planned& planned = flight.planned.emplace();
   planned.effect = &effect;

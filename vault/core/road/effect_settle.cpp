@@ -58,7 +58,7 @@ Status settle_success(InFlight& flight, storage::Snapshot& snapshot) {
   commit::Changes changes;
   guard_authority(flight, changes);
   WriteTxn txn(snapshot, flight.live->barrier, flight.mount->info.space, changes);
-  Call call = call_of(flight);
+  Call call = call_of(flight, flight.fields);
   VAULT_TRY_ASSIGN(flight.answer, planned.effect->settle(call, txn, planned.intent));
   for (const std::string& warning : flight.warnings) flight.answer.warnings.push_back(warning);
   if (planned.lease) {

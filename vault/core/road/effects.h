@@ -24,17 +24,15 @@ struct EffectJob : target::Job, Waiter {
   enum class Handover : std::uint8_t { working, finished, abandoned };
   std::atomic<Handover> handover{Handover::working};
   Unsealed* live = nullptr;
-  barrier::Space space{};                // of the engine
-  Planned planned;                       // the lane thread's until the handover
-  std::optional<commit::Batch> pending;  // what is durable before the target is asked
+  barrier::Space space{};               // of the engine
+  Planned planned;                      // the lane thread's until the handover
+  std::optional<RequestBatch> pending;  // what is durable before the target is asked
   Status result;
   WallTime until;                   // of a renewal, for the target
   std::vector<std::string> advice;  // of a probe
   void* waiting = nullptr;
 };
 
-// The argument of every handler, from what the stations found.
-Call call_of(Authorised& flight);
 // What was authorised before a revocation cannot land after it: guards on the caller's tokens, the
 // mounts and the policies, as `flight` was judged by them.
 void guard_authority(const Admitted& flight, commit::Changes& changes);

@@ -64,8 +64,7 @@ Status finish(InFlight& flight, storage::Snapshot& snapshot, commit::Changes&& c
   for (const Event& event : call.events)
     lines.push_back(audit::event_body(event.name, flight.started, event.fields.dump()));
   append_bodies(flight, flight.answer, lines);
-  flight.batch.emplace(std::move(changes), std::move(lines));
-  flight.answer_recorded = true;
+  flight.batch.emplace(std::move(changes), std::move(lines), Recording::both);
   return {};
 }
 

@@ -10,7 +10,7 @@
 // Lives in the frame of Core::handle, on its io thread; a station that runs elsewhere has it for
 // itself meanwhile.
 
-#include <array>
+#include <algorithm>
 #include <optional>
 
 #include "vault/core/authority/policies.h"
@@ -38,6 +38,22 @@ struct Planned {
   bool makes_lease() const { return lease && !renews(); }
 };
 
+// What the audit log has of a request, in its files or in the outbox.
+enum class Recording : std::uint8_t {
+  nothing,
+  request,    // the line of the request: it was durable before a target was asked
+  both,       // the answer's line, too
+  unaudited,  // durable, but no device took the lines: nothing may be handed out
+};
+
+// A batch, and what of its request is on record once it is durable.
+struct RequestBatch : commit::Batch {
+  RequestBatch(commit::Changes changes, commit::OnRecord lines,
+               Recording of_request = Recording::nothing)
+      : Batch(std::move(changes), std::move(lines)), records(of_request) {}
+  Recording records;
+};
+
 struct Arrived {
   Arrived(Request&& r, Exchange& e) : request(std::move(r)), asker(e) {}
   Arrived(const Arrived&) = delete;
@@ -49,8 +65,8 @@ struct Arrived {
   WallTime started;
   Unsealed* live = nullptr;  // null while sealed, and for the routes that work sealed
   const SealedRoute* sealed_route = nullptr;
-  std::optional<commit::Batch> batch;  // what is committed next; the station takes it
-  bool try_later = false;              // it failed for a reason that passes: Retry-After
+  std::optional<RequestBatch> batch;  // what is committed next; the station takes it
+  bool try_later = false;             // it failed for a reason that passes: Retry-After
 };
 
 struct Admitted : Arrived {
@@ -95,15 +111,19 @@ struct InFlight : Authorised {
   // revocations the answer waits for
   std::vector<barrier::PhysicalKey> awaited;
 
-  // audit
-  bool request_recorded = false;  // its line is in the log or in the outbox
-  bool answer_recorded = false;
-  bool unaudited = false;  // durable, but no device took its lines
+  Recording recording = Recording::nothing;
 
   bool runs_alone() const { return planned && (planned->renews() || planned->rotates()); }
   // What it runs alone on: the lease that it renews, the manager it rotates (several targets may
   // have one), or its path.
   std::uint64_t latch_key() const;
+  // `done` is durable; `taken`: a device took its lines. Those of what ends credentials need none:
+  // they are owed from the outbox.
+  void was_committed(const RequestBatch& done, bool taken) {
+    if (recording == Recording::unaudited) return;
+    const bool needs_device = !taken && !done.background;
+    recording = needs_device ? Recording::unaudited : std::max(recording, done.records);
+  }
   // A conflict, and nothing has happened outside.
   bool runs_again(const Status& status) const {
     return status.is(Code::conflict) && !(planned && must_settle(planned->state));
@@ -126,6 +146,19 @@ inline std::uint64_t InFlight::latch_key() const {
     if (const auto* rotate = std::get_if<intent::Rotate>(&planned->intent)) key = rotate->account;
   }
   return std::hash<std::string_view>()(key);
+}
+
+// The argument of every handler, from what the stations found.
+inline Call call_of(const Admitted& flight, Fields fields) {
+  return Call{flight.request,
+              flight.mount->info,
+              flight.caller,
+              std::move(fields),
+              flight.inner_path,
+              flight.started,
+              flight.live->environment.random,
+              {},
+              {}};
 }
 
 // Whether the route of a request needs no token, there where it came in.

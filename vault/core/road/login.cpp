@@ -5,6 +5,7 @@
 #include "vault/base/cidr.h"
 #include "vault/base/duration.h"
 #include "vault/core/authority/entities.h"
+#include "vault/core/authority/ttl.h"
 
 namespace leasehold::core {
 

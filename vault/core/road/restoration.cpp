@@ -20,14 +20,6 @@ std::string name_of(const barrier::Space& space, const TargetId& target) {
   return std::string(kTargets) + hex(space) + "." + hex(target);
 }
 
-template <std::size_t N>
-bool read_hex(std::string_view text, std::array<std::uint8_t, N>& out) {
-  const auto bytes = from_hex(text);
-  if (!bytes || bytes->size() != N) return false;
-  std::copy(bytes->begin(), bytes->end(), out.begin());
-  return true;
-}
-
 std::string_view in_words(Restored how) {
   return how == Restored::keep_tokens ? "kept" : "revoked";
 }
@@ -119,9 +111,9 @@ Result<std::vector<std::string>> Restoration::names_of_targets(ReadTxn& txn) {
     const Mount& mount = *entry.second;
     if (mount.kind == nullptr || !mount.kind->engine->has_targets()) continue;
     VAULT_TRY_ASSIGN(const auto targets, txn.in(mount.info.space).list(kTargetsOfMount));
-    TargetId id{};
     for (const std::string& target : targets)
-      if (read_hex(target, id)) names.push_back(name_of(mount.info.space, id));
+      if (const auto id = array_from_hex<TargetId>(target))
+        names.push_back(name_of(mount.info.space, *id));
   }
   return names;
 }
@@ -169,11 +161,11 @@ Result<std::vector<Restoration::MountTarget>> Restoration::to_reconcile() {
   VAULT_TRY_ASSIGN(const auto names, txn.list(kTargets));
   std::vector<MountTarget> places;
   for (const std::string& name : names) {
-    MountTarget place;
     const std::size_t dot = name.find('.');
-    if (dot != std::string::npos && read_hex(name.substr(0, dot), place.first) &&
-        read_hex(name.substr(dot + 1), place.second))
-      places.push_back(place);
+    if (dot == std::string::npos) continue;
+    const auto space = array_from_hex<barrier::Space>(name.substr(0, dot));
+    const auto target = array_from_hex<TargetId>(name.substr(dot + 1));
+    if (space && target) places.emplace_back(*space, *target);
   }
   return places;
 }

@@ -43,8 +43,11 @@ class [[nodiscard]] recorded : Suspended<AuditWait> {
  public:
   recorded(InFlight& flight, Workers& workers) {
     if (flight.live == nullptr) return;
-    if (flight.unaudited) written = failure(Code::internal, "no audit device");
-    if (flight.unaudited || flight.answer_recorded) return;
+    if (flight.recording == Recording::both) return;
+    if (flight.recording == Recording::unaudited) {
+      written = failure(Code::internal, "no audit device");
+      return;
+    }
     AuditAppend& turn = AuditAppend::current();
     append_bodies(flight, flight.answer, turn.lines());
     turn.add(this, *flight.live->audit, workers);
@@ -80,18 +83,16 @@ class [[nodiscard]] committed : Suspended<commit::Submission> {
     if (result.outcome == storage::Outcome::bound)
       return failure(Code::denied, "permission denied");
     const Status outcome = status();
-    // What ends credentials is answered as done: its lines are durable, in the outbox.
-    if (outcome.ok() && !audit.ok() && !batch->background) flight_.unaudited = true;
-    if (outcome.ok() && !batch->audit.empty()) flight_.request_recorded = true;
-    if (outcome.ok() && flight_.answer.on_commit)
-      std::exchange(flight_.answer.on_commit, nullptr)();
-    if (outcome.ok() && flight_.use_begun && !flight_.uses_left) flight_.uses_left = counted;
-    return outcome;
+    if (!outcome.ok()) return outcome;
+    flight_.was_committed(*taken_, audit.ok());
+    if (flight_.answer.on_commit) std::exchange(flight_.answer.on_commit, nullptr)();
+    if (flight_.use_begun && !flight_.uses_left) flight_.uses_left = counted;
+    return {};
   }
 
  private:
   InFlight& flight_;
-  std::optional<commit::Batch> taken_;
+  std::optional<RequestBatch> taken_;
 };
 
 // Runs `f` here, or on a worker of the class that the route asks for.

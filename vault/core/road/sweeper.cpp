@@ -82,13 +82,9 @@ Result<std::vector<Sweeper::Named>> Sweeper::targets_of(const Mount& mount) cons
   ReadTxn txn(*held, parts_.comparison.barrier, mount.info.space);
   VAULT_TRY_ASSIGN(const auto names, txn.list(kTargets));
   std::vector<Named> targets;
-  for (const std::string& name : names) {
-    const auto bytes = from_hex(name);
-    TargetId id{};
-    if (!bytes || bytes->size() != id.size()) continue;
-    std::copy(bytes->begin(), bytes->end(), id.begin());
-    targets.push_back({id, mount.kind->engine->target_name(id, txn)});
-  }
+  for (const std::string& name : names)
+    if (const auto id = array_from_hex<TargetId>(name))
+      targets.push_back({*id, mount.kind->engine->target_name(*id, txn)});
   return targets;
 }
 

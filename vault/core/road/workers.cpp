@@ -16,7 +16,7 @@ std::string full(std::size_t kind, std::size_t most, std::string_view whose = {}
 }  // namespace
 
 WorkClass class_of(Place place) {
-  if (place == Place::hash) return WorkClass::hashes;
+  if (place == Place::hashes) return WorkClass::hashes;
   return place == Place::outside ? WorkClass::outside : WorkClass::lists;
 }
 

@@ -1,7 +1,8 @@
-// The routes that answer in every state of the vault, as tables: which verbs they have, and how
-// they are described. They need no token, and whoever asks while the vault is sealed has none.
+#include "vault/core/sys/always.h"
 
-#include "vault/core/sys/system.h"
+#include <algorithm>
+
+#include "vault/core/contract/routes.h"
 
 namespace leasehold::core {
 
@@ -9,16 +10,7 @@ namespace {
 
 constexpr FieldType kNumber = FieldType::integer;
 
-Action verb(Operation operation) { return {operation, ReadHandler()}; }
-
-Route open(std::string name, std::vector<Field> fields, const std::vector<Operation>& verbs,
-           std::string synopsis) {
-  std::vector<Action> actions;
-  for (const Operation one : verbs) actions.push_back(verb(one));
-  Route made = route(std::move(name), std::move(fields), std::move(actions), std::move(synopsis));
-  made.unauthenticated = true;
-  return made;
-}
+std::vector<Field> no_fields() { return {}; }
 
 std::vector<Field> of_health() {
   return {{"activecode", FieldType::text, {}, "The status of a vault that is open."},
@@ -40,15 +32,44 @@ std::vector<Field> of_unseal() {
           {"reset", FieldType::boolean, {}, "Forget the shares that were given so far."}};
 }
 
+constexpr Operation kAsk[] = {Operation::read};
+constexpr Operation kProbe[] = {Operation::read, Operation::head};
+constexpr Operation kDo[] = {Operation::update};
+constexpr Operation kAskOrDo[] = {Operation::read, Operation::update};
+
+// Path, whether a write waits for devices and flushes, verbs, synopsis, fields.
+using Name = AlwaysRoute::Name;
+constexpr AlwaysRoute kRoutes[] = {
+    {{"sys/health", false}, Name::health, kProbe, "Whether the vault is up and open", of_health},
+    {{"sys/seal-status", false},
+     Name::seal_status,
+     kAsk,
+     "Whether the vault is sealed, and by what it opens",
+     no_fields},
+    {{"sys/leader", false}, Name::leader, kAsk, "Which node is active: this one", no_fields},
+    {{"sys/init", true}, Name::init, kAskOrDo, "Makes the keys of a new vault", of_init},
+    {{"sys/unseal", true}, Name::unseal, kDo, "Takes a share of the unseal key", of_unseal},
+};
+
 }  // namespace
 
-std::vector<Route> routes_of_every_state() {
-  using O = Operation;
-  return {open("health", of_health(), {O::read, O::head}, "Whether the vault is up and open"),
-          open("seal-status", {}, {O::read}, "Whether the vault is sealed, and by what it opens"),
-          open("leader", {}, {O::read}, "Which node is active: this one"),
-          open("init", of_init(), {O::read, O::update}, "Makes the keys of a new vault"),
-          open("unseal", of_unseal(), {O::update}, "Takes a share of the unseal key")};
+bool AlwaysRoute::has_verb(Operation asked) const {
+  return std::find(verbs.begin(), verbs.end(), asked) != verbs.end();
+}
+
+std::span<const AlwaysRoute> always_routes() { return kRoutes; }
+
+std::vector<Route> described_always_routes() {
+  constexpr std::string_view kSys = "sys/";
+  std::vector<Route> routes;
+  for (const AlwaysRoute& one : kRoutes) {
+    std::vector<Action> actions;
+    for (const Operation verb : one.verbs) actions.push_back({verb, ReadHandler()});
+    routes.push_back(route(std::string(one.path.substr(kSys.size())), one.fields(),
+                           std::move(actions), std::string(one.synopsis)));
+    routes.back().unauthenticated = true;
+  }
+  return routes;
 }
 
 }  // namespace leasehold::core

@@ -117,7 +117,7 @@ class Backups {
 };
 
 Action on_worker(Action action) {
-  action.place = Place::worker;
+  action.place = Place::lists;
   return action;
 }
 
@@ -143,7 +143,7 @@ void add_backup_routes(std::vector<Route>& routes, Unsealed& live) {
                  [backups](Call& call, ReadTxn&) {
                    return backups->piece(call.fields.text("id"), call.fields.integer("piece"));
                  },
-                 Place::worker),
+                 Place::lists),
              removes([backups](Call& call, WriteTxn&) -> Result<Response> {
                backups->give_up(call.fields.text("id"));
                return Response::none();

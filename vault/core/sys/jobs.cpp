@@ -171,7 +171,7 @@ void add_job_routes(std::vector<Route>& routes, Unsealed& live) {
                           ReadTxn core = txn.in(barrier::kCoreSpace);
                           return jobs->read(call.fields.text("id"), core);
                         },
-                        Place::worker)},
+                        Place::lists)},
                     "Shows how far a job is");
   one.description =
       "`done` of `total`: stored entries of a removed mount (some two for each secret), or leases. "

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "vault/base/duration.h"
+#include "vault/core/authority/ttl.h"
 #include "vault/core/leases/token_leases.h"
 #include "vault/core/sys/system.h"
 
@@ -189,13 +190,10 @@ Result<Response> SysLeases::revoke_prefix(Call& call, WriteTxn& txn, bool force)
   return response;
 }
 
-}  // namespace
+// By the handlers below, which outlive the call that makes them.
+using Shared = std::shared_ptr<SysLeases>;
 
-void add_lease_routes(std::vector<Route>& routes, Unsealed& live) {
-  const auto leases =
-      std::make_shared<SysLeases>(live);  // shared by the handlers, which outlive this call
-  const auto looks_up = [leases](Call& call, ReadTxn& txn) { return leases->lookup(call, txn); };
-  const auto revoke = [leases](Call& call, WriteTxn& txn) { return leases->revoke(call, txn); };
+Action renews(const Shared& leases) {
   Effect renewal;
   renewal.plan = [leases](Call& call, ReadTxn& txn) { return leases->plan_renewal(call, txn); };
   renewal.settle = [](Call&, WriteTxn&, const Intent&) -> Result<Response> {
@@ -205,50 +203,70 @@ void add_lease_routes(std::vector<Route>& routes, Unsealed& live) {
     if (error.code != Code::denied) return error;
     return failure(Code::invalid, "failed to renew entry: " + error.message, error.detail);
   };
-  const Action renews{Operation::update, renewal, Place::inline_};
-  const Field synchronous{"sync", FieldType::boolean, Json(true)};
-  const std::vector<Field> renewing = {{"lease_id"}, {"increment", FieldType::duration}};
-  const std::vector<Field> revoking = {{"lease_id"}, synchronous};
+  return {Operation::update, renewal, Place::inline_};
+}
 
+// Every lease that is irrevocable, or how many there are.
+Route irrevocable(const Shared& leases, bool each) {
+  std::vector<Field> fields = page_fields();
+  for (const char* name : {"type", "include_child_namespaces"}) fields.push_back({name});
+  const auto shows = [leases, each](Call& call, ReadTxn& txn) {
+    return leases->irrevocable(call, txn, each);
+  };
+  Route some = route(each ? "leases" : "leases/count", fields, {reads(shows, Place::lists)},
+                     "Leases that have ended and are not seen gone yet");
+  some.sudo = each;
+  return some;
+}
+
+void add_looking_up(std::vector<Route>& routes, const Shared& leases, Unsealed& live) {
+  const auto looks_up = [leases](Call& call, ReadTxn& txn) { return leases->lookup(call, txn); };
   routes.push_back(route("leases/lookup", {{"lease_id"}}, {asks(looks_up)}, "Shows a lease"));
   routes.push_back(tidy_route("leases/tidy", "leases", live.environment.log));
-  std::vector<Field> irrevocable_fields = page_fields();
-  for (const char* name : {"type", "include_child_namespaces"})
-    irrevocable_fields.push_back({name});
-  for (const bool each : {true, false}) {
-    Action shows = reads(
-        [leases, each](Call& call, ReadTxn& txn) { return leases->irrevocable(call, txn, each); },
-        Place::worker);
-    Route irrevocable =
-        route(each ? "leases" : "leases/count", irrevocable_fields, {std::move(shows)},
-              "Leases that have ended and are not seen gone yet");
-    irrevocable.sudo = each;
-    routes.push_back(std::move(irrevocable));
-  }
-  Route all = route("leases/lookup/:prefix*", page_fields(),
-                    {lists([leases](Call& call, ReadTxn& txn) { return leases->list(call, txn); })},
-                    "Lists leases under a prefix");
-  all.sudo = true;
-  routes.push_back(std::move(all));
-  for (const char* base : {"leases/", ""}) {
-    const std::string root = base;
-    routes.push_back(route(root + "renew", renewing, {renews}, "Renews a lease"));
-    routes.push_back(route(root + "renew/:url_lease_id*", renewing, {renews}, "Renews a lease"));
-    routes.push_back(route(root + "revoke", revoking, {ends(revoke)}, "Revokes a lease"));
-    routes.push_back(
-        route(root + "revoke/:url_lease_id*", revoking, {ends(revoke)}, "Revokes a lease"));
-    for (const bool force : {false, true}) {
-      Action revokes = ends([leases, force](Call& call, WriteTxn& txn) {
-        return leases->revoke_prefix(call, txn, force);
-      });
-      revokes.place = Place::worker;
-      Route many = route(root + (force ? "revoke-force" : "revoke-prefix") + "/:prefix*",
-                         {synchronous}, {std::move(revokes)}, "Revokes all leases under a prefix");
-      if (force) many.description = "What its target has not confirmed after 10 s is forgotten.";
-      many.sudo = true;
-      routes.push_back(std::move(many));
-    }
-  }
+  routes.push_back(irrevocable(leases, true));
+  routes.push_back(irrevocable(leases, false));
+  const auto names = [leases](Call& call, ReadTxn& txn) { return leases->list(call, txn); };
+  routes.push_back(route("leases/lookup/:prefix*", page_fields(), {lists(names)},
+                         "Lists leases under a prefix"));
+  routes.back().sudo = true;
+}
+
+Field synchronous() { return {"sync", FieldType::boolean, Json(true)}; }
+
+Route below_prefix(const Shared& leases, const std::string& root, bool force) {
+  Action revokes = ends([leases, force](Call& call, WriteTxn& txn) {
+    return leases->revoke_prefix(call, txn, force);
+  });
+  revokes.place = Place::lists;
+  Route many = route(root + (force ? "revoke-force" : "revoke-prefix") + "/:prefix*",
+                     {synchronous()}, {std::move(revokes)}, "Revokes all leases under a prefix");
+  if (force) many.description = "What its target has not confirmed after 10 s is forgotten.";
+  many.sudo = true;
+  return many;
+}
+
+// At sys/leases/ and, as of old, at sys/ itself.
+void add_changing(std::vector<Route>& routes, const Shared& leases, const std::string& root) {
+  const auto revoke = [leases](Call& call, WriteTxn& txn) { return leases->revoke(call, txn); };
+  const std::vector<Field> renewing = {{"lease_id"}, {"increment", FieldType::duration}};
+  const std::vector<Field> revoking = {{"lease_id"}, synchronous()};
+  routes.push_back(route(root + "renew", renewing, {renews(leases)}, "Renews a lease"));
+  routes.push_back(
+      route(root + "renew/:url_lease_id*", renewing, {renews(leases)}, "Renews a lease"));
+  routes.push_back(route(root + "revoke", revoking, {ends(revoke)}, "Revokes a lease"));
+  routes.push_back(
+      route(root + "revoke/:url_lease_id*", revoking, {ends(revoke)}, "Revokes a lease"));
+  routes.push_back(below_prefix(leases, root, false));
+  routes.push_back(below_prefix(leases, root, true));
+}
+
+}  // namespace
+
+void add_lease_routes(std::vector<Route>& routes, Unsealed& live) {
+  const auto leases = std::make_shared<SysLeases>(live);
+  add_looking_up(routes, leases, live);
+  add_changing(routes, leases, "leases/");
+  add_changing(routes, leases, "");
 }
 
 }  // namespace leasehold::core

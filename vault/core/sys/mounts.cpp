@@ -19,12 +19,6 @@ constexpr std::string_view kLater[] = {
     "terraform", "token",    "totp",       "transform", "transit"};
 constexpr const char* kProtected[] = {"sys/", "cubbyhole/", "identity/", "auth/"};
 
-std::string with_slash(std::string path) {
-  while (path.starts_with('/')) path.erase(0, 1);
-  if (!path.ends_with('/')) path += '/';
-  return path;
-}
-
 // As sys/mounts shows it: the stored record without what only we need.
 Json shown(const Mount& mount) {
   Json info = mount.record;
@@ -79,7 +73,7 @@ Result<Response> MountRoutes::list(ReadTxn& txn, bool auth) {
 }
 
 Result<Response> MountRoutes::read(Call& call, ReadTxn& txn, bool auth) {
-  const std::string path = with_slash(call.fields.text("path"));
+  const std::string path = mount_path(call.fields.text("path"));
   VAULT_TRY_ASSIGN(const auto mount, find(txn, (auth ? "auth/" : "") + path));
   if (!mount)
     return failure(Code::invalid,
@@ -120,7 +114,7 @@ void warn_of_flags(const Fields& fields, const Json& options, std::vector<std::s
 }
 
 Result<Response> MountRoutes::enable(Call& call, WriteTxn& txn, bool auth) {
-  const std::string path = with_slash(call.fields.text("path"));
+  const std::string path = mount_path(call.fields.text("path"));
   std::string type = call.fields.text("type");
   if (type.empty()) return failure(Code::invalid, "backend type must be specified as a string");
   VAULT_TRY(txn.version(Mounts::mounts_key()));  // guards what is free and what is taken
@@ -160,7 +154,7 @@ Result<Response> MountRoutes::enable(Call& call, WriteTxn& txn, bool auth) {
 
 // The path is gone at once; leases are revoked and data erased behind it, through any crash.
 Result<Response> MountRoutes::disable(Call& call, WriteTxn& txn) {
-  const std::string path = with_slash(call.fields.text("path"));
+  const std::string path = mount_path(call.fields.text("path"));
   if (path == "auth/token/")
     return failure(Code::invalid, "token credential backend cannot be disabled");
   for (const char* fixed : {"sys/", "cubbyhole/", "identity/"})
@@ -197,7 +191,7 @@ Status MountRoutes::revoke_logins(Call& call, WriteTxn& txn, const MountInfo& mo
 }
 
 Result<Response> MountRoutes::read_tune(Call& call, ReadTxn& txn) {
-  const std::string path = with_slash(call.fields.text("path"));
+  const std::string path = mount_path(call.fields.text("path"));
   VAULT_TRY_ASSIGN(const auto mount, find(txn, path));
   if (!mount) return failure(Code::invalid, "cannot fetch sysview for path \"" + path + "\"");
   Response response = Response::of(shown_tuning(mount->record, system_ttls()));
@@ -215,7 +209,7 @@ Status check_version_kept(const Mount& mount, const Json& options) {
 }
 
 Result<Response> MountRoutes::tune(Call& call, WriteTxn& txn) {
-  const std::string path = with_slash(call.fields.text("path"));
+  const std::string path = mount_path(call.fields.text("path"));
   VAULT_TRY(txn.version(Mounts::mounts_key()));
   VAULT_TRY_ASSIGN(const auto mount, find(txn, path));
   if (!mount)
@@ -254,7 +248,7 @@ Result<Response> MountRoutes::ui_mounts(Call& call, ReadTxn& txn) {
 }
 
 Result<Response> MountRoutes::ui_mount(Call& call, ReadTxn& txn) {
-  const std::string path = with_slash(call.fields.text("path"));
+  const std::string path = mount_path(call.fields.text("path"));
   VAULT_TRY_ASSIGN(const auto compiled, live_.mounts.at(txn));
   VAULT_TRY_ASSIGN(const Acl acl, acl_of(live_, txn, call.caller.policies, call.now));
   const Mount* mount = compiled->mounts.find(path);
@@ -270,83 +264,103 @@ Result<Response> MountRoutes::ui_mount(Call& call, ReadTxn& txn) {
   return Response::of(data);
 }
 
+// By the handlers below, which outlive the call that makes them.
+using Shared = std::shared_ptr<MountRoutes>;
+
+// A mount's path may hold slashes, so `…/tune` is told apart here and not by the pattern.
+bool tunes(Call& call) {
+  constexpr std::string_view kTune = "/tune";
+  std::string path = call.fields.text("path");
+  if (!path.ends_with(kTune)) return false;
+  path.resize(path.size() - kTune.size());
+  call.fields.set("path", Json(path), true);
+  return true;
+}
+
+Call& in_auth(Call& call) {
+  call.fields.set("path", Json(std::string(kAuth) + call.fields.text("path")), true);
+  return call;
+}
+
+std::vector<Field> mount_fields() {
+  std::vector<Field> fields = {{"type"},
+                               {"description"},
+                               {"config", FieldType::map},
+                               {"options", FieldType::text_map},
+                               {"local", FieldType::boolean},
+                               {"seal_wrap", FieldType::boolean},
+                               {"external_entropy_access", FieldType::boolean},
+                               {"plugin_name"},
+                               {"plugin_version"}};
+  for (Field& field : tune_fields()) fields.push_back(std::move(field));
+  return fields;
+}
+
+Route all_of(const Shared& mounts, bool auth) {
+  const auto lists = [mounts, auth](Call&, ReadTxn& txn) { return mounts->list(txn, auth); };
+  return route(auth ? "auth" : "mounts", {}, {reads(lists)},
+               auth ? "Lists the auth methods" : "Lists the mounts");
+}
+
+Route one_mount(const Shared& mounts) {
+  const auto shows = [mounts](Call& call, ReadTxn& txn) -> Result<Response> {
+    if (call.fields.text("path").empty())
+      return failure(Code::not_found, multierror("unsupported path"));
+    return tunes(call) ? mounts->read_tune(call, txn) : mounts->read(call, txn, false);
+  };
+  const auto changes = [mounts](Call& call, WriteTxn& txn) -> Result<Response> {
+    return tunes(call) ? mounts->tune(call, txn) : mounts->enable(call, txn, false);
+  };
+  const auto disables = [mounts](Call& call, WriteTxn& txn) { return mounts->disable(call, txn); };
+  return route("mounts/:path*", mount_fields(),
+               {reads(shows), writes(changes), removes(disables, Place::lists)},
+               "Enables, reads, tunes and disables a mount");
+}
+
+Route one_auth(const Shared& mounts) {
+  const auto shows = [mounts](Call& call, ReadTxn& txn) -> Result<Response> {
+    if (!tunes(call)) return mounts->read(call, txn, true);
+    return mounts->read_tune(in_auth(call), txn);
+  };
+  const auto changes = [mounts](Call& call, WriteTxn& txn) -> Result<Response> {
+    if (tunes(call)) return mounts->tune(in_auth(call), txn);
+    return mounts->enable(in_auth(call), txn, true);
+  };
+  const auto disables = [mounts](Call& call, WriteTxn& txn) {
+    return mounts->disable(in_auth(call), txn);
+  };
+  Route one =
+      route("auth/:path*", mount_fields(), {reads(shows), writes(changes), removes(disables)},
+            "Enables, reads, tunes and disables an auth method");
+  one.sudo = true;
+  return one;
+}
+
+Route reachable(const Shared& mounts) {
+  const auto shows = [mounts](Call& call, ReadTxn& txn) { return mounts->ui_mounts(call, txn); };
+  Route all = route("internal/ui/mounts", {}, {reads(shows, Place::lists)},
+                    "The mounts that the caller can reach");
+  all.unauthenticated = true;
+  return all;
+}
+
+Route behind_path(const Shared& mounts) {
+  const auto shows = [mounts](Call& call, ReadTxn& txn) { return mounts->ui_mount(call, txn); };
+  Route one = route("internal/ui/mounts/:path*", {}, {reads(shows)}, "The mount behind a path");
+  one.unauthenticated = true;
+  return one;
+}
+
 }  // namespace
 
 void add_mount_routes(std::vector<Route>& routes, Unsealed& live) {
-  const auto mounts =
-      std::make_shared<MountRoutes>(live);  // shared by the handlers below, which outlive this call
-  const auto all = [mounts](bool auth) {
-    return reads([mounts, auth](Call&, ReadTxn& txn) { return mounts->list(txn, auth); });
-  };
-  const auto one = [mounts](bool auth) {
-    return reads(
-        [mounts, auth](Call& call, ReadTxn& txn) { return mounts->read(call, txn, auth); });
-  };
-  routes.push_back(route("mounts", {}, {all(false)}, "Lists the mounts"));
-  std::vector<Field> single_fields = {{"type"},
-                                      {"description"},
-                                      {"config", FieldType::map},
-                                      {"options", FieldType::text_map},
-                                      {"local", FieldType::boolean},
-                                      {"seal_wrap", FieldType::boolean},
-                                      {"external_entropy_access", FieldType::boolean},
-                                      {"plugin_name"},
-                                      {"plugin_version"}};
-  for (Field& field : tune_fields()) single_fields.push_back(std::move(field));
-  Route single =
-      route("mounts/:path*", single_fields, {}, "Enables, reads, tunes and disables a mount");
-  // A mount's path may hold slashes, so `…/tune` is told apart here and not by the pattern.
-  const auto tunes = [](Call& call) {
-    std::string path = call.fields.text("path");
-    if (!path.ends_with("/tune")) return false;
-    path.resize(path.size() - 5);
-    call.fields.set("path", Json(path), true);
-    return true;
-  };
-  const auto in_auth = [](Call& call) -> Call& {
-    call.fields.set("path", Json("auth/" + call.fields.text("path")), true);
-    return call;
-  };
-  const auto listed = [](Call& call) { return call.fields.text("path").empty(); };
-  single.actions.push_back(reads([=](Call& call, ReadTxn& txn) -> Result<Response> {
-    if (listed(call)) return failure(Code::not_found, multierror("unsupported path"));
-    return tunes(call) ? mounts->read_tune(call, txn) : mounts->read(call, txn, false);
-  }));
-  single.actions.push_back(writes([=](Call& call, WriteTxn& txn) -> Result<Response> {
-    return tunes(call) ? mounts->tune(call, txn) : mounts->enable(call, txn, false);
-  }));
-  single.actions.push_back(removes(
-      [=](Call& call, WriteTxn& txn) { return mounts->disable(call, txn); }, Place::worker));
-  routes.push_back(std::move(single));
-  routes.push_back(route("auth", {}, {all(true)}, "Lists the auth methods"));
-  Route auth =
-      route("auth/:path*", single_fields, {}, "Enables, reads, tunes and disables an auth method");
-  auth.actions.push_back(reads([=](Call& call, ReadTxn& txn) -> Result<Response> {
-    if (!tunes(call)) return mounts->read(call, txn, true);
-    return mounts->read_tune(in_auth(call), txn);
-  }));
-  auth.actions.push_back(writes([=](Call& call, WriteTxn& txn) -> Result<Response> {
-    if (tunes(call)) return mounts->tune(in_auth(call), txn);
-    return mounts->enable(in_auth(call), txn, true);
-  }));
-  auth.actions.push_back(removes([=](Call& call, WriteTxn& txn) -> Result<Response> {
-    return mounts->disable(in_auth(call), txn);
-  }));
-  auth.sudo = true;
-  routes.push_back(std::move(auth));
-  Route ui =
-      route("internal/ui/mounts", {},
-            {reads([mounts](Call& call, ReadTxn& txn) { return mounts->ui_mounts(call, txn); },
-                   Place::worker)},
-            "MountRoutes the caller can reach");
-  ui.unauthenticated = true;
-  routes.push_back(std::move(ui));
-  Route ui_one =
-      route("internal/ui/mounts/:path*", {},
-            {reads([mounts](Call& call, ReadTxn& txn) { return mounts->ui_mount(call, txn); })},
-            "The mount behind a path");
-  ui_one.unauthenticated = true;
-  routes.push_back(std::move(ui_one));
+  const auto mounts = std::make_shared<MountRoutes>(live);
+  routes.push_back(all_of(mounts, false));
+  routes.push_back(one_mount(mounts));
+  routes.push_back(all_of(mounts, true));
+  routes.push_back(one_auth(mounts));
+  routes.push_back(reachable(mounts));
+  routes.push_back(behind_path(mounts));
 }
 
 }  // namespace leasehold::core

@@ -2,6 +2,7 @@
 // Whoever asks sees the mounts they may reach; without a token, the routes that need none.
 
 #include "vault/core/contract/openapi.h"
+#include "vault/core/sys/always.h"
 #include "vault/core/sys/system.h"
 
 namespace leasehold::core {
@@ -26,7 +27,7 @@ Result<Response> document(Unsealed& live, Call& call, ReadTxn& txn) {
   VAULT_TRY_ASSIGN(const auto compiled, live.mounts.at(txn));
   VAULT_TRY_ASSIGN(const Acl acl, acl_of(live, txn, call.caller.policies, call.now));
   OpenApi document;
-  for (const Route& route : routes_of_every_state())
+  for (const Route& route : described_always_routes())
     document.add({"sys/", "system", "sys/", {}}, route);
   for (const auto& entry : compiled->mounts.all()) {
     const Mount& mount = *entry.second;
@@ -42,13 +43,13 @@ Result<Response> document(Unsealed& live, Call& call, ReadTxn& txn) {
 void add_openapi_route(std::vector<Route>& routes, Unsealed& live) {
   const auto shows = [&live](Call& call, ReadTxn& txn) { return document(live, call, txn); };
   Action asks_for_it = asks(shows);
-  asks_for_it.place = Place::worker;  // grows with the mounts
+  asks_for_it.place = Place::lists;  // grows with the mounts
   const std::vector<Field> fields = {
       {"generic_mount_paths", FieldType::boolean, Json(false),
        "Put a parameter into the paths, in place of where each engine is mounted."},
       {"context", FieldType::text, {}, "Has no effect."}};
   Route spec =
-      route("internal/specs/openapi", fields, {reads(shows, Place::worker), std::move(asks_for_it)},
+      route("internal/specs/openapi", fields, {reads(shows, Place::lists), std::move(asks_for_it)},
             "The API of what is mounted, as an OpenAPI 3.0 document");
   spec.unauthenticated = true;
   spec.body_max = kOpenBodyMax;

@@ -171,70 +171,80 @@ Result<Response> capabilities(Unsealed& live, Call& call, ReadTxn& txn, const To
   return response;
 }
 
+// sys/policy is the older form, sys/policies/acl the newer; both hold the same policies.
+void add_stored(std::vector<Route>& routes, Unsealed& live, bool old_form) {
+  const std::string base = old_form ? "policy" : "policies/acl";
+  const auto lister = [old_form](Call& call, ReadTxn& txn) { return list(call, txn, old_form); };
+  Route all = route(base, page_fields(), {lists(lister)}, "Lists the policies");
+  if (old_form) all.actions.push_back(reads(lister, Place::lists));
+  routes.push_back(std::move(all));
+  const auto shows = [&live, old_form](Call& call, ReadTxn& txn) {
+    return read(live, call, txn, old_form);
+  };
+  const auto changes = [&live](Call& call, WriteTxn& txn) { return write(live, call, txn); };
+  const auto deletes = [&live](Call& call, WriteTxn& txn) { return remove(live, call, txn); };
+  routes.push_back(route(base + "/:name*",
+                         {{"policy"},
+                          {"rules"},
+                          {"cas", FieldType::integer},
+                          {"cas_required"},
+                          {"ttl"},
+                          {"expiration"}},
+                         {reads(shows), writes(changes, Place::lists),  // a policy may be long
+                          removes(deletes)},
+                         "Reads, writes and deletes a policy"));
+}
+
+// The token that a route is about; Place::lists, since its policies may have to be compiled, and
+// many paths are held against many rules.
+using Subject = std::function<Result<TokenRef>(Call&, ReadTxn&)>;
+Route capabilities_route(Unsealed& live, std::string pattern, Subject subject,
+                         std::string synopsis) {
+  const auto tells = [&live, subject = std::move(subject)](Call& call,
+                                                           ReadTxn& txn) -> Result<Response> {
+    VAULT_TRY_ASSIGN(const auto token, subject(call, txn));
+    return capabilities(live, call, txn, token);
+  };
+  return route(std::move(pattern),
+               {sensitive({"token"}),
+                {"accessor"},
+                {"paths", FieldType::comma_list},
+                {"path", FieldType::comma_list}},
+               {asks(tells, Place::lists)}, std::move(synopsis));
+}
+
+void add_capabilities(std::vector<Route>& routes, Unsealed& live) {
+  const auto caller = [&live](Call& call, ReadTxn& txn) {
+    return live.tokens.valid(txn, call.caller.token_id, call.now, nullptr);
+  };
+  routes.push_back(
+      capabilities_route(live, "capabilities-self", caller, "What the caller may do on a path"));
+  const auto named = [&live](Call& call, ReadTxn& txn) {
+    const auto id = live.tokens.id_of(call.fields.json("token").text());
+    return live.tokens.valid(txn, id, call.now, nullptr);
+  };
+  routes.push_back(
+      capabilities_route(live, "capabilities", named, "What a token may do on a path"));
+  const auto by_accessor = [&live](Call& call, ReadTxn& txn) -> Result<TokenRef> {
+    const auto id = live.tokens.id_of_accessor(call.fields.text("accessor"));
+    if (!id) return failure(Code::invalid, multierror("invalid accessor"));
+    return live.tokens.valid(txn, *id, call.now, nullptr);
+  };
+  routes.push_back(capabilities_route(live, "capabilities-accessor", by_accessor,
+                                      "What a token may do on a path, by its accessor"));
+}
+
 }  // namespace
 
 void add_policy_routes(std::vector<Route>& routes, Unsealed& live) {
-  const std::vector<Field> fields = {{"policy"},       {"rules"}, {"cas", FieldType::integer},
-                                     {"cas_required"}, {"ttl"},   {"expiration"}};
-  for (const bool old_form : {true, false}) {
-    const std::string base = old_form ? "policy" : "policies/acl";
-    const auto lister = [old_form](Call& call, ReadTxn& txn) { return list(call, txn, old_form); };
-    Route all = route(base, page_fields(), {lists(lister)}, "Lists the policies");
-    if (old_form) all.actions.push_back(reads(lister, Place::worker));
-    routes.push_back(std::move(all));
-    routes.push_back(
-        route(base + "/:name*", fields,
-              {reads([&live, old_form](Call& call, ReadTxn& txn) {
-                 return read(live, call, txn, old_form);
-               }),
-               writes([&live](Call& call, WriteTxn& txn) { return write(live, call, txn); },
-                      Place::worker),  // a policy may be long
-               removes([&live](Call& call, WriteTxn& txn) { return remove(live, call, txn); })},
-              "Reads, writes and deletes a policy"));
-  }
-  const std::vector<Field> asked = {sensitive({"token"}),
-                                    {"accessor"},
-                                    {"paths", FieldType::comma_list},
-                                    {"path", FieldType::comma_list}};
-  routes.push_back(route("capabilities-self", asked,
-                         {asks(
-                             [&live](Call& call, ReadTxn& txn) -> Result<Response> {
-                               VAULT_TRY_ASSIGN(
-                                   const auto token,
-                                   live.tokens.valid(txn, call.caller.token_id, call.now, nullptr));
-                               return capabilities(live, call, txn, token);
-                             },
-                             Place::worker)},  // many paths against many rules
-                         "What the caller may do on a path"));
-  routes.push_back(route("capabilities", asked,
-                         {asks(
-                             [&live](Call& call, ReadTxn& txn) -> Result<Response> {
-                               const auto id = live.tokens.id_of(call.fields.json("token").text());
-                               VAULT_TRY_ASSIGN(const auto token,
-                                                live.tokens.valid(txn, id, call.now, nullptr));
-                               return capabilities(live, call, txn, token);
-                             },
-                             Place::worker)},  // its policies may have to be compiled
-                         "What a token may do on a path"));
-  routes.push_back(route(
-      "capabilities-accessor", asked,
-      {asks(
-          [&live](Call& call, ReadTxn& txn) -> Result<Response> {
-            const auto id = live.tokens.id_of_accessor(call.fields.text("accessor"));
-            if (!id) return failure(Code::invalid, multierror("invalid accessor"));
-            VAULT_TRY_ASSIGN(const auto token, live.tokens.valid(txn, *id, call.now, nullptr));
-            return capabilities(live, call, txn, token);
-          },
-          Place::worker)},
-      "What a token may do on a path, by its accessor"));
-  routes.push_back(route("internal/ui/resultant-acl", {},
-                         {reads(
-                             [&live](Call& call, ReadTxn& txn) -> Result<Response> {
-                               VAULT_TRY_ASSIGN(const Acl acl,
-                                                acl_of(live, txn, call.caller.policies, call.now));
-                               return Response::of(acl.resultant());
-                             },
-                             Place::worker)},
+  add_stored(routes, live, true);
+  add_stored(routes, live, false);
+  add_capabilities(routes, live);
+  const auto rights = [&live](Call& call, ReadTxn& txn) -> Result<Response> {
+    VAULT_TRY_ASSIGN(const Acl acl, acl_of(live, txn, call.caller.policies, call.now));
+    return Response::of(acl.resultant());
+  };
+  routes.push_back(route("internal/ui/resultant-acl", {}, {reads(rights, Place::lists)},
                          "The caller's rights in one table"));
 }
 

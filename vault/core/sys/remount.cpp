@@ -19,12 +19,6 @@ constexpr std::size_t kErasedAtOnce = 50;
 
 std::string record_of(const std::string& migration) { return std::string(kRecords) + migration; }
 
-std::string mount_path(std::string path) {
-  while (path.starts_with('/')) path.erase(0, 1);
-  if (!path.ends_with('/')) path += '/';
-  return path;
-}
-
 Status check_paths(const std::string& from, const std::string& to) {
   for (const std::string_view fixed : kFixed)
     if (from == fixed || to.starts_with(fixed))

@@ -48,7 +48,7 @@ void add_restored_routes(std::vector<Route>& routes, Unsealed& live) {
              ReadTxn core = txn.in(barrier::kCoreSpace);
              return show(live, core);
            },
-           Place::worker),
+           Place::lists),
        declares},
       "Targets that issue nothing until they are reconciled, after the storage was put back");
   restored.sudo = true;

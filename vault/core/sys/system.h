@@ -15,10 +15,6 @@ std::unique_ptr<Engine> make_system_engine(Unsealed& live);
 
 std::vector<Route> cubbyhole_routes(Unsealed& live);
 
-// The routes below sys/ that answer in every state of the vault, sealed ones included; life/ has
-// their handlers.
-std::vector<Route> routes_of_every_state();
-
 // The parts of sys/, one file each.
 void add_mount_routes(std::vector<Route>& routes, Unsealed& live);
 void add_remount_routes(std::vector<Route>& routes, Unsealed& live);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "vault/base/duration.h"
+#include "vault/core/authority/ttl.h"
 
 namespace leasehold::core {
 
@@ -118,6 +119,43 @@ Status warn_of_unknown(Unsealed& live, Call& call, ReadTxn& txn, const Token& to
   return {};
 }
 
+// What this version, or this caller, cannot have.
+Status check_asked(const Call& call) {
+  const Fields& fields = call.fields;
+  if (call.caller.uses_left != 0)
+    return failure(Code::invalid, "restricted use token cannot generate child tokens");
+  const std::string type = fields.text("type");
+  if (type == "batch")
+    return failure(Code::invalid, "batch tokens are not supported by this version");
+  if (!type.empty() && type != "service" && type != "default-service")
+    return failure(Code::invalid, "invalid 'token_type' value");
+  if (fields.given("role_name") && !fields.text("role_name").empty())
+    return failure(Code::invalid, "unknown role " + fields.text("role_name"));
+  if (!fields.text("entity_alias").empty())
+    return failure(Code::invalid, "entity_alias is not supported by this version");
+  return {};
+}
+
+// Below the caller's own token.
+Status set_parent(const Unsealed& live, const Call& call, ReadTxn& txn, Token& token) {
+  Tokens::Chain above;
+  VAULT_TRY(live.tokens.valid(txn, call.caller.token_id, call.now, &above));
+  if (above.size() > kTokenDepthMax)
+    return failure(Code::invalid, "tokens hang at most 32 deep: create an orphan instead");
+  token.parent = call.caller.token_id;
+  token.entity_id = call.caller.entity_id;
+  return {};
+}
+
+Status set_meta(const Fields& fields, Token& token) {
+  if (fields.json("meta").size() > kTokenMetaMax)
+    return failure(Code::invalid, "a token can have at most 1024 pairs of meta");
+  for (const auto& pair : fields.json("meta").members())
+    token.meta.emplace_back(pair.first, pair.second.text());
+  token.has_meta = !token.meta.empty();
+  return {};
+}
+
 }  // namespace
 
 Result<Seconds> duration_of(const Fields& fields, std::string_view name) {
@@ -132,17 +170,7 @@ Result<Seconds> duration_of(const Fields& fields, std::string_view name) {
 
 Result<Response> create_token(Unsealed& live, Call& call, WriteTxn& txn, bool orphan) {
   const Fields& fields = call.fields;
-  if (call.caller.uses_left != 0)
-    return failure(Code::invalid, "restricted use token cannot generate child tokens");
-  const std::string type = fields.text("type");
-  if (type == "batch")
-    return failure(Code::invalid, "batch tokens are not supported by this version");
-  if (!type.empty() && type != "service" && type != "default-service")
-    return failure(Code::invalid, "invalid 'token_type' value");
-  if (fields.given("role_name") && !fields.text("role_name").empty())
-    return failure(Code::invalid, "unknown role " + fields.text("role_name"));
-  if (!fields.text("entity_alias").empty())
-    return failure(Code::invalid, "entity_alias is not supported by this version");
+  VAULT_TRY(check_asked(call));
   const std::string id = fields.text("id");
   if (!id.empty()) VAULT_TRY(check_id(call, id));
   if (fields.boolean("no_parent") && !orphan) {
@@ -159,19 +187,8 @@ Result<Response> create_token(Unsealed& live, Call& call, WriteTxn& txn, bool or
   token.path = "auth/token/" + std::string(call.path);
   token.display_name = display_name_of(fields.text("display_name"));
   token.orphan = orphan;
-  if (!orphan) {
-    Tokens::Chain above;
-    VAULT_TRY(live.tokens.valid(txn, call.caller.token_id, call.now, &above));
-    if (above.size() > kTokenDepthMax)
-      return failure(Code::invalid, "tokens hang at most 32 deep: create an orphan instead");
-    token.parent = call.caller.token_id;
-    token.entity_id = call.caller.entity_id;
-  }
-  if (fields.json("meta").size() > kTokenMetaMax)
-    return failure(Code::invalid, "a token can have at most 1024 pairs of meta");
-  for (const auto& pair : fields.json("meta").members())
-    token.meta.emplace_back(pair.first, pair.second.text());
-  token.has_meta = !token.meta.empty();
+  if (!orphan) VAULT_TRY(set_parent(live, call, txn, token));
+  VAULT_TRY(set_meta(fields, token));
   VAULT_TRY(set_policies(call, token));
   VAULT_TRY(set_lifetime(call, token));
   VAULT_TRY(warn_of_unknown(live, call, txn, token));

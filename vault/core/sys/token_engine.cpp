@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "vault/core/authority/ttl.h"
 #include "vault/core/sys/token_creation.h"
 
 namespace leasehold::core {
@@ -18,6 +19,11 @@ class TokenEngine final : public Engine {
 
  private:
   void make_routes();
+  void add_creating();
+  void add_looking_up();
+  void add_renewing();
+  void add_revoking();
+  void add_listing();
   Result<Response> lookup(Call& call, ReadTxn& txn, const std::string& text, bool show_id);
   Result<Response> show(Call& call, ReadTxn& txn, const Token& token, Json id, bool self);
   Result<Response> renew(Call& call, WriteTxn& txn, const TokenRef& token, std::string_view text);
@@ -144,8 +150,18 @@ Result<Response> TokenEngine::accessors(Call& call, ReadTxn& txn) {
   return Response::keys(names);
 }
 
+Field secret_field() { return sensitive({"token", FieldType::text, {}, "The token itself."}); }
+
 void TokenEngine::make_routes() {
-  const Field secret = sensitive({"token", FieldType::text, {}, "The token itself."});
+  add_creating();
+  add_looking_up();
+  add_renewing();
+  add_revoking();
+  add_listing();
+  routes_.push_back(tidy_route("tidy", "tokens", live_.environment.log));
+}
+
+void TokenEngine::add_creating() {
   const std::vector<Field> creating = {sensitive({"id"}),
                                        {"role_name"},
                                        {"policies", FieldType::text_list},
@@ -171,7 +187,9 @@ void TokenEngine::make_routes() {
       route("create-orphan", creating, {creates(true)}, "Creates a token without parent"));
   routes_.push_back(
       route("create/:role_name", creating, {creates(false)}, "Creates a token by a role"));
+}
 
+void TokenEngine::add_looking_up() {
   const auto self = [this](Call& call, ReadTxn& txn) {
     return lookup(call, txn, call.request.token, true);
   };
@@ -181,7 +199,8 @@ void TokenEngine::make_routes() {
     const std::string& asked = call.fields.json("token").text();  // no copy: it is wiped there
     return lookup(call, txn, asked.empty() ? call.request.token : asked, true);
   };
-  routes_.push_back(route("lookup", {secret}, {reads(other), asks(other)}, "Shows a token"));
+  routes_.push_back(
+      route("lookup", {secret_field()}, {reads(other), asks(other)}, "Shows a token"));
   routes_.push_back(route("lookup-accessor", {{"accessor"}},
                           {asks([this](Call& call, ReadTxn& txn) -> Result<Response> {
                             VAULT_TRY_ASSIGN(const auto token, by_accessor(call, txn));
@@ -190,14 +209,16 @@ void TokenEngine::make_routes() {
                             return show(call, txn, *token, Json(""), false);
                           })},
                           "Shows a token by its accessor"));
+}
 
+void TokenEngine::add_renewing() {
   routes_.push_back(route(
       "renew-self", {{"increment"}}, {writes([this](Call& call, WriteTxn& txn) -> Result<Response> {
         VAULT_TRY_ASSIGN(const auto token, valid(call, txn, call.request.token));
         return renew(call, txn, token, call.request.token);
       })},
       "Renews the caller's own token"));
-  routes_.push_back(route("renew", {secret, {"increment"}},
+  routes_.push_back(route("renew", {secret_field(), {"increment"}},
                           {writes([this](Call& call, WriteTxn& txn) -> Result<Response> {
                             std::string_view text = call.fields.json("token").text();
                             if (text.empty()) text = call.request.token;
@@ -213,7 +234,9 @@ void TokenEngine::make_routes() {
                             return renew(call, txn, token, "");
                           })},
                           "Renews a token by its accessor"));
+}
 
+void TokenEngine::add_revoking() {
   const auto revoke = [this](Call& call, WriteTxn& txn, const TokenRef& token) -> Result<Response> {
     if (token) VAULT_TRY(live_.tokens.revoke(txn, *token, call.now));
     return Response::none();
@@ -224,7 +247,7 @@ void TokenEngine::make_routes() {
               return revoke(call, txn, token);
             })},
             "Revokes the caller's own token and all below it"));
-  routes_.push_back(route("revoke", {required(secret, "missing token ID")},
+  routes_.push_back(route("revoke", {required(secret_field(), "missing token ID")},
                           {ends([this, revoke](Call& call, WriteTxn& txn) -> Result<Response> {
                             const std::string& text = call.fields.json("token").text();
                             VAULT_TRY_ASSIGN(const auto token, valid(call, txn, text));
@@ -240,16 +263,20 @@ void TokenEngine::make_routes() {
                             return response;
                           })},
                           "Revokes a token by its accessor"));
-  Route orphan = route(
-      "revoke-orphan", {secret}, {ends([this](Call& call, WriteTxn& txn) -> Result<Response> {
-        VAULT_TRY_ASSIGN(const auto token, valid(call, txn, call.fields.json("token").text()));
-        if (!token) return failure(Code::invalid, "token to revoke not found");
-        VAULT_TRY(live_.tokens.revoke_orphan(txn, *token, call.now));
-        return Response::none();
-      })},
-      "Revokes a token; what hangs below lives on");
+  Route orphan = route("revoke-orphan", {secret_field()},
+                       {ends([this](Call& call, WriteTxn& txn) -> Result<Response> {
+                         VAULT_TRY_ASSIGN(const auto token,
+                                          valid(call, txn, call.fields.json("token").text()));
+                         if (!token) return failure(Code::invalid, "token to revoke not found");
+                         VAULT_TRY(live_.tokens.revoke_orphan(txn, *token, call.now));
+                         return Response::none();
+                       })},
+                       "Revokes a token; what hangs below lives on");
   orphan.sudo = true;
   routes_.push_back(std::move(orphan));
+}
+
+void TokenEngine::add_listing() {
   Route all = route("accessors", page_fields(),
                     {lists([this](Call& call, ReadTxn& txn) { return accessors(call, txn); })},
                     "Lists the accessors of all tokens");
@@ -266,7 +293,6 @@ void TokenEngine::make_routes() {
                return failure(Code::invalid, "token roles are not supported by this version");
              })},
             "Token roles are not in this version"));
-  routes_.push_back(tidy_route("tidy", "tokens", live_.environment.log));
 }
 
 }  // namespace

@@ -1,0 +1,181 @@
+// What a request does with its snapshot, here or on a worker: the decision, the fields, the
+// handler.
+
+#include "vault/base/encoding.h"
+#include "vault/core/contract/help.h"
+#include "vault/core/road/core.h"
+#include "vault/core/road/effects.h"
+#include "vault/core/road/finish.h"
+#include "vault/core/road/login.h"
+
+namespace leasehold::core {
+
+namespace {
+
+std::string unsupported_path(const Mount& mount) {
+  if (!mount.kind->engine->routes().empty()) return multierror("unsupported path");
+  return multierror("unsupported path: " + mount.info.type + " is not in this version");
+}
+
+// POST and PUT are one verb on the wire: which of the two it is depends on what is stored.
+Status tell_create_from_update(Authorised& flight, ReadTxn& txn) {
+  Request& request = flight.request;
+  const bool writes =
+      request.operation == Operation::update || request.operation == Operation::create;
+  if (!writes || flight.route == nullptr || flight.action == nullptr || !flight.route->exists)
+    return {};
+  Call call = call_of(flight, {});
+  for (std::size_t i = 0; i < flight.captures.size; ++i)
+    call.fields.set(std::string(flight.captures.items[i].name),
+                    Json(flight.captures.items[i].value), true);
+  VAULT_TRY_ASSIGN(const bool exists, flight.route->exists(call, txn));
+  request.operation = exists ? Operation::update : Operation::create;
+  return {};
+}
+
+// On the path as it was asked for, and on what the handler takes it for: a deny of either holds.
+Decision decision_on(const Authorised& flight, const Acl& acl) {
+  const Request& request = flight.request;
+  const bool sudo = flight.route != nullptr && flight.route->sudo;
+  const auto on = [&](std::string_view path) {
+    return acl.decide(request.operation, path, request.body, sudo, request.wrap_ttl);
+  };
+  Decision decision = on(request.path);
+  // Most handlers take "x/" for "x".
+  if (decision.allowed && request.path.ends_with('/') && request.operation != Operation::list) {
+    const std::string_view bare = std::string_view(request.path).substr(0, request.path.size() - 1);
+    const Decision other = on(bare);
+    if (other.reason == "deny") decision = other;
+  }
+  if (decision.allowed && flight.route != nullptr && flight.route->folds_case) {
+    const std::size_t mount = request.path.size() - flight.inner_path.size();
+    const std::string meant = request.path.substr(0, mount) + lower_case(flight.inner_path);
+    if (meant != request.path) decision = on(meant);
+  }
+  return decision;
+}
+
+// A policy's `pagination_limit`: no page has more names, whatever was asked for.
+void cap_page(Request& request, std::int64_t most) {
+  if (most <= 0) return;
+  const auto asked = page_of(request.body);
+  if (!asked.ok()) return;  // the handler refuses it
+  const auto limit = static_cast<std::size_t>(most);
+  if (asked->limit != 0 && asked->limit <= limit) return;
+  if (!request.body.is_object()) request.body = Json::object();
+  request.body.set("limit", std::to_string(most));
+}
+
+}  // namespace
+
+Status Core::run(InFlight& flight) {
+  if (flight.sealed_route == nullptr) return run_live(flight);
+  flight.answer = gate_.answer(*flight.sealed_route, flight.request);
+  return {};
+}
+
+Status Core::run_live(InFlight& flight) {
+  flight.batch.reset();
+  flight.awaited.clear();
+  flight.warnings.clear();
+  flight.of_parameters.clear();
+  std::optional<commit::Snapshots::Held> held = std::exchange(flight.snapshot, std::nullopt);
+  if (!held) {
+    VAULT_TRY_ASSIGN(auto fresh, flight.live->snapshots.take());
+    held.emplace(std::move(fresh));
+    ReadTxn core(**held, flight.live->barrier, barrier::kCoreSpace);
+    VAULT_TRY(resolve(flight, core, Making::allowed));
+  }
+  if (flight.uses_left) flight.caller.uses_left = *flight.uses_left > 0 ? *flight.uses_left : -1;
+  const MountInfo* mount = flight.mount ? &flight.mount->info : nullptr;
+  ReadTxn txn(**held, flight.live->barrier, mount ? mount->space : barrier::kCoreSpace);
+  VAULT_TRY(authorize(flight, txn));
+  return dispatch(flight, **held);
+}
+
+Status Core::authorize(Authorised& flight, ReadTxn& txn) {
+  VAULT_TRY(tell_create_from_update(flight, txn));
+  if (open_to_strangers(flight)) {
+    flight.decision.allowed = true;
+    return {};
+  }
+  const Acl acl(flight.authority.policies->found, flight.caller.is_root, flight.started);
+  flight.decision = decision_on(flight, acl);
+  flight.caller.has_sudo = flight.decision.sudo || flight.caller.is_root;
+  flight.granting.clear();
+  if (!flight.decision.allowed)
+    return failure(Code::denied, multierror("permission denied"),
+                   std::string(flight.decision.reason));
+  if (flight.decision.policy != nullptr) flight.granting.push_back(flight.decision.policy->name);
+  if (flight.request.operation == Operation::list)
+    cap_page(flight.request, flight.decision.pagination_limit);
+  return {};
+}
+
+Status Core::dispatch(InFlight& flight, storage::Snapshot& snapshot) {
+  const Request& request = flight.request;
+  if (flight.mount == nullptr)
+    return failure(Code::not_found,
+                   "no handler for route \"" + request.path + "\". route entry not found.");
+  if (flight.mount->kind == nullptr)
+    return failure(Code::not_found, "no handler for route \"" + request.path +
+                                        "\". route entry found, but backend is nil.");
+  if (request.operation == Operation::help &&
+      (flight.route != nullptr || flight.inner_path.empty())) {
+    flight.answer =
+        help_of(flight.mount->info, *flight.mount->kind->engine, flight.route, flight.inner_path);
+    return {};
+  }
+  if (flight.route == nullptr) return failure(Code::not_found, unsupported_path(*flight.mount));
+  if (flight.action == nullptr)
+    return failure(Code::unsupported, multierror("unsupported operation"));
+  if (flight.route->body_max > 0 && request.body_size > flight.route->body_max) {
+    flight.answer = Response::refused(413, "http: request body too large");
+    return {};
+  }
+  VAULT_TRY_ASSIGN(flight.fields, fields_of(*flight.route, request.operation, flight.captures,
+                                            request.body, flight.of_parameters));
+  if (const auto* read = std::get_if<ReadHandler>(&flight.action->handler))
+    return run_read(flight, *read, snapshot);
+  VAULT_TRY(check_lockout(flight));
+  if (const auto* write = std::get_if<WriteHandler>(&flight.action->handler))
+    return run_write(flight, *write, snapshot);
+  return plan_effect(flight, std::get<Effect>(flight.action->handler), snapshot);
+}
+
+Status Core::run_read(InFlight& flight, const ReadHandler& handler, storage::Snapshot& snapshot) {
+  commit::Changes changes;
+  if (flight.request.wrap_ttl) guard_authority(flight, changes);  // its answer is kept: a write
+  ReadTxn txn(snapshot, flight.live->barrier, flight.mount->info.space);
+  Call call = call_of(flight, std::move(flight.fields));
+  VAULT_TRY_ASSIGN(flight.answer, handler(call, txn));
+  flight.awaited = std::move(flight.answer.awaited);
+  return finish(flight, snapshot, std::move(changes), call);
+}
+
+Status Core::run_write(InFlight& flight, const WriteHandler& handler, storage::Snapshot& snapshot) {
+  commit::Changes changes;
+  changes.background = flight.action->frees;
+  guard_authority(flight, changes);
+  WriteTxn txn(snapshot, flight.live->barrier, flight.mount->info.space, changes);
+  Call call = call_of(flight, std::move(flight.fields));
+  VAULT_TRY_ASSIGN(flight.answer, handler(call, txn));
+  flight.fields = std::move(call.fields);
+  VAULT_TRY(finish_login(flight, txn, call.warnings));
+  flight.awaited = std::move(flight.answer.awaited);
+  return finish(flight, snapshot, std::move(changes), call);
+}
+
+Status Core::try_candidate(InFlight& flight) {
+  Planned& planned = *flight.planned;
+  const auto candidate = std::exchange(planned.candidate, nullptr);
+  const Instant deadline = add(environment_.clock.instant(), kEffectLimit / 2);
+  const auto connection = candidate->connect(flight.live->revoker->tag(), deadline);
+  const Status status = connection.ok() ? (*connection)->ping(deadline) : connection.error();
+  if (!status.ok()) return as_client_sees(flight, *planned.effect, status.error());
+  if (auto* check = std::get_if<intent::Check>(&planned.intent))
+    check->server = (*connection)->identity();
+  return {};
+}
+
+}  // namespace leasehold::core
