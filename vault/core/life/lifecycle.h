@@ -74,7 +74,7 @@ class Lifecycle final : public Gate {
   Result<DevStart> start_dev(std::string_view root_token);
 
   Response health(const Request& request);
-  std::string health_text(bool initialized, bool sealed);
+  std::string health_text(bool initialized, bool sealed, const ListenerTraits& listener);
   Response seal_status(const Request& request);
   Response init(const Request& request);
   Response unseal(const Request& request);
@@ -83,14 +83,14 @@ class Lifecycle final : public Gate {
  private:
   bool has_verb(const SealedRoute& route, Operation asked) const;
   Response init_now(const Request& request) REQUIRES(turn_);
-  Response unseal_with(SecretBytes share) REQUIRES(turn_);
+  Response unseal_with(SecretBytes share, const ListenerTraits& listener) REQUIRES(turn_);
   Result<seal::Initialized> initialize(const Request& request, SecretBytes& root_token,
                                        std::string_view wanted_root) REQUIRES(turn_);
   Status try_audit_devices() const;
   Error undo_init(Error why);
   Status go_live(seal::Opened opened, SecretBytes* root_token, std::string_view wanted_root)
       REQUIRES(turn_);
-  Json status_json();
+  Json status_json(const ListenerTraits& listener);
   bool records();
   void run();
   void seal_if_wanted();

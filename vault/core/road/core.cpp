@@ -15,6 +15,8 @@ namespace {
 constexpr commit::Unrecorded kUseCounted{
     "a use is counted before the request is judged; the request's own lines follow"};
 
+constexpr Bound kTokenUses{"uses of a token", Code::denied, "permission denied"};
+
 std::string unsupported_path(const Mount& mount) {
   if (!mount.kind->engine->routes().empty()) return multierror("unsupported path");
   return multierror("unsupported path: " + mount.info.type + " is not in this version");
@@ -110,6 +112,7 @@ Status Core::admit(Admitted& flight) {
   flight.snapshot.reset();
   commit::Changes use;
   use.additions.push_back({flight.live->tokens.uses_key(*flight.token), -1, 0});
+  use.additions.back().bound = &kTokenUses;
   flight.batch.emplace(std::move(use), kUseCounted);
   flight.use_begun = true;
   uses_.begin(flight.token->id);
@@ -253,6 +256,7 @@ Status Core::run_live(InFlight& flight) {
   flight.awaited.clear();
   flight.warnings.clear();
   flight.of_parameters.clear();
+  flight.event.clear();
   flight.answer_recorded = false;
   std::optional<commit::Snapshots::Held> held = std::exchange(flight.snapshot, std::nullopt);
   if (!held) {
