@@ -88,7 +88,7 @@ TEST_CASE("class 22 root-protected routes: they are these and no others") {
       "system audit/:path*",
       "system auth/:path*",
       "system config/auditing/request-headers",
-      "system config/auditing/request-headers/:name",
+      "system config/auditing/request-headers/:name*",
       "system generate-root",
       "system generate-root/attempt",
       "system generate-root/update",

@@ -246,7 +246,7 @@ TEST_CASE(
   LeasingVault vault;
   vault.server()->hang("create");
   std::vector<TestVault::Waiting> waiting;
-  for (int i = 0; i < 270; ++i)
+  for (int i = 0; i < 400; ++i)
     waiting.push_back(vault.begin("GET", "test/creds/ro", vault.root()));
   const auto refused = [&] {
     return std::find_if(waiting.begin(), waiting.end(),

@@ -16,7 +16,7 @@ constexpr std::string_view kCredentials[] = {"authorization", "cookie", "proxy-a
 
 // RFC 9110, section 5.6.2: a token.
 bool is_header_name(std::string_view name) {
-  constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
+  static constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
   return !name.empty() && name.size() <= AuditedHeaders::kNameMax &&
          std::all_of(name.begin(), name.end(), [](char c) {
            return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || kMarks.find(c) != kMarks.npos;

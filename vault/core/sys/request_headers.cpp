@@ -62,7 +62,7 @@ void add_request_header_routes(std::vector<Route>& routes, Unsealed& live) {
                     "Lists the request headers that the audit log records");
   all.sudo = true;
   routes.push_back(std::move(all));
-  Route one = route(std::string(kAll) + "/:name", {{"hmac", FieldType::boolean}},
+  Route one = route(std::string(kAll) + "/:name*", {{"hmac", FieldType::boolean}},
                     {reads([](Call& call, ReadTxn& txn) { return read(call, txn); }),
                      writes([&live](Call& call, WriteTxn& txn) {
                        return change(live, txn, [&](AuditedHeaders& headers) {
