@@ -186,7 +186,7 @@ class Line {
     text(to, "purpose", request.purpose, kTextBytesMax);
     to.text("remote_address", request.remote_address);
     to.number("remote_port", request.remote_port);
-    to.text("client_certificate_serial_number", request.certificate_serial);
+    text(to, "client_certificate_serial_number", request.certificate_serial, kTextBytesMax);
     to.number("wrap_ttl", request.wrap_ttl);
     to.close();
   }
