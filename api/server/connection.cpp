@@ -5,6 +5,7 @@
 #include <array>
 #include <utility>
 
+#include "vault/base/bound.h"
 #include "vault/base/bytes.h"
 
 namespace leasehold::server {
@@ -15,7 +16,8 @@ constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 constexpr std::string_view kNotTls =
     "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
 constexpr Seconds kRetryAfter{1};
-constexpr std::string_view kTooMuch = "too many large requests at once; try again";
+constexpr Bound kLarge{"large requests are in flight"};
+constexpr Bound kInFlight{"requests are in flight"};
 // Messages, or blocks of one, and bytes of answers: so that nobody starves the others.
 constexpr int kStepsPerTurn = 16;
 constexpr std::size_t kAnsweredPerTurn = 64u << 10;
@@ -120,6 +122,8 @@ void Connection::shake_hands() {
   const Io result = socket_.handshake();
   if (result == Io::would_block) return;
   if (result == Io::done) {
+    const TlsSettings& tls = gate_.endpoint().settings().tls_settings;
+    if (tls.require_client_certificate) peer_.certificate_serial = socket_.certificate_serial();
     phase_ = Phase::open;
     return;
   }
@@ -193,19 +197,19 @@ void Connection::take_message(std::span<char> bytes) {
 bool Connection::read(const HttpMessage& message, core::Request& request,
                       WireError& refusal) const {
   const PeerRules& rules = gate_.endpoint().settings().peers;
-  if (!rules.forwarded) return read_request(message, peer_, request, refusal);
+  const core::AskedHeaders::Names& asked = thread_.asked_headers();
+  if (!rules.forwarded) return read_request(message, peer_, request, refusal, asked);
   Peer peer = peer_;
   if (forwarded_peer(rules, message.forwarded_for(), peer, refusal.message))
-    return read_request(message, peer, request, refusal);
+    return read_request(message, peer, request, refusal, asked);
   refusal.status = 400;
   return false;
 }
 
 void Connection::start(core::Request&& request) {
-  if (thread_.in_flight_full() || thread_.closing())
-    return answer_here({503, thread_.closing() ? "the server is shutting down"
-                                               : "too many requests in flight; try again"});
-  if (!carry(weight_of(request.body))) return answer_here({503, std::string(kTooMuch)});
+  if (thread_.closing()) return answer_here({503, "the server is shutting down"});
+  if (thread_.in_flight_full()) return answer_here({503, kInFlight.hit().message});
+  if (!carry(weight_of(request.body))) return answer_here({503, kLarge.hit().message});
   busy_ = true;
   ++thread_.loop().live;
   thread_.shared().handler.handle(std::move(request), *this);
@@ -353,7 +357,7 @@ void Connection::finish_soon() {
 
 void Connection::give_way() {
   if (!unsent_.empty()) return close();
-  refuse(503, kTooMuch);
+  refuse(503, kLarge.hit().message);
   if (phase_ != Phase::closed) advance();
 }
 

@@ -61,6 +61,17 @@ void HttpParser::refuse(int status, std::string_view message) {
   refusal_size_ = static_cast<std::uint32_t>(message.size());
 }
 
+void find_headers(std::string_view head, std::span<const std::string> names, HeaderSink each) {
+  for (std::size_t end = head.find('\n'); end != head.npos; end = head.find('\n')) {
+    head.remove_prefix(end + 1);  // the line before, of which the first is the request line
+    const std::string_view line = head.substr(0, head.find('\r'));
+    const std::size_t colon = line.find(':');
+    for (std::size_t i = 0; i < names.size() && colon != line.npos; ++i)
+      if (equal_ignoring_case(line.substr(0, colon), names[i]))
+        each(i, trimmed(line.substr(colon + 1)));
+  }
+}
+
 HttpMessage HttpParser::message(const char* buffer) const {
   const auto view = [buffer](Span span) { return std::string_view(buffer + span.from, span.size); };
   HttpMessage message;
@@ -74,6 +85,7 @@ HttpMessage HttpParser::message(const char* buffer) const {
   message.purpose = view(purpose_);
   for (std::size_t i = 0; i < forwarded_count_; ++i) message.forwarded[i] = view(forwarded_[i]);
   message.forwarded_count = forwarded_count_;
+  message.head = {buffer, head_size_};
   message.body = {buffer + head_size_, body_end_ - head_size_};
   return message;
 }

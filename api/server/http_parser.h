@@ -19,7 +19,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
+
+#include "vault/base/function_ref.h"
 
 namespace leasehold::server {
 
@@ -40,6 +43,7 @@ struct HttpMessage {
   }
   std::array<std::string_view, 4> forwarded;
   std::size_t forwarded_count = 0;
+  std::string_view head;  // request line and headers, each with its CRLF, and the empty line
   std::string_view body;
 };
 
@@ -115,6 +119,11 @@ class HttpParser {
   std::uint32_t refusal_size_ = 0;
   const char* refusal_ = nullptr;
 };
+
+// What a header of this name has in a head that was parsed, each time it stands there. The names
+// are few and the head is bounded; a head that nobody asks is not walked over.
+using HeaderSink = FunctionRef<void(std::size_t name, std::string_view value)>;
+void find_headers(std::string_view head, std::span<const std::string> names, HeaderSink each);
 
 // ASCII only, as HTTP compares names.
 bool equal_ignoring_case(std::string_view a, std::string_view b);

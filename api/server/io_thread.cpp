@@ -169,6 +169,16 @@ bool IoThread::may_parse(std::size_t bytes) {
   return true;
 }
 
+const core::AskedHeaders::Names& IoThread::asked_headers() {
+  const core::AskedHeaders* all = shared_.handler.asked_headers();
+  const std::uint64_t version = all != nullptr ? all->version() : 0;
+  if (version != asked_version_) {
+    asked_ = all->names();  // these, or newer ones, which are fetched once more then
+    asked_version_ = version;
+  }
+  return *asked_;
+}
+
 void IoThread::welcome(Gate& gate, Descriptor fd, Peer peer) {
   if (closing_) return;
   if (!make_room()) {

@@ -79,6 +79,8 @@ class IoThread {
   std::vector<char>& scratch() { return scratch_; }
   ReplyBuffer& reply() { return reply_; }
   KeptBytes& kept() { return kept_; }
+  // Those that a request is to carry.
+  const core::AskedHeaders::Names& asked_headers();
   std::string_view date() { return date_.text(shared_.clock.now()); }
 
  private:
@@ -100,6 +102,9 @@ class IoThread {
   std::vector<char> scratch_;
   ReplyBuffer reply_;
   HttpDate date_;
+  std::shared_ptr<const core::AskedHeaders::Names> asked_ =
+      std::make_shared<const core::AskedHeaders::Names>();
+  std::uint64_t asked_version_ = 0;
   KeptBytes kept_;
   bool closing_ = false;
   bool making_space_ = false;

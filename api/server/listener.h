@@ -29,6 +29,7 @@
 #include "vault/base/clock.h"
 #include "vault/base/log.h"
 #include "vault/base/loop.h"
+#include "vault/core/contract/asked_headers.h"
 #include "vault/core/contract/request.h"
 #include "vault/core/contract/response.h"
 
@@ -38,6 +39,8 @@ class Handler {
  public:
   // On the loop's thread. exchange.deliver() comes exactly once, now or later, on the same thread.
   virtual void handle(core::Request&& request, core::Exchange& exchange) = 0;
+  // The headers that requests are to carry; null: none.
+  virtual const core::AskedHeaders* asked_headers() const { return nullptr; }
   // The answer that handed this out did not reach the client.
   virtual void undelivered(core::Issued&& lost) = 0;
 

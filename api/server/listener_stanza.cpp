@@ -45,9 +45,6 @@ constexpr Ignored kKnown[] = {
     {"role", "every listener serves all of the API"},
     {"agent_api", "this is no agent"},
     {"proxy_api", "this is no proxy"},
-    {"redact_addresses", "no address of a node is shown to strangers"},
-    {"redact_cluster_name", "sys/seal-status shows the cluster's name to anyone who can connect"},
-    {"redact_version", "sys/seal-status shows the version to anyone who can connect"},
     {"socket_mode", "a tcp listener has no file"},
     {"socket_user", "a tcp listener has no file"},
     {"socket_group", "a tcp listener has no file"},
@@ -97,6 +94,7 @@ class Reader {
     limits();
     forwarded();
     unauthenticated();
+    redacted();
     stanza_.ignore(kKnown);
   }
   ListenerSettings take() { return std::move(settings_); }
@@ -233,6 +231,14 @@ class Reader {
     settings_.traits.unauthenticated_rekey = !flag("disable_unauthed_rekey_endpoints", true);
     settings_.traits.unauthenticated_generate_root =
         !flag("disable_unauthed_generate_root_endpoints", true);
+  }
+
+  // What strangers are not shown.
+  void redacted() {
+    core::ListenerTraits& traits = settings_.traits;
+    traits.redact_addresses = flag("redact_addresses", false);
+    traits.redact_cluster_name = flag("redact_cluster_name", false);
+    traits.redact_version = flag("redact_version", false);
   }
 
   // Octal, as Vault writes it: "0660".

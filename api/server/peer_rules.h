@@ -22,7 +22,8 @@ namespace leasehold::server {
 struct Peer {
   std::string address;
   int port = 0;
-  core::ListenerTraits listener = {};  // of the one it came in by
+  std::string certificate_serial = {};  // of a client's certificate that was verified
+  core::ListenerTraits listener = {};   // of the one it came in by
 };
 
 enum class ProxyProtocol : std::uint8_t { none, use_always, allow_authorized, deny_unauthorized };

@@ -1,7 +1,9 @@
 #include "api/server/socket.h"
 
 #include <openssl/bio.h>
+#include <openssl/bn.h>
 #include <openssl/err.h>
+#include <openssl/x509.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -143,6 +145,17 @@ Io Socket::handshake() {
   const int result = SSL_do_handshake(tls_.get());
   if (result == 1) return Io::done;
   return tls_outcome(result).status;
+}
+
+std::string Socket::certificate_serial() const {
+  const X509* certificate = SSL_get0_peer_certificate(tls_.get());
+  if (certificate == nullptr) return {};
+  BIGNUM* number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(certificate), nullptr);
+  char* digits = number != nullptr ? BN_bn2dec(number) : nullptr;
+  std::string text = digits != nullptr ? digits : "";
+  OPENSSL_free(digits);
+  BN_free(number);
+  return text;
 }
 
 IoResult Socket::read(std::span<char> into) {

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace leasehold::server {
@@ -43,6 +44,8 @@ class Socket {
   Io handshake();
   // The peer spoke plain HTTP to a TLS socket.
   bool plain_http_seen() const { return plain_http_; }
+  // Of the certificate that the client showed, in decimal; empty: none. After the handshake.
+  std::string certificate_serial() const;
   IoResult read(std::span<char> into);
   IoResult write(std::string_view what);
   // What is there, below the TLS layer; it stays to be read, up to what take() removes. After a

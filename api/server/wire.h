@@ -13,6 +13,7 @@
 // never served: the client is sent to the clean one (307), as Go's router does. Thread safety:
 // functions of their arguments.
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -31,8 +32,9 @@ struct WireError {
   std::string location;  // of a 307: path and query, percent-encoded
 };
 
+// `asked`: names of headers, in lower case, that the request is to carry.
 bool read_request(const HttpMessage& message, const Peer& peer, core::Request& request,
-                  WireError& refusal);
+                  WireError& refusal, std::span<const std::string> asked = {});
 
 // Percent-decodes once ("%2F" is a slash, as Vault's clients send it) and judges the part of the
 // target behind "/v1/". False: `why` says what is wrong.

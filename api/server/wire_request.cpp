@@ -171,6 +171,13 @@ bool read_json(std::string_view body, core::Request& request, WireError& refusal
   return true;
 }
 
+void read_headers(std::string_view head, std::span<const std::string> asked,
+                  core::Request& request) {
+  find_headers(head, asked, [&](std::size_t name, std::string_view value) {
+    request.headers.emplace_back(asked[name], value);
+  });
+}
+
 bool anybody_may_send(const core::Request& request) {
   const auto* const end = std::end(kUnauthenticatedWrites);
   return request.token.empty() ||
@@ -197,7 +204,7 @@ bool read_body(const HttpMessage& message, core::Request& request, WireError& re
 }  // namespace
 
 bool read_request(const HttpMessage& message, const Peer& peer, core::Request& request,
-                  WireError& refusal) {
+                  WireError& refusal, std::span<const std::string> asked) {
   Json query;
   if (!read_target(message, request, query, refusal)) return false;
   if (!read_operation(message.method, request, query, refusal)) return false;
@@ -207,7 +214,9 @@ bool read_request(const HttpMessage& message, const Peer& peer, core::Request& r
   request.purpose = message.purpose;
   request.remote_address = peer.address;
   request.remote_port = peer.port;
+  request.certificate_serial = peer.certificate_serial;
   request.listener = peer.listener;
+  if (!asked.empty()) read_headers(message.head, asked, request);
   const bool writes =
       request.operation == Operation::update || request.operation == Operation::patch;
   if (writes) return read_body(message, request, refusal);

@@ -179,9 +179,9 @@ class Database final : public core::Engine {
     return database::moved(txn, id, server, context_.random);
   }
   Result<std::optional<core::Event>> recover(const core::TargetId& id,
-                                             const target::Connection& connection,
+                                             const core::Recovery& recovery,
                                              core::WriteTxn& txn) override {
-    return database::recover(txn, id, connection);
+    return database::recover(txn, id, recovery);
   }
   bool has_targets() const override { return true; }
 

@@ -75,9 +75,10 @@ core::Route reset_route();
 core::Route role_route(const core::EngineContext& context);
 core::Route creds_route();
 core::Route rotate_root_route(const core::EngineContext& context);
-// The new password of the target is its password from now on, and the rotation has ended.
-// Nothing: there is none, or `connection` got in with the password of another.
+// The new password of the target is its password from now on, or it is known never to be one; the
+// rotation has ended. Nothing: there is none, it may be under way, or the connection got in with
+// the password of another.
 Result<std::optional<core::Event>> recover(core::WriteTxn& txn, const core::TargetId& id,
-                                           const target::Connection& connection);
+                                           const core::Recovery& recovery);
 
 }  // namespace leasehold::engine::database

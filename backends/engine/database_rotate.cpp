@@ -5,10 +5,10 @@
 //
 // As long as the middle record is there both passwords are known, and a connection tries the old
 // one, then the new one; so a process that is killed anywhere leaves a vault that can log in. The
-// first connection that needs the new one ends the rotation (recover), at the next start at the
-// latest. Another rotation goes on with the password that was begun, for the server may have it.
-// Every target of the mount that logs in as the same manager is in it, also one that only old
-// leases need.
+// first connection that needs the new one ends the rotation (recover); at the next start at the
+// latest a connection shows which of the two it is. Another rotation goes on with the password that
+// was begun, for the server may have it. Every target of the mount that logs in as the same manager
+// is in it, also one that only old leases need.
 
 #include "backends/engine/database.h"
 #include "vault/base/encoding.h"
@@ -116,7 +116,7 @@ Status record_rotation(Call&, WriteTxn& txn, const Intent& intent) {
   VAULT_TRY_ASSIGN(const auto targets, sharing(txn, rotate.target));
   Json rotation = Json::object();
   rotation.set("password", as_text(rotate.password.reveal()));
-  rotation.set("username", rotate.account);
+  rotation.set("username", rotate.account).set("run", rotate.run);
   for (const std::string& target : targets) {
     VAULT_TRY_ASSIGN(const auto settings, txn.version(std::string(kTargets) + target));
     if (settings != 0) VAULT_TRY(save(txn, kRotations, target, rotation));
@@ -162,17 +162,34 @@ Error explain_rotate(const Error& error) {
   return failure(Code::invalid, "the password was not rotated: " + error.message, error.detail);
 }
 
+// The old password works, nothing of an earlier process runs any more at the server, and the new
+// one is refused: it will never be the manager's.
+Result<bool> came_to_nothing(const Json& rotation, const core::Recovery& recovery) {
+  target::Connection& connection = recovery.connection;
+  if (connection.took_next_password() || rotation.string_at("run") == recovery.run) return false;
+  const SecretBytes password(rotation.string_at("password"));
+  const Status login =
+      connection.try_login(rotation.string_at("username"), password, recovery.deadline);
+  return login.is(Code::denied);
+}
+
 }  // namespace
 
 Result<std::optional<core::Event>> recover(WriteTxn& txn, const core::TargetId& id,
-                                           const target::Connection& connection) {
+                                           const core::Recovery& recovery) {
   std::optional<core::Event> event;
   VAULT_TRY_ASSIGN(const auto rotation, load(txn, kRotations, hex(id)));
   if (!rotation) return event;
   const SecretBytes password(rotation->string_at("password"));
-  if (!connection.got_in_with(password)) return event;
-  VAULT_TRY(settle(txn, hex(id), rotation->string_at("username"), password));
-  event.emplace(core::Event{"root-rotation-settled", Json::object()});
+  if (recovery.connection.got_in_with(password)) {
+    VAULT_TRY(settle(txn, hex(id), rotation->string_at("username"), password));
+    event.emplace(core::Event{"root-rotation-settled", Json::object()});
+    return event;
+  }
+  VAULT_TRY_ASSIGN(const bool over, came_to_nothing(*rotation, recovery));
+  if (!over) return event;
+  VAULT_TRY(txn.erase(std::string(kRotations) + hex(id)));
+  event.emplace(core::Event{"root-rotation-undone", Json::object()});
   return event;
 }
 

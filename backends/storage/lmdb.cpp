@@ -15,12 +15,14 @@
 #include "backends/storage/data_directory.h"
 #include "backends/storage/lmdb_environment.h"
 #include "backends/storage/lmdb_group.h"
+#include "vault/base/bound.h"
 #include "vault/base/encoding.h"
 
 namespace leasehold::storage {
 
 namespace {
 
+constexpr Bound kReading{"requests are reading"};
 constexpr std::size_t kMapMin = std::size_t{64} << 20, kMapMax = std::size_t{64} << 40;
 
 struct Unit {
@@ -84,8 +86,7 @@ class LmdbSnapshot final : public Snapshot {
     release();
     const int rc = txn_ == nullptr ? mdb_txn_begin(environment_.get(), nullptr, MDB_RDONLY, &txn_)
                                    : mdb_txn_renew(txn_);
-    if (rc == MDB_READERS_FULL)
-      return failure(Code::unavailable, "busy: too many requests are reading, try again");
+    if (rc == MDB_READERS_FULL) return kReading.hit();
     if (rc != 0) return lmdb_error("read", rc);
     live_ = true;
     return {};

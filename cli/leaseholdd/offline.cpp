@@ -60,6 +60,8 @@ Status judge_log(const std::vector<std::string>& files, const barrier::Barrier& 
                  const commit::Head& head, Findings& findings) {
   audit::VerifyOptions options;
   options.public_key = crypto::ed25519_public(barrier.keys().audit_sign.reveal());
+  const audit::CommitKey commits(barrier.keys().audit_sign.reveal(), barrier.store());
+  options.commits = &commits;
   if (head.audit_position.seq != 0) {
     options.head = head.audit_position.hash;
     options.head_seq = head.audit_position.seq;

@@ -34,14 +34,16 @@ constexpr core::Workers::Sizes kWorkers = {{
 // The listener's view of the core.
 class CoreHandler final : public server::Handler {
  public:
-  explicit CoreHandler(core::Core& core) : core_(core) {}
+  CoreHandler(core::Core& core, const core::AskedHeaders& asked) : core_(core), asked_(asked) {}
   void handle(core::Request&& request, core::Exchange& exchange) override {
     core_.handle(std::move(request), exchange);
   }
+  const core::AskedHeaders* asked_headers() const override { return &asked_; }
   void undelivered(core::Issued&& lost) override { core_.undelivered(std::move(lost)); }
 
  private:
   core::Core& core_;
+  const core::AskedHeaders& asked_;
 };
 
 sigset_t handled_signals() {
@@ -112,6 +114,7 @@ class Process {
   std::unique_ptr<storage::Storage> storage_;
   seal::RecoveryMode recovery_mode_ = seal::RecoveryMode::unseal;
   std::unique_ptr<seal::Seal> seal_;
+  core::AskedHeaders asked_headers_;
   std::unique_ptr<core::Workers> workers_;
   std::unique_ptr<core::Lifecycle> lifecycle_;
   std::unique_ptr<core::Core> core_;
@@ -175,7 +178,8 @@ core::Environment Process::environment() {
           [] { std::_Exit(EXIT_FAILURE); },
           restored_of(options_),
           configured_,
-          configuration_.lease_sweep_period};
+          configuration_.lease_sweep_period,
+          &asked_headers_};
 }
 
 Status Process::build_listener() {
@@ -207,7 +211,7 @@ Status Process::build() {
   lifecycle_ = std::make_unique<core::Lifecycle>(environment(), *seal_, recovery_mode_,
                                                  configuration_.cluster_name, kVersion, kBuildDate);
   core_ = std::make_unique<core::Core>(*lifecycle_, *workers_, environment());
-  handler_ = std::make_unique<CoreHandler>(*core_);
+  handler_ = std::make_unique<CoreHandler>(*core_, asked_headers_);
   return build_listener();
 }
 

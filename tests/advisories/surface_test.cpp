@@ -87,6 +87,8 @@ TEST_CASE("class 22 root-protected routes: they are these and no others") {
       "system audit",
       "system audit/:path*",
       "system auth/:path*",
+      "system config/auditing/request-headers",
+      "system config/auditing/request-headers/:name*",
       "system generate-root",
       "system generate-root/attempt",
       "system generate-root/update",

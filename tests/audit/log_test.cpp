@@ -510,6 +510,58 @@ TEST_CASE("audit log: lines that hide what the store's own say of its commits ar
   CHECK(told(joined(forged(lines, 10))).is(Code::internal));
 }
 
+TEST_CASE("audit log: a number of a commit that the store's key does not vouch for is none") {
+  Folder folder;
+  const std::string file = folder / "audit.log";
+  {
+    Running running(file);
+    REQUIRE(running.start().ok());
+    const std::string body = R"({"time":"2026-01-01T00:00:00Z","type":"event","event":"x"})";
+    const std::string_view bodies[] = {body};
+    REQUIRE(running.log->write(bodies, 7).ok());
+    running.log->close();
+  }
+  const auto lines = lines_of(read_file(file));
+  const auto told = [&](std::vector<std::string> some) {
+    write_file(file, joined(some));
+    LogFile device(file, 0600);
+    REQUIRE(device.open().ok());
+    const auto newest = newest_commit(device, test_identity());
+    REQUIRE(newest.ok());
+    return *newest;
+  };
+  const auto with = [](std::string text, const std::string& from, const std::string& to) {
+    const std::size_t at = text.rfind(from);
+    REQUIRE(at != text.npos);
+    return text.replace(at, from.size(), to);
+  };
+  CHECK(told(lines) == 7);
+  const std::string kMine = "\"commit\":7,", kForged = "\"commit\":99999,";
+  // In the last checkpoint, which signs what is before it and not itself.
+  auto changed = lines;
+  changed.back() = with(lines.back(), kMine, kForged);
+  CHECK(told(changed) == 0);
+  // In lines behind it, with another's MAC and with none, as earlier versions wrote them.
+  const Position end = place_of(lines.back());
+  for (const char* said : {R"(,"commit":99999,"commit_mac":"00000000000000000000000000000000"})",
+                           R"(,"commit":99999})"}) {
+    std::string line;
+    append_line(line, end.seq + 1, end.hash,
+                std::string(R"({"time":"2026-01-01T00:00:00Z","type":"event")") + said);
+    line.pop_back();
+    auto more = lines;
+    more.push_back(line);
+    CHECK(told(more) == 7);
+  }
+  const CommitKey key(test_identity().sign_seed, test_identity().store_id);
+  const std::string body = R"({"time":"2026-01-01T00:00:00Z"})";
+  CHECK(commit_of(with_commit(body, 12, key), key) == 12);
+  CHECK(commit_of(with_commit(body, 12, key)) == 12);
+  Identity other = test_identity();
+  other.store_id.back() ^= 1;
+  CHECK(commit_of(with_commit(body, 12, CommitKey(other.sign_seed, other.store_id)), key) == 0);
+}
+
 TEST_CASE("audit log: a file that was begun later is ours by its first checkpoint") {
   Folder folder;
   const std::string file = folder / "audit.log";

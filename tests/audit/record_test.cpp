@@ -232,6 +232,36 @@ TEST_CASE("audit record: hashing agrees with a tree built by the parser") {
   }
 }
 
+TEST_CASE("audit record: headers are written within a bound of their own") {
+  const Keyed keyed;
+  std::vector<Record::Header> headers = {{"x-big", false, {}},
+                                         {"x-b", true, {"secret"}},
+                                         {std::string_view("x-quote"), false, {"a\"b", ""}}};
+  const std::string big(2000, 'v');
+  headers[0].values.push_back(big);
+  Record record;
+  record.request.path = "p";
+  record.request.headers = headers;
+  Texts lines;
+  append_body(lines, record, keyed.key);
+  const auto line = parse_json(lines[0]);
+  REQUIRE(line.ok());
+  const Json& request = *line->find("request");
+  CHECK(request.find("headers")->dump() ==
+        "{\"x-b\":[" + keyed.hash("secret") + "],\"x-quote\":[\"a\\\"b\",\"\"]}");
+  CHECK(request.integer_at("headers_omitted") == 1);
+  CHECK(lines[0].find("secret") == std::string_view::npos);
+  // However many there are, with whatever else: two lines of a request stay below 16 KiB.
+  const std::string name(128, 'n');
+  std::vector<Record::Header> many(64, Record::Header{name, true, {"a", "b", "c"}});
+  const std::string data = "{\"a\":\"" + std::string(20000, 'x') + "\"}";
+  record.request.headers = many;
+  record.request.data_json = data;
+  Texts full;
+  append_both(full, record, record.time, keyed.key);
+  CHECK(full.bytes() < (16u << 10));
+}
+
 TEST_CASE("audit record: no secret shows in any line, in whatever spelling") {
   const Keyed keyed;
   const std::vector<std::string> policies = {"default"};

@@ -54,6 +54,17 @@ TEST_CASE("userpass: after five failures a name is locked out, and others are no
   CHECK(vault->world().log.text().find("auth/userpass/login/bob: locked for 15m after 5 failed") !=
         std::string::npos);
   CHECK(vault->world().log.text().find("from 127.0.0.1") != std::string::npos);
+  // Once, and the name is an HMAC: of AppRole it would be half a secret.
+  std::vector<Json> locked;
+  for (const std::string& text : vault->world().audit_lines())
+    if (text.find("login-locked") != std::string::npos) locked.push_back(*parse_json(text));
+  REQUIRE(locked.size() == 1);
+  const Json& data = *locked.front().find("data");
+  CHECK(data.string_at("path") == "auth/userpass/login/bob");
+  CHECK(data.string_at("alias").starts_with("hmac-sha256:"));
+  CHECK(data.integer_at("failures") == 5);
+  CHECK(data.integer_at("locked_for") == 900);
+  CHECK(data.string_at("remote_address") == "127.0.0.1");
   CHECK(vault.log_in("bob", "hunter2").status() == 403);
   CHECK(vault.log_in("Bob", "hunter2").status() == 403);
   CHECK(vault.log_in("ann", "hunter2").status() == 200);

@@ -112,7 +112,7 @@ TEST_CASE_FIXTURE(VaultStore, "committer: counters are folded and keep their bou
   CHECK(counter("uses") == 2);
   const auto below = operate(adding("uses", -3));
   CHECK(below.result.outcome == Outcome::bound);
-  CHECK(below.status().is(Code::denied));
+  CHECK(below.status().is(Code::conflict));  // the handler looks again
   CHECK(operate(adding("uses", 5, 0, 6)).result.outcome == Outcome::bound);
   CHECK(write(adding("uses", 4, 0, 6)).ok());
   CHECK(counter("uses") == 6);
@@ -122,6 +122,27 @@ TEST_CASE_FIXTURE(VaultStore, "committer: counters are folded and keep their bou
   CHECK(operate(adding("uses", INT64_MAX, 0, INT64_MAX)).result.outcome == Outcome::bound);
   CHECK(counter("uses") == 5);
   CHECK(verifies());
+}
+
+TEST_CASE_FIXTURE(VaultStore, "committer: a bound says how it reads when it is hit") {
+  static constexpr Bound kQuota{"leases of a mount", Code::limited, "lease count quota exceeded"};
+  static constexpr Bound kUses{"uses", Code::denied, "permission denied"};
+  const auto adding_two = [&](std::int64_t leases) {
+    return operate([leases](WriteTxn& txn) -> Status {
+      txn.add("leases", leases, 0, 10, &kQuota);
+      txn.add("uses", -1, 0, 5, &kUses);
+      return {};
+    });
+  };
+  CHECK(write(adding("uses", 1)).ok());
+  const auto above = adding_two(11);
+  REQUIRE(above.status().is(Code::limited));
+  CHECK(above.status().error().message == "lease count quota exceeded");
+  CHECK(adding_two(10).status().ok());
+  const auto spent = adding_two(-1);
+  REQUIRE(spent.status().is(Code::denied));
+  CHECK(spent.status().error().message == "permission denied");
+  CHECK(counter("leases") == 10);
 }
 
 TEST_CASE_FIXTURE(VaultStore, "committer: a refused addition takes its whole batch with it") {

@@ -179,6 +179,91 @@ TEST_CASE("leases: a CREATE that hangs is given up, and what it still makes is r
   CHECK(vault.ends_clean());
 }
 
+namespace {
+
+// How often the log has a line of this kind about creds/ro.
+int lines_about_creds(TestVault& vault, const std::string& type) {
+  int count = 0;
+  for (const std::string& text : vault.world().audit_lines())
+    count += text.find("\"type\":\"" + type + "\"") != text.npos &&
+             text.find("\"path\":\"test/creds/ro\"") != text.npos;
+  return count;
+}
+
+}  // namespace
+
+TEST_CASE("leases: a request that is given up is in the log once, whenever that happens") {
+  LeasingVault vault;
+  std::string step = "create";
+  int made = 1;
+  SUBCASE("while the account is made") {}
+  SUBCASE("before a connection is there, so that nothing is begun") {
+    step = "connect";
+    made = 0;
+  }
+  vault.server()->hang(step);
+  const auto waiting = vault.begin("GET", "test/creds/ro", vault.root());
+  REQUIRE(TestVault::eventually([&] { return vault.server()->inside(step) >= 1; }));
+  REQUIRE(vault.as_time_passes([&] { return vault.answered(waiting); }, kStep));
+  CHECK(vault.wait(waiting).status() == 500);
+  CHECK(lines_about_creds(vault, "request") == 1);
+  CHECK(lines_about_creds(vault, "response") == 1);
+  vault.server()->release(step);
+  REQUIRE(TestVault::eventually([&] { return vault.server()->created() == made; }));
+  CHECK(vault.ends_clean());
+  CHECK(lines_about_creds(vault, "request") == 1);
+}
+
+TEST_CASE("leases: an account whose lease ends while it is made is known by its handle") {
+  LeasingVault vault;
+  const std::string token = vault.token(R"({"ttl":"1h"})");
+  vault.server()->hang("create");
+  const auto waiting = vault.begin("GET", "test/creds/ro", token);
+  REQUIRE(TestVault::eventually([&] { return vault.server()->inside("create") == 1; }));
+  SUBCASE("its token was revoked") {
+    CHECK(vault.post("auth/token/revoke", vault.root(), body("token", token)).status() == 204);
+    REQUIRE(TestVault::eventually([&] { return vault.count(barrier::Table::due) == 1; }));
+  }
+  SUBCASE("its request was given up") {
+    REQUIRE(vault.as_time_passes([&] { return vault.answered(waiting); }, kStep));
+  }
+  // The account takes another name before anything looks for it.
+  std::atomic<bool> renamed{false};
+  vault.server()->at("revoke", [&] {
+    const auto accounts = vault.server()->accounts();
+    if (accounts.empty() || renamed.exchange(true)) return;
+    vault.server()->rename(*accounts.begin(), "somebody");
+  });
+  vault.server()->release("create");
+  CHECK(vault.wait(waiting).status() >= 400);
+  REQUIRE(TestVault::eventually([&] { return vault.server()->created() == 1; }));
+  CHECK(vault.ends_clean());
+  CHECK(renamed);
+}
+
+TEST_CASE(
+    "leases: too many requests for one target are refused as busy, and say which bound it is") {
+  LeasingVault vault;
+  vault.server()->hang("create");
+  std::vector<TestVault::Waiting> waiting;
+  for (int i = 0; i < 400; ++i)
+    waiting.push_back(vault.begin("GET", "test/creds/ro", vault.root()));
+  const auto refused = [&] {
+    return std::find_if(waiting.begin(), waiting.end(),
+                        [&](const auto& one) { return vault.answered(one); });
+  };
+  REQUIRE(TestVault::eventually([&] { return refused() != waiting.end(); }));
+  const Answer busy = vault.wait(*refused());
+  CHECK(busy.status() == 503);
+  CHECK(busy.response().retry_after == Seconds{1});
+  CHECK(busy.error() == "busy: 256 requests wait for the target of this role already; try again");
+  const auto one = refused();
+  vault.server()->release("create");
+  waiting.erase(one);
+  for (const auto& other : waiting) vault.wait(other);
+  CHECK(vault.creds().status() == 200);
+}
+
 TEST_CASE("leases: a target that is down is refused at once and leaves no trace") {
   LeasingVault vault;
   vault.server()->down(true);

@@ -40,6 +40,41 @@ TEST_CASE("lifecycle: before init a vault says so and opens nothing") {
   CHECK(other.error() == "Vault is sealed");
 }
 
+TEST_CASE("lifecycle: what a listener redacts is empty in every answer to strangers") {
+  TestVault vault;
+  const auto ask = [&](const std::string& path, core::Operation operation, bool redacted) {
+    core::Request request;
+    request.operation = operation;
+    request.path = path;
+    request.listener.redact_version = request.listener.redact_cluster_name = redacted;
+    request.listener.redact_addresses = redacted;
+    if (operation == core::Operation::update)
+      request.body = *parse_json(share_body(vault.world().unseal_key));
+    return vault.wait(vault.begin(std::move(request))).data();
+  };
+  const auto shown = [](const Json& data, const char* name) {
+    REQUIRE(data.find(name) != nullptr);  // the key stays
+    return data.string_at(name);
+  };
+  const std::pair<const char*, core::Operation> kAsked[] = {
+      {"sys/health", core::Operation::read},
+      {"sys/seal-status", core::Operation::read},
+      {"sys/unseal", core::Operation::update}};
+  for (const auto& one : kAsked) {
+    const std::string path = one.first;
+    const core::Operation operation = one.second;
+    CAPTURE(path);
+    for (const char* name : {"version", "leasehold_version", "cluster_name"}) {
+      CAPTURE(name);
+      CHECK_FALSE(shown(ask(path, operation, false), name).empty());
+      CHECK(shown(ask(path, operation, true), name).empty());
+    }
+  }
+  CHECK_FALSE(shown(ask("sys/seal-status", core::Operation::read, false), "build_date").empty());
+  CHECK(shown(ask("sys/seal-status", core::Operation::read, true), "build_date").empty());
+  CHECK(shown(ask("sys/leader", core::Operation::read, true), "leader_address").empty());
+}
+
 TEST_CASE("lifecycle: init gives shares and a root token, once") {
   TestWorld world;
   world.shares = 3;

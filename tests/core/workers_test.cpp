@@ -43,9 +43,10 @@ TEST_CASE("workers: a full queue refuses, names its bound, and leaves the others
     REQUIRE(workers.submit(WorkClass::hashes, &jobs[0]));
     REQUIRE(workers.submit(WorkClass::hashes, &jobs[1]));
     REQUIRE_FALSE(workers.submit(WorkClass::hashes, &jobs[2]));
-    CHECK(jobs[2].refused.is(Code::unavailable));
     CHECK(jobs[2].refused.error().message ==
           "busy: 2 requests that hash a password are waiting already; try again");
+    CHECK(jobs[2].refused.is(Code::busy));
+    CHECK(core::error_response(jobs[2].refused.error()).status == 503);
     CHECK(core::error_response(jobs[2].refused.error()).retry_after == Seconds{1});
     CHECK(workers.submit(WorkClass::lists, &jobs[3]));
   }

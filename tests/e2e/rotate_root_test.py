@@ -88,6 +88,24 @@ class RotateRoot(unittest.TestCase):
         self.assertTrue(self.old_works())
         self.issue()
 
+    def test_a_rotation_that_came_to_nothing_ends_at_the_next_start(self):
+        self.vault.write("database/config/pg", {"root_rotation_statements": ["SELECT 1"]})
+        self.assertEqual(self.rotate().status, 400)
+        self.vault.restart()
+        self.vault.unseal()
+        # Nobody asks for anything: the start finds that the old password is the only one.
+        undone = lambda: self.vault.audit.read_text().count("root-rotation-undone")  # noqa: E731
+        wait_until("it is over", undone)
+        self.issue()
+        self.vault.restart()
+        self.vault.unseal()
+        self.vault.must("GET", "database/config/pg")
+        self.assertEqual(undone(), 1)
+        self.vault.write("database/config/pg", {"root_rotation_statements": []})
+        self.assertEqual(self.rotate().status, 204)
+        self.assertFalse(self.old_works())
+        self.issue()
+
     def test_two_configurations_with_one_manager(self):
         self.other()
         self.assertEqual(self.rotate().status, 204)

@@ -31,6 +31,10 @@ core::Response echo(const core::Request& request, int number) {
   if (request.wrap_ttl) data.set("wrap_ttl", Json(request.wrap_ttl->count()));
   data.set("address", Json(request.remote_address));
   data.set("open_rekey", request.listener.unauthenticated_rekey);
+  data.set("certificate_serial", request.certificate_serial);
+  Json headers = Json::array();
+  for (const auto& header : request.headers) headers.push(Json(header.first + "=" + header.second));
+  data.set("headers", std::move(headers));
   core::Response answer;
   answer.status = 200;
   answer.data = SecretBytes(data.dump());

@@ -23,6 +23,9 @@ class EchoCore final : public server::Handler {
  public:
   void handle(core::Request&& request, core::Exchange& exchange) override;
   void undelivered(core::Issued&& lost) override;
+  const core::AskedHeaders* asked_headers() const override { return &asked; }
+
+  core::AskedHeaders asked;
 
   // Answers the oldest held request, on its own loop; waits until there is one.
   void release();

@@ -134,12 +134,29 @@ TEST_CASE("listener stanza: a misspelt key is told by its name and line, not as 
 
 TEST_CASE("listener stanza: keys without effect are warned of, with what that means") {
   std::vector<std::string> warnings;
-  const auto settings = read(
-      R"(listener "tcp" { tls_disable = true redact_version = true telemetry { } })", &warnings);
+  const auto settings =
+      read(R"(listener "tcp" { tls_disable = true agent_api { } telemetry { } })", &warnings);
   REQUIRE_MESSAGE(settings.ok(), settings.error().message);
   REQUIRE(warnings.size() == 2);
-  CHECK(contains(warnings[0], "sys/seal-status shows the version to anyone who can connect"));
+  CHECK(contains(warnings[0], "this is no agent"));
   CHECK(contains(warnings[1], "\"telemetry\" is accepted and has no effect"));
+}
+
+TEST_CASE("listener stanza: what strangers are not shown") {
+  std::vector<std::string> warnings;
+  const auto plain = read(R"(listener "tcp" { tls_disable = true })", &warnings);
+  const auto redacted = read(
+      R"(listener "tcp" { tls_disable = true redact_version = true redact_cluster_name = "true"
+                          redact_addresses = true })",
+      &warnings);
+  REQUIRE(plain.ok());
+  REQUIRE(redacted.ok());
+  CHECK(warnings.empty());
+  const auto all = [](const core::ListenerTraits& traits) {
+    return std::array{traits.redact_version, traits.redact_cluster_name, traits.redact_addresses};
+  };
+  CHECK(all(plain->traits) == std::array{false, false, false});
+  CHECK(all(redacted->traits) == std::array{true, true, true});
 }
 
 TEST_CASE("listener stanza: all that is wrong is told at once") {

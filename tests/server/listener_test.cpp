@@ -339,6 +339,31 @@ TEST_CASE("listener: at the cap without an idle one the newcomer is told to come
   CHECK(first.reply().status == 200);
 }
 
+TEST_CASE("listener: a request carries the headers that are asked for, and no others") {
+  TestServer server;
+  const std::string ask =
+      "GET /v1/a HTTP/1.1\r\nHost: x\r\nX-Trace: one\r\nx-user:  bob \r\nX-TRACE:two\r\n"
+      "X-Tracer: no\r\nX-Empty:\r\n\r\n";
+  const auto carried = [&](RawClient& client) {
+    const Json answer = *parse_json(client.ask(ask).body);
+    return answer.find("data")->find("headers")->dump();
+  };
+  RawClient client = server.connect();
+  CHECK(carried(client) == "[]");
+  server.core.asked.ask_for({"x-empty", "x-trace", "host"});
+  CHECK(carried(client) == R"(["host=x","x-trace=one","x-trace=two","x-empty="])");
+  RawClient another = server.connect();
+  CHECK(carried(another) == R"(["host=x","x-trace=one","x-trace=two","x-empty="])");
+  // A trailer is none.
+  const std::string post =
+      "POST /v1/a HTTP/1.1\r\nHost: x\r\nX-Vault-Token: t\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "2\r\n{}\r\n0\r\nX-Trace: four\r\n\r\n";
+  CHECK(parse_json(client.ask(post).body)->find("data")->find("headers")->dump() ==
+        R"(["host=x"])");
+  server.core.asked.ask_for({});
+  CHECK(carried(client) == "[]");
+}
+
 TEST_CASE("listener: with too many requests in flight the next is refused, not queued") {
   ServerOptions options;
   options.limits.threads = 1;
@@ -350,6 +375,7 @@ TEST_CASE("listener: with too many requests in flight the next is refused, not q
   const Reply refused = second.ask(kGet);
   CHECK(refused.status == 503);
   CHECK(refused.header("Retry-After") == "1");
+  CHECK(refused.body.find("busy: too many requests are in flight already") != std::string::npos);
   server.core.release();
   CHECK(first.reply().status == 200);
   CHECK(second.ask(kGet).status == 200);

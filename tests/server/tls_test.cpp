@@ -116,6 +116,16 @@ struct TlsFixture {
     REQUIRE(SSL_CTX_use_PrivateKey_file(client.context, folder.file("client.key").c_str(),
                                         SSL_FILETYPE_PEM) == 1);
   }
+  // In decimal, as Vault's audit log has it.
+  std::string client_serial() const {
+    X509* certificate = SSL_CTX_get0_certificate(client.context);
+    BIGNUM* number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(certificate), nullptr);
+    char* digits = BN_bn2dec(number);
+    const std::string text = digits;
+    OPENSSL_free(digits);
+    BN_free(number);
+    return text;
+  }
   Folder folder;
   ServerOptions options;
   ClientContext client;
@@ -180,7 +190,10 @@ TEST_CASE_FIXTURE(TlsFixture, "tls: client certificates are asked for, and deman
     const TestServer server(options);
     CHECK(served(TlsClient(server.address(), client.context).ask(kGet)));
     present_client_certificate();
-    CHECK(served(TlsClient(server.address(), client.context).ask(kGet)));
+    const std::string answer = TlsClient(server.address(), client.context).ask(kGet);
+    CHECK(served(answer));
+    CHECK(answer.find("\"certificate_serial\":\"\"") !=
+          std::string::npos);  // nobody vouches for it
   }
   SUBCASE("demanded") {
     options.settings.tls_settings.require_client_certificate = true;
@@ -188,7 +201,9 @@ TEST_CASE_FIXTURE(TlsFixture, "tls: client certificates are asked for, and deman
     const TestServer server(options);
     CHECK_FALSE(served(TlsClient(server.address(), client.context).ask(kGet)));
     present_client_certificate();
-    CHECK(served(TlsClient(server.address(), client.context).ask(kGet)));
+    const std::string answer = TlsClient(server.address(), client.context).ask(kGet);
+    CHECK(served(answer));
+    CHECK(answer.find("\"certificate_serial\":\"" + client_serial() + "\"") != std::string::npos);
   }
 }
 

@@ -156,6 +156,7 @@ core::Environment TestVault::environment() {
   made.restored = world_.restored;
   made.configured = world_.configured;
   made.lease_sweep_period = world_.sweep_period;
+  made.asked_headers = &world_.asked_headers;
   return made;
 }
 

@@ -20,6 +20,7 @@
 #include "tests/support/fake_clock.h"
 #include "tests/support/seeded_random.h"
 #include "tests/support/test_engine.h"
+#include "vault/core/contract/asked_headers.h"
 #include "vault/core/life/lifecycle.h"
 #include "vault/core/road/core.h"
 #include "vault/core/road/workers.h"
@@ -93,6 +94,7 @@ struct TestWorld {
   core::Restored restored = core::Restored::no;  // what the operator says at the next start
   std::vector<core::ConfiguredPart> configured;
   Seconds sweep_period{0};  // 0: the vault does not sweep by itself
+  core::AskedHeaders asked_headers;
 
   std::string audit_path() const { return directory.path() + "/audit.log"; }
   std::string audit_text() const;

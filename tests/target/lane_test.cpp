@@ -196,7 +196,10 @@ TEST_CASE("lane: the queue is bounded") {
   LaneTest test;
   test.machine->hang("connect");
   for (int i = 0; i < 256; ++i) REQUIRE(test.lane.submit(test.job()).ok());
-  CHECK(test.lane.submit(test.job()).is(Code::unavailable));
+  const Status refused = test.lane.submit(test.job());
+  REQUIRE(refused.is(Code::busy));
+  CHECK(refused.error().message ==
+        "busy: 256 requests wait for the target of this role already; try again");
 }
 
 TEST_CASE("lane: a hung target delays nothing of another") {

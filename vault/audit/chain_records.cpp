@@ -33,7 +33,10 @@ void add_identity(Members& record, const Identity& identity) {
 
 // A log that was written for no store names no commit.
 void add_commit(Members& record, const Identity& identity) {
-  if (identity.commit != 0) add_seq(record, "commit", identity.commit);
+  if (identity.commit == 0) return;
+  add_seq(record, "commit", identity.commit);
+  record.text("commit_mac",
+              CommitKey(identity.sign_seed, identity.store_id).mac_of(identity.commit));
 }
 
 }  // namespace

@@ -9,6 +9,9 @@ namespace leasehold::audit {
 namespace {
 
 constexpr std::string_view kCommit = ",\"commit\":";
+constexpr std::string_view kCommitMac = ",\"commit_mac\":\"";
+constexpr std::size_t kCommitMacSize = 16;
+constexpr std::string_view kCommitContext = "leasehold audit commit v1";
 constexpr std::string_view kBeforeSeq = "{\"seq\":";
 constexpr std::string_view kBeforePrevious = ",\"prev\":\"";
 constexpr std::string_view kBeforeBody = "\",";
@@ -82,26 +85,66 @@ Result<ParsedLine> parse_line(std::string_view line) {
   return parsed;
 }
 
-std::string with_commit(std::string_view body, std::uint64_t commit) {
+CommitKey::CommitKey(ByteView sign_seed, ByteView store_id)
+    : CommitKey(crypto::hkdf(sign_seed, store_id, kCommitContext, sizeof(crypto::Digest))) {}
+
+std::string CommitKey::mac_of(std::uint64_t commit) const {
+  std::array<std::uint8_t, 8> number;
+  put_be(number.data(), commit, 8);
+  return hex(ByteView(key_.mac(number)).first(kCommitMacSize));
+}
+
+std::string with_commit(std::string_view body, std::uint64_t commit, const CommitKey& key) {
   VAULT_ASSERT(body.size() > 2 && body.back() == '}');
   std::string out;
-  out.reserve(body.size() + kCommit.size() + 24);
+  out.reserve(body.size() + kCommit.size() + 24 + kCommitMac.size() + 2 * kCommitMacSize + 1);
   out += body.substr(0, body.size() - 1);
   out += kCommit;
   out += std::to_string(commit);
-  out += '}';
+  out += kCommitMac;
+  out += key.mac_of(commit);
+  out += "\"}";
   return out;
 }
 
-// A text inside the body cannot pass for it: its quotes would be escaped, and a brace would follow.
-std::uint64_t commit_of(std::string_view body) {
-  if (body.size() < 2 || body.back() != '}') return 0;
-  body.remove_suffix(1);
+namespace {
+
+// Takes the MAC off the end of a body and gives it back; empty: there is none, as in logs of
+// earlier versions.
+std::string_view take_mac(std::string_view& body) {
+  constexpr std::size_t kDigits = 2 * kCommitMacSize, kEnd = kDigits + 2;
+  if (body.size() < kCommitMac.size() + kEnd || !body.ends_with("\"}")) return {};
+  const std::size_t at = body.size() - kEnd;
+  if (!body.substr(0, at).ends_with(kCommitMac)) return {};
+  const std::string_view mac = body.substr(at, kDigits);
+  body = body.substr(0, at - kCommitMac.size());
+  return mac;
+}
+
+std::uint64_t number_at_end(std::string_view body) {
   const std::size_t digits = body.find_last_not_of("0123456789") + 1;
   if (digits == 0 || !body.substr(0, digits).ends_with(kCommit)) return 0;
   std::uint64_t commit = 0;
   const auto read = std::from_chars(body.data() + digits, body.data() + body.size(), commit);
   return read.ec == std::errc() && read.ptr == body.data() + body.size() ? commit : 0;
+}
+
+}  // namespace
+
+// A text inside the body cannot pass for it: its quotes would be escaped, and a brace would follow.
+std::uint64_t commit_of(std::string_view body) {
+  if (take_mac(body).empty()) {
+    if (!body.ends_with('}')) return 0;
+    body.remove_suffix(1);
+  }
+  return number_at_end(body);
+}
+
+std::uint64_t commit_of(std::string_view body, const CommitKey& key) {
+  const std::string_view mac = take_mac(body);
+  if (mac.empty()) return 0;
+  const std::uint64_t commit = number_at_end(body);
+  return equal_constant_time(as_bytes(mac), as_bytes(key.mac_of(commit))) ? commit : 0;
 }
 
 Bytes checkpoint_message(ByteView store_id, std::uint64_t seq, const crypto::Digest& hash) {

@@ -44,10 +44,24 @@ struct ParsedLine {
 };
 Result<ParsedLine> parse_line(std::string_view line);  // without newline
 
-// The number of the commit that a body was durable with in the store, as its last member: what
-// tells a store that was put back from the one the log belongs to. 0: it names none.
-std::string with_commit(std::string_view body, std::uint64_t commit);
-std::uint64_t commit_of(std::string_view body);
+// Vouches for the numbers of commits: whoever can write to a file cannot make one up, and so cannot
+// have the store refused as an older copy. Immutable; thread-safe.
+class CommitKey {
+ public:
+  CommitKey(ByteView sign_seed, ByteView store_id);
+  std::string mac_of(std::uint64_t commit) const;  // in hex
+
+ private:
+  explicit CommitKey(const SecretBytes& key) : key_(key.reveal()) {}
+  crypto::HmacKey key_;
+};
+
+// The number of the commit that a body was durable with in the store, and its MAC, as the last
+// members: what tells a store that was put back from the one the log belongs to. 0: it names none.
+std::string with_commit(std::string_view body, std::uint64_t commit, const CommitKey& key);
+std::uint64_t commit_of(std::string_view body);  // whoever wrote it
+// 0 also when `key` does not vouch for it.
+std::uint64_t commit_of(std::string_view body, const CommitKey& key);
 
 // What an Ed25519 checkpoint signs: a context string, the store id, seq and hash.
 Bytes checkpoint_message(ByteView store_id, std::uint64_t seq, const crypto::Digest& hash);

@@ -75,6 +75,7 @@ struct AuditLog::State {
   Clock& clock;
   LogSink& log;
   Identity identity;
+  std::optional<CommitKey> commit_key;  // once started
   Watch watch;
 
   Mutex busy;
@@ -270,6 +271,7 @@ Status AuditLog::start(const Identity& identity) {
   MutexLock lock(state.mutex);
   VAULT_ASSERT(!state.running && !state.stopping);
   state.identity = identity;
+  state.commit_key.emplace(identity.sign_seed, identity.store_id);
   if (!state.devices.empty()) state.watch.start();
   state.chain.open(state.identity);
   if (state.chain.older()) return *state.chain.older();
@@ -293,15 +295,16 @@ bool AuditLog::can_record() const { return state_->records; }
 
 Result<std::uint64_t> AuditLog::write(std::span<const std::string_view> bodies,
                                       std::uint64_t commit) {
-  const bool numbers = commit != 0 && !bodies.empty();  // the last one says which commit it was
+  State& state = *state_;
+  // The last one says which commit it was.
+  const bool numbers = commit != 0 && !bodies.empty() && state.commit_key;
   VAULT_TRY_ASSIGN(auto hashed, hash_all(bodies.first(bodies.size() - numbers)));
   std::string numbered;
   if (numbers) {
     VAULT_TRY(check_body(bodies.back()));
-    numbered = with_commit(bodies.back(), commit);
+    numbered = with_commit(bodies.back(), commit, *state.commit_key);
     hashed.push_back({numbered, body_hash(numbered)});
   }
-  State& state = *state_;
   MutexLock lock(state.mutex);
   if (!state.running) return not_running();
   VAULT_TRY_ASSIGN(const std::uint64_t line, state.write(hashed));

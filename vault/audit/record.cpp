@@ -179,14 +179,53 @@ class Line {
     hidden(to, "client_token", request.client_token, &token_);
     hidden(to, "client_token_accessor", request.client_token_accessor, &accessor_);
     text(to, "path", request.path, kPathBytesMax);
+    headers(to);
     hidden_json(to, "data", request.data_json, record_.clear_request_keys,
                 left_ - std::min(left_, kTextBytesMax), record_.sensitive_request_keys);
     if (request.data_omitted) to.boolean("data_omitted", true);
     text(to, "purpose", request.purpose, kTextBytesMax);
     to.text("remote_address", request.remote_address);
     to.number("remote_port", request.remote_port);
+    text(to, "client_certificate_serial_number", request.certificate_serial, kTextBytesMax);
     to.number("wrap_ttl", request.wrap_ttl);
     to.close();
+  }
+
+  // As many as fit; then how many do not.
+  void headers(Members& request) {
+    const auto& all = record_.request.headers;
+    if (all.empty()) return;
+    const std::size_t at = request.member("headers").size();
+    const std::size_t most = at + std::min(kHeadersBytesMax, left_);
+    char separator = '{';
+    std::int64_t omitted = 0;
+    for (const Record::Header& one : all) {
+      const std::size_t before = out_.size();
+      out_ += separator;
+      header(one);
+      if (out_.size() < most) {
+        separator = ',';
+      } else {
+        out_.resize(before);
+        ++omitted;
+      }
+    }
+    out_ += separator == '{' ? "{}" : "}";
+    spend(out_.size() - at);
+    request.number("headers_omitted", omitted);
+  }
+
+  void header(const Record::Header& one) {
+    write_json_string(out_, one.name);
+    out_ += ":[";
+    for (const std::string_view& value : one.values) {
+      if (&value != one.values.data()) out_ += ',';
+      if (one.hmac)
+        append_hmac(out_, as_bytes(value), key_);
+      else
+        write_json_string(out_, value);
+    }
+    out_ += ']';
   }
 
   void response(Members& line) {

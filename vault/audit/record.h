@@ -33,6 +33,7 @@ inline constexpr std::size_t kErrorBytesMax = 1u << 10;
 inline constexpr std::size_t kWarningsBytesMax = 1u << 10;  // all of an answer
 inline constexpr std::size_t kNamesBytesMax = 768;          // of policies
 inline constexpr std::size_t kTextBytesMax = 640;
+inline constexpr std::size_t kHeadersBytesMax = 1u << 10;  // of a request, all of them
 
 enum class Type { request, response };
 
@@ -56,14 +57,22 @@ struct Record {
   } auth;
   bool has_auth = false;
 
+  // A header of the request that the operator wants on record.
+  struct Header {
+    std::string_view name;
+    bool hmac = false;
+    std::vector<std::string_view> values;  // in their order
+  };
+
   struct Request {
     std::string_view id, operation, path;
     std::string_view mount_point, mount_type, mount_accessor, mount_class;
     std::string_view client_token, client_token_accessor;  // HMACed
     std::string_view data_json;                            // HMACed leaf by leaf
     bool data_omitted = false;  // there was a body, and no valid token with it
-    std::string_view remote_address;
+    std::string_view remote_address, certificate_serial;
     int remote_port = 0;
+    std::span<const Header> headers;
     std::int64_t wrap_ttl = 0;
     std::string_view purpose;  // why, when the caller said so
   } request;

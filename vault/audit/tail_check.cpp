@@ -72,48 +72,32 @@ class Search {
   bool changed_ = false;
 };
 
-// Lines do not name their store, the log's own records do: what stands behind an epoch of another
-// store is that store's.
+// The numbers that the store's own key vouches for, back to its last checkpoint: what is behind
+// that one could be made up by whoever writes to the file, and so could the number in a checkpoint.
 class CommitSearch {
  public:
   CommitSearch(const Identity& identity, std::size_t at_most)
-      : identity_(identity), at_most_(at_most), store_(hex(identity.store_id)) {}
+      : identity_(identity), at_most_(at_most), key_(identity.sign_seed, identity.store_id) {}
 
   // False: seen enough.
   bool goes_on(std::string_view text) {
     const auto line = parse_line(text);
     if (!line.ok()) return true;
     gave_up_ = ++lines_ > at_most_;
-    if (gave_up_) return false;
-    if (line->seq <= identity_.remembered.seq) return confirm(0), false;
-    if (!line->body.starts_with(kChainRecord)) {
-      pending_ = std::max(pending_, commit_of(line->body));
-      return true;
-    }
-    const Json record = read_chain_record(line->body);
-    const std::string store = record.string_at("store_id");
-    if (store == store_) {
-      confirm(static_cast<std::uint64_t>(std::max<std::int64_t>(record.integer_at("commit"), 0)));
-      return !is_own_checkpoint(*line, identity_);
-    }
-    if (!store.empty() && record.string_at("type") == "epoch") pending_ = 0;
-    return true;
+    if (gave_up_ || line->seq <= identity_.remembered.seq) return false;
+    newest_ = std::max(newest_, commit_of(line->body, key_));
+    return !is_own_checkpoint(*line, identity_);
   }
   std::uint64_t newest() const { return newest_; }
   bool gave_up() const { return gave_up_; }
 
  private:
-  void confirm(std::uint64_t commit) {
-    newest_ = std::max({newest_, pending_, commit});
-    pending_ = 0;
-  }
-
   const Identity& identity_;
   const std::size_t at_most_;
-  const std::string store_;
+  const CommitKey key_;
   std::size_t lines_ = 0;
   bool gave_up_ = false;
-  std::uint64_t pending_ = 0, newest_ = 0;
+  std::uint64_t newest_ = 0;
 };
 
 }  // namespace

@@ -15,9 +15,9 @@ namespace leasehold::audit {
 Status check_tail(Device& device, const Tail& tail, const Identity& identity,
                   const Position& known);
 
-// The newest commit of this store that the device's log tells of, back to the store's own last
-// checkpoint; 0: none. A checkpoint is written each second: a log with more lines than `at_most`
-// behind it is an error, since what lies before them may tell of an older copy.
+// The newest commit of this store that the device's log tells of under the store's key, back to the
+// store's own last checkpoint; 0: none. A checkpoint is written each second: a log with more lines
+// than `at_most` behind it is an error, since what lies before them may tell of an older copy.
 inline constexpr std::size_t kSearchedMax = 1'000'000;
 Result<std::uint64_t> newest_commit(Device& device, const Identity& identity,
                                     std::size_t at_most = kSearchedMax);

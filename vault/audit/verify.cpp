@@ -108,11 +108,15 @@ class Verifier {
     last_ = {line->seq, line_hash(line->previous, line->seq, line->body)};
     last_at_ = here();
     if (options_.head && last_.hash == *options_.head) verdict_.head_found = true;
-    verdict_.last_commit = std::max(verdict_.last_commit, commit_of(line->body));
+    verdict_.last_commit = std::max(verdict_.last_commit, told_commit(line->body));
     if (own)
       own_record(*line, *own);
     else if (!line->body.starts_with(kVaultRecord))
       add_break(here() + "the record does not begin as records do");
+  }
+
+  std::uint64_t told_commit(std::string_view body) const {
+    return options_.commits != nullptr ? commit_of(body, *options_.commits) : commit_of(body);
   }
 
   // Behind `closed` the vault writes one checkpoint, and the next start its first records.
@@ -206,7 +210,7 @@ class Verifier {
 
   void own_record(const ParsedLine& line, const Json& own) {
     if (const auto store = own.string_at("store_id"); !store.empty()) {
-      if (store != verdict_.store_id_hex) verdict_.last_commit = commit_of(line.body);
+      if (store != verdict_.store_id_hex) verdict_.last_commit = told_commit(line.body);
       verdict_.store_id_hex = store;
     }
     const std::string type = own.string_at("type");

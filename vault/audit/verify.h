@@ -23,6 +23,8 @@ struct VerifyOptions {
   // Whose files these are, by path or as the log names it; else the device with the last file's
   // path. Only of this device a gap record is believed.
   std::string device;
+  // Whoever has the store's keys believes no other numbers of commits.
+  const CommitKey* commits = nullptr;
   std::function<void(std::uint64_t bytes, std::uint64_t of)> progress;
 };
 

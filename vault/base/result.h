@@ -23,7 +23,9 @@ enum class Code {
   not_found,    // there is nothing by that name (404)
   unsupported,  // the thing exists and cannot do this (405)
   conflict,     // somebody changed it meanwhile; run again
-  unavailable,  // sealed, busy or shutting down; try later (503)
+  unavailable,  // sealed or shutting down; try later (503)
+  busy,         // a queue is full, and nothing happened; try later (503)
+  limited,      // a quota is used up (429)
   deadline,     // did not finish in time, outcome unknown (504)
   no_space,     // storage is full (507)
   internal,     // our fault or the machine's (500)

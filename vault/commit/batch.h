@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "vault/barrier/format.h"
+#include "vault/base/bound.h"
 #include "vault/base/result.h"
 #include "vault/base/texts.h"
 #include "vault/storage/storage.h"
@@ -29,6 +30,9 @@ struct Addition {
   std::int64_t min = 0;
   std::int64_t max = std::numeric_limits<std::int64_t>::max();
   bool erase = false;  // the counter goes away with its owner; delta is ignored
+  // How it reads to the client when the counter would leave its bounds; null: as a conflict, so
+  // that the handler looks again and says it in its own words.
+  const Bound* bound = nullptr;
 };
 
 // What a transaction gathers. The Committer does not take it like this: it becomes a Batch once it

@@ -336,6 +336,7 @@ void Committer::State::attempt(std::span<Submission* const> submissions) {
     const bool refused = results[i].outcome == storage::Outcome::bound;
     if (refused && group.is_stale(i)) submissions[i]->result.outcome = storage::Outcome::conflict;
     submissions[i]->counted = group.counted(i);
+    submissions[i]->hit = group.hit(i);
   }
   settle(submissions, group);
 }

@@ -37,6 +37,7 @@ bool Group::admit(std::size_t batch) {
     steps.push_back({&counter, counter});
     const auto sum = addition.erase ? 0 : sum_within(counter.counter.value, addition);
     if (!sum) {
+      hit_[batch] = &addition;
       for (auto step = steps.rbegin(); step != steps.rend(); ++step) *step->staged = step->before;
       return false;
     }

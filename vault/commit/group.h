@@ -29,7 +29,8 @@ class Group final : public storage::GroupObserver {
         head_(head),
         batches_(batches),
         term_(barrier.term()),
-        counted_(batches.size()) {}
+        counted_(batches.size()),
+        hit_(batches.size()) {}
 
   bool admit(std::size_t batch) override;
   void changed(ByteView key, const std::optional<storage::Found>& before,
@@ -40,6 +41,8 @@ class Group final : public storage::GroupObserver {
   const Head& head() const { return head_; }
   // What the first addition of an admitted batch left of its counter.
   std::int64_t counted(std::size_t batch) const { return counted_[batch]; }
+  // The addition whose counter would have left its bounds; null: none of a batch.
+  const Addition* hit(std::size_t batch) const { return hit_[batch]; }
   // Refused, since a value in it is sealed under a key that was replaced meanwhile.
   bool is_stale(std::size_t batch) const { return batches_[batch]->sealed_under < term_; }
   // The audit bodies of all admitted batches, in order.
@@ -65,6 +68,7 @@ class Group final : public storage::GroupObserver {
   const std::uint32_t term_;
 
   std::vector<std::int64_t> counted_;
+  std::vector<const Addition*> hit_;
   std::unordered_map<std::string, Staged> staged_;
   std::vector<std::string_view> bodies_;  // of the batches
   OutboxGroup written_;

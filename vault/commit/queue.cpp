@@ -4,6 +4,8 @@ namespace leasehold::commit {
 
 namespace {
 
+constexpr Bound kWaiting{"writes are waiting"};
+
 struct Size {
   std::size_t operations = 0;
   std::size_t bytes = 0;
@@ -43,8 +45,7 @@ Status Queue::push(Submission* submission) {
   MutexLock lock(mutex_);
   if (!open_) return failure(Code::unavailable, "the vault is sealed or shutting down");
   auto& line = batch.background ? background_ : user_;
-  if (line.size() >= kQueueMax)
-    return failure(Code::unavailable, "busy: too many writes are waiting, try again");
+  if (line.size() >= kQueueMax) return kWaiting.hit(kQueueMax);
   line.push_back(submission);
   if (user_.size() + background_.size() == 1) wake_.notify_one();
   return {};

@@ -10,7 +10,9 @@ Status Submission::status() const {
     case storage::Outcome::conflict:
       return failure(Code::conflict, "the record was changed meanwhile: try again");
     case storage::Outcome::bound:
-      return failure(Code::denied, "limit reached");
+      if (hit != nullptr && hit->bound != nullptr)
+        return hit->bound->hit(static_cast<std::uint64_t>(hit->max));
+      return failure(Code::conflict, "what was left is used up: try again");
     case storage::Outcome::deposed:
       return failure(Code::unavailable, "this node is no longer the leader: try again");
     case storage::Outcome::no_space:

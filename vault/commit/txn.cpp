@@ -266,17 +266,17 @@ Result<bool> WriteTxn::emptied_by_this(std::string_view directory) {
 }
 
 void WriteTxn::add(const PhysicalKey& counter, std::int64_t delta, std::int64_t min,
-                   std::int64_t max) {
-  changes_.additions.push_back({counter, delta, min, max, false});
+                   std::int64_t max, const Bound* bound) {
+  changes_.additions.push_back({counter, delta, min, max, false, bound});
 }
 
 void WriteTxn::erase_counter(const PhysicalKey& counter) {
-  changes_.additions.push_back({counter, 0, 0, 0, true});
+  changes_.additions.push_back({counter, 0, 0, 0, true, nullptr});
 }
 
-void WriteTxn::add(std::string_view counter, std::int64_t delta, std::int64_t min,
-                   std::int64_t max) {
-  add(barrier_.counter_key(space_, counter), delta, min, max);
+void WriteTxn::add(std::string_view counter, std::int64_t delta, std::int64_t min, std::int64_t max,
+                   const Bound* bound) {
+  add(barrier_.counter_key(space_, counter), delta, min, max, bound);
 }
 
 void WriteTxn::erase_counter(std::string_view counter) {

@@ -81,7 +81,8 @@ class WriteTxn : public ReadTxn {
   // Erases if present; empty directories go with their last child.
   Status erase(std::string_view name);
   void add(std::string_view counter, std::int64_t delta, std::int64_t min,
-           std::int64_t max = std::numeric_limits<std::int64_t>::max());
+           std::int64_t max = std::numeric_limits<std::int64_t>::max(),
+           const Bound* bound = nullptr);
   void erase_counter(std::string_view counter);
 
   // By key. `put` seals the value; `mark` writes a key whose presence is all it says.
@@ -89,7 +90,8 @@ class WriteTxn : public ReadTxn {
   Status mark(const barrier::PhysicalKey& key);
   Status erase(const barrier::PhysicalKey& key);
   void add(const barrier::PhysicalKey& counter, std::int64_t delta, std::int64_t min,
-           std::int64_t max = std::numeric_limits<std::int64_t>::max());
+           std::int64_t max = std::numeric_limits<std::int64_t>::max(),
+           const Bound* bound = nullptr);
   void erase_counter(const barrier::PhysicalKey& counter);
   // What must still be as this transaction's snapshot shows it when the batch is committed.
   void guard(const barrier::PhysicalKey& key, std::uint64_t mod);

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 
+#include "vault/base/bound.h"
 #include "vault/target/lane_state.h"
 
 namespace leasehold::target {
 namespace {
 
+constexpr Bound kWaiting{"requests wait for the target of this role"};
 constexpr Nanos kStopLimit = std::chrono::seconds(2);
 
 // Waits for the threads until `end`, then cuts off who is left; returns their jobs.
@@ -37,8 +39,7 @@ Status Lane::submit(std::shared_ptr<Job> job) {
   MutexLock lock(state.mutex);
   if (state.stopping) return failure(Code::unavailable, "the vault is shutting down");
   if (state.health == State::Health::open) return state.refusal();
-  if (state.jobs.size() >= kLaneQueueMax)
-    return failure(Code::unavailable, "too many requests wait for the target of this role");
+  if (state.jobs.size() >= kLaneQueueMax) return kWaiting.hit(kLaneQueueMax);
   const Instant give_up = std::min(job->deadline, add(state.clock.instant(), kQueueWait));
   state.jobs.push_back({std::move(job), give_up});
   state.start_threads();

@@ -61,7 +61,10 @@ class RevocationSource {
     return {};
   }
   // Called when a new connection got in with the next password of a rotation.
-  virtual void rotated(const Connection& connection) { static_cast<void>(connection); }
+  virtual void rotated(Connection& connection) { static_cast<void>(connection); }
+  // Called with a connection before the first job of a process, or after an outage: the sessions of
+  // earlier processes have ended.
+  virtual void reached(Connection& connection) { static_cast<void>(connection); }
 };
 
 // Threads of lanes that have not ended. One that hangs in its driver is left behind by stop(): a
@@ -77,7 +80,8 @@ class Lane {
   Lane(const Lane&) = delete;
   Lane& operator=(const Lane&) = delete;
 
-  // Code::unavailable at once when the breaker is open, the queue (256) is full, or stopping.
+  // Code::unavailable at once when the breaker is open or stopping, Code::busy when the queue (256)
+  // is full.
   Status submit(std::shared_ptr<Job> job);
   void wake_revocations();  // something fell due
   // A changed configuration: new connections use it, old ones are closed when idle.

@@ -67,6 +67,10 @@ void run_probe(State& state, const Task& task, Link& link) {
   Status status = connect(state, task, link);
   if (status.ok()) status = link.connection->ping(add(state.clock.instant(), kPingLimit));
   if (status.ok()) status = fence(state, task, link);
+  if (status.ok() && state.enter()) {
+    state.source.reached(*link.connection);
+    state.leave();
+  }
   link.used = state.clock.instant();
   if (status.ok()) return state.probe_succeeded(task);
   link.connection.reset();

@@ -51,8 +51,9 @@ Result<std::optional<Json>> readable_json(ReadTxn& txn, const std::string& name)
   return std::optional<Json>(std::move(parsed).value());
 }
 
-Mounts::Mounts(std::vector<std::unique_ptr<EngineKind>> kinds, TtlDefaults defaults, LogSink& log)
-    : kinds_(std::move(kinds)), defaults_(defaults), log_(log), policies_(log) {}
+Mounts::Mounts(std::vector<std::unique_ptr<EngineKind>> kinds, TtlDefaults defaults, LogSink& log,
+               AskedHeaders* asked)
+    : kinds_(std::move(kinds)), defaults_(defaults), log_(log), asked_(asked), policies_(log) {}
 
 barrier::PhysicalKey Mounts::revision_key() {
   return barrier::PhysicalKey(barrier::Table::revision);
@@ -122,6 +123,7 @@ Result<std::shared_ptr<const Compiled>> Mounts::at(ReadTxn& txn, Authority* auth
   if (newest_ && newest_->mounts_mod >= mounts && last_ >= revision) return made;
   newest_ = made;
   first_ = last_ = revision;
+  if (asked_ != nullptr) asked_->ask_for(made->audited_headers.names());
   return made;
 }
 
@@ -131,6 +133,7 @@ Result<std::shared_ptr<const Compiled>> Mounts::compile(ReadTxn& txn, const Comp
   compiled->mounts_mod = mounts;
   ReadTxn core = txn.in(barrier::kCoreSpace);
   VAULT_TRY(compile_mounts(core, before, *compiled));
+  VAULT_TRY_ASSIGN(compiled->audited_headers, AuditedHeaders::read(core));
   return std::shared_ptr<const Compiled>(compiled);
 }
 

@@ -10,7 +10,9 @@
 #include <vector>
 
 #include "vault/base/mutex.h"
+#include "vault/core/authority/audited_headers.h"
 #include "vault/core/authority/policies.h"
+#include "vault/core/contract/asked_headers.h"
 #include "vault/core/contract/router.h"
 #include "vault/core/contract/ttl_defaults.h"
 
@@ -19,11 +21,14 @@ namespace leasehold::core {
 struct Compiled {
   std::uint64_t mounts_mod = 0;  // of mounts_key()
   MountTable mounts;
+  AuditedHeaders audited_headers;
 };
 
 class Mounts {
  public:
-  Mounts(std::vector<std::unique_ptr<EngineKind>> kinds, TtlDefaults defaults, LogSink& log);
+  // `asked`: told which headers requests are to carry, by the newest table; null: nobody is.
+  Mounts(std::vector<std::unique_ptr<EngineKind>> kinds, TtlDefaults defaults, LogSink& log,
+         AskedHeaders* asked = nullptr);
 
   // The mounts that `txn` shows; a table is made of what changed since the newest one. Guards
   // nothing: what a change of mounts rests on is guarded by `mounts_key`.
@@ -66,6 +71,7 @@ class Mounts {
   std::vector<std::unique_ptr<EngineKind>> kinds_;
   const TtlDefaults defaults_;
   LogSink& log_;
+  AskedHeaders* const asked_;
   Mutex mutex_;
   Policies policies_;
   std::shared_ptr<const Compiled> newest_ GUARDED_BY(mutex_);

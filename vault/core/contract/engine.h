@@ -194,6 +194,13 @@ struct DueSlice {
   std::int64_t done = 0;  // what it ended, for the record; 0: nothing
 };
 
+struct Recovery {
+  target::Connection& connection;
+  // Of this process: what it began itself may still be under way (intent::Rotate::run).
+  const std::string& run;
+  Instant deadline;
+};
+
 class Engine {
  public:
   virtual ~Engine() = default;
@@ -211,12 +218,13 @@ class Engine {
   // another target from here on, which `txn` then says. False: no configuration leads to `id`.
   virtual Result<bool> moved(const TargetId& id, const std::string& server, WriteTxn& txn);
   // An intent that Effect::record made durable and its process did not settle. At a start the core
-  // connects to each target that has one, as soon as it can be reached, and asks with the first
-  // connection that shows what became of it: Connection::took_next_password, since target() knows
-  // both passwords as long as the record is there. What happened is settled in `txn`, the record
+  // connects to each target that has one, as soon as it can be reached, and asks with a connection
+  // that shows what became of it: one that needed the new password (took_next_password, since
+  // target() knows both as long as the record is there), or the first one of a process, once the
+  // sessions of earlier ones have ended. What happened, or did not, is settled in `txn`, the record
   // erased, and the event says so; nothing: the record is another's, or it is not over.
-  virtual Result<std::optional<Event>> recover(const TargetId& id,
-                                               const target::Connection& connection, WriteTxn& txn);
+  virtual Result<std::optional<Event>> recover(const TargetId& id, const Recovery& recovery,
+                                               WriteTxn& txn);
   // Of an auth method: what the login behind `renew_data` would be granted today. Code::invalid
   // when its user or role is gone: the token then is not renewed.
   virtual Result<Login> renew_login(std::string_view renew_data, ReadTxn& txn);

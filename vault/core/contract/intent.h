@@ -69,6 +69,7 @@ struct Rotate {
   std::string account;
   SecretBytes password;                 // the new one
   std::vector<std::string> statements;  // empty: the target's own way
+  std::string run;                      // the process that began it, set by the core
 };
 
 }  // namespace intent

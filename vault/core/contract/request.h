@@ -6,6 +6,8 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "vault/base/bytes.h"
 #include "vault/base/clock.h"
@@ -17,11 +19,13 @@ namespace leasehold::core {
 enum class Operation : std::uint8_t { read, list, create, update, patch, remove, help, head };
 std::string_view operation_name(Operation operation);  // as Vault's audit log: "read", "delete" ...
 
-// What a listener lets callers without a token do. Their shares are what they prove themselves by;
-// without this they could also disturb a ceremony of others.
+// What a listener lets callers without a token do, and shows them. Their shares are what they prove
+// themselves by; without this they could also disturb a ceremony of others.
 struct ListenerTraits {
   bool unauthenticated_rekey = false;
   bool unauthenticated_generate_root = false;
+  // In the answers to strangers: sys/health, sys/seal-status, sys/leader.
+  bool redact_addresses = false, redact_cluster_name = false, redact_version = false;
 };
 
 struct Request {
@@ -35,12 +39,19 @@ struct Request {
   std::string purpose;  // X-Leasehold-Purpose, for policy conditions and the audit log
   std::string remote_address;
   int remote_port = 0;
+  // The serial number, in decimal, of the client's certificate, where the listener verified one.
+  std::string certificate_serial;
+  // Those that were asked for (asked_headers.h), as they came: the name in lower case, the value.
+  std::vector<std::pair<std::string, std::string>> headers;
   ListenerTraits listener;
 
   Request() = default;
   Request(Request&&) = default;
   Request& operator=(Request&&) = default;
-  ~Request() { wipe(token); }
+  ~Request() {
+    wipe(token);
+    for (auto& header : headers) wipe(header.second);
+  }
 };
 
 }  // namespace leasehold::core

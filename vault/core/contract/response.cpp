@@ -98,7 +98,8 @@ struct StatusRow {
 constexpr StatusRow kStatuses[] = {
     {Code::invalid, 400},     {Code::denied, 403},   {Code::not_found, 404},
     {Code::unsupported, 405}, {Code::conflict, 503}, {Code::unavailable, 503},
-    {Code::deadline, 500},    {Code::no_space, 507}, {Code::internal, 500},
+    {Code::busy, 503},        {Code::limited, 429},  {Code::deadline, 500},
+    {Code::no_space, 507},    {Code::internal, 500},
 };
 
 }  // namespace
@@ -110,7 +111,7 @@ Response error_response(const Error& error) {
     // A failure of ours reads as Go's multierror, as every client of Vault knows it.
     if (row.status == 500 && !error.message.starts_with("1 error"))
       response.errors = {multierror(error.message.empty() ? "internal error" : error.message)};
-    if (row.status == 503) response.retry_after = Seconds{1};
+    if (row.status == 503 || row.status == 429) response.retry_after = Seconds{1};
     return response;
   }
   return Response::refused(500, multierror("internal error"));

@@ -16,8 +16,7 @@ Result<DueSlice> Engine::due(WriteTxn&, const std::string&, WallTime) { return D
 
 Result<bool> Engine::moved(const TargetId&, const std::string&, WriteTxn&) { return false; }
 
-Result<std::optional<Event>> Engine::recover(const TargetId&, const target::Connection&,
-                                             WriteTxn&) {
+Result<std::optional<Event>> Engine::recover(const TargetId&, const Recovery&, WriteTxn&) {
   return std::optional<Event>();
 }
 std::string Engine::target_name(const TargetId& id, ReadTxn&) { return hex(id); }

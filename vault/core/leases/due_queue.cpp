@@ -13,6 +13,7 @@ namespace {
 
 constexpr Seconds kLookAgain{20};  // twice the statement timeout of our sessions
 constexpr Seconds kRetryMax{300};
+constexpr Nanos kTrialLimit{Seconds{10}};  // of a login that says what became of an intent
 constexpr Nanos kBusyRetryMin = std::chrono::milliseconds(250);
 constexpr Nanos kBusyRetryMax = std::chrono::seconds(2);
 constexpr std::size_t kRetryingMax = 8;  // workers
@@ -317,14 +318,14 @@ void DueQueue::done(const Item& item, const Result<target::Revoked>& result) {
   if (gone || !status.ok()) waits_.ended(lease_key(id), status);
 }
 
-void DueQueue::rotated(const target::Connection& connection) {
+void DueQueue::look_at_intent(target::Connection& connection) {
   const Status settled = recover(connection);
   if (settled.ok() || settled.is(Code::conflict)) return;  // somebody else did, or the next will
   endings_.parts.log.warn("what became of an earlier change of target {} is not on record yet: {}",
                           hex(target_), settled.error().message);
 }
 
-Status DueQueue::recover(const target::Connection& connection) {
+Status DueQueue::recover(target::Connection& connection) {
   VAULT_TRY_ASSIGN(auto held, endings_.parts.snapshots.take());
   commit::Changes changes;
   WriteTxn txn(*held, endings_.parts.barrier, space_, changes);
@@ -332,7 +333,10 @@ Status DueQueue::recover(const target::Connection& connection) {
   VAULT_TRY_ASSIGN(const auto compiled, endings_.parts.mounts.at(core));
   const Mount* mount = compiled->mounts.by_space(space_);
   if (mount == nullptr || mount->kind == nullptr) return {};
-  VAULT_TRY_ASSIGN(auto event, mount->kind->engine->recover(target_, connection, txn));
+  const std::string run = hex(endings_.parts.committer.incarnation());
+  const Instant deadline = add(endings_.parts.clock.instant(), kTrialLimit);
+  VAULT_TRY_ASSIGN(auto event,
+                   mount->kind->engine->recover(target_, {connection, run, deadline}, txn));
   if (!event) return {};
   event->fields.set("mount", mount->info.path).set("target", hex(target_));
   const commit::Batch batch(

@@ -25,7 +25,8 @@ class DueQueue final : public target::RevocationSource {
   // on, until the engine says that it is the same. New leases go to the other (Engine::moved).
   Status met(const std::string& identity) override;
   // An intent whose end is not on record: the engine settles it by what the connection shows.
-  void rotated(const target::Connection& connection) override;
+  void rotated(target::Connection& connection) override { look_at_intent(connection); }
+  void reached(target::Connection& connection) override { look_at_intent(connection); }
 
  private:
   struct Retry {
@@ -34,7 +35,8 @@ class DueQueue final : public target::RevocationSource {
   };
   Status leave(storage::Snapshot& snapshot, WriteTxn& txn, const std::string& known,
                const std::string& found);
-  Status recover(const target::Connection& connection);
+  void look_at_intent(target::Connection& connection);
+  Status recover(target::Connection& connection);
   bool tried_before(const barrier::OrderedId& id);
   using Retries = std::map<barrier::OrderedId, Retry>;
   bool is_first_attempt(const barrier::OrderedId& id);

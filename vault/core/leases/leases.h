@@ -102,6 +102,8 @@ class Leases {
   Status renew(WriteTxn& txn, Lease& lease, WallTime expires, WallTime now) const;
   // Idempotent. Moves the end to the due queue.
   Status start_revoking(WriteTxn& txn, Lease& lease, WallTime now) const;
+  // Of one that is REVOKING: what its target returned meanwhile.
+  Status keep_handle(WriteTxn& txn, Lease& lease) const { return write(txn, lease); }
   // Queues the revocation of all leases below a prefix; the key of the job, which goes when each is
   // on its way (or forgotten).
   Result<barrier::PhysicalKey> queue(WriteTxn& txn, const LeaseJob& job, WallTime now,

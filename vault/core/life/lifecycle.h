@@ -75,20 +75,20 @@ class Lifecycle final : public Gate {
 
  private:
   Response health(const Request& request);
-  std::string health_text(bool initialized, bool sealed);
+  std::string health_text(bool initialized, bool sealed, const ListenerTraits& listener);
   static Response leader();
   static Response busy();  // another has the turn
   Response init(const Request& request);
   Response unseal(const Request& request);
   Response init_now(const Request& request) REQUIRES(turn_);
-  Response unseal_with(SecretBytes share) REQUIRES(turn_);
+  Response unseal_with(SecretBytes share, const ListenerTraits& listener) REQUIRES(turn_);
   Result<seal::Initialized> initialize(const Request& request, SecretBytes& root_token,
                                        std::string_view wanted_root) REQUIRES(turn_);
   Status try_audit_devices() const;
   Error undo_init(Error why);
   Status go_live(seal::Opened opened, SecretBytes* root_token, std::string_view wanted_root)
       REQUIRES(turn_);
-  Json status_json();
+  Json status_json(const ListenerTraits& listener);
   bool records();
   void run();
   void seal_if_wanted();

@@ -22,6 +22,11 @@ Response seal_again(const Request& request) {
   return request.operation == Operation::update ? Response::none() : Response::refused(405, "");
 }
 
+// As Vault: the key stays, its value is empty.
+std::string_view shown(std::string_view value, bool redacted) {
+  return redacted ? std::string_view() : value;
+}
+
 // What a state means, for whoever asks: names no device, serial, label or path.
 std::string_view in_general(seal::DeviceState state) {
   using seal::DeviceState;
@@ -86,7 +91,7 @@ Response Lifecycle::answer(const SealedRoute& found, const Request& request) {
     case AlwaysRoute::Name::health:
       return health(request);
     case AlwaysRoute::Name::seal_status:
-      return Response::bare(200, status_json());
+      return Response::bare(200, status_json(request.listener));
     case AlwaysRoute::Name::leader:
       return leader();
     case AlwaysRoute::Name::init:
@@ -115,14 +120,15 @@ Response Lifecycle::health(const Request& request) {
                                         "with a body");
     if (std::string_view(name) == code_name) status = wanted;
   }
-  Response response = Response::of_text(SecretBytes(health_text(initialized, sealed)));
+  Response response =
+      Response::of_text(SecretBytes(health_text(initialized, sealed, request.listener)));
   response.status = static_cast<int>(status);
   response.form = Response::Form::bare;
   return response;
 }
 
 // Written without a document in between: load balancers ask for it all the time.
-std::string Lifecycle::health_text(bool initialized, bool sealed) {
+std::string Lifecycle::health_text(bool initialized, bool sealed, const ListenerTraits& listener) {
   std::string text = "{\"clock_skew_ms\":0";
   const auto member = [&text](std::string_view name, std::string_view json) {
     text.append(",\"").append(name).append("\":").append(json);
@@ -135,12 +141,12 @@ std::string Lifecycle::health_text(bool initialized, bool sealed) {
   if (!sealed) {
     const seal::Seal::Cluster cluster = seal_.cluster();
     string("cluster_id", cluster.id);
-    string("cluster_name", cluster.name);
+    string("cluster_name", shown(cluster.name, listener.redact_cluster_name));
   }
   member("echo_duration_ms", "0");
   member("enterprise", "false");
   member("initialized", initialized ? "true" : "false");
-  string("leasehold_version", product_version_);
+  string("leasehold_version", shown(product_version_, listener.redact_version));
   member("performance_standby", "false");
   const std::string_view replication = sealed ? "unknown" : "disabled";
   string("replication_dr_mode", replication);
@@ -149,7 +155,7 @@ std::string Lifecycle::health_text(bool initialized, bool sealed) {
   member("sealed", sealed ? "true" : "false");
   member("server_time_utc", std::to_string(environment_.clock.now().seconds()));
   member("standby", "false");
-  string("version", kApiVersion);
+  string("version", shown(kApiVersion, listener.redact_version));
   return text += '}';
 }
 
@@ -162,20 +168,25 @@ bool Lifecycle::records() {
   return records;
 }
 
-Json Lifecycle::status_json() {
+Json Lifecycle::status_json(const ListenerTraits& listener) {
+  const bool no_version = listener.redact_version;
   const seal::SealStatus about = seal_.status();
   const bool sealed = live_.load() == nullptr;
   Json body = Json::object();
   body.set("type", about.type).set("initialized", about.initialized).set("sealed", sealed);
   body.set("t", static_cast<std::int64_t>(about.t)).set("n", static_cast<std::int64_t>(about.n));
   body.set("progress", static_cast<std::int64_t>(sealed ? about.progress : 0));
-  body.set("nonce", sealed ? about.nonce : std::string()).set("version", kApiVersion);
-  body.set("leasehold_version", product_version_);
-  body.set("build_date", build_date_).set("commit_date", build_date_).set("migration", false);
+  body.set("nonce", sealed ? about.nonce : std::string())
+      .set("version", shown(kApiVersion, no_version));
+  body.set("leasehold_version", shown(product_version_, no_version));
+  body.set("build_date", shown(build_date_, no_version));
+  body.set("commit_date", shown(build_date_, no_version)).set("migration", false);
   body.set("recovery_seal", about.recovery_seal);
   if (about.recovery_seal) body.set("recovery_seal_type", "shamir");
   body.set("storage_type", environment_.storage.kind());
-  if (!sealed) body.set("cluster_name", about.cluster_name).set("cluster_id", about.cluster_id);
+  if (!sealed)
+    body.set("cluster_name", shown(about.cluster_name, listener.redact_cluster_name))
+        .set("cluster_id", about.cluster_id);
   if (!about.access.empty()) body.set("access", about.access);
   body.set("degraded", about.degraded);
   std::vector<std::string> warnings = about.warnings;
@@ -202,6 +213,7 @@ Json Lifecycle::status_json() {
   return body;
 }
 
+// There is one node, so it shows no address, whatever `redact_addresses` says.
 Response Lifecycle::leader() {
   Json body = Json::object();
   body.set("ha_enabled", false).set("is_self", false).set("active_time", "0001-01-01T00:00:00Z");
@@ -219,7 +231,7 @@ Response Lifecycle::unseal(const Request& request) {
   if (reset) {
     if (live_.load() != nullptr) return Response::refused(400, "vault is unsealed");
     seal_.reset_shares();
-    return Response::bare(200, status_json());
+    return Response::bare(200, status_json(request.listener));
   }
   if (text.empty())
     return Response::refused(400,
@@ -228,13 +240,13 @@ Response Lifecycle::unseal(const Request& request) {
   std::optional<SecretBytes> share = parse_share(text);
   if (!share) return Response::refused(400, "'key' must be a valid hex or base64 string");
   if (!turn_.take_as_caller()) return busy();
-  Response answer = unseal_with(std::move(*share));
+  Response answer = unseal_with(std::move(*share), request.listener);
   turn_.give();
   return answer;
 }
 
-Response Lifecycle::unseal_with(SecretBytes share) {
-  if (live_.load() != nullptr) return Response::bare(200, status_json());
+Response Lifecycle::unseal_with(SecretBytes share, const ListenerTraits& listener) {
+  if (live_.load() != nullptr) return Response::bare(200, status_json(listener));
   tear_down();  // a seal that was asked for and is not done yet
   turn_.let_next_wait();
   auto step = seal_.add_share(std::move(share));
@@ -247,7 +259,7 @@ Response Lifecycle::unseal_with(SecretBytes share) {
     }
     environment_.log.info("unsealed by shares");
   }
-  return Response::bare(200, status_json());
+  return Response::bare(200, status_json(listener));
 }
 
 }  // namespace leasehold::core

@@ -20,6 +20,7 @@ struct Backing {
   Backing& operator=(const Backing&) = delete;
   ~Backing() { wipe(body); }
   std::string meta, body;
+  std::vector<audit::Record::Header> headers;
   std::vector<std::string> clear_request_keys, clear_response_keys, sensitive_keys;
 };
 
@@ -44,6 +45,18 @@ void fill_auth(const Authorised& flight, Backing& backing, audit::Record& record
   record.auth.token_issue_time = token.created;
   record.auth.num_uses = token.num_uses;
   record.auth.remaining_uses = flight.caller.uses_left;
+}
+
+// As the operator wants them when the request was judged, whatever the listener had in mind.
+void fill_headers(const Admitted& flight, Backing& backing, audit::Record& record) {
+  if (flight.request.headers.empty() || flight.compiled == nullptr) return;
+  for (const AuditedHeader& asked : flight.compiled->audited_headers.all()) {
+    audit::Record::Header header{asked.name, asked.hmac, {}};
+    for (const auto& given : flight.request.headers)
+      if (given.first == asked.name) header.values.push_back(given.second);
+    if (!header.values.empty()) backing.headers.push_back(std::move(header));
+  }
+  record.request.headers = backing.headers;
 }
 
 // Without a valid token, and not on an open route, a request's body is not logged: strangers could
@@ -71,6 +84,8 @@ void fill_request(const Admitted& flight, Backing& backing, audit::Record& recor
   }
   record.request.remote_address = request.remote_address;
   record.request.remote_port = request.remote_port;
+  record.request.certificate_serial = request.certificate_serial;
+  fill_headers(flight, backing, record);
   record.request.wrap_ttl = request.wrap_ttl ? request.wrap_ttl->count() : 0;
   record.request.purpose = request.purpose;
 }
@@ -139,6 +154,7 @@ void append_bodies(const InFlight& flight, const Response& answer, Texts& to) {
     audit::append_body(to, record, flight.live->audit_key);
   else
     audit::append_both(to, record, flight.started, flight.live->audit_key);
+  if (!flight.event.empty()) to.push_back(flight.event);
 }
 
 }  // namespace leasehold::core

@@ -12,6 +12,8 @@ namespace {
 constexpr commit::Unrecorded kUseCounted{
     "a use is counted before the request is judged; the request's own lines follow"};
 
+constexpr Bound kTokenUses{"uses of a token", Code::denied, "permission denied"};
+
 // A wrapping token that is spent, has expired, or never was one, where one is opened.
 bool wants_wrapping_token(const Admitted& flight) {
   return flight.route != nullptr && flight.route->takes_wrapping_token &&
@@ -91,6 +93,7 @@ Status Core::admit(Admitted& flight) {
   flight.snapshot.reset();
   commit::Changes use;
   use.additions.push_back({flight.live->tokens.uses_key(*flight.token), -1, 0});
+  use.additions.back().bound = &kTokenUses;
   flight.batch.emplace(std::move(use), kUseCounted);
   flight.use_begun = true;
   uses_.begin(flight.token->id);

@@ -76,7 +76,11 @@ Status Asking::operator()(const intent::Rotate& rotate) {
 
 // A lease that is renewed is on record already.
 Status record(EffectJob& job) {
+  using Handover = EffectJob::Handover;
   Planned& planned = job.planned;
+  Handover waiting = Handover::waiting;
+  if (!job.handover.compare_exchange_strong(waiting, Handover::begun, std::memory_order_acq_rel))
+    return failure(Code::unavailable, "the request does not wait any more: nothing was begun");
   move_on(planned.state, EffectState::recording);
   if (const auto* renew = std::get_if<intent::Renew>(&planned.intent))
     VAULT_TRY(never_earlier(job, *renew));
@@ -93,19 +97,25 @@ Status record(EffectJob& job) {
 Status work(EffectJob& job, target::Connection& connection, Instant deadline) {
   VAULT_TRY(record(job));
   move_on(job.planned.state, EffectState::asked);
-  return std::visit(Asking{job, connection, deadline}, job.planned.intent);
+  Status asked = std::visit(Asking{job, connection, deadline}, job.planned.intent);
+  job.returned.store(true, std::memory_order_release);
+  return asked;
 }
 
 void finish(EffectJob& job, Status result) {
   using Handover = EffectJob::Handover;
   job.result = std::move(result);
-  if (job.handover.exchange(Handover::finished, std::memory_order_acq_rel) == Handover::working)
+  if (job.handover.exchange(Handover::finished, std::memory_order_acq_rel) != Handover::abandoned)
     return complete(&job);
   // The request does not wait any more: what may have been made must go.
   const Planned& planned = job.planned;
   if (!planned.makes_lease()) return;
+  const bool may_be = must_settle(planned.state);
+  // A call that hangs at shutdown still has the plan: its lease goes by name.
+  const bool known = may_be && job.returned.load(std::memory_order_acquire);
+  if (known) revoke_abandoned(*job.live, planned).ignore();  // else without the handle
   job.live->revoker->release(planned.lease->id);
-  if (must_settle(planned.state)) job.live->revoker->revoke_soon(planned.lease->id);
+  if (may_be) job.live->revoker->revoke_soon(planned.lease->id);
 }
 
 std::shared_ptr<EffectJob> make_job(InFlight& flight) {
@@ -143,6 +153,7 @@ bool applied::await_suspend(std::coroutine_handle<> frame) {
   using Handover = EffectJob::Handover;
   frame_ = frame;
   job_ = make_job(flight_);
+  records_ = job_->pending.has_value();
   job_->waiting = this;
   job_->home = Loop::current();
   job_->Waiter::resume = [](Waiter* waiter) {
@@ -152,10 +163,12 @@ bool applied::await_suspend(std::coroutine_handle<> frame) {
   };
   expired = [](Timer* timer) {
     auto* self = static_cast<applied*>(timer);
-    if (self->job_->handover.exchange(Handover::abandoned, std::memory_order_acq_rel) ==
-        Handover::finished)
-      return;  // finished just now; its completion lies in the mailbox
+    const Handover was =
+        self->job_->handover.exchange(Handover::abandoned, std::memory_order_acq_rel);
+    if (was == Handover::finished) return;  // just now; its completion lies in the mailbox
     self->abandoned_ = true;
+    // The lane's thread has the request's line in its batch, or will not record anything.
+    if (was == Handover::begun && self->records_) self->flight_.recording = Recording::request;
     self->frame_.resume();
   };
   Loop::current()->arm(*this, kEffectLimit + Nanos{Seconds{2}});

@@ -27,7 +27,7 @@ struct Planning {
   Status operator()(intent::Issue& issue);
   Status operator()(intent::Probe& probe) { return make_lease(probe); }
   Status operator()(const intent::Renew& renew);
-  Status operator()(const intent::Rotate& rotate);
+  Status operator()(intent::Rotate& rotate);
 
  private:
   Status make_lease(intent::Account& account);
@@ -118,7 +118,8 @@ Status Planning::operator()(const intent::Renew& renew) {
 }
 
 // The new password is durable before the target is asked.
-Status Planning::operator()(const intent::Rotate& rotate) {
+Status Planning::operator()(intent::Rotate& rotate) {
+  rotate.run = hex(flight.live->committer.incarnation());
   const barrier::Space& space = flight.mount->info.space;
   VAULT_TRY_ASSIGN(flight.lane, flight.live->revoker->lane(txn, space, rotate.target));
   VAULT_TRY(flight.planned->effect->record(call, txn, flight.planned->intent));

@@ -45,9 +45,8 @@ struct Settling {
   }
 };
 
-Result<Lease> lease_of(InFlight& flight, WriteTxn& core) {
-  const Planned& planned = *flight.planned;
-  VAULT_TRY_ASSIGN(auto lease, flight.live->leases.load(core, planned.lease->id));
+Result<Lease> lease_of(Unsealed& live, const Planned& planned, WriteTxn& core) {
+  VAULT_TRY_ASSIGN(auto lease, live.leases.load(core, planned.lease->id));
   if (!lease) return failure(Code::unavailable, "the lease was revoked while it was being issued");
   if (lease->handle.empty()) lease->handle = planned.handle;
   return std::move(*lease);
@@ -63,26 +62,45 @@ Status settle_success(InFlight& flight, storage::Snapshot& snapshot) {
   for (const std::string& warning : flight.warnings) flight.answer.warnings.push_back(warning);
   if (planned.lease) {
     WriteTxn core = txn.in(barrier::kCoreSpace);
-    VAULT_TRY_ASSIGN(Lease lease, lease_of(flight, core));
+    VAULT_TRY_ASSIGN(Lease lease, lease_of(*flight.live, planned, core));
     const WallTime now = flight.live->environment.clock.now();
     VAULT_TRY(std::visit(Settling{flight, core, lease, now}, planned.intent));
   }
   return finish(flight, snapshot, std::move(changes), call);
 }
 
-// What may have been made goes: its lease is REVOKING.
-Status settle_failure(InFlight& flight, storage::Snapshot& snapshot, const Status& outcome) {
-  if (!flight.planned->makes_lease()) return outcome;
+// What may have been made goes: its lease is REVOKING, and knows the account by its handle, also
+// when the revocation was asked for while the account was being made.
+Result<commit::Batch> revoking(Unsealed& live, const Planned& planned,
+                               storage::Snapshot& snapshot) {
   commit::Changes changes;
   changes.background = true;
-  WriteTxn core(snapshot, flight.live->barrier, barrier::kCoreSpace, changes);
-  VAULT_TRY_ASSIGN(Lease lease, lease_of(flight, core));
-  VAULT_TRY(flight.live->leases.start_revoking(core, lease, flight.live->environment.clock.now()));
-  flight.batch.emplace(std::move(changes), kEndsLater);
+  WriteTxn core(snapshot, live.barrier, barrier::kCoreSpace, changes);
+  VAULT_TRY_ASSIGN(Lease lease, lease_of(live, planned, core));
+  if (lease.state == Lease::State::revoking)
+    VAULT_TRY(live.leases.keep_handle(core, lease));
+  else
+    VAULT_TRY(live.leases.start_revoking(core, lease, live.environment.clock.now()));
+  return commit::Batch(std::move(changes), kEndsLater);
+}
+
+Status settle_failure(InFlight& flight, storage::Snapshot& snapshot, const Status& outcome) {
+  if (!flight.planned->makes_lease()) return outcome;
+  VAULT_TRY_ASSIGN(commit::Batch batch, revoking(*flight.live, *flight.planned, snapshot));
+  flight.batch.emplace(std::move(batch));
   return outcome;
 }
 
 }  // namespace
+
+Status revoke_abandoned(Unsealed& live, const Planned& planned) {
+  for (;;) {
+    VAULT_TRY_ASSIGN(auto held, live.snapshots.take());
+    VAULT_TRY_ASSIGN(const commit::Batch batch, revoking(live, planned, *held));
+    const Status written = live.committer.commit(batch).status();
+    if (!written.is(Code::conflict)) return written;
+  }
+}
 
 Status settle_effect(InFlight& flight, const Status& outcome) {
   flight.batch.reset();

@@ -19,10 +19,17 @@ namespace leasehold::core {
 inline constexpr Nanos kEffectLimit{Seconds{20}};
 
 // Shared between the coroutine that waits and the lane that works. When the wait ends first, the
-// job owns itself and ends in revocation.
+// job owns itself: before it began, nothing is done at all; later it ends in revocation.
+//
+//   waiting ──► begun ──► finished     by the lane's thread
+//      └──────────┴─────► abandoned    by the request, whose time is over
+//
+// The lane's thread puts `pending` on record, with the request's line, only once it has `begun`: so
+// both threads know whose line it is.
 struct EffectJob : target::Job, Waiter {
-  enum class Handover : std::uint8_t { working, finished, abandoned };
-  std::atomic<Handover> handover{Handover::working};
+  enum class Handover : std::uint8_t { waiting, begun, finished, abandoned };
+  std::atomic<Handover> handover{Handover::waiting};
+  std::atomic<bool> returned{false};  // the target's call: its handle is in `planned`
   Unsealed* live = nullptr;
   barrier::Space space{};               // of the engine
   Planned planned;                      // the lane thread's until the handover
@@ -45,6 +52,8 @@ Status plan_holds(InFlight& flight);
 Status holds_still(Unsealed& live, const commit::Batch& planned);
 // What failed at the target, as the client is told of it.
 Error as_client_sees(Arrived& flight, const Effect& effect, const Error& why);
+// Of a lease whose request waits no more: REVOKING, with the handle that its target returned.
+Status revoke_abandoned(Unsealed& live, const Planned& planned);
 // After the target has answered: ACTIVE and the engine's answer, or REVOKING.
 Status settle_effect(InFlight& flight, const Status& outcome);
 

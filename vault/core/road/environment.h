@@ -26,6 +26,7 @@ class Storage;
 
 namespace leasehold::core {
 
+class AskedHeaders;
 struct EngineKind;
 
 // What the operator says of the store: nothing, or that it was put back.
@@ -58,6 +59,7 @@ struct Environment {
   Restored restored = Restored::no;
   std::vector<ConfiguredPart> configured = {};
   Seconds lease_sweep_period{0};  // how often targets are compared with the leases; 0: never
+  AskedHeaders* asked_headers = nullptr;  // of requests; null: they carry none
   seal::Seal* seal = nullptr;
 };
 

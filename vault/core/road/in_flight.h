@@ -97,6 +97,7 @@ struct Authorised : Admitted {
   std::vector<std::string> warnings;  // of an effect's plan
   // About the request's parameters: said only by an answer that has a body without them.
   std::vector<std::string> of_parameters;
+  std::string event;  // behind its lines in the audit log, where no batch has it; empty: none
 };
 
 struct InFlight : Authorised {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "vault/audit/record.h"
+#include "vault/base/bound.h"
 #include "vault/base/cidr.h"
 #include "vault/base/duration.h"
 #include "vault/core/authority/entities.h"
@@ -10,6 +12,8 @@
 namespace leasehold::core {
 
 namespace {
+
+constexpr Bound kLocked{"failed logins of a name", Code::denied, "permission denied"};
 
 // "auth/approle/" and "bob" are "approle-bob".
 std::string display_name_of(const MountInfo& mount, const Login& login) {
@@ -69,9 +73,16 @@ Result<Token> token_of(Admitted& flight, Login& login, WriteTxn& core,
 // The log names the path, as the audit log does, and no more: a role id is half a secret.
 void count_failure(InFlight& flight) {
   const LockoutRule rule = LockoutRule::of(*flight.mount->record.find("config"));
-  const bool locked = flight.live->lockout.failed(
-      flight.mount->info.accessor, flight.route->login_alias(flight.fields), rule, flight.started);
+  const std::string alias = flight.route->login_alias(flight.fields);
+  const bool locked =
+      flight.live->lockout.failed(flight.mount->info.accessor, alias, rule, flight.started);
   if (!locked) return;
+  Json fields = Json::object();
+  fields.set("path", flight.request.path);
+  fields.set("alias", audit::hmac_text(alias, flight.live->audit_key));
+  fields.set("failures", rule.threshold).set("locked_for", rule.duration.count());
+  fields.set("remote_address", flight.request.remote_address).set("request_id", flight.id);
+  flight.event = audit::event_body("login-locked", flight.started, fields.dump());
   flight.live->environment.log.warn(
       "{}: locked for {} after {} failed logins in a row, the last from {} (request {})",
       flight.request.path, print_duration(rule.duration), rule.threshold,
@@ -85,7 +96,7 @@ Status check_lockout(const Authorised& flight) {
   const std::string alias = flight.route->login_alias(flight.fields);
   if (!flight.live->lockout.is_locked(flight.mount->info.accessor, alias, flight.started))
     return {};
-  return failure(Code::denied, "permission denied", "locked out after failed logins");
+  return kLocked.hit();
 }
 
 Status finish_login(InFlight& flight, WriteTxn& txn, std::vector<std::string>& warnings) {

@@ -79,6 +79,7 @@ Status Core::run_live(InFlight& flight) {
   flight.awaited.clear();
   flight.warnings.clear();
   flight.of_parameters.clear();
+  flight.event.clear();
   std::optional<commit::Snapshots::Held> held = std::exchange(flight.snapshot, std::nullopt);
   if (!held) {
     VAULT_TRY_ASSIGN(auto fresh, flight.live->snapshots.take());

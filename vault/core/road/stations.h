@@ -75,13 +75,6 @@ class [[nodiscard]] committed : Suspended<commit::Submission> {
   }
   Status await_resume() {
     if (batch == nullptr) return {};
-    // A bounded counter of the handler's (a secret id's uses) was used up by another request: the
-    // handler runs again and answers so. A token's own last use is refused below.
-    const bool of_use = flight_.use_begun && !flight_.uses_left;
-    if (result.outcome == storage::Outcome::bound && !of_use)
-      return failure(Code::conflict, "what was left is used up: try again");
-    if (result.outcome == storage::Outcome::bound)
-      return failure(Code::denied, "permission denied");
     const Status outcome = status();
     if (!outcome.ok()) return outcome;
     flight_.was_committed(*taken_, audit.ok());
@@ -141,6 +134,7 @@ class [[nodiscard]] applied : Timer {
   std::shared_ptr<EffectJob> job_;
   std::coroutine_handle<> frame_;
   Status refused_;
+  bool records_ = false;  // the request's line stands in the batch of the job
   bool abandoned_ = false;
 };
 

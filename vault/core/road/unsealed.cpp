@@ -56,7 +56,7 @@ Unsealed::Unsealed(const Environment& env, StoreIdentity id, barrier::KeyRing ke
       barrier(identity.store, std::move(keys), environment.random),
       audit_key(barrier.keys().audit_hmac.reveal()),
       snapshots(environment.storage),
-      mounts(kinds(*this), environment.ttls, environment.log),
+      mounts(kinds(*this), environment.ttls, environment.log, environment.asked_headers),
       tokens(barrier, environment.random),
       leases(barrier),
       audit(std::make_unique<audit::AuditLog>(std::move(devices), environment.clock,
@@ -137,6 +137,14 @@ Status Unsealed::start() {
       environment.lease_sweep_period});
   due_work = std::make_unique<DueWork>(
       DueWork::Parts{barrier, committer, snapshots, mounts, environment.clock, environment.log});
+  return make_mounts();
+}
+
+// Before the first request, so that it carries the headers that the audit log wants of it.
+Status Unsealed::make_mounts() {
+  VAULT_TRY_ASSIGN(auto held, snapshots.take());
+  ReadTxn txn(*held, barrier, barrier::kCoreSpace);
+  VAULT_TRY(mounts.at(txn));
   return {};
 }
 

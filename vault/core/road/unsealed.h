@@ -76,6 +76,7 @@ class Unsealed {
   Status start_committer(const commit::Incarnation& incarnation, Restoration::Evidence* evidence);
   void compare_clock(WallTime seen) const;
   Status compare_restored(storage::Snapshot& snapshot);
+  Status make_mounts();
 };
 
 }  // namespace leasehold::core

@@ -1,17 +1,24 @@
 #include "vault/core/road/workers.h"
 
+#include "vault/base/bound.h"
+
 namespace leasehold::core {
 
 namespace {
 
-constexpr const char* kWaiting[kWorkClasses] = {"lists and walks", "requests that hash a password",
-                                                "requests that wait for a device or a target",
-                                                "flushes of the audit log"};
-
-std::string full(std::size_t kind, std::size_t most, std::string_view whose = {}) {
-  std::string text = "busy: " + std::to_string(most) + " " + kWaiting[kind];
-  return text.append(whose) + " are waiting already; try again";
-}
+// What waits in a class: all of it, and that of one address.
+struct Waiting {
+  Bound all, of_one;
+};
+constexpr Waiting kWaiting[kWorkClasses] = {
+    {{"lists and walks are waiting"}, {"lists and walks of one address are waiting"}},
+    {{"requests that hash a password are waiting"},
+     {"requests that hash a password of one address are waiting"}},
+    {{"requests that wait for a device or a target are waiting"},
+     {"requests of one address that wait for a device or a target are waiting"}},
+    {{"flushes of the audit log are waiting"},
+     {"flushes of the audit log for one address are waiting"}},
+};
 
 }  // namespace
 
@@ -33,12 +40,12 @@ bool Workers::submit(WorkClass of, WorkerTask* job) {
     WaiterQueue& queue = queues_[kind];
     const std::size_t most = sizes_[kind].queue_max;
     if (stopping_ || queue.size() >= most) {
-      job->refused = failure(Code::unavailable, stopping_ ? "shutting down" : full(kind, most));
+      job->refused =
+          stopping_ ? failure(Code::unavailable, "shutting down") : kWaiting[kind].all.hit(most);
       return false;
     }
     if (!take_share(kind, job->asker)) {
-      job->refused =
-          failure(Code::unavailable, full(kind, sizes_[kind].share_max, " of one address"));
+      job->refused = kWaiting[kind].of_one.hit(sizes_[kind].share_max);
       return false;
     }
     queue.push(job);
