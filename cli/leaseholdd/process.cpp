@@ -39,6 +39,7 @@ class CoreHandler final : public server::Handler {
   void handle(core::Request&& request, core::Exchange& exchange) override {
     core_.handle(std::move(request), exchange);
   }
+  bool knows(std::string_view token) override { return core_.knows(token); }
   void undelivered(core::Issued&& lost) override { core_.undelivered(std::move(lost)); }
 
  private:
