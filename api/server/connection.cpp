@@ -193,10 +193,13 @@ void Connection::take_message(std::span<char> bytes) {
 bool Connection::read(const HttpMessage& message, core::Request& request,
                       WireError& refusal) const {
   const PeerRules& rules = gate_.endpoint().settings().peers;
-  if (!rules.forwarded) return read_request(message, peer_, request, refusal);
+  const auto known = [this](std::string_view token) {
+    return thread_.shared().handler.knows(token);
+  };
+  if (!rules.forwarded) return read_request(message, peer_, known, request, refusal);
   Peer peer = peer_;
   if (forwarded_peer(rules, message.forwarded_for(), peer, refusal.message))
-    return read_request(message, peer, request, refusal);
+    return read_request(message, peer, known, request, refusal);
   refusal.status = 400;
   return false;
 }

@@ -38,6 +38,8 @@ class Handler {
  public:
   // On the loop's thread. exchange.deliver() comes exactly once, now or later, on the same thread.
   virtual void handle(core::Request&& request, core::Exchange& exchange) = 0;
+  // Whether a token is valid; asked only before a large body is read. On the loop's thread.
+  virtual bool knows(std::string_view token) = 0;
   // The answer that handed this out did not reach the client.
   virtual void undelivered(core::Issued&& lost) = 0;
 

@@ -15,6 +15,8 @@ namespace {
 constexpr commit::Unrecorded kUseCounted{
     "a use is counted before the request is judged; the request's own lines follow"};
 
+constexpr std::string_view kBodyTooLarge = "http: request body too large";
+
 std::string unsupported_path(const Mount& mount) {
   if (!mount.kind->engine->routes().empty()) return multierror("unsupported path");
   return multierror("unsupported path: " + mount.info.type + " is not in this version");
@@ -88,6 +90,20 @@ Detached Core::handle(Request request, Exchange& asker) {
   Response answer = answer_of(flight, on_record);
   if (flight.live != nullptr) gate_.leave();
   asker.deliver(std::move(answer));
+}
+
+bool Core::knows(std::string_view token) {
+  Unsealed* const live = token.size() <= kTokenSizeMax ? gate_.enter() : nullptr;
+  if (live == nullptr) return false;
+  bool known = false;
+  if (auto held = live->snapshots.take(); held.ok()) {
+    ReadTxn txn(**held, live->barrier, barrier::kCoreSpace);
+    const auto found =
+        live->tokens.valid(txn, live->tokens.id_of(token), environment_.clock.now(), nullptr);
+    known = found.ok() && *found != nullptr;
+  }
+  gate_.leave();
+  return known;
 }
 
 Status Core::admit(Admitted& flight) {
@@ -244,7 +260,10 @@ Status Core::still_allowed(Authorised& flight) {
 
 Status Core::run(InFlight& flight) {
   if (flight.sealed_route == nullptr) return run_live(flight);
-  flight.answer = gate_.answer(*flight.sealed_route, flight.request);
+  if (flight.request.body_unread)
+    flight.answer = Response::refused(413, std::string(kBodyTooLarge));
+  else
+    flight.answer = gate_.answer(*flight.sealed_route, flight.request);
   return {};
 }
 
@@ -331,8 +350,9 @@ Status Core::dispatch(InFlight& flight, storage::Snapshot& snapshot) {
   if (flight.route == nullptr) return failure(Code::not_found, unsupported_path(*flight.mount));
   if (flight.action == nullptr)
     return failure(Code::unsupported, multierror("unsupported operation"));
-  if (flight.route->body_max > 0 && request.body_size > flight.route->body_max) {
-    flight.answer = Response::refused(413, "http: request body too large");
+  const std::size_t body_max = flight.route->body_max;
+  if (request.body_unread || (body_max > 0 && request.body_size > body_max)) {
+    flight.answer = Response::refused(413, std::string(kBodyTooLarge));
     return {};
   }
   VAULT_TRY_ASSIGN(flight.fields, fields_of(*flight.route, request.operation, flight.captures,
