@@ -73,8 +73,7 @@ std::string escaped_target(const Url& server, const Call& call) {
 
 Json shown_body(const Call& call) {
   Json body = *call.body;
-  if (!call.hidden.empty() && body.find(call.hidden) != nullptr)
-    body.set(call.hidden, "[hidden]");
+  if (!call.hidden.empty() && body.find(call.hidden) != nullptr) body.set(call.hidden, "[hidden]");
   return body;
 }
 

@@ -325,7 +325,7 @@ TEST_CASE("cli: -output-curl-string does not print what was typed without echo")
     for (const char* flag : {"-output-curl-string", "-output-policy"}) {
       auto words = row.words;
       words.push_back(flag);
-      CAPTURE(words);
+      CAPTURE(row.body);
       const auto outcome = program.run(words, "typed-hidden\n");
       CHECK(outcome.code == 0);
       CHECK(!contains(outcome.out + outcome.err, "typed-hidden"));
