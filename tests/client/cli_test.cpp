@@ -338,6 +338,13 @@ TEST_CASE("cli: -output-curl-string does not print what was typed without echo")
   CHECK(!contains(token.out + token.err, "hvs.hidden"));
 }
 
+TEST_CASE("cli: a password in an address is refused and not repeated") {
+  const auto outcome = Program("http://user:geheim@127.0.0.1:1").run({"status"});
+  CHECK(outcome.code == 1);
+  CHECK(!contains(outcome.out + outcome.err, "geheim"));
+  CHECK(contains(outcome.err, "no user or password"));
+}
+
 TEST_CASE("cli: -output-policy prints what the command needs and sends nothing") {
   struct Row {
     std::vector<std::string> words;
