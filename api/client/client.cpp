@@ -71,6 +71,12 @@ std::string escaped_target(const Url& server, const Call& call) {
   return server.path + "/v1/" + escape_path(clean_path(call.path)) + escape_query(query);
 }
 
+Json shown_body(const Call& call) {
+  Json body = *call.body;
+  if (!call.hidden.empty() && body.find(call.hidden) != nullptr) body.set(call.hidden, "[hidden]");
+  return body;
+}
+
 // In single quotes for a shell.
 std::string quoted(std::string_view text) {
   std::string out = "'";
@@ -204,7 +210,7 @@ Result<std::string> Client::curl(const Call& call) const {
   if (!settings_.token.empty()) out += " -H \"X-Vault-Token: $(leasehold print token)\"";
   for (const auto& header : headers_of(settings_, call))
     if (header.first != "User-Agent") out += " -H " + quoted(header.first + ": " + header.second);
-  if (call.body) out += " -d " + quoted(call.body->dump());
+  if (call.body) out += " -d " + quoted(shown_body(call).dump());
   Call plain{call.method == "LIST" ? "GET" : call.method, call.path, {}, call.query, {}};
   return out + " " + quoted(base_of(server) + escaped_target(server, plain));
 }

@@ -30,6 +30,8 @@ struct Call {
   SecretBytes token{};  // instead of the client's own, when not empty
   // What a command must know before it can ask its own question: never wrapped.
   bool is_preliminary = false;
+  // The member of `body` that was typed without echo: curl() does not print it.
+  std::string hidden{};
 };
 
 struct Answer {
@@ -57,7 +59,8 @@ class Client {
   Client(const Settings& settings, std::unique_ptr<Transport> transport, Pause pause = {});
 
   Result<Answer> send(const Call& call);
-  // The same call as a command line; the token is left to the reader's own `print token`.
+  // The same call as a command line; the token is left to the reader's own `print token`, and what
+  // was typed without echo to the reader.
   Result<std::string> curl(const Call& call) const;
 
  private:

@@ -8,6 +8,10 @@ namespace leasehold::client {
 namespace {
 
 Error malformed(std::string_view text) {
+  if (text.find('@') != std::string_view::npos)  // a password may stand before it: not repeated
+    return failure(Code::invalid,
+                   "the address has an \"@\", and no user or password can stand in one; write "
+                   "https://HOST:PORT, http://HOST:PORT or unix:///PATH");
   return failure(Code::invalid, "\"" + std::string(text) +
                                     "\" is not an address; write https://HOST:PORT, "
                                     "http://HOST:PORT or unix:///PATH");

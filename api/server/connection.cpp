@@ -198,10 +198,13 @@ bool Connection::read(const HttpMessage& message, core::Request& request,
                       WireError& refusal) const {
   const PeerRules& rules = gate_.endpoint().settings().peers;
   const core::AskedHeaders::Names& asked = thread_.asked_headers();
-  if (!rules.forwarded) return read_request(message, peer_, request, refusal, asked);
+  const auto known = [this](std::string_view token) {
+    return thread_.shared().handler.knows(token);
+  };
+  if (!rules.forwarded) return read_request(message, peer_, known, request, refusal, asked);
   Peer peer = peer_;
   if (forwarded_peer(rules, message.forwarded_for(), peer, refusal.message))
-    return read_request(message, peer, request, refusal, asked);
+    return read_request(message, peer, known, request, refusal, asked);
   refusal.status = 400;
   return false;
 }

@@ -14,7 +14,7 @@ using core::Operation;
 constexpr std::string_view kPrefix = "/v1/";
 constexpr std::string_view kMergePatch = "application/merge-patch+json";
 // Anybody may write these, and all that stands in them is a share or a few numbers. Nor has a login
-// more to say: who shows no token has no large body read.
+// more to say: a large body is read of callers with a valid token only.
 constexpr std::string_view kUnauthenticatedWrites[] = {"sys/init", "sys/unseal"};
 constexpr std::size_t kUnauthenticatedBodyMax = 64u << 10;
 constexpr std::string_view kForm = "application/x-www-form-urlencoded";
@@ -184,7 +184,8 @@ bool anybody_may_send(const core::Request& request) {
          std::find(std::begin(kUnauthenticatedWrites), end, request.path) != end;
 }
 
-bool read_body(const HttpMessage& message, core::Request& request, WireError& refusal) {
+bool read_body(const HttpMessage& message, FunctionRef<bool(std::string_view)> known,
+               core::Request& request, WireError& refusal) {
   const std::string_view type = media_type(message.content_type);
   if (request.operation == Operation::patch && !equal_ignoring_case(type, kMergePatch))
     return refuse(refusal, 415,
@@ -193,8 +194,11 @@ bool read_body(const HttpMessage& message, core::Request& request, WireError& re
   const std::string_view body = trimmed(message.body);
   request.body_size = body.size();
   if (body.empty()) return true;
-  if (body.size() > kUnauthenticatedBodyMax && anybody_may_send(request))
-    return refuse(refusal, 413, "http: request body too large");
+  if (body.size() > kUnauthenticatedBodyMax) {
+    if (anybody_may_send(request)) return refuse(refusal, 413, "http: request body too large");
+    request.body_unread = !known(request.token);
+    if (request.body_unread) return true;
+  }
   const bool form = equal_ignoring_case(type, kForm) && body[0] != '{' && body[0] != '[';
   if (!form) return read_json(body, request, refusal);
   if (!read_query(body, request.body)) return refuse(refusal, 400, "malformed form");
@@ -203,7 +207,8 @@ bool read_body(const HttpMessage& message, core::Request& request, WireError& re
 
 }  // namespace
 
-bool read_request(const HttpMessage& message, const Peer& peer, core::Request& request,
+bool read_request(const HttpMessage& message, const Peer& peer,
+                  FunctionRef<bool(std::string_view)> known, core::Request& request,
                   WireError& refusal, std::span<const std::string> asked) {
   Json query;
   if (!read_target(message, request, query, refusal)) return false;
@@ -219,7 +224,7 @@ bool read_request(const HttpMessage& message, const Peer& peer, core::Request& r
   if (!asked.empty()) read_headers(message.head, asked, request);
   const bool writes =
       request.operation == Operation::update || request.operation == Operation::patch;
-  if (writes) return read_body(message, request, refusal);
+  if (writes) return read_body(message, known, request, refusal);
   if (query.is_object() && query.size() > 0) request.body = std::move(query);
   return true;
 }

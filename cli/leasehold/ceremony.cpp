@@ -4,7 +4,19 @@
 
 namespace leasehold::cli {
 
-Result<Json> share_for(Session& session, std::string_view question, std::string_view prompt) {
+Status add_key(const Session& session, std::string_view prompt, Call& call) {
+  const std::string given = session.args().positional(0);
+  SecretBytes key{std::string_view(given)};
+  if (given.empty() || given == "-") {
+    VAULT_TRY_ASSIGN(key, ask_hidden(session, prompt));
+    call.hidden = "key";
+  }
+  call.body->set("key", as_text(key.reveal()));
+  return {};
+}
+
+Result<Call> share_for(Session& session, const std::string& path, std::string_view question,
+                       std::string_view prompt) {
   std::string nonce = session.args().text("nonce");
   if (nonce.empty()) {
     Call call{"GET", std::string(question)};
@@ -17,14 +29,10 @@ Result<Json> share_for(Session& session, std::string_view question, std::string_
       return failure(Code::invalid, "no operation is in progress: begin one with -init");
     session.note("Operation nonce: " + nonce);
   }
-  const std::string given = session.args().positional(0);
-  SecretBytes key{std::string_view(given)};
-  if (given.empty() || given == "-") {
-    VAULT_TRY_ASSIGN(key, ask_hidden(session, prompt));
-  }
-  Json body = Json::object();
-  body.set("key", as_text(key.reveal())).set("nonce", nonce);
-  return body;
+  Call share{"PUT", path, Json::object()};
+  VAULT_TRY(add_key(session, prompt, share));
+  share.body->set("nonce", nonce);
+  return share;
 }
 
 }  // namespace leasehold::cli

@@ -93,6 +93,7 @@ bool has_user_in_path(std::string_view method) {
 Login login_with_method(Session& session, const std::string& method) {
   auto data = parse_data(session.args().positionals(), 0);
   if (!data.ok()) return {session.misused(data.error().message), {}};
+  std::string hidden;
   const std::string mount = plain_path(session.args().text("path", method));
   std::string path = fmt::format("auth/{}/login", mount);
   if (has_user_in_path(method)) {
@@ -104,10 +105,13 @@ Login login_with_method(Session& session, const std::string& method) {
     if (data->find("password") == nullptr) {
       const auto password = ask_hidden(session, "Password");
       if (!password.ok()) return {session.misused(password.error().message), {}};
-      data->set("password", as_text(password->reveal()));
+      hidden = "password";
+      data->set(hidden, as_text(password->reveal()));
     }
   }
-  auto answer = session.send({"PUT", path, std::move(data).value()});
+  Call call{"PUT", path, std::move(data).value()};
+  call.hidden = hidden;
+  auto answer = session.send(std::move(call));
   if (!is_good(answer))
     return {session.refused("Error authenticating", answer, hint_of_method(answer, mount)), {}};
   return {kSuccess, std::move(answer->json)};
@@ -162,8 +166,8 @@ constexpr Command kCommands[] = {
      "Authenticates and keeps the token in ~/.vault-token (mode 0600), where every Vault client "
      "on\n"
      "this machine finds it, or gives it to the program that ~/.vault names as token_helper.\n"
-     "Without a token it asks, and what is typed is not shown. Methods other than token need a\n"
-     "server that has them: Leasehold has userpass and approle.\n\n"
+     "Without a token it asks, and what is typed is not shown. Of the methods other than token\n"
+     "Leasehold's server has userpass and approle.\n\n"
      "  $ leasehold login\n"
      "  $ leasehold login -method=userpass username=alice\n"
      "  $ export VAULT_TOKEN=$(leasehold login -token-only -method=jwt role=ci jwt=@token.jwt)",

@@ -102,10 +102,9 @@ int run_decode(Session& session) {
 }
 
 int run_share(Session& session) {
-  auto body = share_for(session, kAttempt, "Key");
-  if (!body.ok()) return session.misused(body.error().message);
-  return show_answer(session, "Error posting a key",
-                     session.send({"PUT", "sys/generate-root/update", std::move(*body)}));
+  auto share = share_for(session, "sys/generate-root/update", kAttempt, "Key");
+  if (!share.ok()) return session.misused(share.error().message);
+  return show_answer(session, "Error posting a key", session.send(std::move(*share)));
 }
 
 int run_generate_root(Session& session) {

@@ -113,10 +113,10 @@ int show_keys_once(Session& session, const Json& done) {
 int run_share(Session& session, const std::string& path) {
   const bool verifies = session.args().is_on("verify");
   const std::string question = path + (verifies ? "verify" : "init");
-  auto body = share_for(session, question, verifies ? "New Key" : "Rekey Key");
-  if (!body.ok()) return session.misused(body.error().message);
-  const auto answer =
-      session.send({"PUT", path + (verifies ? "verify" : "update"), std::move(*body)});
+  auto share = share_for(session, path + (verifies ? "verify" : "update"), question,
+                         verifies ? "New Key" : "Rekey Key");
+  if (!share.ok()) return session.misused(share.error().message);
+  const auto answer = session.send(std::move(*share));
   if (!is_good(answer))
     return session.refused(verifies ? "Error verifying" : "Error updating rekey", answer);
   if (!answer->json.bool_at("complete")) return show_status(session, answer->json);

@@ -2,8 +2,8 @@
 
 #include <fmt/core.h>
 
+#include "cli/leasehold/ceremony.h"
 #include "cli/leasehold/groups.h"
-#include "cli/leasehold/input.h"
 #include "cli/leasehold/output.h"
 #include "cli/leasehold/status.h"
 
@@ -15,23 +15,16 @@ constexpr Flag kUnsealFlags[] = {
     {"migrate", "", Takes::nothing, "", "Not needed here: seals are added as slots"},
 };
 
-Result<SecretBytes> unseal_key(const Session& session) {
-  const std::string given = session.args().positional(0);
-  if (!given.empty() && given != "-") return SecretBytes(given);
-  return ask_hidden(session, "Unseal Key");
-}
-
 int run_unseal(Session& session) {
-  Json body = Json::object();
+  Call call{"PUT", "sys/unseal", Json::object()};
   if (session.args().is_on("reset")) {
-    body.set("reset", true);
+    call.body->set("reset", true);
   } else {
-    const auto key = unseal_key(session);
-    if (!key.ok()) return session.misused(key.error().message);
-    body.set("key", as_text(key->reveal()));
+    const Status added = add_key(session, "Unseal Key", call);
+    if (!added.ok()) return session.misused(added.error().message);
   }
-  if (session.args().is_on("migrate")) body.set("migrate", true);
-  const auto answer = session.send({"PUT", "sys/unseal", std::move(body)});
+  if (session.args().is_on("migrate")) call.body->set("migrate", true);
+  const auto answer = session.send(std::move(call));
   if (!is_good(answer)) return session.refused("Error unsealing", answer);
   return show_seal_status(session, answer->json);
 }

@@ -306,6 +306,45 @@ TEST_CASE("cli: -output-curl-string prints and sends nothing") {
   CHECK(server.seen().empty());
 }
 
+TEST_CASE("cli: -output-curl-string does not print what was typed without echo") {
+  VaultServer server;
+  const Program program(server.address());
+  struct Row {
+    std::vector<std::string> words;
+    const char* body;
+  };
+  const std::vector<Row> rows = {
+      {{"login", "-method=userpass", "username=a"}, R"({"password":"[hidden]"})"},
+      {{"operator", "unseal"}, R"({"key":"[hidden]"})"},
+      {{"operator", "unseal", "-"}, R"({"key":"[hidden]"})"},
+      {{"operator", "rekey", "-nonce=n"}, R"({"key":"[hidden]","nonce":"n"})"},
+      {{"operator", "rekey", "-verify", "-nonce=n"}, R"({"key":"[hidden]","nonce":"n"})"},
+      {{"operator", "generate-root", "-nonce=n"}, R"({"key":"[hidden]","nonce":"n"})"},
+  };
+  for (const Row& row : rows) {
+    for (const char* flag : {"-output-curl-string", "-output-policy"}) {
+      auto words = row.words;
+      words.push_back(flag);
+      CAPTURE(row.body);
+      const auto outcome = program.run(words, "typed-hidden\n");
+      CHECK(outcome.code == 0);
+      CHECK(!contains(outcome.out + outcome.err, "typed-hidden"));
+      if (words.back() == "-output-curl-string") CHECK(contains(outcome.out, row.body));
+    }
+  }
+  CHECK(server.seen().empty());
+  const auto token = program.run({"login", "-output-curl-string"}, "hvs.hidden\n");
+  CHECK(token.code == 0);
+  CHECK(!contains(token.out + token.err, "hvs.hidden"));
+}
+
+TEST_CASE("cli: a password in an address is refused and not repeated") {
+  const auto outcome = Program("http://user:geheim@127.0.0.1:1").run({"status"});
+  CHECK(outcome.code == 1);
+  CHECK(!contains(outcome.out + outcome.err, "geheim"));
+  CHECK(contains(outcome.err, "no user or password"));
+}
+
 TEST_CASE("cli: -output-policy prints what the command needs and sends nothing") {
   struct Row {
     std::vector<std::string> words;

@@ -120,6 +120,71 @@ TEST_CASE_FIXTURE(AuthorityVault, "authority: a write is sent back by what it re
   CHECK(outcome("p899") == storage::Outcome::conflict);
 }
 
+namespace {
+
+// A token that may count and read, and what happens while a handler runs for it.
+struct MeanwhileVault : AuthorityVault {
+  MeanwhileVault() {
+    policy("counts", R"(path "test/*" { capabilities = ["create", "update", "read"] }
+                        path "auth/token/create" { capabilities = ["update"] })");
+    text = token(R"({"policies":["counts"]})");
+  }
+  void meanwhile(std::function<void(core::Unsealed&, commit::WriteTxn&)> change) {
+    world().servers.meanwhile([this, change] {
+      core::Unsealed* live = lifecycle().enter();
+      write([&](commit::WriteTxn& txn) { change(*live, txn); });
+      lifecycle().leave();
+    });
+  }
+  void lose_the_policy() {
+    meanwhile([](core::Unsealed&, commit::WriteTxn& txn) {
+      REQUIRE(core::put_policy(txn, "counts", R"(path "x" { capabilities = ["read"] })", {}).ok());
+    });
+  }
+  void lose_the_token(const std::string& which) {
+    meanwhile([which](core::Unsealed& live, commit::WriteTxn& txn) {
+      const auto found = live.tokens.load(txn, live.tokens.id_of(which));
+      REQUIRE(live.tokens.revoke(txn, **found, {}).ok());
+    });
+  }
+  std::string text;
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(MeanwhileVault,
+                  "authority: what goes while a handler runs sends its write back") {
+  bool allowed = false;
+  SUBCASE("the policy") { lose_the_policy(); }
+  SUBCASE("the token") { lose_the_token(text); }
+  SUBCASE("the token that it hangs below") {
+    const std::string parent = text;
+    text = token(R"({"policies":["counts"]})", parent);
+    lose_the_token(parent);
+  }
+  SUBCASE("the mount is another, and allows it") {
+    allowed = true;
+    meanwhile([](core::Unsealed& live, commit::WriteTxn& txn) {
+      const auto compiled = live.mounts.at(txn);
+      REQUIRE(core::Mounts::put_mount(txn, (*compiled)->mounts.at("test/")->record).ok());
+    });
+  }
+  CHECK(post("test/counters/c", text).status() == (allowed ? 200 : 403));
+  CHECK(world().servers.counted() == (allowed ? 2 : 1));  // judged anew before it ran
+  CHECK(post("test/counters/c", root()).data().integer_at("value") == (allowed ? 2 : 1));
+}
+
+TEST_CASE_FIXTURE(MeanwhileVault,
+                  "authority: what goes while a handler runs keeps nothing wrapped") {
+  lose_the_policy();
+  core::Request request;
+  request.path = "test/slow";
+  request.token = text;
+  request.wrap_ttl = Seconds{60};
+  CHECK(wait(begin(std::move(request))).status() == 403);
+  CHECK(count(barrier::Table::wrapped) == 0);
+}
+
 // In one batch the right goes and what is secret comes; in the next both go back.
 TEST_CASE_FIXTURE(AuthorityVault, "authority: no use of a token reads what its policies forbid") {
   constexpr std::string_view kAllows = R"(path "test/notes/*" { capabilities = ["read"] })";

@@ -5,6 +5,7 @@
 
 #include "tests/support/faulty_world.h"
 #include "vault/base/encoding.h"
+#include "vault/core/road/effects.h"
 
 using namespace leasehold;
 using testing::AccountServer;
@@ -262,6 +263,52 @@ TEST_CASE(
   waiting.erase(one);
   for (const auto& other : waiting) vault.wait(other);
   CHECK(vault.creds().status() == 200);
+  CHECK(vault.ends_clean());
+}
+
+// Without the clock going on, so that its PENDING lease does not end by itself.
+TEST_CASE("leases: what a CREATE makes that was given up is removed at once") {
+  LeasingVault vault;
+  vault.server()->hang("create");
+  const auto waiting = vault.begin("GET", "test/creds/ro", vault.root());
+  REQUIRE(TestVault::eventually([&] { return vault.server()->inside("create") == 1; }));
+  vault.advance(core::kEffectLimit + Nanos{Seconds{3}});
+  CHECK(vault.wait(waiting).status() == 500);
+  vault.server()->release("create");
+  REQUIRE(TestVault::eventually([&] { return vault.server()->created() == 1; }));
+  CHECK(TestVault::eventually([&] { return vault.server()->accounts().empty(); }));
+  CHECK(vault.ends_clean());
+}
+
+TEST_CASE("leases: a lease that is revoked while it is renewed is not renewed") {
+  LeasingVault vault;
+  const Answer creds = vault.creds();
+  vault.server()->hang("renew");
+  const auto renewal =
+      vault.begin("POST", "sys/leases/renew", vault.root(), body("lease_id", lease_of(creds)));
+  REQUIRE(TestVault::eventually([&] { return vault.server()->inside("renew") == 1; }));
+  Json fields = Json::object();
+  fields.set("lease_id", lease_of(creds)).set("sync", false);
+  CHECK(vault.post("sys/leases/revoke", vault.root(), fields.dump()).status() < 300);
+  vault.server()->release("renew");
+  CHECK(vault.wait(renewal).status() == 400);
+  CHECK(vault.ends_clean());
+}
+
+TEST_CASE("leases: a request follows a role that leads elsewhere at each connect once") {
+  LeasingVault vault;
+  for (int i = 0; i < 4; ++i) {
+    const auto server = vault.server("db" + std::to_string(i));
+    server->set("connect", Fault::unreachable);
+    server->at("connect",
+               [&vault, i] { vault.role(R"({"target":"db)" + std::to_string(i + 1) + R"("})"); });
+  }
+  vault.role(R"({"target":"db0"})");
+  CHECK(vault.creds().status() == 500);
+  CHECK(vault.server("db0")->visits("connect") == 1);
+  CHECK(vault.server("db1")->visits("connect") == 1);
+  CHECK(vault.server("db2")->visits("connect") == 0);
+  CHECK(vault.ends_clean());
 }
 
 TEST_CASE("leases: a target that is down is refused at once and leaves no trace") {
@@ -524,6 +571,11 @@ TEST_CASE("leases: revoking while the target is down is an error, and goes on by
   const Answer answer = vault.wait(waiting);
   CHECK(answer.status() == 500);
   CHECK(answer.error().find("goes on by itself") != std::string::npos);
+  int asked = 0;  // once on record, also when what it began is answered as not done
+  for (const std::string& line : vault.world().audit_lines())
+    asked += line.find(R"("type":"request")") != std::string::npos &&
+             line.find(R"("path":"sys/leases/revoke")") != std::string::npos;
+  CHECK(asked == 1);
   CHECK(vault.server()->accounts().size() == 1);
   vault.server()->down(false);
   CHECK(vault.ends_clean());
@@ -568,19 +620,23 @@ TEST_CASE("leases: however many a target refuses to revoke, those behind them ar
 TEST_CASE("leases: what was asked for while storage failed is revoked when it works again") {
   testing::FaultyWorld world;
   TestVault vault(world);
-  vault.role(R"({"ttl":"1h"})");
+  vault.role(R"({"ttl":"700h"})");  // neither ends by itself meanwhile
   const std::string lease = lease_of(vault.get("test/creds/ro", vault.root()));
+  const std::string token = vault.token(R"({"ttl":"700h"})");
+  const std::size_t tokens = vault.count(barrier::Table::token);
   core::Unsealed* live = vault.lifecycle().enter();
   REQUIRE(live != nullptr);
   const auto id = live->leases.id_of(lease);
   REQUIRE(id.has_value());
   world.fails->left = 0;
   live->revoker->revoke_soon(*id);
+  live->revoker->revoke_token_soon(live->tokens.id_of(token));
   vault.lifecycle().leave();
   const int failed = world.fails->failed;
   CHECK(TestVault::eventually([&] { return world.fails->failed > failed + 10; }));  // two passes
   world.fails->left = -1;
   CHECK(vault.as_time_passes([&] { return nothing_left(vault); }, kStep));
+  CHECK(vault.as_time_passes([&] { return vault.count(barrier::Table::token) < tokens; }, kStep));
 }
 
 TEST_CASE("leases: a target whose settings cannot be opened is reported once, not ever again") {

@@ -222,6 +222,72 @@ TEST_CASE("surface: what anybody may write is bounded, and there is one namespac
   }
 }
 
+TEST_CASE("surface: a large body of an unknown token is unread, and its request does nothing") {
+  TestVault vault;
+  const std::string root = vault.root();
+  CHECK(vault.core().knows(root));
+  CHECK_FALSE(vault.core().knows("hvs.made-up"));
+  CHECK_FALSE(vault.core().knows(std::string(1u << 20, 'x')));
+  const auto asking = [&](const std::string& path, const std::string& token) {
+    core::Request request;
+    request.operation = core::Operation::update;
+    request.path = path;
+    request.token = token;
+    request.body_size = 1u << 20;
+    request.body_unread = true;
+    return vault.wait(vault.begin(std::move(request))).status();
+  };
+  CHECK(asking("test/notes/a", "hvs.made-up") == 403);
+  CHECK(asking("test/notes/a", root) == 413);  // it became valid meanwhile
+  CHECK(vault.get("test/notes/a", root).status() == 404);
+  CHECK(asking("sys/wrapping/lookup", "hvs.made-up") == 413);  // open to strangers
+  CHECK(asking("sys/unseal", "hvs.made-up") == 413);           // works sealed
+}
+
+TEST_CASE("surface: what is for operators needs sudo beside every other capability") {
+  TestVault vault;
+  const std::string all = R"("create", "read", "update", "delete", "list", "patch")";
+  vault.policy("most", R"(path "*" { capabilities = [)" + all + "] }");
+  const std::string most = vault.token(R"({"policies":["most"]})");
+  const std::pair<const char*, const char*> kPaths[] = {
+      {"POST", "auth/token/revoke-orphan"},
+      {"LIST", "auth/token/accessors/"},
+      {"POST", "sys/seal"},
+      {"POST", "sys/rotate"},
+      {"POST", "sys/rotate/root"},
+      {"GET", "sys/rotate/config"},
+      {"POST", "sys/rotate/keyring"},
+      {"POST", "sys/rotate/root/init"},
+      {"GET", "sys/rekey/backup"},
+      {"POST", "sys/generate-root/attempt"},
+      {"GET", "sys/leases"},
+      {"LIST", "sys/leases/lookup/test/"},
+      {"POST", "sys/leases/revoke-prefix/test"},
+      {"POST", "sys/leases/revoke-force/test"},
+      {"POST", "sys/revoke-prefix/test"},
+      {"POST", "sys/revoke-force/test"},
+      {"POST", "sys/leases/reconcile/test"},
+      {"POST", "sys/auth/more"},
+      {"POST", "sys/remount"},
+      {"GET", "sys/audit"},
+      {"POST", "sys/audit/more"},
+      {"POST", "sys/storage/backup"},
+      {"GET", "sys/storage/backup/x"},
+      {"POST", "sys/storage/restored"},
+      {"LIST", "sys/jobs/"},
+      {"GET", "sys/jobs/x"},
+  };
+  for (const auto& one : kPaths) {
+    CAPTURE(one.second);
+    CHECK(vault.request(one.first, one.second, most).status() == 403);
+  }
+  vault.policy("operator", R"(path "*" { capabilities = ["sudo", )" + all + "] }");
+  const std::string has_sudo = vault.token(R"({"policies":["operator"]})");
+  for (const char* path : {"sys/rotate/config", "sys/audit"})
+    CHECK(vault.get(path, has_sudo).status() == 200);
+  CHECK(vault.list("auth/token/accessors/", has_sudo).status() == 200);
+}
+
 TEST_CASE("surface: a mount moves with what it holds, and the leases of its old path end") {
   TestVault vault;
   vault.role();

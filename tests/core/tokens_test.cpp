@@ -366,6 +366,9 @@ TEST_CASE("tokens: a child's policies are among its parent's") {
   CHECK(copy.response().auth->policies == std::vector<std::string>{"a", "default"});
   const Answer bare = vault.post("auth/token/create", a, R"({"no_default_policy":true})");
   CHECK(bare.response().auth->policies == std::vector<std::string>{"a"});
+  const Answer back =
+      vault.post("auth/token/create", bare.token(), R"({"policies":["a","default"]})");
+  CHECK(back.error() == "child policies must be subset of parent");
   const Answer root = vault.post("auth/token/create", a, R"({"policies":["root"]})");
   CHECK(root.status() == 400);
   const Answer orphan = vault.post("auth/token/create", a, R"({"no_parent":true})");
@@ -379,8 +382,20 @@ TEST_CASE("tokens: a custom id is taken once, and not in the form of ours") {
   CHECK(vault.token(R"({"id":"my-token"})") == "my-token");
   CHECK_FALSE(is_dead(vault, "my-token"));
   CHECK(vault.post("auth/token/create", vault.root(), R"({"id":"my-token"})").status() == 400);
-  for (const char* id : {"hvs.x", "s.x", "hvb.x", "a.b"})
-    CHECK(vault.post("auth/token/create", vault.root(), body("id", id)).status() == 400);
+  for (const std::string prefix : {"hvs.", "s.", "hvb.", "hvr."})
+    CHECK(vault.post("auth/token/create", vault.root(), body("id", prefix + "x")).error() ==
+          "custom token ID cannot have the '" + prefix + "' prefix");
+  CHECK(vault.post("auth/token/create", vault.root(), body("id", "a.b")).status() == 400);
+}
+
+TEST_CASE("tokens: one whose answer is not on record is revoked") {
+  TestVault vault;
+  const std::size_t before = vault.count(barrier::Table::token);
+  vault.world().audit_fails = true;
+  CHECK(vault.post("auth/token/create", vault.root(), R"({"ttl":"700h"})").status() == 500);
+  CHECK(vault.count(barrier::Table::token) == before + 1);
+  vault.world().audit_fails = false;
+  CHECK(vault.as_time_passes([&] { return vault.count(barrier::Table::token) == before; }));
 }
 
 TEST_CASE("tokens: an expiring root token makes no endless one") {

@@ -22,6 +22,7 @@ namespace leasehold::testing {
 class EchoCore final : public server::Handler {
  public:
   void handle(core::Request&& request, core::Exchange& exchange) override;
+  bool knows(std::string_view token) override { return token != "made-up"; }
   void undelivered(core::Issued&& lost) override;
   const core::AskedHeaders* asked_headers() const override { return &asked; }
 

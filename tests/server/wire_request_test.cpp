@@ -25,7 +25,9 @@ struct Read {
 };
 Read read(const HttpMessage& from) {
   Read result;
-  result.ok = read_request(from, {"10.0.0.1", 4711}, result.request, result.refusal);
+  result.ok = read_request(
+      from, {"10.0.0.1", 4711}, [](std::string_view token) { return token != "made-up"; },
+      result.request, result.refusal);
   return result;
 }
 
@@ -276,6 +278,15 @@ TEST_CASE("wire: what anybody may write is small") {
   HttpMessage with_token = message("PUT", "/v1/secret/a", large);
   with_token.token = "hvs.x";
   CHECK(read(with_token).ok);
+  CHECK_FALSE(read(with_token).request.body_unread);
+  with_token.token = "made-up";
+  const auto unread = read(with_token);  // refused by the core, as anything of that token
+  CHECK(unread.ok);
+  CHECK(unread.request.body_unread);
+  CHECK(unread.request.body.is_null());
+  with_token.body = R"({"key":"0"})";  // a small one is not asked about
+  CHECK(read(with_token).request.body.is_object());
+  with_token.body = large;
   with_token.target = "/v1/sys/init";
   refuses(with_token, 413, "http: request body too large");
   CHECK(read(message("PUT", "/v1/sys/unseal", R"({"key":"00"})")).ok);

@@ -26,6 +26,20 @@ bool AccountServers::settings_lost(const std::string& name) {
   ++looks_;
   return lost_.count(name) > 0;
 }
+void AccountServers::meanwhile(std::function<void()> then) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  meanwhile_ = std::move(then);
+}
+
+void AccountServers::in_handler() {
+  std::function<void()> then;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    then.swap(meanwhile_);
+  }
+  if (then) then();
+}
+
 void AccountServers::release_all() {
   const std::lock_guard<std::mutex> lock(mutex_);
   for (auto& server : servers_) server.second->release_all();
@@ -200,6 +214,7 @@ void TestEngine::add_notes() {
 void TestEngine::add_oddities() {
   const auto count = [this](Call& call, WriteTxn& txn) -> Result<Response> {
     servers_.count();
+    servers_.in_handler();
     const std::string name = "counters/" + call.fields.text("name");
     VAULT_TRY_ASSIGN(const auto stored, txn.get(name));
     const int value = stored ? std::stoi(std::string(as_text(stored->value.reveal()))) : 0;
@@ -218,7 +233,8 @@ void TestEngine::add_oddities() {
   routes_.push_back(
       route("open/:name", {}, {{Operation::read, core::ReadHandler(open), Place::inline_}}));
   routes_.back().unauthenticated = true;
-  const auto slow = [](Call&, ReadTxn&) -> Result<Response> {
+  const auto slow = [this](Call&, ReadTxn&) -> Result<Response> {
+    servers_.in_handler();
     return Response::of(Json::object());
   };
   routes_.push_back(route("slow", {}, {{Operation::read, core::ReadHandler(slow), Place::lists}}));

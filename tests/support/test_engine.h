@@ -9,6 +9,7 @@
 //   slow           on a worker                            broken        fails with a detail
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -33,6 +34,10 @@ class AccountServers {
   // How often the handler of counters/ ran, conflicts included.
   int counted() const { return counted_; }
   void count() { ++counted_; }
+  // What happens, once, while the handler of counters/ or slow runs: its snapshot is taken, nothing
+  // of it is committed.
+  void meanwhile(std::function<void()> then);
+  void in_handler();
   // The same machine as in another world.
   void share(const std::string& name, std::shared_ptr<AccountServer> server);
 
@@ -41,6 +46,7 @@ class AccountServers {
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<AccountServer>> servers_;
   std::set<std::string> lost_;
+  std::function<void()> meanwhile_;
   std::atomic<int> looks_{0}, counted_{0};
 };
 

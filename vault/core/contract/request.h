@@ -34,6 +34,7 @@ struct Request {
   std::string token;  // as presented; wiped with the request. Empty: none
   Json body;          // object, or null when there was none; for read, list, remove: the query
   std::size_t body_size = 0;  // of the body as it came, in bytes
+  bool body_unread = false;   // too large for a caller without a valid token: nothing is done
   std::string name_space;     // canonical: no slash at either end; the root's is empty
   std::optional<Seconds> wrap_ttl;
   std::string purpose;  // X-Leasehold-Purpose, for policy conditions and the audit log

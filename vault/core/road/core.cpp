@@ -73,6 +73,20 @@ Detached Core::handle(Request request, Exchange& asker) {
   asker.deliver(std::move(answer));
 }
 
+bool Core::knows(std::string_view token) {
+  Unsealed* const live = token.size() <= kTokenSizeMax ? gate_.enter() : nullptr;
+  if (live == nullptr) return false;
+  bool known = false;
+  if (auto held = live->snapshots.take(); held.ok()) {
+    ReadTxn txn(**held, live->barrier, barrier::kCoreSpace);
+    const auto found =
+        live->tokens.valid(txn, live->tokens.id_of(token), environment_.clock.now(), nullptr);
+    known = found.ok() && *found != nullptr;
+  }
+  gate_.leave();
+  return known;
+}
+
 Status Core::admit(Admitted& flight) {
   flight.started = environment_.clock.now();
   flight.id = uuid(environment_.random);

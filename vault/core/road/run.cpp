@@ -12,6 +12,8 @@ namespace leasehold::core {
 
 namespace {
 
+constexpr std::string_view kBodyTooLarge = "http: request body too large";
+
 std::string unsupported_path(const Mount& mount) {
   if (!mount.kind->engine->routes().empty()) return multierror("unsupported path");
   return multierror("unsupported path: " + mount.info.type + " is not in this version");
@@ -70,7 +72,10 @@ void cap_page(Request& request, std::int64_t most) {
 
 Status Core::run(InFlight& flight) {
   if (flight.sealed_route == nullptr) return run_live(flight);
-  flight.answer = gate_.answer(*flight.sealed_route, flight.request);
+  if (flight.request.body_unread)
+    flight.answer = Response::refused(413, std::string(kBodyTooLarge));
+  else
+    flight.answer = gate_.answer(*flight.sealed_route, flight.request);
   return {};
 }
 
@@ -130,8 +135,9 @@ Status Core::dispatch(InFlight& flight, storage::Snapshot& snapshot) {
   if (flight.route == nullptr) return failure(Code::not_found, unsupported_path(*flight.mount));
   if (flight.action == nullptr)
     return failure(Code::unsupported, multierror("unsupported operation"));
-  if (flight.route->body_max > 0 && request.body_size > flight.route->body_max) {
-    flight.answer = Response::refused(413, "http: request body too large");
+  const std::size_t body_max = flight.route->body_max;
+  if (request.body_unread || (body_max > 0 && request.body_size > body_max)) {
+    flight.answer = Response::refused(413, std::string(kBodyTooLarge));
     return {};
   }
   VAULT_TRY_ASSIGN(flight.fields, fields_of(*flight.route, request.operation, flight.captures,
