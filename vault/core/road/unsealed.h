@@ -76,6 +76,8 @@ class Unsealed {
   Status start_committer(const commit::Incarnation& incarnation, Restoration::Evidence* evidence);
   void compare_clock(WallTime seen) const;
   Status compare_restored(storage::Snapshot& snapshot);
+  // The audit log tells of nothing that the store lacks; said in the server log.
+  bool is_whole(const Restoration::Evidence& evidence) const;
 };
 
 }  // namespace leasehold::core
