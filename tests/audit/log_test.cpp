@@ -377,6 +377,7 @@ TEST_CASE("audit log: without its folder nothing is recorded, and nothing is los
   running.clock.advance(std::chrono::seconds(2));
   CHECK(eventually([&] { return !running.log->can_record(); }));
   CHECK_FALSE(running.add("b").ok());
+  CHECK(running.sink.text().find("its lines are lost") != std::string::npos);
   CHECK(running.sink.text().find("its directory does not exist") != std::string::npos);
   CHECK(running.sink.text().find("no device can record") != std::string::npos);
   std::filesystem::create_directory(inner);

@@ -265,6 +265,9 @@ std::vector<std::string> Sequencer::reopen(Status& first_failure) {
     if (slot.health != Health::works) continue;
     const Watch::Call call(watch_, *slot.device);
     const bool lost = slot.device->lost();
+    if (lost)
+      log_.error("audit: {}: the file was deleted while the server wrote to it: its lines are lost",
+                 slot.device->where());
     const auto fresh = slot.device->reopen();
     if (!fresh.ok() && first_failure.ok()) first_failure = fresh.error();
     if (!fresh.ok() && lost)
@@ -276,11 +279,6 @@ std::vector<std::string> Sequencer::reopen(Status& first_failure) {
     if (!fresh.ok()) continue;
     slot.not_begun.clear();
     if (*fresh) begun.push_back(slot.device->where());
-    if (*fresh && lost)
-      log_.error(
-          "audit: {}: the file was deleted while the server wrote to it: its lines are lost, a new "
-          "file goes on behind them",
-          slot.device->where());
   }
   return begun;
 }
