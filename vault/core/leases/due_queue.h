@@ -50,7 +50,7 @@ class DueQueue final : public target::RevocationSource {
   Result<bool> settle(const Item& item, const target::Revoked& revoked);
   unsigned attempts_of(const barrier::OrderedId& id);
   void failed(const barrier::OrderedId& id, const Error& error) REQUIRES(mutex_);
-  void say_failure(const Item& item, const Status& status);
+  void say_failure(const barrier::OrderedId& id, const Status& status);
   void ended(const barrier::OrderedId& id, const Status& status);
 
   Endings& endings_;
