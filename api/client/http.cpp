@@ -1,7 +1,9 @@
 #include <arpa/inet.h>
 #include <httplib.h>
 #include <netdb.h>
+#include <openssl/x509_vfy.h>
 
+#include <ctime>
 #include <filesystem>
 #include <vector>
 
@@ -62,6 +64,45 @@ void expect_name(SSL_CTX* context, const std::string& name) {
   X509_VERIFY_PARAM_set1_host(expected, name.c_str(), name.size());
 }
 
+std::string text_of(const ASN1_TIME* time) {
+  std::tm parts{};
+  char text[32] = {};
+  if (time == nullptr || ASN1_TIME_to_tm(time, &parts) != 1) return "an unknown time";
+  return std::string(text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts));
+}
+
+// Why the last certificate was refused, in words; empty: not by its dates, name or signature.
+std::string why_refused(X509_STORE_CTX* chain) {
+  const X509* certificate = X509_STORE_CTX_get_current_cert(chain);
+  switch (X509_STORE_CTX_get_error(chain)) {
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+      return "expired at " + text_of(X509_get0_notAfter(certificate));
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+      return "is not yet valid: it begins at " + text_of(X509_get0_notBefore(certificate));
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+      return "is not valid for this name";
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+      return "is signed by an unknown authority";
+    default:
+      return std::string("is refused: ") +
+             X509_verify_cert_error_string(X509_STORE_CTX_get_error(chain));
+  }
+}
+
+// Of the connection that this thread makes: OpenSSL hands the callback nothing of ours, and the
+// library tells neither the reason nor the dates.
+thread_local std::string refused_because;
+
+int note_refusal(int good, X509_STORE_CTX* chain) {
+  if (good != 1) refused_because = why_refused(chain);
+  return good;
+}
+
 class HttpTransport final : public Transport {
  public:
   explicit HttpTransport(const Settings& settings) : settings_(settings) {}
@@ -83,6 +124,7 @@ class HttpTransport final : public Transport {
       if (!too_large) response.body.append(data, size);
       return !too_large;
     };
+    refused_because.clear();
     TimeLimit limit(settings_.timeout, [&] { client_->stop(); });
     const httplib::Result result = client_->send(outgoing);
     wipe(outgoing.body);
@@ -157,6 +199,7 @@ class HttpTransport final : public Transport {
     if (authority.empty() && !settings_.ca_path.empty())
       VAULT_TRY(trust_folder(tls->ssl_context(), settings_.ca_path));
     tls->enable_server_certificate_verification(!settings_.tls_skip_verify);
+    X509_STORE_set_verify_cb(SSL_CTX_get_cert_store(tls->ssl_context()), note_refusal);
     if (renamed) {
       const std::string address = numeric_address(server.host);
       // The library would look for the other name instead.
@@ -193,9 +236,11 @@ class HttpTransport final : public Transport {
         return failure(Code::invalid,
                        "cannot load the certificate authority from " + name_of_authority());
       case httplib::Error::SSLServerVerification:
-        return failure(Code::denied, "x509: the certificate of " + where +
-                                         " is not valid for this name or signed by an unknown "
-                                         "authority");
+        return failure(Code::denied,
+                       "x509: the certificate of " + where + " " +
+                           (refused_because.empty() ? "is not valid for this name or signed by an "
+                                                      "unknown authority"
+                                                    : refused_because));
       default:
         return failure(Code::internal,
                        "read " + where + ": the connection ended without an answer");

@@ -69,6 +69,13 @@ Result<std::unique_ptr<Listener>> Listener::open(std::vector<ListenerSettings> s
   return listener;
 }
 
+void Listener::warn_of_dates(const Endpoint& endpoint) const {
+  const TlsContext context = endpoint.tls();
+  if (!context) return;
+  const std::string trouble = trouble_with_dates(*context, shared_->clock.now());
+  if (!trouble.empty()) shared_->log.warn("listener {}: {}", endpoint.address(), trouble);
+}
+
 Status Listener::open_endpoint(ListenerSettings settings) {
   auto endpoint = std::make_unique<Endpoint>(std::move(settings));
   VAULT_TRY(endpoint->open(static_cast<unsigned>(io_.size())));
@@ -77,6 +84,7 @@ Status Listener::open_endpoint(ListenerSettings settings) {
         "listener {} speaks plain HTTP beyond this machine: tokens and secrets can be read on the "
         "network; set tls_cert_file and tls_key_file",
         endpoint->address());
+  warn_of_dates(*endpoint);
   for (std::size_t i = 0; i < io_.size(); ++i)
     io_[i]->accept_from(*endpoint, endpoint->socket_of(static_cast<unsigned>(i)));
   endpoints_.push_back(std::move(endpoint));
@@ -95,6 +103,7 @@ Status Listener::reload() {
   Status result;
   for (const auto& endpoint : endpoints_) {
     Status loaded = endpoint->load_tls();
+    warn_of_dates(*endpoint);
     if (loaded.ok()) continue;
     shared_->log.error("listener {} keeps its certificate: {}", endpoint->address(),
                        loaded.error().message);

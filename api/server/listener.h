@@ -88,6 +88,7 @@ class Listener {
  private:
   Listener();
   Status open_endpoint(ListenerSettings settings);
+  void warn_of_dates(const Endpoint& endpoint) const;
 
   std::unique_ptr<Shared> shared_;
   std::vector<std::unique_ptr<Endpoint>> endpoints_;

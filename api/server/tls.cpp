@@ -4,6 +4,7 @@
 #include <openssl/x509.h>
 
 #include <cstring>
+#include <ctime>
 #include <string_view>
 
 namespace leasehold::server {
@@ -104,6 +105,15 @@ void limit_protocol(SSL_CTX* context, const TlsSettings& settings) {
   SSL_CTX_set_alpn_select_cb(context, choose_protocol, nullptr);
 }
 
+constexpr Seconds kEndsSoon{14 * 24 * 3600};
+
+std::string text_of(const ASN1_TIME* time) {
+  std::tm parts{};
+  char text[32] = {};
+  if (ASN1_TIME_to_tm(time, &parts) != 1) return "an unknown time";
+  return std::string(text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts));
+}
+
 }  // namespace
 
 Result<TlsContext> make_tls_context(const TlsSettings& settings) {
@@ -116,6 +126,23 @@ Result<TlsContext> make_tls_context(const TlsSettings& settings) {
   VAULT_TRY(load_certificate(context.get(), settings));
   VAULT_TRY(demand_client_certificate(context.get(), settings));
   return context;
+}
+
+std::string trouble_with_dates(const SSL_CTX& context, WallTime now) {
+  constexpr const char* kRenew =
+      "; clients refuse it then: put a new one in its place and reload the server (SIGHUP)";
+  const X509* certificate = SSL_CTX_get0_certificate(&context);
+  if (certificate == nullptr) return {};
+  const ASN1_TIME* from = X509_get0_notBefore(certificate);
+  const ASN1_TIME* until = X509_get0_notAfter(certificate);
+  std::time_t at = static_cast<std::time_t>(now.seconds());
+  if (X509_cmp_time(until, &at) < 0) return "the certificate expired at " + text_of(until) + kRenew;
+  if (X509_cmp_time(from, &at) > 0)
+    return "the certificate is not yet valid, it begins at " + text_of(from) +
+           ": compare the clock of this machine";
+  at += static_cast<std::time_t>(kEndsSoon.count());
+  if (X509_cmp_time(until, &at) < 0) return "the certificate expires at " + text_of(until) + kRenew;
+  return {};
 }
 
 }  // namespace leasehold::server

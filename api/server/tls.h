@@ -12,6 +12,7 @@
 #include <string>
 
 #include "api/server/cipher_suites.h"
+#include "vault/base/clock.h"
 #include "vault/base/result.h"
 
 namespace leasehold::server {
@@ -32,5 +33,9 @@ struct SslContextFree {
 using TlsContext = std::unique_ptr<SSL_CTX, SslContextFree>;
 
 Result<TlsContext> make_tls_context(const TlsSettings& settings);
+
+// What is wrong with the dates of the server's certificate at `now`, or will be within two weeks;
+// empty: nothing.
+std::string trouble_with_dates(const SSL_CTX& context, WallTime now);
 
 }  // namespace leasehold::server

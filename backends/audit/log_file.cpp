@@ -239,6 +239,11 @@ bool LogFile::moved() {
   return opened.st_dev != named.st_dev || opened.st_ino != named.st_ino;
 }
 
+bool LogFile::lost() {
+  struct stat opened {};
+  return fd_ >= 0 && ::fstat(fd_, &opened) == 0 && opened.st_nlink == 0;
+}
+
 // Appending fills a hole that somebody cut: looked at once a second, it is seen unless more was
 // written meanwhile than was cut off.
 bool LogFile::shrunk() {

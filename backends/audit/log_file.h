@@ -21,6 +21,7 @@ class LogFile final : public Device {
   Status sync() override;
   Result<bool> reopen() override;
   bool moved() override;
+  bool lost() override;
   bool shrunk() override;
   Status each_back(FunctionRef<bool(std::string_view line)> each) override;
   std::string where() const override { return "file " + file_path_; }

@@ -158,10 +158,13 @@ class Database final : public core::Engine {
     routes_.push_back(database::config_route(context_));
     routes_.push_back(list_route("config", database::kConfigs, "List the databases configured."));
     routes_.push_back(database::reset_route());
-    routes_.push_back(database::role_route(context_));
+    routes_.push_back(database::role_route());
     routes_.push_back(list_route("roles", database::kRoles, "List the roles."));
     routes_.push_back(database::creds_route());
     routes_.push_back(database::rotate_root_route(context_));
+    for (const char* pattern :
+         {"static-roles", "static-roles/:name", "static-creds/:name", "rotate-role/:name"})
+      routes_.push_back(static_route(pattern));
   }
   std::span<const core::Route> routes() const override { return routes_; }
 
@@ -202,6 +205,20 @@ class Database final : public core::Engine {
            return core::list_names(call, txn, directory);
          })}};
     route.synopsis = std::move(synopsis);
+    return route;
+  }
+
+  // Told in so many words, before somebody looks for a mistake of his own.
+  static core::Route static_route(std::string pattern) {
+    core::Route route;
+    route.pattern = std::move(pattern);
+    const core::ReadHandler refuses = [](core::Call&, core::ReadTxn&) -> Result<core::Response> {
+      return database::unsupported(
+          "a static role (an account that stays and whose password is rotated)");
+    };
+    for (const Operation operation : {Operation::read, Operation::list, Operation::update})
+      route.actions.push_back({operation, refuses});
+    route.synopsis = "Static roles are not in this version.";
     return route;
   }
 

@@ -6,6 +6,7 @@
 
 #include "backends/engine/database.h"
 #include "vault/base/encoding.h"
+#include "vault/base/nearest.h"
 #include "vault/core/contract/routes.h"
 #include "vault/target/name_template.h"
 
@@ -140,11 +141,23 @@ Json shown_settings(const target::TargetRow& row, Json settings,
   return shown;
 }
 
-Error no_plugin(const std::string& plugin) {
+// The name that was meant: misspelt, or short for one.
+std::string nearest_plugin(const core::EngineContext& context, const std::string& plugin) {
+  const std::string typed = lower_case(plugin);
+  Nearest nearest(typed);
+  for (const target::TargetRow& row : context.targets) {
+    if (!typed.empty() && row.plugin.starts_with(typed)) return std::string(row.plugin);
+    nearest.consider(row.plugin);
+  }
+  return nearest.name();
+}
+
+Error no_plugin(const std::string& plugin, const std::string& nearest) {
   const std::string missing = "\t* plugin not found in the catalog: " + plugin + "\n";
   return failure(Code::invalid,
                  "error creating database object: invalid database version: 2 errors occurred:\n" +
-                     missing + missing + "\n");
+                     missing + missing + "\n" +
+                     (nearest.empty() ? "" : "did you mean \"" + nearest + "\"?"));
 }
 
 Result<Draft> draft_of(const core::EngineContext& context, Call& call, ReadTxn& txn) {
@@ -168,7 +181,7 @@ Result<Draft> draft_of(const core::EngineContext& context, Call& call, ReadTxn& 
   const std::string plugin = draft.config.string_at("plugin_name");
   if (plugin.empty()) return failure(Code::invalid, "empty plugin name");
   const target::TargetRow* row = target::find_row(context.targets, plugin);
-  if (row == nullptr) return no_plugin(plugin);
+  if (row == nullptr) return no_plugin(plugin, nearest_plugin(context, plugin));
   if (!draft.config.string_at("password_policy").empty())
     call.warnings.push_back(
         "password_policy is kept, but this version has no password policies: passwords have 20 "

@@ -206,7 +206,10 @@ core::Route rotate_root_route(const core::EngineContext& context) {
   route.description =
       "The vault draws it, tries it, and keeps it; it is shown to nobody. Whoever else uses the "
       "old one is locked "
-      "out, so give the vault a manager of its own before.";
+      "out, so give the vault a manager of its own before. A backup from before, of the vault or "
+      "of "
+      "the database, has the old password: after restoring one, set it as a superuser (ALTER ROLE "
+      "... PASSWORD) and write it to config/:name.";
   return route;
 }
 

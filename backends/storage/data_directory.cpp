@@ -1,6 +1,7 @@
 #include "backends/storage/data_directory.h"
 
 #include <fcntl.h>
+#include <pwd.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -25,6 +26,18 @@ bool is_empty_folder(const std::string& path) {
   return std::filesystem::is_empty(path, error) && !error;
 }
 
+// Root would leave files behind that the service cannot open.
+std::string advice(uid_t owner, const std::string& path) {
+  const passwd* entry = ::getpwuid(owner);
+  const std::string name = entry != nullptr ? entry->pw_name : fmt::format("#{}", owner);
+  if (::geteuid() == 0)
+    return fmt::format("run it as that user: `sudo -u '{}' leaseholdd ...`", name);
+  return fmt::format(
+      "run it as that user, `sudo -u '{}' leaseholdd ...`; or, if all of it is to be "
+      "yours, `chown -R {} {}`",
+      name, ::geteuid(), path);
+}
+
 Status check_owner(const std::string& path) {
   struct stat found;
   if (::stat(path.c_str(), &found) != 0) return cannot("read", path);
@@ -32,8 +45,8 @@ Status check_owner(const std::string& path) {
     return failure(Code::invalid, fmt::format("{} is not a directory: name another path", path));
   if (found.st_uid != ::geteuid())
     return failure(Code::invalid,
-                   fmt::format("{} belongs to user {}, but the vault runs as {}: run `chown {} {}`",
-                               path, found.st_uid, ::geteuid(), ::geteuid(), path));
+                   fmt::format("{} belongs to user {}, but the vault runs as {}: {}", path,
+                               found.st_uid, ::geteuid(), advice(found.st_uid, path)));
   // One that was made for us and holds nothing yet has nothing to give away: open() narrows it.
   if ((found.st_mode & 077) != 0 && !is_empty_folder(path))
     return failure(Code::invalid,

@@ -44,25 +44,44 @@ std::string row(std::string_view name, std::string_view synopsis) {
 }
 
 // Commands of Vault and OpenBao that this program does not have.
-constexpr std::string_view kElsewhere[] = {"agent",
-                                           "auth help",
-                                           "debug",
-                                           "kv enable-versioning",
-                                           "kv scan",
-                                           "monitor",
-                                           "namespace",
-                                           "operator diagnose",
-                                           "operator members",
-                                           "operator migrate",
-                                           "operator rotate-keys",
-                                           "operator validate-config",
-                                           "pki",
-                                           "plugin",
-                                           "proxy",
-                                           "scan",
-                                           "ssh",
-                                           "transit",
-                                           "version-history"};
+struct Elsewhere {
+  std::string_view name, instead;
+};
+constexpr std::string_view kByPaths =
+    "Where a server has its paths, they are reached\nwith read, write, list and delete.";
+constexpr std::string_view kNoSuchEngine =
+    "Its server has no such engine yet; on another server its\n"
+    "paths are reached with read, write, list and delete.";
+constexpr std::string_view kNoAgent =
+    "Programs read secrets over HTTP themselves, or a script\n"
+    "calls `leasehold read` and `leasehold lease renew`.";
+constexpr std::string_view kTestsItself =
+    "To check a configuration and its machine:\n"
+    "  leaseholdd -test-server-config -config=FILE\n"
+    "and to check the storage: leasehold operator verify.";
+constexpr Elsewhere kElsewhere[] = {
+    {"agent", kNoAgent},
+    {"auth help", kByPaths},
+    {"debug", kByPaths},
+    {"kv enable-versioning",
+     "A mount keeps its version: make another with\n"
+     "`leasehold secrets enable -path=PATH kv-v2`."},
+    {"kv scan", kByPaths},
+    {"monitor", "The server's log: journalctl -u leasehold -f"},
+    {"namespace", "There are no namespaces yet."},
+    {"operator diagnose", kTestsItself},
+    {"operator members", "There is one machine, and no standby yet."},
+    {"operator migrate", "See `leasehold operator backup -h`."},
+    {"operator rotate-keys", "See `leasehold operator rekey -h`."},
+    {"operator validate-config", kTestsItself},
+    {"pki", kNoSuchEngine},
+    {"plugin", "What it can do is built in; nothing is loaded."},
+    {"proxy", kNoAgent},
+    {"scan", kByPaths},
+    {"ssh", kNoSuchEngine},
+    {"transit", kNoSuchEngine},
+    {"version-history", kByPaths},
+};
 
 std::string_view first_word(std::string_view name) { return name.substr(0, name.find(' ')); }
 
@@ -96,8 +115,10 @@ Found Catalog::find(std::span<const std::string> words) const {
   return found;
 }
 
-bool is_elsewhere(std::string_view typed) {
-  return std::find(std::begin(kElsewhere), std::end(kElsewhere), typed) != std::end(kElsewhere);
+std::string_view instead_of(std::string_view typed) {
+  for (const Elsewhere& one : kElsewhere)
+    if (one.name == typed) return one.instead;
+  return {};
 }
 
 bool Catalog::is_group(std::string_view name) const {

@@ -45,8 +45,8 @@ class Catalog {
   const std::span<const Passage> passages_;
 };
 
-// Whether Vault has a command of that name, and this program does not.
-bool is_elsewhere(std::string_view typed);
+// What to do instead of a command that Vault has and this program does not; empty: no such command.
+std::string_view instead_of(std::string_view typed);
 std::string suggest_flag(const FlagSets& flags, std::string_view typed);
 std::string help_of(const Command& command);
 std::string help_of(const Passage& passage);

@@ -1,5 +1,6 @@
 #include "cli/leasehold/ceremony.h"
 
+#include "cli/leasehold/explain.h"
 #include "cli/leasehold/input.h"
 
 namespace leasehold::cli {
@@ -23,7 +24,11 @@ Result<Call> share_for(Session& session, const std::string& path, std::string_vi
     call.is_preliminary = true;
     const auto answer = session.send(std::move(call));
     if (!is_good(answer))
-      return failure(Code::invalid, "cannot tell which operation is in progress; give its -nonce");
+      return failure(
+          Code::invalid,
+          explain("cannot tell which operation is in progress", answer, session.settings()) +
+              "\n\nOr give its -nonce: whoever began it has it, as the \"Nonce\" that -init "
+              "printed");
     nonce = answer->json.string_at("nonce");
     if (nonce.empty())
       return failure(Code::invalid, "no operation is in progress: begin one with -init");

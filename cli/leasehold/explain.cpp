@@ -42,6 +42,10 @@ std::string hint_of_transport(const Error& error, const client::Settings& settin
                          other_scheme(address));
     case Code::denied:
       if (!contains(error.message, "x509")) return {};
+      if (contains(error.message, "expired at"))
+        return "give the server a new certificate and reload it: systemctl reload leasehold";
+      if (contains(error.message, "not yet valid"))
+        return "compare the clock of this machine with the time that the certificate begins at";
       return "give the authority that signed it with -ca-cert=FILE or VAULT_CACERT, or the "
              "expected "
              "name with -tls-server-name";
@@ -68,8 +72,26 @@ bool doubts_token(const Answer& answer) {
   return says(answer, "invalid token") || (errors.size() == 1 && errors[0] == "permission denied");
 }
 
+// The ceremonies with shares are a way in for those who have no token, where the listener says so.
+const char* switch_of_ceremony(std::string_view path) {
+  if (path.starts_with("sys/generate-root/")) return "disable_unauthed_generate_root_endpoints";
+  if (path.starts_with("sys/rekey")) return "disable_unauthed_rekey_endpoints";
+  return nullptr;
+}
+
+std::string hint_of_ceremony(const char* key) {
+  return fmt::format(
+      "this needs a token with sudo on its path. Without one: put\n"
+      "        {} = false\n"
+      "      into the listener stanza of the server, restart it, unseal it, and try again.\n"
+      "      Take the line out again when you have a token",
+      key);
+}
+
 std::string hint_of_denial(const Answer& answer) {
   const std::string path = path_of(answer);
+  const char* key = switch_of_ceremony(path);
+  if (key != nullptr && (!answer.had_token || doubts_token(answer))) return hint_of_ceremony(key);
   if (!answer.had_token)
     return "no token was sent; get one with: leasehold login (or set VAULT_TOKEN)";
   if (says(answer, "bad token"))
@@ -94,12 +116,20 @@ bool is_busy(const Answer& answer) {
 
 // Where the message itself does not say what is wrong.
 std::string hint_of_failure(const Answer& answer) {
+  if (answer.status >= 500 && says(answer, "no audit device can record"))
+    return "free the disk or bring the audit file's folder back; the server's log names the device";
   const bool is_silent = answer.body.empty() || says(answer, "internal error");
   return answer.status >= 500 && is_silent ? "the server's log says more" : "";
 }
 
 // Nobody has the keys of an init that ended before its answer, and nothing is stored under them.
 std::string hint_of_init(const Answer& answer) {
+  if (says(answer, "parameters secret_shares"))
+    return "this vault is opened by its seal device: it has recovery keys instead of unseal keys;\n"
+           "      use -recovery-shares and -recovery-threshold";
+  if (says(answer, "parameters recovery_shares"))
+    return "no device of this vault's configuration opens it, so its keys are unseal keys: use\n"
+           "      -key-shares and -key-threshold, or configure a seal before init";
   if (!says(answer, "already initialized")) return hint_of_failure(answer);
   return "open it with: leasehold operator unseal\n"
          "      If an init was cut off before it showed its keys, and nobody has them: stop the "
@@ -107,7 +137,19 @@ std::string hint_of_init(const Answer& answer) {
          "      empty its data directory, start it and init again; nothing was stored yet";
 }
 
+// VAULT_ADDR as it stands in a browser, or in front of a path of the API: never right.
+std::string hint_of_address(const std::string& address) {
+  const auto scheme = address.find("://");
+  const auto slash = address.find('/', scheme == std::string::npos ? 0 : scheme + 3);
+  if (slash == std::string::npos || address.starts_with("unix://")) return {};
+  const std::string path = address.substr(slash) + "/";
+  if (!contains(path, "/ui/") && !contains(path, "/v1/")) return {};
+  return fmt::format("the address ends in a path: set VAULT_ADDR={}", address.substr(0, slash));
+}
+
 std::string hint_of_answer(const Answer& answer, const client::Settings& settings) {
+  if (std::string of_address = hint_of_address(settings.address); !of_address.empty())
+    return of_address;
   if (says(answer, "HTTP request to an HTTPS server"))
     return fmt::format("this server speaks TLS: set VAULT_ADDR={}", other_scheme(settings.address));
   const std::string path = path_of(answer);

@@ -76,18 +76,30 @@ Login login_with_token(Session& session) {
   return {kSuccess, envelope_of_lookup(*answer->data(), as_text(token->reveal()))};
 }
 
-// A method that is not there is denied, too.
-std::string hint_of_method(const Result<Answer>& answer, const std::string& mount) {
+bool has_user_in_path(std::string_view method) {
+  const auto* const end = std::end(kUserInPath);
+  return std::find(std::begin(kUserInPath), end, method) != end;
+}
+
+// Those whose names are locked out after failed logins.
+bool locks_names(const std::string& method) {
+  return method == "userpass" || method == "ldap" || method == "approle";
+}
+
+// A method that is not there is denied, too, in the same words as a name that is locked.
+std::string hint_of_method(const Result<Answer>& answer, const std::string& method,
+                           const std::string& mount) {
   if (!answer.ok() || (answer->status != 403 && answer->status != 404)) return {};
+  if (answer->status == 403 && locks_names(method))
+    return fmt::format(
+        "this name may be locked after failed logins: wait, or have an operator look:\n"
+        "      leasehold read sys/locked-users\n"
+        "      If the method is mounted elsewhere than at auth/{}/, give -path=PATH",
+        mount);
   return fmt::format(
       "is an auth method mounted at auth/{}/? Who may list them sees it: leasehold auth list\n"
       "      and one that is mounted elsewhere needs -path=PATH",
       mount);
-}
-
-bool has_user_in_path(std::string_view method) {
-  const auto* const end = std::end(kUserInPath);
-  return std::find(std::begin(kUserInPath), end, method) != end;
 }
 
 Login login_with_method(Session& session, const std::string& method) {
@@ -113,7 +125,8 @@ Login login_with_method(Session& session, const std::string& method) {
   call.hidden = hidden;
   auto answer = session.send(std::move(call));
   if (!is_good(answer))
-    return {session.refused("Error authenticating", answer, hint_of_method(answer, mount)), {}};
+    return {session.refused("Error authenticating", answer, hint_of_method(answer, method, mount)),
+            {}};
   return {kSuccess, std::move(answer->json)};
 }
 

@@ -56,17 +56,15 @@ Result<Json> body_for(const Session& session, bool has_device) {
   VAULT_TRY_ASSIGN(const Shares recovery,
                    shares_of(session.args(), "recovery-shares", "recovery-threshold"));
   VAULT_TRY_ASSIGN(const Shares keys, shares_of(session.args(), "key-shares", "key-threshold"));
-  const bool asks_for_keys =
-      session.args().has("key-shares") || session.args().has("key-threshold");
-  if (has_device && asks_for_keys)
-    return failure(
-        Code::invalid,
-        "this vault is opened by its seal device: it has recovery keys instead of unseal "
-        "keys; use -recovery-shares and -recovery-threshold");
-  body.set(has_device ? "recovery_shares" : "secret_shares",
-           has_device ? recovery.count : keys.count);
-  body.set(has_device ? "recovery_threshold" : "secret_threshold",
-           has_device ? recovery.threshold : keys.threshold);
+  // What was asked for is sent although it does not apply: the server then refuses the whole, and
+  // nobody gets other keys than the ones asked for.
+  const auto asked = [&](const char* count, const char* threshold) {
+    return session.args().has(count) || session.args().has(threshold);
+  };
+  if (has_device || asked("recovery-shares", "recovery-threshold"))
+    body.set("recovery_shares", recovery.count).set("recovery_threshold", recovery.threshold);
+  if (!has_device || asked("key-shares", "key-threshold"))
+    body.set("secret_shares", keys.count).set("secret_threshold", keys.threshold);
   return body;
 }
 
@@ -164,7 +162,11 @@ void print_once(Session& session, const Json& out) {
   session.print(keys_text(out, "recovery_keys_b64", "Recovery"));
   session.print(fmt::format("\nInitial Root Token: {}\n", out.string_at("root_token")));
   if (const auto key = out.string_at("audit_public_key"); !key.empty())
-    session.print(fmt::format("Audit Public Key: {}\n", key));
+    session.print(
+        fmt::format("Audit Public Key: {}\n"
+                    "(keep it off this machine: `audit verify` and `backup verify -public-key=KEY` "
+                    "prove with it\nwho signed; a log or backup alone names any key)\n",
+                    key));
   // The keys are out before anything else is asked: there is no second time.
   std::fflush(stdout);
   const bool has_shares = !out.strings_at("unseal_keys_b64").empty();

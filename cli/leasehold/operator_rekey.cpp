@@ -81,7 +81,11 @@ int run_init(Session& session, const std::string& path) {
   body.set("secret_shares", *shares).set("secret_threshold", *threshold);
   body.set("require_verification", args.is_on("verify"));
   const auto answer = session.send({"PUT", path + "init", std::move(body)});
-  if (!is_good(answer)) return session.refused("Error initializing rekey", answer);
+  if (!is_good(answer)) {
+    const bool other = answer.ok() && answer->body.find("rekey-recovery-key") != std::string::npos;
+    return session.refused("Error initializing rekey", answer,
+                           other ? "leasehold operator rekey -init -target=recovery" : "");
+  }
   if (session.format() == Format::table && !args.is_on("verify"))
     session.note(
         "WARNING! The answer to the last key is the only copy of the new keys, and the old ones "

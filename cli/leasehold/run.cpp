@@ -50,10 +50,8 @@ std::vector<std::string> command_first(std::vector<std::string> words) {
 int unknown_command(const Catalog& catalog, const std::string& typed) {
   std::string text = fmt::format("There is no command \"{}\".", typed);
   const std::string nearest = catalog.suggest(typed);
-  if (is_elsewhere(typed)) {
-    text +=
-        " Vault has one; where the server has its paths,\n"
-        "they are reached with read, write, list and delete.";
+  if (const std::string_view instead = instead_of(typed); !instead.empty()) {
+    text += fmt::format(" Vault has one; Leasehold does not. {}", instead);
   } else if (!nearest.empty()) {
     text += fmt::format(" Did you mean \"leasehold {}\"?", nearest);
   }

@@ -41,6 +41,12 @@ void say(const std::vector<std::string>& warnings, LogSink& log) {
 
 Status may_write_in(const std::string& file, const char* what) {
   const std::string folder = std::filesystem::path(file).parent_path().string();
+  if (!folder.empty() && ::access(folder.c_str(), F_OK) != 0 && errno == ENOENT)
+    return failure(Code::invalid, std::string("the folder of the ") + what + " " + file +
+                                      " does not exist: make it for the user of the server, "
+                                      "`install -d -m 700 -o USER " +
+                                      folder +
+                                      "` (the systemd unit makes /var/log/leasehold at its start)");
   const std::string& asked = ::access(file.c_str(), F_OK) == 0 ? file : folder;
   if (::access(asked.empty() ? "." : asked.c_str(), W_OK) == 0) return {};
   return failure(Code::invalid, std::string("the ") + what + " " + file + " cannot be written: " +
@@ -77,7 +83,7 @@ Status check_devices(const config::Configuration& configuration, const std::stri
 }
 
 // A server says the warnings when it opens them, as it does those of the seals.
-Status check_listeners(const config::Configuration& configuration, LogSink& log) {
+Status check_listeners(const config::Configuration& configuration, Clock& clock, LogSink& log) {
   Problems problems;
   std::vector<std::string> warnings;
   for (Stanza stanza : configuration.listeners) {
@@ -86,6 +92,9 @@ Status check_listeners(const config::Configuration& configuration, LogSink& log)
     if (settings->tls) {
       const auto context = server::make_tls_context(settings->tls_settings);
       if (!context.ok()) problems.add(stanza.where() + ": " + context.error().message);
+      const std::string dates =
+          context.ok() ? server::trouble_with_dates(**context, clock.now()) : std::string();
+      if (!dates.empty()) warnings.push_back(stanza.where() + ": " + dates);
     }
     if (settings->kind == server::ListenerSettings::Kind::unix_socket)
       problems.add(may_write_in(settings->address, "socket"));
@@ -146,7 +155,7 @@ Status check_machine(const config::Configuration& configuration, const Surroundi
   Problems problems;
   if (!directory.empty()) problems.add(storage::check_data_directory(directory, where.log));
   problems.add(check_devices(configuration, directory));
-  problems.add(check_listeners(configuration, where.log));
+  problems.add(check_listeners(configuration, where.clock, where.log));
   problems.add(check_seals(configuration, where, directory));
   for (const std::string& file : {configuration.log_file, configuration.pid_file})
     if (!file.empty()) problems.add(may_write_in(file, "file"));

@@ -147,6 +147,14 @@ Status restore_backup(const Options& options, storage::Storage& storage, WallTim
       "{}`.\n",
       mark.keep_tokens ? "tokens are kept" : "every token is revoked",
       mark.keep_tokens ? "-restored=keep-tokens" : "-restored");
+  if (mark.keep_tokens) return {};
+  fmt::print(
+      "No token is left then. For a new root token put\n"
+      "  disable_unauthed_generate_root_endpoints = false\n"
+      "into the listener stanza before the start, unseal, and let the holders of the unseal or "
+      "recovery keys run\n"
+      "  leasehold operator generate-root -init\n"
+      "Take the line out again when that is done.\n");
   return {};
 }
 

@@ -355,11 +355,37 @@ TEST_CASE("audit log: a removed file is noticed and a new one begun") {
   CHECK(eventually([&] { return std::filesystem::exists(file); }));
   CHECK(
       eventually([&] { return running.sink.text().find("without SIGHUP") != std::string::npos; }));
+  CHECK(eventually(
+      [&] { return running.sink.text().find("its lines are lost") != std::string::npos; }));
   CHECK(running.add("c").ok());
   running.log->close();
   const Verdict verdict = verified({file});
   CHECK(verdict.whole);
   CHECK(verdict.first_seq > 1);
+}
+
+TEST_CASE("audit log: without its folder nothing is recorded, and nothing is lost in silence") {
+  Folder folder;
+  const std::string inner = folder / "log", file = inner + "/audit.log";
+  std::filesystem::create_directory(inner);
+  Running running(file);
+  REQUIRE(running.start().ok());
+  CHECK(running.add("a").ok());
+  CHECK(eventually([&] { return running.log->synced().last.seq != 0; }));
+  std::filesystem::remove_all(inner);
+  // Nobody writes: the log looks by itself.
+  running.clock.advance(std::chrono::seconds(2));
+  CHECK(eventually([&] { return !running.log->can_record(); }));
+  CHECK_FALSE(running.add("b").ok());
+  CHECK(running.sink.text().find("its lines are lost") != std::string::npos);
+  CHECK(running.sink.text().find("its directory does not exist") != std::string::npos);
+  CHECK(running.sink.text().find("no device can record") != std::string::npos);
+  std::filesystem::create_directory(inner);
+  running.clock.advance(std::chrono::seconds(2));
+  CHECK(eventually([&] { return running.log->can_record(); }));
+  CHECK(running.add("c").ok());
+  running.log->close();
+  CHECK(verified({file}).whole);
 }
 
 TEST_CASE("audit log: a log shorter than the store remembers goes on from what is remembered") {

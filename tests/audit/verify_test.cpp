@@ -201,6 +201,11 @@ TEST_CASE("audit verify: files in the wrong order, or one missing between, are f
   CHECK(whole.whole);
   CHECK_FALSE(verified({file + ".2", file + ".1", file}).whole);
   CHECK(names(verified({file + ".1", file}), "audit.log:1: line"));
+  CHECK(names(verified({file, file + ".1", file + ".2"}), "were the files given oldest first"));
+  write_file(folder / "audit.log.gz", std::string("\x1f\x8b\x08\x00", 4) + "xx\nxx");
+  const auto packed = verify_files({folder / "audit.log.gz"}, {});
+  REQUIRE_FALSE(packed.ok());
+  CHECK(packed.error().message.find("is compressed: unpack it first") != std::string::npos);
   const Verdict last = verified({file});
   CHECK(last.whole);
   CHECK(notes(last, "the log begins with line"));

@@ -74,6 +74,32 @@ TEST_CASE("userpass: after five failures a name is locked out, and others are no
   CHECK(vault.log_in("bob", "hunter2").status() == 200);
 }
 
+TEST_CASE("lockout: locked names are listed, and let in again") {
+  AuthVault vault;
+  vault.write("auth/userpass/users/bob", kBob);
+  const auto locked = [&] { return vault->get("sys/locked-users", vault->root()).data(); };
+  CHECK(locked().find("by_namespace")->size() == 0);
+  for (int i = 0; i < 5; ++i) vault.log_in("bob", "wrong");
+  const Json shown = locked();
+  CHECK(shown.integer_at("total") == 1);
+  const Json& root = shown.find("by_namespace")->items()[0];
+  CHECK(root.string_at("namespace_id") == "root");
+  CHECK(root.integer_at("counts") == 1);
+  const Json& mount = root.find("mount_accessors")->items()[0];
+  CHECK(mount.strings_at("alias_identifiers") == std::vector<std::string>{"bob"});
+  const std::string accessor = mount.string_at("mount_accessor");
+  CHECK(accessor.starts_with("auth_userpass_"));
+  const auto other =
+      vault->request("GET", "sys/locked-users", vault->root(), R"({"mount_accessor":"x"})");
+  CHECK(other.data().integer_at("total") == 0);
+  const std::string unlock = "sys/locked-users/" + accessor + "/unlock/";
+  CHECK(vault.write(unlock + "ann", "{}").status() == 204);
+  CHECK(vault.log_in("bob", "hunter2").status() == 403);
+  CHECK(vault.write(unlock + "Bob", "{}").status() == 204);
+  CHECK(vault.log_in("bob", "hunter2").status() == 200);
+  CHECK(locked().integer_at("total") == 0);
+}
+
 TEST_CASE("lockout: a name stays locked however many other names fail") {
   core::Lockout lockout;
   const core::LockoutRule rule;

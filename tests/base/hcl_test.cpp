@@ -36,6 +36,20 @@ TEST_CASE("hcl: a string takes the memory of a string, however long its line is"
   CHECK(read->capacity() < 64);
 }
 
+TEST_CASE("hcl: signs of a word processor are named") {
+  CHECK(error("x = \xe2\x80\x9ctext\xe2\x80\x9d") ==
+        "line 1: expected a value here, and there is a typographic quote (U+201C): write \"");
+  CHECK(error("path \xe2\x80\x9ckv\xe2\x80\x9d {}").find("U+201C") != std::string::npos);
+  CHECK(error("x = \xe2\x80\x93"
+              "1")
+            .find("U+2013") != std::string::npos);
+  CHECK(error("\xef\xbb\xbfx = 1").find("byte order mark") != std::string::npos);
+  CHECK(error("x =\xc2\xa0"
+              "1")
+            .find("U+00A0") != std::string::npos);
+  CHECK(error("x = 'text'").find("a single quote") != std::string::npos);
+}
+
 TEST_CASE("hcl: a policy reads as paths with capabilities") {
   const HclBody file = parse(R"(
 # what the team may do

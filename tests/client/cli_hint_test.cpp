@@ -129,6 +129,48 @@ TEST_CASE("hint: a login that fails is not told to log in") {
   CHECK(two.err == "Too many arguments (expected 1, got 2)\n");
 }
 
+TEST_CASE("hint: a name that may be locked is not told that its method is missing") {
+  VaultServer server;
+  server.on("PUT /v1/auth/userpass/login/ann", {403, kNotAToken});
+  const auto locked =
+      Program(server.address()).run({"login", "-method=userpass", "username=ann", "password=x"});
+  CHECK(contains(hint_in(locked.err), "leasehold read sys/locked-users"));
+  CHECK_FALSE(contains(hint_in(locked.err), "is an auth method mounted"));
+}
+
+TEST_CASE("hint: without any token a ceremony names the switch of the listener") {
+  VaultServer server;
+  server.on("PUT /v1/sys/generate-root/attempt", {403, kNotAToken});
+  server.on("GET /v1/sys/generate-root/attempt", {403, kNotAToken});
+  server.on("PUT /v1/sys/rekey/init", {403, kNotAToken});
+  Program program(server.address());
+  for (const char* token : {"", "hvs.revoked"}) {
+    program.environment["VAULT_TOKEN"] = token;
+    const std::string root = hint_in(program.run({"operator", "generate-root", "-init"}).err);
+    CHECK(contains(root, "disable_unauthed_generate_root_endpoints = false"));
+    CHECK_FALSE(contains(root, "leasehold login"));
+    CHECK(contains(hint_in(program.run({"operator", "rekey", "-init"}).err),
+                   "disable_unauthed_rekey_endpoints = false"));
+  }
+  const auto share = program.run({"operator", "generate-root", "c2hhcmU="});
+  CHECK(contains(share.err, "disable_unauthed_generate_root_endpoints = false"));
+  CHECK(contains(share.err, "-nonce: whoever began it has it"));
+}
+
+TEST_CASE("hint: a rekey beside a device names its flag") {
+  VaultServer server;
+  server.on("PUT /v1/sys/rekey/init",
+            {400, R"({"errors":["its keys are recovery keys: use sys/rekey-recovery-key"]})"});
+  CHECK(hint_in(Program(server.address()).run({"operator", "rekey", "-init"}).err) ==
+        "leasehold operator rekey -init -target=recovery");
+}
+
+TEST_CASE("hint: an address with a page's path names the address without it") {
+  VaultServer server;
+  const Program program(server.address() + "/ui");
+  CHECK(contains(program.run({"status"}).err, "set VAULT_ADDR=" + server.address()));
+}
+
 TEST_CASE("hint: a secret without a mount names the mount and how to make it") {
   VaultServer server;
   server.on("GET /v1/sys/internal/ui/mounts/secret/a", {403, kPreflight});

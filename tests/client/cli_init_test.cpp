@@ -55,7 +55,33 @@ TEST_CASE("init: a seal device has recovery keys instead of unseal keys") {
   const auto json = program.run({"operator", "init", "-format=json", "-recovery-shares=1"});
   CHECK(contains(json.out, "\"unseal_keys_hex\": [],"));
   CHECK(contains(json.out, "\"unseal_shares\": 1,\n  \"unseal_threshold\": 1"));
-  CHECK(program.run({"operator", "init", "-n=1"}).code == 1);
+}
+
+TEST_CASE("init: shares of the other kind are asked for, and the server's refusal is shown") {
+  struct Row {
+    const char *seal, *flag, *refusal, *body, *hint;
+  };
+  constexpr Row kRows[] = {
+      {R"({"type":"shamir","recovery_seal":false})", "-recovery-shares=3",
+       "parameters recovery_shares,recovery_threshold not applicable to seal type shamir",
+       R"({"recovery_shares":3,"recovery_threshold":3,"secret_shares":5,"secret_threshold":3})",
+       "use\n      -key-shares and -key-threshold"},
+      {R"({"type":"tpm","recovery_seal":true})", "-key-shares=1",
+       "parameters secret_shares,secret_threshold not applicable to seal type tpm",
+       R"({"recovery_shares":5,"recovery_threshold":3,"secret_shares":1,"secret_threshold":1})",
+       "use -recovery-shares and -recovery-threshold"},
+  };
+  for (const Row& row : kRows) {
+    CAPTURE(row.flag);
+    VaultServer server;
+    server.on("GET /v1/sys/seal-status", {200, row.seal});
+    server.on("PUT /v1/sys/init", {400, std::string(R"({"errors":[")") + row.refusal + R"("]})"});
+    const auto refused = Program(server.address()).run({"operator", "init", row.flag});
+    CHECK(refused.code == 2);
+    CHECK(contains(refused.err, row.refusal));
+    CHECK(contains(refused.err, row.hint));
+    CHECK(server.last().body == row.body);
+  }
 }
 
 TEST_CASE("init: what recovery keys are for is said as the server knows it") {

@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <openssl/pem.h>
+
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
@@ -29,6 +32,25 @@ std::string text_of(const std::string& file) {
   std::ostringstream text;
   text << std::ifstream(file).rdbuf();
   return text.str();
+}
+
+// The certificate with other dates, signed by its own key.
+void date(const Certificate& certificate, const char* from, const char* until) {
+  std::FILE* file = std::fopen(certificate.key().c_str(), "r");
+  EVP_PKEY* key = PEM_read_PrivateKey(file, nullptr, nullptr, nullptr);
+  std::fclose(file);
+  file = std::fopen(certificate.file().c_str(), "r");
+  X509* parsed = PEM_read_X509(file, nullptr, nullptr, nullptr);
+  std::fclose(file);
+  REQUIRE((key != nullptr && parsed != nullptr));
+  REQUIRE(ASN1_TIME_set_string_X509(X509_getm_notBefore(parsed), from) == 1);
+  REQUIRE(ASN1_TIME_set_string_X509(X509_getm_notAfter(parsed), until) == 1);
+  REQUIRE(X509_sign(parsed, key, EVP_sha256()) > 0);
+  file = std::fopen(certificate.file().c_str(), "w");
+  PEM_write_X509(file, parsed);
+  std::fclose(file);
+  X509_free(parsed);
+  EVP_PKEY_free(key);
 }
 
 }  // namespace
@@ -65,6 +87,32 @@ TEST_CASE("reach: an authority, a certificate and its key can be texts in the en
   std::ifstream from(certificate.file());
   folder.write("our-authority.pem", {std::istreambuf_iterator<char>(from), {}});
   CHECK(program.run({"read", "-ca-path=" + folder.path(), "-field=k", "s"}).out == "v");
+}
+
+TEST_CASE("reach: a certificate that is not of today is told apart from an unknown one") {
+  struct Row {
+    const char *from, *until, *says, *hint;
+  };
+  constexpr Row kRows[] = {
+      {"20200101000000Z", "20210101000000Z", "expired at 2021-01-01T00:00:00Z",
+       "give the server a new certificate"},
+      {"20900101000000Z", "20910101000000Z", "is not yet valid: it begins at 2090-01-01T00:00:00Z",
+       "compare the clock"},
+      {nullptr, nullptr, "is not valid for this name", "-tls-server-name"},
+  };
+  for (const Row& row : kRows) {
+    CAPTURE(row.says);
+    const bool dated = row.from != nullptr;
+    const Certificate certificate("vault.test",
+                                  dated ? "DNS:vault.test,IP:127.0.0.1" : "DNS:other");
+    if (dated) date(certificate, row.from, row.until);
+    VaultServer server(certificate.file(), certificate.key());
+    Program program(server.address());
+    program.environment["VAULT_CACERT"] = certificate.file();
+    const auto refused = program.run({"read", "s"});
+    CHECK(contains(refused.err, row.says));
+    CHECK(contains(refused.err, row.hint));
+  }
 }
 
 TEST_CASE("reach: a plain request is handed to the proxy whole") {

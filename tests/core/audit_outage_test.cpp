@@ -100,6 +100,11 @@ TEST_CASE("audit outage: a vault opens for revocation alone, and says so") {
   TestVault vault(world);
   CHECK_FALSE(vault.sealed());
   CHECK(vault.get("sys/seal-status", "").data().strings_at("warnings").size() == 1);
+  const Answer health = vault.get("sys/health", "");
+  CHECK(health.status() == 200);
+  CHECK(health.data().find("leasehold_audit_works") != nullptr);
+  CHECK(vault.get("test/notes/a", vault.root()).error().find("no audit device can record") !=
+        std::string::npos);
   CHECK(vault.post("test/notes/a", vault.root(), R"({"x":1})").status() == 500);
   CHECK(vault.get("test/notes/a", vault.root()).status() == 500);
   vault.advance(Seconds{3601});

@@ -590,6 +590,18 @@ TEST_CASE("leases: a revocation that the target refuses is tried until it succee
   CHECK(vault.as_time_passes([&] { return vault.server()->visits("revoke") >= 4; },
                              Nanos(Seconds{5})));
   CHECK(vault.server()->accounts().size() == 1);
+  const Answer waiting =
+      vault.request("GET", "sys/leases", vault.root(), R"({"type":"irrevocable"})");
+  REQUIRE(waiting.status() == 200);
+  const Json shown = waiting.data();
+  const Json& lease = shown.find("leases")->items()[0];
+  CHECK(lease.string_at("lease_id") == lease_of(creds));
+  CHECK(lease.string_at("error") != "revocation is under way");
+  CHECK(vault.world().log.text().find("cannot be revoked yet") != std::string::npos);
+  const std::string audit = vault.world().audit_text();
+  const auto event = audit.find("lease-revocation-failed");
+  CHECK(event != std::string::npos);
+  CHECK(audit.find("lease-revocation-failed", event + 1) == std::string::npos);
   vault.server()->set("revoke", Fault::none);
   CHECK(vault.as_time_passes([&] { return nothing_left(vault); }, Nanos(Seconds{5})));
 }

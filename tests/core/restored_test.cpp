@@ -118,6 +118,22 @@ TEST_CASE_FIXTURE(PutBack, "restored: on the operator's word it opens, and no to
   CHECK(status_of(again, again.root()) == 403);
 }
 
+TEST_CASE_FIXTURE(PutBack, "restored: said of a store that lacks nothing, it does nothing") {
+  world.restored = core::Restored::revoke_tokens;
+  TestVault vault(world);
+  CHECK(status_of(vault, vault.root()) == 200);
+  CHECK_FALSE(log_has("\"store-restored\""));
+  CHECK(world.log.text().find("-restored is not needed and did nothing") != std::string::npos);
+}
+
+TEST_CASE_FIXTURE(PutBack, "restored: said without a log, it counts") {
+  std::filesystem::remove(world.audit_path());
+  world.restored = core::Restored::revoke_tokens;
+  TestVault vault(world, true);
+  CHECK(vault.unseal().status() == 200);
+  CHECK(status_of(vault, vault.root()) == 403);
+}
+
 TEST_CASE_FIXTURE(PutBack, "restored: tokens may be kept, on record") {
   put_back();
   world.restored = core::Restored::keep_tokens;

@@ -66,6 +66,21 @@ TEST_CASE("surface: a mount answers without its last slash, and says what it has
   CHECK(vault.get("test", vault.root()).status() == 404);
 }
 
+TEST_CASE("surface: a templated rule is said to match nothing") {
+  TestVault vault;
+  const Json policy(
+      "path \"a\" { capabilities = [\"read\"] }\n"
+      "path \"kv/{{identity.entity.id}}/*\" { capabilities = [\"read\"] }\n");
+  const Answer written =
+      vault.post("sys/policies/acl/own", vault.root(), R"({"policy":)" + policy.dump() + "}");
+  CHECK(written.status() == 200);
+  REQUIRE(written.response().warnings.size() == 1);
+  CHECK(written.response().warnings[0].find(
+            "path \"kv/{{identity.entity.id}}/*\" on line 2: templates are not evaluated") == 0);
+  const Answer hash = vault.post("sys/audit-hash/nosuch", vault.root(), R"({"input":"x"})");
+  CHECK(hash.error().find("unknown audit backend \"nosuch/\"; ") == 0);
+}
+
 TEST_CASE("surface: what this version does not have is told from what nobody has") {
   TestVault vault;
   const auto enable = [&](const std::string& where, const std::string& type) {
@@ -74,6 +89,8 @@ TEST_CASE("surface: what this version does not have is told from what nobody has
   CHECK(enable("mounts", "transit").error() ==
         "plugin not found in the catalog: transit (it is not in this version of Leasehold)");
   CHECK(enable("mounts", "transmit").error() == "plugin not found in the catalog: transmit");
+  CHECK(enable("mounts", "Tset").error() ==
+        "plugin not found in the catalog: Tset; did you mean \"test\"?");
   CHECK(enable("auth", "approle").status() == 400);
   CHECK(vault.get("identity/a", vault.root()).error().find("identity is not in this version") !=
         std::string::npos);

@@ -574,7 +574,7 @@ class Operator(unittest.TestCase):
         )
         run, left = self.check_configuration(bad)
         self.assertEqual((run.returncode, left), (1, ["c.hcl"]))
-        for said in ("/nowhere/audit.log cannot be written", "/nowhere/c.pem", "static"):
+        for said in ("audit file /nowhere/audit.log does not exist: make it", "/nowhere/c.pem", "static"):
             self.assertIn(said, run.stderr)
 
     def test_all_mistakes_of_a_configuration_are_told_at_once(self):
@@ -583,6 +583,24 @@ class Operator(unittest.TestCase):
         self.assertEqual(run.returncode, 1)
         for said in ('c.hcl:2:3: unknown key "pth"', 'c.hcl:6:3: unknown key "tls_disabel"'):
             self.assertIn(said, run.stderr)
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can give a folder away")
+    def test_root_is_told_whom_to_run_it_as(self):
+        nobody = pwd.getpwnam("nobody")
+        with tempfile.TemporaryDirectory() as folder:
+            pathlib.Path(folder, "data").mkdir(0o700)
+            os.chown(pathlib.Path(folder, "data"), nobody.pw_uid, nobody.pw_gid)
+            config = pathlib.Path(folder, "c.hcl")
+            config.write_text(self.GOOD.replace("FOLDER", folder))
+            for command in ([], ["restore-backup", "no-file"]):
+                run = subprocess.run(
+                    [BIN / "leaseholdd", *command, f"-config={config}"],
+                    capture_output=True,
+                    text=True,
+                )
+                self.assertEqual(run.returncode, 1)
+                self.assertIn("run it as that user: `sudo -u 'nobody' leaseholdd", run.stderr)
+                self.assertNotIn("chown", run.stderr)
 
     @unittest.skipUnless(os.geteuid() == 0, "only root can stand in for another user")
     def test_root_asks_as_the_user_of_the_service(self):

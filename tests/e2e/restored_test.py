@@ -141,6 +141,7 @@ class Backup(unittest.TestCase):
         restore = ["operator", "backup", "restore", str(self.file), f"-config={other.config}"]
         done = other.cli(*restore)
         self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("operator generate-root -init", done.stdout)  # no token is left
         refused = other.cli(*restore)
         self.assertEqual(refused.returncode, 1)
         self.assertIn("not empty", refused.stderr)

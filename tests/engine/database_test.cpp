@@ -98,6 +98,9 @@ TEST_CASE_FIXTURE(Database,
         "error creating database object: invalid database version: 2 errors occurred:\n\t* plugin "
         "not found in the catalog: nosuch-plugin\n\t* plugin not found in the catalog: "
         "nosuch-plugin\n\n");
+  body.set("plugin_name", "PostgreSQL");
+  CHECK(post("config/bad", body.dump())
+            .error.ends_with("did you mean \"postgresql-database-plugin\"?"));
   body.erase("plugin_name");
   CHECK(post("config/bad", body.dump()).error == "empty plugin name");
   body = config();
@@ -252,11 +255,25 @@ TEST_CASE_FIXTURE(Database, "database: a role that issues nothing yet is saved, 
   CHECK(get("roles/ro").status == 200);
 }
 
+TEST_CASE_FIXTURE(Database, "database: static roles are refused in so many words") {
+  const char* kTold =
+      "a static role (an account that stays and whose password is rotated) is not "
+      "supported by this version";
+  for (const char* path : {"static-roles/app", "rotate-role/app"}) {
+    const auto answer = post(path, R"({"db_name":"pg","username":"app"})");
+    CHECK(answer.status == 400);
+    CHECK(answer.error == kTold);
+  }
+  CHECK(get("static-creds/app").error == kTold);
+}
+
 TEST_CASE_FIXTURE(Database, "database: a role may be written before its database allows it") {
   configure();
-  CHECK(post("roles/other", kBroken).status == 204);
-  REQUIRE(log.warnings().size() == 1);
-  CHECK(log.warnings()[0].find("allowed_roles of mount/config/pg") != std::string::npos);
+  const auto written = post("roles/other", kBroken);
+  CHECK(written.status == 200);
+  REQUIRE(written.response.warnings.size() == 1);
+  CHECK(written.response.warnings[0].find("was not tried and issues nothing") != std::string::npos);
+  CHECK(written.response.warnings[0].find("allowed_roles of mount/config/pg") != std::string::npos);
   const auto refused = get("creds/other");
   CHECK(refused.status == 500);
   CHECK(refused.error == "1 error occurred:\n\t* \"other\" is not an allowed role\n\n");

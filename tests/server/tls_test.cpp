@@ -30,14 +30,14 @@ struct Folder {
 
 // A self-signed P-256 certificate and its key.
 void make_certificate(const std::string& certificate_file, const std::string& key_file,
-                      const char* name) {
+                      const char* name, long lasts = 3600) {
   EVP_PKEY* key = EVP_EC_gen("P-256");
   X509* certificate = X509_new();
   REQUIRE((key != nullptr && certificate != nullptr));
   X509_set_version(certificate, 2);
   ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
   X509_gmtime_adj(X509_getm_notBefore(certificate), -60);
-  X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
+  X509_gmtime_adj(X509_getm_notAfter(certificate), lasts);
   X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_ASC,
                              reinterpret_cast<const unsigned char*>(name), -1, -1, 0);
   X509_set_issuer_name(certificate, X509_get_subject_name(certificate));
@@ -134,6 +134,26 @@ struct TlsFixture {
 bool served(std::string_view text) { return text.find("HTTP/1.1 200") == 0; }
 
 }  // namespace
+
+TEST_CASE("tls: a certificate that ends soon, has ended or has not begun is told") {
+  const Folder folder;
+  server::TlsSettings settings;
+  settings.certificate_file = folder.file("cert.pem");
+  settings.key_file = folder.file("key.pem");
+  constexpr long kDay = 24 * 3600;
+  make_certificate(settings.certificate_file, settings.key_file, "x", 60 * kDay);
+  const auto context = server::make_tls_context(settings);
+  REQUIRE(context.ok());
+  SystemClock clock;
+  const auto trouble = [&](long days) {
+    return server::trouble_with_dates(**context, add(clock.now(), Seconds{days * kDay}));
+  };
+  CHECK(trouble(0).empty());
+  CHECK(trouble(45).empty());
+  CHECK(trouble(47).find("the certificate expires at 2") == 0);
+  CHECK(trouble(61).find("the certificate expired at 2") == 0);
+  CHECK(trouble(-1).find("not yet valid, it begins at 2") != std::string::npos);
+}
 
 TEST_CASE_FIXTURE(TlsFixture, "tls: requests are served over 1.2 and 1.3, never below") {
   const TestServer server(options);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <thread>
+#include <utility>
 
 #include "vault/audit/chain_records.h"
 #include "vault/audit/sequencer.h"
@@ -87,6 +88,7 @@ struct AuditLog::State {
   std::atomic<bool> records{false};          // as the last attempt went; changed under the mutex
   bool unsynced GUARDED_BY(mutex) = false;
   std::uint64_t signed_seq GUARDED_BY(mutex) = 0;  // of the last checkpoint's own line
+  bool said_moved GUARDED_BY(mutex) = false;       // and no new file could be begun since
   Instant looked_at GUARDED_BY(mutex);             // when a checkpoint or a moved file was sought
   std::uint64_t synced_seq GUARDED_BY(mutex) = 0;  // the last line on a disk, or before this run
   Synced on_disk GUARDED_BY(mutex);                // of this run
@@ -101,6 +103,8 @@ struct AuditLog::State {
   Status write_own(FunctionRef<std::string(const Position& before)> make) REQUIRES(mutex);
   Status begin() REQUIRES(mutex);
   void note(bool written) REQUIRES(mutex);
+  void note_failed_devices() REQUIRES(mutex);
+  void say_none_records();
   void probe() REQUIRES(mutex);
   void checkpoint() REQUIRES(mutex);
   Status begin_new_files() REQUIRES(mutex);
@@ -128,10 +132,16 @@ Status AuditLog::State::write_own(FunctionRef<std::string(const Position&)> make
 }
 
 void AuditLog::State::note(bool written) {
-  records = written;
+  if (records.exchange(written) && !written) say_none_records();
   if (written ? unsynced || !chain.has_devices() : stopping) return;
   unsynced = unsynced || written;
   work.notify_one();  // to sync, or to try the devices again
+}
+
+void AuditLog::State::say_none_records() {
+  log.error(
+      "audit: no device can record: until one can, credentials are revoked and nothing else is "
+      "done");
 }
 
 // The first lines of this run. Before anything else is written; again until a device takes them.
@@ -185,14 +195,21 @@ Status AuditLog::State::begin_new_files() {
   return failed;
 }
 
-// Once a second while lines come in.
+// What was found out beside a write.
+void AuditLog::State::note_failed_devices() {
+  if (chain.has_devices() && !chain.any_works() && records.exchange(false)) say_none_records();
+}
+
+// Once a second, also while nothing is written: a file that is gone is missed before it is needed.
 void AuditLog::State::look_around() {
   const Instant now = clock.instant();
   if (now < add(looked_at, kCheckpointEvery)) return;
   looked_at = now;
   if (chain.any_moved()) {
-    log.warn("audit: a log file was removed or renamed without SIGHUP; beginning a new one");
-    begin_new_files().ignore();
+    if (!std::exchange(said_moved, true))
+      log.warn("audit: a log file was removed or renamed without SIGHUP; beginning a new one");
+    if (begin_new_files().ok()) said_moved = false;
+    note_failed_devices();
   }
   if (chain.find_shrunk()) signed_seq = 0;  // it is signed at once
   checkpoint();
@@ -227,7 +244,7 @@ void AuditLog::State::sync_round() {
   round_seq = through.seq;
   if (!flushed) failed_seq = through.seq;
   if (since) note_synced(*since, through);
-  if (chain.has_devices() && !chain.any_works()) records = false;
+  note_failed_devices();
   synced.notify_all();
 }
 
@@ -246,6 +263,8 @@ void AuditLog::State::run() {
     if (!unsynced) {
       if (!records || chain.position().seq > signed_seq)
         work.wait_for(mutex, kLookEvery);
+      else if (chain.has_devices())
+        work.wait_for(mutex, kCheckpointEvery);
       else
         work.wait(mutex);
     }
@@ -281,9 +300,7 @@ Status AuditLog::start(const Identity& identity) {
   state.looked_at = state.clock.instant();
   Status begun = state.begin();
   if (!begun.ok()) {
-    state.log.error(
-        "audit: no device can record: until one can, credentials are revoked and nothing else is "
-        "done");
+    state.say_none_records();
     begun = failure(Code::unavailable, "no audit device can record; the server log names each");
   }
   state.running = true;
@@ -320,6 +337,11 @@ void AuditLog::note_commit(std::uint64_t commit) {
 std::uint64_t AuditLog::commit_at_start() const {
   MutexLock lock(state_->mutex);
   return state_->chain.commit_at_start();
+}
+
+bool AuditLog::held_remembered() const {
+  MutexLock lock(state_->mutex);
+  return state_->chain.held_remembered();
 }
 
 Status AuditLog::flush(std::uint64_t seq) {

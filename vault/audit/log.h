@@ -72,6 +72,8 @@ class Device {
   virtual Result<bool> reopen() = 0;
   // True when the path no longer leads to the open file: removed, or renamed without a signal.
   virtual bool moved() { return false; }
+  // True when the open file has no name any more: what is written to it goes with it.
+  virtual bool lost() { return false; }
   // True when the open file is shorter than what was written to it.
   virtual bool shrunk() { return false; }
   // False: what it takes is out of sight at once (a pipe, nothing at all).
@@ -131,6 +133,8 @@ class AuditLog {
   void note_commit(std::uint64_t commit);
   // The newest commit that the devices told of at start; 0: none.
   std::uint64_t commit_at_start() const;
+  // A device had, at start, the line that the store remembers, or what came after it.
+  bool held_remembered() const;
   // With `sync = "always"` waits for the disk: an error when the line did not get there.
   Status flush(std::uint64_t seq);
   // Both.

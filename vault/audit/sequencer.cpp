@@ -1,6 +1,7 @@
 #include "vault/audit/sequencer.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "vault/audit/tail_check.h"
 
@@ -36,6 +37,7 @@ void Sequencer::open(const Identity& identity) {
     slot.last = {tail->seq, tail->hash};
     slot.remnant = tail->remnant;
     if (slot.last.seq > position_.seq) position_ = slot.last;
+    held_remembered_ = held_remembered_ || (tail->seq != 0 && tail->seq >= remembered.seq);
   }
   const bool opened = std::any_of(slots_.begin(), slots_.end(),
                                   [](const Slot& slot) { return slot.health != Health::failed; });
@@ -262,14 +264,21 @@ std::vector<std::string> Sequencer::reopen(Status& first_failure) {
   for (Slot& slot : slots_) {
     if (slot.health != Health::works) continue;
     const Watch::Call call(watch_, *slot.device);
+    const bool lost = slot.device->lost();
+    if (lost)
+      log_.error("audit: {}: the file was deleted while the server wrote to it: its lines are lost",
+                 slot.device->where());
     const auto fresh = slot.device->reopen();
-    if (!fresh.ok()) {
+    if (!fresh.ok() && first_failure.ok()) first_failure = fresh.error();
+    if (!fresh.ok() && lost)
+      fail(slot, fresh.error());  // its lines would go with the file
+    else if (!fresh.ok() &&
+             std::exchange(slot.not_begun, fresh.error().message) != fresh.error().message)
       log_.error("audit: {}: {}; the file that is open stays in use", fresh.error().message,
                  fresh.error().detail);
-      if (first_failure.ok()) first_failure = fresh.error();
-    } else if (*fresh) {
-      begun.push_back(slot.device->where());
-    }
+    if (!fresh.ok()) continue;
+    slot.not_begun.clear();
+    if (*fresh) begun.push_back(slot.device->where());
   }
   return begun;
 }

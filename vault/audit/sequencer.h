@@ -59,6 +59,7 @@ class Sequencer {
   const std::optional<Error>& older() const { return older_; }
   bool told_gap() const { return told_gap_; }  // with the lines last written
   bool has_devices() const { return !slots_.empty(); }
+  bool held_remembered() const { return held_remembered_; }
   bool any_moved() const;
   // Reads the files again that were cut under the running server; true when there is one. The next
   // lines tell of it.
@@ -97,7 +98,8 @@ class Sequencer {
     bool checked = false;             // its log was found to be ours
     bool changed = false;             // or not
     Instant retry_at;
-    std::string reported;  // the failure that the server log has; empty: it works
+    std::string reported;   // the failure that the server log has; empty: it works
+    std::string not_begun;  // why no new file could be begun, as the server log has it
   };
 
   void retry_failed();
@@ -126,6 +128,7 @@ class Sequencer {
   std::uint64_t commit_at_start_ = 0;  // the newest one that a log told of
   std::optional<Error> older_;         // why the store is not the one the log belongs to
   bool started_ = false;
+  bool held_remembered_ = false;  // by the end of a device's log at the start
   Position position_;
   bool told_gap_ = false;
   std::vector<std::string> torn_;

@@ -26,6 +26,16 @@ bool has_path(std::string_view device, const std::string& path) {
   return given == fs::weakly_canonical(fs::path(device.substr(kFile.size())), error);
 }
 
+// By the first bytes of gzip, xz, zstd and bzip2 (RFC 1952, RFC 8878 and the formats' own texts).
+bool is_compressed(std::string_view start) {
+  for (const std::string_view magic : {"\x1f\x8b",
+                                       "\xfd"
+                                       "7zXZ",
+                                       "\x28\xb5\x2f\xfd", "BZh"})
+    if (start.starts_with(magic)) return true;
+  return false;
+}
+
 // Follows the chain over all files. After a break it goes on from the line that broke it, so that
 // each break is named once.
 class Verifier {
@@ -71,7 +81,12 @@ class Verifier {
     line_number_ = 0;
     std::string_view line;
     for (;;) {
-      switch (reader.next(line)) {
+      const LineReader::Next found = reader.next(line);
+      if (line_number_ == 0 && is_compressed(line))
+        return failure(Code::invalid, file + " is compressed: unpack it first, as in `zcat " +
+                                          file +
+                                          " > /tmp/audit.log.1`, and give the unpacked file");
+      switch (found) {
         case LineReader::Next::line:
           ++line_number_;
           check(line);
@@ -139,13 +154,20 @@ class Verifier {
     if (follows || (own && names_cut(*own))) return;
     if (line.seq == 1)
       add_break(here() + "a new log begins; it does not name the one before (" +
-                std::to_string(expected.seq) + " lines)");
+                std::to_string(expected.seq) + " lines)" + order());
     else if (line.seq != expected.seq + 1)
       add_break(here() + "line " + std::to_string(line.seq) + " of the chain stands behind line " +
-                std::to_string(expected.seq) + ": lines were removed, added or reordered");
+                std::to_string(expected.seq) + ": lines were removed, added or reordered" +
+                order());
     else
       add_break(here() + "does not follow from the line before: one of the two was changed (" +
                 last_at_ + "the line before)");
+  }
+
+  // Most often nobody changed anything: a shell sorts audit.log before audit.log.1.
+  std::string order() const {
+    if (line_number_ != 1) return {};
+    return "; were the files given oldest first, and all of them?";
   }
 
   void first(const ParsedLine& line) {

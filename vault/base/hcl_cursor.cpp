@@ -67,7 +67,37 @@ std::optional<std::string> plain_number(std::string_view text) {
   return std::string(text);
 }
 
+// What an editor or a web page put in the place of a plain sign.
+struct Lookalike {
+  std::string_view bytes, advice;
+};
+constexpr Lookalike kLookalikes[] = {
+    {"\xe2\x80\x9c", "a typographic quote (U+201C): write \""},
+    {"\xe2\x80\x9d", "a typographic quote (U+201D): write \""},
+    {"\xe2\x80\x9e", "a typographic quote (U+201E): write \""},
+    {"\xe2\x80\x98", "a typographic quote (U+2018): write \""},
+    {"\xe2\x80\x99", "a typographic quote (U+2019): write \""},
+    {"\xe2\x80\x93", "a dash (U+2013): write -"},
+    {"\xe2\x80\x94", "a dash (U+2014): write -"},
+    {"\xe2\x88\x92", "a minus sign (U+2212): write -"},
+    {"\xc2\xa0", "a space that does not break (U+00A0): write a plain one"},
+    {"\xef\xbb\xbf", "a byte order mark (U+FEFF): save the file as UTF-8 without it"},
+    {"'", "a single quote: write \""},
+};
+
+std::string_view advice_on(std::string_view text) {
+  for (const Lookalike& one : kLookalikes)
+    if (text.substr(0, one.bytes.size()) == one.bytes) return one.advice;
+  return {};
+}
+
 }  // namespace
+
+Error HclCursor::error(std::string_view what) const {
+  const std::string_view advice = advice_on(text_.substr(at_));
+  if (advice.empty()) return error_at(line_, what);
+  return error_at(line_, std::string(what) + ", and there is " + std::string(advice));
+}
 
 char HclCursor::take() {
   const char c = peek();

@@ -35,7 +35,7 @@ class HclCursor {
   Result<std::string> quoted();   // from `"` to `"`
   Result<std::string> heredoc();  // from `<<` to the end of the marker
   Result<Json> number();          // hexadecimal and octal become decimal
-  Error error(std::string_view what) const { return error_at(line_, what); }
+  Error error(std::string_view what) const;
   static Error error_at(int line, std::string_view what);
 
  private:

@@ -76,6 +76,17 @@ void Lockout::make_room(WallTime now) {
   order_.erase(goes);
 }
 
+Lockout::Locked Lockout::locked(WallTime now) const {
+  Locked locked;
+  MutexLock lock(mutex_);
+  for (const Name& name : order_) {
+    if (!(now < name.locked_until)) continue;
+    const std::size_t slash = name.key.find('/');  // an accessor has none
+    locked[name.key.substr(0, slash)].insert(name.key.substr(slash + 1));
+  }
+  return locked;
+}
+
 void Lockout::succeeded(const std::string& mount_accessor, const std::string& alias) {
   MutexLock lock(mutex_);
   const auto found = by_key_.find(key_of(mount_accessor, alias));

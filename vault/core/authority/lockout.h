@@ -5,6 +5,8 @@
 // Thread-safe.
 
 #include <list>
+#include <map>
+#include <set>
 #include <string>
 #include <unordered_map>
 
@@ -30,6 +32,13 @@ class Lockout {
   bool failed(const std::string& mount_accessor, const std::string& alias, const LockoutRule& rule,
               WallTime now);
   void succeeded(const std::string& mount_accessor, const std::string& alias);
+  // An operator lets the name in again, and forgets its failures.
+  void unlock(const std::string& mount_accessor, const std::string& alias) {
+    succeeded(mount_accessor, alias);
+  }
+  // Names that are locked at `now`, by the accessor of their mount, both sorted.
+  using Locked = std::map<std::string, std::set<std::string>>;
+  Locked locked(WallTime now) const;
 
  private:
   static constexpr std::size_t kNamesMax = 65536;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "vault/base/encoding.h"
+#include "vault/base/nearest.h"
 
 namespace leasehold::core {
 
@@ -88,6 +89,18 @@ const EngineKind* Mounts::kind_called(std::string_view name) const {
     for (const std::string_view other : kind->other_names)
       if (!other.empty() && other == name) return kind.get();
   return nullptr;
+}
+
+std::string Mounts::nearest_type(std::string_view typed, bool is_auth) const {
+  const std::string lower = lower_case(typed);
+  Nearest nearest(lower);
+  for (const auto& kind : kinds_) {
+    if (kind->is_auth != is_auth || kind->is_system) continue;
+    nearest.consider(kind->wire_type);
+    for (const std::string_view other : kind->other_names)
+      if (!other.empty()) nearest.consider(other);
+  }
+  return nearest.name();
 }
 
 std::string Mounts::versions_of(std::string_view wire_type) const {

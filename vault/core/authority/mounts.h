@@ -41,6 +41,8 @@ class Mounts {
   const EngineKind* kind(std::string_view wire_type, std::string_view version) const;
   // The kind that a client may call so instead of giving its type and version; null: none.
   const EngineKind* kind_called(std::string_view name) const;
+  // The type, or other name, that a misspelt one was meant to be; empty: none is near.
+  std::string nearest_type(std::string_view typed, bool is_auth) const;
   // "1 or 2"; empty where there is only one.
   std::string versions_of(std::string_view wire_type) const;
   const TtlDefaults& defaults() const { return defaults_; }

@@ -11,14 +11,10 @@ using barrier::OrderedId;
 
 namespace {
 
-constexpr Seconds kLookAgain{20};  // twice the statement timeout of our sessions
-constexpr Seconds kRetryMax{300};
+constexpr Seconds kLookAgain{20};          // twice the statement timeout of our sessions
 constexpr Nanos kTrialLimit{Seconds{10}};  // of a login that says what became of an intent
-constexpr Nanos kBusyRetryMin = std::chrono::milliseconds(250);
-constexpr Nanos kBusyRetryMax = std::chrono::seconds(2);
 constexpr std::size_t kRetryingMax = 8;  // workers
 constexpr std::size_t kLookedAtMax = 1024;
-constexpr std::size_t kRetriesMax = 65'536;
 constexpr commit::Unrecorded kLooksAgain{
     "an account that may still be made is looked for again: its end will be on record"};
 constexpr commit::Unrecorded kProbe{
@@ -221,18 +217,6 @@ unsigned DueQueue::attempts_of(const OrderedId& id) {
   return retry == retries_.end() ? 0 : retry->second.attempts;
 }
 
-void DueQueue::failed(const OrderedId& id, const Error& error) {
-  // One that is forgotten is only asked for sooner.
-  if (retries_.size() >= kRetriesMax && retries_.count(id) == 0) forget_retry(retries_.begin());
-  Retry& retry = retries_[id];
-  const bool busy = error.code == Code::deadline;
-  const Nanos first = busy ? kBusyRetryMin : Nanos{Seconds{1}};
-  const Nanos most = busy ? kBusyRetryMax : Nanos{kRetryMax};
-  const Nanos wait = std::min(first * (std::int64_t{1} << std::min(retry.attempts, 12U)), most);
-  ++retry.attempts;
-  retry.not_before = add(endings_.parts.clock.instant(), wait);
-}
-
 // An item left the hands of its worker.
 void DueQueue::ended(const OrderedId& id, const Status& status) {
   MutexLock lock(mutex_);
@@ -315,6 +299,7 @@ void DueQueue::done(const Item& item, const Result<target::Revoked>& result) {
   // Revoked and not written down: it was there, whatever the next attempt sees.
   const bool unrecorded = result.ok() && !status.ok();
   ended(id, unrecorded ? failure(Code::internal, "not recorded") : status);
+  if (!result.ok()) say_failure(id, status);
   if (gone || !status.ok()) waits_.ended(lease_key(id), status);
 }
 

@@ -24,6 +24,8 @@ class DueQueue final : public target::RevocationSource {
   // The first server is written down beside the target's settings; any other is refused from then
   // on, until the engine says that it is the same. New leases go to the other (Engine::moved).
   Status met(const std::string& identity) override;
+  // Why the last attempt at this lease failed; empty: it did not, or there was none.
+  std::string trouble_with(const barrier::OrderedId& id);
   // An intent whose end is not on record: the engine settles it by what the connection shows.
   void rotated(target::Connection& connection) override { look_at_intent(connection); }
   void reached(target::Connection& connection) override { look_at_intent(connection); }
@@ -32,6 +34,8 @@ class DueQueue final : public target::RevocationSource {
   struct Retry {
     unsigned attempts = 0;
     Instant not_before;
+    std::string error;                    // of the last one
+    bool said = false, recorded = false;  // in the server log; in the audit log
   };
   Status leave(storage::Snapshot& snapshot, WriteTxn& txn, const std::string& known,
                const std::string& found);
@@ -48,6 +52,7 @@ class DueQueue final : public target::RevocationSource {
   Result<bool> settle(const Item& item, const target::Revoked& revoked);
   unsigned attempts_of(const barrier::OrderedId& id);
   void failed(const barrier::OrderedId& id, const Error& error) REQUIRES(mutex_);
+  void say_failure(const barrier::OrderedId& id, const Status& status);
   void ended(const barrier::OrderedId& id, const Status& status);
 
   Endings& endings_;
@@ -59,6 +64,7 @@ class DueQueue final : public target::RevocationSource {
   Retries retries_ GUARDED_BY(mutex_);
   std::set<std::pair<std::int64_t, barrier::OrderedId>> retry_order_ GUARDED_BY(mutex_);
   std::size_t retrying_ GUARDED_BY(mutex_) = 0, retrying_max_ GUARDED_BY(mutex_) = 1;
+  Instant say_after_ GUARDED_BY(mutex_);
   std::optional<barrier::PhysicalKey> resume_ GUARDED_BY(mutex_);  // where the next look begins
 };
 

@@ -81,10 +81,14 @@ std::size_t Lanes::size() const {
   return lanes_.size();
 }
 
-std::string Lanes::trouble_with(const TargetId& id) const {
+std::string Lanes::trouble_with(const TargetId& id, const OrderedId& lease) const {
   MutexLock lock(mutex_);
   const auto known = lanes_.find(id);
-  return known == lanes_.end() ? std::string() : known->second.lane->status().last_error;
+  if (known == lanes_.end()) return {};
+  const target::LaneStatus status = known->second.lane->status();
+  if (status.breaker_open) return status.last_error;  // newer than what the target said before
+  std::string own = known->second.queue->trouble_with(lease);
+  return own.empty() ? status.last_error : own;
 }
 
 void Lanes::wake_due() {

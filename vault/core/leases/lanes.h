@@ -19,8 +19,9 @@ class Lanes {
   Result<std::shared_ptr<target::Lane>> lane(ReadTxn& txn, const barrier::Space& space,
                                              const TargetId& id);
   std::size_t size() const;
-  // Why the last attempt at this target failed; empty: it did not, or there was none.
-  std::string trouble_with(const TargetId& id) const;
+  // Why the last attempt at this lease failed, or else at its target; empty: it did not, or there
+  // was none.
+  std::string trouble_with(const TargetId& id, const barrier::OrderedId& lease) const;
 
   bool recover();   // true: there is more to look at
   void wake_due();  // those that have something due

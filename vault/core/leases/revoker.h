@@ -62,8 +62,11 @@ class Revoker {
   std::optional<std::size_t> leases_left(const barrier::Space& space) const {
     return removals_.leases_left(space);
   }
-  // Why the last attempt at this target failed; empty: it did not, or there was none.
-  std::string trouble_with(const TargetId& id) const { return lanes_.trouble_with(id); }
+  // Why the last attempt at this lease, or at its target, failed; empty: it did not, or there was
+  // none.
+  std::string trouble_with(const TargetId& id, const barrier::OrderedId& lease) const {
+    return lanes_.trouble_with(id, lease);
+  }
 
  private:
   void run();

@@ -146,6 +146,7 @@ std::string Lifecycle::health_text(bool initialized, bool sealed, const Listener
   member("echo_duration_ms", "0");
   member("enterprise", "false");
   member("initialized", initialized ? "true" : "false");
+  if (!records()) member("leasehold_audit_works", "false");
   string("leasehold_version", shown(product_version_, listener.redact_version));
   member("performance_standby", "false");
   const std::string_view replication = sealed ? "unknown" : "disabled";

@@ -277,7 +277,8 @@ Response Core::answer_of(InFlight& flight, const Status& on_record) {
   for (const std::string& accessor : {lost.accessor, lost.wrapping_accessor})
     if (const auto id = flight.live->tokens.id_of_accessor(accessor))
       flight.live->revoker->revoke_token_soon(*id);
-  Response answer = Response::refused(500, multierror("internal error"));
+  Response answer =
+      Response::refused(500, multierror("internal error: no audit device can record this request"));
   answer.request_id = flight.id;
   answer.retry_after = Seconds{1};
   return answer;

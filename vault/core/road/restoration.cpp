@@ -51,6 +51,12 @@ Result<commit::Batch> Restoration::begin(storage::Snapshot& snapshot, const Evid
       "{}, "
       "and every target is to be reconciled before it issues anything",
       evidence.store_commit, evidence.log_commit, in_words(evidence.how));
+  if (evidence.how != Restored::keep_tokens)
+    parts_.log.warn(
+        "no token is left: `leasehold operator generate-root -init` makes a new root token with "
+        "the "
+        "unseal or recovery keys, once the listener stanza says "
+        "disable_unauthed_generate_root_endpoints = false and the server was restarted with it");
   return commit::Batch(std::move(changes), event("store-restored", fields));
 }
 

@@ -125,6 +125,7 @@ Status Unsealed::start() {
   // Without a device that can record, the vault opens for revocation alone (docs/decisions/045).
   Status recording = audit->start(who);
   if (!recording.ok() && !recording.is(Code::unavailable)) return recording;
+  if (restored && is_whole(evidence)) restored = false;
   VAULT_TRY(start_committer(incarnation, restored ? &evidence : nullptr));
   revoker = std::make_unique<Revoker>(Revoker::Parts{
       environment.storage, barrier, committer, snapshots, mounts, tokens, leases, environment.clock,
@@ -146,6 +147,20 @@ Status Unsealed::make_mounts() {
   ReadTxn txn(*held, barrier, barrier::kCoreSpace);
   VAULT_TRY(mounts.at(txn));
   return {};
+}
+
+// The word of an operator who left -restored where it is said at every start. A log that is not
+// there, or was cut, says nothing, so the word counts then.
+bool Unsealed::is_whole(const Restoration::Evidence& evidence) const {
+  const bool newer = audit->commit_at_start() > evidence.store_commit;
+  if (evidence.by_our_restore || newer || !audit->held_remembered()) return false;
+  environment.log.warn(
+      "-restored is not needed and did nothing: this store ends at commit {}, and the audit log "
+      "tells of nothing after it. Remove -restored from the command or the unit. If store and log "
+      "were put back together, revoke tokens by hand and run `leasehold lease reconcile -fix` for "
+      "each mount",
+      evidence.store_commit);
+  return true;
 }
 
 // A restore has no keys: that the records are all that the backup's store held, and none of them

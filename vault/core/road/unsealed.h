@@ -77,6 +77,8 @@ class Unsealed {
   void compare_clock(WallTime seen) const;
   Status compare_restored(storage::Snapshot& snapshot);
   Status make_mounts();
+  // The audit log tells of nothing that the store lacks; said in the server log.
+  bool is_whole(const Restoration::Evidence& evidence) const;
 };
 
 }  // namespace leasehold::core

@@ -33,7 +33,12 @@ Result<Response> hash(const Unsealed& live, const Call& call) {
     response.form = Response::Form::injected;
     return response;
   }
-  return failure(Code::invalid, "unknown audit backend \"" + path + "\"");
+  std::string there;
+  for (const auto& device : live.audit->devices())
+    there += (there.empty() ? "" : ", ") + device->path;
+  return failure(Code::invalid,
+                 "unknown audit backend \"" + path + "\"" +
+                     (there.empty() ? "; none is configured" : "; configured: " + there));
 }
 
 }  // namespace

@@ -98,7 +98,7 @@ Result<Response> SysLeases::irrevocable(Call& call, ReadTxn& txn, bool each) {
     const Mount* mount = compiled->mounts.by_space(lease->space);
     ++by_mount[mount != nullptr ? mount->info.path : std::string("?")];
     if (page.limit > 0 && leases.size() >= page.limit) continue;
-    const std::string trouble = live_.revoker->trouble_with(lease->target);
+    const std::string trouble = live_.revoker->trouble_with(lease->target, lease->id);
     Json one = Json::object();
     one.set("lease_id", lease->lease_id).set("since", rfc3339(lease->due_since));
     one.set("error", trouble.empty() ? "revocation is under way" : trouble);

@@ -92,10 +92,12 @@ Status MountRoutes::check_path(const std::string& path) const {
 }
 
 // Says whether the type is one of Vault's that this version lacks, or no type at all.
-Error not_here(const std::string& type) {
+Error not_here(const std::string& type, const std::string& nearest) {
   const bool known = std::find(std::begin(kLater), std::end(kLater), type) != std::end(kLater);
+  const bool meant = !known && !nearest.empty();
   return failure(Code::invalid, "plugin not found in the catalog: " + type +
-                                    (known ? " (it is not in this version of Leasehold)" : ""));
+                                    (known ? " (it is not in this version of Leasehold)" : "") +
+                                    (meant ? "; did you mean \"" + nearest + "\"?" : ""));
 }
 
 // What a new mount may be given, is shown, and changes nothing.
@@ -132,7 +134,7 @@ Result<Response> MountRoutes::enable(Call& call, WriteTxn& txn, bool auth) {
   if (kind == nullptr || kind->is_auth != auth || kind->is_system) {
     if (kind != nullptr && kind->is_system)
       return failure(Code::invalid, "mount type of \"" + type + "\" is not mountable");
-    return not_here(type);
+    return not_here(type, live_.mounts.nearest_type(type, auth));
   }
   VAULT_TRY(check_path(auth ? path.substr(kAuth.size()) : path));
   for (const auto& entry : compiled->mounts.all())
