@@ -12,6 +12,8 @@ namespace {
 constexpr Seconds kGrace{5};  // an account outlives its lease by this much if nobody can revoke it
 constexpr Nanos kStatementTimeout = std::chrono::seconds(10);
 constexpr Nanos kSkewIgnored = std::chrono::seconds(2);
+// Whoever holds a lease may lock its role and renew: others' new accounts wait behind that.
+constexpr Millis kRenewPatience{200};
 
 // With the role's oid as its answer, or with this as its error: then nothing was committed.
 constexpr std::string_view kNoSuchRole = "the statements made no role of this name";
@@ -25,6 +27,20 @@ std::string oid_statement(const std::string& oid = {}) {
       " WHERE r.rolname OPERATOR(pg_catalog.=) '{{{{name}}}}'::pg_catalog.name{}), '{}')"
       "::pg_catalog.oid",
       also, kNoSuchRole);
+}
+
+// Marks the role in its comment, behind what the operator's statements put there. Where that is not
+// allowed the account is made all the same, and is not known again once somebody renames it.
+std::string mark_statement() {
+  return "DO $mark$ DECLARE said pg_catalog.text; BEGIN"
+         " SELECT pg_catalog.shobj_description(r.oid, 'pg_authid') INTO said"
+         " FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) "
+         "'{{name}}'::pg_catalog.name;"
+         " EXECUTE pg_catalog.format('COMMENT ON ROLE %I IS %L', '{{name}}',"
+         " pg_catalog.concat_ws(' ', said, '" +
+         mark_of("{{name}}") +
+         "'));"
+         " EXCEPTION WHEN OTHERS THEN NULL; END $mark$;";
 }
 
 Error refused_name() {
@@ -120,9 +136,9 @@ Result<std::string> Accounts::create(const target::CreateOrder& order, Instant d
   const std::string limit = fmt::format(
       "SET LOCAL statement_timeout = {}",
       std::max<std::int64_t>(1, std::min(left, kStatementTimeout.count()) * 9 / 10 / 1'000'000));
-  const Result<Rows> rows =
-      run_with_password(order.statements, order.account, order.password,
-                        expiration(order.not_after), deadline, {limit, oid_statement()});
+  const Result<Rows> rows = run_with_password(
+      order.statements, order.account, order.password, expiration(order.not_after), deadline,
+      {limit, (manager_.marks ? mark_statement() : "") + oid_statement()});
   if (rows.is(Code::deadline)) return rows.error();
   if (!rows.ok()) return after_failed_create(order, rows.error(), deadline);
   if (rows->empty() || rows->front().empty()) return not_postgresql();
@@ -161,10 +177,13 @@ Status Accounts::be_connected(Instant deadline) {
 Status Accounts::renew(const target::RenewOrder& order, Instant deadline) {
   if (!stays_quoted(order.account)) return refused_name();
   VAULT_TRY(be_connected(deadline));
-  const Status renewed = renew_now(order, deadline);
+  lock_patience_ = kRenewPatience;
+  Status renewed = renew_now(order, deadline);
   const bool may_run_twice = order.statements.empty();  // ours may
-  if (renewed.ok() || !may_run_twice || !again(renewed.error().code, deadline)) return renewed;
-  return renew_now(order, deadline);
+  if (!renewed.ok() && may_run_twice && again(renewed.error().code, deadline))
+    renewed = renew_now(order, deadline);
+  lock_patience_ = kLockPatience;
+  return renewed;
 }
 
 Status Accounts::renew_now(const target::RenewOrder& order, Instant deadline) {

@@ -8,6 +8,11 @@
 
 namespace leasehold::postgresql {
 
+// What stands in the comment of a role that was made as `account`, whatever it is called by now.
+inline std::string mark_of(std::string_view account) {
+  return "[leasehold " + std::string(account) + "]";
+}
+
 class Accounts final : public target::Connection {
  public:
   Accounts(std::shared_ptr<Server> server, target::Tag tag, Server::Opened opened)
@@ -95,6 +100,7 @@ class Accounts final : public target::Connection {
   Result<target::Revoked> revoke_again_if_lost(const target::RevokeOrder& order, Instant deadline);
   Result<target::Revoked> revoke_now(const target::RevokeOrder& order, Instant deadline);
   Status disable(const Found& account, Instant deadline);
+  Error about_prepared(const Error& why, const Found& account, Instant deadline);
   Result<std::uint32_t> end_sessions_of(const Found& account, Instant deadline);
 
   // Names the object that keeps a grant on all of a schema from working, and how it is given away.

@@ -10,6 +10,12 @@
 
 namespace leasehold::postgresql {
 
+namespace {
+
+constexpr std::string_view kOutOfLocks = "53200";
+
+}  // namespace
+
 Status Accounts::drop_owned(const Found& account, Instant deadline) {
   // '' stands for objects of the whole server: a database the role owns, a right on one.
   VAULT_TRY_ASSIGN(
@@ -100,6 +106,12 @@ Status Accounts::clean_up(Server::Opened& where, const Found& account, bool owns
   }
   const auto rows = run_in(where, sql + "DROP OWNED BY " + account.quoted, deadline);
   if (rows.ok()) return {};
+  // Trying again soon would only take the lock table from everybody else.
+  if (where.session->last_state() == kOutOfLocks)
+    return failure(Code::denied,
+                   rows.error().message +
+                       "; the account has more objects than one transaction can lock here: raise "
+                       "max_locks_per_transaction, or let a superuser drop them in parts");
   if (!owns || where.session->last_state() != kInsufficientPrivilege) return rows.error();
   return with_advice(rows.error(), "what the account left there cannot be given to " +
                                        quote_identifier(account.keeper) + ": make " +

@@ -34,6 +34,19 @@ std::string printable(std::string name) {
   return name;
 }
 
+// A server that was put back from a copy gives the oids it gave before to other roles. So one of
+// another name is the account only if it bears the account's mark, too.
+Error not_surely_it(const std::string& role, const std::string& account) {
+  const std::string name = quote_identifier(printable(role));
+  return failure(Code::denied,
+                 "the role " + name +
+                     " has the account's oid, but not its mark: the server was replaced or put "
+                     "back from a copy, or somebody removed the mark. If it is the account under "
+                     "another name, drop it, or say so with COMMENT ON ROLE " +
+                     name + " IS '" + mark_of(account) +
+                     "'; if it is not, forget the lease with revoke-force");
+}
+
 // The end of the name is what tells accounts apart.
 std::string keeper_of(const std::string& account) {
   return "kept-" + account.substr(account.size() - std::min(account.size(), kKeptMax));
@@ -76,14 +89,15 @@ Result<std::vector<Accounts::Found>> Accounts::find(const target::RevokeOrder& o
   std::string which = "rolname = " + quote_literal(order.account);
   if (!oid.empty()) which += " OR oid = " + oid;
   VAULT_TRY_ASSIGN(const Rows rows,
-                   run("SELECT oid, rolname FROM pg_catalog.pg_roles WHERE " + which, deadline, 2));
+                   run("SELECT oid, rolname, strpos(coalesce(pg_catalog.shobj_description(oid, "
+                       "'pg_authid'), ''), " +
+                           quote_literal(mark_of(order.account)) +
+                           ") > 0 FROM pg_catalog.pg_roles WHERE " + which,
+                       deadline, 3));
   std::vector<Found> found;
   for (const Row& row : rows) {
-    if (row[1] != order.account && here.empty())
-      return failure(Code::denied, "the role " + quote_identifier(printable(row[1])) +
-                                       " has the oid that the account had before the server was "
-                                       "replaced: drop it if it is the account under another name, "
-                                       "or forget the lease with revoke-force");
+    if (row[1] != order.account && (here.empty() || row[2] != "t"))
+      return not_surely_it(row[1], order.account);
     found.push_back({row[0], row[1], quote_identifier(row[1]), keeper_of(order.account)});
   }
   return found;
@@ -113,10 +127,35 @@ Result<target::Revoked> Accounts::revoke_now(const target::RevokeOrder& order, I
 
 Result<std::uint32_t> Accounts::remove(const target::RevokeOrder& order, const Found& account,
                                        Instant deadline) {
-  VAULT_TRY(disable(account, deadline));
-  VAULT_TRY_ASSIGN(const std::uint32_t ended, end_sessions_of(account, deadline));
+  Status disabled = disable(account, deadline);
+  VAULT_TRY_ASSIGN(std::uint32_t ended, end_sessions_of(account, deadline));
+  if (!disabled.ok()) {
+    // A role may change its own password: a session of it that did, and has not committed, holds
+    // what disabling waits for. Now that the sessions are gone, whoever came since goes, too.
+    if (disabled.is(Code::denied)) return disabled.error();
+    disabled = disable(account, deadline);
+    VAULT_TRY_ASSIGN(const std::uint32_t more, end_sessions_of(account, deadline));
+    ended += more;
+  }
+  if (!disabled.ok()) return about_prepared(disabled.error(), account, deadline);
   VAULT_TRY(remove_what_it_has(order, account, deadline));
   return ended;
+}
+
+// A prepared transaction outlives its session and keeps its locks; only its owner or a superuser
+// may roll it back.
+Error Accounts::about_prepared(const Error& why, const Found& account, Instant deadline) {
+  const auto rows =
+      run("SELECT quote_literal(gid), quote_ident(database) FROM pg_catalog.pg_prepared_xacts"
+          " WHERE owner = " +
+              quote_literal(account.name) + " ORDER BY prepared",
+          deadline, 2);
+  if (!rows.ok() || rows->empty()) return why;
+  return with_advice(why,
+                     "the account left a prepared transaction that holds the lock; let a "
+                     "superuser run, in the database " +
+                         printable((*rows)[0][1]) + ": ROLLBACK PREPARED " +
+                         printable((*rows)[0][0]));
 }
 
 // A role that others dropped may still have sessions, which go on with all it could read.

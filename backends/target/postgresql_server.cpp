@@ -67,7 +67,9 @@ std::string set_up_statements(int server_version) {
   return settings_statements(server_version) +
          "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint, r.rolname,"
          " current_database(), r.rolsuper, r.oid,"
-         " (SELECT system_identifier FROM pg_catalog.pg_control_system()), pg_is_in_recovery()"
+         " (SELECT system_identifier FROM pg_catalog.pg_control_system()), pg_is_in_recovery(),"
+         " coalesce((SELECT has_language_privilege(l.oid, 'USAGE') FROM pg_catalog.pg_language l"
+         "  WHERE l.lanname = 'plpgsql'), false)"
          " FROM pg_catalog.pg_roles r WHERE r.rolname = current_user";
 }
 
@@ -100,6 +102,7 @@ Result<Server::Opened> Server::open(const target::Tag& tag, std::string_view dat
   opened.superuser = row[kSuperuser] == "t";
   opened.user_oid = row[kUserOid];
   opened.server = row[kServer];
+  opened.marks = row[kMarks] == "t";
   if (beside != nullptr && opened.server != beside->server) return another_server();
   // What it shows may be older than what its primary has: nothing is absent because of it.
   if (row[kStandby] == "t")

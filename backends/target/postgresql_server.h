@@ -52,6 +52,7 @@ class Server {
     std::string server;      // its system identifier
     bool with_next = false;  // it took the next password, and not the one before
     bool superuser = false;
+    bool marks = false;                    // PL/pgSQL is there, with which accounts are marked
     Nanos ahead{0};                        // of the server's clock
     Millis lock_patience = kLockPatience;  // its lock_timeout
   };
@@ -92,6 +93,7 @@ enum SetUp : std::size_t {
   kUserOid,
   kServer,
   kStandby,
+  kMarks,
   kSetUpColumns
 };
 std::string lock_statement(Millis patience);

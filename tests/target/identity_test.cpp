@@ -100,6 +100,54 @@ TEST_CASE("postgresql: the oid of another server is not taken for the account") 
   test.server.query("DROP ROLE innocent");
 }
 
+TEST_CASE("postgresql: a role that was given the oid of an account that is gone is left alone") {
+  Known test("putback");
+  test.server.query("DROP ROLE " + test.quoted() + "; CREATE ROLE bystander LOGIN");
+  const std::string handle =
+      test.server.query("SELECT oid FROM pg_roles WHERE rolname = 'bystander'") +
+      test.handle.substr(test.handle.find('@'));
+  const auto refused = test.connection->revoke({test.account, {}, handle}, test.soon());
+  REQUIRE(refused.is(Code::denied));
+  CHECK(refused.error().message.find("\"bystander\" has the account's oid, but not its mark") !=
+        std::string::npos);
+  CHECK(test.server.query("SELECT rolcanlogin FROM pg_roles WHERE rolname = 'bystander'") == "t");
+  // An operator says that it is the account.
+  test.server.query("COMMENT ON ROLE bystander IS 'was [leasehold " + test.account + "]'");
+  const auto revoked = test.connection->revoke({test.account, {}, handle}, test.soon());
+  REQUIRE(revoked.ok());
+  CHECK(revoked->renamed == "bystander");
+  CHECK_FALSE(test.server.has_role("bystander"));
+}
+
+TEST_CASE("postgresql: the mark stands behind a comment of the operator's") {
+  AccountOnPostgres test("comment");
+  test.statements.emplace_back("COMMENT ON ROLE \"{{name}}\" IS 'for reports'");
+  REQUIRE(test.create().ok());
+  CHECK(test.server.query("SELECT shobj_description(oid, 'pg_authid') FROM pg_roles WHERE rolname "
+                          "= '" +
+                          test.account + "'") == "for reports [leasehold " + test.account + "]");
+  CHECK(test.connection->revoke({test.account, {}, test.handle}, test.soon()).ok());
+}
+
+TEST_CASE("postgresql: an account that locks its own role is gone at the first attempt") {
+  Known test("locked");
+  Login session(test.server, test.account, test.password());
+  session.query("BEGIN; ALTER ROLE CURRENT_USER PASSWORD 'as-the-account-has-it-1'");
+  Login other(test.server, test.account, test.password());
+  REQUIRE(other.query("SELECT id FROM items") == "7");
+  const Instant began = test.clock.instant();
+  const auto renewed =
+      test.connection->renew({test.account, {}, test.end(), test.handle}, test.soon());
+  CHECK_FALSE(renewed.ok());
+  CHECK(test.clock.instant() < add(began, std::chrono::seconds(2)));
+  const auto revoked = test.revoke_known();
+  REQUIRE(revoked.ok());
+  CHECK_FALSE(revoked->was_absent);
+  CHECK_FALSE(test.server.has_role(test.account));
+  CHECK_FALSE(session.ok_after("SELECT 1"));
+  CHECK_FALSE(other.ok_after("SELECT 1"));
+}
+
 TEST_CASE("postgresql: statements that make a role of another name make none") {
   AccountOnPostgres test("Mixed");
   test.account = "V-test01-Mixed";

@@ -13,7 +13,7 @@ namespace {
 
 constexpr Seconds kLookAgain{20};          // twice the statement timeout of our sessions
 constexpr Nanos kTrialLimit{Seconds{10}};  // of a login that says what became of an intent
-constexpr std::size_t kRetryingMax = 8;  // workers
+constexpr std::size_t kRetryingMax = 8;    // workers
 constexpr std::size_t kLookedAtMax = 1024;
 constexpr commit::Unrecorded kLooksAgain{
     "an account that may still be made is looked for again: its end will be on record"};

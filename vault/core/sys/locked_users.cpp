@@ -51,7 +51,7 @@ Result<Response> unlock(Unsealed& live, const Call& call) {
 void add_locked_user_routes(std::vector<Route>& routes, Unsealed& live) {
   routes.push_back(
       route("locked-users", {{"mount_accessor", FieldType::text, {}, "Of this auth mount alone."}},
-            {reads([&live](Call& call, ReadTxn&) { return list(live, call); }, Place::worker)},
+            {reads([&live](Call& call, ReadTxn&) { return list(live, call); }, Place::lists)},
             "Names that are locked out after failed logins"));
   routes.push_back(route("locked-users/:mount_accessor/unlock/:alias_identifier", {},
                          {asks([&live](Call& call, ReadTxn&) { return unlock(live, call); })},
