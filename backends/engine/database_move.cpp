@@ -14,6 +14,7 @@ using core::WriteTxn;
 constexpr std::size_t kLookedAt = 64;  // earlier targets
 // A server that names itself otherwise each time is not followed for ever: an operator has to say.
 constexpr std::size_t kEarlierMax = 16;
+constexpr char kLeftFor[] = "left_for";  // of a retired target: the one that took its place
 
 Result<std::string> server_of(ReadTxn& txn, const std::string& target) {
   VAULT_TRY_ASSIGN(const auto record, load(txn, kServers, target));
@@ -55,15 +56,31 @@ Status say_same(Call& call, WriteTxn& txn, const core::TargetId& target,
   return record_server(txn, target, server);
 }
 
-// Said after the configuration had led there already: it is meant of those from before.
-Status say_same_of_earlier(Call& call, WriteTxn& txn, const std::string& server,
-                           const Json& settings) {
-  VAULT_TRY_ASSIGN(const auto targets, earlier(call.fields.text("name"), txn));
+// The one that was left for `now`; of records that do not say so, the only one there is.
+Result<std::optional<core::TargetId>> left_for(const std::string& config, WriteTxn& txn,
+                                               const core::TargetId& now) {
+  VAULT_TRY_ASSIGN(const auto targets, earlier(config, txn));
   for (const core::TargetId& target : targets) {
-    VAULT_TRY(say_same(call, txn, target, server));
-    VAULT_TRY(save(txn, kTargets, hex(target), settings));
+    VAULT_TRY_ASSIGN(const auto record, load(txn, kRetired, hex(target)));
+    const std::string went = record ? record->string_at(kLeftFor) : std::string();
+    if (went == hex(now) || (went.empty() && targets.size() == 1)) return std::optional(target);
   }
-  return {};
+  return std::optional<core::TargetId>();
+}
+
+// Said after the configuration had led there already: it is meant of the server that was left for
+// this one, and of none before that, whose accounts are where they were. The warning to give.
+Result<std::string> say_same_of_earlier(Call& call, WriteTxn& txn, const core::TargetId& now,
+                                        const std::string& server, const Json& settings) {
+  VAULT_TRY_ASSIGN(const auto target, left_for(call.fields.text("name"), txn, now));
+  if (!target)
+    return std::string(
+        "same_server=true changes nothing here: this is the server it was. Leave it out, or it "
+        "will be "
+        "taken at its word when the configuration leads elsewhere");
+  VAULT_TRY(say_same(call, txn, *target, server));
+  VAULT_TRY(save(txn, kTargets, hex(*target), settings));
+  return std::string();
 }
 
 Result<core::TargetId> known_or_new(const std::string& config, WriteTxn& txn,
@@ -80,7 +97,8 @@ Result<core::TargetId> known_or_new(const std::string& config, WriteTxn& txn,
 Result<core::TargetId> leave(const std::string& config, WriteTxn& txn, const core::TargetId& had,
                              const std::string& server, Random& random) {
   VAULT_TRY_ASSIGN(const core::TargetId target, known_or_new(config, txn, server, random));
-  VAULT_TRY(save(txn, kRetired, hex(had), Json::object()));
+  Json record = Json::object();
+  VAULT_TRY(save(txn, kRetired, hex(had), record.set(kLeftFor, hex(target))));
   VAULT_TRY(record_server(txn, target, server));
   return target;
 }
@@ -94,7 +112,9 @@ Result<Move> move_to(Call& call, WriteTxn& txn, const core::TargetId& had,
   VAULT_TRY_ASSIGN(const std::string before, server_of(txn, hex(had)));
   const bool same = call.fields.boolean("same_server");
   if (before == server) {
-    if (same) VAULT_TRY(say_same_of_earlier(call, txn, server, settings));
+    if (same) {
+      VAULT_TRY_ASSIGN(move.warning, say_same_of_earlier(call, txn, had, server, settings));
+    }
     return move;
   }
   if (same || before.empty()) {

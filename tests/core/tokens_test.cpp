@@ -388,6 +388,26 @@ TEST_CASE("tokens: a custom id is taken once, and not in the form of ours") {
   CHECK(vault.post("auth/token/create", vault.root(), body("id", "a.b")).status() == 400);
 }
 
+TEST_CASE("tokens: an id that is taken anew brings nothing back of its first token") {
+  TestVault vault;
+  vault.token(R"({"id":"again"})");
+  REQUIRE(vault.post("cubbyhole/s", "again", R"({"v":"old"})").status() == 204);
+  std::vector<std::string> children;
+  for (int i = 0; i < 30; ++i)
+    children.push_back(vault.post("auth/token/create", "again", "{}").token());
+  REQUIRE(vault.post("auth/token/revoke", vault.root(), body("token", "again")).status() == 204);
+  const auto made = [&] {
+    return vault.post("auth/token/create", vault.root(), R"({"id":"again"})").status() == 200;
+  };
+  REQUIRE(TestVault::eventually(made));
+  CHECK(vault.get("cubbyhole/s", "again").status() == 404);
+  const std::string mine = vault.post("auth/token/create", "again", "{}").token();
+  REQUIRE(TestVault::eventually([&] { return vault.count(barrier::Table::job) == 0; }));
+  for (const std::string& child : children) CHECK(is_dead(vault, child));
+  CHECK_FALSE(is_dead(vault, "again"));
+  CHECK_FALSE(is_dead(vault, mine));
+}
+
 TEST_CASE("tokens: one whose answer is not on record is revoked") {
   TestVault vault;
   const std::size_t before = vault.count(barrier::Table::token);

@@ -481,6 +481,30 @@ TEST_CASE_FIXTURE(Moving, "database: same_server may be said after the configura
   CHECK(post("config/pg", body.set("verify_connection", false).dump()).status == 400);
 }
 
+TEST_CASE_FIXTURE(Moving, "database: same_server is meant of the server that was left last") {
+  configure();
+  const core::TargetId first = current();
+  const std::string before = server_of(first);
+  CHECK(post("config/pg", config_of(second).dump()).status == 200);  // a move for good
+  const core::TargetId middle = current();
+  Postgres third{{.own_identity = true}};
+  Json body = config_of(third);
+  CHECK(post("config/pg", body.dump()).status == 200);  // a failover
+  CHECK(post("config/pg", body.set("same_server", true).dump()).status == 204);
+  CHECK(reached(middle) == server_of(current()));
+  CHECK(server_of(first) == before);
+  CHECK(reached(first) == before);
+}
+
+TEST_CASE_FIXTURE(Database, "database: same_server where nothing moved is told to change nothing") {
+  configure();
+  Json body = config();
+  const auto idle = post("config/pg", body.set("same_server", true).dump());
+  CHECK(idle.status == 200);
+  REQUIRE(idle.response.warnings.size() == 1);
+  CHECK(idle.response.warnings[0].find("changes nothing here") != std::string::npos);
+}
+
 TEST_CASE_FIXTURE(Database, "database: verify_roles=false takes roles without a trial") {
   Json body = config();
   REQUIRE(post("config/pg", body.set("verify_roles", false).dump()).status == 204);

@@ -94,6 +94,15 @@ Result<bool> sweep_owned(Ending& ending) {
   return false;
 }
 
+Result<bool> owns_anything(ReadTxn& txn, const OrderedId& owner) {
+  for (const Table table : {Table::child, Table::lease_owner}) {
+    VAULT_TRY_ASSIGN(const auto ids, ids_below(txn, table, owner));
+    if (!ids.empty()) return true;
+  }
+  VAULT_TRY_ASSIGN(const std::uint64_t cubbyhole, txn.version(cubbyhole_key(owner)));
+  return cubbyhole != 0;
+}
+
 PhysicalKey cubbyhole_key(const OrderedId& owner) {
   PhysicalKey key(Table::cubbyhole);
   key.push(owner);

@@ -29,6 +29,9 @@ struct Ending {
 // One part of the first kind of which anything is left. False: nothing is.
 Result<bool> sweep_owned(Ending& ending);
 
+// Whether anything still hangs below the id: a token made under it anew would own that.
+Result<bool> owns_anything(ReadTxn& txn, const barrier::OrderedId& owner);
+
 // A token's cubbyhole is a space of its own, found by the token's id alone.
 barrier::PhysicalKey cubbyhole_key(const barrier::OrderedId& owner);
 Result<std::optional<barrier::Space>> cubbyhole_of(ReadTxn& txn, const barrier::OrderedId& owner);

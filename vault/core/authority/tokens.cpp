@@ -196,6 +196,11 @@ Result<SecretBytes> Tokens::create(WriteTxn& txn, Token& token, std::string_view
   } else {
     VAULT_TRY_ASSIGN(const std::uint64_t taken, txn.version(key_of(token.id)));
     if (taken != 0) return failure(Code::invalid, "cannot create a token with a duplicate ID");
+    VAULT_TRY_ASSIGN(const bool left, owns_anything(txn, token.id));
+    if (left)
+      return failure(Code::invalid,
+                     "cannot create a token with a duplicate ID: what the earlier token of this ID "
+                     "made is still being ended; try again");
   }
   VAULT_TRY(write(txn, token));
   if (token.parent) VAULT_TRY(txn.mark(child_key(*token.parent, token.id)));
@@ -246,7 +251,13 @@ Result<bool> Tokens::sweep(WriteTxn& txn, const PhysicalKey& job, WallTime now,
   Ending ending{*this, txn, barrier::id_at_end(job.view()), false, now, swept, revoke_lease};
   const auto itself = load(txn, ending.owner);
   if (!itself.ok()) VAULT_TRY(txn.version(key_of(ending.owner)));  // damage is as good as absence
-  ending.stub = itself.ok() && itself->has_value();
+  const bool stands = itself.ok() && itself->has_value();
+  ending.stub = stands && (*itself)->stub;
+  // A token was made anew under the id, and all that hangs below is its own.
+  if (stands && !ending.stub) {
+    VAULT_TRY(txn.erase(job));
+    return true;
+  }
   VAULT_TRY_ASSIGN(const bool more, sweep_owned(ending));
   if (more) return false;
   if (ending.stub) VAULT_TRY(txn.erase(key_of(ending.owner)));  // nothing hangs below it any more

@@ -71,8 +71,8 @@ Status settle_success(InFlight& flight, storage::Snapshot& snapshot) {
 
 // What may have been made goes: its lease is REVOKING, and knows the account by its handle, also
 // when the revocation was asked for while the account was being made.
-Result<commit::Batch> revoking(Unsealed& live, const Planned& planned,
-                               storage::Snapshot& snapshot) {
+Result<commit::Changes> revoking(Unsealed& live, const Planned& planned,
+                                 storage::Snapshot& snapshot) {
   commit::Changes changes;
   changes.background = true;
   WriteTxn core(snapshot, live.barrier, barrier::kCoreSpace, changes);
@@ -81,13 +81,13 @@ Result<commit::Batch> revoking(Unsealed& live, const Planned& planned,
     VAULT_TRY(live.leases.keep_handle(core, lease));
   else
     VAULT_TRY(live.leases.start_revoking(core, lease, live.environment.clock.now()));
-  return commit::Batch(std::move(changes), kEndsLater);
+  return changes;
 }
 
 Status settle_failure(InFlight& flight, storage::Snapshot& snapshot, const Status& outcome) {
   if (!flight.planned->makes_lease()) return outcome;
-  VAULT_TRY_ASSIGN(commit::Batch batch, revoking(*flight.live, *flight.planned, snapshot));
-  flight.batch.emplace(std::move(batch));
+  VAULT_TRY_ASSIGN(commit::Changes changes, revoking(*flight.live, *flight.planned, snapshot));
+  flight.batch.emplace(std::move(changes), kEndsLater);
   return outcome;
 }
 
@@ -96,7 +96,8 @@ Status settle_failure(InFlight& flight, storage::Snapshot& snapshot, const Statu
 Status revoke_abandoned(Unsealed& live, const Planned& planned) {
   for (;;) {
     VAULT_TRY_ASSIGN(auto held, live.snapshots.take());
-    VAULT_TRY_ASSIGN(const commit::Batch batch, revoking(live, planned, *held));
+    VAULT_TRY_ASSIGN(commit::Changes changes, revoking(live, planned, *held));
+    const commit::Batch batch(std::move(changes), kEndsLater);
     const Status written = live.committer.commit(batch).status();
     if (!written.is(Code::conflict)) return written;
   }

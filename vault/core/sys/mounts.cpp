@@ -313,7 +313,12 @@ Route one_mount(const Shared& mounts) {
   const auto changes = [mounts](Call& call, WriteTxn& txn) -> Result<Response> {
     return tunes(call) ? mounts->tune(call, txn) : mounts->enable(call, txn, false);
   };
-  const auto disables = [mounts](Call& call, WriteTxn& txn) { return mounts->disable(call, txn); };
+  const auto disables = [mounts](Call& call, WriteTxn& txn) -> Result<Response> {
+    // An auth method is disabled at sys/auth, where that takes sudo.
+    const std::string path = mount_path(call.fields.text("path"));
+    if (path.starts_with(kAuth)) return failure(Code::invalid, "cannot unmount \"" + path + "\"");
+    return mounts->disable(call, txn);
+  };
   return route("mounts/:path*", mount_fields(),
                {reads(shows), writes(changes), removes(disables, Place::lists)},
                "Enables, reads, tunes and disables a mount");
