@@ -77,6 +77,12 @@ TEST_CASE("surface: a templated rule is said to match nothing") {
   REQUIRE(written.response().warnings.size() == 1);
   CHECK(written.response().warnings[0].find(
             "path \"kv/{{identity.entity.id}}/*\" on line 2: templates are not evaluated") == 0);
+  // One that denies would look as if it did.
+  const Json denies("path \"kv/{{identity.entity.id}}/*\" { capabilities = [\"deny\"] }\n");
+  const Answer refused =
+      vault.post("sys/policies/acl/own", vault.root(), R"({"policy":)" + denies.dump() + "}");
+  CHECK(refused.status() == 400);
+  CHECK(refused.error().find("line 1: path") == 0);
   const Answer hash = vault.post("sys/audit-hash/nosuch", vault.root(), R"({"input":"x"})");
   CHECK(hash.error().find("unknown audit backend \"nosuch/\"; ") == 0);
 }

@@ -23,6 +23,13 @@ void describe(const Mount& mount, bool known_caller, bool generic, OpenApi& docu
     if (known_caller || route.unauthenticated) document.add(origin, route);
 }
 
+// As sys/internal/ui/mounts: strangers see a mount that its operator lets them see.
+bool shown_to(const Caller& caller, const Mount& mount, const Acl& acl) {
+  if (caller.present) return acl.may_reach(mount.info.path);
+  return mount.kind->is_system ||
+         mount.record.find("config")->string_at("listing_visibility") == "unauth";
+}
+
 Result<Response> document(Unsealed& live, Call& call, ReadTxn& txn) {
   VAULT_TRY_ASSIGN(const auto compiled, live.mounts.at(txn));
   VAULT_TRY_ASSIGN(const Acl acl, acl_of(live, txn, call.caller.policies, call.now));
@@ -32,7 +39,7 @@ Result<Response> document(Unsealed& live, Call& call, ReadTxn& txn) {
   for (const auto& entry : compiled->mounts.all()) {
     const Mount& mount = *entry.second;
     if (mount.kind == nullptr) continue;
-    if (call.caller.present && !acl.may_reach(entry.first)) continue;
+    if (!shown_to(call.caller, mount, acl)) continue;
     describe(mount, call.caller.present, call.fields.boolean("generic_mount_paths"), document);
   }
   return Response::bare(200, document.take());

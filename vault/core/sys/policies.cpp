@@ -112,6 +112,13 @@ Result<Response> write(Unsealed& live, Call& call, WriteTxn& txn) {
   const auto parsed = parse_policy(name, text);
   if (!parsed.ok()) return parsed.error();
   VAULT_TRY(within_bounds(*parsed));
+  // A rule that grants less than it says is told below; one that denies less must not be there.
+  for (const PathRule& rule : parsed->templated)
+    if ((rule.capabilities & kDeny) != 0)
+      return failure(Code::invalid, "line " + std::to_string(rule.line) + ": path \"" +
+                                        rule.pattern + (rule.prefix ? "*" : "") +
+                                        "\" denies, and templates are not evaluated by this "
+                                        "version: name the path without {{...}}");
   VAULT_TRY(check_version(call, txn, name));
   VAULT_TRY(put_policy(txn, name, text, call.now));
   Response response;
