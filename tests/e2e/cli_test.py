@@ -544,10 +544,10 @@ class Operator(unittest.TestCase):
         self.assertIn("the configuration is good", run.stdout)
 
     def test_a_configuration_that_is_tried_tells_what_has_no_effect(self):
-        text = self.GOOD.replace("tls_disable = true", "tls_disable = true\n  redact_version = true")
+        text = self.GOOD + "unsafe_allow_api_audit_creation = true\n"
         run, _ = self.check_configuration(text)
         self.assertEqual(run.returncode, 0, run.stderr)
-        self.assertIn("redact_version", run.stderr + run.stdout)
+        self.assertIn("unsafe_allow_api_audit_creation", run.stderr + run.stdout)
 
     def test_a_configuration_is_tried_beside_the_running_server(self):
         vault = Vault()

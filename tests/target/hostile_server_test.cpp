@@ -39,7 +39,7 @@ struct Hostile {
 
 std::string set_up_answer(Clock& clock) {
   return TalkingServer::one_row(
-      {std::to_string(clock.now().millis()), "someone", "app", "f", "10", "7", "f"});
+      {std::to_string(clock.now().millis()), "someone", "app", "f", "10", "7", "f", "f"});
 }
 
 bool begins_set_up(const std::string& query) { return query.rfind("SET search_path", 0) == 0; }
@@ -53,17 +53,18 @@ TEST_CASE("hostile server: whatever it says of itself, it is unavailable and not
   SUBCASE("a row of no column") { said = TalkingServer::one_row({}); }
   SUBCASE("too few columns") { said = TalkingServer::one_row({"1", "me"}); }
   SUBCASE("no number") {
-    said = TalkingServer::one_row({"soon", "me", "app", "f", "10", "7", "f"});
+    said = TalkingServer::one_row({"soon", "me", "app", "f", "10", "7", "f", "f"});
   }
-  SUBCASE("no time") { said = TalkingServer::one_row({"", "me", "app", "f", "10", "7", "f"}); }
+  SUBCASE("no time") { said = TalkingServer::one_row({"", "me", "app", "f", "10", "7", "f", "f"}); }
   SUBCASE("a number beyond all") {
-    said = TalkingServer::one_row({"99999999999999999999999", "me", "app", "f", "10", "7", "f"});
+    said =
+        TalkingServer::one_row({"99999999999999999999999", "me", "app", "f", "10", "7", "f", "f"});
   }
   SUBCASE("the end of time") {
-    said = TalkingServer::one_row({"9223372036854775807", "me", "app", "f", "10", "7", "f"});
+    said = TalkingServer::one_row({"9223372036854775807", "me", "app", "f", "10", "7", "f", "f"});
   }
   SUBCASE("before all time") {
-    said = TalkingServer::one_row({"-9223372036854775808", "me", "app", "f", "10", "7", "f"});
+    said = TalkingServer::one_row({"-9223372036854775808", "me", "app", "f", "10", "7", "f", "f"});
   }
   Hostile hostile([&](const std::string&) { return Answer{said}; });
   CHECK(hostile.connect().is(Code::unavailable));
@@ -78,8 +79,8 @@ TEST_CASE("hostile server: short rows are no account, and no reason to stop") {
   Hostile hostile([&](const std::string& query) {
     if (begins_set_up(query)) return Answer{set_up_answer(clock)};
     // An account, without sessions, that owns nothing: then it is dropped and looked for.
-    if (query.find("SELECT oid, rolname FROM pg_catalog.pg_roles") == 0)
-      return Answer{TalkingServer::one_row({"9", "v-test01-x"})};
+    if (query.find("SELECT oid, rolname, strpos(") == 0)
+      return Answer{TalkingServer::one_row({"9", "v-test01-x", "f"})};
     if (query.find("BEGIN; DROP ROLE") != 0) return Answer{TalkingServer::end()};
     return Answer{said};
   });
