@@ -69,7 +69,7 @@ Result<Json> checked(const TokenField& field, const Json& value) {
   if (field.name == "token_type") {
     if (value.text().empty()) return Json("default");
     if (std::find(std::begin(kTypes), std::end(kTypes), value.text()) == std::end(kTypes))
-      return failure(Code::invalid, "invalid 'token_type' value");
+      return failure(Code::invalid, "invalid 'token_type' value \"" + value.text() + '"');
   }
   return value;
 }

@@ -78,7 +78,7 @@ Result<Response> remove_user(Call& call, WriteTxn& txn) {
 Result<Response> change(Call& call, WriteTxn& txn, bool password) {
   const std::string name = record_of(name_of(call.fields));
   VAULT_TRY_ASSIGN(auto user, core::load_json(txn, name));
-  if (!user) return failure(Code::invalid, "username does not exist");
+  if (!user) return failure(Code::invalid, core::multierror("username does not exist"));
   if (password) {
     VAULT_TRY_ASSIGN(const bool given, take_password(call.fields, *user));
     if (!given) return failure(Code::invalid, "missing password");
@@ -100,7 +100,7 @@ core::Login login_of(const std::string& name, const Json& user) {
 Result<Response> log_in(Call& call, WriteTxn& txn) {
   const std::string name = name_of(call.fields);
   const SecretBytes password = call.fields.secret("password");
-  if (password.empty()) return failure(Code::invalid, "missing password");
+  if (password.empty()) return failure(Code::invalid, core::multierror("missing password"));
   VAULT_TRY_ASSIGN(const auto user, core::load_json(txn, record_of(name)));
   const std::string hash = user ? user->string_at(kHash) : kNobodysHash;
   const bool right = crypto::verify_password(hash, as_text(password.reveal())) && user;

@@ -24,7 +24,8 @@ TEST_CASE("cubbyhole: a token writes, reads, lists and deletes what is its own")
         std::vector<std::string>{"a", "b/"});
   CHECK(vault.post("cubbyhole/a", token, R"({"x":"new"})").status() == 204);
   CHECK(vault.get("cubbyhole/a", token).data().find("n") == nullptr);
-  CHECK(vault.post("cubbyhole/a", token, "{}").error() == "missing data fields");
+  CHECK(vault.post("cubbyhole/a", token, "{}").error() == core::multierror("missing data fields"));
+  CHECK(vault.get("cubbyhole/", token).error() == core::multierror("missing path"));
   CHECK(vault.remove("cubbyhole/a", token).status() == 204);
   CHECK(vault.remove("cubbyhole/a", token).status() == 204);
   CHECK(vault.get("cubbyhole/a", token).status() == 404);

@@ -347,6 +347,17 @@ TEST_CASE("rotate: a new data key is used at once, and older records follow it i
   CHECK(world.audit_text().find("key-rewrapped") != std::string::npos);
 }
 
+TEST_CASE("rotate: records that are larger together than a batch follow as well") {
+  TestVault vault;
+  const std::string large = R"({"x":")" + std::string(200 * 1024, 'x') + "\"}";
+  for (int i = 0; i < 8; ++i)
+    REQUIRE(vault.post("test/notes/" + std::to_string(i), vault.root(), large).status() == 204);
+  CHECK(vault.post("sys/rotate", vault.root()).status() == 204);
+  CHECK(TestVault::eventually(
+      [&] { return vault.get("sys/key-status", vault.root()).data().bool_at("rewrapped"); }));
+  CHECK(sealed_under(vault, 1) == 0);
+}
+
 TEST_CASE("rotate: rotations that meet give every term one key") {
   TestWorld world;
   TestVault vault(world);

@@ -35,6 +35,8 @@ struct ManyVault : TestVault {
     const auto waiting = begin("POST", path, root(), "{}");
     REQUIRE(eventually([&] { return count(barrier::Table::job) > 0; }));
     advance(Seconds{11});
+    // A look that came just before found it too early, and the next is due a second later.
+    if (!eventually([&] { return answered(waiting); })) advance(Seconds{2});
     return wait(waiting);
   }
   std::vector<std::string> keys(const Answer& answer) { return answer.data().strings_at("keys"); }

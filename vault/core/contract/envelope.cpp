@@ -136,6 +136,7 @@ void write_errors(std::string& out, const Response& answer) {
 }  // namespace
 
 void write_body(std::string& out, const Response& answer) {
+  if (answer.status == 202 && !answer.has_body()) return;  // what was asked for is under way
   if (answer.is_error) return write_errors(out, answer);
   if (answer.form == Response::Form::envelope || answer.form == Response::Form::injected)
     return write_envelope(out, answer);

@@ -84,7 +84,8 @@ Result<Json> to_duration(const Field& field, const Json& value) {
   const auto parsed = parse_duration(value.text());
   if (!parsed.ok()) return mismatch(field.name, "expected a duration such as 30, 5m or 24h");
   if (parsed->count() < 0)
-    return failure(Code::invalid, "field \"" + field.name + "\" cannot be a negative duration");
+    return mismatch(field.name,
+                    "cannot provide negative value '" + std::to_string(parsed->count()) + "'");
   return Json(static_cast<std::int64_t>(parsed->count()));
 }
 

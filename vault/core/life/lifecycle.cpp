@@ -238,7 +238,11 @@ Status Lifecycle::go_live(seal::Opened opened, SecretBytes* root_token,
   if (root_token != nullptr) {
     VAULT_TRY_ASSIGN(*root_token, live->write_initial(wanted_root, environment_.dev_kv_version));
   }
-  const commit::Batch on_record({}, unsealed_event(opened, environment_.clock.now()));
+  // It opens also where only the reserve is left: what is due has to end.
+  commit::Changes opening;
+  opening.background = true;
+  const commit::Batch on_record(std::move(opening),
+                                unsealed_event(opened, environment_.clock.now()));
   VAULT_TRY(live->committer.commit(on_record).status());
   VAULT_TRY(list_slots(*live, opened));
   const Status noted = note_configuration(*live);
@@ -267,6 +271,7 @@ Status Lifecycle::go_live(seal::Opened opened, SecretBytes* root_token,
 // A store of an earlier version: from now on a slot that is taken away or put back is found.
 Status Lifecycle::list_slots(Unsealed& live, const seal::Opened& opened) {
   commit::Changes changes;
+  changes.background = true;
   VAULT_TRY(seal_.list_slots(changes.storage, opened));
   if (!changes.changes_something()) return {};
   const auto event = audit::event_body("seal-slots-listed", environment_.clock.now(), "{}");

@@ -15,9 +15,11 @@ using commit::ReadTxn;
 using commit::WriteTxn;
 
 constexpr const char* kRecord = "key-rotation";
-constexpr std::size_t kPage = 500;                      // records looked at in one snapshot
-constexpr std::size_t kRewrappedAtOnce = 32;            // a guard and a put each: a batch takes 100
-constexpr std::size_t kTermsMax = 1000;                 // the registry takes 1,024
+constexpr std::size_t kPage = 500;                   // records looked at in one snapshot
+constexpr std::size_t kRewrappedAtOnce = 32;         // a guard and a put each: a batch takes 100
+constexpr std::size_t kRewrappedBytes = 256 * 1024;  // of a batch's 1 MiB
+// A rotation holds the ring three times in locked memory, beside what else is there.
+constexpr std::size_t kTermsMax = 256;
 constexpr std::int64_t kOperationsMax = 3'865'470'566;  // Vault's default
 constexpr commit::Unrecorded kSameValue{"the same value under a newer key"};
 
@@ -94,7 +96,7 @@ Status KeyRotation::rotate(WriteTxn& txn) const {
         state.term = ++registry.keys.term;
         live_.environment.random.fill(registry.keys.data[state.term].writable());
       }));
-  if (full) return failure(Code::invalid, "the registry holds as many data keys as it can");
+  if (full) return failure(Code::invalid, "the registry holds as many data keys as it can: 256");
   state.installed = live_.environment.clock.now();
   state.installed_at = live_.committer.head().index;
   return txn.put(kRecord, to_record(state));
@@ -195,27 +197,11 @@ Result<std::size_t> KeyRotation::look_at_page(std::vector<PhysicalKey>& older, P
 }
 
 Status KeyRotation::rewrap(const std::vector<PhysicalKey>& keys) {
-  for (std::size_t at = 0; at < keys.size(); at += kRewrappedAtOnce) {
+  for (std::size_t at = 0; at < keys.size();) {
     VAULT_TRY_ASSIGN(auto held, live_.snapshots.take());
+    // Not in the background: what it would take of the last space belongs to revocation.
     commit::Changes changes;
-    changes.background = true;
-    bool of_core = false;
-    for (std::size_t i = at; i < std::min(keys.size(), at + kRewrappedAtOnce); ++i) {
-      VAULT_TRY_ASSIGN(const auto found, (*held).get(keys[i].view()));
-      if (!found || !is_older(found->value, wrapping_under_)) continue;
-      const auto opened = live_.barrier.open_named(keys[i], found->value);
-      if (!opened.ok()) {  // whoever needs it is told the same
-        live_.environment.log.error("a record cannot be sealed under the new key: {}",
-                                    opened.error().message);
-        ++unreadable_;
-        continue;
-      }
-      Bytes sealed;
-      live_.barrier.seal(keys[i], opened->name, opened->value.reveal(), sealed);
-      changes.storage.guard(keys[i].view(), found->mod);
-      changes.storage.put(keys[i].view(), sealed);
-      of_core |= is_of_core(keys[i]);
-    }
+    VAULT_TRY_ASSIGN(const bool of_core, take_some(*held, keys, at, changes));
     if (of_core) {
       WriteTxn txn(*held, live_.barrier, barrier::kCoreSpace, changes);
       VAULT_TRY(Mounts::bump_mounts(txn));
@@ -225,6 +211,32 @@ Status KeyRotation::rewrap(const std::vector<PhysicalKey>& keys) {
     VAULT_TRY(live_.committer.commit(batch).status());
   }
   return {};
+}
+
+// As many from `at` on as one batch takes, by number and by size. True: one of them is the core's.
+Result<bool> KeyRotation::take_some(storage::Snapshot& snapshot,
+                                    const std::vector<PhysicalKey>& keys, std::size_t& at,
+                                    commit::Changes& changes) {
+  bool of_core = false;
+  for (std::size_t taken = 0; at < keys.size() && taken < kRewrappedAtOnce; ++at, ++taken) {
+    VAULT_TRY_ASSIGN(const auto found, snapshot.get(keys[at].view()));
+    if (!found || !is_older(found->value, wrapping_under_)) continue;
+    const std::size_t bytes = changes.storage.bytes();
+    if (bytes > 0 && bytes + found->value.size() > kRewrappedBytes) break;
+    const auto opened = live_.barrier.open_named(keys[at], found->value);
+    if (!opened.ok()) {  // whoever needs it is told the same
+      live_.environment.log.error("a record cannot be sealed under the new key: {}",
+                                  opened.error().message);
+      ++unreadable_;
+      continue;
+    }
+    Bytes sealed;
+    live_.barrier.seal(keys[at], opened->name, opened->value.reveal(), sealed);
+    changes.storage.guard(keys[at].view(), found->mod);
+    changes.storage.put(keys[at].view(), sealed);
+    of_core |= is_of_core(keys[at]);
+  }
+  return of_core;
 }
 
 Status KeyRotation::finish(const State& state) {

@@ -54,6 +54,8 @@ class KeyRotation {
   Result<std::size_t> look_at_page(std::vector<barrier::PhysicalKey>& older,
                                    barrier::PhysicalKey& last);
   Status rewrap(const std::vector<barrier::PhysicalKey>& keys);
+  Result<bool> take_some(storage::Snapshot& snapshot, const std::vector<barrier::PhysicalKey>& keys,
+                         std::size_t& at, commit::Changes& changes);
   Status finish(const State& state);
 
   Unsealed& live_;

@@ -24,6 +24,7 @@ Result<std::optional<ReadTxn>> own(Call& call, ReadTxn& txn) {
 }
 
 Result<Response> read(Call& call, ReadTxn& txn) {
+  if (call.path.empty()) return failure(Code::invalid, multierror("missing path"));
   VAULT_TRY_ASSIGN(auto hole, own(call, txn));
   if (!hole || !names_an_entry(call.path)) return Response::refused(404, "");
   VAULT_TRY_ASSIGN(auto stored, hole->get(call.path));
@@ -46,7 +47,8 @@ Result<Response> write(Unsealed& live, Call& call, WriteTxn& txn) {
   VAULT_TRY_ASSIGN(const auto token, live.tokens.load(txn, call.caller.token_id));
   if (!token || token->is_wrapping()) return failure(Code::denied, multierror("permission denied"));
   const Json& body = call.request.body;
-  if (!body.is_object() || body.size() == 0) return failure(Code::invalid, "missing data fields");
+  if (!body.is_object() || body.size() == 0)
+    return failure(Code::invalid, multierror("missing data fields"));
   VAULT_TRY_ASSIGN(const barrier::Space space,
                    make_cubbyhole(txn, call.caller.token_id, call.random));
   SecretBytes text;

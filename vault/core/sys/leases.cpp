@@ -114,7 +114,7 @@ Result<Response> SysLeases::irrevocable(Call& call, ReadTxn& txn, bool each) {
 
 Result<Intent> SysLeases::plan_renewal(Call& call, ReadTxn& txn) {
   VAULT_TRY_ASSIGN(const std::string id, id_of(call));
-  if (id.empty()) return failure(Code::invalid, "missing lease ID");
+  if (id.empty()) return failure(Code::invalid, "lease_id must be specified");
   if (is_token_lease(id))
     return failure(Code::invalid, "tokens cannot be renewed through this endpoint");
   VAULT_TRY_ASSIGN(const auto lease, live_.leases.find(txn, id));

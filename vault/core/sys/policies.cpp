@@ -231,13 +231,16 @@ void add_capabilities(std::vector<Route>& routes, Unsealed& live) {
   };
   routes.push_back(
       capabilities_route(live, "capabilities-self", caller, "What the caller may do on a path"));
-  const auto named = [&live](Call& call, ReadTxn& txn) {
-    const auto id = live.tokens.id_of(call.fields.json("token").text());
+  const auto named = [&live](Call& call, ReadTxn& txn) -> Result<TokenRef> {
+    const std::string token = call.fields.json("token").text();
+    if (token.empty()) return failure(Code::invalid, multierror("no token found"));
+    const auto id = live.tokens.id_of(token);
     return live.tokens.valid(txn, id, call.now, nullptr);
   };
   routes.push_back(
       capabilities_route(live, "capabilities", named, "What a token may do on a path"));
   const auto by_accessor = [&live](Call& call, ReadTxn& txn) -> Result<TokenRef> {
+    if (call.fields.text("accessor").empty()) return failure(Code::invalid, "missing accessor");
     const auto id = live.tokens.id_of_accessor(call.fields.text("accessor"));
     if (!id) return failure(Code::invalid, multierror("invalid accessor"));
     return live.tokens.valid(txn, *id, call.now, nullptr);

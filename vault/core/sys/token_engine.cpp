@@ -33,6 +33,8 @@ class TokenEngine final : public Engine {
     return live_.tokens.valid(txn, live_.tokens.id_of(text), call.now, nullptr);
   }
   Result<TokenRef> by_accessor(Call& call, ReadTxn& txn) {
+    if (call.fields.text("accessor").empty())
+      return failure(Code::invalid, multierror("missing accessor"));
     const auto id = live_.tokens.id_of_accessor(call.fields.text("accessor"));
     if (!id) return TokenRef();
     return live_.tokens.valid(txn, *id, call.now, nullptr);
