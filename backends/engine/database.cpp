@@ -158,7 +158,7 @@ class Database final : public core::Engine {
     routes_.push_back(database::config_route(context_));
     routes_.push_back(list_route("config", database::kConfigs, "List the databases configured."));
     routes_.push_back(database::reset_route());
-    routes_.push_back(database::role_route());
+    routes_.push_back(database::role_route(context_));
     routes_.push_back(list_route("roles", database::kRoles, "List the roles."));
     routes_.push_back(database::creds_route());
     routes_.push_back(database::rotate_root_route(context_));

@@ -72,7 +72,7 @@ Result<bool> moved(core::WriteTxn& txn, const core::TargetId& had, const std::st
 
 core::Route config_route(const core::EngineContext& context);
 core::Route reset_route();
-core::Route role_route();
+core::Route role_route(const core::EngineContext& context);
 core::Route creds_route();
 core::Route rotate_root_route(const core::EngineContext& context);
 // The new password of the target is its password from now on, or it is known never to be one; the

@@ -116,7 +116,9 @@ Result<Json> draft_of(Call& call, ReadTxn& txn) {
 }
 
 // A role may be written before its database is, or before that allows it; it issues nothing then.
-bool can_issue(Call& call, const Json& role, const std::optional<Json>& config) {
+// The last goes to the log alone: the reference answers 204 there, and a client may count on it.
+bool can_issue(const core::EngineContext& context, Call& call, const Json& role,
+               const std::optional<Json>& config) {
   const std::string name = call.fields.text("name"), database = role.string_at("db_name");
   const bool has_statements = !statements_of(role, "creation_statements").empty();
   const bool allowed = config && is_allowed(*config, name);
@@ -128,16 +130,17 @@ bool can_issue(Call& call, const Json& role, const std::optional<Json>& config) 
     call.warnings.push_back(
         "creation_statements are missing; the role issues nothing without them");
   if (config && !allowed)
-    call.warnings.push_back("the role was not tried and issues nothing: allowed_roles of " +
-                            call.mount.path + "config/" + database + " does not have \"" + name +
-                            "\"; add it there, then write the role again");
+    context.log.warn(
+        "{}roles/{} was saved without a trial and issues nothing: allowed_roles of {}config/{} "
+        "does not have it",
+        call.mount.path, name, call.mount.path, database);
   return has_statements && allowed;
 }
 
-Result<Intent> plan_write(Call& call, ReadTxn& txn) {
+Result<Intent> plan_write(const core::EngineContext& context, Call& call, ReadTxn& txn) {
   VAULT_TRY_ASSIGN(const Json role, draft_of(call, txn));
   VAULT_TRY_ASSIGN(const auto config, load(txn, kConfigs, role.string_at("db_name")));
-  const bool issues = can_issue(call, role, config);
+  const bool issues = can_issue(context, call, role, config);
   const bool tries = issues && config->bool_at("verify_roles", true);
   if (!tries || call.fields.boolean("force")) return Intent();
   VAULT_TRY_ASSIGN(auto account, account_of(call, role, *config));
@@ -174,9 +177,9 @@ Result<Response> remove_role(Call& call, WriteTxn& txn) {
 
 }  // namespace
 
-core::Route role_route() {
+core::Route role_route(const core::EngineContext& context) {
   core::Effect write;
-  write.plan = plan_write;
+  write.plan = [&context](Call& call, ReadTxn& txn) { return plan_write(context, call, txn); };
   write.settle = settle_write;
   write.explain = explain_write;
   core::Route route;
