@@ -132,9 +132,9 @@ std::string hint_of_init(const Answer& answer) {
            "      -key-shares and -key-threshold, or configure a seal before init";
   if (!says(answer, "already initialized")) return hint_of_failure(answer);
   return "open it with: leasehold operator unseal\n"
-         "      If an init was cut off before it showed its keys, and nobody has them: stop the "
-         "server,\n"
-         "      empty its data directory, start it and init again; nothing was stored yet";
+         "      If an init was cut off before it showed its keys, and nobody has them: stop the\n"
+         "      server, empty its data directory, move its audit log aside (its lines are signed\n"
+         "      with the lost vault's key), start it and init again; nothing was stored yet";
 }
 
 // VAULT_ADDR as it stands in a browser, or in front of a path of the API: never right.

@@ -254,4 +254,5 @@ TEST_CASE("cli: who inits again is told what to do when the first answer was los
   const std::string hint = hint_in(program.run({"operator", "init"}).err);
   CHECK(contains(hint, "leasehold operator unseal"));
   CHECK(contains(hint, "empty its data directory"));
+  CHECK(contains(hint, "move its audit log aside"));
 }
