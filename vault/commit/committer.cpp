@@ -336,7 +336,9 @@ void Committer::State::attempt(std::span<Submission* const> submissions) {
     const bool refused = results[i].outcome == storage::Outcome::bound;
     if (refused && group.is_stale(i)) submissions[i]->result.outcome = storage::Outcome::conflict;
     submissions[i]->counted = group.counted(i);
-    submissions[i]->hit = group.hit(i);
+    const Addition* const hit = group.hit(i);
+    submissions[i]->bound = hit != nullptr ? hit->bound : nullptr;
+    submissions[i]->bound_max = hit != nullptr ? hit->max : 0;
   }
   settle(submissions, group);
 }

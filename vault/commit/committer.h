@@ -35,8 +35,9 @@ struct Submission : Waiter {
   storage::CommitResult result;
   // What the batch's first addition left of its counter, when it was committed.
   std::int64_t counted = 0;
-  // With Outcome::bound: which addition it was. Lives as long as the batch.
-  const Addition* hit = nullptr;
+  // With Outcome::bound: which bound it was, of how many. Null: its handler says it.
+  const Bound* bound = nullptr;
+  std::int64_t bound_max = 0;
   // Why submit() said false, or why the batch could not be tried at all.
   Status refused;
   // Set when the batch is durable but no audit device could take its lines.

@@ -10,8 +10,7 @@ Status Submission::status() const {
     case storage::Outcome::conflict:
       return failure(Code::conflict, "the record was changed meanwhile: try again");
     case storage::Outcome::bound:
-      if (hit != nullptr && hit->bound != nullptr)
-        return hit->bound->hit(static_cast<std::uint64_t>(hit->max));
+      if (bound != nullptr) return bound->hit(static_cast<std::uint64_t>(bound_max));
       return failure(Code::conflict, "what was left is used up: try again");
     case storage::Outcome::deposed:
       return failure(Code::unavailable, "this node is no longer the leader: try again");
