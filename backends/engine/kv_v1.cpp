@@ -99,6 +99,7 @@ class KvV1 final : public core::Engine {
     core::Route secret;
     secret.pattern = ":path*";
     secret.whole_body = true;
+    secret.slash = core::Slash::names_a_folder;
     secret.exists = exists;
     secret.synopsis = "Read, write, list and delete secrets.";
     secret.description =

@@ -89,6 +89,7 @@ core::ReadHandler misplaced_handler(const char* command) {
 core::Route misplaced_route() {
   core::Route route;
   route.pattern = ":path*";
+  route.slash = core::Slash::names_a_folder;
   route.whole_body = true;
   route.actions = {{Operation::read, misplaced_handler("get")},
                    {Operation::list, misplaced_handler("list")},

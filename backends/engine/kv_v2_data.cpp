@@ -208,6 +208,7 @@ Field version_field() {
 core::Route data_route() {
   core::Route route;
   route.pattern = "data/:path*";
+  route.slash = core::Slash::names_a_folder;
   route.fields = {version_field(),
                   {"options", FieldType::map, {}, "\"cas\": the version that must be current."},
                   {"data", FieldType::map, {}, "The secret."}};
@@ -226,6 +227,7 @@ core::Route data_route() {
 core::Route subkeys_route() {
   core::Route route;
   route.pattern = "subkeys/:path*";
+  route.slash = core::Slash::names_a_folder;
   route.fields = {version_field(),
                   {"depth", FieldType::integer, {}, "How many levels of names; 0: all."}};
   route.actions = {{Operation::read, core::ReadHandler(read_subkeys)}};

@@ -241,6 +241,7 @@ Result<bool> exists(Call& call, ReadTxn& txn) {
 core::Route metadata_route() {
   core::Route route;
   route.pattern = "metadata/:path*";
+  route.slash = core::Slash::names_a_folder;
   route.fields = core::page_fields();
   const std::vector<core::Field> own = {
       {"cas_required", FieldType::boolean, {}, "Every write must say `cas`."},
@@ -272,6 +273,7 @@ core::Route metadata_route() {
 core::Route detailed_metadata_route() {
   core::Route route;
   route.pattern = "detailed-metadata/:path*";
+  route.slash = core::Slash::names_a_folder;
   route.fields = core::page_fields();
   route.actions = {{Operation::list, core::ReadHandler(list_detailed), core::Place::lists}};
   route.synopsis = "List secrets with what is known of them.";

@@ -76,6 +76,7 @@ Result<Response> destroy(Call& call, WriteTxn& txn) {
 core::Route versions_route(std::string pattern, core::WriteHandler handler) {
   core::Route route;
   route.pattern = std::move(pattern);
+  route.slash = core::Slash::names_a_folder;
   route.fields = {{"versions", FieldType::comma_list, {}, "Numbers of versions."}};
   route.actions = {{Operation::update, std::move(handler)}};
   return route;

@@ -170,12 +170,14 @@ struct TestJob : target::Job {
   }
 };
 
+// A renewal visits "renew" instead.
 inline std::shared_ptr<TestJob> make_test_job(std::shared_ptr<FakeMachine> machine,
-                                              Instant deadline) {
+                                              Instant deadline, bool renews = false) {
   auto job = std::make_shared<TestJob>();
   job->deadline = deadline;
-  job->work = [machine = std::move(machine)](target::Connection&, Instant) {
-    return machine->visit("work");
+  job->renews = renews;
+  job->work = [machine = std::move(machine), renews](target::Connection&, Instant) {
+    return machine->visit(renews ? "renew" : "work");
   };
   TestJob* self = job.get();
   job->done = [self](Status status, bool started) {

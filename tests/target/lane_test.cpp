@@ -6,6 +6,7 @@
 #include "tests/target/account_on_postgres.h"
 #include "tests/target/fake_target.h"
 #include "vault/target/lane_pace.h"
+#include "vault/target/lane_state.h"
 
 namespace leasehold::target {
 namespace {
@@ -20,11 +21,15 @@ using testing::TestJob;
 struct LaneTest {
   LaneTest() : lane("db/pg", std::make_unique<FakeTarget>(machine), tag, due, clock, log) {}
   ~LaneTest() {
-    for (const char* what : {"connect", "ping", "fence", "revoke", "work"}) machine->release(what);
+    for (const char* what : {"connect", "ping", "fence", "revoke", "work", "renew"})
+      machine->release(what);
   }
 
   std::shared_ptr<TestJob> job() {
     return testing::make_test_job(machine, add(clock.instant(), 20s));
+  }
+  std::shared_ptr<TestJob> renewal() {
+    return testing::make_test_job(machine, add(clock.instant(), 20s), true);
   }
   std::shared_ptr<TestJob> submitted() {
     auto one = job();
@@ -82,6 +87,96 @@ TEST_CASE("lane: a connection that is too old is replaced before its next job") 
   CHECK(connects <= 3);  // a thread each
   test.clock.advance(60s);
   CHECK(connects_of_a_job() == 1);
+}
+
+TEST_CASE("lane: an old connection is kept while no other can be had") {
+  LaneTest test;
+  test.lane.replace(std::make_unique<FakeTarget>(test.machine, 60s));
+  const auto first = test.submitted();
+  REQUIRE(eventually([&] { return first->ended() == 1; }));
+  test.machine->fail("connect", Code::unavailable);
+  test.clock.advance(61s);
+  const auto second = test.submitted();
+  REQUIRE(eventually([&] { return second->ended() == 1; }));
+  CHECK(second->result.ok());
+  CHECK_FALSE(test.open());
+}
+
+TEST_CASE("lane: where an account takes all other sessions, the connection that is left ends it") {
+  LaneTest test;
+  test.machine->hang("work");
+  const auto running = test.submitted();
+  REQUIRE(eventually([&] { return test.machine->inside("work") == 1; }));
+  test.machine->fail("connect", Code::unavailable);
+  const auto refused = test.submitted();
+  REQUIRE(eventually([&] { return refused->ended() == 1; }));
+  CHECK(refused->result.is(Code::unavailable));
+  REQUIRE(eventually([&] { return test.open(); }));
+  test.machine->release("work");
+  REQUIRE(eventually([&] { return running->ended() == 1; }));
+  test.due.add(1);
+  test.pass(2s);
+  CHECK(eventually([&] { return test.due.revoked() == 1; }));
+  CHECK_FALSE(test.open());
+}
+
+// Says how often its time was looked at.
+struct WatchedClock final : Clock {
+  WallTime now() override { return clock.now(); }
+  Instant instant() override {
+    const Instant time = clock.instant();
+    ++looks;
+    return time;
+  }
+  testing::FakeClock clock;
+  std::atomic<int> looks{0};
+};
+
+TEST_CASE("lane: of idle connections the last one is kept") {
+  auto machine = std::make_shared<FakeMachine>();
+  WatchedClock clock;
+  NullLog log;
+  DueList due;
+  const auto state = std::make_shared<Lane::State>("db/pg", std::make_unique<FakeTarget>(machine),
+                                                   Tag{"test01", "i"}, due, clock, log);
+  {
+    MutexLock lock(state->mutex);
+    state->health = Lane::State::Health::healthy;
+    state->revocations_due = false;
+  }
+  std::atomic<int> quit{0};
+  const auto worker = [&](bool connected) {
+    Link link;
+    if (connected) link.connection = std::make_unique<testing::FakeConnection>(machine);
+    link.generation = 1;
+    if (state->next_task(link).kind == Task::Kind::quit) ++quit;
+  };
+  const auto waiting = [&] {
+    MutexLock lock(state->mutex);
+    return state->waiting;
+  };
+  std::vector<std::thread> workers;
+  for (const bool connected : {true, true, false}) workers.emplace_back(worker, connected);
+  REQUIRE(eventually([&] { return waiting() == 3; }));
+  clock.clock.advance(kIdleLimit);
+  const auto all_look = [&] {
+    MutexLock lock(state->mutex);
+    state->work.notify_all();
+  };
+  all_look();
+  REQUIRE(eventually([&] { return quit == 2; }));
+  clock.clock.advance(kIdleLimit);
+  const int looks = clock.looks;
+  all_look();
+  REQUIRE(eventually([&] { return clock.looks > looks; }));
+  CHECK(waiting() == 1);
+  CHECK(quit == 2);
+  {
+    MutexLock lock(state->mutex);
+    state->stopping = true;
+    state->work.notify_all();
+  }
+  for (std::thread& one : workers) one.join();
 }
 
 TEST_CASE("lane: a target that cannot be reached refuses at once, and is tried again later") {
@@ -200,6 +295,37 @@ TEST_CASE("lane: the queue is bounded") {
   REQUIRE(refused.is(Code::busy));
   CHECK(refused.error().message ==
         "busy: 256 requests wait for the target of this role already; try again");
+}
+
+TEST_CASE("lane: renewals that their accounts hold up leave a connection to the other jobs") {
+  LaneTest test;
+  test.machine->hang("renew");
+  std::size_t taken = 0;
+  while (test.lane.submit(test.renewal()).ok()) ++taken;
+  REQUIRE(eventually([&] { return test.machine->inside("renew") == 1; }));
+  CHECK(taken <= 129);  // half of the queue, and one that is running
+  CHECK(test.lane.submit(test.renewal()).is(Code::busy));
+  for (int i = 0; i < 3; ++i) {
+    const auto job = test.submitted();
+    REQUIRE(eventually([&] { return job->ended() == 1; }));
+    CHECK(job->result.ok());
+  }
+  CHECK(test.machine->inside("renew") == 1);
+}
+
+TEST_CASE("lane: where only one job can run, renewals and the others take turns") {
+  auto machine = std::make_shared<FakeMachine>();
+  LaneQueue queue;
+  for (const bool renews : {true, true, true, false, false})
+    queue.push(testing::make_test_job(machine, kNever, renews), kNever);
+  std::string order;
+  while (const auto job = queue.take(1, {})) order += job->renews ? 'r' : 'j';
+  CHECK(order == "rjrjr");
+  queue.push(testing::make_test_job(machine, kNever, true), kNever);
+  CHECK(queue.ready(4, {2, 2}) == 0);
+  CHECK(queue.take(4, {2, 2}) == nullptr);
+  CHECK(queue.ready(4, {3, 1}) == 1);
+  CHECK(queue.ready(4, {4, 1}) == 0);
 }
 
 TEST_CASE("lane: a hung target delays nothing of another") {

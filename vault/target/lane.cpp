@@ -39,9 +39,9 @@ Status Lane::submit(std::shared_ptr<Job> job) {
   MutexLock lock(state.mutex);
   if (state.stopping) return failure(Code::unavailable, "the vault is shutting down");
   if (state.health == State::Health::open) return state.refusal();
-  if (state.jobs.size() >= kLaneQueueMax) return kWaiting.hit(kLaneQueueMax);
+  if (!state.jobs.takes(*job)) return kWaiting.hit(LaneQueue::max_of(job->renews));
   const Instant give_up = std::min(job->deadline, add(state.clock.instant(), kQueueWait));
-  state.jobs.push_back({std::move(job), give_up});
+  state.jobs.push(std::move(job), give_up);
   state.start_threads();
   if (state.jobs.size() == 1) state.watch.notify_all();
   return {};
@@ -90,8 +90,7 @@ void Lane::stop(Nanos limit) {
     MutexLock lock(state.mutex);
     if (state.closed) return;
     state.stopping = true;
-    for (auto& queued : state.jobs) left.push_back(std::move(queued.job));
-    state.jobs.clear();
+    left = state.jobs.take_all();
     state.work.notify_all();
     state.watch.notify_all();
   }

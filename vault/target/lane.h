@@ -1,7 +1,8 @@
 #pragma once
 // The lane of one target: its own threads, its own connections, its own breaker, so that a database
-// that is down holds up nothing but its own work. One connection is kept for issuing and one for
-// revoking; more are opened on demand up to the target's limit, and idle ones are closed.
+// that is down holds up nothing but its own work. One of its connections is no job's and one no
+// revocation's; more are opened on demand up to the target's limit. Idle ones are closed but for
+// the last: where an account takes every session that the server gives, that one still ends it.
 //
 // A job is a function on a Connection. `issue` jobs wait at most 10 s for a connection and are
 // refused at once while the breaker is open. `revoke` jobs are drawn from a source (the due queue),
@@ -13,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "vault/base/log.h"
 #include "vault/base/loop.h"
@@ -30,7 +32,9 @@ struct Job {
   // happened.
   std::function<void(Status, bool started)> done;
   Instant deadline;
+  bool renews = false;  // the account itself may make it slow (lane_queue.h)
 };
+using Jobs = std::vector<std::shared_ptr<Job>>;
 
 struct LaneStatus {
   bool breaker_open = false;
@@ -80,8 +84,8 @@ class Lane {
   Lane(const Lane&) = delete;
   Lane& operator=(const Lane&) = delete;
 
-  // Code::unavailable at once when the breaker is open or stopping, Code::busy when the queue (256)
-  // is full.
+  // Code::unavailable at once when the breaker is open or stopping, Code::busy when the queue (256,
+  // half of it of renewals) is full.
   Status submit(std::shared_ptr<Job> job);
   void wake_revocations();  // something fell due
   // A changed configuration: new connections use it, old ones are closed when idle.

@@ -44,7 +44,9 @@ std::size_t Lane::State::each_max() {
   return std::max<std::size_t>(2, target->connections_max()) - 1;
 }
 
-std::optional<Task> Lane::State::takeable(Instant now) {
+std::optional<Task> Lane::State::takeable(Instant now, const Link& link) {
+  // Those that have a connection come first: another one may not be had.
+  if (!link.connection && takeable_count(now) <= connected) return std::nullopt;
   Task task;
   task.target = target;
   task.generation = generation;
@@ -58,12 +60,12 @@ std::optional<Task> Lane::State::takeable(Instant now) {
     task.kind = Task::Kind::probe;
     return task;
   }
-  if (!jobs.empty() && issuing < each_max()) {
+  if (auto job = jobs.take(each_max(), issuing)) {
     task.kind = Task::Kind::issue;
-    task.job = std::move(jobs.front().job);
-    jobs.pop_front();
+    task.job = std::move(job);
     running.push_back(task.job);
-    ++issuing;
+    ++issuing.all;
+    if (task.job->renews) ++issuing.renewals;
     return task;
   }
   notice_retries(now);
@@ -83,7 +85,7 @@ std::size_t Lane::State::takeable_count(Instant now) {
   notice_retries(now);
   const bool revocation =
       revocations_due && revoking < most && now >= revoke_after && pace.has_one(now);
-  return std::min(jobs.size(), most - std::min(most, issuing)) + (revocation ? 1 : 0);
+  return jobs.ready(most, issuing) + (revocation ? 1 : 0);
 }
 
 // The time has come at which an item that failed may be tried again.
@@ -104,27 +106,31 @@ Nanos Lane::State::until_next_event(Instant now) {
 
 Task Lane::State::next_task(const Link& link) {
   MutexLock lock(mutex);
-  const Instant since = clock.instant();
+  const Instant idle_at = add(clock.instant(), kIdleLimit);
+  const std::size_t holds = link.connection ? 1 : 0;
   while (true) {
     const Instant now = clock.instant();
     if (stopping) return {};
     if (link.connection && link.generation != generation) return {.kind = Task::Kind::disconnect};
-    if (auto task = takeable(now)) {
+    if (auto task = takeable(now, link)) {
       start_threads();  // there may be more than this one
       return std::move(*task);
     }
-    const bool idle = now >= add(since, kIdleLimit);
-    if (idle && jobs.empty()) return {};
+    const bool last = holds > 0 && connected == 0;
+    if (now >= idle_at && jobs.empty() && !last) return {};
+    const Nanos idle_in = now < idle_at ? from(now, idle_at) + kTurn : kLongWait;
     ++waiting;
-    work.wait_for(mutex, std::min({until_next_event(now), from(now, add(since, kIdleLimit)) + kTurn,
-                                   kLongWait}));
+    connected += holds;
+    work.wait_for(mutex, std::min({until_next_event(now), idle_in, kLongWait}));
+    connected -= holds;
     --waiting;
   }
 }
 
 void Lane::State::finished(const Task& task) {
   MutexLock lock(mutex);
-  if (task.kind == Task::Kind::issue) --issuing;
+  if (task.kind == Task::Kind::issue) --issuing.all;
+  if (task.kind == Task::Kind::issue && task.job->renews) --issuing.renewals;
   if (task.kind == Task::Kind::revoke) --revoking;
 }
 
@@ -193,8 +199,7 @@ void Lane::State::unreachable(const Task& task, const Error& why) {
     if (news) ++outages;
     open_breaker(why);
     error = refusal();
-    for (auto& queued : jobs) refused.push_back(std::move(queued.job));
-    jobs.clear();
+    refused = jobs.take_all();
   }
   if (news) say(LogLevel::warn, "target " + name + " cannot be used: " + why.message);
   refuse(refused, error);
@@ -279,16 +284,6 @@ void Lane::State::start_threads() {
   if (wanted > 0) work.notify_all();
 }
 
-Jobs Lane::State::take_expired() {
-  const Instant now = clock.instant();
-  Jobs expired;
-  while (!jobs.empty() && now >= jobs.front().give_up) {
-    expired.push_back(std::move(jobs.front().job));
-    jobs.pop_front();
-  }
-  return expired;
-}
-
 void Lane::State::keep() {
   MutexLock lock(mutex);
   while (!stopping) {
@@ -298,7 +293,7 @@ void Lane::State::keep() {
       ++probe;  // its answer no longer opens the breaker
       open_breaker(failure(Code::unavailable, "it does not answer"));
     }
-    if (const Jobs expired = take_expired(); !expired.empty()) {
+    if (const Jobs expired = jobs.take_expired(now); !expired.empty()) {
       mutex.unlock();
       refuse(expired, failure(Code::unavailable,
                               "no connection to the target of this role became free in time"));

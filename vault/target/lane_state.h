@@ -5,17 +5,16 @@
 // Its three clocks (status.retry_at, revoke_after, ask_source_at) and its pace: the table "Who
 // slows whom at a target" in docs/architecture.md.
 
-#include <deque>
 #include <limits>
 #include <optional>
 
 #include "vault/base/mutex.h"
 #include "vault/target/lane.h"
 #include "vault/target/lane_pace.h"
+#include "vault/target/lane_queue.h"
 
 namespace leasehold::target {
 
-inline constexpr std::size_t kLaneQueueMax = 256;
 inline constexpr Nanos kQueueWait = std::chrono::seconds(10);
 inline constexpr Nanos kConnectLimit = std::chrono::seconds(5);
 inline constexpr Nanos kProbeLimit = std::chrono::seconds(15);  // connecting and fencing
@@ -47,8 +46,6 @@ struct Link {
   std::uint64_t outages = 0;  // when the connection was last known to answer
   Instant opened, used;
 };
-
-using Jobs = std::vector<std::shared_ptr<Job>>;
 
 struct Lane::State : std::enable_shared_from_this<Lane::State> {
   State(std::string n, std::shared_ptr<Target> first, Tag t, RevocationSource& s, Clock& c,
@@ -84,20 +81,15 @@ struct Lane::State : std::enable_shared_from_this<Lane::State> {
   void start_threads() REQUIRES(mutex);
   void spawn(void (*body)(const std::shared_ptr<State>&)) REQUIRES(mutex);
   void keep();  // the keeper's loop
-  Jobs take_expired() REQUIRES(mutex);
   Error refusal() REQUIRES(mutex);
   void open_breaker(const Error& why) REQUIRES(mutex);
-  std::optional<Task> takeable(Instant now) REQUIRES(mutex);
+  std::optional<Task> takeable(Instant now, const Link& link) REQUIRES(mutex);
   std::size_t takeable_count(Instant now) REQUIRES(mutex);
   Nanos until_next_event(Instant now) REQUIRES(mutex);
   void notice_retries(Instant now) REQUIRES(mutex);
   bool has_work() REQUIRES(mutex) { return !jobs.empty() || revocations_due; }
   std::size_t each_max() REQUIRES(mutex);  // of issuing, of revoking: one less than all
 
-  struct Queued {
-    std::shared_ptr<Job> job;
-    Instant give_up;
-  };
   enum class Health : std::uint8_t { unknown, healthy, open };
 
   const std::string name;
@@ -112,7 +104,7 @@ struct Lane::State : std::enable_shared_from_this<Lane::State> {
   std::shared_ptr<Target> target GUARDED_BY(mutex);  // an older one lives while a task has it
   std::uint64_t generation GUARDED_BY(mutex) = 1;
   std::uint64_t fenced GUARDED_BY(mutex) = 0;  // the generation that was fenced
-  std::deque<Queued> jobs GUARDED_BY(mutex);
+  LaneQueue jobs GUARDED_BY(mutex);
   Jobs running GUARDED_BY(mutex);
   bool revocations_due GUARDED_BY(mutex) = true;     // perhaps: what an earlier process left
   Instant ask_source_at GUARDED_BY(mutex) = kNever;  // an item that failed may be tried again
@@ -126,7 +118,9 @@ struct Lane::State : std::enable_shared_from_this<Lane::State> {
   Instant probe_began GUARDED_BY(mutex);
   LaneStatus status GUARDED_BY(mutex);
   std::size_t workers GUARDED_BY(mutex) = 0, waiting GUARDED_BY(mutex) = 0,
-                      issuing GUARDED_BY(mutex) = 0, revoking GUARDED_BY(mutex) = 0;
+                      revoking GUARDED_BY(mutex) = 0;
+  LaneQueue::Running issuing GUARDED_BY(mutex);
+  std::size_t connected GUARDED_BY(mutex) = 0;  // of those that wait: who has a connection
   bool keeper GUARDED_BY(mutex) = false;
   bool stopping GUARDED_BY(mutex) = false, closed GUARDED_BY(mutex) = false;
   std::size_t inside GUARDED_BY(mutex) = 0;  // threads using what is borrowed

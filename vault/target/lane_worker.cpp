@@ -30,19 +30,20 @@ Status connect(State& state, const Task& task, Link& link) {
 bool healthy(State& state, const Task& task, Link& link) {
   const Instant now = state.clock.instant();
   if (link.connection && link.generation != task.generation) link.connection.reset();
-  const Nanos lifetime = task.target->connection_lifetime();
-  if (lifetime.count() > 0 && now >= add(link.opened, lifetime)) link.connection.reset();
   if (link.connection && !link.connection->usable()) link.connection.reset();
-  const bool doubtful = now >= add(link.used, kPingAfter) || link.outages != task.outages;
+  const Nanos lifetime = task.target->connection_lifetime();
+  const bool old = lifetime.count() > 0 && now >= add(link.opened, lifetime);
+  const bool doubtful = old || now >= add(link.used, kPingAfter) || link.outages != task.outages;
   if (link.connection && doubtful && !link.connection->ping(add(now, kPingLimit)).ok())
     link.connection.reset();
   link.outages = task.outages;
-  if (!link.connection) {
+  if (!link.connection || old) {
     const Status connected = connect(state, task, link);
-    if (!connected.ok()) {
+    if (!connected.ok() && !link.connection) {
       state.unreachable(task, connected.error());
       return false;
     }
+    link.opened = now;  // an old one that answers is better than none, where all sessions are taken
   }
   link.used = state.clock.instant();
   return true;
@@ -62,10 +63,19 @@ Status fence(State& state, const Task& task, Link& link) {
   return link.connection->end_other_incarnations(add(state.clock.instant(), kConnectLimit));
 }
 
+// A connection that still answers shows as much as a new one, and no account can take it away.
+bool answers(State& state, const Task& task, const Link& link) {
+  return link.connection && link.generation == task.generation && link.connection->usable() &&
+         link.connection->ping(add(state.clock.instant(), kPingLimit)).ok();
+}
+
 void run_probe(State& state, const Task& task, Link& link) {
-  link.connection.reset();
-  Status status = connect(state, task, link);
-  if (status.ok()) status = link.connection->ping(add(state.clock.instant(), kPingLimit));
+  Status status;
+  if (!answers(state, task, link)) {
+    link.connection.reset();
+    status = connect(state, task, link);
+    if (status.ok()) status = link.connection->ping(add(state.clock.instant(), kPingLimit));
+  }
   if (status.ok()) status = fence(state, task, link);
   if (status.ok() && state.enter()) {
     state.source.reached(*link.connection);

@@ -129,6 +129,8 @@ Matches find_rules(const Policies& policies, std::string_view path, bool list, W
   return matches;
 }
 
+bool is_exact(const PathRule& rule) { return !rule.prefix && !rule.segments; }
+
 bool restricts(const PathRule& rule) {
   return rule.has_allowed || rule.has_denied || !rule.required.empty() || rule.min_wrapping_ttl ||
          rule.max_wrapping_ttl || rule.pagination_limit > 0;
@@ -274,6 +276,7 @@ Decision Acl::decide(Operation operation, std::string_view path, const Json& bod
   const Match& speaker = spokesman(matches, denied ? static_cast<std::uint16_t>(kDeny) : needed);
   decision.policy = speaker.policy;
   decision.line = speaker.rule->line;
+  decision.exact = is_exact(*speaker.rule);
   decision.sudo = (capabilities & kSudo) != 0;
   decision.reason = denied ? "deny" : "capability";
   if ((capabilities & needed) == 0 || denied || (needs_sudo && !decision.sudo)) return decision;
@@ -282,10 +285,37 @@ Decision Acl::decide(Operation operation, std::string_view path, const Json& bod
   return decision;
 }
 
+Decision Acl::decide(Operation operation, std::string_view path, const Json& body, bool needs_sudo,
+                     const std::optional<Seconds>& wrap_ttl, Slash slash) const {
+  const Decision sent = decide(operation, path, body, needs_sudo, wrap_ttl);
+  if (!sent.allowed || root_ || operation == Operation::list || !path.ends_with('/')) return sent;
+  Decision bare = decide(operation, without_slash(path), body, needs_sudo, wrap_ttl);
+  if (bare.reason == "deny") return bare;
+  if (slash != Slash::is_dropped || sent.exact || bare.policy == nullptr) return sent;
+  bare.sudo = bare.sudo && sent.sudo;
+  return bare;
+}
+
 std::vector<std::string> Acl::capabilities(std::string_view path) const {
   if (root_) return {"root"};
   if (unreadable_ != nullptr) return {"deny"};
   return capability_names(united(find_rules(policies_, path, true, now_)));
+}
+
+// As decide() has it: a list by the rules of a list, all else by those of what is served.
+std::vector<std::string> Acl::capabilities(std::string_view path, Slash slash) const {
+  if (root_ || unreadable_ != nullptr || slash != Slash::is_dropped || !path.ends_with('/'))
+    return capabilities(path);
+  constexpr unsigned kListing = kList | kScan;
+  const Matches sent = find_rules(policies_, path, false, now_);
+  const Matches bare = find_rules(policies_, without_slash(path), false, now_);
+  unsigned served = united(sent);
+  const unsigned said_of_bare = united(bare);
+  const bool is_meant = !sent.empty() && is_exact(*sent.front().rule);
+  if ((said_of_bare & kDeny) != 0 || (!bare.empty() && !is_meant)) served &= said_of_bare;
+  served &= ~(kListing | kDeny);
+  const unsigned listing = united(find_rules(policies_, path, true, now_)) & kListing;
+  return capability_names(static_cast<std::uint16_t>(served | listing));
 }
 
 bool Acl::may_reach(std::string_view prefix) const {

@@ -89,6 +89,7 @@ struct Decision {
   // "no rule matches", "deny", "capability", "parameters", "wrapping", "unreadable policy"
   std::string_view reason;
   std::int64_t pagination_limit = 0;
+  bool exact = false;  // the rule is for this very path
 };
 
 class Acl {
@@ -101,8 +102,13 @@ class Acl {
   // `needs_sudo`: the route is root-protected. `body`: the request's data, for parameter rules.
   Decision decide(Operation operation, std::string_view path, const Json& body, bool needs_sudo,
                   const std::optional<Seconds>& wrap_ttl) const;
+  // The same for a path that may end in '/': what is served counts, too. A deny of "x" holds for
+  // "x/"; where the slash is dropped so does every rule of "x", unless one is for "x/" itself.
+  Decision decide(Operation operation, std::string_view path, const Json& body, bool needs_sudo,
+                  const std::optional<Seconds>& wrap_ttl, Slash slash) const;
   // Sorted names as sys/capabilities answers: {"root"}, {"deny"}, {"create","read"}.
   std::vector<std::string> capabilities(std::string_view path) const;
+  std::vector<std::string> capabilities(std::string_view path, Slash slash) const;
   // Whether anything below `prefix` (a mount path) may be reached, for sys/internal/ui/mounts.
   bool may_reach(std::string_view prefix) const;
   // data of sys/internal/ui/resultant-acl.

@@ -177,6 +177,8 @@ struct Route {
   bool takes_wrapping_token = false;
   // Its names mean the same in any case: who asks needs the right for the lower case, too.
   bool folds_case = false;
+  // Of a pattern that ends in `*`. Dropped: who asks for "x/" needs the right for "x", too.
+  Slash slash = Slash::is_dropped;
   // Unauthenticated where the listener lets strangers; null: never.
   bool ListenerTraits::*open_by = nullptr;
   // Of a login: the alias it claims to be, from the request alone and before anything is verified,

@@ -19,6 +19,9 @@ namespace leasehold::core {
 enum class Operation : std::uint8_t { read, list, create, update, patch, remove, help, head };
 std::string_view operation_name(Operation operation);  // as Vault's audit log: "read", "delete" ...
 
+// What a handler that is asked for no list takes "x/" for: what lies below x, or x.
+enum class Slash : std::uint8_t { names_a_folder, is_dropped };
+
 // What a listener lets callers without a token do, and shows them. Their shares are what they prove
 // themselves by; without this they could also disturb a ceremony of others.
 struct ListenerTraits {

@@ -109,6 +109,11 @@ const Route* RouteTrie::find_from(const Node& node, std::string_view rest, Captu
   return node.rest;
 }
 
+Slash slash_of(const Route* route, const Captures& captures) {
+  const bool whole = captures.size == 0 || captures.items[captures.size - 1].value.empty();
+  return route == nullptr || whole ? Slash::names_a_folder : route->slash;
+}
+
 void MountTable::add(std::shared_ptr<const Mount> mount) {
   if (mount->mod != 0) by_record_[std::string(as_text(mount->stored_at.view()))] = mount;
   if (mount->tainted) return removing_.push_back(std::move(mount));

@@ -45,6 +45,10 @@ class RouteTrie {
   Node root_;
 };
 
+// What the handler of `route` takes the slash for that a path ends in. Without a route nothing is
+// served, and a folder has no name without its slash when it is the mount's or the route's own.
+Slash slash_of(const Route* route, const Captures& captures);
+
 struct EngineKind {  // one per row of the catalog, and one per system engine
   std::string wire_type;
   int version = 0;

@@ -128,6 +128,7 @@ std::shared_ptr<EffectJob> make_job(InFlight& flight) {
   job->pending = std::exchange(flight.batch, std::nullopt);
   if (job->planned.makes_lease()) flight.live->revoker->claim(job->planned.lease->id);
   job->deadline = add(flight.live->environment.clock.instant(), kEffectLimit);
+  job->renews = std::holds_alternative<intent::Renew>(job->planned.intent);
   EffectJob* self = job.get();  // the lane keeps it alive while it calls
   job->work = [self](target::Connection& connection, Instant deadline) {
     return work(*self, connection, deadline);

@@ -35,20 +35,15 @@ Status tell_create_from_update(Authorised& flight, ReadTxn& txn) {
   return {};
 }
 
-// On the path as it was asked for, and on what the handler takes it for: a deny of either holds.
+// On the path as it was asked for, and on what the handler takes it for.
 Decision decision_on(const Authorised& flight, const Acl& acl) {
   const Request& request = flight.request;
   const bool sudo = flight.route != nullptr && flight.route->sudo;
+  const Slash slash = slash_of(flight.route, flight.captures);
   const auto on = [&](std::string_view path) {
-    return acl.decide(request.operation, path, request.body, sudo, request.wrap_ttl);
+    return acl.decide(request.operation, path, request.body, sudo, request.wrap_ttl, slash);
   };
   Decision decision = on(request.path);
-  // Most handlers take "x/" for "x".
-  if (decision.allowed && request.path.ends_with('/') && request.operation != Operation::list) {
-    const std::string_view bare = std::string_view(request.path).substr(0, request.path.size() - 1);
-    const Decision other = on(bare);
-    if (other.reason == "deny") decision = other;
-  }
   if (decision.allowed && flight.route != nullptr && flight.route->folds_case) {
     const std::size_t mount = request.path.size() - flight.inner_path.size();
     const std::string meant = request.path.substr(0, mount) + lower_case(flight.inner_path);

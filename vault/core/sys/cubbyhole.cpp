@@ -98,6 +98,7 @@ std::vector<Route> cubbyhole_routes(Unsealed& live) {
   Route entry = route(":path*", {}, {reads(read), lists(list), writes(writing), removes(remove)},
                       "What a token keeps for itself, until it ends");
   entry.whole_body = true;
+  entry.slash = Slash::names_a_folder;
   entry.exists = exists;
   Route response = entry;
   response.pattern = "response";

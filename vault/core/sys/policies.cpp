@@ -146,16 +146,18 @@ Result<Response> remove(Unsealed& live, Call& call, WriteTxn& txn) {
 // As the road judges: where a name means the same in any case, both of its spellings count.
 std::vector<std::string> capabilities_on(const Acl& acl, const MountTable& mounts,
                                          std::string_view path) {
-  std::vector<std::string> as_spelled = acl.capabilities(path);
   const Mount* mount = mounts.find(path);
-  if (mount == nullptr || mount->kind == nullptr) return as_spelled;
+  if (mount == nullptr || mount->kind == nullptr) return acl.capabilities(path);
   const std::size_t behind = std::min(path.size(), mount->info.path.size());
-  const Operation asked = path.ends_with('/') ? Operation::list : Operation::read;
   Captures captures;
+  const Route* served = mount->kind->routes->find(path.substr(behind), Operation::read, captures);
+  const Slash slash = slash_of(served, captures);
+  std::vector<std::string> as_spelled = acl.capabilities(path, slash);
+  const Operation asked = path.ends_with('/') ? Operation::list : Operation::read;
   const Route* route = mount->kind->routes->find(path.substr(behind), asked, captures);
   if (route == nullptr || !route->folds_case) return as_spelled;
   const std::string meant = std::string(path.substr(0, behind)) + lower_case(path.substr(behind));
-  const std::vector<std::string> as_meant = acl.capabilities(meant);
+  const std::vector<std::string> as_meant = acl.capabilities(meant, slash);
   std::vector<std::string> both;
   std::set_intersection(as_spelled.begin(), as_spelled.end(), as_meant.begin(), as_meant.end(),
                         std::back_inserter(both));
