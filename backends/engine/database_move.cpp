@@ -14,7 +14,8 @@ using core::WriteTxn;
 constexpr std::size_t kLookedAt = 64;  // earlier targets
 // A server that names itself otherwise each time is not followed for ever: an operator has to say.
 constexpr std::size_t kEarlierMax = 16;
-constexpr char kLeftFor[] = "left_for";  // of a retired target: the one that took its place
+// Of a retired target: the one that took its place, and how many were left before it.
+constexpr char kLeftFor[] = "left_for", kLeftAfter[] = "left_after";
 
 Result<std::string> server_of(ReadTxn& txn, const std::string& target) {
   VAULT_TRY_ASSIGN(const auto record, load(txn, kServers, target));
@@ -56,30 +57,38 @@ Status say_same(Call& call, WriteTxn& txn, const core::TargetId& target,
   return record_server(txn, target, server);
 }
 
-// The one that was left for `now`; of records that do not say so, the only one there is.
-Result<std::optional<core::TargetId>> left_for(const std::string& config, WriteTxn& txn,
-                                               const core::TargetId& now) {
+struct Left {
+  core::TargetId target;
+  std::string went_to;     // empty: of a record that does not say so
+  std::int64_t order = 0;  // the greatest was left last
+};
+
+// None: this configuration led nowhere else, as far as leases know.
+Result<std::optional<Left>> left_last(const std::string& config, WriteTxn& txn) {
   VAULT_TRY_ASSIGN(const auto targets, earlier(config, txn));
+  std::optional<Left> last;
   for (const core::TargetId& target : targets) {
     VAULT_TRY_ASSIGN(const auto record, load(txn, kRetired, hex(target)));
-    const std::string went = record ? record->string_at(kLeftFor) : std::string();
-    if (went == hex(now) || (went.empty() && targets.size() == 1)) return std::optional(target);
+    Left left{target, {}, 0};
+    if (record) left.went_to = record->string_at(kLeftFor);
+    if (record) left.order = record->integer_at(kLeftAfter);
+    if (!last || left.order > last->order) last = std::move(left);
   }
-  return std::optional<core::TargetId>();
+  if (last && last->went_to.empty() && targets.size() > 1) return std::optional<Left>();
+  return last;
 }
 
 // Said after the configuration had led there already: it is meant of the server that was left for
 // this one, and of none before that, whose accounts are where they were. The warning to give.
 Result<std::string> say_same_of_earlier(Call& call, WriteTxn& txn, const core::TargetId& now,
                                         const std::string& server, const Json& settings) {
-  VAULT_TRY_ASSIGN(const auto target, left_for(call.fields.text("name"), txn, now));
-  if (!target)
+  VAULT_TRY_ASSIGN(const auto left, left_last(call.fields.text("name"), txn));
+  if (!left || (!left->went_to.empty() && left->went_to != hex(now)))
     return std::string(
         "same_server=true changes nothing here: this is the server it was. Leave it out, or it "
-        "will be "
-        "taken at its word when the configuration leads elsewhere");
-  VAULT_TRY(say_same(call, txn, *target, server));
-  VAULT_TRY(save(txn, kTargets, hex(*target), settings));
+        "will be taken at its word when the configuration leads elsewhere");
+  VAULT_TRY(say_same(call, txn, left->target, server));
+  VAULT_TRY(save(txn, kTargets, hex(left->target), settings));
   return std::string();
 }
 
@@ -97,8 +106,10 @@ Result<core::TargetId> known_or_new(const std::string& config, WriteTxn& txn,
 Result<core::TargetId> leave(const std::string& config, WriteTxn& txn, const core::TargetId& had,
                              const std::string& server, Random& random) {
   VAULT_TRY_ASSIGN(const core::TargetId target, known_or_new(config, txn, server, random));
+  VAULT_TRY_ASSIGN(const auto before, left_last(config, txn));
   Json record = Json::object();
-  VAULT_TRY(save(txn, kRetired, hex(had), record.set(kLeftFor, hex(target))));
+  record.set(kLeftFor, hex(target)).set(kLeftAfter, before ? before->order + 1 : 1);
+  VAULT_TRY(save(txn, kRetired, hex(had), record));
   VAULT_TRY(record_server(txn, target, server));
   return target;
 }

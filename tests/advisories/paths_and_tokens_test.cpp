@@ -102,6 +102,49 @@ TEST_CASE("class 2 precedence: deny wins for every verb, LIST with and without i
   CHECK(vault.list("test/notes/", token).status() == 200);
 }
 
+TEST_CASE("class 2 precedence: a slash at the end of a path is no way around its rule") {
+  TestVault vault;
+  vault.post("sys/mounts/kv", vault.root(), R"({"type":"test"})");
+  const auto holding = [&](const std::string& rules) {
+    vault.policy("holds", rules);
+    return vault.token(R"({"policies":["holds"],"no_default_policy":true})");
+  };
+  using Names = std::vector<std::string>;
+  const auto may = [&](const std::string& token, const std::string& path) {
+    const std::string asked = R"({"token":")" + token + R"(","path":")" + path + R"("})";
+    return vault.post("sys/capabilities", vault.root(), asked).data().strings_at("capabilities");
+  };
+  constexpr char kAll[] = R"(path "sys/mounts/*" { capabilities = ["read", "delete", "list"] })";
+  std::string token = holding(std::string(kAll) + R"(
+    path "sys/mounts/kv" { capabilities = ["read"] })");
+  for (const char* path : {"sys/mounts/kv", "sys/mounts/kv/"}) {
+    CAPTURE(path);
+    CHECK(vault.remove(path, token).status() == 403);
+    CHECK(vault.get(path, token).status() == 200);
+  }
+  CHECK(may(token, "sys/mounts/kv/") == Names{"read"});
+  token = holding(std::string(kAll) + R"(
+    path "sys/mounts/+" { capabilities = ["deny"] }
+    path "sys/mounts/kv" { capabilities = ["deny"] })");
+  CHECK(vault.get("sys/mounts/kv/", token).status() == 403);
+  CHECK(may(token, "sys/mounts/kv/") == Names{"deny"});
+  // A deeper rule says nothing of what the slash is dropped for; a rule for the very path does.
+  token = holding(R"(path "sys/mounts/*" { capabilities = ["read"] }
+    path "sys/mounts/kv/*" { capabilities = ["delete", "list"] })");
+  CHECK(vault.remove("sys/mounts/kv/", token).status() == 403);
+  CHECK(may(token, "sys/mounts/kv/") == Names{"list"});
+  token = holding(R"(path "sys/mounts/*" { capabilities = ["read"] }
+    path "sys/mounts/kv/" { capabilities = ["delete"] })");
+  CHECK(may(token, "sys/mounts/kv/") == Names{"delete"});
+  CHECK(vault.remove("sys/mounts/kv/", token).status() == 204);
+  // Where the slash is a folder's, each path has its own rules, but for a deny.
+  token = holding(R"(path "cubbyhole/*" { capabilities = ["read"] }
+    path "cubbyhole/a" { capabilities = ["list"] }
+    path "cubbyhole/b" { capabilities = ["deny"] })");
+  CHECK(vault.get("cubbyhole/a/", token).status() == 404);
+  CHECK(vault.get("cubbyhole/b/", token).status() == 403);
+}
+
 TEST_CASE("class 4 policy names: no spelling of root grants what the caller does not have") {
   TestVault vault;
   vault.policy("makes", R"(path "auth/token/*" { capabilities = ["update", "sudo"] })");

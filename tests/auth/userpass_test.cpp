@@ -241,10 +241,38 @@ TEST_CASE("login: a token is bound to networks, at the login and at each use") {
   };
   CHECK(look("10.9.9.9") == 200);
   CHECK(look("192.0.2.1") == 403);
+  vault->policy("makes", R"(path "auth/token/create" { capabilities = ["update", "sudo"] })");
+  vault.write("auth/userpass/users/bob", R"({"token_policies":"makes"})");
+  const std::string maker = vault.log_in("bob", "a", "10.1.2.3").token();
+  const auto child = [&](const char* fields) {
+    return vault.from("10.1.2.3", "auth/token/create", fields, maker).token();
+  };
+  const auto use = [&](const char* address, const std::string& token) {
+    return vault.from(address, "auth/token/renew-self", "{}", token).status();
+  };
+  const std::string below = child("{}");
+  CHECK(use("10.9.9.9", below) == 200);
+  CHECK(use("192.0.2.1", below) == 403);
+  CHECK(use("192.0.2.1", child(R"({"no_parent":true})")) == 200);  // hangs below nothing
   vault.write("auth/userpass/users/ann", R"({"password":"a","token_strictly_bind_ip":true})");
   const std::string strict = vault.log_in("ann", "a", "10.1.2.3").token();
   CHECK(vault.from("10.1.2.3", "auth/token/renew-self", "{}", strict).status() == 200);
   CHECK(vault.from("10.1.2.4", "auth/token/renew-self", "{}", strict).status() == 403);
+}
+
+TEST_CASE("login: a period is no longer than the user's maximum") {
+  AuthVault vault;
+  vault.write("auth/userpass/users/bob",
+              R"({"password":"a","token_period":"1h","token_max_ttl":"30m"})");
+  const Answer login = vault.log_in("bob", "a");
+  CHECK(login.response().auth->lease_duration == Seconds{1800});
+  REQUIRE(login.response().warnings.size() == 1);
+  CHECK(login.response().warnings[0] ==
+        "period of \"1h\" exceeded the effective max_ttl of \"30m\"; period value is capped "
+        "accordingly");
+  vault->advance(Seconds{1700});
+  CHECK(vault->post("auth/token/renew-self", login.token()).response().auth->lease_duration ==
+        Seconds{1800});
 }
 
 TEST_CASE("login: a renewal goes by what the user would be granted now") {

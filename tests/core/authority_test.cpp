@@ -289,4 +289,9 @@ TEST_CASE_FIXTURE(TestVault, "authority: pagination_limit caps every list it spe
   CHECK(keys(R"({"limit":"1"})") == 1);
   CHECK(keys(R"({"limit":3,"after":"a"})") == 2);
   CHECK(request("LIST", "sys/policies/acl", root(), "").data().strings_at("keys").size() > 4);
+  policy("reads", R"(path "sys/policy" { capabilities = ["read"]
+    pagination_limit = 2 })");
+  const std::string reads = token(R"({"policies":["reads"]})");
+  CHECK(get("sys/policy", reads).data().strings_at("keys").size() == 2);
+  CHECK(get("sys/policy", reads).data().strings_at("policies").size() == 2);
 }

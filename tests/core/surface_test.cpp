@@ -118,6 +118,8 @@ TEST_CASE("surface: an auth method is tuned where it is mounted") {
   // Where it would not take sudo.
   CHECK(vault.remove("sys/mounts/auth/token", vault.root()).error() ==
         "cannot unmount \"auth/token/\"");
+  CHECK(vault.get("sys/mounts/auth/token", vault.root()).error() ==
+        "No secret engine mount at auth/token/");
 }
 
 TEST_CASE("surface: a tune changes what it names, and an empty TTL names nothing") {

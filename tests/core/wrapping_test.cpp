@@ -46,6 +46,27 @@ constexpr char kGone[] = "wrapping token is not valid or does not exist";
 
 }  // namespace
 
+TEST_CASE("wrapping: no answer is kept for longer than a lease may last") {
+  TestVault vault;
+  const Seconds longest{768 * 3600};
+  for (const Seconds asked : {longest, longest + Seconds{1}, Seconds::max()}) {
+    const Answer answer =
+        wrapped(vault, Operation::update, "sys/wrapping/wrap", vault.root(), R"({"a":1})", asked);
+    CHECK(answer.response().wrap->ttl == longest);
+  }
+}
+
+TEST_CASE("wrapping: nothing is left of a wrapping token that is revoked as an orphan") {
+  TestVault vault;
+  const std::size_t before = vault.count(barrier::Table::token);
+  const std::string token = wrapping_token(
+      wrapped(vault, Operation::update, "sys/wrapping/wrap", vault.root(), R"({"a":1})"));
+  CHECK(vault.post("auth/token/revoke-orphan", vault.root(), in_body(token)).status() == 204);
+  CHECK(vault.count(barrier::Table::token) == before);
+  CHECK(vault.count(barrier::Table::wrapped) == 0);
+  CHECK(unwrap(vault, token).error() == kGone);
+}
+
 TEST_CASE("wrapping: what a body holds is wrapped, looked up, and opened once") {
   TestVault vault;
   const Answer answer =

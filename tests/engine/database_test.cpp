@@ -494,6 +494,24 @@ TEST_CASE_FIXTURE(Moving, "database: same_server is meant of the server that was
   CHECK(reached(first) == before);
 }
 
+TEST_CASE_FIXTURE(Moving, "database: of two servers left for the same one the last is meant") {
+  configure();
+  const core::TargetId first = current();
+  const std::string before = server_of(first);
+  Postgres third{{.own_identity = true}};
+  CHECK(post("config/pg", config_of(second).dump()).status == 200);  // moves for good
+  const core::TargetId middle = current();
+  CHECK(post("config/pg", config_of(third).dump()).status == 200);
+  const core::TargetId last = current();
+  Json body = config_of(second);
+  CHECK(post("config/pg", body.dump()).status == 200);
+  REQUIRE(current() == middle);  // both others were left for it
+  CHECK(post("config/pg", body.set("same_server", true).dump()).status == 204);
+  CHECK(server_of(last) == server_of(middle));
+  CHECK(server_of(first) == before);
+  CHECK(reached(first) == before);
+}
+
 TEST_CASE_FIXTURE(Database, "database: same_server where nothing moved is told to change nothing") {
   configure();
   Json body = config();

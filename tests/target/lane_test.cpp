@@ -3,6 +3,9 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <thread>
+
 #include "tests/target/account_on_postgres.h"
 #include "tests/target/fake_target.h"
 #include "vault/target/lane_pace.h"
@@ -57,8 +60,11 @@ TEST_CASE("lane: a job runs on a connection, after the fence, and ends once") {
   REQUIRE(eventually([&] { return job->ended() == 1; }));
   CHECK(job->result.ok());
   CHECK(job->started);
+  // Another thread may be quicker to take the job, on a connection of its own.
+  std::vector<std::string> log = test.machine->log();
+  log.erase(std::remove(log.begin() + 3, log.end(), "connect"), log.end());
   const std::vector<std::string> expected{"connect", "ping", "fence", "work"};
-  CHECK((test.machine->log() == expected));
+  CHECK((log == expected));
   CHECK(test.lane.status().last_success.ns > 0);
 }
 
@@ -300,11 +306,14 @@ TEST_CASE("lane: the queue is bounded") {
 TEST_CASE("lane: renewals that their accounts hold up leave a connection to the other jobs") {
   LaneTest test;
   test.machine->hang("renew");
-  std::size_t taken = 0;
-  while (test.lane.submit(test.renewal()).ok()) ++taken;
+  REQUIRE(test.lane.submit(test.renewal()).ok());
   REQUIRE(eventually([&] { return test.machine->inside("renew") == 1; }));
-  CHECK(taken <= 129);  // half of the queue, and one that is running
-  CHECK(test.lane.submit(test.renewal()).is(Code::busy));
+  std::size_t taken = 0;
+  Status refused = test.lane.submit(test.renewal());
+  for (; refused.ok(); refused = test.lane.submit(test.renewal())) ++taken;
+  CHECK(taken == 128);
+  CHECK(refused.error().message ==
+        "busy: 128 requests wait for the target of this role already; try again");
   for (int i = 0; i < 3; ++i) {
     const auto job = test.submitted();
     REQUIRE(eventually([&] { return job->ended() == 1; }));

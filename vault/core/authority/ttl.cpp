@@ -15,11 +15,10 @@ Result<TtlAnswer> resolve_ttl(const TtlTerms& terms) {
     max = std::min(max, terms.explicit_max);
   std::optional<WallTime> limit;
   if (terms.period.count() > 0) {
-    answer.ttl = std::min(terms.period, terms.max_ttl);
-    if (terms.period > terms.max_ttl)
+    answer.ttl = std::min(terms.period, max);
+    if (terms.period > max)
       answer.warnings.push_back("period of \"" + print_duration(terms.period) +
-                                "\" exceeded the effective max_ttl of \"" +
-                                print_duration(terms.max_ttl) +
+                                "\" exceeded the effective max_ttl of \"" + print_duration(max) +
                                 "\"; period value is capped accordingly");
     if (terms.explicit_max.count() > 0) limit = add(terms.issued, terms.explicit_max);
   } else {

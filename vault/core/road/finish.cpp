@@ -10,8 +10,8 @@ namespace leasehold::core {
 
 namespace {
 
-// The request's wish and the handler's: the shorter one. What has no body, or is an error, hands
-// out nothing and is not wrapped.
+// The request's wish and the handler's: the shorter one, and no longer than any lease. What has no
+// body, or is an error, hands out nothing and is not wrapped.
 std::optional<WrapTerms> wrapping_of(const InFlight& flight) {
   const Response& answer = flight.answer;
   if (answer.is_error || !answer.has_body()) return std::nullopt;
@@ -23,6 +23,7 @@ std::optional<WrapTerms> wrapping_of(const InFlight& flight) {
     terms.ttl = std::min(terms.ttl, answer.must_wrap->ttl);
     terms.creation_path = answer.must_wrap->creation_path;
   }
+  terms.ttl = std::min(terms.ttl, flight.live->mounts.defaults().max_ttl);
   terms.now = flight.live->environment.clock.now();
   return terms;
 }

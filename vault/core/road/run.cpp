@@ -1,6 +1,8 @@
 // What a request does with its snapshot, here or on a worker: the decision, the fields, the
 // handler.
 
+#include <algorithm>
+
 #include "vault/base/encoding.h"
 #include "vault/core/contract/help.h"
 #include "vault/core/road/core.h"
@@ -52,9 +54,18 @@ Decision decision_on(const Authorised& flight, const Acl& acl) {
   return decision;
 }
 
+// A list, or a route that answers one when it is read (sys/policy).
+bool reads_pages(const Authorised& flight) {
+  if (flight.decision.pagination_limit <= 0) return false;
+  if (flight.request.operation != Operation::read || flight.route == nullptr)
+    return flight.request.operation == Operation::list;
+  const std::vector<Field>& fields = flight.route->fields;
+  return std::any_of(fields.begin(), fields.end(),
+                     [](const Field& field) { return field.name == "limit"; });
+}
+
 // A policy's `pagination_limit`: no page has more names, whatever was asked for.
 void cap_page(Request& request, std::int64_t most) {
-  if (most <= 0) return;
   const auto asked = page_of(request.body);
   if (!asked.ok()) return;  // the handler refuses it
   const auto limit = static_cast<std::size_t>(most);
@@ -108,8 +119,7 @@ Status Core::authorize(Authorised& flight, ReadTxn& txn) {
     return failure(Code::denied, multierror("permission denied"),
                    std::string(flight.decision.reason));
   if (flight.decision.policy != nullptr) flight.granting.push_back(flight.decision.policy->name);
-  if (flight.request.operation == Operation::list)
-    cap_page(flight.request, flight.decision.pagination_limit);
+  if (reads_pages(flight)) cap_page(flight.request, flight.decision.pagination_limit);
   return {};
 }
 

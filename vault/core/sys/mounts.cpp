@@ -75,7 +75,7 @@ Result<Response> MountRoutes::list(ReadTxn& txn, bool auth) {
 Result<Response> MountRoutes::read(Call& call, ReadTxn& txn, bool auth) {
   const std::string path = mount_path(call.fields.text("path"));
   VAULT_TRY_ASSIGN(const auto mount, find(txn, (auth ? "auth/" : "") + path));
-  if (!mount)
+  if (!mount || (!auth && path.starts_with(kAuth)))
     return failure(Code::invalid,
                    auth ? "No auth engine at " + path : "No secret engine mount at " + path);
   Response response = Response::of(shown(*mount));

@@ -136,10 +136,12 @@ Status check_asked(const Call& call) {
   return {};
 }
 
-// Below the caller's own token.
+// Below the caller's own token, and bound to the same networks.
 Status set_parent(const Unsealed& live, const Call& call, ReadTxn& txn, Token& token) {
   Tokens::Chain above;
-  VAULT_TRY(live.tokens.valid(txn, call.caller.token_id, call.now, &above));
+  VAULT_TRY_ASSIGN(const auto parent,
+                   live.tokens.valid(txn, call.caller.token_id, call.now, &above));
+  if (parent) token.bound_cidrs = parent->bound_cidrs;
   if (above.size() > kTokenDepthMax)
     return failure(Code::invalid, "tokens hang at most 32 deep: create an orphan instead");
   token.parent = call.caller.token_id;
