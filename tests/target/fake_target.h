@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <set>
+#include <utility>
 
 #include "tests/support/fake_clock.h"
 #include "tests/support/postgres.h"
@@ -149,6 +150,11 @@ class DueList final : public target::RevocationSource {
   int revoked() {
     std::unique_lock lock(mutex_);
     return revoked_;
+  }
+  // Tried and failed; and not taken, or given back untried.
+  std::pair<std::size_t, std::size_t> held_and_due() {
+    std::unique_lock lock(mutex_);
+    return {held_.size(), due_.size()};
   }
 
  private:

@@ -112,7 +112,8 @@ class Line {
     }
     spend(std::min(size, most));
     to.texts(name, values.first(count));
-    to.number(std::string(name) + "_omitted", static_cast<std::int64_t>(values.size() - count));
+    const std::size_t omitted = values.size() - count;
+    if (omitted > 0) to.number(std::string(name) + "_omitted", static_cast<std::int64_t>(omitted));
   }
   void spend(std::size_t size) { left_ -= std::min(left_, size); }
 

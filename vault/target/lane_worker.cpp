@@ -141,13 +141,13 @@ bool revoke_one(State& state, const RevocationSource::Item& item, Link& link) {
   const bool lives = link.connection != nullptr;
   // It was tried: `unavailable` is for those behind it.
   if (result.is(Code::unavailable)) result.error().code = Code::deadline;
-  report(state, item, result);
   if (result.ok())
     state.revoked();
   else if (lives)
     state.revocation_failed();
   else
     state.lost_in_revocation();
+  report(state, item, result);  // last: whoever hears of it finds the lane at its new pace
   return lives;
 }
 
