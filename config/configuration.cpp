@@ -191,27 +191,23 @@ Status check_whole(const Configuration& configuration) {
 
 }  // namespace
 
-Result<Configuration> parse(const std::string& name, std::string_view text) {
-  Configuration configuration;
+Status parse(const std::string& name, std::string_view text, Configuration& into) {
   Problems problems;
-  problems.add(read_into(name, text, configuration));
-  problems.add(check_whole(configuration));
-  VAULT_TRY(problems.status());
-  return configuration;
+  problems.add(read_into(name, text, into));
+  problems.add(check_whole(into));
+  return problems.status();
 }
 
-Result<Configuration> load(const std::vector<std::string>& paths) {
+Status load(const std::vector<std::string>& paths, Configuration& into) {
   VAULT_TRY_ASSIGN(const std::vector<std::string> files, expand_paths(paths));
-  Configuration configuration;
   Problems problems;
   for (const std::string& file : files) {
     VAULT_TRY_ASSIGN(std::string text, read_protected_file(file));
-    problems.add(read_into(file, text, configuration));
+    problems.add(read_into(file, text, into));
     wipe(text);  // it may hold a PIN
   }
-  problems.add(check_whole(configuration));
-  VAULT_TRY(problems.status());
-  return configuration;
+  problems.add(check_whole(into));
+  return problems.status();
 }
 
 }  // namespace leasehold::config

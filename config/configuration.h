@@ -36,8 +36,9 @@ struct Configuration {
 
 // Paths in order; a directory contributes its *.hcl and *.json in alphabetical order. Refuses a
 // file that others can write. Scalars: the last wins; stanzas append; a second storage is an error.
-Result<Configuration> load(const std::vector<std::string>& paths);
+// After an error `into` holds what could be read, so that its stanzas can be checked as well.
+Status load(const std::vector<std::string>& paths, Configuration& into);
 // One text, for tests and `-dev`; `name` is used in messages.
-Result<Configuration> parse(const std::string& name, std::string_view text);
+Status parse(const std::string& name, std::string_view text, Configuration& into);
 
 }  // namespace leasehold::config

@@ -120,14 +120,10 @@ Status check_seals(const config::Configuration& configuration, const Surrounding
 
 }  // namespace
 
-Status check_stanzas(const config::Configuration& configuration, const Surroundings& where) {
+Status check_each_stanza(const config::Configuration& configuration, const Surroundings& where) {
   Problems problems;
   std::string directory;
-  if (auto storage = configuration.storage)
-    problems.add(read_storage(*storage, directory));
-  else
-    problems.add(
-        "the configuration has no storage: add storage \"lmdb\" { path = \"/var/lib/leasehold\" }");
+  if (auto storage = configuration.storage) problems.add(read_storage(*storage, directory));
   const auto setup = make_protectors(configuration.seals, seal_environment(where, directory));
   if (!setup.ok()) problems.add(setup.error().message);
   for (Stanza audit : configuration.audits) {
@@ -140,6 +136,15 @@ Status check_stanzas(const config::Configuration& configuration, const Surroundi
     const auto settings = server::read_listener(listener, warnings);
     if (!settings.ok()) problems.add(settings.error().message);
   }
+  return problems.status();
+}
+
+Status check_stanzas(const config::Configuration& configuration, const Surroundings& where) {
+  Problems problems;
+  problems.add(check_each_stanza(configuration, where));
+  if (!configuration.storage)
+    problems.add(
+        "the configuration has no storage: add storage \"lmdb\" { path = \"/var/lib/leasehold\" }");
   if (configuration.listeners.empty())
     problems.add(
         "the configuration has no listener: add listener \"tcp\" { address = \"127.0.0.1:8200\" "

@@ -19,6 +19,8 @@ struct Surroundings {
 };
 
 // Every stanza of the file, by those who own them. Warnings of stanzas are logged.
+Status check_each_stanza(const config::Configuration& configuration, const Surroundings& where);
+// Those, and whether the ones that a server needs are there.
 Status check_stanzas(const config::Configuration& configuration, const Surroundings& where);
 // As the user who will run the server: when root asks, the owner of the data directory. `as` is the
 // name of that user, or empty when nobody else was meant; the process stays that user.

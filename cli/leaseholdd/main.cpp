@@ -6,6 +6,7 @@
 #include "backends/catalog.h"
 #include "backends/keyhost/client.h"
 #include "backends/keyhost/host.h"
+#include "cli/leaseholdd/check.h"
 #include "cli/leaseholdd/harden.h"
 #include "cli/leaseholdd/log.h"
 #include "cli/leaseholdd/offline.h"
@@ -40,34 +41,47 @@ std::string dev_configuration(const Options& options, const server::DevCertifica
   return text + "\n}\ndisable_mlock = true\n";
 }
 
-Result<config::Configuration> configuration_of(const Options& options,
-                                               const server::DevCertificate* certificate) {
+Status read_configuration(const Options& options, const server::DevCertificate* certificate,
+                          config::Configuration& into) {
   if (options.configs.empty() && options.dev)
-    return config::parse("-dev", dev_configuration(options, certificate));
+    return config::parse("-dev", dev_configuration(options, certificate), into);
   if (options.configs.empty())
     return failure(Code::invalid, "-config or -dev is needed\n" + usage());
-  return config::load(options.configs);
+  return config::load(options.configs, into);
+}
+
+// Whoever mends a file wants all that is wrong with it, in its stanzas too.
+Error with_stanzas(Error error, const config::Configuration& configuration,
+                   const std::string& own_executable) {
+  SystemClock clock;
+  SystemRandom random;
+  const auto log = make_log({});
+  if (!log.ok()) return error;
+  const Status stanzas = check_each_stanza(configuration, {own_executable, clock, random, **log});
+  if (!stanzas.ok()) error.message += "\n" + stanzas.error().message;
+  return error;
 }
 
 int run(const Options& options, const std::string& own_executable,
         const server::DevCertificate* certificate) {
-  auto configuration = configuration_of(options, certificate);
-  if (!configuration.ok()) return fail(configuration.error());
+  config::Configuration configuration;
+  const Status read = read_configuration(options, certificate, configuration);
+  if (!read.ok()) return fail(with_stanzas(read.error(), configuration, own_executable));
   LogSettings settings;
-  settings.level = options.log_level.value_or(configuration->log_level);
-  settings.format = options.log_format.value_or(configuration->log_format);
-  settings.file = options.log_file.empty() ? configuration->log_file : options.log_file;
+  settings.level = options.log_level.value_or(configuration.log_level);
+  settings.format = options.log_format.value_or(configuration.log_format);
+  settings.file = options.log_file.empty() ? configuration.log_file : options.log_file;
   auto log = make_log(settings);
   if (!log.ok()) return fail(log.error());
-  for (const std::string& warning : configuration->warnings) (*log)->warn("{}", warning);
+  for (const std::string& warning : configuration.warnings) (*log)->warn("{}", warning);
   const Status hardened = harden();
-  if (!hardened.ok() && !configuration->allow_core_dumps) return fail(hardened.error());
+  if (!hardened.ok() && !configuration.allow_core_dumps) return fail(hardened.error());
   raise_descriptor_limit();
   if (options.command == Options::Command::verify)
-    return run_verify(options, std::move(configuration).value(), **log, own_executable);
+    return run_verify(options, std::move(configuration), **log, own_executable);
   if (options.command == Options::Command::restore_backup)
-    return run_restore(options, std::move(configuration).value(), **log, own_executable);
-  return run_server(options, std::move(configuration).value(), **log, own_executable);
+    return run_restore(options, std::move(configuration), **log, own_executable);
+  return run_server(options, std::move(configuration), **log, own_executable);
 }
 
 // The files of -dev-tls last as long as the server.

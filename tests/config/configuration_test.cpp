@@ -7,14 +7,29 @@
 using leasehold::Code;
 using leasehold::LogFormat;
 using leasehold::LogLevel;
+using leasehold::Result;
 using leasehold::Seconds;
 using leasehold::testing::TemporaryFolder;
 namespace config = leasehold::config;
 
 namespace {
 
+Result<config::Configuration> parse(const std::string& name, std::string_view text) {
+  config::Configuration configuration;
+  const auto read = config::parse(name, text, configuration);
+  if (!read.ok()) return read.error();
+  return configuration;
+}
+
+Result<config::Configuration> load(const std::vector<std::string>& paths) {
+  config::Configuration configuration;
+  const auto read = config::load(paths, configuration);
+  if (!read.ok()) return read.error();
+  return configuration;
+}
+
 std::string message_of(std::string_view text) {
-  const auto parsed = config::parse("vault.hcl", text);
+  const auto parsed = parse("vault.hcl", text);
   return parsed.ok() ? "" : parsed.error().message;
 }
 
@@ -27,7 +42,7 @@ std::string sample_path() { return LEASEHOLD_SOURCES "/config/sample.hcl"; }
 }  // namespace
 
 TEST_CASE("config: a file in HCL becomes stanzas and scalars") {
-  auto parsed = config::parse("vault.hcl", R"(
+  auto parsed = parse("vault.hcl", R"(
 storage "lmdb" { path = "/var/lib/leasehold" }
 listener "tcp" {
   address     = "127.0.0.1:8200"
@@ -67,7 +82,7 @@ audit_required    = false
 }
 
 TEST_CASE("config: the JSON form means the same as the HCL form") {
-  auto parsed = config::parse("vault.json", R"({
+  auto parsed = parse("vault.json", R"({
     "backend": {"inmem": {}},
     "listener": {"tcp": {"address": "127.0.0.1:8200", "tls_disable": 1}},
     "audit": {"file": {"main": {"options": {"file_path": "/tmp/a.log"}}}},
@@ -90,7 +105,7 @@ TEST_CASE("config: the JSON form means the same as the HCL form") {
 }
 
 TEST_CASE("config: JSON may list several listeners") {
-  auto parsed = config::parse("vault.json", R"({"storage": {"inmem": {}}, "listener": [
+  auto parsed = parse("vault.json", R"({"storage": {"inmem": {}}, "listener": [
     {"tcp": {"address": "127.0.0.1:1"}}, {"unix": {"address": "/s"}}]})");
   REQUIRE_MESSAGE(parsed.ok(), parsed.error().message);
   REQUIRE(parsed->listeners.size() == 2);
@@ -100,7 +115,7 @@ TEST_CASE("config: JSON may list several listeners") {
 
 TEST_CASE(
     "config: JSON may list several blocks of one type, and several files for one audit kind") {
-  auto parsed = config::parse("vault.json", R"({"storage": {"lmdb": {"path": "/d"}},
+  auto parsed = parse("vault.json", R"({"storage": {"lmdb": {"path": "/d"}},
     "listener": {"tcp": [{"address": "127.0.0.1:1"}, {"address": "127.0.0.1:2"}]},
     "audit": {"file": {"a": {"options": {"file_path": "/a"}}, "b": {"options": {"file_path": "/b"}}}}})");
   REQUIRE_MESSAGE(parsed.ok(), parsed.error().message);
@@ -112,15 +127,14 @@ TEST_CASE(
 }
 
 TEST_CASE("config: hsm is another name for seal") {
-  auto parsed = config::parse("vault.hcl", "hsm \"pkcs11\" { lib = \"/x.so\" }\n");
+  auto parsed = parse("vault.hcl", "hsm \"pkcs11\" { lib = \"/x.so\" }\n");
   REQUIRE(parsed.ok());
   REQUIRE(parsed->seals.size() == 1);
   CHECK(parsed->seals[0].label(0) == "pkcs11");
 }
 
 TEST_CASE("config: a key Vault knows and we do not need is a warning with file and line") {
-  const auto parsed =
-      config::parse("vault.hcl", "disable_mlock = true\nui = true\n\ntelemetry {\n}\n");
+  const auto parsed = parse("vault.hcl", "disable_mlock = true\nui = true\n\ntelemetry {\n}\n");
   REQUIRE(parsed.ok());
   REQUIRE(parsed->warnings.size() == 2);
   CHECK(contains(parsed->warnings[0], "vault.hcl:2:1: \"ui\""));
@@ -168,7 +182,7 @@ TEST_CASE("config: in several files the last scalar wins and stanzas append") {
   folder.write("a.json", R"({"log_level": "warn", "storage": {"inmem": {}},
                              "listener": {"tcp": {"address": "127.0.0.1:1"}}})");
   folder.write("ignored.txt", "nonsense = ");
-  const auto loaded = config::load({folder.path()});
+  const auto loaded = load({folder.path()});
   REQUIRE_MESSAGE(loaded.ok(), loaded.error().message);
   CHECK(loaded->log_level == LogLevel::debug);
   REQUIRE(loaded->listeners.size() == 2);
@@ -179,7 +193,7 @@ TEST_CASE("config: in several files the last scalar wins and stanzas append") {
 TEST_CASE("config: a file that every user may write is refused") {
   const TemporaryFolder folder;
   const std::string path = folder.write("open.hcl", "log_level = \"info\"\n", 0666);
-  const auto loaded = config::load({path});
+  const auto loaded = load({path});
   REQUIRE_FALSE(loaded.ok());
   CHECK(loaded.error().code == Code::invalid);
   CHECK(contains(loaded.error().message, "chmod o-w"));
@@ -187,16 +201,16 @@ TEST_CASE("config: a file that every user may write is refused") {
 
 TEST_CASE("config: an absent file and an empty folder are errors that name the path") {
   const TemporaryFolder folder;
-  const auto absent = config::load({folder.path() + "/absent.hcl"});
+  const auto absent = load({folder.path() + "/absent.hcl"});
   REQUIRE_FALSE(absent.ok());
   CHECK(contains(absent.error().message, "/absent.hcl"));
-  const auto empty = config::load({folder.path()});
+  const auto empty = load({folder.path()});
   REQUIRE_FALSE(empty.ok());
   CHECK(contains(empty.error().message, "no *.hcl or *.json"));
 }
 
 TEST_CASE("config: the sample is a valid configuration without warnings") {
-  const auto sample = config::load({sample_path()});
+  const auto sample = load({sample_path()});
   REQUIRE_MESSAGE(sample.ok(), sample.error().message);
   CHECK(sample->warnings.empty());
   CHECK(sample->seals.size() == 1);
@@ -218,7 +232,7 @@ TEST_CASE("config: the errors of several files come together") {
   const TemporaryFolder folder;
   folder.write("a.hcl", "log_levle = \"info\"\n");
   folder.write("b.hcl", "clustr_name = \"x\"\n");
-  const auto loaded = config::load({folder.path()});
+  const auto loaded = load({folder.path()});
   REQUIRE_FALSE(loaded.ok());
   CHECK(contains(loaded.error().message, "a.hcl:1:1: "));
   CHECK(contains(loaded.error().message, "b.hcl:1:1: "));
@@ -230,11 +244,10 @@ TEST_CASE("config: levels and formats of the log in any case, with their synonym
       {"WARNING", LogLevel::warn}, {"Warn", LogLevel::warn},   {"err", LogLevel::error},
       {"ERROR", LogLevel::error},  {"Debug", LogLevel::debug}, {"trace", LogLevel::trace}};
   for (const auto& level : kLevels) {
-    const auto parsed =
-        config::parse("v.hcl", "log_level = \"" + std::string(level.first) + "\"\n");
+    const auto parsed = parse("v.hcl", "log_level = \"" + std::string(level.first) + "\"\n");
     REQUIRE_MESSAGE(parsed.ok(), parsed.error().message);
     CHECK(parsed->log_level == level.second);
   }
-  CHECK(config::parse("v.hcl", "log_format = \"JSON\"\n")->log_format == LogFormat::json);
-  CHECK(config::parse("v.hcl", "log_format = \"\"\n")->log_format == LogFormat::standard);
+  CHECK(parse("v.hcl", "log_format = \"JSON\"\n")->log_format == LogFormat::json);
+  CHECK(parse("v.hcl", "log_format = \"\"\n")->log_format == LogFormat::standard);
 }

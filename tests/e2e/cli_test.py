@@ -549,6 +549,17 @@ class Operator(unittest.TestCase):
         self.assertEqual(run.returncode, 0, run.stderr)
         self.assertIn("unsafe_allow_api_audit_creation", run.stderr + run.stdout)
 
+    def test_all_errors_of_a_file_are_told_at_once(self):
+        run, left = self.check_configuration(
+            'storage "lmdb" {\n  pth = "FOLDER/data"\n}\n'
+            'listener "tcp" {\n  adress = "127.0.0.1:0"\n  tls_disable = "maybe"\n}\n'
+            'seal "pkcs11" {\n  lab = "x"\n}\n'
+            'max_lease_ttl = "10 parsecs"\nuii = true\n'
+        )
+        self.assertEqual((run.returncode, left), (1, ["c.hcl"]), run.stderr)
+        for what in ("pth", "adress", "tls_disable", "lab", "max_lease_ttl", "uii"):
+            self.assertIn(f'"{what}"', run.stderr)
+
     def test_a_configuration_is_tried_beside_the_running_server(self):
         vault = Vault()
         vault.start()
