@@ -115,7 +115,7 @@ Result<Response> remove_role(Call& call, WriteTxn& txn) {
   VAULT_TRY(txn.erase(role_record(role->name)));
   VAULT_TRY(forget_secrets(*role, txn));
   Response response = Response::none();
-  response.due_work = true;  // its secret ids go at once
+  response.orders.due_work = true;  // its secret ids go at once
   return response;
 }
 

@@ -337,7 +337,7 @@ void add_secret_routes(std::vector<Route>& routes) {
       "tidy/secret-id", {}, {core::asks([](Call&, ReadTxn&) -> Result<Response> {
         Response response;
         response.status = 202;
-        response.due_work = true;
+        response.orders.due_work = true;
         response.warnings.push_back(
             "Tidy operation successfully started. Any information from the operation will be "
             "printed to Leasehold's server logs.");

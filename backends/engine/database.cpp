@@ -4,6 +4,7 @@
 #include "backends/engine/database.h"
 
 #include "vault/base/encoding.h"
+#include "vault/core/contract/routes.h"
 #include "vault/target/name_template.h"
 
 namespace leasehold::engine {
@@ -200,10 +201,9 @@ class Database final : public core::Engine {
     core::Route route;
     route.pattern = std::move(pattern);
     route.fields = core::page_fields();
-    route.actions = {
-        {Operation::list, core::ReadHandler([directory](core::Call& call, core::ReadTxn& txn) {
-           return core::list_names(call, txn, directory);
-         })}};
+    route.actions = {core::lists([directory](core::Call& call, core::ReadTxn& txn) {
+      return core::list_names(call, txn, directory);
+    })};
     route.synopsis = std::move(synopsis);
     return route;
   }
@@ -216,8 +216,7 @@ class Database final : public core::Engine {
       return database::unsupported(
           "a static role (an account that stays and whose password is rotated)");
     };
-    for (const Operation operation : {Operation::read, Operation::list, Operation::update})
-      route.actions.push_back({operation, refuses});
+    route.actions = {core::reads(refuses), core::lists(refuses), core::asks(refuses)};
     route.synopsis = "Static roles are not in this version.";
     return route;
   }

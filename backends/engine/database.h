@@ -20,9 +20,9 @@
 
 namespace leasehold::engine::database {
 
-inline constexpr std::string_view kConfigs = "config/", kTargets = "targets/", kRoles = "roles/",
-                                  kRetired = "retired/", kServers = core::kServers,
-                                  kRotations = core::kUnsettled;
+inline constexpr std::string_view kConfigs = "config/", kTargets = core::kTargets,
+                                  kRoles = "roles/", kRetired = core::kRetired,
+                                  kServers = core::kServers, kRotations = core::kUnsettled;
 
 // A record, or nothing. Code::internal when it cannot be read as JSON.
 Result<std::optional<Json>> load(core::ReadTxn& txn, std::string_view directory,

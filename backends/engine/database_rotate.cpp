@@ -201,7 +201,7 @@ core::Route rotate_root_route(const core::EngineContext& context) {
   rotate.explain = explain_rotate;
   core::Route route;
   route.pattern = "rotate-root/:name";
-  route.actions = {{Operation::update, std::move(rotate)}};
+  route.actions = {{Operation::update, std::move(rotate), core::Place::lists}};
   route.synopsis = "Give the manager of a connection a new password.";
   route.description =
       "The vault draws it, tries it, and keeps it; it is shown to nobody. Whoever else uses the "

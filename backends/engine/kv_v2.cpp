@@ -6,6 +6,7 @@
 #include <fmt/core.h>
 
 #include "vault/base/duration.h"
+#include "vault/core/contract/routes.h"
 
 namespace leasehold::engine::kv_v2 {
 namespace {
@@ -92,7 +93,7 @@ core::Route misplaced_route() {
   route.slash = core::Slash::names_a_folder;
   route.whole_body = true;
   route.actions = {{Operation::read, misplaced_handler("get")},
-                   {Operation::list, misplaced_handler("list")},
+                   core::lists(misplaced_handler("list")),
                    {Operation::update, misplaced_handler("put")},
                    {Operation::remove, misplaced_handler("delete")}};
   route.synopsis = "Nothing is here.";

@@ -63,6 +63,8 @@ TEST_CASE_FIXTURE(AddedVault, "adding: an auth method is a file and a row") {
   CHECK(self.data().string_at("display_name") == "pin-ann");
   CHECK(world.audit_text().find("4711") == std::string::npos);
   CHECK(vault.post("sys/mounts/pin", vault.root(), R"({"type":"pin"})").status() == 400);
+  for (int i = 0; i < 5; ++i) vault.post("auth/pin/login/ann", "", R"({"pin":"4712"})");
+  CHECK(vault.post("auth/pin/login/ann", "", R"({"pin":"4711"})").status() == 403);  // locked
 }
 
 TEST_CASE_FIXTURE(AddedVault, "adding: a target is a file and a row") {

@@ -57,6 +57,20 @@ bool frame_refused(const std::string& text) {
 
 }  // namespace
 
+TEST_CASE("places: no list is read on an io thread") {
+  TestVault vault;
+  int lists = 0;
+  for (const auto& kind : every_kind(vault))
+    for (const core::Route& route : kind->engine->routes())
+      for (const core::Action& action : route.actions) {
+        if (action.operation != core::Operation::list || kind->wire_type == "test") continue;
+        INFO(kind->wire_type << " " << route.pattern);
+        CHECK(action.place != core::Place::inline_);
+        ++lists;
+      }
+  CHECK(lists > 10);
+}
+
 TEST_CASE("class 22 unauthenticated routes: they are these and no others") {
   TestVault vault;
   const std::vector<std::string> golden = {

@@ -262,6 +262,24 @@ TEST_CASE("generate-root: the holders of the shares make a root token, under a o
   CHECK(world.audit_text().find(otp) == std::string::npos);
 }
 
+TEST_CASE("generate-root: an answer that leaves wrapped ends the attempt, too") {
+  Shared world;
+  TestVault& vault = *world.vault;
+  const std::string nonce =
+      vault.post("sys/generate-root/attempt", world.root_token).data().string_at("nonce");
+  REQUIRE(world.give("sys/generate-root/update", world.keys[0], nonce).status() == 200);
+  core::Request request;
+  request.operation = core::Operation::update;
+  request.path = "sys/generate-root/update";
+  request.token = world.root_token;
+  request.wrap_ttl = Seconds{60};
+  request.body = Json::object();
+  request.body.set("key", world.keys[1]).set("nonce", nonce);
+  REQUIRE(vault.wait(vault.begin(std::move(request))).response().wrap.has_value());
+  CHECK(world.give("sys/generate-root/update", world.keys[2], nonce).error() ==
+        "no root generation in progress");
+}
+
 TEST_CASE(
     "generate-root: one approval gives one token, and a password of another length is refused") {
   Shared world;

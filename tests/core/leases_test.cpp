@@ -257,7 +257,7 @@ TEST_CASE(
   const Answer busy = vault.wait(*refused());
   CHECK(busy.status() == 503);
   CHECK(busy.response().retry_after == Seconds{1});
-  CHECK(busy.error() == "busy: 256 requests wait for the target of this role already; try again");
+  CHECK(busy.error() == "busy: 256 requests wait for the target already; try again");
   const auto one = refused();
   vault.server()->release("create");
   waiting.erase(one);

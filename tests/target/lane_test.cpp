@@ -310,8 +310,7 @@ TEST_CASE("lane: the queue is bounded") {
   for (int i = 0; i < 256; ++i) REQUIRE(test.lane.submit(test.job()).ok());
   const Status refused = test.lane.submit(test.job());
   REQUIRE(refused.is(Code::busy));
-  CHECK(refused.error().message ==
-        "busy: 256 requests wait for the target of this role already; try again");
+  CHECK(refused.error().message == "busy: 256 requests wait for the target already; try again");
 }
 
 TEST_CASE("lane: renewals that their accounts hold up leave a connection to the other jobs") {
@@ -323,8 +322,7 @@ TEST_CASE("lane: renewals that their accounts hold up leave a connection to the 
   Status refused = test.lane.submit(test.renewal());
   for (; refused.ok(); refused = test.lane.submit(test.renewal())) ++taken;
   CHECK(taken == 128);
-  CHECK(refused.error().message ==
-        "busy: 128 requests wait for the target of this role already; try again");
+  CHECK(refused.error().message == "busy: 128 requests wait for the target already; try again");
   for (int i = 0; i < 3; ++i) {
     const auto job = test.submitted();
     REQUIRE(eventually([&] { return job->ended() == 1; }));

@@ -111,6 +111,12 @@ inline OrderedId id_at_end(ByteView key) {
   return id;
 }
 
+// Of an entry of the expiry index: which table the record is in that it is about.
+inline Table table_at_end(ByteView key) {
+  VAULT_ASSERT(key.size() > kOrderedIdSize);
+  return static_cast<Table>(key[key.size() - kOrderedIdSize - 1]);
+}
+
 // Whether a key that storage returned has the size and form of one that this version writes. Bytes
 // read from storage are looked at before anything is taken from them.
 bool is_well_formed(ByteView key);

@@ -8,7 +8,7 @@
 namespace leasehold::target {
 namespace {
 
-constexpr Bound kWaiting{"requests wait for the target of this role"};
+constexpr Bound kWaiting{"requests wait for the target"};
 constexpr Nanos kStopLimit = std::chrono::seconds(2);
 
 // Waits for the threads until `end`, then cuts off who is left; returns their jobs.

@@ -22,8 +22,8 @@
 
 namespace leasehold::target {
 
-// Shared by the lane and whoever waits: a job may outlive its waiter (deadline passed) and then
-// ends in `abandoned`, which must own all it needs.
+// Shared by the lane and whoever waits: a job may outlive its waiter, whose deadline passed, so its
+// functions own all they need.
 struct Job {
   // Runs on a lane thread. `connection` is healthy when handed over.
   std::function<Status(Connection&, Instant deadline)> work;
@@ -77,7 +77,7 @@ std::size_t lane_threads();
 
 class Lane {
  public:
-  // `fence`: end other incarnations' sessions before the first job of each kind.
+  // Other incarnations' sessions are ended before the first job, and after new settings.
   Lane(std::string name, std::unique_ptr<Target> target, Tag tag, RevocationSource& revocations,
        Clock& clock, LogSink& log);
   ~Lane();

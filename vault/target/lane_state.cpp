@@ -176,12 +176,11 @@ void Lane::State::open_breaker(const Error& why) {
 Error Lane::State::refusal() {
   const Nanos left = from(clock.instant(), status.retry_at);
   const std::string why = status.last_error.empty() ? "" : ": " + status.last_error;
-  return failure(
-      Code::unavailable,
-      fmt::format("the target of this role is not available at the moment{}; it is tried again in "
-                  "{} s",
-                  why, std::chrono::ceil<std::chrono::seconds>(left).count()),
-      name + ": " + status.last_error);
+  return failure(Code::unavailable,
+                 fmt::format("the target is not available at the moment{}; it is tried again in "
+                             "{} s",
+                             why, std::chrono::ceil<std::chrono::seconds>(left).count()),
+                 name + ": " + status.last_error);
 }
 
 void Lane::State::unreachable(const Task& task, const Error& why) {
@@ -295,8 +294,8 @@ void Lane::State::keep() {
     }
     if (const Jobs expired = jobs.take_expired(now); !expired.empty()) {
       mutex.unlock();
-      refuse(expired, failure(Code::unavailable,
-                              "no connection to the target of this role became free in time"));
+      refuse(expired,
+             failure(Code::unavailable, "no connection to the target became free in time"));
       mutex.lock();
       continue;
     }

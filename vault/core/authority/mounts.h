@@ -77,7 +77,7 @@ class Mounts {
   Mutex mutex_;
   Policies policies_;
   std::shared_ptr<const Compiled> newest_ GUARDED_BY(mutex_);
-  // Generations at which `newest_` was seen to hold; it holds at those between.
+  // Revisions at which `newest_` was seen to hold; it holds at those between.
   std::uint64_t first_ GUARDED_BY(mutex_) = 0, last_ GUARDED_BY(mutex_) = 0;
   std::map<std::string, std::uint64_t> reported_ GUARDED_BY(mutex_);  // damaged records, once each
 };

@@ -9,7 +9,8 @@
 //   Read    looks at a snapshot; inline on the io thread, or on a worker when the action says so
 //   Write   reads are versioned, writes are buffered; the pipeline commits it and, on a conflict,
 //           runs it again
-//   Effect  work on another machine: plan (pure), apply (on the target's thread), settle (a Write)
+//   Effect  work on another machine: plan (a Read), what it asks of the target, on the lane's
+//           thread, settle (a Write)
 //
 // Nothing else reaches storage or a target. Handlers run on any thread; engines hold no mutable
 // state.
@@ -100,6 +101,7 @@ struct Caller {
   bool has_sudo = false;       // `sudo` on this very path
   std::int64_t uses_left = 0;  // after this use; 0: unlimited, -1: this was the last
   std::optional<WallTime> expires;
+  bool was_last_use() const { return uses_left < 0; }
 };
 
 struct MountInfo {
@@ -131,7 +133,9 @@ struct Call {
 
 // Names in the space of an engine with targets, each followed by the target's id in hex; stored,
 // and never changed. What is unsettled was a rotation when there was nothing else.
-inline constexpr std::string_view kServers = "servers/", kUnsettled = "rotations/";
+inline constexpr std::string_view kTargets = "targets/",  // how each is reached
+    kRetired = "retired/",  // those that no configuration has any more
+    kServers = "servers/", kUnsettled = "rotations/";
 
 using ReadHandler = std::function<Result<Response>(Call&, ReadTxn&)>;
 using WriteHandler = std::function<Result<Response>(Call&, WriteTxn&)>;
@@ -140,7 +144,7 @@ struct Effect {
   // Of a Check: a target that is not configured yet (a config write being tried). It returns null
   // when nothing is to be tried.
   std::function<Result<std::unique_ptr<target::Target>>(Call&, ReadTxn&)> candidate;
-  // After apply went well. The lease is made ACTIVE in the same batch.
+  // After the target did it. The lease is made ACTIVE in the same batch.
   std::function<Result<Response>(Call&, WriteTxn&, const Intent&)> settle;
   // How an error of the target reads to the client; null: as it is. The vault's own are not asked
   // about, whatever their text.

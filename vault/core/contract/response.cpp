@@ -67,12 +67,12 @@ Response Response::refused(int status, std::string message) {
 
 Response Response::of_login(Login login) {
   Response response;
-  response.login = std::move(login);
+  response.orders.login = std::move(login);
   return response;
 }
 Response Response::refused_login(std::string message) {
   Response response = refused(400, std::move(message));
-  response.login_refused = true;
+  response.orders.login_refused = true;
   return response;
 }
 Response Response::keys(const std::vector<std::string>& names) {

@@ -48,6 +48,24 @@ struct Issued {
   bool nothing() const { return lease_id.empty() && accessor.empty() && wrapping_accessor.empty(); }
 };
 
+// What the core does besides sending the answer.
+struct Orders {
+  struct Wrapping {
+    Seconds ttl{0};
+    std::string creation_path;
+  };
+  std::optional<Login> login;  // of an auth method: the core makes `auth` of it
+  bool login_refused = false;  // a wrong name, password or secret: counts towards the lockout
+  // The answer must leave wrapped: for how long at most, and what it counts as.
+  std::optional<Wrapping> must_wrap;
+  // Records of leases and jobs that must be gone before the answer leaves; many are sorted.
+  std::vector<barrier::PhysicalKey> awaited;
+  bool due_work = false;  // the engine's due work in this mount begins now
+  // What follows in memory from the request's batch, once it is durable and before the answer
+  // leaves.
+  std::function<void()> on_commit = {};
+};
+
 struct Response {
   enum class Form : std::uint8_t {
     envelope,  // Vault's eight keys around `data`
@@ -63,15 +81,7 @@ struct Response {
   bool renewable = false;
   Seconds lease_duration{0};
   std::optional<AuthInfo> auth;
-  std::optional<Login> login;  // of an auth method: the core makes `auth` of it
-  bool login_refused = false;  // a wrong name, password or secret: counts towards the lockout
   std::optional<WrapInfo> wrap;
-  // Set by a handler whose answer must leave wrapped: for how long at most, and what it counts as.
-  struct Wrapping {
-    Seconds ttl{0};
-    std::string creation_path;
-  };
-  std::optional<Wrapping> must_wrap;
   std::string data_accessor;  // of the credential in `data`, where it has one
   // What lies inside an answer that is wrapped, or was.
   std::optional<Issued> inside;
@@ -79,14 +89,9 @@ struct Response {
   std::vector<std::string> errors;  // an error answer, whatever else is set
   bool is_error = false;
   std::optional<Seconds> retry_after;
-  bool due_work = false;  // the engine's due work in this mount begins now
   std::vector<std::pair<std::string, std::string>> headers;  // further ones; the wire checks them
-  // Records of leases and jobs that must be gone before this answer leaves; many are sorted.
-  std::vector<barrier::PhysicalKey> awaited;
-  std::string request_id;  // set by the core
-  // What follows in memory from the request's batch, once it is durable and before the answer
-  // leaves.
-  std::function<void()> on_commit = {};
+  std::string request_id;                                    // set by the core
+  Orders orders;
 
   bool has_body() const {
     return !data.empty() || auth || wrap || !warnings.empty() || !lease_id.empty();

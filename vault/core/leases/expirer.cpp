@@ -137,7 +137,7 @@ bool Expirer::end_interrupted(WallTime now) {
 }
 
 bool Expirer::is_interrupted(ReadTxn& txn, const PhysicalKey& entry) {
-  if (static_cast<Table>(entry.view()[1 + barrier::kMillisSize]) != Table::lease) return false;
+  if (barrier::table_at_end(entry.view()) != Table::lease) return false;
   const auto lease = endings_.parts.leases.load(txn, barrier::id_at_end(entry.view()));
   return lease.ok() && *lease && (*lease)->state == Lease::State::pending &&
          (*lease)->incarnation != endings_.parts.committer.incarnation();
@@ -174,8 +174,8 @@ bool Expirer::move_expired(WallTime now) {
   std::vector<Fill> fills;
   for (const PhysicalKey& entry : entries)
     fills.push_back([this, &entry, now](WriteTxn& txn) {
-      const auto table = static_cast<Table>(entry.view()[1 + barrier::kMillisSize]);
-      return expire_one(txn, table, barrier::id_at_end(entry.view()), entry, now);
+      return expire_one(txn, barrier::table_at_end(entry.view()), barrier::id_at_end(entry.view()),
+                        entry, now);
     });
   for (const OrderedId& id : asked)
     fills.push_back(

@@ -49,7 +49,8 @@ struct Lease {
   std::string path() const;  // without the last segment
 };
 
-inline constexpr Seconds kIssueLimit{30};  // a PENDING lease that is older is revoked
+// A PENDING lease that is older is revoked: longer than any request waits for its target.
+inline constexpr Seconds kIssueLimit{30};
 
 // Why an account was not there when the vault came to remove it, for the record.
 enum class Absence : std::uint8_t {
@@ -92,7 +93,7 @@ class Leases {
   void name(Lease& lease, std::string_view path, WallTime now, Random& random) const;
   std::optional<barrier::OrderedId> id_of(std::string_view lease_id) const;
   Result<std::optional<Lease>> load(ReadTxn& txn, const barrier::OrderedId& id) const;
-  // By its full id; absent also when it is a probe or already REVOKING is for the caller to say.
+  // By its full id. None for a probe; also one that is REVOKING.
   Result<std::optional<Lease>> find(ReadTxn& txn, std::string_view lease_id) const;
 
   Status write_pending(WriteTxn& txn, Lease& lease) const;

@@ -11,7 +11,6 @@ namespace leasehold::core {
 
 namespace {
 
-constexpr std::string_view kRetired = "retired/", kTargets = "targets/";
 constexpr Nanos kLookEvery{Seconds{30}};
 // What was being issued when the configuration went has a lease by then, or never will.
 constexpr Nanos kSettled{Seconds{120}};

@@ -154,7 +154,7 @@ void append_bodies(const InFlight& flight, const Response& answer, Texts& to) {
     audit::append_body(to, record, flight.live->audit_key);
   else
     audit::append_both(to, record, flight.started, flight.live->audit_key);
-  if (!flight.event.empty()) to.push_back(flight.event);
+  for (const std::string& event : flight.events) to.push_back(event);
 }
 
 }  // namespace leasehold::core

@@ -60,7 +60,7 @@ Detached Core::handle(Request request, Exchange& asker) {
   while (flight.is_unsettled(outcome)) {
     status = settle_effect(flight, outcome);  // ACTIVE, or REVOKING after a failure
     const Status durable = co_await committed(flight);
-    outcome = settled(flight, outcome, durable);
+    outcome = outcome_of_settling(flight, outcome, durable);
     if (!durable.ok()) status = durable;
   }
   latch.release();
@@ -217,7 +217,7 @@ Status Core::may_be_recorded(Admitted& flight) {
 
 // Whether the end of an effect is durable. After a conflict it is written down anew, with the
 // outcome that is returned.
-Status Core::settled(InFlight& flight, const Status& outcome, const Status& durable) {
+Status Core::outcome_of_settling(InFlight& flight, const Status& outcome, const Status& durable) {
   if (!durable.is(Code::conflict)) {
     move_on(flight.planned->state, EffectState::settled);
     return outcome;
@@ -240,7 +240,7 @@ Status Core::still_allowed(Authorised& flight) {
   return {};
 }
 
-// From the status to the answer; what was committed with its lines keeps the answer it has.
+// From the status to the answer; and what the request held is given back.
 void Core::conclude(InFlight& flight, const Status& status) {
   flight.batch.reset();
   flight.snapshot.reset();  // before leave(): its home goes with the vault
@@ -249,13 +249,19 @@ void Core::conclude(InFlight& flight, const Status& status) {
     if (!why.detail.empty() && why.code == Code::internal)
       environment_.log.error("request {} on {}: {}", flight.id, flight.request.path, why.detail);
     flight.answer = error_response(why);
+    flight.events.clear();  // of what was not done
     if (flight.try_later) flight.answer.retry_after = Seconds{1};
     if (flight.recording == Recording::both) flight.recording = Recording::request;
   }
-  if (status.ok() && flight.answer.due_work) flight.live->due_work->ask(flight.mount->info.space);
+  if (status.ok() && flight.orders.due_work) flight.live->due_work->ask(flight.mount->info.space);
   flight.answer.request_id = flight.id;
   const bool makes_lease = flight.planned && flight.planned->makes_lease();
   if (makes_lease) flight.live->revoker->release(flight.planned->lease->id);
+  end_use(flight);
+}
+
+// A token whose last use this was ends, once no other request of it runs.
+void Core::end_use(InFlight& flight) {
   const bool last_use = flight.uses_left && *flight.uses_left == 0;
   if (!flight.use_begun || !uses_.end(flight.token->id, last_use)) return;
   auto held = flight.live->snapshots.take();
@@ -273,10 +279,7 @@ Response Core::answer_of(InFlight& flight, const Status& on_record) {
   // Nothing secret leaves without a record of it, and what was just issued ends.
   if (flight.planned && flight.planned->makes_lease())
     flight.live->revoker->revoke_soon(flight.planned->lease->id);
-  const Issued lost = issued_by(flight.answer);
-  for (const std::string& accessor : {lost.accessor, lost.wrapping_accessor})
-    if (const auto id = flight.live->tokens.id_of_accessor(accessor))
-      flight.live->revoker->revoke_token_soon(*id);
+  undelivered(issued_by(flight.answer));
   Response answer =
       Response::refused(500, multierror("internal error: no audit device can record this request"));
   answer.request_id = flight.id;

@@ -37,7 +37,7 @@ class Core {
   Status admit_counted(Admitted& flight);
   Status admit_again(InFlight& flight);
   static Status may_be_recorded(Admitted& flight);
-  Status settled(InFlight& flight, const Status& outcome, const Status& durable);
+  Status outcome_of_settling(InFlight& flight, const Status& outcome, const Status& durable);
   Status still_allowed(Authorised& flight);
   Status run(InFlight& flight);
   Status run_live(InFlight& flight);
@@ -47,6 +47,7 @@ class Core {
   Status run_write(InFlight& flight, const WriteHandler& handler, storage::Snapshot& snapshot);
   Status try_candidate(InFlight& flight);
   void conclude(InFlight& flight, const Status& status);
+  void end_use(InFlight& flight);
   Response answer_of(InFlight& flight, const Status& on_record);
 
   Gate& gate_;

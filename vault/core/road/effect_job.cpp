@@ -172,7 +172,7 @@ bool applied::await_suspend(std::coroutine_handle<> frame) {
     if (was == Handover::begun && self->records_) self->flight_.recording = Recording::request;
     self->frame_.resume();
   };
-  Loop::current()->arm(*this, kEffectLimit + Nanos{Seconds{2}});
+  Loop::current()->arm(*this, kEffectLimit + kEffectGrace);
   refused_ = flight_.lane->submit(job_);
   if (refused_.ok()) return true;
   Loop::current()->disarm(*this);

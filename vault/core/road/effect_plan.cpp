@@ -102,7 +102,7 @@ Status Planning::make_lease(intent::Account& account) {
 }
 
 Status Planning::operator()(intent::Issue& issue) {
-  if (flight.caller.uses_left >= 0) return make_lease(issue);
+  if (!flight.caller.was_last_use()) return make_lease(issue);
   return failure(Code::invalid,
                  "Secret cannot be returned; token had one use left, so leased credentials were "
                  "immediately revoked.");
@@ -128,16 +128,6 @@ Status Planning::operator()(intent::Rotate& rotate) {
 }
 
 }  // namespace
-
-// The records that the request rests on, so that a change sends back those that it concerns. A
-// batch has room for only so many: whoever holds more policies waits for any of them.
-void guard_authority(const Admitted& flight, commit::Changes& changes) {
-  for (const auto& link : flight.chain) changes.storage.guard(link.first.view(), link.second);
-  if (flight.mount != nullptr && flight.mount->mod != 0)
-    changes.storage.guard(flight.mount->stored_at.view(), flight.mount->mod);
-  for (const Authority::Rest& rest : flight.authority.policies->rests)
-    if (rest.record.size() > 0) changes.storage.guard(rest.record.view(), rest.mod);
-}
 
 Status plan_effect(InFlight& flight, const Effect& effect, storage::Snapshot& snapshot) {
   // What the plan rests on (its role, its configuration) is guarded when PENDING is committed.

@@ -59,7 +59,6 @@ Status settle_success(InFlight& flight, storage::Snapshot& snapshot) {
   WriteTxn txn(snapshot, flight.live->barrier, flight.mount->info.space, changes);
   Call call = call_of(flight, flight.fields);
   VAULT_TRY_ASSIGN(flight.answer, planned.effect->settle(call, txn, planned.intent));
-  for (const std::string& warning : flight.warnings) flight.answer.warnings.push_back(warning);
   if (planned.lease) {
     WriteTxn core = txn.in(barrier::kCoreSpace);
     VAULT_TRY_ASSIGN(Lease lease, lease_of(*flight.live, planned, core));
@@ -105,6 +104,7 @@ Status revoke_abandoned(Unsealed& live, const Planned& planned) {
 
 Status settle_effect(InFlight& flight, const Status& outcome) {
   flight.batch.reset();
+  flight.events.clear();
   move_on(flight.planned->state, EffectState::settling);
   VAULT_TRY_ASSIGN(auto held, flight.live->snapshots.take());
   if (!outcome.ok()) return settle_failure(flight, *held, outcome);

@@ -17,6 +17,9 @@
 namespace leasehold::core {
 
 inline constexpr Nanos kEffectLimit{Seconds{20}};
+// The request gives up this much later than the target is told to.
+inline constexpr Nanos kEffectGrace{Seconds{2}};
+static_assert(kEffectLimit + kEffectGrace < kIssueLimit, "a lease is revoked while it is issued");
 
 // Shared between the coroutine that waits and the lane that works. When the wait ends first, the
 // job owns itself: before it began, nothing is done at all; later it ends in revocation.

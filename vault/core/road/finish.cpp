@@ -5,6 +5,7 @@
 #include "vault/audit/record.h"
 #include "vault/core/authority/wrapped.h"
 #include "vault/core/road/audit_lines.h"
+#include "vault/core/road/login.h"
 
 namespace leasehold::core {
 
@@ -15,13 +16,14 @@ namespace {
 std::optional<WrapTerms> wrapping_of(const InFlight& flight) {
   const Response& answer = flight.answer;
   if (answer.is_error || !answer.has_body()) return std::nullopt;
-  if (!flight.request.wrap_ttl && !answer.must_wrap) return std::nullopt;
+  const auto& must_wrap = flight.orders.must_wrap;
+  if (!flight.request.wrap_ttl && !must_wrap) return std::nullopt;
   WrapTerms terms;
   terms.ttl = flight.request.wrap_ttl.value_or(Seconds::max());
   terms.creation_path = flight.request.path;
-  if (answer.must_wrap) {
-    terms.ttl = std::min(terms.ttl, answer.must_wrap->ttl);
-    terms.creation_path = answer.must_wrap->creation_path;
+  if (must_wrap) {
+    terms.ttl = std::min(terms.ttl, must_wrap->ttl);
+    terms.creation_path = must_wrap->creation_path;
   }
   terms.ttl = std::min(terms.ttl, flight.live->mounts.defaults().max_ttl);
   terms.now = flight.live->environment.clock.now();
@@ -47,7 +49,8 @@ void say(std::vector<std::string>& warnings, const std::string& warning) {
 void say_warnings(InFlight& flight, Call& call) {
   Response& answer = flight.answer;
   if (answer.is_error) return;
-  for (const std::string& warning : call.warnings) say(answer.warnings, warning);
+  for (const auto* warnings : {&call.warnings, &flight.warnings})
+    for (const std::string& warning : *warnings) say(answer.warnings, warning);
   if (!answer.has_body()) return;
   for (const std::string& warning : flight.of_parameters) say(answer.warnings, warning);
 }
@@ -57,13 +60,15 @@ void say_warnings(InFlight& flight, Call& call) {
 Status finish(InFlight& flight, storage::Snapshot& snapshot, commit::Changes&& changes,
               Call& call) {
   flight.answer.request_id = flight.id;
+  flight.orders = std::exchange(flight.answer.orders, {});
+  VAULT_TRY(finish_login(flight, snapshot, changes, call));
   say_warnings(flight, call);
+  for (const Event& event : call.events)
+    flight.events.push_back(audit::event_body(event.name, flight.started, event.fields.dump()));
   if (const auto terms = wrapping_of(flight))
     VAULT_TRY(wrap_answer(flight, snapshot, changes, *terms));
   if (!changes.changes_something()) return {};  // its lines go straight to the log
   Texts lines;
-  for (const Event& event : call.events)
-    lines.push_back(audit::event_body(event.name, flight.started, event.fields.dump()));
   append_bodies(flight, flight.answer, lines);
   flight.batch.emplace(std::move(changes), std::move(lines), Recording::both);
   return {};

@@ -2,7 +2,7 @@
 // One request on its way: what each station found out, for the next ones. A station takes the type
 // that has what it may read; what later stations find is not in it.
 //
-//   Arrived     the request                                       Core::handle
+//   Arrived     the request, what it writes next                  Core::handle
 //   Admitted    which route, who, what they hold: one snapshot     Core::admit, look, resolve
 //   Authorised  the decision, and the fields a handler gets        Core::authorize, dispatch
 //   InFlight    answer, batch, outside work, what is on record     all others
@@ -97,20 +97,18 @@ struct Authorised : Admitted {
   std::vector<std::string> warnings;  // of an effect's plan
   // About the request's parameters: said only by an answer that has a body without them.
   std::vector<std::string> of_parameters;
-  std::string event;  // behind its lines in the audit log, where no batch has it; empty: none
+  std::vector<std::string> events;  // behind its lines in the audit log
 };
 
 struct InFlight : Authorised {
   using Authorised::Authorised;
   Response answer;
+  Orders orders;  // of the answer, also when that is wrapped in another one
 
   // effect
   std::optional<Planned> planned;
   std::shared_ptr<target::Lane> lane;  // of `planned`, where it works outside
   bool planned_anew = false;           // what the first plan rested on was changed before it began
-
-  // revocations the answer waits for
-  std::vector<barrier::PhysicalKey> awaited;
 
   Recording recording = Recording::nothing;
 

@@ -5,7 +5,7 @@
 // the next start. Old terms stay in the registry, since copies of the store may need them.
 //
 //   VAULT_TRY(live.rotation->rotate(txn));             // in the batch of a request
-//   answer.on_commit = [&] { live.rotation->adopt(); };
+//   answer.orders.on_commit = [&] { live.rotation->adopt(); };
 //   while (!live.rotation->tick()) …                   // on a background thread
 //
 // Transactions are of the core's space. Thread safety: rotate() and state() from any thread; tick()

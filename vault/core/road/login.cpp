@@ -71,9 +71,8 @@ Result<Token> token_of(Admitted& flight, Login& login, WriteTxn& core,
 }
 
 // The log names the path, as the audit log does, and no more: a role id is half a secret.
-void count_failure(InFlight& flight) {
+void count_failure(InFlight& flight, const std::string& alias) {
   const LockoutRule rule = LockoutRule::of(*flight.mount->record.find("config"));
-  const std::string alias = flight.route->login_alias(flight.fields);
   const bool locked =
       flight.live->lockout.failed(flight.mount->info.accessor, alias, rule, flight.started);
   if (!locked) return;
@@ -82,7 +81,7 @@ void count_failure(InFlight& flight) {
   fields.set("alias", audit::hmac_text(alias, flight.live->audit_key));
   fields.set("failures", rule.threshold).set("locked_for", rule.duration.count());
   fields.set("remote_address", flight.request.remote_address).set("request_id", flight.id);
-  flight.event = audit::event_body("login-locked", flight.started, fields.dump());
+  flight.events.push_back(audit::event_body("login-locked", flight.started, fields.dump()));
   flight.live->environment.log.warn(
       "{}: locked for {} after {} failed logins in a row, the last from {} (request {})",
       flight.request.path, print_duration(rule.duration), rule.threshold,
@@ -99,23 +98,24 @@ Status check_lockout(const Authorised& flight) {
   return kLocked.hit();
 }
 
-Status finish_login(InFlight& flight, WriteTxn& txn, std::vector<std::string>& warnings) {
-  Lockout& lockout = flight.live->lockout;
-  const std::string& mount = flight.mount->info.accessor;
-  if (flight.answer.login_refused) count_failure(flight);
-  if (!flight.answer.login) return {};
-  Login login = std::move(*flight.answer.login);
-  flight.answer.login.reset();
+Status finish_login(InFlight& flight, storage::Snapshot& snapshot, commit::Changes& changes,
+                    Call& call) {
+  if (!flight.orders.login && !flight.orders.login_refused) return {};
+  if (!flight.route->login_alias)
+    return failure(Code::internal, "internal error", "a login on a route that names no alias");
+  const std::string claimed = flight.route->login_alias(call.fields);
+  if (flight.orders.login_refused) count_failure(flight, claimed);
+  if (!flight.orders.login) return {};
+  Login login = *std::exchange(flight.orders.login, std::nullopt);
   if (!in_any(login.bound_cidrs, flight.request.remote_address))
     return failure(Code::denied, "permission denied",
                    "the role binds its tokens to other networks");
-  const std::string alias = login.alias;
-  WriteTxn core = txn.in(barrier::kCoreSpace);
-  VAULT_TRY_ASSIGN(Token token, token_of(flight, login, core, warnings));
+  WriteTxn core(snapshot, flight.live->barrier, barrier::kCoreSpace, changes);
+  VAULT_TRY_ASSIGN(Token token, token_of(flight, login, core, call.warnings));
   VAULT_TRY_ASSIGN(SecretBytes text, flight.live->tokens.create(core, token, {}, false));
   flight.answer.auth = auth_of(token, token.creation_ttl);
   flight.answer.auth->client_token = std::move(text);
-  lockout.succeeded(mount, flight.route->login_alias(flight.fields));
+  flight.live->lockout.succeeded(flight.mount->info.accessor, claimed);
   return {};
 }
 

@@ -9,8 +9,9 @@ namespace leasehold::core {
 
 // Code::denied "permission denied" while the name that this login claims is locked out.
 Status check_lockout(const Authorised& flight);
-// After the handler: counts a refusal, or makes the token of `answer.login` and puts it into
-// `answer.auth`. Nothing to do for an answer that is no login.
-Status finish_login(InFlight& flight, WriteTxn& txn, std::vector<std::string>& warnings);
+// After the handler: counts a refusal, or makes the token of the login that it found and puts it
+// into `answer.auth`. Nothing to do for an answer that is no login.
+Status finish_login(InFlight& flight, storage::Snapshot& snapshot, commit::Changes& changes,
+                    Call& call);
 
 }  // namespace leasehold::core

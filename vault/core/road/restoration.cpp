@@ -11,13 +11,13 @@ namespace leasehold::core {
 namespace {
 
 constexpr std::string_view kUnrevoked = "restored/tokens", kUnlisted = "restored/list";
-constexpr std::string_view kTargets = "restored/targets/", kTargetsOfMount = "targets/";
+constexpr std::string_view kRestoredTargets = "restored/targets/";
 constexpr std::size_t kTokensRead = 512;
 // A token takes up to six operations of a batch, a target's name record up to four more.
 constexpr std::size_t kTokensInBatch = 12, kTargetsInBatch = 12;
 
 std::string name_of(const barrier::Space& space, const TargetId& target) {
-  return std::string(kTargets) + hex(space) + "." + hex(target);
+  return std::string(kRestoredTargets) + hex(space) + "." + hex(target);
 }
 
 std::string_view in_words(Restored how) {
@@ -116,7 +116,7 @@ Result<std::vector<std::string>> Restoration::names_of_targets(ReadTxn& txn) {
   for (const auto& entry : compiled->mounts.all()) {
     const Mount& mount = *entry.second;
     if (mount.kind == nullptr || !mount.kind->engine->has_targets()) continue;
-    VAULT_TRY_ASSIGN(const auto targets, txn.in(mount.info.space).list(kTargetsOfMount));
+    VAULT_TRY_ASSIGN(const auto targets, txn.in(mount.info.space).list(kTargets));
     for (const std::string& target : targets)
       if (const auto id = array_from_hex<TargetId>(target))
         names.push_back(name_of(mount.info.space, *id));
@@ -164,7 +164,7 @@ Status Restoration::may_issue(ReadTxn& core, const barrier::Space& space,
 Result<std::vector<Restoration::MountTarget>> Restoration::to_reconcile() {
   VAULT_TRY_ASSIGN(auto held, parts_.snapshots.take());
   ReadTxn txn(*held, parts_.barrier, barrier::kCoreSpace);
-  VAULT_TRY_ASSIGN(const auto names, txn.list(kTargets));
+  VAULT_TRY_ASSIGN(const auto names, txn.list(kRestoredTargets));
   std::vector<MountTarget> places;
   for (const std::string& name : names) {
     const std::size_t dot = name.find('.');

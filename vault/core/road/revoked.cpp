@@ -15,7 +15,7 @@ constexpr Nanos kRevokeWait{Seconds{15}};
 bool revoked::await_suspend(std::coroutine_handle<> frame) {
   suspend(frame);
   // A worker has sorted what is many.
-  auto& awaited = flight_.awaited;
+  auto& awaited = flight_.orders.awaited;
   if (!std::is_sorted(awaited.begin(), awaited.end())) std::sort(awaited.begin(), awaited.end());
   awaited.erase(std::unique(awaited.begin(), awaited.end()), awaited.end());
   records = std::make_shared<const Records>(std::move(awaited));

@@ -76,6 +76,16 @@ void cap_page(Request& request, std::int64_t most) {
 
 }  // namespace
 
+// The records that the request rests on, so that a change sends back those that it concerns. A
+// batch has room for only so many: whoever holds more policies waits for any of them.
+void guard_authority(const Admitted& flight, commit::Changes& changes) {
+  for (const auto& link : flight.chain) changes.storage.guard(link.first.view(), link.second);
+  if (flight.mount != nullptr && flight.mount->mod != 0)
+    changes.storage.guard(flight.mount->stored_at.view(), flight.mount->mod);
+  for (const Authority::Rest& rest : flight.authority.policies->rests)
+    if (rest.record.size() > 0) changes.storage.guard(rest.record.view(), rest.mod);
+}
+
 Status Core::run(InFlight& flight) {
   if (flight.sealed_route == nullptr) return run_live(flight);
   if (flight.request.body_unread)
@@ -87,10 +97,10 @@ Status Core::run(InFlight& flight) {
 
 Status Core::run_live(InFlight& flight) {
   flight.batch.reset();
-  flight.awaited.clear();
+  flight.orders = {};
   flight.warnings.clear();
   flight.of_parameters.clear();
-  flight.event.clear();
+  flight.events.clear();
   std::optional<commit::Snapshots::Held> held = std::exchange(flight.snapshot, std::nullopt);
   if (!held) {
     VAULT_TRY_ASSIGN(auto fresh, flight.live->snapshots.take());
@@ -147,9 +157,9 @@ Status Core::dispatch(InFlight& flight, storage::Snapshot& snapshot) {
   }
   VAULT_TRY_ASSIGN(flight.fields, fields_of(*flight.route, request.operation, flight.captures,
                                             request.body, flight.of_parameters));
+  VAULT_TRY(check_lockout(flight));
   if (const auto* read = std::get_if<ReadHandler>(&flight.action->handler))
     return run_read(flight, *read, snapshot);
-  VAULT_TRY(check_lockout(flight));
   if (const auto* write = std::get_if<WriteHandler>(&flight.action->handler))
     return run_write(flight, *write, snapshot);
   return plan_effect(flight, std::get<Effect>(flight.action->handler), snapshot);
@@ -161,7 +171,6 @@ Status Core::run_read(InFlight& flight, const ReadHandler& handler, storage::Sna
   ReadTxn txn(snapshot, flight.live->barrier, flight.mount->info.space);
   Call call = call_of(flight, std::move(flight.fields));
   VAULT_TRY_ASSIGN(flight.answer, handler(call, txn));
-  flight.awaited = std::move(flight.answer.awaited);
   return finish(flight, snapshot, std::move(changes), call);
 }
 
@@ -172,9 +181,6 @@ Status Core::run_write(InFlight& flight, const WriteHandler& handler, storage::S
   WriteTxn txn(snapshot, flight.live->barrier, flight.mount->info.space, changes);
   Call call = call_of(flight, std::move(flight.fields));
   VAULT_TRY_ASSIGN(flight.answer, handler(call, txn));
-  flight.fields = std::move(call.fields);
-  VAULT_TRY(finish_login(flight, txn, call.warnings));
-  flight.awaited = std::move(flight.answer.awaited);
   return finish(flight, snapshot, std::move(changes), call);
 }
 

@@ -78,7 +78,7 @@ class [[nodiscard]] committed : Suspended<commit::Submission> {
     const Status outcome = status();
     if (!outcome.ok()) return outcome;
     flight_.was_committed(*taken_, audit.ok());
-    if (flight_.answer.on_commit) std::exchange(flight_.answer.on_commit, nullptr)();
+    if (flight_.orders.on_commit) std::exchange(flight_.orders.on_commit, nullptr)();
     if (flight_.use_begun && !flight_.uses_left) flight_.uses_left = counted;
     return {};
   }
@@ -142,7 +142,7 @@ class [[nodiscard]] applied : Timer {
 class [[nodiscard]] revoked : Suspended<RevocationWait>, Timer {
  public:
   explicit revoked(InFlight& flight) : flight_(flight) {}
-  bool await_ready() const noexcept { return flight_.awaited.empty(); }
+  bool await_ready() const noexcept { return flight_.orders.awaited.empty(); }
   bool await_suspend(std::coroutine_handle<> frame);
   Status await_resume();
 

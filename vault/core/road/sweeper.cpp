@@ -10,7 +10,6 @@ namespace {
 
 constexpr Seconds kFirst{60};  // after the start, when what expired meanwhile is on its way
 constexpr Millis kTurn{500};
-constexpr std::string_view kTargets = "targets/";
 
 std::string in_words(const MountInfo& mount, const Compared& compared) {
   return "target " + mount.path + compared.name;

@@ -86,7 +86,7 @@ class RootGeneration {
     Json answer = body({});
     answer.set("complete", true).set("encoded_token", encoded).set("encoded_root_token", encoded);
     Response response = Response::bare(200, answer);
-    response.on_commit = [this] { forget(); };
+    response.orders.on_commit = [this] { forget(); };
     return response;
   }
 

@@ -156,7 +156,7 @@ Result<Response> SysLeases::revoke(Call& call, WriteTxn& txn) {
   } else {
     VAULT_TRY_ASSIGN(auto lease, live_.leases.find(txn, id));
     if (lease) VAULT_TRY(live_.leases.start_revoking(txn, *lease, call.now));
-    if (lease && sync) response.awaited.push_back(lease_key(lease->id));
+    if (lease && sync) response.orders.awaited.push_back(lease_key(lease->id));
   }
   if (!sync) response.status = 202;
   return response;
@@ -181,9 +181,9 @@ Result<Response> SysLeases::revoke_prefix(Call& call, WriteTxn& txn, bool force)
       const bool later = lease.ok() && *lease && (*lease)->due_since > call.now;
       if (!later) ids.push_back(id);
     }
-    for (const auto& id : ids) response.awaited.push_back(lease_key(id));
-    response.awaited.push_back(key);
-    std::sort(response.awaited.begin(), response.awaited.end());  // here, on a worker
+    for (const auto& id : ids) response.orders.awaited.push_back(lease_key(id));
+    response.orders.awaited.push_back(key);
+    std::sort(response.orders.awaited.begin(), response.orders.awaited.end());  // here, on a worker
   } else {
     response.status = 202;
   }

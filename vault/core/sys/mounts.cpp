@@ -179,7 +179,7 @@ Result<Response> MountRoutes::disable(Call& call, WriteTxn& txn) {
   VAULT_TRY_ASSIGN(const auto due, live_.leases.revoking_below(look, path, kAwaitedMax));
   leases.insert(leases.end(), due.begin(), due.end());
   Response response = Response::none();
-  for (const auto& id : leases) response.awaited.push_back(lease_key(id));
+  for (const auto& id : leases) response.orders.awaited.push_back(lease_key(id));
   return response;
 }
 
@@ -188,7 +188,7 @@ Status MountRoutes::revoke_logins(Call& call, WriteTxn& txn, const MountInfo& mo
                                   Response& response) {
   const LeaseJob all{mount.path, false, mount.accessor, call.caller.display_name};
   VAULT_TRY_ASSIGN(const auto job, live_.leases.queue(txn, all, call.now, call.random));
-  response.awaited.push_back(job);
+  response.orders.awaited.push_back(job);
   return {};
 }
 

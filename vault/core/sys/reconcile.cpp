@@ -58,7 +58,7 @@ Result<Response> reconcile(Unsealed& live, Call& call, ReadTxn& txn) {
   data.set("mount", path).set("fix", fix).set("targets", std::move(targets));
   Response response = Response::of(data);
   for (std::string& warning : swept.warnings) call.warnings.push_back(std::move(warning));
-  if (call.fields.boolean("sync")) response.awaited = std::move(swept.ending);
+  if (call.fields.boolean("sync")) response.orders.awaited = std::move(swept.ending);
   return response;
 }
 

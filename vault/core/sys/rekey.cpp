@@ -106,7 +106,7 @@ class RekeyRoutes {
     if (!step.slot) return answer;
     VAULT_TRY(guard_slot(txn, step.slot->id, step.slot->generation - 1, "no rekey in progress"));
     VAULT_TRY(live_.environment.seal->place(txn.changes().storage, *step.slot, live_.registry_key));
-    answer.on_commit = [this, slot = *step.slot] { rekey_.installed(slot); };
+    answer.orders.on_commit = [this, slot = *step.slot] { rekey_.installed(slot); };
     return answer;
   }
 

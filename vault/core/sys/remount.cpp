@@ -63,8 +63,8 @@ Result<Response> remount(Unsealed& live, Call& call, WriteTxn& txn) {
       "Mount move has been queued. Progress will be reported in Leasehold's server log, tagged "
       "with "
       "the returned migration_id");
-  response.awaited.push_back(ends);
-  response.on_commit = [&log = live.environment.log, migration, from, to] {
+  response.orders.awaited.push_back(ends);
+  response.orders.on_commit = [&log = live.environment.log, migration, from, to] {
     log.info("remount {}: {} is now {}; what was handed out below the old path is being ended",
              migration, from, to);
   };

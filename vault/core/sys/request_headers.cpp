@@ -50,7 +50,7 @@ Result<Response> change(Unsealed& live, WriteTxn& txn, Change how) {
   VAULT_TRY(how(headers));
   VAULT_TRY(headers.write(core));
   Response response = Response::none();
-  response.on_commit = [&live] { make_known(live); };
+  response.orders.on_commit = [&live] { make_known(live); };
   return response;
 }
 

@@ -31,7 +31,7 @@ Result<Response> rotate(Unsealed& live, WriteTxn& txn) {
   WriteTxn core = txn.in(barrier::kCoreSpace);
   VAULT_TRY(live.rotation->rotate(core));
   Response response = Response::none();
-  response.on_commit = [&live] {
+  response.orders.on_commit = [&live] {
     const Status adopted = live.rotation->adopt();  // else the background does, at its next step
     if (!adopted.ok())
       live.environment.log.warn("the new data key is not in use yet: {}", adopted.error().message);

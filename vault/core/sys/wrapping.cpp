@@ -55,7 +55,7 @@ Result<Response> rewrap(const Unsealed& live, Call& call, WriteTxn& txn) {
   VAULT_TRY_ASSIGN(const Asked asked, asked_for(live, call, txn));
   VAULT_TRY_ASSIGN(Response answer, opened(txn, *asked.token, asked.text));
   VAULT_TRY(live.tokens.revoke(txn, *asked.token, call.now));
-  answer.must_wrap = Response::Wrapping{asked.token->creation_ttl, asked.token->path};
+  answer.orders.must_wrap = Orders::Wrapping{asked.token->creation_ttl, asked.token->path};
   return answer;
 }
 
