@@ -41,8 +41,9 @@ class SafeRandom final : public Random {
 
 class KeptLog final : public LogSink {
  public:
-  void write(LogLevel, std::string_view message) override {
+  void write(LogLevel level, std::string_view message) override {
     const std::lock_guard<std::mutex> lock(mutex_);
+    if (level == LogLevel::error) text_ += "error: ";
     text_ += std::string(message) + "\n";
   }
   std::string text() const {
