@@ -20,10 +20,14 @@ namespace {
 
 constexpr Millis kTrialTimeout{30'000};
 
+bool is_there(const std::string& path) {
+  return !path.empty() && ::access(path.c_str(), F_OK) == 0;
+}
+
 keyhost::SealEnvironment seal_environment(const Surroundings& where, const std::string& directory) {
   return {{where.own_executable, {"leaseholdd", "keyhost"}},
           directory,
-          ::access((directory + "/keyhost").c_str(), F_OK) == 0 ? directory + "/keyhost" : "",
+          is_there(directory) ? directory + "/keyhost" : "",
           where.clock,
           where.random,
           where.log};
@@ -104,7 +108,8 @@ Status check_listeners(const config::Configuration& configuration, Clock& clock,
 }
 
 // A key is made with each device or key file and taken back, as init does; nothing is stored. The
-// mark of a wrong PIN is the server's own, so that this try counts with the server's.
+// mark of a wrong PIN is the server's own, so that this try counts with the server's. Where it
+// could not be kept nothing logs in: each run would cost a token one of its few tries.
 Status check_seals(const config::Configuration& configuration, const Surroundings& where,
                    const std::string& directory) {
   const auto setup = make_protectors(configuration.seals, seal_environment(where, directory));
@@ -112,8 +117,13 @@ Status check_seals(const config::Configuration& configuration, const Surrounding
   say(setup->warnings, where.log);
   Problems problems;
   for (const auto& protector : setup->protectors) {
-    const auto enrolled = protector->enroll({}, kTrialTimeout);
-    if (!enrolled.answer.ok()) problems.add(protector->describe() + ": " + enrolled.answer.message);
+    const auto tried = is_there(directory) ? protector->enroll({}, kTrialTimeout).answer
+                                           : protector->presence(kTrialTimeout);
+    if (tried.state == seal::DeviceState::unknown)
+      where.log.warn("{}: {}; make the data directory {} to have them tried", protector->describe(),
+                     tried.message, directory);
+    else if (!tried.ok())
+      problems.add(protector->describe() + ": " + tried.message);
   }
   return problems.status();
 }
