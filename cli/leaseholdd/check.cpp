@@ -74,11 +74,20 @@ Status become(uid_t user, std::string& name) {
   return failure(Code::internal, "cannot check as the user " + name + ": " + std::strerror(errno));
 }
 
-Status check_devices(const config::Configuration& configuration, const std::string& directory) {
+Status check_devices(const config::Configuration& configuration, const std::string& directory,
+                     LogSink& log) {
   Problems problems;
+  const bool is_new = !is_there(directory + "/data.mdb");
   for (Stanza stanza : configuration.audits) {
     const auto device = make_audit_device(stanza, directory);
     if (!device.ok()) continue;  // told by check_stanzas
+    if (const Status fit = (*device)->check(); !fit.ok())
+      problems.add(failure(fit.error().code, fit.error().message + ": " + fit.error().detail));
+    if (is_new && (*device)->is_used())
+      log.warn(
+          "the audit log, {}, holds lines, and {} no vault yet: `operator init` is refused until "
+          "the log is moved aside; a restore of the log's own vault goes on with it",
+          (*device)->where(), directory);
     for (const auto& option : (*device)->options)
       if (option.first == "file_path" && option.second.starts_with('/'))
         problems.add(may_write_in(option.second, "audit file"));
@@ -164,7 +173,7 @@ Status check_machine(const config::Configuration& configuration, const Surroundi
   if (::geteuid() == 0 && user != 0) VAULT_TRY(become(user, as));
   Problems problems;
   if (!directory.empty()) problems.add(storage::check_data_directory(directory, where.log));
-  problems.add(check_devices(configuration, directory));
+  problems.add(check_devices(configuration, directory, where.log));
   problems.add(check_listeners(configuration, where.clock, where.log));
   problems.add(check_seals(configuration, where, directory));
   for (const std::string& file : {configuration.log_file, configuration.pid_file})

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include "tests/support/broken_lmdb.h"
 #include "tests/support/fake_protector.h"
@@ -402,6 +403,26 @@ bool mentions(const std::string& text, std::string_view part) {
 }
 
 }  // namespace
+
+TEST_CASE("lifecycle: an init beside the audit log of another vault writes nothing") {
+  TestWorld other;
+  { TestVault vault(other); }
+  const std::string lines = other.audit_text();
+  // Half a line at its end stays, too.
+  std::ofstream(other.audit_path(), std::ios::app) << "{\"seq\":";
+  TestWorld world;
+  std::filesystem::copy_file(other.audit_path(), world.audit_path());
+  TestVault vault(world, true);
+  const Answer refused = vault.init();
+  CHECK(refused.status() == 400);
+  CHECK(mentions(refused.error(), "lines of another vault"));
+  CHECK(mentions(refused.error(), "move it aside"));
+  CHECK(world.audit_text() == lines + "{\"seq\":");
+  CHECK_FALSE(initialized(vault));
+  std::filesystem::rename(world.audit_path(), world.audit_path() + ".other");
+  REQUIRE(vault.init().status() == 200);
+  CHECK(vault.unseal().status() == 200);
+}
 
 TEST_CASE("lifecycle: an init without an audit log writes nothing and can be tried again") {
   TestWorld world;

@@ -31,6 +31,7 @@ class SwitchedDevice final : public audit::Device {
   Status each_back(FunctionRef<bool(std::string_view)> each) override {
     return file_.each_back(each);
   }
+  bool is_used() const override { return file_.is_used(); }
   std::string where() const override { return file_.where(); }
 
  private:

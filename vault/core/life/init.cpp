@@ -1,6 +1,8 @@
 // sys/init: what is asked for, the keys of a new vault, and that nothing of them stays when it
 // cannot go live.
 
+#include <algorithm>
+
 #include "vault/base/encoding.h"
 #include "vault/core/life/lifecycle.h"
 #include "vault/core/sys/shares.h"
@@ -67,6 +69,14 @@ Result<seal::Initialized> Lifecycle::initialize(const Request& request, SecretBy
 Status Lifecycle::try_audit_devices() const {
   VAULT_TRY_ASSIGN(const auto devices, environment_.audit_devices());
   Status last;
+  // A new vault has no lines: these are another's, under another key. Before anything is opened.
+  for (const auto& device : devices)
+    if (device->is_used())
+      return failure(Code::invalid,
+                     "the audit log, " + device->where() +
+                         ", holds the lines of another vault, or of an init that failed: move it "
+                         "aside and keep it, a new vault begins its own log; nothing was written. "
+                         "To go on with that vault restore a backup of it instead of an init");
   for (const auto& device : devices) {
     const auto tail = device->open();
     if (tail.ok()) return {};
@@ -80,11 +90,19 @@ Status Lifecycle::try_audit_devices() const {
                  last.error().detail);
 }
 
+bool Lifecycle::audit_is_used() const {
+  const auto devices = environment_.audit_devices();
+  return devices.ok() && std::any_of(devices->begin(), devices->end(),
+                                     [](const auto& device) { return device->is_used(); });
+}
+
 // The store has keys, and nobody was told the shares: none of it may stay.
 Error Lifecycle::undo_init(Error why) {
   const Status undone = seal_.undo_initialize();
   if (undone.ok()) {
-    why.message += "; nothing was kept, so repair it (the server's log says more) and init again";
+    why.message += "; nothing was kept, so repair it (the server's log says more)";
+    if (audit_is_used()) why.message += ", move the audit log aside";
+    why.message += " and init again";
     return why;
   }
   environment_.log.error("init cannot be undone: {} {}", undone.error().message,

@@ -85,6 +85,7 @@ class Lifecycle final : public Gate {
   Result<seal::Initialized> initialize(const Request& request, SecretBytes& root_token,
                                        std::string_view wanted_root) REQUIRES(turn_);
   Status try_audit_devices() const;
+  bool audit_is_used() const;
   Error undo_init(Error why);
   Status go_live(seal::Opened opened, SecretBytes* root_token, std::string_view wanted_root)
       REQUIRES(turn_);
