@@ -351,6 +351,7 @@ int run_restore(const Options& options, config::Configuration configuration, Log
   const Status status = process.restore();
   if (status.ok()) return 0;
   std::fprintf(stderr, "leaseholdd: %s\n", status.error().message.c_str());
+  if (!status.error().detail.empty()) std::fprintf(stderr, "%s\n", status.error().detail.c_str());
   return 1;
 }
 
