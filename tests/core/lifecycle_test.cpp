@@ -10,6 +10,7 @@
 #include "tests/support/test_vault.h"
 #include "vault/audit/chain_records.h"
 #include "vault/audit/verify.h"
+#include "vault/seal/codec.h"
 
 using namespace leasehold;
 using testing::Answer;
@@ -570,6 +571,54 @@ TEST_CASE("lifecycle: a vault over a storage that gave up opens again without a 
   CHECK(vault.verifies());
 }
 
+namespace {
+
+// As the first version left it: a registry that lists no slots.
+Status forget_the_list(core::Unsealed& live) {
+  VAULT_TRY_ASSIGN(auto held, live.snapshots.take());
+  VAULT_TRY_ASSIGN(const auto records, seal::read_records(*held));
+  seal::Writer aad;
+  aad.text("leasehold registry", 1);
+  aad.raw(records->store.serialize());
+  Bytes box;
+  crypto::seal(live.registry_key.reveal(), live.barrier.keys().serialize().reveal(),
+               aad.take_public(), live.environment.random, box);
+  commit::Changes changes;
+  seal::add_registry(changes.storage, box);
+  return live.committer.commit(commit::Batch(std::move(changes), commit::Unrecorded{"a test"}))
+      .status();
+}
+
+}  // namespace
+
+TEST_CASE("lifecycle: a full store opens, and what is due in it ends") {
+  testing::FaultyWorld world;
+  std::string token;
+  bool first_version = false;
+  SUBCASE("of this version") {}
+  SUBCASE("of the first version") { first_version = true; }
+  {
+    TestVault vault(world);
+    token = vault.token(R"({"ttl":"1h"})");
+    REQUIRE(vault
+                .read([&](core::Unsealed& live, commit::ReadTxn&) {
+                  return first_version ? forget_the_list(live) : Status();
+                })
+                .ok());
+  }
+  world.fails->low = true;
+  TestVault vault(world);
+  REQUIRE_FALSE(vault.sealed());
+  const Answer refused = vault.post("test/notes/a", vault.root(), R"({"x":1})");
+  CHECK(refused.status() == 507);
+  CHECK(mentions(refused.error(), "map_size"));
+  CHECK(vault.post("auth/token/revoke", vault.root(), R"({"token":")" + token + R"("})").status() ==
+        204);
+  CHECK(vault.get("auth/token/lookup-self", token).status() == 403);
+  world.fails->low = false;
+  CHECK(vault.verifies());
+}
+
 TEST_CASE("lifecycle: a clock that disagrees with what storage saw is named with both times") {
   TestWorld world;
   { TestVault vault(world); }
@@ -596,6 +645,7 @@ TEST_CASE("lifecycle: a clock that disagrees with what storage saw is named with
     CHECK(mentions(world.log.text(), "the vault was not down for so long"));
     CHECK(mentions(world.log.text(), rfc3339(seen)));
     CHECK(mentions(world.log.text(), rfc3339(now)));
+    CHECK(mentions(world.audit_text(), "\"last_written\":\"" + rfc3339(seen)));
   }
   SUBCASE("a little ahead, after a restart") {
     world.clock.set(add(seen, Seconds{600}));
