@@ -79,6 +79,8 @@ struct TestWorld {
       : servers(clock), storage(std::move(kept)) {}
   // Changed by a test: audit devices refuse.
   std::atomic<bool> audit_fails{false};
+  // An init goes on in a log that has lines, as earlier versions did.
+  std::atomic<bool> audit_seems_new{false};
   FakeClock clock;
   SafeRandom random;
   KeptLog log;

@@ -1,8 +1,6 @@
 // sys/init: what is asked for, the keys of a new vault, and that nothing of them stays when it
 // cannot go live.
 
-#include <algorithm>
-
 #include "vault/base/encoding.h"
 #include "vault/core/life/lifecycle.h"
 #include "vault/core/sys/shares.h"
@@ -58,7 +56,7 @@ Result<seal::Initialized> Lifecycle::initialize(const Request& request, SecretBy
   options.recovery_mode = recovery_mode_;
   options.cluster_name = cluster_name_;
   // What most often fails is tried before the shares exist: nobody would ever see them.
-  VAULT_TRY(try_audit_devices());
+  if (!seal_.initialized()) VAULT_TRY(try_audit_devices());
   VAULT_TRY_ASSIGN(seal::Initialized made, seal_.initialize(options));
   const Status live = go_live(std::move(made.opened), &root_token, wanted_root);
   if (!live.ok()) return undo_init(live.error());
@@ -71,7 +69,7 @@ Status Lifecycle::try_audit_devices() const {
   Status last;
   // A new vault has no lines: these are another's, under another key. Before anything is opened.
   for (const auto& device : devices)
-    if (device->is_used())
+    if (device->is_used() && !lines_are_of_init_)
       return failure(Code::invalid,
                      "the audit log, " + device->where() +
                          ", holds the lines of another vault, or of an init that failed: move it "
@@ -90,19 +88,12 @@ Status Lifecycle::try_audit_devices() const {
                  last.error().detail);
 }
 
-bool Lifecycle::audit_is_used() const {
-  const auto devices = environment_.audit_devices();
-  return devices.ok() && std::any_of(devices->begin(), devices->end(),
-                                     [](const auto& device) { return device->is_used(); });
-}
-
 // The store has keys, and nobody was told the shares: none of it may stay.
 Error Lifecycle::undo_init(Error why) {
+  lines_are_of_init_ = true;
   const Status undone = seal_.undo_initialize();
   if (undone.ok()) {
-    why.message += "; nothing was kept, so repair it (the server's log says more)";
-    if (audit_is_used()) why.message += ", move the audit log aside";
-    why.message += " and init again";
+    why.message += "; nothing was kept, so repair it (the server's log says more) and init again";
     return why;
   }
   environment_.log.error("init cannot be undone: {} {}", undone.error().message,
