@@ -581,9 +581,11 @@ class Operator(unittest.TestCase):
     def test_an_audit_path_that_is_no_file_is_found_and_holds_up_nothing(self):
         with tempfile.TemporaryDirectory() as folder:
             path = f"{folder}/audit.log"
+            listener = socket.socket(socket.AF_UNIX)
+            self.addCleanup(listener.close)
             makers = {
                 "FIFO": lambda: os.mkfifo(path),
-                "socket": lambda: socket.socket(socket.AF_UNIX).bind(path),
+                "socket": lambda: listener.bind(path),
                 "folder": lambda: os.mkdir(path),
                 "link": lambda: os.symlink("/dev/null", path),
             }

@@ -211,7 +211,11 @@ class RotateRoot(unittest.TestCase):
         self.assertEqual(refused.status, 400)
         self.assertIn("since a rotation was cut off", refused.errors[0])
         way.open()
-        self.vault.write("database/config/other", {"allowed_roles": "*"})  # logs in
+        role = self.vault.must("GET", "database/roles/app").data["creation_statements"]
+        second = {"db_name": "other", "creation_statements": role}
+        saved = lambda: self.vault.call("POST", "database/roles/second", second).status == 204  # noqa: E731
+        wait_until("it is connected again", saved)
+        self.vault.must("GET", "database/creds/second")
         self.assertEqual(self.rotate().status, 204)
         self.vault.write("database/config/other", {"allowed_roles": "app"})
         self.issue()
