@@ -96,20 +96,44 @@ int LogFile::open_or_create() const {
   return fd;
 }
 
+Error LogFile::no_regular_file() const {
+  return failure(Code::internal, where() + ": cannot use",
+                 "it is not a regular file; \"discard\" drops the lines, \"stdout\" prints them");
+}
+
+Error LogFile::symbolic_link() const {
+  return failure(Code::internal, where() + ": cannot open",
+                 "it is a symbolic link; name the file itself");
+}
+
+Status LogFile::check() const {
+  struct stat status {};
+  if (::lstat(file_path_.c_str(), &status) != 0) return {};  // open() makes it
+  if (S_ISLNK(status.st_mode)) return symbolic_link();
+  if (!S_ISREG(status.st_mode)) return no_regular_file();
+  return {};
+}
+
+bool LogFile::is_used() const {
+  struct stat status {};
+  return ::lstat(file_path_.c_str(), &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0;
+}
+
 Result<int> LogFile::open_file() const {
   const int fd = open_or_create();
-  if (fd < 0 && errno == ELOOP)
-    return failure(Code::internal, where() + ": cannot open",
-                   "it is a symbolic link; name the file itself");
+  if (fd < 0 && errno == ELOOP) return symbolic_link();
+  if (fd < 0 && errno == ENXIO) return no_regular_file();  // a socket
   if (fd < 0 && errno == ENOENT)
     return failure(Code::internal, where() + ": cannot open",
                    "its directory does not exist; create it for the server's user");
   if (fd < 0) return fault("cannot open", errno);
   struct stat status {};
   std::string refusal;
-  if (::fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))
-    refusal = "it is not a regular file; \"discard\" drops the lines, \"stdout\" prints them";
-  else if (::flock(fd, LOCK_EX | LOCK_NB) != 0)
+  if (::fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
+    ::close(fd);
+    return no_regular_file();
+  }
+  if (::flock(fd, LOCK_EX | LOCK_NB) != 0)
     refusal = "another process writes to it; give each server its own file";
   if (refusal.empty() && status.st_size == 0 && !sync_directory(file_path_))
     refusal = "its directory cannot be flushed to disk: " + reason(errno);

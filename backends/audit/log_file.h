@@ -24,6 +24,8 @@ class LogFile final : public Device {
   bool lost() override;
   bool shrunk() override;
   Status each_back(FunctionRef<bool(std::string_view line)> each) override;
+  Status check() const override;
+  bool is_used() const override;
   std::string where() const override { return "file " + file_path_; }
 
  private:
@@ -34,6 +36,8 @@ class LogFile final : public Device {
   bool undo(std::size_t written);
   Status make_room(int fd) const;
   Error fault(std::string_view what, int error) const;
+  Error no_regular_file() const;
+  Error symbolic_link() const;
 
   const std::string file_path_;
   const mode_t mode_;

@@ -92,36 +92,42 @@ Result<Intent> plan_rotate(const core::EngineContext& context, Call& call, ReadT
   return Intent(std::move(rotate));
 }
 
+bool has_begun(const std::optional<Json>& rotation, const Manager& manager) {
+  return rotation && rotation->string_at("username") == manager.username &&
+         SecretBytes(rotation->string_at("password")) == manager.password;
+}
+
+// Whether `other` logs in as `mine` does. One that may have missed the end of a rotation could need
+// any of three passwords, and two can be kept.
+Result<bool> shares(ReadTxn& txn, const std::string& target, const Manager& other,
+                    const Manager& mine) {
+  if (other.plugin != mine.plugin || other.username != mine.username) return false;
+  if (!may_be_one(other.server, mine.server)) return false;
+  if (other.password == mine.password) return true;
+  VAULT_TRY_ASSIGN(const auto rotation, load(txn, kRotations, target));
+  if (!has_begun(rotation, mine)) return false;
+  return failure(Code::invalid,
+                 "another connection of this mount may log in as the same manager, and has not "
+                 "been used since a rotation was cut off: issue credentials over it, or delete "
+                 "it, and rotate then");
+}
+
 // Those of the mount with the same manager, the target itself among them.
-Result<std::vector<std::string>> sharing(WriteTxn& txn, const core::TargetId& id) {
+Result<std::vector<std::string>> sharing(WriteTxn& txn, const std::string& id) {
   ReadTxn all(txn.snapshot(), txn.barrier(), txn.space());  // most are none of ours: unguarded
-  VAULT_TRY_ASSIGN(const auto mine, manager_of(all, hex(id)));
+  VAULT_TRY_ASSIGN(const auto mine, manager_of(all, id));
   VAULT_TRY_ASSIGN(const auto names, all.list(kTargets, {}, kTargetsMax));
-  std::vector<std::string> shared{hex(id)};
+  std::vector<std::string> shared{id};
   for (const std::string& name : names) {
     VAULT_TRY_ASSIGN(const auto other, manager_of(all, name));
-    if (!mine || !other || name == hex(id)) continue;
-    const bool same = other->plugin == mine->plugin && other->username == mine->username &&
-                      other->password == mine->password && may_be_one(other->server, mine->server);
+    if (!mine || !other || name == id) continue;
+    VAULT_TRY_ASSIGN(const bool same, shares(all, name, *other, *mine));
     if (same) shared.push_back(name);
   }
   if (shared.size() <= kSharedMax && names.size() < kTargetsMax) return shared;
   return failure(Code::invalid,
                  "too many connections of this mount may log in as the same manager: give them "
                  "managers of their own before one is rotated");
-}
-
-Status record_rotation(Call&, WriteTxn& txn, const Intent& intent) {
-  const auto& rotate = core::only<core::intent::Rotate>(intent);
-  VAULT_TRY_ASSIGN(const auto targets, sharing(txn, rotate.target));
-  Json rotation = Json::object();
-  rotation.set("password", as_text(rotate.password.reveal()));
-  rotation.set("username", rotate.account).set("run", rotate.run);
-  for (const std::string& target : targets) {
-    VAULT_TRY_ASSIGN(const auto settings, txn.version(std::string(kTargets) + target));
-    if (settings != 0) VAULT_TRY(save(txn, kRotations, target, rotation));
-  }
-  return {};
 }
 
 // A configuration that was written meanwhile, with another manager, keeps the password it has.
@@ -136,19 +142,39 @@ Status settle(WriteTxn& txn, const std::string& target, const std::string& manag
   return save(txn, kTargets, target, *record);
 }
 
+Status record_rotation(Call&, WriteTxn& txn, const Intent& intent) {
+  const auto& rotate = core::only<core::intent::Rotate>(intent);
+  VAULT_TRY_ASSIGN(const auto targets, sharing(txn, hex(rotate.target)));
+  Json rotation = Json::object();
+  rotation.set("password", as_text(rotate.password.reveal()));
+  rotation.set("username", rotate.account).set("run", rotate.run);
+  for (const std::string& target : targets) {
+    VAULT_TRY_ASSIGN(const auto settings, txn.version(std::string(kTargets) + target));
+    if (settings != 0) VAULT_TRY(save(txn, kRotations, target, rotation));
+  }
+  return {};
+}
+
+// The target, and all for which the same rotation was begun on its server.
+Status settle_all(WriteTxn& txn, const std::string& target, const std::string& manager,
+                  const SecretBytes& password) {
+  VAULT_TRY_ASSIGN(const std::string server, server_of(txn, target));
+  VAULT_TRY(settle(txn, target, manager, password));
+  VAULT_TRY_ASSIGN(const auto begun, txn.list(kRotations, {}, kTargetsMax));
+  for (const std::string& other : begun) {
+    VAULT_TRY_ASSIGN(const auto rotation, load(txn, kRotations, other));
+    VAULT_TRY_ASSIGN(const std::string server_of_other, server_of(txn, other));
+    // Of a server that is not known yet the first connection says which password holds.
+    const bool same = rotation && !server.empty() && server_of_other == server;
+    if (same && SecretBytes(rotation->string_at("password")) == password)
+      VAULT_TRY(settle(txn, other, manager, password));
+  }
+  return {};
+}
+
 Result<Response> settle_rotate(Call& call, WriteTxn& txn, const Intent& intent) {
   const auto& rotate = core::only<core::intent::Rotate>(intent);
-  VAULT_TRY_ASSIGN(const std::string server, server_of(txn, hex(rotate.target)));
-  VAULT_TRY(settle(txn, hex(rotate.target), rotate.account, rotate.password));
-  VAULT_TRY_ASSIGN(const auto begun, txn.list(kRotations, {}, kTargetsMax));
-  for (const std::string& target : begun) {
-    VAULT_TRY_ASSIGN(const auto rotation, load(txn, kRotations, target));
-    VAULT_TRY_ASSIGN(const std::string other, server_of(txn, target));
-    // Of a server that is not known yet the first connection says which password holds.
-    const bool same = rotation && !server.empty() && other == server;
-    if (same && SecretBytes(rotation->string_at("password")) == rotate.password)
-      VAULT_TRY(settle(txn, target, rotate.account, rotate.password));
-  }
+  VAULT_TRY(settle_all(txn, hex(rotate.target), rotate.account, rotate.password));
   Json fields = Json::object();
   fields.set("config", call.mount.path + "config/" + call.fields.text("name"));
   fields.set("username", rotate.account).set("target", hex(rotate.target));
@@ -182,7 +208,7 @@ Result<std::optional<core::Event>> recover(WriteTxn& txn, const core::TargetId& 
   if (!rotation) return event;
   const SecretBytes password(rotation->string_at("password"));
   if (recovery.connection.got_in_with(password)) {
-    VAULT_TRY(settle(txn, hex(id), rotation->string_at("username"), password));
+    VAULT_TRY(settle_all(txn, hex(id), rotation->string_at("username"), password));
     event.emplace(core::Event{"root-rotation-settled", Json::object()});
     return event;
   }

@@ -49,6 +49,8 @@ class Device {
   virtual DeviceAnswer health(const StoredSlot& slot, const Deadline& deadline) {
     return recover(slot, deadline).answer;
   }
+  // Whether enroll() could work, as far as that needs no login; `unknown` where it does.
+  virtual DeviceAnswer presence(const Deadline& deadline) { return enroll({}, deadline).answer; }
   // `count` bytes of the device's own generator.
   virtual seal::Recovered random(std::size_t count, const Deadline& deadline) = 0;
 };

@@ -39,6 +39,12 @@ DeviceAnswer DeviceProtector::health(const seal::SlotRecord& slot, Millis timeou
   return host_->call(about(slot, HostCall::health), timeout).answer;
 }
 
+DeviceAnswer DeviceProtector::presence(Millis timeout) {
+  Request request;
+  request.operation = HostCall::presence;
+  return host_->call(std::move(request), timeout).answer;
+}
+
 seal::Recovered DeviceProtector::random(std::uint16_t count, Millis timeout) {
   Request request;
   request.operation = HostCall::random;

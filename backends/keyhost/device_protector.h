@@ -23,6 +23,7 @@ class DeviceProtector final : public seal::Protector {
   seal::Enrolled enroll(const SlotContext& context, Millis timeout) override;
   seal::Recovered recover(const seal::SlotRecord& slot, Millis timeout) override;
   DeviceAnswer health(const seal::SlotRecord& slot, Millis timeout) override;
+  DeviceAnswer presence(Millis timeout) override;
   void stop() override { host_->stop(); }
   // Bytes of the device's generator, to be mixed into others, never used alone.
   seal::Recovered random(std::uint16_t count, Millis timeout);

@@ -107,6 +107,10 @@ class Host {
       reply.secret = std::move(enrolled.kek);
       return reply;
     }
+    if (request.operation == HostCall::presence) {
+      reply.answer = device.presence(deadline);
+      return reply;
+    }
     const StoredSlot slot{request.context, request.identity, request.policy};
     if (request.operation == HostCall::health) {
       reply.answer = device.health(slot, deadline);

@@ -44,10 +44,6 @@ Error unusable() {
                  "LMDB could not be opened again; the next unsealing tries once more");
 }
 
-bool is_no_space(int rc) {
-  return rc == MDB_MAP_FULL || rc == MDB_TXN_FULL || rc == ENOSPC || rc == EDQUOT || rc == EFBIG;
-}
-
 class LmdbSnapshot final : public Snapshot {
  public:
   explicit LmdbSnapshot(const LmdbEnvironment& environment) : environment_(environment) {}
@@ -252,8 +248,8 @@ void Lmdb::no_space(int rc) {
   nearly_full_ = environment_->nearly_full();
   log_.error(
       "the map of storage is full, not the disk: raise map_size in the stanza storage \"lmdb\" "
-      "(it is {} GiB now) and restart",
-      options_.map_bytes >> 30);
+      "(it is {} MiB now) and restart",
+      options_.map_bytes >> 20);
 }
 
 // Looked at before and after each commit: what was acknowledged must be there after the next start.

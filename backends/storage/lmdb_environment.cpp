@@ -55,6 +55,28 @@ std::size_t free_pages(MDB_env* env) {
 
 }  // namespace
 
+bool is_no_space(int rc) {
+  return rc == MDB_MAP_FULL || rc == MDB_TXN_FULL || rc == ENOSPC || rc == EDQUOT || rc == EFBIG;
+}
+
+// For the one who starts or restores, who has no log yet.
+Error LmdbEnvironment::no_space(int rc) const {
+  if (rc == EDQUOT)
+    return failure(Code::no_space, "storage is full: the disk quota of this user is used up");
+  if (rc == EFBIG)
+    return failure(Code::no_space,
+                   "storage is full: " + file_ +
+                       " may grow no more: raise the limit of file sizes (ulimit -f, LimitFSIZE)");
+  if (rc == ENOSPC)
+    return failure(Code::no_space, "storage is full: free space on the disk of the data directory");
+  MDB_envinfo info{};
+  mdb_env_info(env_, &info);
+  return failure(Code::no_space,
+                 fmt::format("storage is full: its map is, not the disk: raise map_size in the "
+                             "stanza storage \"lmdb\" (it is {} MiB now)",
+                             info.me_mapsize >> 20));
+}
+
 Error lmdb_error(const char* what, int rc) {
   return failure(Code::internal, "storage failed: see the log of the vault",
                  fmt::format("LMDB cannot {}: {}", what, mdb_strerror(rc)));
@@ -100,8 +122,7 @@ Status LmdbEnvironment::open_databases() {
   if (rc == 0) rc = mdb_dbi_open(txn.get(), kRecords, MDB_CREATE, &records_);
   if (rc == 0) rc = put(txn.get(), main_, kFormatKey, format);
   if (rc == 0) rc = txn.commit();
-  if (rc == ENOSPC || rc == MDB_MAP_FULL)
-    return failure(Code::no_space, "storage is full: free space on the disk of the data directory");
+  if (is_no_space(rc)) return no_space(rc);
   if (rc != 0) return lmdb_error("make its databases", rc);
   return {};
 }
@@ -172,8 +193,10 @@ Result<std::uint64_t> LmdbEnvironment::import(std::span<const Entry> entries,
   }
   if (rc == 0) rc = write_index(txn.get(), index);
   if (rc == 0) rc = txn.commit();
-  if (rc == ENOSPC || rc == MDB_MAP_FULL)
-    return failure(Code::no_space, "storage is full: free space on the disk of the data directory");
+  if (is_no_space(rc)) return no_space(rc);
+  if (rc == EIO)  // LMDB's word for a write that was cut short, too
+    return failure(Code::internal, "the disk of " + file_ + " failed or is full: " +
+                                       mdb_strerror(rc) + "; see the kernel's log");
   if (rc != 0) return lmdb_error("write", rc);
   return index;
 }

@@ -18,6 +18,8 @@ namespace leasehold::storage {
 inline constexpr std::uint32_t kLmdbFormat = 1;
 
 Error lmdb_error(const char* what, int rc);
+// The disk, a quota, a limit of files, or the map: nothing more can be written, and all else works.
+bool is_no_space(int rc);
 
 class LmdbEnvironment {
  public:
@@ -48,6 +50,7 @@ class LmdbEnvironment {
  private:
   LmdbEnvironment() = default;
   Status open_databases();
+  Error no_space(int rc) const;
   Status check_format() const;
 
   MDB_env* env_ = nullptr;

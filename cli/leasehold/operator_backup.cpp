@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 #include <fmt/core.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,6 +19,8 @@
 namespace leasehold::cli {
 namespace {
 
+// As vault/backup/FORMAT.md draws it; tests/e2e/restored_test.py holds the two together.
+constexpr std::string_view kMagic = "leasehold backup";
 constexpr std::string_view kLastPiece = "application/vnd.leasehold.backup-end";
 
 // A file that is there under its name when all of it is on the disk, and not at all before.
@@ -34,8 +38,13 @@ class NewFile {
   Status open() {
     if (::access(path_.c_str(), F_OK) == 0)
       return failure(Code::invalid, path_ + " exists already: name another file");
-    fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    return fd_ < 0 ? cannot("make") : Status();
+    for (int tries = 0; tries < kTries; ++tries) {
+      fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+      if (fd_ >= 0) return lock();
+      if (errno != EEXIST) return cannot("make");
+      VAULT_TRY(remove_left_over());
+    }
+    return in_use();
   }
   Status write(std::string_view bytes) {
     while (!bytes.empty()) {
@@ -53,6 +62,45 @@ class NewFile {
   }
 
  private:
+  static constexpr int kTries = 3;
+
+  // Held as long as it is written, so that it is not taken for one that was left behind.
+  Status lock() const { return ::flock(fd_, LOCK_EX | LOCK_NB) == 0 ? Status() : Status(in_use()); }
+  // What a backup that was killed has left: ours by its beginning, and nobody writes to it.
+  Status remove_left_over() const {
+    const int left = ::open(temporary_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (left < 0) return errno == ENOENT ? Status() : Status(foreign());
+    struct stat status {
+    }, named{};
+    const bool free = ::flock(left, LOCK_EX | LOCK_NB) == 0;
+    const bool ours = ::fstat(left, &status) == 0 && S_ISREG(status.st_mode) &&
+                      status.st_uid == ::geteuid() && begins_a_backup(left);
+    // Another backup may have removed it, and have made its own, before the lock was ours.
+    const bool still = ::lstat(temporary_.c_str(), &named) == 0 && named.st_ino == status.st_ino &&
+                       named.st_dev == status.st_dev;
+    if (free && ours && still) ::unlink(temporary_.c_str());
+    ::close(left);
+    if (!ours) return foreign();
+    return free ? Status() : Status(in_use());
+  }
+  static bool begins_a_backup(int fd) {
+    std::string begin(kMagic.size(), 0);
+    const ssize_t size = ::pread(fd, begin.data(), begin.size(), 0);
+    return size >= 0 && kMagic.starts_with(begin.substr(0, static_cast<std::size_t>(size)));
+  }
+  Error foreign() const {
+    return failure(
+        Code::invalid,
+        fmt::format("{} is in the way, where the backup is written until it is whole, and "
+                    "is not of a backup: `rm {}` if nobody needs it, or name another file",
+                    temporary_, temporary_));
+  }
+  Error in_use() const {
+    return failure(Code::invalid,
+                   temporary_ +
+                       " is being written by another backup: wait for it, or name another "
+                       "file");
+  }
   Error cannot(const char* what) const {
     return failure(Code::internal,
                    fmt::format("cannot {} {}: {}", what, temporary_, std::strerror(errno)));

@@ -20,10 +20,14 @@ namespace {
 
 constexpr Millis kTrialTimeout{30'000};
 
+bool is_there(const std::string& path) {
+  return !path.empty() && ::access(path.c_str(), F_OK) == 0;
+}
+
 keyhost::SealEnvironment seal_environment(const Surroundings& where, const std::string& directory) {
   return {{where.own_executable, {"leaseholdd", "keyhost"}},
           directory,
-          ::access((directory + "/keyhost").c_str(), F_OK) == 0 ? directory + "/keyhost" : "",
+          is_there(directory) ? directory + "/keyhost" : "",
           where.clock,
           where.random,
           where.log};
@@ -70,11 +74,20 @@ Status become(uid_t user, std::string& name) {
   return failure(Code::internal, "cannot check as the user " + name + ": " + std::strerror(errno));
 }
 
-Status check_devices(const config::Configuration& configuration, const std::string& directory) {
+Status check_devices(const config::Configuration& configuration, const std::string& directory,
+                     LogSink& log) {
   Problems problems;
+  const bool is_new = !is_there(directory + "/data.mdb");
   for (Stanza stanza : configuration.audits) {
     const auto device = make_audit_device(stanza, directory);
     if (!device.ok()) continue;  // told by check_stanzas
+    if (const Status fit = (*device)->check(); !fit.ok())
+      problems.add(failure(fit.error().code, fit.error().message + ": " + fit.error().detail));
+    if (is_new && (*device)->is_used())
+      log.warn(
+          "the audit log, {}, holds lines, and {} no vault yet: `operator init` is refused until "
+          "the log is moved aside; a restore of the log's own vault goes on with it",
+          (*device)->where(), directory);
     for (const auto& option : (*device)->options)
       if (option.first == "file_path" && option.second.starts_with('/'))
         problems.add(may_write_in(option.second, "audit file"));
@@ -104,7 +117,8 @@ Status check_listeners(const config::Configuration& configuration, Clock& clock,
 }
 
 // A key is made with each device or key file and taken back, as init does; nothing is stored. The
-// mark of a wrong PIN is the server's own, so that this try counts with the server's.
+// mark of a wrong PIN is the server's own, so that this try counts with the server's. Where it
+// could not be kept nothing logs in: each run would cost a token one of its few tries.
 Status check_seals(const config::Configuration& configuration, const Surroundings& where,
                    const std::string& directory) {
   const auto setup = make_protectors(configuration.seals, seal_environment(where, directory));
@@ -112,8 +126,13 @@ Status check_seals(const config::Configuration& configuration, const Surrounding
   say(setup->warnings, where.log);
   Problems problems;
   for (const auto& protector : setup->protectors) {
-    const auto enrolled = protector->enroll({}, kTrialTimeout);
-    if (!enrolled.answer.ok()) problems.add(protector->describe() + ": " + enrolled.answer.message);
+    const auto tried = is_there(directory) ? protector->enroll({}, kTrialTimeout).answer
+                                           : protector->presence(kTrialTimeout);
+    if (tried.state == seal::DeviceState::unknown)
+      where.log.warn("{}: {}; make the data directory {} to have them tried", protector->describe(),
+                     tried.message, directory);
+    else if (!tried.ok())
+      problems.add(protector->describe() + ": " + tried.message);
   }
   return problems.status();
 }
@@ -159,7 +178,7 @@ Status check_machine(const config::Configuration& configuration, const Surroundi
   if (::geteuid() == 0 && user != 0) VAULT_TRY(become(user, as));
   Problems problems;
   if (!directory.empty()) problems.add(storage::check_data_directory(directory, where.log));
-  problems.add(check_devices(configuration, directory));
+  problems.add(check_devices(configuration, directory, where.log));
   problems.add(check_listeners(configuration, where.clock, where.log));
   problems.add(check_seals(configuration, where, directory));
   for (const std::string& file : {configuration.log_file, configuration.pid_file})

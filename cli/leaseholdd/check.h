@@ -1,8 +1,9 @@
 #pragma once
 // Checks of a configuration before anything is opened: every error of its stanzas at once and, for
 // -test-server-config, what would stop the start or `operator init` on this machine. Neither takes
-// a lock, a port or a login attempt, nor leaves anything behind, so both work beside a running
-// server. Errors are Code::invalid, one a line. Call from main's thread.
+// a lock or a port, so both work beside a running server. A PIN is tried only where the data
+// directory is there to remember that, in the server's own mark: a wrong one once over all runs of
+// both. Nothing else is left behind. Errors are Code::invalid, one a line. Call from main's thread.
 
 #include "config/configuration.h"
 #include "vault/base/clock.h"

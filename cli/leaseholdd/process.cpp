@@ -293,6 +293,15 @@ Status check_audit(const config::Configuration& configuration, bool persistent) 
                  "(its directory must exist), or audit_required = false to go without");
 }
 
+void tell_steps(SystemClock& clock, LogSink& log) {
+  clock.tell_steps([&log](WallTime from, WallTime to) {
+    log.warn(
+        "the clock jumped from {} to {}: when that has stood for five minutes the vault follows, "
+        "ends what ended in between, and never goes back. If it is wrong, set it before then",
+        rfc3339(from), rfc3339(to));
+  });
+}
+
 int run_server(const Options& options, config::Configuration configuration, LogSink& log,
                const std::string& own_executable) {
   prepare_targets();
@@ -301,12 +310,14 @@ int run_server(const Options& options, config::Configuration configuration, LogS
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   SystemClock clock;
   SystemRandom random;
+  tell_steps(clock, log);
   Status status;
   {
     Process process(options, std::move(configuration), log, own_executable, clock, random);
     status = options.test_config ? process.try_configuration() : process.build();
     if (status.ok() && !options.test_config) status = process.serve();
   }
+  clock.tell_steps({});
   if (!status.ok()) {
     std::fprintf(stderr, "leaseholdd: %s\n", status.error().message.c_str());
     if (!status.error().detail.empty()) log.error("{}", status.error().detail);
@@ -340,6 +351,7 @@ int run_restore(const Options& options, config::Configuration configuration, Log
   const Status status = process.restore();
   if (status.ok()) return 0;
   std::fprintf(stderr, "leaseholdd: %s\n", status.error().message.c_str());
+  if (!status.error().detail.empty()) std::fprintf(stderr, "%s\n", status.error().detail.c_str());
   return 1;
 }
 

@@ -1,6 +1,7 @@
 // A backup from one store into another, and what somebody could do to it in between.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "tests/support/vault_store.h"
@@ -53,6 +54,11 @@ void fill(VaultRun& run, int count, std::size_t size) {
                })
                 .ok());
 }
+
+struct Record {
+  Bytes key, value;
+  std::uint64_t mod = 0;
+};
 
 }  // namespace
 
@@ -153,6 +159,89 @@ TEST_CASE("backup: it must be signed by the key that is given") {
   CHECK(look(good, options).ok());
   (*options.key)[0] ^= 1;
   CHECK_FALSE(look(good, options).ok());
+}
+
+namespace {
+
+// The backup of `good` with other records, signed by somebody else.
+Bytes signed_anew(const Bytes& good, FunctionRef<void(std::vector<Record>&)> change) {
+  std::vector<Record> records;
+  const auto summary = read(good, [&](std::span<const storage::Entry> entries) {
+    for (const storage::Entry& entry : entries)
+      records.push_back({to_bytes(entry.key), to_bytes(entry.value), entry.mod});
+    return Status();
+  });
+  REQUIRE(summary.ok());
+  change(records);
+  std::sort(records.begin(), records.end(),
+            [](const Record& a, const Record& b) { return compare(a.key, b.key) < 0; });
+  const Bytes seed(32, 7);
+  backup::Header header = summary->header;
+  header.key = crypto::ed25519_public(seed);
+  Bytes payload, out = to_bytes(as_bytes(backup::kMagic));
+  crypto::Digest chain = backup::chain_begin();
+  const auto add_frame = [&](backup::FrameType type, const Bytes& content) {
+    const std::size_t at = out.size();
+    append_be(out, static_cast<std::uint8_t>(type), 1);
+    append_be(out, content.size(), 4);
+    append(out, content);
+    chain = backup::chain_next(chain, ByteView(out).subspan(at));
+    append(out, chain);
+  };
+  for (const Record& one : records) backup::append_record(payload, {one.key, one.value, one.mod});
+  add_frame(backup::FrameType::header, header.serialize());
+  add_frame(backup::FrameType::records, payload);
+  backup::End end{records.size(), payload.size(), {}};
+  const Bytes message = backup::End::message(header.store, end.records, end.bytes, chain);
+  end.signature = crypto::ed25519_sign(seed, message);
+  add_frame(backup::FrameType::end, end.serialize());
+  return out;
+}
+
+std::string refusal(const Bytes& bytes) {
+  const auto summary = look(bytes);
+  return summary.ok() ? std::string() : summary.error().message;
+}
+
+bool says(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+bool is_head(const Record& record) {
+  return record.key[0] == static_cast<std::uint8_t>(barrier::Table::head);
+}
+
+}  // namespace
+
+TEST_CASE("backup: records that no store holds are refused, whoever signs them") {
+  VaultStore store;
+  fill(store, 3, 20);
+  const Bytes good = back_up(store);
+  const auto index = store.committer.head().index;
+  const auto with = [&](Bytes key, std::uint64_t mod) {
+    return refusal(signed_anew(good, [&](std::vector<Record>& records) {
+      records.push_back({std::move(key), Bytes{1}, mod});
+    }));
+  };
+  REQUIRE(refusal(signed_anew(good, [](std::vector<Record>&) {})).empty());
+  CHECK(says(with(Bytes(20, 0x7f), 1), "does not know"));
+  CHECK(says(with(Bytes{0x01, 0x01}, 1), "does not know"));  // a head with something behind it
+  CHECK(says(with(Bytes{0x04}, 1), "does not know"));        // the mark of a restore
+  CHECK(says(with(Bytes{0x02, 0x7f}, index + 1), "newer than the commit"));
+  CHECK(with(Bytes{0x02, 0x7f}, index).empty());
+  CHECK(says(refusal(signed_anew(good,
+                                 [](std::vector<Record>& records) {
+                                   for (Record& one : records)
+                                     if (is_head(one)) one.value.resize(barrier::kOverhead);
+                                 })),
+             "head record is cut"));
+  CHECK(says(refusal(signed_anew(good,
+                                 [](std::vector<Record>& records) {
+                                   records.erase(
+                                       std::remove_if(records.begin(), records.end(), is_head),
+                                       records.end());
+                                 })),
+             "no head record"));
 }
 
 TEST_CASE("backup: a record replaced by somebody who signs anew is found with the keys") {

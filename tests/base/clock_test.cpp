@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <utility>
+#include <vector>
+
 #include "vault/base/clock_anchor.h"
 
 namespace leasehold {
@@ -71,6 +74,29 @@ TEST_CASE("clock: a step that is taken back leaves no trace, and the next one wa
   machine.now();
   machine.pass(minutes(2));
   CHECK(since(machine.now(), start) == Nanos(minutes(6)));
+}
+
+TEST_CASE("clock: a step that waits is told once, by both times, and may ask for the time") {
+  Machine machine;
+  const WallTime start = machine.now();
+  std::vector<std::pair<WallTime, WallTime>> told;
+  machine.anchor.tell_steps([&](WallTime from, WallTime to) {
+    told.emplace_back(from, to);
+    machine.now();
+  });
+  machine.step(hours(1));
+  machine.now();
+  CHECK(told.empty());
+  machine.step(hours(24));
+  machine.now();
+  machine.pass(minutes(1));
+  machine.now();
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].first == add(start, Nanos(hours(1))));
+  CHECK(told[0].second == add(start, Nanos(hours(25))));
+  machine.pass(minutes(4));
+  CHECK(since(machine.now(), start) == Nanos(hours(25) + minutes(5)));
+  CHECK(told.size() == 1);
 }
 
 TEST_CASE("clock: a step that moves on is another step") {

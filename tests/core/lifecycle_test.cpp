@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include "tests/support/broken_lmdb.h"
 #include "tests/support/fake_protector.h"
@@ -9,6 +10,7 @@
 #include "tests/support/test_vault.h"
 #include "vault/audit/chain_records.h"
 #include "vault/audit/verify.h"
+#include "vault/seal/codec.h"
 
 using namespace leasehold;
 using testing::Answer;
@@ -403,6 +405,26 @@ bool mentions(const std::string& text, std::string_view part) {
 
 }  // namespace
 
+TEST_CASE("lifecycle: an init beside the audit log of another vault writes nothing") {
+  TestWorld other;
+  { TestVault vault(other); }
+  const std::string lines = other.audit_text();
+  // Half a line at its end stays, too.
+  std::ofstream(other.audit_path(), std::ios::app) << "{\"seq\":";
+  TestWorld world;
+  std::filesystem::copy_file(other.audit_path(), world.audit_path());
+  TestVault vault(world, true);
+  const Answer refused = vault.init();
+  CHECK(refused.status() == 400);
+  CHECK(mentions(refused.error(), "lines of another vault"));
+  CHECK(mentions(refused.error(), "move it aside"));
+  CHECK(world.audit_text() == lines + "{\"seq\":");
+  CHECK_FALSE(initialized(vault));
+  std::filesystem::rename(world.audit_path(), world.audit_path() + ".other");
+  REQUIRE(vault.init().status() == 200);
+  CHECK(vault.unseal().status() == 200);
+}
+
 TEST_CASE("lifecycle: an init without an audit log writes nothing and can be tried again") {
   TestWorld world;
   TestVault vault(world, true);
@@ -549,16 +571,72 @@ TEST_CASE("lifecycle: a vault over a storage that gave up opens again without a 
   CHECK(vault.verifies());
 }
 
+namespace {
+
+// As the first version left it: a registry that lists no slots.
+Status forget_the_list(core::Unsealed& live) {
+  VAULT_TRY_ASSIGN(auto held, live.snapshots.take());
+  VAULT_TRY_ASSIGN(const auto records, seal::read_records(*held));
+  seal::Writer aad;
+  aad.text("leasehold registry", 1);
+  aad.raw(records->store.serialize());
+  Bytes box;
+  crypto::seal(live.registry_key.reveal(), live.barrier.keys().serialize().reveal(),
+               aad.take_public(), live.environment.random, box);
+  commit::Changes changes;
+  seal::add_registry(changes.storage, box);
+  return live.committer.commit(commit::Batch(std::move(changes), commit::Unrecorded{"a test"}))
+      .status();
+}
+
+}  // namespace
+
+TEST_CASE("lifecycle: a full store opens, and what is due in it ends") {
+  testing::FaultyWorld world;
+  std::string token;
+  bool first_version = false;
+  SUBCASE("of this version") {}
+  SUBCASE("of the first version") { first_version = true; }
+  {
+    TestVault vault(world);
+    token = vault.token(R"({"ttl":"1h"})");
+    REQUIRE(vault
+                .read([&](core::Unsealed& live, commit::ReadTxn&) {
+                  return first_version ? forget_the_list(live) : Status();
+                })
+                .ok());
+  }
+  world.fails->low = true;
+  TestVault vault(world);
+  REQUIRE_FALSE(vault.sealed());
+  const Answer refused = vault.post("test/notes/a", vault.root(), R"({"x":1})");
+  CHECK(refused.status() == 507);
+  CHECK(mentions(refused.error(), "map_size"));
+  CHECK(vault.post("auth/token/revoke", vault.root(), R"({"token":")" + token + R"("})").status() ==
+        204);
+  CHECK(vault.get("auth/token/lookup-self", token).status() == 403);
+  world.fails->low = false;
+  CHECK(vault.verifies());
+}
+
 TEST_CASE("lifecycle: a clock that disagrees with what storage saw is named with both times") {
   TestWorld world;
   { TestVault vault(world); }
   const WallTime seen = world.clock.now();
   SUBCASE("behind") {
-    world.clock.set({seen.ns - 1'000'000'000});
+    const WallTime now = add(seen, Seconds{-100 * 24 * 3600});
+    world.clock.set(now);
     TestVault vault(world);
-    CHECK(mentions(world.log.text(), "one of them is wrong"));
-    CHECK(mentions(world.log.text(), rfc3339(seen)));
-    CHECK(mentions(world.log.text(), rfc3339({seen.ns - 1'000'000'000})));
+    CHECK(mentions(world.log.text(), "error: the clock says " + rfc3339(now)));
+    CHECK(mentions(world.log.text(), "written at " + rfc3339(seen) + ", 8640000 s later"));
+    CHECK(mentions(world.audit_text(), "\"clock\":\"" + rfc3339(now)));
+    CHECK(mentions(world.audit_text(), "\"last_written\":\"" + rfc3339(seen)));
+  }
+  SUBCASE("a little behind, as after a correction") {
+    world.clock.set(add(seen, Seconds{-300}));
+    TestVault vault(world);
+    CHECK_FALSE(mentions(world.log.text(), "the clock"));
+    CHECK_FALSE(mentions(world.audit_text(), "last_written"));
   }
   SUBCASE("far ahead") {
     const WallTime now = add(seen, Seconds{100 * 24 * 3600});
@@ -567,6 +645,7 @@ TEST_CASE("lifecycle: a clock that disagrees with what storage saw is named with
     CHECK(mentions(world.log.text(), "the vault was not down for so long"));
     CHECK(mentions(world.log.text(), rfc3339(seen)));
     CHECK(mentions(world.log.text(), rfc3339(now)));
+    CHECK(mentions(world.audit_text(), "\"last_written\":\"" + rfc3339(seen)));
   }
   SUBCASE("a little ahead, after a restart") {
     world.clock.set(add(seen, Seconds{600}));

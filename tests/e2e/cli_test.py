@@ -3,6 +3,7 @@
 import urllib.request
 import ssl
 import pwd
+import socket
 import json
 import os
 import pathlib
@@ -587,6 +588,35 @@ class Operator(unittest.TestCase):
         self.assertEqual((run.returncode, left), (1, ["c.hcl"]))
         for said in ("audit file /nowhere/audit.log does not exist: make it", "/nowhere/c.pem", "static"):
             self.assertIn(said, run.stderr)
+
+    def test_an_audit_path_that_is_no_file_is_found_and_holds_up_nothing(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = f"{folder}/audit.log"
+            listener = socket.socket(socket.AF_UNIX)
+            self.addCleanup(listener.close)
+            makers = {
+                "FIFO": lambda: os.mkfifo(path),
+                "socket": lambda: listener.bind(path),
+                "folder": lambda: os.mkdir(path),
+                "link": lambda: os.symlink("/dev/null", path),
+            }
+            for kind, make in makers.items():
+                with self.subTest(kind):
+                    make()
+                    run, _ = self.check_configuration(
+                        self.GOOD.replace("FOLDER/audit.log", path), timeout=60
+                    )
+                    self.assertEqual(run.returncode, 1, run.stdout)
+                    self.assertRegex(run.stderr, "not a regular file|symbolic link")
+                    (os.rmdir if kind == "folder" else os.unlink)(path)
+
+    def test_an_audit_log_of_another_vault_is_named_before_init(self):
+        with tempfile.TemporaryDirectory() as folder:
+            log = pathlib.Path(folder, "audit.log")
+            log.write_text("a line\n")
+            run, _ = self.check_configuration(self.GOOD.replace("FOLDER/audit.log", str(log)))
+            self.assertIn("until the log is moved aside", run.stderr + run.stdout)
+            self.assertEqual(log.read_text(), "a line\n")
 
     def test_all_mistakes_of_a_configuration_are_told_at_once(self):
         bad = self.GOOD.replace("  path =", "  pth =").replace("tls_disable", "tls_disabel")

@@ -1,10 +1,14 @@
 """A data directory that was put back, and backups: refused, or opened as restored, on record."""
 
+import fcntl
 import json
+import pathlib
+import resource
 import shutil
+import subprocess
 import unittest
 
-from vaultproc import Vault
+from vaultproc import BIN, Vault
 
 
 class PutBack(unittest.TestCase):
@@ -157,6 +161,41 @@ class Backup(unittest.TestCase):
             "operator", "verify", f"-config={other.config}", input=self.vault.keys[0] + "\n"
         )
         self.assertEqual(whole.returncode, 0, whole.stdout + whole.stderr)
+
+    def test_what_a_killed_backup_left_is_replaced_and_what_is_not_its_own_stays(self):
+        part = pathlib.Path(f"{self.file}.part")
+        for left in (b"leasehold backup and half a frame", b""):
+            part.write_bytes(left)
+            made = self.vault.cli("operator", "backup", str(self.file))
+            self.assertEqual(made.returncode, 0, made.stderr)
+            self.assertFalse(part.exists())
+            self.file.unlink()
+        part.write_bytes(b"leasehold notes")
+        refused = self.vault.cli("operator", "backup", str(self.file))
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertIn(f"rm {part}", refused.stderr)
+        self.assertEqual(part.read_bytes(), b"leasehold notes")
+        part.write_bytes(b"leasehold backup")
+        with open(part, "rb") as other:
+            fcntl.flock(other, fcntl.LOCK_EX)
+            refused = self.vault.cli("operator", "backup", str(self.file))
+            self.assertNotEqual(refused.returncode, 0)
+            self.assertIn("another backup", refused.stderr)
+            self.assertTrue(part.exists())
+        self.assertFalse(self.file.exists())
+
+    def test_a_restore_that_may_not_write_so_much_says_so(self):
+        self.assertEqual(self.vault.cli("operator", "backup", str(self.file)).returncode, 0)
+        other = Vault()
+        self.addCleanup(lambda: other.__exit__(None, None, None))
+        run = subprocess.run(
+            [BIN / "leaseholdd", "restore-backup", str(self.file), f"-config={other.config}"],
+            capture_output=True,
+            text=True,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2 << 20, 2 << 20)),
+        )
+        self.assertEqual(run.returncode, 1, run.stderr)
+        self.assertRegex(run.stderr, "may grow no more|failed or is full")
 
     def test_a_damaged_backup_is_neither_verified_nor_restored(self):
         self.assertEqual(self.vault.cli("operator", "backup", str(self.file)).returncode, 0)

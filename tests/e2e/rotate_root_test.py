@@ -1,11 +1,53 @@
 """rotate-root on a real PostgreSQL: the password that only the vault knows, also when it is killed on the way."""
 
+import socket
 import threading
 import unittest
 
-from vaultproc import Postgres, Vault, wait_until
+from vaultproc import Postgres, Vault, free_port, wait_until
 
 SLOW = "ALTER ROLE \"{{name}}\" PASSWORD '{{password}}'; COMMIT; SELECT pg_sleep(4)"
+
+
+class Way:
+    """Passes connections on to a local port while it is open."""
+
+    def __init__(self, to):
+        self.to, self.port = to, free_port()
+        self.open()
+
+    def open(self):
+        self.listener = socket.create_server(("127.0.0.1", self.port))
+        self.passed = []
+        threading.Thread(target=self.serve, args=(self.listener,), daemon=True).start()
+
+    def serve(self, listener):
+        while True:
+            try:
+                near, _ = listener.accept()
+            except OSError:
+                return
+            far = socket.create_connection(("127.0.0.1", self.to))
+            self.passed += [near, far]
+            for ends in ((near, far), (far, near)):
+                threading.Thread(target=self.pump, args=ends, daemon=True).start()
+
+    @staticmethod
+    def pump(source, sink):
+        try:
+            while data := source.recv(65536):
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def close(self):
+        for one in (self.listener, *self.passed):
+            try:
+                one.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            one.close()
 
 
 class RotateRoot(unittest.TestCase):
@@ -136,6 +178,47 @@ class RotateRoot(unittest.TestCase):
             "password": self.postgres.PASSWORD,
         }
         self.vault.write("database/config/other", {**settings, **more})
+
+    def way(self):
+        """A way to the server that can be closed, as the URL of the second connection."""
+        way = Way(self.postgres.port)
+        self.addCleanup(way.close)
+        kept = self.vault.must("GET", "database/config/pg").data["connection_details"]
+        url = kept["connection_url"].replace("/app", "/postgres")
+        return way, url.replace(f":{self.postgres.port}", f":{way.port}")
+
+    def killed_and_settled_without(self, way):
+        self.vault.write("database/config/pg", {"root_rotation_statements": [SLOW]})
+        way.close()
+        self.killed_while(lambda: not self.old_works())
+        wait_until("it is settled", lambda: "root-rotation-settled" in self.vault.audit.read_text())
+        self.vault.write("database/config/pg", {"root_rotation_statements": []})
+
+    def test_a_connection_that_is_away_while_a_cut_off_rotation_ends_gets_its_password(self):
+        way, url = self.way()
+        self.other(connection_url=url)
+        self.killed_and_settled_without(way)
+        self.assertEqual(self.rotate().status, 204)
+        way.open()
+        self.vault.write("database/config/other", {"allowed_roles": "app"})  # logs in
+        self.issue()
+
+    def test_a_connection_of_an_unknown_server_is_waited_for(self):
+        way, url = self.way()
+        self.other(connection_url=url, verify_connection=False)
+        self.killed_and_settled_without(way)
+        refused = self.rotate()
+        self.assertEqual(refused.status, 400)
+        self.assertIn("since a rotation was cut off", refused.errors[0])
+        way.open()
+        role = self.vault.must("GET", "database/roles/app").data["creation_statements"]
+        second = {"db_name": "other", "creation_statements": role}
+        saved = lambda: self.vault.call("POST", "database/roles/second", second).status == 204  # noqa: E731
+        wait_until("it is connected again", saved)
+        self.vault.must("GET", "database/creds/second")
+        self.assertEqual(self.rotate().status, 204)
+        self.vault.write("database/config/other", {"allowed_roles": "app"})
+        self.issue()
 
     def test_another_manager_keeps_its_password(self):
         self.postgres.sql(

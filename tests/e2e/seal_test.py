@@ -2,9 +2,11 @@
 
 import base64
 import os
+import shutil
+import subprocess
 import unittest
 
-from vaultproc import Folder, Hsm, Tpm, Vault, wait_until
+from vaultproc import BIN, Folder, Hsm, Tpm, Vault, wait_until
 
 
 class Device:
@@ -177,6 +179,87 @@ class ByHsm(Device, unittest.TestCase):
 
     def come_back(self):
         self.hsm.show()
+
+
+class TriedConfiguration(unittest.TestCase):
+    """-test-server-config with a token behind a module that counts the logins."""
+
+    def setUp(self):
+        self.hsm = Hsm()
+        self.hsm.__enter__()
+        self.addCleanup(self.hsm.__exit__, None, None, None)
+        shutil.copy(BIN / "tests" / "libshim_pkcs11.so", self.hsm.folder / "shim.so")
+        self.pin = self.hsm.folder / "pin"
+        self.write_pin("000000")
+        self.data = self.hsm.folder / "data"
+
+    def write_pin(self, pin):
+        self.pin.unlink(missing_ok=True)
+        self.pin.write_text(pin)
+        self.pin.chmod(0o600)
+
+    def try_it(self, **changed):
+        keys = {"lib": self.hsm.folder / "shim.so", "token_label": "leasehold", "key_label": "root"}
+        keys.update({"pin_source": f"file:{self.pin}", **changed})
+        stanza = "\n".join(f'  {key} = "{value}"' for key, value in keys.items())
+        config = self.hsm.folder / "c.hcl"
+        config.write_text(
+            f'storage "lmdb" {{\n  path = "{self.data}"\n}}\n'
+            'listener "tcp" {\n  address = "127.0.0.1:0"\n  tls_disable = true\n}\n'
+            f'audit "file" "main" {{\n  options {{ file_path = "{self.hsm.folder}/audit.log" }}\n}}\n'
+            f'disable_mlock = true\nseal "pkcs11" {{\n{stanza}\n}}\n'
+        )
+        config.chmod(0o600)
+        return subprocess.run(
+            [BIN / "leaseholdd", "-test-server-config", f"-config={config}"],
+            capture_output=True,
+            text=True,
+            env={**os.environ, **self.hsm.environment()},
+        )
+
+    def logins(self):
+        counted = self.hsm.folder / "logins"
+        return len(counted.read_text().splitlines()) if counted.exists() else 0
+
+    def test_a_wrong_pin_is_tried_once_over_all_runs(self):
+        self.data.mkdir(0o700)
+        for _ in range(4):
+            run = self.try_it()
+            self.assertEqual(run.returncode, 1, run.stdout)
+            self.assertIn("PIN", run.stderr)
+        self.assertEqual(self.logins(), 1)
+        self.write_pin(self.hsm.PIN)
+        run = self.try_it()
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertEqual(self.logins(), 2)
+        with Vault(seal=self.stanza_of_the_vault(), environment=self.hsm.environment()) as vault:
+            shutil.copytree(self.data / "keyhost", vault.folder / "data" / "keyhost", dirs_exist_ok=True)
+            vault.init(recovery_shares=1, recovery_threshold=1)
+            self.assertFalse(vault.sealed())
+
+    def stanza_of_the_vault(self):
+        return self.hsm.stanza().replace(f'pin = "{self.hsm.PIN}"', f'pin_source = "file:{self.pin}"')
+
+    def test_without_a_data_folder_no_pin_is_tried_and_nothing_is_left(self):
+        for _ in range(3):
+            run = self.try_it()
+            self.assertEqual(run.returncode, 0, run.stderr)
+            self.assertIn("neither its PIN nor its key was tried", run.stderr + run.stdout)
+        self.assertEqual(self.logins(), 0)
+        self.assertFalse(self.data.exists())
+
+    def test_what_needs_no_login_is_found_without_one(self):
+        for changed in (
+            {"lib": "/nowhere/module.so"},
+            {"token_label": "another"},
+            {"slot": "7"},
+            {"mechanism": "CKM_RSA"},
+            {"pin_source": "file:/nowhere/pin"},
+        ):
+            with self.subTest(changed):
+                run = self.try_it(**changed)
+                self.assertEqual(run.returncode, 1, run.stdout)
+        self.assertEqual(self.logins(), 0)
 
 
 class ByFile(unittest.TestCase):

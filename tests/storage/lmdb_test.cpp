@@ -183,6 +183,20 @@ TEST_CASE("lmdb: a full map refuses what does not fit and goes on") {
   CHECK(erased > 0);
 }
 
+TEST_CASE("lmdb: an import that does not fit says which limit it met") {
+  TemporaryDirectory directory;
+  auto options = small_lmdb();
+  options.map_bytes = 1u << 20;
+  auto opened = open_lmdb(directory.path(), options, null_log);
+  REQUIRE(opened.ok());
+  const Bytes value(2u << 20, 1);
+  const storage::Entry entry[] = {{as_bytes("huge"), value, 1}};
+  const Status imported = (*opened)->import(entry);
+  REQUIRE(imported.is(Code::no_space));
+  CHECK(imported.error().message.find("map_size") != std::string::npos);
+  CHECK(imported.error().message.find("it is 1 MiB now") != std::string::npos);
+}
+
 TEST_CASE("lmdb: user writes stop while erasing still works: the low mark comes before the end") {
   TemporaryDirectory directory;
   auto options = small_lmdb();

@@ -13,17 +13,17 @@ namespace {
 // The world's audit file, until the test makes it fail.
 class SwitchedDevice final : public audit::Device {
  public:
-  SwitchedDevice(const std::string& file, std::atomic<bool>& fails)
-      : file_(file, 0600), fails_(fails) {
+  SwitchedDevice(const std::string& file, std::atomic<bool>& fails, std::atomic<bool>& seems_new)
+      : file_(file, 0600), fails_(fails), seems_new_(seems_new) {
     type = "file";
     path = "file/";
   }
   Result<audit::Tail> open() override {
-    VAULT_TRY(check());
+    VAULT_TRY(works());
     return file_.open();
   }
   Status write(std::string_view lines) override {
-    VAULT_TRY(check());
+    VAULT_TRY(works());
     return file_.write(lines);
   }
   Status sync() override { return file_.sync(); }
@@ -31,15 +31,17 @@ class SwitchedDevice final : public audit::Device {
   Status each_back(FunctionRef<bool(std::string_view)> each) override {
     return file_.each_back(each);
   }
+  bool is_used() const override { return !seems_new_ && file_.is_used(); }
   std::string where() const override { return file_.where(); }
 
  private:
-  Status check() const {
+  Status works() const {
     if (fails_) return failure(Code::no_space, "the audit device failed as the test asked");
     return {};
   }
   audit::LogFile file_;
   std::atomic<bool>& fails_;
+  std::atomic<bool>& seems_new_;
 };
 
 core::Operation operation_of(const std::string& method) {
@@ -144,8 +146,8 @@ core::Environment TestVault::environment() {
       [this]() -> Result<std::vector<std::unique_ptr<audit::Device>>> {
         std::vector<std::unique_ptr<audit::Device>> devices;
         if (world_.audited) {
-          devices.push_back(
-              std::make_unique<SwitchedDevice>(world_.audit_path(), world_.audit_fails));
+          devices.push_back(std::make_unique<SwitchedDevice>(
+              world_.audit_path(), world_.audit_fails, world_.audit_seems_new));
           devices.back()->sync_always = world_.audit_sync_always;
         }
         return devices;

@@ -41,8 +41,9 @@ class SafeRandom final : public Random {
 
 class KeptLog final : public LogSink {
  public:
-  void write(LogLevel, std::string_view message) override {
+  void write(LogLevel level, std::string_view message) override {
     const std::lock_guard<std::mutex> lock(mutex_);
+    if (level == LogLevel::error) text_ += "error: ";
     text_ += std::string(message) + "\n";
   }
   std::string text() const {
@@ -78,6 +79,8 @@ struct TestWorld {
       : servers(clock), storage(std::move(kept)) {}
   // Changed by a test: audit devices refuse.
   std::atomic<bool> audit_fails{false};
+  // An init goes on in a log that has lines, as earlier versions did.
+  std::atomic<bool> audit_seems_new{false};
   FakeClock clock;
   SafeRandom random;
   KeptLog log;

@@ -81,6 +81,10 @@ class Device {
   // The whole lines of the open log from the last one back, without newline, until `each` says
   // false.
   virtual Status each_back(FunctionRef<bool(std::string_view line)> /*each*/) { return {}; }
+  // What open() would refuse, as far as that is seen without making or changing anything.
+  virtual Status check() const { return {}; }
+  // It holds something already; seen without opening it.
+  virtual bool is_used() const { return false; }
   virtual std::string where() const = 0;  // for the log: "file /var/log/…"
 
   // What `sys/audit` shows.

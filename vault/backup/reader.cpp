@@ -43,6 +43,7 @@ class Reader {
     while (!payload.empty()) {
       VAULT_TRY_ASSIGN(const storage::Entry entry, take_record(payload));
       if (compare(last_key_, entry.key) >= 0) return broken("its records are not in order");
+      VAULT_TRY(check_record(entry));
       last_key_ = to_bytes(entry.key);
       entries.push_back(entry);
     }
@@ -50,7 +51,24 @@ class Reader {
     return each(entries);
   }
 
+  // Whoever signs anew can write any record: one that no store of this version holds would stay out
+  // of sight of everything but the index of storage.
+  Status check_record(const storage::Entry& entry) {
+    const auto table = static_cast<barrier::Table>(entry.key[0]);
+    if (!barrier::is_well_formed(entry.key) || table == barrier::Table::restored)
+      return broken(
+          "a record of a kind that this version does not know; was it made by a newer one?");
+    if (entry.mod > summary.header.index)
+      return broken("a record that is newer than the commit the backup was made of");
+    if (table != barrier::Table::head) return {};
+    has_head_ = true;
+    if (entry.value.size() > barrier::kOverhead) return {};
+    return broken("its head record is cut");
+  }
+
   Status check_end(ByteView payload) {
+    if (!has_head_) return broken("it has no head record");
+
     VAULT_TRY_ASSIGN(const End end, End::deserialize(payload));
     if (end.records != summary.records || end.bytes != summary.bytes)
       return broken("it lacks records");
@@ -82,6 +100,7 @@ class Reader {
   Bytes frame_, last_key_;
   crypto::Digest chain_ = chain_begin(), before_{};
   std::uint64_t at_ = 0;
+  bool has_head_ = false;
 };
 
 }  // namespace

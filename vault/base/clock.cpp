@@ -71,4 +71,8 @@ void SystemClock::never_before(WallTime floor) {
   state_.anchor.never_before(floor, machine_boot());
 }
 
+void SystemClock::tell_steps(std::function<void(WallTime from, WallTime to)> tell) {
+  state_.anchor.tell_steps(std::move(tell));
+}
+
 }  // namespace leasehold

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <compare>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -59,6 +60,9 @@ class SystemClock final : public Clock {
   WallTime now() override;
   Instant instant() override;
   void never_before(WallTime floor);
+  // `tell` is called when a step forwards begins to wait, once, from the thread that saw it; it may
+  // ask for the time. Empty: nobody is told.
+  void tell_steps(std::function<void(WallTime from, WallTime to)> tell);
 
  private:
   struct State;

@@ -1,6 +1,7 @@
 #include "vault/base/clock_anchor.h"
 
 #include <cstdlib>
+#include <utility>
 
 namespace leasehold {
 namespace {
@@ -31,14 +32,22 @@ void ClockAnchor::raise(std::int64_t offset) {
   }
 }
 
-void ClockAnchor::wait_or_follow(std::int64_t offset, Instant boot) {
+void ClockAnchor::tell_steps(StepWaits tell) {
   const std::lock_guard lock(mutex_);
+  tell_ = std::move(tell);
+}
+
+void ClockAnchor::wait_or_follow(std::int64_t offset, Instant boot) {
+  std::unique_lock lock(mutex_);
   const bool same = step_waits_.load(std::memory_order_relaxed) &&
                     std::abs(offset - step_offset_) <= kSameStep.count();
   if (!same) {
     step_offset_ = offset;
     step_since_ = boot;
     step_waits_.store(true, std::memory_order_relaxed);
+    const StepWaits tell = tell_;
+    lock.unlock();  // a log asks for the time
+    if (tell) tell({boot.ns + offset_.load(std::memory_order_acquire)}, {boot.ns + offset});
   } else if (boot.ns - step_since_.ns >= kStepWaits.count()) {
     step_waits_.store(false, std::memory_order_relaxed);
     raise(offset);

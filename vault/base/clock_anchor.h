@@ -6,9 +6,11 @@
 //   const WallTime now = anchor.follow(wall, boot);   // boot is read after wall
 //
 // A step backwards is ignored. A step forwards is followed at once up to kStepAtOnce; a longer one
-// only after it has stood for kStepWaits. Thread-safe; the common case is two loads.
+// only after it has stood for kStepWaits, and is told when it begins to wait. Thread-safe; the
+// common case is two loads.
 
 #include <atomic>
+#include <functional>
 #include <mutex>
 
 #include "vault/base/clock.h"
@@ -27,6 +29,9 @@ class ClockAnchor {
   WallTime follow(WallTime wall, Instant boot);
   // From now on no time before `floor`.
   void never_before(WallTime floor, Instant boot);
+  // Called once for each step that begins to wait, from the thread that saw it.
+  using StepWaits = std::function<void(WallTime from, WallTime to)>;
+  void tell_steps(StepWaits tell);
 
  private:
   void raise(std::int64_t offset);
@@ -35,9 +40,10 @@ class ClockAnchor {
 
   std::atomic<std::int64_t> offset_;  // wall minus boot; only ever grows
   std::atomic<bool> step_waits_{false};
-  std::mutex mutex_;  // guards the two below
+  std::mutex mutex_;  // guards what is below
   std::int64_t step_offset_ = 0;
   Instant step_since_;
+  StepWaits tell_;
 };
 
 }  // namespace leasehold

@@ -15,8 +15,7 @@ Status Submission::status() const {
     case storage::Outcome::deposed:
       return failure(Code::unavailable, "this node is no longer the leader: try again");
     case storage::Outcome::no_space:
-      return failure(Code::no_space,
-                     "storage is full: free space on the disk of the data directory");
+      return failure(Code::no_space, std::string(storage::kFull));
     case storage::Outcome::unknown:
       return failure(Code::unavailable,
                      "storage failed, and it is not known whether the write happened: see the log");

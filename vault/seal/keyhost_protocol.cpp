@@ -50,7 +50,7 @@ bool fits(const Reply& reply) {
 
 bool known(std::uint64_t operation) {
   return operation >= static_cast<std::uint64_t>(HostCall::hello) &&
-         operation <= static_cast<std::uint64_t>(HostCall::random);
+         operation <= static_cast<std::uint64_t>(HostCall::presence);
 }
 
 std::string_view at_most(std::string_view text, std::size_t size) { return text.substr(0, size); }

@@ -31,6 +31,7 @@ enum class HostCall : std::uint8_t {
   recover = 4,    // identity and policy in, secret out
   health = 5,     // as recover, without the secret
   random = 6,     // `count` bytes from the device
+  presence = 7,   // whether a slot could be made, without a login
 };
 
 // A key of the seal stanza. May be a PIN.

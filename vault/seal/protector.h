@@ -70,6 +70,8 @@ class Protector {
   virtual Recovered recover(const SlotRecord& slot, Millis timeout) = 0;
   // A real operation with the slot's key object, as far as that needs no login: `unknown` else.
   virtual DeviceAnswer health(const SlotRecord& slot, Millis timeout) = 0;
+  // Whether a slot could be made, as far as that needs no login: `unknown` where it does.
+  virtual DeviceAnswer presence(Millis timeout) { return enroll({}, timeout).answer; }
   // A call that waits ends now, and later ones end at once: the process ends.
   virtual void stop() {}
 };

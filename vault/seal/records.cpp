@@ -132,7 +132,7 @@ Status commit_alone(storage::Storage& storage, const storage::Batch& batch) {
     case storage::Outcome::conflict:
       return failure(Code::conflict, "another process wrote first");
     case storage::Outcome::no_space:
-      return failure(Code::no_space, "storage is full");
+      return failure(Code::no_space, std::string(storage::kFull));
     case storage::Outcome::deposed:
       return failure(Code::unavailable, "this node is not active");
     default:

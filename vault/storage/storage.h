@@ -91,6 +91,11 @@ class Batch {
   std::size_t writes_ = 0, guards_ = 0;
 };
 
+// What a full storage says to whoever wrote: its log tells which of the two it is.
+inline constexpr std::string_view kFull =
+    "storage is full: free space on the disk of the data directory or, when the log says that its "
+    "map is full, raise map_size in the stanza storage \"lmdb\" and restart";
+
 enum class Outcome : std::uint8_t {
   committed,  // durable
   conflict,   // a guard did not hold; nothing of the batch happened

@@ -206,6 +206,16 @@ class Pkcs11Device final : public Device {
         "slot is known at the next unseal");
   }
 
+  DeviceAnswer presence(const Deadline&) override {
+    std::vector<CK_MECHANISM_TYPE> mechanisms;
+    for (const Mode mode : modes_)
+      mechanisms.push_back(mode == Mode::aes_gcm ? CKM_AES_GCM : CKM_SHA256_HMAC);
+    if (!token_.is_fit(mechanisms)) return token_.trouble();
+    return answer(DeviceState::unknown,
+                  "the token is there; it was not logged in to, so neither its PIN nor its key was "
+                  "tried");
+  }
+
   seal::Recovered random(std::size_t count, const Deadline&) override {
     seal::Recovered out{{}, SecretBytes(count)};
     const bool done = token_.operate({}, Token::Needs::session, [&](Token::Use& use) {

@@ -116,6 +116,27 @@ bool Token::is_present(const std::string& serial) {
   return there;
 }
 
+bool Token::is_fit(std::span<const CK_MECHANISM_TYPE> mechanisms) {
+  trouble_ = {DeviceState::ok, {}, {}};
+  CK_TOKEN_INFO info{};
+  bool fit = load() && find_token({}) &&
+             check(p11_->C_GetTokenInfo(slot_, &info), "describe itself") && may_log_in(info) &&
+             has_one_of(mechanisms);
+  if (fit && (info.flags & CKF_LOGIN_REQUIRED) != 0)
+    if (const auto pin = read_pin(settings_); !pin.ok())
+      fit = fail(DeviceState::auth, pin.error().message);
+  disconnect();
+  return fit;
+}
+
+bool Token::has_one_of(std::span<const CK_MECHANISM_TYPE> mechanisms) {
+  for (const CK_MECHANISM_TYPE mechanism : mechanisms) {
+    CK_MECHANISM_INFO info{};
+    if (p11_->C_GetMechanismInfo(slot_, mechanism, &info) == CKR_OK) return true;
+  }
+  return check(CKR_MECHANISM_INVALID, "offer the mechanism that its key is used with");
+}
+
 bool Token::once(const std::string& serial, Needs needs, FunctionRef<bool(Use&)> what) {
   trouble_ = {DeviceState::ok, {}, {}};
   if (!connect(serial)) return false;

@@ -13,6 +13,8 @@
 
 #include <p11-kit/pkcs11.h>
 
+#include <span>
+
 #include "backends/keyhost/pkcs11/errors.h"
 #include "backends/keyhost/pkcs11/pin.h"
 #include "vault/base/function_ref.h"
@@ -52,6 +54,8 @@ class Token {
   bool logged_in() const { return anchor_ != CK_INVALID_HANDLE; }
   // Whether the wanted token is there and its PIN not locked. Does not log in.
   bool is_present(const std::string& serial);
+  // The same, and that its PIN can be read and it has one of the mechanisms.
+  bool is_fit(std::span<const CK_MECHANISM_TYPE> mechanisms);
   const DeviceAnswer& trouble() const { return trouble_; }
   const TokenIdentity& identity() const { return identity_; }
   bool check(CK_RV rv, std::string_view doing);
@@ -64,6 +68,7 @@ class Token {
   bool load();
   bool find_token(const std::string& serial);
   bool matches(CK_SLOT_ID slot, const CK_TOKEN_INFO& info) const;
+  bool has_one_of(std::span<const CK_MECHANISM_TYPE> mechanisms);
   bool may_log_in(const CK_TOKEN_INFO& info);
   bool log_in(const CK_TOKEN_INFO& info);
   bool try_pin(const Pin& pin, bool wrong_try_counted);

@@ -56,7 +56,7 @@ Result<seal::Initialized> Lifecycle::initialize(const Request& request, SecretBy
   options.recovery_mode = recovery_mode_;
   options.cluster_name = cluster_name_;
   // What most often fails is tried before the shares exist: nobody would ever see them.
-  VAULT_TRY(try_audit_devices());
+  if (!seal_.initialized()) VAULT_TRY(try_audit_devices());
   VAULT_TRY_ASSIGN(seal::Initialized made, seal_.initialize(options));
   const Status live = go_live(std::move(made.opened), &root_token, wanted_root);
   if (!live.ok()) return undo_init(live.error());
@@ -67,6 +67,14 @@ Result<seal::Initialized> Lifecycle::initialize(const Request& request, SecretBy
 Status Lifecycle::try_audit_devices() const {
   VAULT_TRY_ASSIGN(const auto devices, environment_.audit_devices());
   Status last;
+  // A new vault has no lines: these are another's, under another key. Before anything is opened.
+  for (const auto& device : devices)
+    if (device->is_used() && !lines_are_of_init_)
+      return failure(Code::invalid,
+                     "the audit log, " + device->where() +
+                         ", holds the lines of another vault, or of an init that failed: move it "
+                         "aside and keep it, a new vault begins its own log; nothing was written. "
+                         "To go on with that vault restore a backup of it instead of an init");
   for (const auto& device : devices) {
     const auto tail = device->open();
     if (tail.ok()) return {};
@@ -82,6 +90,7 @@ Status Lifecycle::try_audit_devices() const {
 
 // The store has keys, and nobody was told the shares: none of it may stay.
 Error Lifecycle::undo_init(Error why) {
+  lines_are_of_init_ = true;
   const Status undone = seal_.undo_initialize();
   if (undone.ok()) {
     why.message += "; nothing was kept, so repair it (the server's log says more) and init again";

@@ -18,9 +18,12 @@ constexpr Nanos kHealthEvery{Seconds{60}};
 constexpr Millis kHealthTimeout{10'000};  // for one device; ending waits for it
 constexpr Millis kLookEvery{500};         // at what may make an open vault seal itself
 
-std::string unsealed_event(const seal::Opened& opened, WallTime now) {
+std::string unsealed_event(const seal::Opened& opened, const Unsealed& live, WallTime now) {
   Json fields = Json::object();
   fields.set("by", opened.by).set("degraded", opened.degraded);
+  if (live.clock_doubt)
+    fields.set("clock", rfc3339(live.clock_doubt->clock))
+        .set("last_written", rfc3339(live.clock_doubt->seen));
   return audit::event_body("unsealed", now, fields.dump());
 }
 
@@ -242,7 +245,7 @@ Status Lifecycle::go_live(seal::Opened opened, SecretBytes* root_token,
   commit::Changes opening;
   opening.background = true;
   const commit::Batch on_record(std::move(opening),
-                                unsealed_event(opened, environment_.clock.now()));
+                                unsealed_event(opened, *live, environment_.clock.now()));
   VAULT_TRY(live->committer.commit(on_record).status());
   VAULT_TRY(list_slots(*live, opened));
   const Status noted = note_configuration(*live);

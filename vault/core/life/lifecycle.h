@@ -84,8 +84,8 @@ class Lifecycle final : public Gate {
   Response unseal_with(SecretBytes share, const ListenerTraits& listener) REQUIRES(turn_);
   Result<seal::Initialized> initialize(const Request& request, SecretBytes& root_token,
                                        std::string_view wanted_root) REQUIRES(turn_);
-  Status try_audit_devices() const;
-  Error undo_init(Error why);
+  Status try_audit_devices() const REQUIRES(turn_);
+  Error undo_init(Error why) REQUIRES(turn_);
   Status go_live(seal::Opened opened, SecretBytes* root_token, std::string_view wanted_root)
       REQUIRES(turn_);
   Json status_json(const ListenerTraits& listener);
@@ -111,6 +111,8 @@ class Lifecycle final : public Gate {
   std::atomic<Unsealed*> live_{nullptr};
   std::atomic<long> users_{0};
   Turn turn_;
+  // An init of this process failed: the first lines in the log are its own.
+  bool lines_are_of_init_ GUARDED_BY(turn_) = false;
   std::unique_ptr<Unsealed> owned_ GUARDED_BY(turn_);
   std::thread thread_, devices_thread_;
   mutable Mutex mutex_;

@@ -9,6 +9,9 @@ namespace leasehold::core {
 
 namespace {
 
+// Clocks are corrected by less after a restart, and so little does no harm to leases.
+constexpr Nanos kClockBehind = std::chrono::minutes(5);
+
 // The committer's way to the audit log.
 class LogDrain final : public commit::Drain {
  public:
@@ -81,18 +84,26 @@ Result<std::unique_ptr<Unsealed>> Unsealed::make(const Environment& environment,
 
 // Before the clock is told what storage saw: afterwards it is never behind. Nobody can tell a
 // machine that was down from one whose clock jumped while it was, so both times are named.
-void Unsealed::compare_clock(WallTime seen) const {
+void Unsealed::compare_clock(WallTime seen) {
   const WallTime now = environment.clock.now();
-  if (now < seen)
-    environment.log.warn(
-        "the clock says {}, but this storage was written at {}: one of them is wrong. The vault "
-        "goes on from the later time, at which more leases and tokens may have ended than should "
-        "have. Set the clock; if it was ahead before, restore a backup from before {}",
-        rfc3339(now), rfc3339(seen), rfc3339(seen));
-  else if (leasehold::since(now, seen) > kStepAtOnce)
+  const bool behind = leasehold::since(seen, now) > kClockBehind;
+  const bool ahead = leasehold::since(now, seen) > kStepAtOnce;
+  if (!behind && !ahead) return;
+  clock_doubt = ClockDoubt{now, seen};
+  if (behind)
+    environment.log.error(
+        "the clock says {}, but this storage was written at {}, {} s later: one of them is wrong. "
+        "The vault never goes back: until the clock has passed the later time it counts on from "
+        "there, and only while it runs. What was issued before that may have ended too early, and "
+        "what is issued now ends too late at its targets. If the clock is wrong now, stop the "
+        "vault "
+        "and set it; if it was ahead before, restore a backup from before that (docs/clock.md)",
+        rfc3339(now), rfc3339(seen), leasehold::since(seen, now) / Seconds{1});
+  else
     environment.log.warn(
         "the clock says {}, and this storage was last written at {}: what ended in between ends "
-        "now. If the vault was not down for so long, the clock is wrong: seal the vault and set it",
+        "now, and the vault never goes back behind this time. If the vault was not down for so "
+        "long, the clock is wrong: stop the vault at once and set it",
         rfc3339(now), rfc3339(seen));
 }
 

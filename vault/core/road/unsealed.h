@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 
 #include "vault/audit/log.h"
 #include "vault/commit/committer.h"
@@ -64,6 +65,11 @@ class Unsealed {
   std::unique_ptr<Sweeper> sweeper;
   std::unique_ptr<DueWork> due_work;
   WallTime since;
+  // The clock at the start and the last time that storage saw, where one of them may be wrong.
+  struct ClockDoubt {
+    WallTime clock, seen;
+  };
+  std::optional<ClockDoubt> clock_doubt;
   // Wraps the key registry; set before the vault opens. The root key itself is in memory only while
   // Seal::with_root() runs.
   crypto::Key registry_key;
@@ -74,7 +80,7 @@ class Unsealed {
            std::vector<std::unique_ptr<audit::Device>> devices, EngineKinds kinds);
   Status start();
   Status start_committer(const commit::Incarnation& incarnation, Restoration::Evidence* evidence);
-  void compare_clock(WallTime seen) const;
+  void compare_clock(WallTime seen);
   Status compare_restored(storage::Snapshot& snapshot);
   Status make_mounts();
   // The audit log tells of nothing that the store lacks; said in the server log.
