@@ -63,3 +63,97 @@ TEST_CASE("answers: the older name of a policy's text belongs to the older path"
   CHECK(older.response().warnings ==
         std::vector<std::string>{"'rules' is deprecated, please use 'policy' instead"});
 }
+
+TEST_CASE("answers: why a mount cannot move") {
+  TestVault vault;
+  check_all(vault,
+            {{"POST", "sys/remount", R"({"from":"test"})", 400,
+              "both 'from' and 'to' path must be specified as a string"},
+             {"POST", "sys/remount", R"({"to":"test"})", 400,
+              "both 'from' and 'to' path must be specified as a string"},
+             {"POST", "sys/remount", R"({"from":"test","to":" a"})", 400,
+              "'to' path cannot contain trailing whitespace"},
+             {"POST", "sys/remount", R"({"from":"test","to":"a//b"})", 400,
+              "invalid destination mount: path 'a//b/' does not match cleaned path 'a/b/'"},
+             {"POST", "sys/remount", R"({"from":"test","to":"a/../../b"})", 400,
+              "invalid destination mount: path 'a/../../b/' does not match cleaned path 'b/'"},
+             {"POST", "sys/remount", R"({"from":"sys","to":"a"})", 400, "cannot remount \"sys/\""},
+             {"POST", "sys/remount", R"({"from":"cubbyhole","to":"a"})", 400,
+              "cannot remount \"cubbyhole/\""},
+             {"POST", "sys/remount", R"({"from":"test","to":"sys/a"})", 400,
+              "cannot remount to destination sys/a/"},
+             {"POST", "sys/remount", R"({"from":"test","to":"auth/a"})", 400,
+              "cannot remount to destination auth/a/"},
+             {"POST", "sys/remount", R"({"from":"auth/up","to":"b"})", 400,
+              "cannot remount auth mount to non-auth mount \"b/\""},
+             {"POST", "sys/remount", R"({"from":"auth/token","to":"auth/b"})", 400,
+              "cannot remount \"auth/token/\""},
+             {"POST", "sys/remount", R"({"from":"auth/up","to":"auth/token"})", 400,
+              "cannot remount to destination \"auth/token/\""},
+             {"POST", "sys/remount", R"({"from":"nosuch","to":"b"})", 400,
+              "no matching mount at \"nosuch/\""},
+             {"POST", "sys/remount", R"({"from":"test","to":"test"})", 400,
+              "path already in use at \"test/\""},
+             {"POST", "sys/remount", R"({"from":"test","to":"test/deeper"})", 400,
+              "path already in use at \"test/\""}});
+}
+
+TEST_CASE("answers: why a mount is not tuned") {
+  TestVault vault;
+  check_all(
+      vault,
+      {{"POST", "sys/mounts/cubbyhole/tune", R"({"default_lease_ttl":"1h"})", 400,
+        "cannot tune parameter default_lease_ttl of cubbyhole/"},
+       {"POST", "sys/mounts/sys/tune", R"({"description":"x"})", 400,
+        "cannot tune parameter description of sys/"},
+       {"POST", "sys/mounts/identity/tune", R"({"options":{"a":"b"}})", 400,
+        "cannot tune parameter options of identity/"},
+       {"POST", "sys/mounts/sys/tune", R"({"audit_non_hmac_request_keys":"a"})", 204, nullptr},
+       {"POST", "sys/mounts/test/tune", R"({"listing_visibility":"loud"})", 400,
+        "invalid listing_visibility loud"},
+       {"POST", "sys/mounts/test/tune", R"({"user_lockout_config":{"lockout_threshold":3}})", 400,
+        "tuning of user lockout configuration for auth type \"test\" not allowed"},
+       {"POST", "sys/mounts/test/tune", R"({"default_lease_ttl":"soon"})", 400,
+        "time: invalid duration \"soon\""},
+       {"POST", "sys/mounts/x", R"({"type":"test","config":{"max_lease_ttl":"soon"}})", 400,
+        "unable to parse max TTL of soon: time: invalid duration \"soon\""},
+       {"POST", "sys/mounts/x", R"({"type":"nosuch","options":{"version":"2"}})", 400,
+        "secrets engine \"nosuch\" does not allow setting a version"},
+       {"POST", "sys/auth/x", R"({"type":"nosuch","options":{"version":"2"}})", 400,
+        "auth method \"nosuch\" does not allow setting a version"}});
+}
+
+TEST_CASE("answers: options of a mount are tuned one by one, and an empty one goes") {
+  TestVault vault;
+  const auto options = [&] {
+    const Json tuning = vault.get("sys/mounts/test/tune", vault.root()).data();
+    const Json* shown = tuning.find("options");
+    return shown == nullptr ? std::string() : shown->dump();
+  };
+  const auto tune = [&](const std::string& given) {
+    return vault.post("sys/mounts/test/tune", vault.root(), R"({"options":)" + given + "}");
+  };
+  const Answer kept = tune(R"({"a":"1","b":"2"})");
+  CHECK(kept.status() == 200);
+  CHECK(kept.response().warnings.size() == 2);
+  CHECK(options() == R"({"a":"1","b":"2"})");
+  tune(R"({"a":""})");
+  CHECK(options() == R"({"b":"2"})");
+}
+
+TEST_CASE("answers: audit devices are the configuration's") {
+  TestVault vault;
+  check_all(vault,
+            {{"DELETE", "sys/audit/nosuch", "", 204, nullptr},
+             {"POST", "sys/audit/more", R"({"type":"file"})", 400,
+              "cannot enable audit device via API; use declarative, config-based audit device "
+              "management instead"},
+             {"POST", "sys/audit-hash/nosuch", R"({"input":"x"})", 400,
+              "unknown audit backend \"nosuch/\""},
+             {"POST", "sys/audit-hash/nosuch", "{}", 400, "the \"input\" parameter is empty"}});
+  const Json devices = vault.get("sys/audit", vault.root()).data();
+  REQUIRE(devices.size() > 0);
+  const std::string path = "sys/audit/" + devices.members().front().first;
+  CHECK(vault.remove(path.substr(0, path.size() - 1), vault.root()).error() ==
+        "cannot disable configuration-managed audit device");
+}
