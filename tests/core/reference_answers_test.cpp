@@ -157,3 +157,29 @@ TEST_CASE("answers: audit devices are the configuration's") {
   CHECK(vault.remove(path.substr(0, path.size() - 1), vault.root()).error() ==
         "cannot disable configuration-managed audit device");
 }
+
+TEST_CASE("answers: one node is all of the cluster") {
+  TestVault vault;
+  const Json status = vault.get("sys/ha-status", vault.root()).data();
+  const Json* nodes = status.find("nodes");
+  REQUIRE(nodes != nullptr);
+  REQUIRE(nodes->size() == 1);
+  CHECK(nodes->items()[0].bool_at("active_node"));
+  for (const char* key : {"hostname", "api_address", "cluster_address", "last_echo", "version"})
+    CHECK(nodes->items()[0].find(key) != nullptr);
+  CHECK(vault.post("sys/step-down", vault.root()).status() == 204);
+  CHECK(vault.post("sys/step-down", vault.token(R"({"policies":["default"]})")).status() == 403);
+}
+
+TEST_CASE("answers: a vault without keys has none to approve anything with") {
+  TestWorld world;
+  TestVault vault(world, true);
+  for (const char* path : {"sys/generate-root", "sys/generate-root/attempt", "sys/rekey/init"}) {
+    CAPTURE(path);
+    const Answer answer = vault.get(path, "");
+    CHECK(answer.status() == 400);
+    CHECK(answer.error() == "server is not yet initialized");
+  }
+  vault.init();
+  CHECK(vault.get("sys/generate-root/attempt", "").status() == 503);
+}
