@@ -183,3 +183,43 @@ TEST_CASE("answers: a vault without keys has none to approve anything with") {
   vault.init();
   CHECK(vault.get("sys/generate-root/attempt", "").status() == 503);
 }
+
+TEST_CASE("answers: what a request names and what it leaves out") {
+  TestVault vault;
+  check_all(
+      vault,
+      {{"POST", "auth/token/create", R"({"type":"default-service"})", 400,
+        "invalid 'token_type' value"},
+       {"POST", "auth/token/create", R"({"type":"wooden"})", 400, "invalid 'token_type' value"},
+       {"POST", "sys/leases/lookup", "{}", 400, "lease_id must be specified"},
+       {"POST", "sys/leases/renew", "{}", 400, "lease_id must be specified"},
+       {"POST", "sys/leases/revoke", "{}", 400, "lease_id must be specified"},
+       {"POST", "sys/renew", "{}", 400, "lease_id must be specified"},
+       {"POST", "sys/leases/lookup", R"({"lease_id":"nosuch"})", 400, "invalid lease"},
+       {"POST", "sys/leases/renew", R"({"lease_id":"nosuch"})", 400, "lease not found"},
+       {"POST", "sys/leases/revoke", R"({"lease_id":"nosuch"})", 204, nullptr},
+       {"POST", "sys/leases/renew", R"({"lease_id":"nosuch","increment":-1})", 400,
+        "Field validation failed: error converting input for field \"increment\": cannot provide "
+        "negative value '-1'"},
+       {"POST", "sys/leases/revoke-prefix", "{}", 404,
+        "1 error occurred:\n\t* unsupported path\n\n"},
+       {"LIST", "sys/leases/count", "", 404, "1 error occurred:\n\t* unsupported path\n\n"},
+       {"POST", "cubbyhole", R"({"a":1})", 400, "1 error occurred:\n\t* missing path\n\n"},
+       {"POST", "sys/capabilities", R"({"path":"a"})", 400,
+        "1 error occurred:\n\t* no token found\n\n"},
+       {"POST", "sys/capabilities-accessor", R"({"path":"a"})", 400, "missing accessor"}});
+}
+
+TEST_CASE("answers: a revocation that nobody waits for is taken with 202 and no body") {
+  TestVault vault;
+  vault.role(R"({"ttl":"1h"})");
+  const std::string lease = vault.get("test/creds/ro", vault.root()).response().lease_id;
+  for (const std::string& path :
+       {std::string("sys/leases/revoke"), std::string("sys/leases/revoke-prefix/test")}) {
+    CAPTURE(path);
+    const Answer answer = vault.request("POST", path, vault.root(),
+                                        R"({"sync":false,"lease_id":")" + lease + R"("})");
+    CHECK(answer.status() == 202);
+    CHECK(answer.response().data.empty());
+  }
+}

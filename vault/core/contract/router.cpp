@@ -62,8 +62,7 @@ const Route* RouteTrie::find(std::string_view path, Operation asked, Captures& c
   const std::string_view folder = path.substr(0, path.size() - 1);
   const Route* named = find(folder, captures);
   if (named != nullptr && !named->pattern.ends_with('*') && lists(*named)) return named;
-  if (const Route* rest = find(path, captures)) return rest;
-  return find(folder, captures);
+  return find(path, captures);
 }
 
 const Route* RouteTrie::find(std::string_view path, Captures& captures) const {
