@@ -43,7 +43,10 @@ Result<bool> take_password(const Fields& fields, Json& user) {
     user.set(kHash, *made);
     return true;
   }
-  if (hash.empty()) return false;
+  if (hash.empty()) {
+    if (fields.given("password")) return failure(Code::invalid, "missing password");
+    return false;
+  }
   if (!crypto::is_bcrypt_hash(hash))
     return failure(Code::invalid, "password_hash must be a bcrypt hash with a cost of 4 to 16");
   user.set(kHash, hash);
@@ -84,6 +87,7 @@ Result<Response> change(Call& call, WriteTxn& txn, bool password) {
     if (!given) return failure(Code::invalid, "missing password");
   } else {
     VAULT_TRY(take_token_fields(call.fields, kOlder, *user));
+    sort_policies(*user);
   }
   VAULT_TRY(core::save_json(txn, name, *user));
   return Response::none();
@@ -114,6 +118,19 @@ Route login_route() {
   route.actions[0].place = core::Place::hashes;
   route.unauthenticated = true;
   route.login_alias = name_of;
+  return route;
+}
+
+// A login is open to strangers whatever it names, so a name that no user can have is told so, too;
+// one without a name is not.
+Route impossible_login_route(bool named) {
+  const auto refused = [](Call&, ReadTxn&) -> Result<Response> {
+    return failure(Code::not_found, core::multierror("unsupported path"));
+  };
+  Route route = core::route(named ? "login/:name*" : "login", {core::sensitive({"password"})},
+                            {core::reads(refused), core::lists(refused), core::asks(refused)},
+                            "No user can have this name.");
+  route.unauthenticated = named;
   return route;
 }
 
@@ -156,6 +173,7 @@ class Userpass final : public core::Engine {
  public:
   Userpass() {
     routes_.push_back(login_route());
+    for (const bool named : {true, false}) routes_.push_back(impossible_login_route(named));
     routes_.push_back(core::route(
         "users", core::page_fields(),
         {core::lists([](Call& call, ReadTxn& txn) { return core::list_names(call, txn, kUsers); })},

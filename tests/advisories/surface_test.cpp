@@ -65,6 +65,7 @@ TEST_CASE("class 22 unauthenticated routes: they are these and no others") {
       "system internal/ui/mounts",
       "system internal/ui/mounts/:path*",
       "system wrapping/lookup",
+      "userpass login/:name*",
       "userpass login/:username",
   };
   CHECK(routes_with(vault, &core::Route::unauthenticated) == golden);
@@ -124,6 +125,7 @@ TEST_CASE("class 22 root-protected routes: they are these and no others") {
       "system rotate/root/update",
       "system rotate/root/verify",
       "system seal",
+      "system step-down",
       "system storage/backup",
       "system storage/backup/:id",
       "system storage/restored",
