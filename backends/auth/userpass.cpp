@@ -5,6 +5,7 @@
 #include "backends/auth/token_fields.h"
 #include "vault/base/encoding.h"
 #include "vault/core/contract/records.h"
+#include "vault/core/contract/router.h"
 #include "vault/core/contract/routes.h"
 #include "vault/crypto/password.h"
 
@@ -103,6 +104,7 @@ core::Login login_of(const std::string& name, const Json& user) {
 
 Result<Response> log_in(Call& call, WriteTxn& txn) {
   const std::string name = name_of(call.fields);
+  if (!core::is_name(name)) return failure(Code::not_found, core::multierror("unsupported path"));
   const SecretBytes password = call.fields.secret("password");
   if (password.empty()) return failure(Code::invalid, core::multierror("missing password"));
   VAULT_TRY_ASSIGN(const auto user, core::load_json(txn, record_of(name)));
@@ -112,25 +114,13 @@ Result<Response> log_in(Call& call, WriteTxn& txn) {
   return granted(call, *user, login_of(name, *user));
 }
 
+// Open to strangers whatever it names: a name that no user can have is told so, too.
 Route login_route() {
-  Route route = core::route("login/:username", {{"username"}, core::sensitive({"password"})},
+  Route route = core::route("login/:username*", {{"username"}, core::sensitive({"password"})},
                             {core::writes(log_in)}, "Log in with a name and a password.");
   route.actions[0].place = core::Place::hashes;
   route.unauthenticated = true;
   route.login_alias = name_of;
-  return route;
-}
-
-// A login is open to strangers whatever it names, so a name that no user can have is told so, too;
-// one without a name is not.
-Route impossible_login_route(bool named) {
-  const auto refused = [](Call&, ReadTxn&) -> Result<Response> {
-    return failure(Code::not_found, core::multierror("unsupported path"));
-  };
-  Route route = core::route(named ? "login/:name*" : "login", {core::sensitive({"password"})},
-                            {core::reads(refused), core::lists(refused), core::asks(refused)},
-                            "No user can have this name.");
-  route.unauthenticated = named;
   return route;
 }
 
@@ -173,7 +163,6 @@ class Userpass final : public core::Engine {
  public:
   Userpass() {
     routes_.push_back(login_route());
-    for (const bool named : {true, false}) routes_.push_back(impossible_login_route(named));
     routes_.push_back(core::route(
         "users", core::page_fields(),
         {core::lists([](Call& call, ReadTxn& txn) { return core::list_names(call, txn, kUsers); })},

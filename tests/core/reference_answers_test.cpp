@@ -203,7 +203,6 @@ TEST_CASE("answers: what a request names and what it leaves out") {
         "negative value '-1'"},
        {"POST", "sys/leases/revoke-prefix", "{}", 404,
         "1 error occurred:\n\t* unsupported path\n\n"},
-       {"LIST", "sys/leases/count", "", 404, "1 error occurred:\n\t* unsupported path\n\n"},
        {"POST", "cubbyhole", R"({"a":1})", 400, "1 error occurred:\n\t* missing path\n\n"},
        {"POST", "sys/capabilities", R"({"path":"a"})", 400,
         "1 error occurred:\n\t* no token found\n\n"},

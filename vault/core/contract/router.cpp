@@ -24,14 +24,13 @@ bool is_word(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
 
-// What a `:capture` takes: the names of Vault's roles, users and connections.
+}  // namespace
+
 bool is_name(std::string_view segment) {
   return !segment.empty() && is_word(segment.front()) && is_word(segment.back()) &&
          std::all_of(segment.begin(), segment.end(),
                      [](char c) { return is_word(c) || c == '-' || c == '.'; });
 }
-
-}  // namespace
 
 RouteTrie::RouteTrie(std::span<const Route> routes) {
   for (const Route& route : routes) {
@@ -62,7 +61,8 @@ const Route* RouteTrie::find(std::string_view path, Operation asked, Captures& c
   const std::string_view folder = path.substr(0, path.size() - 1);
   const Route* named = find(folder, captures);
   if (named != nullptr && !named->pattern.ends_with('*') && lists(*named)) return named;
-  return find(path, captures);
+  if (const Route* rest = find(path, captures)) return rest;
+  return find(folder, captures);
 }
 
 const Route* RouteTrie::find(std::string_view path, Captures& captures) const {

@@ -21,6 +21,9 @@ struct Captures {
   std::size_t size = 0;
 };
 
+// What a `:capture` takes: the names of Vault's roles, users and connections.
+bool is_name(std::string_view segment);
+
 // Patterns by segment: a literal beats a `:capture`, which beats a `:rest*`. A capture takes
 // letters, digits and "_", and between them "-" and ".", as Vault's names are; the rest takes
 // anything.
@@ -29,7 +32,7 @@ class RouteTrie {
   explicit RouteTrie(std::span<const Route> routes);
   // Null: no pattern fits. `path` is behind the mount; a trailing slash is a segment of its own
   // only for `:rest*`. The path of a list arrives with one: a route that lists and is named without
-  // it comes first, and no route that does not list is found without it.
+  // it comes first.
   const Route* find(std::string_view path, Operation asked, Captures& captures) const;
   const Route* find(std::string_view path, Captures& captures) const;
 
