@@ -32,6 +32,9 @@ Result<Role> role_of(const Fields& fields, ReadTxn& txn);
 Result<std::optional<Role>> find_role(const std::string& name, ReadTxn& txn);
 Result<std::optional<Role>> find_role_by_id(std::string_view role_id, ReadTxn& txn);
 
+// Code::invalid names the first that is no network.
+Status check_cidrs(const std::vector<std::string>& ranges);
+
 struct Secret {
   std::string directory, hash;
   Json record;

@@ -30,13 +30,12 @@ Role new_role(std::string name, Random& random) {
   return role;
 }
 
+// Shown as they were given.
 Status take_cidrs(const Fields& fields, Json& record) {
   for (const char* name : {"bound_cidr_list", "secret_id_bound_cidrs"}) {
     if (!fields.given(name)) continue;
-    const auto ranges = canonical_cidrs(fields.list(name));
-    if (!ranges.ok())
-      return failure(Code::invalid, std::string(name) + ": " + ranges.error().message);
-    record.set("secret_id_bound_cidrs", Json(*ranges));
+    VAULT_TRY(check_cidrs(fields.list(name)));
+    record.set("secret_id_bound_cidrs", fields.json(name));
   }
   return {};
 }
@@ -172,9 +171,11 @@ Route part_route(Part part) {
     VAULT_TRY_ASSIGN(const Role role, role_of(call.fields, txn));
     return Response::of(shown_part(part, role.record));
   };
-  const auto write = [](Call& call, WriteTxn& txn) -> Result<Response> {
+  const bool of_policies = std::string_view(part.path) == "policies";
+  const auto write = [of_policies](Call& call, WriteTxn& txn) -> Result<Response> {
     VAULT_TRY_ASSIGN(Role role, role_of(call.fields, txn));
     VAULT_TRY(take_fields(call.fields, role.record));
+    if (of_policies) sort_policies(role.record);
     VAULT_TRY(save(role, txn));
     return Response::none();
   };
@@ -224,6 +225,14 @@ Route role_id_route() {
 }
 
 }  // namespace
+
+Status check_cidrs(const std::vector<std::string>& ranges) {
+  const std::string wrong = not_a_range(ranges);
+  if (wrong.empty()) return {};
+  return failure(Code::invalid, core::multierror("failed to validate CIDR blocks: invalid CIDR "
+                                                 "address: " +
+                                                 wrong));
+}
 
 std::string role_record(std::string_view name) { return std::string(kRoles) + std::string(name); }
 

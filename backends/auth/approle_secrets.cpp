@@ -59,17 +59,15 @@ Result<Json> parse_metadata(const std::string& text) {
 // Each range of a secret id lies in one of its role's, if that has any.
 Result<Json> narrower(const std::vector<std::string>& asked,
                       const std::vector<std::string>& of_role, const char* field) {
-  const auto ranges = canonical_cidrs(asked);
-  if (!ranges.ok())
-    return failure(Code::invalid, std::string(field) + ": " + ranges.error().message);
-  for (const std::string& range : *ranges) {
+  VAULT_TRY(check_cidrs(asked));
+  for (const std::string& range : asked) {
     const bool inside = std::any_of(of_role.begin(), of_role.end(), [&](const std::string& one) {
       return Cidr::parse(one)->contains(*Cidr::parse(range));
     });
     if (!inside && !of_role.empty())
       return failure(Code::invalid, std::string(field) + " must lie within those of the role");
   }
-  return Json(*ranges);
+  return Json(asked);
 }
 
 // What of the role's limit a secret id asks for: at most the limit, where there is one.

@@ -52,18 +52,25 @@ Json empty_of(FieldType type) {
   return type == FieldType::text ? Json("default") : Json(0);
 }
 
+// As they were given; a range of one address is that address.
+Result<Json> checked_cidrs(const TokenField& field, const Json& value) {
+  Json shown = Json::array();
+  for (const Json& given : value.items()) {
+    const auto range = Cidr::parse(given.text());
+    if (!range)
+      return failure(Code::invalid, text(field.name) + ": not a network such as 10.0.0.0/8 or an " +
+                                        "address, the " + std::to_string(shown.size() + 1) +
+                                        ". of the list");
+    const std::string canonical = range->text();
+    shown.push(Json(canonical.find('/') == canonical.npos ? canonical : given.text()));
+  }
+  return shown;
+}
+
 Result<Json> checked(const TokenField& field, const Json& value) {
-  if (field.name == "token_policies") {
-    const auto names = core::canonical_policies(texts_of(value));
-    if (names.size() > kPoliciesMax)
-      return failure(Code::invalid, "a token has at most 1000 policies");
-    return Json(names);
-  }
-  if (field.name == "token_bound_cidrs") {
-    const auto canonical = canonical_cidrs(texts_of(value));
-    if (canonical.ok()) return Json(*canonical);
-    return failure(Code::invalid, text(field.name) + ": " + canonical.error().message);
-  }
+  if (field.name == "token_policies" && value.size() > kPoliciesMax)
+    return failure(Code::invalid, "a token has at most 1000 policies");
+  if (field.name == "token_bound_cidrs") return checked_cidrs(field, value);
   if (field.name == "token_num_uses" && value.integer().value_or(0) < 0)
     return failure(Code::invalid, "'token_num_uses' cannot be negative");
   if (field.name == "token_type") {
@@ -115,13 +122,19 @@ Status take_token_fields(const Fields& fields, std::span<const std::string_view>
     const bool by_older = !newer && contains(older, field.older) && fields.given(field.older);
     if (!newer && !by_older) continue;
     VAULT_TRY_ASSIGN(Json value, checked(field, fields.json(newer ? field.name : field.older)));
-    if (by_older)
-      record.set(field.older, value);
-    else if (!field.older.empty())
-      record.erase(field.older);
+    if (by_older && field.name == "token_policies")
+      value = Json(core::canonical_policies(texts_of(value)));
+    if (!field.older.empty()) record.erase(field.older);
+    if (contains(older, field.older) && fields.given(field.older)) record.set(field.older, value);
     record.set(field.name, std::move(value));
   }
   return check_whole(record);
+}
+
+void sort_policies(Json& record) {
+  for (const char* name : {"token_policies", "policies"})
+    if (const Json* list = record.find(name))
+      record.set(name, Json(core::canonical_policies(texts_of(*list))));
 }
 
 void show_token_fields(const Json& record, Json& data) {
@@ -129,7 +142,8 @@ void show_token_fields(const Json& record, Json& data) {
     const Json* value = record.find(field.name);
     data.set(field.name, value != nullptr ? *value : empty_of(field.type));
     if (field.older.empty()) continue;
-    if (const Json* used = record.find(field.older)) data.set(field.older, *used);
+    const Json* used = record.find(field.older);
+    if (used != nullptr && *used != empty_of(field.type)) data.set(field.older, *used);
   }
 }
 

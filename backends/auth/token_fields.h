@@ -18,7 +18,10 @@ Json new_token_record();
 // is shown from then on. Code::invalid names the field.
 Status take_token_fields(const core::Fields& fields, std::span<const std::string_view> older,
                          Json& record);
-// Into `data`: the ten fields, and the older names that were used.
+// The policies of a record in the order in which a token has them: those that are written alone are
+// shown so, those of a whole role as they were given.
+void sort_policies(Json& record);
+// Into `data`: the ten fields, and the older names that were used to set something.
 void show_token_fields(const Json& record, Json& data);
 // What a login of this role or user grants.
 void apply_token_fields(const Json& record, core::Login& login);

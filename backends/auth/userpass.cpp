@@ -5,6 +5,7 @@
 #include "backends/auth/token_fields.h"
 #include "vault/base/encoding.h"
 #include "vault/core/contract/records.h"
+#include "vault/core/contract/router.h"
 #include "vault/core/contract/routes.h"
 #include "vault/crypto/password.h"
 
@@ -43,7 +44,10 @@ Result<bool> take_password(const Fields& fields, Json& user) {
     user.set(kHash, *made);
     return true;
   }
-  if (hash.empty()) return false;
+  if (hash.empty()) {
+    if (fields.given("password")) return failure(Code::invalid, "missing password");
+    return false;
+  }
   if (!crypto::is_bcrypt_hash(hash))
     return failure(Code::invalid, "password_hash must be a bcrypt hash with a cost of 4 to 16");
   user.set(kHash, hash);
@@ -84,6 +88,7 @@ Result<Response> change(Call& call, WriteTxn& txn, bool password) {
     if (!given) return failure(Code::invalid, "missing password");
   } else {
     VAULT_TRY(take_token_fields(call.fields, kOlder, *user));
+    sort_policies(*user);
   }
   VAULT_TRY(core::save_json(txn, name, *user));
   return Response::none();
@@ -99,6 +104,7 @@ core::Login login_of(const std::string& name, const Json& user) {
 
 Result<Response> log_in(Call& call, WriteTxn& txn) {
   const std::string name = name_of(call.fields);
+  if (!core::is_name(name)) return failure(Code::not_found, core::multierror("unsupported path"));
   const SecretBytes password = call.fields.secret("password");
   if (password.empty()) return failure(Code::invalid, core::multierror("missing password"));
   VAULT_TRY_ASSIGN(const auto user, core::load_json(txn, record_of(name)));
@@ -108,8 +114,9 @@ Result<Response> log_in(Call& call, WriteTxn& txn) {
   return granted(call, *user, login_of(name, *user));
 }
 
+// Open to strangers whatever it names: a name that no user can have is told so, too.
 Route login_route() {
-  Route route = core::route("login/:username", {{"username"}, core::sensitive({"password"})},
+  Route route = core::route("login/:username*", {{"username"}, core::sensitive({"password"})},
                             {core::writes(log_in)}, "Log in with a name and a password.");
   route.actions[0].place = core::Place::hashes;
   route.unauthenticated = true;

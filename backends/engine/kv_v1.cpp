@@ -61,6 +61,7 @@ Result<Response> read(Call& call, ReadTxn& txn) {
 }
 
 Result<Response> write(Call& call, WriteTxn& txn) {
+  if (call.path.empty()) return failure(Code::invalid, "missing path");
   if (!names_a_secret(call.path))
     return failure(Code::invalid, "cannot write to a path ending in '/'");
   const Json& body = call.request.body;

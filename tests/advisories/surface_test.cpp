@@ -79,7 +79,7 @@ TEST_CASE("class 22 unauthenticated routes: they are these and no others") {
       "system internal/ui/mounts",
       "system internal/ui/mounts/:path*",
       "system wrapping/lookup",
-      "userpass login/:username",
+      "userpass login/:username*",
   };
   CHECK(routes_with(vault, &core::Route::unauthenticated) == golden);
   // And those that answer while the vault is sealed.
@@ -138,6 +138,7 @@ TEST_CASE("class 22 root-protected routes: they are these and no others") {
       "system rotate/root/update",
       "system rotate/root/verify",
       "system seal",
+      "system step-down",
       "system storage/backup",
       "system storage/backup/:id",
       "system storage/restored",

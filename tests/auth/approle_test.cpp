@@ -179,6 +179,40 @@ TEST_CASE("approle: networks of the role and of the secret id are asked of the l
   CHECK(vault.role_login(id, secret, "10.1.0.1").status() == 200);
 }
 
+TEST_CASE("approle: networks are shown as they were given, and compared by what they mean") {
+  AuthVault vault;
+  using Ranges = std::vector<std::string>;
+  vault.write(kRole, R"({"secret_id_bound_cidrs":"127.0.0.1/32,10.1.2.3/8",
+                         "token_bound_cidrs":"127.0.0.1/32"})");
+  const Json role = vault.read(kRole).data();
+  CHECK(role.strings_at("secret_id_bound_cidrs") == Ranges{"127.0.0.1/32", "10.1.2.3/8"});
+  CHECK(role.strings_at("token_bound_cidrs") == Ranges{"127.0.0.1"});
+  const std::string secret = vault.secret_id("app", R"({"cidr_list":["127.0.0.1","10.9.0.0/16"],
+                                 "token_bound_cidrs":"127.0.0.1/32"})");
+  const Json shown =
+      vault.write(kRole + "/secret-id/lookup", R"({"secret_id":")" + secret + R"("})").data();
+  CHECK(shown.strings_at("cidr_list") == Ranges{"127.0.0.1", "10.9.0.0/16"});
+  CHECK(shown.strings_at("token_bound_cidrs") == Ranges{"127.0.0.1/32"});
+  CHECK(vault.role_login(vault.role_id("app"), secret).status() == 200);
+  const std::string wrong = R"("nonsense")";
+  for (const std::string& answer :
+       {vault.write(kRole, R"({"secret_id_bound_cidrs":)" + wrong + "}").error(),
+        vault.write(kRole + "/secret-id", R"({"cidr_list":)" + wrong + "}").error()})
+    CHECK(answer ==
+          "1 error occurred:\n\t* failed to validate CIDR blocks: invalid CIDR address: "
+          "nonsense\n\n");
+}
+
+TEST_CASE("approle: the policies of a role are shown as given, those that are set alone in order") {
+  AuthVault vault;
+  using Names = std::vector<std::string>;
+  vault.write(kRole, R"({"token_policies":["b","A"]})");
+  vault.write(kRole + "/token-ttl", R"({"token_ttl":"5m"})");
+  CHECK(vault.read(kRole).data().strings_at("token_policies") == Names{"b", "A"});
+  vault.write(kRole + "/policies", R"({"token_policies":["d","C"]})");
+  CHECK(vault.read(kRole).data().strings_at("token_policies") == Names{"c", "d"});
+}
+
 TEST_CASE("approle: the tokens of a secret id may be bound more narrowly than the role's") {
   AuthVault vault;
   vault.write(kRole);

@@ -208,6 +208,87 @@ TEST_CASE("userpass: passwords and policies are changed alone") {
   CHECK(vault.write("auth/userpass/users/eve/password", R"({"password":"new"})").status() == 400);
 }
 
+TEST_CASE(
+    "userpass: the policies of a user are shown as given, those that are set alone in order") {
+  AuthVault vault;
+  const auto shown = [&] { return vault.read("auth/userpass/users/bob").data(); };
+  using Names = std::vector<std::string>;
+  vault.write("auth/userpass/users/bob", R"({"password":"a","token_policies":["b","A","b"]})");
+  CHECK(shown().strings_at("token_policies") == Names{"b", "A", "b"});
+  CHECK(shown().find("policies") == nullptr);
+  CHECK(vault.log_in("bob", "a").response().auth->policies == Names{"a", "b", "default"});
+  vault.write("auth/userpass/users/bob/policies", R"({"token_policies":["d","C","d"]})");
+  CHECK(shown().strings_at("token_policies") == Names{"c", "d"});
+  vault.write("auth/userpass/users/bob", R"({"policies":["f","E"]})");
+  CHECK(shown().strings_at("token_policies") == Names{"e", "f"});
+  CHECK(shown().strings_at("policies") == Names{"e", "f"});
+  vault.write("auth/userpass/users/bob", R"({"policies":["f"],"token_policies":["h","g"]})");
+  CHECK(shown().strings_at("policies") == Names{"h", "g"});
+  vault.write("auth/userpass/users/bob", R"({"policies":[],"ttl":0})");
+  for (const char* older : {"policies", "ttl"}) CHECK(shown().find(older) == nullptr);
+}
+
+TEST_CASE("userpass: a name that no user can have is no secret") {
+  AuthVault vault;
+  for (const char* name : {"a@b.c", "-bob", "bob/x"}) {
+    CAPTURE(name);
+    const Answer login = vault.log_in(name, "a");
+    CHECK(login.status() == 404);
+    CHECK(login.error() == "1 error occurred:\n\t* unsupported path\n\n");
+  }
+  CHECK(vault.write("auth/userpass/login").status() == 404);
+}
+
+TEST_CASE("userpass: networks are shown as they were given, an address without its length") {
+  AuthVault vault;
+  vault.write("auth/userpass/users/bob",
+              R"({"password":"a","token_bound_cidrs":"10.1.2.3/8,127.0.0.1/32,192.0.2.1"})");
+  const Json user = vault.read("auth/userpass/users/bob").data();
+  CHECK(user.strings_at("token_bound_cidrs") ==
+        std::vector<std::string>{"10.1.2.3/8", "127.0.0.1", "192.0.2.1"});
+  CHECK(vault.log_in("bob", "a", "10.9.9.9").status() == 200);
+  CHECK(vault.log_in("bob", "a", "192.0.2.2").status() == 403);
+}
+
+TEST_CASE("userpass: a field of the wrong form is named") {
+  AuthVault vault;
+  vault.write("auth/userpass/users/ann", R"({"password":"a"})");
+  CHECK(vault.write("auth/userpass/users/ann", R"({"password":""})").error() == "missing password");
+  CHECK(vault.log_in("ann", "a").status() == 200);
+  CHECK(vault.write("auth/userpass/users/bob", R"({"password":"a","token_ttl":-5})").error() ==
+        "error converting input for field \"token_ttl\": cannot provide negative value '-5'");
+  CHECK(vault.write("auth/userpass/users/bob", R"({"password":"a","token_type":"x"})").error() ==
+        "invalid 'token_type' value \"x\"");
+}
+
+TEST_CASE("lockout: what was set of it is shown under the names that clients know") {
+  AuthVault vault;
+  const std::string rule = R"({"user_lockout_config":{"lockout_threshold":"3"}})";
+  REQUIRE(vault.write("sys/auth/userpass/tune", rule).status() == 204);
+  const Json mount = vault.read("sys/auth/userpass").data();
+  const Json* shown = mount.find("config")->find("user_lockout_config");
+  REQUIRE(shown != nullptr);
+  const Json tuning = vault.read("sys/auth/userpass/tune").data();
+  for (const Json* one : {shown, &tuning}) {
+    CHECK(one->integer_at("user_lockout_threshold") == 3);
+    for (const char* unset : {"user_lockout_duration", "user_lockout_counter_reset_duration"}) {
+      REQUIRE(one->find(unset) != nullptr);
+      CHECK(one->integer_at(unset) == 0);
+    }
+    REQUIRE(one->find("user_lockout_disable") != nullptr);
+  }
+  CHECK(vault.write("sys/auth/token/tune", rule).error() ==
+        "tuning of user lockout configuration for auth type \"token\" not allowed");
+  for (const char* given : {"1m", "system"})
+    CHECK(vault
+              .write("sys/auth/userpass/tune", R"({"user_lockout_config":{"lockout_duration":")" +
+                                                   std::string(given) + R"("}})")
+              .status() == 204);
+  CHECK(vault.read("sys/auth/userpass/tune").data().integer_at("user_lockout_duration") == 0);
+  CHECK(vault.write("sys/auth/userpass/tune", R"({"token_type":"wooden"})").error() ==
+        "invalid value for 'token_type'");
+}
+
 TEST_CASE("userpass: fields that contradict each other are refused") {
   AuthVault vault;
   for (const char* wrong :
@@ -233,7 +314,9 @@ TEST_CASE("userpass: no login makes a root token") {
 TEST_CASE("login: a token is bound to networks, at the login and at each use") {
   AuthVault vault;
   vault.write("auth/userpass/users/bob", R"({"password":"a","token_bound_cidrs":"10.0.0.0/8"})");
-  CHECK(vault.log_in("bob", "a", "192.0.2.1").status() == 403);
+  const Answer elsewhere = vault.log_in("bob", "a", "192.0.2.1");
+  CHECK(elsewhere.status() == 403);
+  CHECK(elsewhere.error() == core::multierror("permission denied"));
   const Answer login = vault.log_in("bob", "a", "10.1.2.3");
   REQUIRE(login.status() == 200);
   const auto look = [&](const char* address) {
@@ -284,7 +367,10 @@ TEST_CASE("login: a renewal goes by what the user would be granted now") {
   const Answer renewed = vault->post("auth/token/renew-self", token);
   CHECK(renewed.response().auth->lease_duration == Seconds{600});
   vault.write("auth/userpass/users/bob", R"({"token_policies":"other"})");
-  CHECK(vault.renew(token) == 400);
+  const Answer changed = vault->post("auth/token/renew-self", token);
+  CHECK(changed.status() == 400);
+  CHECK(changed.error() ==
+        core::multierror("failed to renew entry: policies have changed, not renewing"));
   vault->remove("auth/userpass/users/bob", vault->root());
   CHECK(vault.renew(token) == 400);
   CHECK(vault.is_alive(token));

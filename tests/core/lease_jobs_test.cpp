@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "tests/support/faulty_world.h"
+#include "vault/base/encoding.h"
 
 using namespace leasehold;
 using testing::AccountServer;
@@ -54,8 +55,8 @@ struct ManyVault : TestVault {
 TEST_CASE_FIXTURE(ManyVault, "lease jobs: a prefix must be given") {
   lease();
   for (const char* how : {"revoke-prefix", "revoke-force"}) {
-    CHECK(many(how, "").status() == 400);
-    CHECK(post(std::string("sys/") + how + "/", root()).status() == 400);
+    CHECK(many(how, "").status() == 404);
+    CHECK(post(std::string("sys/") + how + "/", root()).status() == 404);
   }
   CHECK(server()->accounts().size() == 1);
 }
@@ -124,7 +125,9 @@ TEST_CASE_FIXTURE(
   CHECK(keys(list("sys/leases/lookup/auth", root())) == std::vector<std::string>{"token/"});
   const auto leaves = keys(list("sys/leases/lookup/auth/token/create", root()));
   REQUIRE(leaves.size() == 1);
-  CHECK(leaves[0].size() == 30);
+  REQUIRE(leaves[0].size() == 65);
+  CHECK(leaves[0].find_first_not_of("0123456789abcdef", 1) == std::string::npos);
+  CHECK(leaves[0].front() == 'h');
   CHECK(leaves[0].find(accessor) == std::string::npos);
   const std::string id = "auth/token/create/" + leaves[0];
   const std::string asked = R"({"lease_id":")" + id + R"("})";
@@ -132,6 +135,16 @@ TEST_CASE_FIXTURE(
   CHECK(shown.data().string_at("id") == id);
   CHECK(shown.data().integer_at("ttl") == 3600);
   CHECK(post("sys/leases/renew", root(), asked).status() == 400);
+  // As the version before this one named it.
+  const auto record = from_hex(leaves[0].substr(1, 2 * sizeof(barrier::OrderedId)));
+  REQUIRE(record.has_value());
+  const std::string earlier = "auth/token/create/" + base62(*record, 30);
+  CHECK(post("sys/leases/lookup", root(), R"({"lease_id":")" + earlier + R"("})")
+            .data()
+            .string_at("id") == earlier);
+  std::string other = id;
+  other.back() = '1';
+  CHECK(post("sys/leases/lookup", root(), R"({"lease_id":")" + other + R"("})").status() == 400);
   CHECK(post("sys/leases/lookup", root(), R"({"lease_id":"auth/token/other/)" + leaves[0] + R"("})")
             .status() == 400);
   CHECK(post("sys/leases/revoke", root(), asked).status() == 204);

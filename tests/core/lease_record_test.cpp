@@ -73,6 +73,14 @@ TEST_CASE_FIXTURE(LeaseRecord, "lease record: what the first form did not have s
   CHECK((*load())->handle == "17@42");
 }
 
+TEST_CASE_FIXTURE(LeaseRecord, "lease record: ids of earlier versions have a digit more, a 0") {
+  const std::string path = "database/creds/app/";
+  CHECK(leases.id_of(path + "0123456789012345678901234").has_value());
+  CHECK(leases.id_of(path + "123456789012345678901234").has_value());
+  CHECK_FALSE(leases.id_of(path + "1123456789012345678901234").has_value());
+  CHECK_FALSE(leases.id_of("123456789012345678901234").has_value());
+}
+
 TEST_CASE_FIXTURE(LeaseRecord, "lease record: what a later version added stays") {
   store_bytes(std::string(kFirstForm) + "7e" + "00000002" + "beef");
   REQUIRE(load().ok());

@@ -58,7 +58,7 @@ TEST_CASE("leases: an issued credential has an account, a lease and an end") {
   CHECK(creds.response().lease_duration == Seconds{3600});
   CHECK(creds.response().renewable);
   CHECK(lease_of(creds).starts_with("test/creds/ro/"));
-  CHECK(lease_of(creds).size() == std::string("test/creds/ro/").size() + 25);
+  CHECK(lease_of(creds).size() == std::string("test/creds/ro/").size() + 24);
   CHECK(vault.server()->accounts() == std::set<std::string>{account_of(creds)});
   const Answer shown =
       vault.post("sys/leases/lookup", vault.root(), body("lease_id", lease_of(creds)));

@@ -55,7 +55,7 @@ TEST_CASE_FIXTURE(Kv, "kv v1: an empty write is refused") {
   CHECK(post("a", "{}").error == "missing data fields");
   CHECK(post("a", "").error == "missing data fields");
   CHECK(post("dir/", R"({"x":1})").error == "cannot write to a path ending in '/'");
-  CHECK(post("", R"({"x":1})").status == 400);
+  CHECK(post("", R"({"x":1})").error == "missing path");
 }
 
 TEST_CASE_FIXTURE(Kv, "kv v1: what is absent is 404, and deleting it is 204") {

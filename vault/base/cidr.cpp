@@ -85,6 +85,12 @@ bool in_any(const std::vector<std::string>& ranges, std::string_view address) {
   });
 }
 
+std::string not_a_range(const std::vector<std::string>& ranges) {
+  for (const std::string& range : ranges)
+    if (!Cidr::parse(range)) return range;
+  return {};
+}
+
 Result<std::vector<std::string>> canonical_cidrs(const std::vector<std::string>& ranges) {
   std::vector<std::string> out;
   for (const std::string& range : ranges) {

@@ -37,6 +37,8 @@ class Cidr {
 // address; a range or an address that cannot be read holds none.
 bool in_any(const std::vector<std::string>& ranges, std::string_view address);
 
+// The first that is no range; empty: each is one.
+std::string not_a_range(const std::vector<std::string>& ranges);
 // Each in canonical form. Code::invalid names the first that is no range.
 Result<std::vector<std::string>> canonical_cidrs(const std::vector<std::string>& ranges);
 

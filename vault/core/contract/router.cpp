@@ -24,14 +24,13 @@ bool is_word(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
 
-// What a `:capture` takes: the names of Vault's roles, users and connections.
+}  // namespace
+
 bool is_name(std::string_view segment) {
   return !segment.empty() && is_word(segment.front()) && is_word(segment.back()) &&
          std::all_of(segment.begin(), segment.end(),
                      [](char c) { return is_word(c) || c == '-' || c == '.'; });
 }
-
-}  // namespace
 
 RouteTrie::RouteTrie(std::span<const Route> routes) {
   for (const Route& route : routes) {

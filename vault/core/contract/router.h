@@ -21,6 +21,9 @@ struct Captures {
   std::size_t size = 0;
 };
 
+// What a `:capture` takes: the names of Vault's roles, users and connections.
+bool is_name(std::string_view segment);
+
 // Patterns by segment: a literal beats a `:capture`, which beats a `:rest*`. A capture takes
 // letters, digits and "_", and between them "-" and ".", as Vault's names are; the rest takes
 // anything.

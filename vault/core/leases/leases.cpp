@@ -24,7 +24,13 @@ constexpr std::uint8_t kJobVersion = 1;
 constexpr std::uint8_t kHandleTag = kCritical | 1;
 constexpr std::uint8_t kWasActiveTag = 2;
 constexpr std::size_t kLeafBytes = 18;  // be48 ms | 96 random bits
-constexpr std::size_t kLeafDigits = 25;
+// As long as Vault's. Of the 25 digits that any 18 bytes take the first is 0 for the next 4,000
+// years: it is left out, and read in the ids of earlier versions.
+constexpr std::size_t kLeafDigits = 24;
+
+std::string_view leaf_of(std::string_view lease_id) {
+  return lease_id.substr(std::min(lease_id.size(), lease_id.rfind('/') + 1));
+}
 
 Encoder encode(const Lease& lease) {
   Encoder out(kLeaseVersion);
@@ -102,9 +108,7 @@ std::string directory_marker(const Lease& lease) {
 
 }  // namespace
 
-std::string Lease::path() const {
-  return lease_id.substr(0, lease_id.size() - std::min(lease_id.size(), kLeafDigits + 1));
-}
+std::string Lease::path() const { return lease_id.substr(0, lease_id.rfind('/')); }
 
 PhysicalKey lease_key(const OrderedId& id) {
   PhysicalKey key(Table::lease);
@@ -144,9 +148,11 @@ void Leases::name(Lease& lease, std::string_view path, WallTime now, Random& ran
 }
 
 std::optional<OrderedId> Leases::id_of(std::string_view lease_id) const {
-  const std::size_t slash = lease_id.rfind('/');
-  if (slash == lease_id.npos || lease_id.size() - slash - 1 != kLeafDigits) return std::nullopt;
-  const auto leaf = from_base62(lease_id.substr(slash + 1), kLeafBytes);
+  const std::string_view digits = leaf_of(lease_id);
+  const bool now = digits.size() == kLeafDigits;
+  const bool earlier = digits.size() == kLeafDigits + 1 && digits.front() == '0';
+  if (digits.size() == lease_id.size() || (!now && !earlier)) return std::nullopt;
+  const auto leaf = from_base62(digits, kLeafBytes);
   if (!leaf) return std::nullopt;
   OrderedId id{};
   std::copy_n(leaf->begin(), barrier::kMillisSize, id.begin());

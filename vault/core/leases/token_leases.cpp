@@ -11,10 +11,26 @@ namespace {
 
 constexpr std::string_view kAuth = "auth/";
 constexpr std::size_t kLookedAtMax = 10'000;
-constexpr std::size_t kLeafDigits = 30;  // of an OrderedId: its time, and a keyed hash
+// An OrderedId, which is a time and a keyed hash, in the form that Vault's have: "h" and 64 hex
+// digits, of which the last are zeros. Earlier versions wrote it with 30 digits to the base 62.
+constexpr std::size_t kLeafDigits = 64, kEarlierDigits = 30;
 
 std::string_view leaf_of(std::string_view lease_id) {
   return lease_id.substr(lease_id.rfind('/') + 1);
+}
+
+std::string earlier_lease_id_of(const Token& token) {
+  return token.path + "/" + base62(token.id, kEarlierDigits);
+}
+
+std::optional<barrier::OrderedId> id_in(std::string_view leaf) {
+  barrier::OrderedId id{};
+  std::optional<Bytes> bytes;
+  if (leaf.size() == kEarlierDigits) bytes = from_base62(leaf, id.size());
+  if (leaf.size() == kLeafDigits + 1 && leaf.front() == 'h') bytes = from_hex(leaf.substr(1));
+  if (!bytes) return std::nullopt;
+  std::copy_n(bytes->begin(), id.size(), id.begin());
+  return id;
 }
 
 Result<TokenRef> valid_lease(const Tokens& tokens, ReadTxn& txn, const barrier::OrderedId& id,
@@ -30,7 +46,9 @@ bool has_lease(const Token& token) {
 }
 
 std::string lease_id_of(const Token& token) {
-  return token.path + "/" + base62(token.id, kLeafDigits);
+  std::string leaf = "h" + hex(token.id);
+  leaf.resize(kLeafDigits + 1, '0');
+  return token.path + "/" + leaf;
 }
 
 std::string old_lease_id_of(const Token& token) { return token.path + "/" + token.accessor; }
@@ -41,13 +59,12 @@ bool is_token_lease(std::string_view lease_id) {
 
 Result<TokenRef> find_by_lease(const Tokens& tokens, ReadTxn& txn, std::string_view lease_id,
                                WallTime now) {
-  const std::string_view leaf = leaf_of(lease_id);
-  barrier::OrderedId id{};
-  const auto bytes = leaf.size() == kLeafDigits ? from_base62(leaf, id.size()) : std::nullopt;
-  if (!bytes || !is_token_lease(lease_id)) return TokenRef();
-  std::copy(bytes->begin(), bytes->end(), id.begin());
-  VAULT_TRY_ASSIGN(TokenRef token, valid_lease(tokens, txn, id, now));
-  return token && lease_id_of(*token) == lease_id ? token : TokenRef();
+  const auto id = id_in(leaf_of(lease_id));
+  if (!id || !is_token_lease(lease_id)) return TokenRef();
+  VAULT_TRY_ASSIGN(TokenRef token, valid_lease(tokens, txn, *id, now));
+  const bool named =
+      token && (lease_id_of(*token) == lease_id || earlier_lease_id_of(*token) == lease_id);
+  return named ? token : TokenRef();
 }
 
 Result<TokenRef> find_by_old_lease(const Tokens& tokens, ReadTxn& txn, std::string_view lease_id,

@@ -13,7 +13,7 @@
 namespace leasehold::core {
 
 bool has_lease(const Token& token);
-std::string lease_id_of(const Token& token);  // "auth/token/create/<30 characters>"
+std::string lease_id_of(const Token& token);  // "auth/token/create/h<64 hex digits>"
 // As earlier versions named it, after the accessor: good for revocation only.
 std::string old_lease_id_of(const Token& token);
 // Whether a lease id, or a prefix of some, is one of tokens: it lies in "auth/".

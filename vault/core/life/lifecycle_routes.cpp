@@ -12,6 +12,9 @@ namespace {
 
 // An open vault has a route of its own for it.
 constexpr SealedRoute kSealAgain = {"sys/seal", false};
+// A vault without keys has none to split anew or to approve a root token with.
+constexpr SealedRoute kNoKeys[] = {
+    {"sys/generate-root", false}, {"sys/generate-root/attempt", false}, {"sys/rekey/init", false}};
 
 constexpr std::string_view kRevokesAlone =
     "no audit device can record: until one can, credentials are revoked and nothing else is done; "
@@ -75,7 +78,10 @@ Response Lifecycle::busy() {
 const SealedRoute* Lifecycle::sealed_route(std::string_view path) const {
   for (const AlwaysRoute& route : always_routes())
     if (route.path == path) return &route;
-  if (path == kSealAgain.path && live_.load() == nullptr) return &kSealAgain;
+  if (live_.load() != nullptr) return nullptr;
+  if (path == kSealAgain.path) return &kSealAgain;
+  for (const SealedRoute& route : kNoKeys)
+    if (route.path == path && !seal_.initialized()) return &route;
   return nullptr;
 }
 
@@ -85,6 +91,8 @@ bool Lifecycle::on_worker(const SealedRoute& route, const Request& request) cons
 
 Response Lifecycle::answer(const SealedRoute& found, const Request& request) {
   if (&found == &kSealAgain) return seal_again(request);
+  for (const SealedRoute& route : kNoKeys)
+    if (&found == &route) return Response::refused(400, "server is not yet initialized");
   const auto& route = static_cast<const AlwaysRoute&>(found);
   if (!route.has_verb(request.operation)) return Response::refused(405, "");
   switch (route.name) {

@@ -108,7 +108,7 @@ Status finish_login(InFlight& flight, storage::Snapshot& snapshot, commit::Chang
   if (!flight.orders.login) return {};
   Login login = *std::exchange(flight.orders.login, std::nullopt);
   if (!in_any(login.bound_cidrs, flight.request.remote_address))
-    return failure(Code::denied, "permission denied",
+    return failure(Code::denied, multierror("permission denied"),
                    "the role binds its tokens to other networks");
   WriteTxn core(snapshot, flight.live->barrier, barrier::kCoreSpace, changes);
   VAULT_TRY_ASSIGN(Token token, token_of(flight, login, core, call.warnings));

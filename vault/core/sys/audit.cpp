@@ -1,5 +1,7 @@
 // sys/audit and sys/audit-hash.
 
+#include <algorithm>
+
 #include "vault/audit/record.h"
 #include "vault/core/sys/system.h"
 
@@ -22,23 +24,38 @@ Result<Response> list(const Unsealed& live) {
   return response;
 }
 
-Result<Response> hash(const Unsealed& live, const Call& call) {
+std::string path_of(const Call& call) {
   std::string path = call.fields.text("path");
   if (!path.ends_with('/')) path += '/';
-  for (const auto& device : live.audit->devices()) {
-    if (device->path != path) continue;
-    Json data = Json::object();
-    data.set("hash", audit::hmac_text(call.fields.text("input"), live.audit_key));
-    Response response = Response::of(data);
-    response.form = Response::Form::injected;
-    return response;
-  }
-  std::string there;
-  for (const auto& device : live.audit->devices())
-    there += (there.empty() ? "" : ", ") + device->path;
+  return path;
+}
+
+bool is_configured(const Unsealed& live, const std::string& path) {
+  const auto& all = live.audit->devices();
+  return std::any_of(all.begin(), all.end(), [&](const auto& one) { return one->path == path; });
+}
+
+Result<Response> hash(const Unsealed& live, const Call& call) {
+  const std::string path = path_of(call);
+  if (!is_configured(live, path))
+    return failure(Code::invalid, "unknown audit backend \"" + path + "\"");
+  Json data = Json::object();
+  data.set("hash", audit::hmac_text(call.fields.text("input"), live.audit_key));
+  Response response = Response::of(data);
+  response.form = Response::Form::injected;
+  return response;
+}
+
+// Devices come from the configuration only: a request must not be able to choose a file to write,
+// nor to end the writing of one.
+Result<Response> refuse_device() {
   return failure(Code::invalid,
-                 "unknown audit backend \"" + path + "\"" +
-                     (there.empty() ? "; none is configured" : "; configured: " + there));
+                 "cannot enable audit device via API; use declarative, config-based audit device "
+                 "management instead");
+}
+Result<Response> disable(const Unsealed& live, const Call& call) {
+  if (!is_configured(live, path_of(call))) return Response::none();
+  return failure(Code::invalid, "cannot disable configuration-managed audit device");
 }
 
 }  // namespace
@@ -48,20 +65,14 @@ void add_audit_routes(std::vector<Route>& routes, Unsealed& live) {
                     "Lists the audit devices");
   all.sudo = true;
   routes.push_back(std::move(all));
-  // Devices come from the configuration only: a request must not be able to choose a file to write.
-  const auto refuses = [](const char* what) {
-    return failure(Code::invalid, std::string("cannot ") + what +
-                                      " audit device via API; use declarative, config-based audit "
-                                      "device management instead");
-  };
-  Route fixed =
-      route("audit/:path*", {},
-            {asks([=](Call&, ReadTxn&) -> Result<Response> { return refuses("enable"); }),
-             removes([=](Call&, WriteTxn&) -> Result<Response> { return refuses("disable"); })},
-            "Audit devices are configured in the server's file");
+  Route fixed = route("audit/:path*", {},
+                      {asks([](Call&, ReadTxn&) { return refuse_device(); }),
+                       removes([&live](Call& call, WriteTxn&) { return disable(live, call); })},
+                      "Audit devices are configured in the server's file");
   fixed.sudo = true;
   routes.push_back(std::move(fixed));
-  routes.push_back(route("audit-hash/:path*", {{"input"}},
+  routes.push_back(route("audit-hash/:path*",
+                         {required({"input"}, "the \"input\" parameter is empty")},
                          {asks([&live](Call& call, ReadTxn&) { return hash(live, call); })},
                          "The HMAC of a value as the audit log shows it"));
 }

@@ -49,6 +49,7 @@ Result<Response> write(Unsealed& live, Call& call, WriteTxn& txn) {
   const Json& body = call.request.body;
   if (!body.is_object() || body.size() == 0)
     return failure(Code::invalid, multierror("missing data fields"));
+  if (call.path.empty()) return failure(Code::invalid, multierror("missing path"));
   VAULT_TRY_ASSIGN(const barrier::Space space,
                    make_cubbyhole(txn, call.caller.token_id, call.random));
   SecretBytes text;

@@ -165,8 +165,7 @@ Result<Response> SysLeases::revoke(Call& call, WriteTxn& txn) {
 // However many they are, and through any crash: by a job that this batch makes durable.
 Result<Response> SysLeases::revoke_prefix(Call& call, WriteTxn& txn, bool force) {
   const LeaseJob job{call.fields.text("prefix"), force, {}, call.caller.display_name};
-  if (job.prefix.empty())
-    return failure(Code::invalid, "a prefix must be specified, such as database/creds/app");
+  if (job.prefix.empty()) return failure(Code::not_found, multierror("unsupported path"));
   const bool sync = call.fields.boolean("sync");
   Response response = Response::none();
   VAULT_TRY_ASSIGN(const auto key, live_.leases.queue(txn, job, call.now, call.random));

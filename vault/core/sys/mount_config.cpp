@@ -12,28 +12,31 @@ constexpr const char* kLists[] = {"audit_non_hmac_request_keys", "audit_non_hmac
                                   "passthrough_request_headers", "allowed_response_headers"};
 constexpr const char* kAuthTypes[] = {"default-service", "service"};
 
+enum class Setting : std::uint8_t { first, tuned };  // by enabling a mount, or later
+
 bool is_empty(const Json* value) {
   return value == nullptr || value->is_null() || (value->is_string() && value->text().empty());
 }
 
 // A number of seconds, a duration, or "system" for the vault's own, which is stored as 0.
-Result<std::int64_t> ttl_of(const Json& value, const std::string& which) {
+Result<std::int64_t> ttl_of(const Json& value, const std::string& which, Setting setting) {
   const std::string& text = value.text();
   if (text == "system") return std::int64_t{0};
   const auto parsed = parse_duration(text);
+  if (!parsed.ok() && setting == Setting::tuned) return parsed.error();
   if (!parsed.ok())
-    return failure(Code::invalid, "unable to parse " + which +
-                                      " TTL: give a duration such as 30, 5m or 24h, or system");
+    return failure(Code::invalid,
+                   "unable to parse " + which + " TTL of " + text + ": " + parsed.error().message);
   if (parsed->count() < 0) return failure(Code::invalid, which + " TTL cannot be negative");
   return static_cast<std::int64_t>(parsed->count());
 }
 
-Status set_ttls(const Json& given, Json& config) {
+Status set_ttls(const Json& given, Json& config, Setting setting) {
   for (const auto& [key, which] :
        {std::pair{"default_lease_ttl", "default"}, std::pair{"max_lease_ttl", "max"}}) {
     const Json* value = given.find(key);
     if (is_empty(value)) continue;
-    VAULT_TRY_ASSIGN(const std::int64_t seconds, ttl_of(*value, which));
+    VAULT_TRY_ASSIGN(const std::int64_t seconds, ttl_of(*value, which, setting));
     config.set(key, seconds);
   }
   return {};
@@ -61,8 +64,7 @@ Status set_visibility(const Json& given, Json& config) {
   if (value == nullptr || value->is_null()) return {};
   const std::string& text = value->text();
   if (!text.empty() && text != "unauth" && text != "hidden")
-    return failure(Code::invalid,
-                   "invalid listing_visibility: it is \"unauth\", \"hidden\" or empty");
+    return failure(Code::invalid, "invalid listing_visibility " + text);
   config.erase("listing_visibility");
   if (!text.empty()) config.set("listing_visibility", text);
   return {};
@@ -77,24 +79,31 @@ Status set_token_type(const Json& given, Json& config, std::string_view path) {
     return failure(Code::invalid,
                    "'token_type' cannot be set for 'token' or 'ns_token' auth mounts");
   const std::string& type = value->text();
-  if (std::find(std::begin(kAuthTypes), std::end(kAuthTypes), type) == std::end(kAuthTypes))
+  if (type == "batch" || type == "default-batch")
     return failure(Code::invalid,
-                   "invalid value for 'token_type': it is default-service or service; batch tokens "
-                   "of an auth method are not in this version");
+                   "'token_type' is default-service or service: batch tokens of an auth method are "
+                   "not in this version");
+  if (std::find(std::begin(kAuthTypes), std::end(kAuthTypes), type) == std::end(kAuthTypes))
+    return failure(Code::invalid, "invalid value for 'token_type'");
   config.set("token_type", type);
   return {};
 }
 
+constexpr std::string_view kLockingTypes[] = {"userpass", "approle"};  // where logins are counted
 constexpr std::string_view kThreshold = "lockout_threshold";
 constexpr std::int64_t kFailuresMost = 1'000'000;
 constexpr std::int64_t kLockedMost = 10 * 365 * 24 * 3600;  // seconds
 
-// `rule[to]`, from 1: a number of failures, or a duration in seconds.
+// `rule[to]`, from 1: a number of failures, or a duration in seconds ("system": the vault's own).
 Status set_number(const Json& given, std::string_view from, const char* to, std::int64_t most,
                   Json& rule) {
   const Json* value = given.find(from);
   if (is_empty(value)) return {};
   const bool is_text = value->is_string() || value->is_number();
+  if (to != kThreshold && value->text() == "system") {
+    rule.erase(to);
+    return {};
+  }
   const bool counts =
       to == kThreshold && value->text().find_first_not_of("0123456789") != std::string::npos;
   const auto number =
@@ -106,14 +115,15 @@ Status set_number(const Json& given, std::string_view from, const char* to, std:
   return {};
 }
 
-Status set_lockout(const Json& given, Json& config, std::string_view path) {
+Status set_lockout(const Json& given, Json& config, const std::string& type) {
   const Json* wanted = given.find("user_lockout_config");
   if (wanted == nullptr || wanted->is_null()) return {};
   if (!wanted->is_object()) return failure(Code::invalid, "user_lockout_config must be an object");
   if (wanted->size() == 0) return {};
-  if (!path.starts_with("auth/") || path == "auth/token/")
-    return failure(Code::invalid,
-                   "user_lockout_config can only be set for a method people log in with");
+  if (std::find(std::begin(kLockingTypes), std::end(kLockingTypes), type) ==
+      std::end(kLockingTypes))
+    return failure(Code::invalid, "tuning of user lockout configuration for auth type \"" + type +
+                                      "\" not allowed");
   const Json* known = config.find("user_lockout_config");
   Json rule = known != nullptr ? *known : Json::object();
   VAULT_TRY(set_number(*wanted, "lockout_threshold", "lockout_threshold", kFailuresMost, rule));
@@ -126,9 +136,9 @@ Status set_lockout(const Json& given, Json& config, std::string_view path) {
   return {};
 }
 
-Status set_all(const Json& given, Json& config, std::string_view path) {
-  VAULT_TRY(set_ttls(given, config));
-  VAULT_TRY(set_lockout(given, config, path));
+Status set_all(const Json& given, Json& config, const MountedAs& mount, Setting setting) {
+  VAULT_TRY(set_ttls(given, config, setting));
+  VAULT_TRY(set_lockout(given, config, mount.type));
   if (const Json* value = given.find("force_no_cache"); value != nullptr && value->is_bool())
     config.set("force_no_cache", *value);
   for (const char* key : kLists)
@@ -138,18 +148,7 @@ Status set_all(const Json& given, Json& config, std::string_view path) {
       if (list.size() > 0) config.set(key, std::move(list));
     }
   VAULT_TRY(set_visibility(given, config));
-  return set_token_type(given, config, path);
-}
-
-// By the names that the reference shows them under.
-void show_lockout(const Json& rule, Json& shown) {
-  constexpr std::pair<const char*, const char*> kNames[] = {
-      {"lockout_threshold", "user_lockout_threshold"},
-      {"lockout_duration", "user_lockout_duration"},
-      {"lockout_counter_reset", "user_lockout_counter_reset_duration"},
-      {"lockout_disable", "user_lockout_disable"}};
-  for (const auto& name : kNames)
-    if (const Json* value = rule.find(name.first)) shown.set(name.second, *value);
+  return set_token_type(given, config, mount.path);
 }
 
 struct Ttls {
@@ -183,10 +182,10 @@ std::vector<Field> tune_fields() {
           {"user_lockout_config", FieldType::map}};
 }
 
-Result<Json> mount_config(const Json& given, Json config, std::string_view path,
+Result<Json> mount_config(const Json& given, Json config, const MountedAs& mount,
                           const TtlDefaults& system) {
   if (!given.is_object()) return config;
-  VAULT_TRY(set_all(given, config, path));
+  VAULT_TRY(set_all(given, config, mount, Setting::first));
   const Ttls ttls = ttls_of(config, system);
   if (!default_above_max(ttls)) return config;
   return failure(Code::invalid,
@@ -203,7 +202,8 @@ Status tune_mount(Json& record, const Fields& fields, const TtlDefaults& system)
   // Clients that do not mean it send false, too.
   if (!fields.boolean("force_no_cache")) given.erase("force_no_cache");
   Json config = *record.find("config");
-  VAULT_TRY(set_all(given, config, record.string_at("path")));
+  VAULT_TRY(
+      set_all(given, config, {record.string_at("path"), record.string_at("type")}, Setting::tuned));
   const Ttls ttls = ttls_of(config, system);
   if (default_above_max(ttls))
     return failure(Code::invalid, "backend max lease TTL of " + std::to_string(ttls.shown_max) +
@@ -212,6 +212,14 @@ Status tune_mount(Json& record, const Fields& fields, const TtlDefaults& system)
   if (fields.given("description")) record.set("description", fields.text("description"));
   record.set("config", std::move(config));
   return {};
+}
+
+Json shown_lockout(const Json& rule) {
+  Json shown = Json::object();
+  shown.set("user_lockout_counter_reset_duration", rule.integer_at("lockout_counter_reset"));
+  shown.set("user_lockout_duration", rule.integer_at("lockout_duration"));
+  shown.set("user_lockout_threshold", rule.integer_at("lockout_threshold"));
+  return shown.set("user_lockout_disable", rule.bool_at("lockout_disable"));
 }
 
 Json shown_tuning(const Json& record, const TtlDefaults& system) {
@@ -227,8 +235,41 @@ Json shown_tuning(const Json& record, const TtlDefaults& system) {
     if (const Json* value = config.find(key)) shown.set(key, *value);
   for (const char* key : kLists)
     if (const Json* value = config.find(key)) shown.set(key, *value);
-  if (const Json* rule = config.find("user_lockout_config")) show_lockout(*rule, shown);
+  if (const Json* rule = config.find("user_lockout_config")) {
+    const Json lockout = shown_lockout(*rule);
+    for (const auto& value : lockout.members()) shown.set(value.first, value.second);
+  }
   return shown;
+}
+
+Status check_tunable(const std::string& path, const Fields& fields) {
+  constexpr std::string_view kOurs[] = {"cubbyhole/", "sys/", "identity/", "audit/"};
+  const auto is_ours = [&](std::string_view one) { return path.starts_with(one); };
+  if (std::none_of(std::begin(kOurs), std::end(kOurs), is_ours)) return {};
+  std::vector<Field> all = tune_fields();
+  for (const char* more : {"description", "options", "plugin_version"}) all.push_back({more});
+  for (const Field& field : all)
+    if (fields.given(field.name) && !field.name.starts_with("audit_non_hmac_"))
+      return failure(Code::invalid, "cannot tune parameter " + field.name + " of " + path);
+  return {};
+}
+
+void tune_options(Json& record, const Json& given) {
+  if (!given.is_object() || given.size() == 0) return;
+  const Json* known = record.find("options");
+  Json options = known != nullptr && known->is_object() ? *known : Json::object();
+  for (const auto& option : given.members()) {
+    options.erase(option.first);
+    if (!option.second.text().empty()) options.set(option.first, option.second);
+  }
+  record.set("options", std::move(options));
+}
+
+void warn_of_options(const Json& options, std::vector<std::string>& warnings) {
+  for (const auto& option : options.members())
+    if (option.first != "version")
+      warnings.push_back("the option " + option.first +
+                         " is kept and has no effect: no engine of this version reads it");
 }
 
 std::vector<std::string> without_effect(const Json& config) {

@@ -13,14 +13,26 @@ namespace leasehold::core {
 
 // The fields of a tune, besides the path.
 std::vector<Field> tune_fields();
-// `config` of a new mount of this path, on top of what such a mount begins with.
-Result<Json> mount_config(const Json& given, Json config, std::string_view path,
+// Of which mount: what may be set depends on it.
+struct MountedAs {
+  std::string path, type;
+};
+// The mounts that come with the server may be told what audit lines show of them, and nothing else.
+Status check_tunable(const std::string& path, const Fields& fields);
+// `config` of a new mount, on top of what such a mount begins with.
+Result<Json> mount_config(const Json& given, Json config, const MountedAs& mount,
                           const TtlDefaults& system);
 // `record`, the stored mount, with what `fields` gives.
 Status tune_mount(Json& record, const Fields& fields, const TtlDefaults& system);
 // As sys/mounts/:path/tune shows it: the TTLs resolved, and all else that was set, as it was set.
 Json shown_tuning(const Json& record, const TtlDefaults& system);
+// A stored user_lockout_config under the names that it is shown by, all of them: 0 and false for
+// what was not set.
+Json shown_lockout(const Json& rule);
+// `given` on top of the stored mount's options; an empty one goes.
+void tune_options(Json& record, const Json& given);
 // What is kept and shown, and has no effect in this version, in words for whoever sets it.
+void warn_of_options(const Json& options, std::vector<std::string>& warnings);
 std::vector<std::string> without_effect(const Json& config);
 
 }  // namespace leasehold::core

@@ -24,6 +24,11 @@ Json shown(const Mount& mount) {
   Json info = mount.record;
   for (const char* ours : {"path", "space", "tainted", "removed_by", "removed_at"})
     info.erase(ours);
+  Json config = *info.find("config");
+  if (const Json* rule = config.find("user_lockout_config")) {
+    config.set("user_lockout_config", shown_lockout(*rule));
+    info.set("config", std::move(config));
+  }
   info.set("external_entropy_access", false).set("plugin_version", "");
   info.set("running_plugin_version", "v" + std::string(kApiVersion) + "+builtin.leasehold");
   info.set("running_sha256", "");
@@ -109,10 +114,12 @@ void warn_of_flags(const Fields& fields, const Json& options, std::vector<std::s
   for (const auto& flag : kFlags)
     if (fields.boolean(flag.first))
       warnings.push_back(std::string(flag.first) + " has no effect: " + flag.second);
-  for (const auto& option : options.members())
-    if (option.first != "version")
-      warnings.push_back("the option " + option.first +
-                         " is kept and has no effect: no engine of this version reads it");
+  warn_of_options(options, warnings);
+}
+
+Error no_version(const std::string& type, bool auth) {
+  return failure(Code::invalid, std::string(auth ? "auth method" : "secrets engine") + " \"" +
+                                    type + "\" does not allow setting a version");
 }
 
 Result<Response> MountRoutes::enable(Call& call, WriteTxn& txn, bool auth) {
@@ -129,6 +136,7 @@ Result<Response> MountRoutes::enable(Call& call, WriteTxn& txn, bool auth) {
   }
   const EngineKind* kind = live_.mounts.kind(type, options.string_at("version"));
   const std::string versions = live_.mounts.versions_of(type);
+  if (versions.empty() && !options.string_at("version").empty()) return no_version(type, auth);
   if (kind == nullptr && !versions.empty())
     return failure(Code::invalid, "the version of a " + type + " mount is " + versions);
   if (kind == nullptr || kind->is_auth != auth || kind->is_system) {
@@ -146,7 +154,7 @@ Result<Response> MountRoutes::enable(Call& call, WriteTxn& txn, bool auth) {
   record.set("options", std::move(options)).set("local", call.fields.boolean("local"));
   record.set("seal_wrap", call.fields.boolean("seal_wrap"));
   VAULT_TRY_ASSIGN(Json config, mount_config(call.fields.json("config"), *record.find("config"),
-                                             path, system_ttls()));
+                                             {path, type}, system_ttls()));
   Response response;
   response.warnings = without_effect(config);
   record.set("config", std::move(config));
@@ -204,23 +212,39 @@ Result<Response> MountRoutes::read_tune(Call& call, ReadTxn& txn) {
 // Stored secrets have the form of one version; nothing rewrites them behind a tune.
 Status check_version_kept(const Mount& mount, const Json& options) {
   const Json* asked = options.is_object() ? options.find("version") : nullptr;
+  if (asked == nullptr) return {};
   const int has = mount.kind == nullptr ? 0 : mount.kind->version;
-  if (asked == nullptr || has == 0 || asked->text() == std::to_string(has)) return {};
+  const bool auth = mount.info.path.starts_with(kAuth);
+  if (has == 0) return no_version(mount.record.string_at("type"), auth);
+  const std::string& version = asked->text();
+  if (version == std::to_string(has)) return {};
+  if (version != "1" && version != "2")
+    return failure(Code::invalid, "invalid version provided: " + version);
+  if (has > 1)
+    return failure(Code::invalid, "cannot downgrade mount from version " + std::to_string(has));
   return failure(Code::invalid, "a mount keeps its version: enable another with version=" +
-                                    asked->text() + " and copy the secrets to it");
+                                    version + " and copy the secrets to it");
 }
 
 Result<Response> MountRoutes::tune(Call& call, WriteTxn& txn) {
   const std::string path = mount_path(call.fields.text("path"));
+  VAULT_TRY(check_tunable(path, call.fields));
   VAULT_TRY(txn.version(Mounts::mounts_key()));
   VAULT_TRY_ASSIGN(const auto mount, find(txn, path));
   if (!mount)
     return failure(Code::invalid, "tune of path \"" + path + "\" failed: no mount entry found");
   Json record = mount->record;
-  VAULT_TRY(check_version_kept(*mount, call.fields.json("options")));
+  const Json& options = call.fields.json("options");
+  VAULT_TRY(check_version_kept(*mount, options));
   VAULT_TRY(tune_mount(record, call.fields, system_ttls()));
+  tune_options(record, options);
   Response response;
-  response.warnings = without_effect(*record.find("config"));
+  Json given = Json::object();
+  for (const Field& field : tune_fields())
+    if (const Json* set = record.find("config")->find(field.name); call.fields.given(field.name))
+      given.set(field.name, set != nullptr ? *set : Json());
+  response.warnings = without_effect(given);
+  warn_of_options(options, response.warnings);
   VAULT_TRY(Mounts::put_mount(txn, record));
   return response;
 }

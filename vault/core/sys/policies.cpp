@@ -12,6 +12,12 @@ namespace {
 
 constexpr std::size_t kTextMax = 256u << 10;
 constexpr std::size_t kAskedMax = 1000;  // paths of one question about capabilities
+// What a template may put into a path; templates are not evaluated, so they are never on.
+constexpr const char* kTemplateFlags[] = {"allow_slashes_in_identity_templates",
+                                          "allow_wildcards_in_identity_templates"};
+// Of a policy, in later versions: what may be given as false, and what may not be given.
+constexpr const char* kLaterFlags[] = {"cas_required", kTemplateFlags[0], kTemplateFlags[1]};
+constexpr const char* kLaterTimes[] = {"ttl", "expiration"};
 
 Result<std::vector<std::string>> names_of(ReadTxn& txn) {
   ReadTxn core = txn.in(barrier::kCoreSpace);
@@ -57,26 +63,31 @@ Result<std::string> name_in(Unsealed& live, const Call& call, ReadTxn& txn) {
 
 Result<Response> read(Unsealed& live, Call& call, ReadTxn& txn, bool old_form) {
   VAULT_TRY_ASSIGN(const std::string name, name_in(live, call, txn));
-  Json data = Json::object();
-  data.set("name", name);
-  if (name == "root") {
-    data.set(old_form ? "rules" : "policy", "");
-  } else {
+  Json record = Json::object();  // of "root", which no store holds: no text, version 0
+  if (name != "root") {
     VAULT_TRY_ASSIGN(const auto stored, txn.in(barrier::kCoreSpace).get(policy_record(name)));
     if (!stored) return Response::refused(404, "");
-    VAULT_TRY_ASSIGN(const Json record, parse_json(as_text(stored->value.reveal())));
-    data.set(old_form ? "rules" : "policy", record.string_at("policy"));
-    data.set("modified", record.string_at("modified")).set("version", record.integer_at("version"));
-    data.set("cas_required", false);
+    VAULT_TRY_ASSIGN(record, parse_json(as_text(stored->value.reveal())));
   }
+  Json data = Json::object();
+  data.set("name", name).set(old_form ? "rules" : "policy", record.string_at("policy"));
+  data.set("version", record.integer_at("version")).set("cas_required", false);
+  for (const char* flag : kTemplateFlags) data.set(flag, false);
+  if (const Json* modified = record.find("modified")) data.set("modified", *modified);
   Response response = Response::of(data);
   if (old_form) response.form = Response::Form::injected;
   return response;
 }
 
+// Whether the text comes under the name that sys/policy had for it first; sys/policies/acl never
+// had.
+bool uses_rules(const Fields& fields) {
+  return fields.text("policy").empty() && fields.given("rules");
+}
+
 // HCL, JSON, or base64 of either; what is stored is the text as it was meant.
 std::string text_of(const Fields& fields) {
-  const std::string given = fields.given("policy") ? fields.text("policy") : fields.text("rules");
+  const std::string given = fields.text(uses_rules(fields) ? "rules" : "policy");
   if (const auto bytes = from_base64(given); bytes && !bytes->empty())
     if (const std::string_view text = as_text(*bytes); text.find("path") != text.npos)
       return std::string(text);
@@ -85,10 +96,14 @@ std::string text_of(const Fields& fields) {
 
 // Check-and-set, as key/value version 2 has it: -1 for a policy that must not exist.
 Status check_version(const Call& call, ReadTxn& txn, const std::string& name) {
-  for (const char* later : {"cas_required", "ttl", "expiration"})
-    if (call.fields.given(later) && call.fields.json(later).dump() != "false")
-      return failure(Code::invalid,
-                     std::string(later) + " of a policy is not supported by this version");
+  const auto unsupported = [](const char* field) {
+    return failure(Code::invalid,
+                   std::string(field) + " of a policy is not supported by this version");
+  };
+  for (const char* flag : kLaterFlags)
+    if (call.fields.boolean(flag)) return unsupported(flag);
+  for (const char* time : kLaterTimes)
+    if (call.fields.given(time)) return unsupported(time);
   if (!call.fields.given("cas")) return {};
   VAULT_TRY_ASSIGN(const auto stored, txn.in(barrier::kCoreSpace).get(policy_record(name)));
   std::int64_t version = -1;
@@ -124,7 +139,7 @@ Result<Response> write(Unsealed& live, Call& call, WriteTxn& txn) {
   Response response;
   if (call.fields.text("name") != name)
     response.warnings.push_back("policy name was converted to " + name);
-  if (call.fields.given("rules") && !call.fields.given("policy"))
+  if (uses_rules(call.fields))
     response.warnings.emplace_back("'rules' is deprecated, please use 'policy' instead");
   for (const PathRule& rule : parsed->templated)
     response.warnings.push_back("path \"" + rule.pattern + (rule.prefix ? "*" : "") +
@@ -197,13 +212,11 @@ void add_stored(std::vector<Route>& routes, Unsealed& live, bool old_form) {
   };
   const auto changes = [&live](Call& call, WriteTxn& txn) { return write(live, call, txn); };
   const auto deletes = [&live](Call& call, WriteTxn& txn) { return remove(live, call, txn); };
-  routes.push_back(route(base + "/:name*",
-                         {{"policy"},
-                          {"rules"},
-                          {"cas", FieldType::integer},
-                          {"cas_required"},
-                          {"ttl"},
-                          {"expiration"}},
+  std::vector<Field> fields = {{"policy"}, {"cas", FieldType::integer}};
+  if (old_form) fields.push_back({"rules"});
+  for (const char* flag : kLaterFlags) fields.push_back({flag, FieldType::boolean});
+  for (const char* time : kLaterTimes) fields.push_back({time});
+  routes.push_back(route(base + "/:name*", std::move(fields),
                          {reads(shows), writes(changes, Place::lists),  // a policy may be long
                           removes(deletes)},
                          "Reads, writes and deletes a policy"));

@@ -2,6 +2,8 @@
 // and the move is done when the answer leaves; the leases and logins of the old path end, as in
 // Vault, by a job: until it is done the status is in-progress.
 
+#include <span>
+
 #include "vault/base/encoding.h"
 #include "vault/core/sys/mount_config.h"
 #include "vault/core/sys/system.h"
@@ -11,36 +13,76 @@ namespace leasehold::core {
 namespace {
 
 constexpr std::string_view kAuth = "auth/";
-constexpr std::string_view kFixed[] = {"sys/", "cubbyhole/", "identity/", "auth/token/"};
+constexpr std::string_view kFixed[] = {"sys/", "cubbyhole/", "identity/", "audit/", kAuth};
+constexpr std::string_view kFixedAuth[] = {"auth/token/"};
 
+constexpr const char* kBothPaths = "both 'from' and 'to' path must be specified as a string";
 constexpr Seconds kRemountsKept{30 * 24 * 3600};
 constexpr std::string_view kRecords = "remounts/";
 constexpr std::size_t kErasedAtOnce = 50;
 
 std::string record_of(const std::string& migration) { return std::string(kRecords) + migration; }
 
+Error not_there(const std::string& to, bool quoted) {
+  return failure(Code::invalid,
+                 "cannot remount to destination " + (quoted ? "\"" + to + "\"" : to));
+}
+
+Status check_fixed(const std::string& from, const std::string& to, bool auth) {
+  using Paths = std::span<const std::string_view>;
+  for (const std::string_view fixed : auth ? Paths(kFixedAuth) : Paths(kFixed)) {
+    if (from.starts_with(fixed)) return failure(Code::invalid, "cannot remount \"" + from + "\"");
+    if (to.starts_with(fixed)) return not_there(to, auth);
+  }
+  return {};
+}
+
+// As a request could name it: without empty segments, "." and "..". `path` ends in '/'.
+std::string cleaned(std::string_view path) {
+  std::string out;
+  while (!path.empty()) {
+    const std::string_view segment = path.substr(0, path.find('/'));
+    path.remove_prefix(segment.size() + 1);
+    if (segment == "..")
+      out.resize(out.empty() ? 0 : out.find_last_of('/', out.size() - 2) + 1);
+    else if (!segment.empty() && segment != ".")
+      out.append(segment).append("/");
+  }
+  return out;
+}
+
 Status check_paths(const std::string& from, const std::string& to) {
-  for (const std::string_view fixed : kFixed)
-    if (from == fixed || to.starts_with(fixed))
-      return failure(Code::invalid, "cannot remount \"" + (from == fixed ? from : to) + "\"");
-  if (from.starts_with(kAuth) != to.starts_with(kAuth))
-    return failure(Code::invalid, "an auth method is moved below auth/, and nothing else is");
-  const std::size_t size = to.size() - (to.starts_with(kAuth) ? kAuth.size() : 0);
+  const bool auth = from.starts_with(kAuth);
+  if (const std::string clean = cleaned(to); to != "/" && to != clean)
+    return failure(Code::invalid, "invalid destination mount: path '" + to +
+                                      "' does not match cleaned path '" + clean + "'");
+  if (auth && !to.starts_with(kAuth))
+    return failure(Code::invalid, "cannot remount auth mount to non-auth mount \"" + to + "\"");
+  VAULT_TRY(check_fixed(from, to, auth));
+  const std::size_t size = to.size() - (auth ? kAuth.size() : 0);
   if (size < 2 || size > kMountPathMax)
     return failure(Code::invalid, "the path of a mount has 1 to 256 characters");
   return {};
 }
 
+bool has_spaces_around(const std::string& path) {
+  return path.starts_with(' ') || path.ends_with(' ');
+}
+
 Result<Response> remount(Unsealed& live, Call& call, WriteTxn& txn) {
+  for (const char* path : {"from", "to"})
+    if (has_spaces_around(call.fields.text(path)))
+      return failure(Code::invalid,
+                     "'" + std::string(path) + "' path cannot contain trailing whitespace");
   const std::string from = mount_path(call.fields.text("from"));
   const std::string to = mount_path(call.fields.text("to"));
+  VAULT_TRY(check_paths(from, to));
   VAULT_TRY(txn.version(Mounts::mounts_key()));  // guards what is free and what is taken
   VAULT_TRY_ASSIGN(const auto compiled, live.mounts.at(txn));
   const Mount* mount = compiled->mounts.at(from);
   if (mount == nullptr) return failure(Code::invalid, "no matching mount at \"" + from + "\"");
-  VAULT_TRY(check_paths(from, to));
   for (const auto& other : compiled->mounts.all())
-    if (other.first != from && (other.first.starts_with(to) || to.starts_with(other.first)))
+    if (other.first.starts_with(to) || to.starts_with(other.first))
       return failure(Code::invalid, "path already in use at \"" + other.first + "\"");
   Json record = mount->record;
   record.set("path", to);
@@ -120,9 +162,7 @@ Result<DueSlice> erase_old_remounts(WriteTxn& txn, WallTime now) {
 
 void add_remount_routes(std::vector<Route>& routes, Unsealed& live) {
   Route move =
-      route("remount",
-            {required({"from"}, "missing 'from': the path that the mount has now"),
-             required({"to"}, "missing 'to': the path that the mount is to have")},
+      route("remount", {required({"from"}, kBothPaths), required({"to"}, kBothPaths)},
             {writes([&live](Call& call, WriteTxn& txn) { return remount(live, call, txn); })},
             "Moves a mount to another path");
   move.description = "Leases of the old path are revoked, as are tokens of an auth method.";

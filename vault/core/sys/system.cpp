@@ -75,6 +75,7 @@ std::unique_ptr<Engine> make_system_engine(Unsealed& live) {
   add_backup_routes(routes, live);
   add_restored_routes(routes, live);
   add_openapi_route(routes, live);
+  add_ha_routes(routes, live);
   add_seal_routes(routes, live);
   add_rekey_routes(routes, live);
   add_generate_root_routes(routes, live);

@@ -31,6 +31,7 @@ void add_wrapping_routes(std::vector<Route>& routes, Unsealed& live);
 void add_backup_routes(std::vector<Route>& routes, Unsealed& live);
 void add_restored_routes(std::vector<Route>& routes, Unsealed& live);
 void add_openapi_route(std::vector<Route>& routes, Unsealed& live);
+void add_ha_routes(std::vector<Route>& routes, Unsealed& live);
 void add_seal_routes(std::vector<Route>& routes, Unsealed& live);
 void add_rekey_routes(std::vector<Route>& routes, Unsealed& live);
 void add_generate_root_routes(std::vector<Route>& routes, Unsealed& live);

@@ -127,7 +127,7 @@ Status check_asked(const Call& call) {
   const std::string type = fields.text("type");
   if (type == "batch")
     return failure(Code::invalid, "batch tokens are not supported by this version");
-  if (!type.empty() && type != "service" && type != "default-service")
+  if (!type.empty() && type != "service")
     return failure(Code::invalid, "invalid 'token_type' value");
   if (fields.given("role_name") && !fields.text("role_name").empty())
     return failure(Code::invalid, "unknown role " + fields.text("role_name"));

@@ -124,7 +124,8 @@ Status TokenEngine::login_terms(WriteTxn& txn, const Token& token, TtlTerms& ter
   VAULT_TRY_ASSIGN(Login login, mount->kind->engine->renew_login(token.renew_data, scoped));
   if (!login.no_default_policy) login.policies.emplace_back("default");
   if (canonical_policies(login.policies) != token.policies)
-    return failure(Code::invalid, "policies have changed, not renewing");
+    return failure(Code::invalid,
+                   multierror("failed to renew entry: policies have changed, not renewing"));
   terms.default_ttl = mount->info.default_ttl;
   terms.max_ttl = mount->info.max_ttl;
   terms.backend_ttl = login.ttl;
