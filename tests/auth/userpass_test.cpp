@@ -275,6 +275,31 @@ TEST_CASE("login: a period is no longer than the user's maximum") {
         Seconds{1800});
 }
 
+TEST_CASE("login: a token has the uses and the end that its user was given") {
+  AuthVault vault;
+  vault.write("auth/userpass/users/bob",
+              R"({"password":"a","token_num_uses":2,"token_explicit_max_ttl":"10m"})");
+  const Answer login = vault.log_in("bob", "a");
+  CHECK(login.response().auth->lease_duration == Seconds{600});
+  CHECK(vault.is_alive(login.token()));
+  CHECK(vault.is_alive(login.token()));
+  CHECK_FALSE(vault.is_alive(login.token()));
+}
+
+TEST_CASE("login: a refusal is not wrapped") {
+  AuthVault vault;
+  vault.write("auth/userpass/users/bob", R"({"password":"a"})");
+  core::Request request;
+  request.operation = core::Operation::update;
+  request.path = "auth/userpass/login/bob";
+  request.remote_address = "127.0.0.1";
+  request.body = Json::object().set("password", "b");
+  request.wrap_ttl = Seconds{60};
+  const Answer refused = vault->wait(vault->begin(std::move(request)));
+  CHECK(refused.status() == 400);
+  CHECK_FALSE(refused.response().wrap.has_value());
+}
+
 TEST_CASE("login: a renewal goes by what the user would be granted now") {
   AuthVault vault;
   vault.write("auth/userpass/users/bob", kBob);

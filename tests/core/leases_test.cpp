@@ -294,6 +294,48 @@ TEST_CASE("leases: a lease that is revoked while it is renewed is not renewed") 
   CHECK(vault.ends_clean());
 }
 
+TEST_CASE("leases: the target is not asked to renew what was revoked while it was waited for") {
+  LeasingVault vault;
+  const Answer creds = vault.creds();
+  vault.server()->be("first");  // its sessions end
+  vault.server()->hang("connect");
+  const auto renewal =
+      vault.begin("POST", "sys/leases/renew", vault.root(), body("lease_id", lease_of(creds)));
+  REQUIRE(TestVault::eventually([&] { return vault.server()->inside("connect") > 0; }));
+  Json fields = Json::object();
+  fields.set("lease_id", lease_of(creds)).set("sync", false);
+  CHECK(vault.post("sys/leases/revoke", vault.root(), fields.dump()).status() < 300);
+  vault.server()->release("connect");
+  const Answer refused = vault.wait(renewal);
+  CHECK(refused.error().find("lease not found") != std::string::npos);
+  CHECK(vault.server()->visits("renew") == 0);
+  CHECK(vault.ends_clean());
+}
+
+TEST_CASE("leases: a renewal that brings a lease's end nearer leaves the account's where it is") {
+  LeasingVault vault;
+  const Answer creds = vault.creds();
+  const WallTime end = vault.server()->end_of(account_of(creds));
+  Json fields = Json::object();
+  fields.set("lease_id", lease_of(creds)).set("increment", 60);
+  const Answer renewed = vault.post("sys/leases/renew", vault.root(), fields.dump());
+  CHECK(renewed.response().lease_duration == Seconds{60});
+  CHECK(vault.server()->end_of(account_of(creds)) == end);
+  vault.advance(Seconds{61});
+  CHECK(vault.ends_clean());
+}
+
+TEST_CASE("leases: no role lets its leases live longer than their mount does") {
+  LeasingVault vault;
+  REQUIRE(vault.post("sys/mounts/test/tune", vault.root(), R"({"max_lease_ttl":"2h"})").status() ==
+          204);
+  const Answer creds = vault.creds();  // of a role with four hours
+  const auto longest = vault.read([&](core::Unsealed& live, commit::ReadTxn& txn) {
+    return (*live.leases.find(txn, lease_of(creds)))->max_ttl;
+  });
+  CHECK(longest == Seconds{2 * 3600});
+}
+
 TEST_CASE("leases: a request follows a role that leads elsewhere at each connect once") {
   LeasingVault vault;
   for (int i = 0; i < 4; ++i) {
@@ -307,10 +349,9 @@ TEST_CASE("leases: a request follows a role that leads elsewhere at each connect
   CHECK(vault.server("db0")->visits("connect") == 1);
   CHECK(vault.server("db1")->visits("connect") == 1);
   CHECK(vault.server("db2")->visits("connect") == 0);
-  vault.read([](core::Unsealed& live, commit::ReadTxn&) {  // nor of the first plan is any left
-    CHECK(live.revoker->claimed() == 0);
-    return true;
-  });
+  CHECK(vault.read([](core::Unsealed& live, commit::ReadTxn&) {
+    return live.revoker->claimed();  // nor is any of the first plan left
+  }) == 0);
   CHECK(vault.ends_clean());
 }
 
