@@ -286,18 +286,15 @@ TEST_CASE("login: a token has the uses and the end that its user was given") {
   CHECK_FALSE(vault.is_alive(login.token()));
 }
 
-TEST_CASE("login: a refusal is not wrapped") {
+TEST_CASE("login: what hangs below a token is of the same entity") {
   AuthVault vault;
-  vault.write("auth/userpass/users/bob", R"({"password":"a"})");
-  core::Request request;
-  request.operation = core::Operation::update;
-  request.path = "auth/userpass/login/bob";
-  request.remote_address = "127.0.0.1";
-  request.body = Json::object().set("password", "b");
-  request.wrap_ttl = Seconds{60};
-  const Answer refused = vault->wait(vault->begin(std::move(request)));
-  CHECK(refused.status() == 400);
-  CHECK_FALSE(refused.response().wrap.has_value());
+  vault->policy("makes", R"(path "auth/token/create" { capabilities = ["update"] })");
+  vault.write("auth/userpass/users/bob", R"({"password":"a","token_policies":"makes"})");
+  const Answer login = vault.log_in("bob", "a");
+  const std::string entity = login.response().auth->entity_id;
+  REQUIRE_FALSE(entity.empty());
+  const std::string child = vault->post("auth/token/create", login.token()).token();
+  CHECK(vault->get("auth/token/lookup-self", child).data().string_at("entity_id") == entity);
 }
 
 TEST_CASE("login: a renewal goes by what the user would be granted now") {
@@ -331,7 +328,7 @@ TEST_CASE("login: tokens end with the auth method that gave them, and no others"
   AuthVault vault;
   vault.write("auth/userpass/users/bob", kBob);
   const std::string token = vault.log_in("bob", "hunter2").token();
-  const std::string other = vault->token("{}");
+  const std::string other = vault->token(R"({"ttl":"1h"})");
   CHECK(vault->remove("sys/auth/userpass", vault->root()).status() == 204);
   CHECK_FALSE(vault.is_alive(token));
   CHECK(vault.is_alive(other));

@@ -68,9 +68,10 @@ struct PutBack {
 };
 
 // As the restore command leaves it, or somebody who can write the files.
-void mark(storage::Storage& storage, bool keep_tokens) {
+void mark(storage::Storage& storage, bool keep_tokens,
+          commit::RestoredMark::State state = commit::RestoredMark::State::whole) {
   commit::RestoredMark mark;
-  mark.state = commit::RestoredMark::State::whole;
+  mark.state = state;
   mark.keep_tokens = keep_tokens;
   const Bytes value = mark.serialize();
   const auto key = commit::restored_key();
@@ -183,6 +184,15 @@ TEST_CASE_FIXTURE(PutBack, "restored: a restore that no log contradicts opens by
     CHECK(status_of(vault, vault.root()) == 200);
   }
   CHECK(log_has("\"store-restored\""));
+}
+
+TEST_CASE_FIXTURE(PutBack, "restored: a restore that did not come to its end is not opened") {
+  std::filesystem::remove(world.audit_path());
+  put_back();
+  mark(*world.storage, true, commit::RestoredMark::State::importing);
+  TestVault vault(world, true);
+  CHECK(vault.unseal().error().find("did not come to its end") != std::string::npos);
+  CHECK(vault.sealed());
 }
 
 TEST_CASE_FIXTURE(PutBack, "restored: records that are not those of their head are not opened") {

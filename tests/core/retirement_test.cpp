@@ -86,6 +86,15 @@ TEST_CASE_FIXTURE(RetiringVault, "retirement: settings that are in use are not e
   CHECK(has(settings));
 }
 
+TEST_CASE_FIXTURE(RetiringVault, "retirement: the leases of another target keep no settings") {
+  REQUIRE(post("test/roles/far", root(), R"({"target":"far","ttl":"700h"})").status() == 204);
+  REQUIRE(get("test/creds/far", root()).status() == 200);
+  retire();
+  revoke();
+  CHECK(goes());
+  CHECK(count(barrier::Table::lease) == 1);
+}
+
 TEST_CASE_FIXTURE(RetiringVault, "retirement: settings stay as long as an issue may take") {
   revoke();
   retire();

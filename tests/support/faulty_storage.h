@@ -29,6 +29,15 @@ class FaultyStorage final : public storage::Storage {
   std::atomic<bool> low{false};
   std::atomic<bool> once{false};
   std::atomic<bool> commits_only{false};  // reads succeed all the same, and do not count
+  std::optional<std::uint64_t> last;      // what it says to be its last index; none: the truth
+  std::atomic<int> held{0};               // commits that wait
+
+  // From now on commits wait, until they are let go.
+  void hold() { holds_ = true; }
+  void let_go() {
+    holds_ = false;
+    holds_.notify_all();
+  }
 
   Result<std::unique_ptr<storage::Snapshot>> snapshot() override {
     VAULT_TRY(call());
@@ -38,6 +47,9 @@ class FaultyStorage final : public storage::Storage {
   }
   void commit(std::span<const storage::Batch* const> group, storage::GroupObserver& observer,
               std::span<storage::CommitResult> results) override {
+    ++held;
+    holds_.wait(true);
+    --held;
     if (fail_or_count().ok()) return inner_.commit(group, observer, results);
     if (outcome == storage::Outcome::unknown) inner_.commit(group, observer, results);
     for (auto& result : results) result = {outcome, 0};
@@ -48,6 +60,7 @@ class FaultyStorage final : public storage::Storage {
   }
   Result<std::uint64_t> last_index() override {
     VAULT_TRY(call());
+    if (last) return *last;
     return inner_.last_index();
   }
   Status ready() override { return inner_.ready(); }
@@ -92,6 +105,7 @@ class FaultyStorage final : public storage::Storage {
   }
 
   storage::Storage& inner_;
+  std::atomic<bool> holds_{false};
 };
 
 }  // namespace leasehold::testing
