@@ -312,6 +312,27 @@ TEST_CASE("login: a renewal goes by what the user would be granted now") {
   CHECK(vault.is_alive(token));
 }
 
+TEST_CASE("login: a renewal goes by the maximum that the mount has now") {
+  AuthVault vault;
+  vault.write("auth/userpass/users/bob", R"({"password":"a","token_ttl":"1h"})");
+  const std::string token = vault.log_in("bob", "a").token();
+  REQUIRE(
+      vault.write("sys/auth/userpass/tune", R"({"default_lease_ttl":"10m","max_lease_ttl":"30m"})")
+          .status() == 204);
+  CHECK(vault->post("auth/token/renew-self", token).response().auth->lease_duration ==
+        Seconds{1800});
+}
+
+TEST_CASE("lockout: where it is disabled no name is locked out") {
+  AuthVault vault;
+  vault.write("auth/userpass/users/bob", R"({"password":"a"})");
+  REQUIRE(
+      vault.write("sys/auth/userpass/tune", R"({"user_lockout_config":{"lockout_disable":true}})")
+          .status() == 204);
+  for (int i = 0; i < 6; ++i) CHECK(vault.log_in("bob", "b").status() == 400);
+  CHECK(vault.log_in("bob", "a").status() == 200);
+}
+
 TEST_CASE("login: the maximum of the user holds for renewals") {
   AuthVault vault;
   vault.write("auth/userpass/users/bob", kBob);
