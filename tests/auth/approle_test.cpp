@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include "tests/auth/auth_vault.h"
+#include "tests/support/faulty_storage.h"
 
 using namespace leasehold;
 using testing::Answer;
@@ -88,13 +89,22 @@ TEST_CASE("approle: a secret id serves as often as it may") {
 }
 
 TEST_CASE("approle: of many logins at once no more succeed than a secret id has uses") {
-  AuthVault vault;
-  vault.write(kRole, R"({"secret_id_num_uses":5})");
+  testing::AuthWorld world;
+  const auto inner = std::move(world.storage);
+  auto faulty = std::make_unique<testing::FaultyStorage>(*inner, -1);
+  testing::FaultyStorage& storage = *faulty;
+  world.storage = std::move(faulty);
+  AuthVault vault(world);
+  vault.write(kRole, R"({"secret_id_num_uses":6})");
   Json body = Json::object();
   body.set("role_id", vault.role_id("app")).set("secret_id", vault.secret_id("app"));
+  CHECK(vault->post("auth/approle/login", "", body.dump()).status() == 200);  // makes its entity
+  storage.hold();  // each has looked before the first has counted
   std::vector<testing::TestVault::Waiting> waiting;
   for (int i = 0; i < 20; ++i)
     waiting.push_back(vault->begin("POST", "auth/approle/login", "", body.dump()));
+  CHECK(vault->get("sys/health", "").status() == 200);  // behind them all
+  storage.let_go();
   int good = 0;
   for (const auto& one : waiting) good += vault->wait(one).status() == 200 ? 1 : 0;
   CHECK(good == 5);

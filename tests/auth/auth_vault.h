@@ -17,11 +17,8 @@ struct AuthWorld : TestWorld {
 
 class AuthVault {
  public:
-  AuthVault() : vault_(world_) {
-    for (const char* type : {"userpass", "approle"})
-      vault_.post(std::string("sys/auth/") + type, vault_.root(),
-                  std::string(R"({"type":")") + type + "\"}");
-  }
+  AuthVault() : own_(std::make_unique<AuthWorld>()), vault_(*own_) { mount(); }
+  explicit AuthVault(AuthWorld& world) : vault_(world) { mount(); }
   TestVault& operator*() { return vault_; }
   TestVault* operator->() { return &vault_; }
 
@@ -67,7 +64,13 @@ class AuthVault {
   }
 
  private:
-  AuthWorld world_;
+  void mount() {
+    for (const char* type : {"userpass", "approle"})
+      vault_.post(std::string("sys/auth/") + type, vault_.root(),
+                  std::string(R"({"type":")") + type + "\"}");
+  }
+
+  std::unique_ptr<AuthWorld> own_;
   TestVault vault_;
 };
 

@@ -358,6 +358,28 @@ TEST_CASE("login: a period is no longer than the user's maximum") {
         Seconds{1800});
 }
 
+TEST_CASE("login: a token has the uses and the end that its user was given") {
+  AuthVault vault;
+  vault.write("auth/userpass/users/bob",
+              R"({"password":"a","token_num_uses":2,"token_explicit_max_ttl":"10m"})");
+  const Answer login = vault.log_in("bob", "a");
+  CHECK(login.response().auth->lease_duration == Seconds{600});
+  CHECK(vault.is_alive(login.token()));
+  CHECK(vault.is_alive(login.token()));
+  CHECK_FALSE(vault.is_alive(login.token()));
+}
+
+TEST_CASE("login: what hangs below a token is of the same entity") {
+  AuthVault vault;
+  vault->policy("makes", R"(path "auth/token/create" { capabilities = ["update"] })");
+  vault.write("auth/userpass/users/bob", R"({"password":"a","token_policies":"makes"})");
+  const Answer login = vault.log_in("bob", "a");
+  const std::string entity = login.response().auth->entity_id;
+  REQUIRE_FALSE(entity.empty());
+  const std::string child = vault->post("auth/token/create", login.token()).token();
+  CHECK(vault->get("auth/token/lookup-self", child).data().string_at("entity_id") == entity);
+}
+
 TEST_CASE("login: a renewal goes by what the user would be granted now") {
   AuthVault vault;
   vault.write("auth/userpass/users/bob", kBob);
@@ -376,6 +398,27 @@ TEST_CASE("login: a renewal goes by what the user would be granted now") {
   CHECK(vault.is_alive(token));
 }
 
+TEST_CASE("login: a renewal goes by the maximum that the mount has now") {
+  AuthVault vault;
+  vault.write("auth/userpass/users/bob", R"({"password":"a","token_ttl":"1h"})");
+  const std::string token = vault.log_in("bob", "a").token();
+  REQUIRE(
+      vault.write("sys/auth/userpass/tune", R"({"default_lease_ttl":"10m","max_lease_ttl":"30m"})")
+          .status() == 204);
+  CHECK(vault->post("auth/token/renew-self", token).response().auth->lease_duration ==
+        Seconds{1800});
+}
+
+TEST_CASE("lockout: where it is disabled no name is locked out") {
+  AuthVault vault;
+  vault.write("auth/userpass/users/bob", R"({"password":"a"})");
+  REQUIRE(
+      vault.write("sys/auth/userpass/tune", R"({"user_lockout_config":{"lockout_disable":true}})")
+          .status() == 204);
+  for (int i = 0; i < 6; ++i) CHECK(vault.log_in("bob", "b").status() == 400);
+  CHECK(vault.log_in("bob", "a").status() == 200);
+}
+
 TEST_CASE("login: the maximum of the user holds for renewals") {
   AuthVault vault;
   vault.write("auth/userpass/users/bob", kBob);
@@ -392,7 +435,7 @@ TEST_CASE("login: tokens end with the auth method that gave them, and no others"
   AuthVault vault;
   vault.write("auth/userpass/users/bob", kBob);
   const std::string token = vault.log_in("bob", "hunter2").token();
-  const std::string other = vault->token("{}");
+  const std::string other = vault->token(R"({"ttl":"1h"})");
   CHECK(vault->remove("sys/auth/userpass", vault->root()).status() == 204);
   CHECK_FALSE(vault.is_alive(token));
   CHECK(vault.is_alive(other));

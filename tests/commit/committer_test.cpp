@@ -159,6 +159,36 @@ TEST_CASE_FIXTURE(VaultStore, "committer: a refused addition takes its whole bat
   CHECK(counter("one") == 1);
 }
 
+TEST_CASE("committer: nothing of a refused batch counts for the others of its group") {
+  auto inner = storage::make_memory_storage();
+  testing::FaultyStorage held(*inner, -1);
+  VaultRun run(held);
+  REQUIRE(run.start().ok());
+  const auto shown = run.snapshot();
+  std::vector<Batch> batches;
+  for (const int below : {0, 1, 0}) {
+    commit::Changes changes;
+    WriteTxn txn(*shown, run.barrier, kTestSpace, changes);
+    txn.add("one", 1, 0);
+    if (below != 0) txn.add("two", -below, 0);
+    batches.emplace_back(std::move(changes), commit::Unrecorded{"a test"});
+  }
+  std::vector<Flagged> operations(batches.size());
+  held.hold();
+  for (std::size_t i = 0; i < operations.size(); ++i) {
+    operations[i].batch = &batches[i];
+    REQUIRE(run.committer.submit(&operations[i]));
+    REQUIRE(testing::eventually([&] { return held.held == 1; }));  // the first, alone
+  }
+  held.let_go();
+  for (const Flagged& one : operations)
+    REQUIRE(testing::eventually([&] { return one.done.load(); }));
+  CHECK(operations[1].result.outcome == Outcome::bound);
+  CHECK(operations[2].status().ok());
+  CHECK(run.counter("one") == 2);
+  CHECK(run.verifies());
+}
+
 TEST_CASE_FIXTURE(VaultStore, "committer: an erased counter is gone and begins again at nothing") {
   CHECK(write(adding("uses", 9)).ok());
   CHECK(write([](WriteTxn& txn) -> Status {

@@ -1,6 +1,7 @@
 // Somebody with write access to storage changes it behind the vault's back.
 #include <doctest/doctest.h>
 
+#include "tests/support/faulty_storage.h"
 #include "tests/support/vault_store.h"
 
 using namespace leasehold;
@@ -139,6 +140,14 @@ TEST_CASE_FIXTURE(Tampered, "start: a head record that was put back is refused")
   batch.put(head.view(), old);
   write(batch);
   CHECK_FALSE(VaultRun(*storage, 2).start().ok());
+}
+
+TEST_CASE_FIXTURE(Tampered, "start: a store that is older than its head record is refused") {
+  testing::FaultyStorage behind(*storage, -1);
+  behind.last = 1;
+  const Status started = VaultRun(behind, 2).start();
+  REQUIRE_FALSE(started.ok());
+  CHECK(started.error().message.find("older than its own head record") != std::string::npos);
 }
 
 TEST_CASE_FIXTURE(Tampered, "start: a store without its head record is refused") {

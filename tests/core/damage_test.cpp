@@ -78,6 +78,8 @@ TEST_CASE_FIXTURE(DamagedVault, "damage: a policy that cannot be read denies eve
   for (const char* path : {"test/notes/secret", "test/notes/other", "auth/token/lookup-self"})
     CHECK(get(path, both).status() == 403);
   CHECK(request("HELP", "test/notes/other", both).status() == 403);
+  CHECK(get("sys/internal/ui/mounts/test", intact).status() == 200);
+  CHECK(get("sys/internal/ui/mounts/test", both).status() == 403);
   CHECK(post("sys/capabilities", root(), R"({"token":")" + both + R"(","path":"test/notes/a"})")
             .data()
             .strings_at("capabilities") == std::vector<std::string>{"deny"});

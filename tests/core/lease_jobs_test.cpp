@@ -199,6 +199,23 @@ TEST_CASE_FIXTURE(ManyVault, "lease jobs: the tokens made at a path are gone whe
   CHECK(verifies());
 }
 
+TEST_CASE_FIXTURE(ManyVault, "lease jobs: a token made after its path was revoked lives on") {
+  const std::string before = token(R"({"ttl":"1h"})");
+  const WallTime asked = world().clock.now();
+  advance(Seconds{1});
+  const std::string after = token(R"({"ttl":"1h"})");
+  read([&](core::Unsealed& live, commit::ReadTxn& txn) {
+    commit::Batch batch({}, commit::Unrecorded{"a test"});
+    commit::WriteTxn write(txn.snapshot(), live.barrier, barrier::kCoreSpace, batch);
+    REQUIRE(live.leases.queue(write, {"auth/token/create"}, asked, world().random).ok());
+    REQUIRE(live.committer.commit(batch).status().ok());
+    return true;
+  });
+  REQUIRE(eventually([&] { return count(barrier::Table::job) == 0; }));
+  CHECK_FALSE(works(before));
+  CHECK(works(after));
+}
+
 TEST_CASE_FIXTURE(ManyVault, "lease jobs: lists of leases and accessors can be read in parts") {
   std::vector<std::string> made;
   for (int i = 0; i < 5; ++i) {

@@ -104,5 +104,42 @@ TEST_CASE_FIXTURE(LeaseRecord, "lease record: damage behind the fixed part is da
   }
 }
 
+// Whoever changes a lease as it was read before does not undo what was changed since.
+TEST_CASE_FIXTURE(LeaseRecord, "lease record: what is written rests on the version that was read") {
+  store_bytes(std::string(kFirstForm));
+  Lease before = **load();
+  REQUIRE(change([](Lease& lease) { lease.handle = "17@42"; }).ok());
+  const auto renewed = [&](WriteTxn& txn) {
+    return leases.renew(txn, before, before.expires, *before.last_renewal);
+  };
+  const auto finished = [&](WriteTxn& txn) { return leases.finish(txn, before, {}, {}); };
+  CHECK(write(renewed).is(Code::conflict));
+  CHECK(write(finished).is(Code::conflict));
+  CHECK((*load())->handle == "17@42");
+}
+
+// The last lease of a path takes the path's name along, unless another came meanwhile.
+TEST_CASE_FIXTURE(LeaseRecord, "lease record: a path keeps its name for a lease that comes") {
+  const auto pending = [&](WriteTxn& txn, std::uint8_t byte) {
+    Lease lease;
+    lease.id.fill(byte);
+    lease.lease_id = "test/creds/ro/" + std::string(25, static_cast<char>('a' + byte));
+    return leases.write_pending(txn, lease);
+  };
+  const auto revoking = [&](WriteTxn& txn) -> Status {
+    VAULT_TRY_ASSIGN(auto lease, leases.load(txn, barrier::OrderedId{}));
+    return leases.start_revoking(txn, *lease, {});
+  };
+  const auto finished = [&](WriteTxn& txn) -> Status {
+    VAULT_TRY_ASSIGN(auto lease, leases.load(txn, barrier::OrderedId{}));
+    VAULT_TRY(leases.finish(txn, *lease, {}, {}));
+    CHECK(write([&](WriteTxn& other) { return pending(other, 1); }).ok());
+    return {};
+  };
+  REQUIRE(write([&](WriteTxn& txn) { return pending(txn, 0); }).ok());
+  REQUIRE(write(revoking).ok());
+  CHECK(write(finished).is(Code::conflict));
+}
+
 }  // namespace
 }  // namespace leasehold::core

@@ -294,6 +294,48 @@ TEST_CASE("leases: a lease that is revoked while it is renewed is not renewed") 
   CHECK(vault.ends_clean());
 }
 
+TEST_CASE("leases: the target is not asked to renew what was revoked while it was waited for") {
+  LeasingVault vault;
+  const Answer creds = vault.creds();
+  vault.server()->be("first");  // its sessions end
+  vault.server()->hang("connect");
+  const auto renewal =
+      vault.begin("POST", "sys/leases/renew", vault.root(), body("lease_id", lease_of(creds)));
+  REQUIRE(TestVault::eventually([&] { return vault.server()->inside("connect") > 0; }));
+  Json fields = Json::object();
+  fields.set("lease_id", lease_of(creds)).set("sync", false);
+  CHECK(vault.post("sys/leases/revoke", vault.root(), fields.dump()).status() < 300);
+  vault.server()->release("connect");
+  const Answer refused = vault.wait(renewal);
+  CHECK(refused.error().find("lease not found") != std::string::npos);
+  CHECK(vault.server()->visits("renew") == 0);
+  CHECK(vault.ends_clean());
+}
+
+TEST_CASE("leases: a renewal that brings a lease's end nearer leaves the account's where it is") {
+  LeasingVault vault;
+  const Answer creds = vault.creds();
+  const WallTime end = vault.server()->end_of(account_of(creds));
+  Json fields = Json::object();
+  fields.set("lease_id", lease_of(creds)).set("increment", 60);
+  const Answer renewed = vault.post("sys/leases/renew", vault.root(), fields.dump());
+  CHECK(renewed.response().lease_duration == Seconds{60});
+  CHECK(vault.server()->end_of(account_of(creds)) == end);
+  vault.advance(Seconds{61});
+  CHECK(vault.ends_clean());
+}
+
+TEST_CASE("leases: no role lets its leases live longer than their mount does") {
+  LeasingVault vault;
+  REQUIRE(vault.post("sys/mounts/test/tune", vault.root(), R"({"max_lease_ttl":"2h"})").status() ==
+          204);
+  const Answer creds = vault.creds();  // of a role with four hours
+  const auto longest = vault.read([&](core::Unsealed& live, commit::ReadTxn& txn) {
+    return (*live.leases.find(txn, lease_of(creds)))->max_ttl;
+  });
+  CHECK(longest == Seconds{2 * 3600});
+}
+
 TEST_CASE("leases: a request follows a role that leads elsewhere at each connect once") {
   LeasingVault vault;
   for (int i = 0; i < 4; ++i) {
@@ -307,6 +349,9 @@ TEST_CASE("leases: a request follows a role that leads elsewhere at each connect
   CHECK(vault.server("db0")->visits("connect") == 1);
   CHECK(vault.server("db1")->visits("connect") == 1);
   CHECK(vault.server("db2")->visits("connect") == 0);
+  CHECK(vault.read([](core::Unsealed& live, commit::ReadTxn&) {
+    return live.revoker->claimed();  // nor is any of the first plan left
+  }) == 0);
   CHECK(vault.ends_clean());
 }
 
@@ -639,12 +684,18 @@ TEST_CASE("leases: what was asked for while storage failed is revoked when it wo
   REQUIRE(live != nullptr);
   const auto id = live->leases.id_of(lease);
   REQUIRE(id.has_value());
+  int calls = 10;  // two passes
+  SUBCASE("whatever is called") {}
+  SUBCASE("its commits alone") {
+    world.fails->commits_only = true;
+    calls = 1;
+  }
   world.fails->left = 0;
   live->revoker->revoke_soon(*id);
   live->revoker->revoke_token_soon(live->tokens.id_of(token));
   vault.lifecycle().leave();
   const int failed = world.fails->failed;
-  CHECK(TestVault::eventually([&] { return world.fails->failed > failed + 10; }));  // two passes
+  CHECK(TestVault::eventually([&] { return world.fails->failed > failed + calls; }));
   world.fails->left = -1;
   CHECK(vault.as_time_passes([&] { return nothing_left(vault); }, kStep));
   CHECK(vault.as_time_passes([&] { return vault.count(barrier::Table::token) < tokens; }, kStep));
@@ -672,6 +723,24 @@ TEST_CASE("leases: a target whose settings cannot be opened is reported once, no
   vault.world().servers.lose_settings("db", false);
   vault.server()->down(false);
   CHECK(vault.ends_clean());
+}
+
+TEST_CASE("leases: a credential whose lease cannot be made active is not handed out") {
+  testing::FaultyWorld world;
+  TestVault vault(world);
+  vault.role(R"({"ttl":"1h"})");
+  vault.server()->hang("create");
+  const auto waiting = vault.begin("GET", "test/creds/ro", vault.root());
+  REQUIRE(TestVault::eventually([&] { return vault.server()->inside("create") == 1; }));
+  world.fails->commits_only = true;
+  world.fails->left = 0;
+  vault.server()->release("create");
+  const Answer answer = vault.wait(waiting);
+  world.fails->left = -1;
+  CHECK(answer.status() >= 500);
+  CHECK(answer.data().is_null());
+  CHECK(lease_of(answer).empty());
+  CHECK(vault.as_time_passes([&] { return nothing_left(vault); }, kStep));
 }
 
 TEST_CASE("leases: an older snapshot does not bring a target's older settings back") {
@@ -704,6 +773,19 @@ TEST_CASE("leases: an older snapshot does not bring a target's older settings ba
     const auto before = target_in(*older), after = target_in(*newer);
     CHECK(before != after);
     CHECK(target_in(*older) == after);
+  }
+  {  // also when the newer ones came while the older ones were being opened
+    change("third");
+    auto older = live->snapshots.take();
+    change("fourth");
+    auto newer = live->snapshots.take();
+    std::shared_ptr<const target::Target> after;
+    vault.world().servers.between([&] {
+      if (!after) after = target_in(*newer);
+    });
+    CHECK(target_in(*older) == after);
+    vault.world().servers.between({});
+    CHECK(target_in(*newer) == after);
   }
   vault.lifecycle().leave();
 }

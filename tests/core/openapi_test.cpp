@@ -128,6 +128,17 @@ TEST_CASE("openapi: nobody is shown a mount they may not reach") {
   }
 }
 
+TEST_CASE("audit: what a mount says of its answers is in clear in the log, and nothing else") {
+  TestWorld world;
+  TestVault vault(world);
+  vault.post("sys/mounts/test/tune", vault.root(), R"({"audit_non_hmac_response_keys":["shown"]})");
+  vault.post("test/notes/n", vault.root(), R"({"shown":"in-clear","other":"never-in-clear"})");
+  CHECK(world.audit_text().find("in-clear") == std::string::npos);
+  CHECK(vault.get("test/notes/n", vault.root()).status() == 200);
+  CHECK(world.audit_text().find("\"in-clear\"") != std::string::npos);
+  CHECK(world.audit_text().find("never-in-clear") == std::string::npos);
+}
+
 TEST_CASE("openapi, audit: what a route calls sensitive is never in clear in the log") {
   TestWorld world;
   TestVault vault(world);

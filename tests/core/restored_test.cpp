@@ -13,8 +13,9 @@ using testing::TestWorld;
 
 namespace {
 
-// What a copy of the data directory holds.
-std::unique_ptr<storage::Storage> copy_of(storage::Storage& storage) {
+// What a copy of the data directory holds; `without` the first record of a table.
+std::unique_ptr<storage::Storage> copy_of(storage::Storage& storage,
+                                          std::optional<barrier::Table> without = {}) {
   auto copy = storage::make_memory_storage();
   const auto snapshot = storage.snapshot();
   REQUIRE(snapshot.ok());
@@ -22,6 +23,10 @@ std::unique_ptr<storage::Storage> copy_of(storage::Storage& storage) {
   REQUIRE((*snapshot)
               ->scan(first, end, SIZE_MAX, storage::Scan::values,
                      [&](const storage::Entry& entry) {
+                       if (without && entry.key[0] == static_cast<std::uint8_t>(*without)) {
+                         without.reset();
+                         return true;
+                       }
                        const storage::Entry one[] = {entry};
                        return copy->import(one).ok();
                      })
@@ -63,9 +68,10 @@ struct PutBack {
 };
 
 // As the restore command leaves it, or somebody who can write the files.
-void mark(storage::Storage& storage, bool keep_tokens) {
+void mark(storage::Storage& storage, bool keep_tokens,
+          commit::RestoredMark::State state = commit::RestoredMark::State::whole) {
   commit::RestoredMark mark;
-  mark.state = commit::RestoredMark::State::whole;
+  mark.state = state;
   mark.keep_tokens = keep_tokens;
   const Bytes value = mark.serialize();
   const auto key = commit::restored_key();
@@ -178,6 +184,26 @@ TEST_CASE_FIXTURE(PutBack, "restored: a restore that no log contradicts opens by
     CHECK(status_of(vault, vault.root()) == 200);
   }
   CHECK(log_has("\"store-restored\""));
+}
+
+TEST_CASE_FIXTURE(PutBack, "restored: a restore that did not come to its end is not opened") {
+  std::filesystem::remove(world.audit_path());
+  put_back();
+  mark(*world.storage, true, commit::RestoredMark::State::importing);
+  TestVault vault(world, true);
+  CHECK(vault.unseal().error().find("did not come to its end") != std::string::npos);
+  CHECK(vault.sealed());
+}
+
+TEST_CASE_FIXTURE(PutBack, "restored: records that are not those of their head are not opened") {
+  std::filesystem::remove(world.audit_path());
+  world.storage = copy_of(*copy, barrier::Table::token);
+  mark(*world.storage, true);
+  TestVault vault(world, true);
+  const auto answer = vault.unseal();
+  CHECK(answer.status() == 400);
+  CHECK(answer.error().find("not those of their head record") != std::string::npos);
+  CHECK(vault.sealed());
 }
 
 TEST_CASE_FIXTURE(PutBack, "restored: a target issues nothing until it was reconciled") {

@@ -48,14 +48,15 @@ struct RetiringVault : TestVault {
     return as_time_passes([&] { return !has(settings); }, Nanos(Seconds{5}));
   }
   // Half an hour, and a pass of the revoker each minute, in which it could have been erased.
-  void wait() {
-    const auto pass = [&, left = 30]() mutable {
+  void wait() { wait(30, Seconds{60}); }
+  void wait(int passes, Seconds each) {
+    const auto pass = [&, left = passes]() mutable {
       return read([&](core::Unsealed& live, commit::ReadTxn&) {
         live.revoker->wake();
         return --left == 0;
       });
     };
-    CHECK(as_time_passes(pass, Nanos(Seconds{60})));
+    CHECK(as_time_passes(pass, Nanos(each)));
   }
 
   const std::string id = hex(core::TargetId{'d', 'b'});
@@ -82,6 +83,40 @@ TEST_CASE_FIXTURE(RetiringVault,
 TEST_CASE_FIXTURE(RetiringVault, "retirement: settings that are in use are not erased") {
   revoke();
   wait();
+  CHECK(has(settings));
+}
+
+TEST_CASE_FIXTURE(RetiringVault, "retirement: the leases of another target keep no settings") {
+  REQUIRE(post("test/roles/far", root(), R"({"target":"far","ttl":"700h"})").status() == 204);
+  REQUIRE(get("test/creds/far", root()).status() == 200);
+  retire();
+  revoke();
+  CHECK(goes());
+  CHECK(count(barrier::Table::lease) == 1);
+}
+
+TEST_CASE_FIXTURE(RetiringVault, "retirement: settings stay as long as an issue may take") {
+  revoke();
+  retire();
+  wait(100, Seconds{1});
+  CHECK(has(settings));
+  CHECK(goes());
+}
+
+TEST_CASE_FIXTURE(RetiringVault, "retirement: a configuration that comes back at the last moment") {
+  retire();
+  wait();
+  bool back = false;
+  // The vault sees the mark and no lease, and then the mark goes.
+  world().servers.between([&] {
+    if (back || count(barrier::Table::lease) > 0) return;
+    write([&](commit::WriteTxn& txn) { REQUIRE(txn.erase(retired).ok()); });
+    back = true;
+  });
+  revoke();
+  wait();
+  world().servers.between({});
+  CHECK(back);
   CHECK(has(settings));
 }
 

@@ -28,6 +28,16 @@ class FaultyStorage final : public storage::Storage {
   std::atomic<storage::Outcome> outcome{storage::Outcome::failed};
   std::atomic<bool> low{false};
   std::atomic<bool> once{false};
+  std::atomic<bool> commits_only{false};  // reads succeed all the same, and do not count
+  std::optional<std::uint64_t> last;      // what it says to be its last index; none: the truth
+  std::atomic<int> held{0};               // commits that wait
+
+  // From now on commits wait, until they are let go.
+  void hold() { holds_ = true; }
+  void let_go() {
+    holds_ = false;
+    holds_.notify_all();
+  }
 
   Result<std::unique_ptr<storage::Snapshot>> snapshot() override {
     VAULT_TRY(call());
@@ -37,16 +47,20 @@ class FaultyStorage final : public storage::Storage {
   }
   void commit(std::span<const storage::Batch* const> group, storage::GroupObserver& observer,
               std::span<storage::CommitResult> results) override {
-    if (call().ok()) return inner_.commit(group, observer, results);
+    ++held;
+    holds_.wait(true);
+    --held;
+    if (fail_or_count().ok()) return inner_.commit(group, observer, results);
     if (outcome == storage::Outcome::unknown) inner_.commit(group, observer, results);
     for (auto& result : results) result = {outcome, 0};
   }
   Status import(std::span<const storage::Entry> entries) override {
-    VAULT_TRY(call());
+    VAULT_TRY(fail_or_count());
     return inner_.import(entries);
   }
   Result<std::uint64_t> last_index() override {
     VAULT_TRY(call());
+    if (last) return *last;
     return inner_.last_index();
   }
   Status ready() override { return inner_.ready(); }
@@ -79,7 +93,8 @@ class FaultyStorage final : public storage::Storage {
     const std::unique_ptr<storage::Snapshot> inner_;
   };
 
-  Status call() {
+  Status call() { return commits_only ? Status() : fail_or_count(); }
+  Status fail_or_count() {
     int now = left;
     while (now > 0 && !left.compare_exchange_weak(now, now - 1)) {
     }
@@ -90,6 +105,7 @@ class FaultyStorage final : public storage::Storage {
   }
 
   storage::Storage& inner_;
+  std::atomic<bool> holds_{false};
 };
 
 }  // namespace leasehold::testing

@@ -40,6 +40,18 @@ void AccountServers::in_handler() {
   if (then) then();
 }
 
+void AccountServers::between(std::function<void()> then) {
+  const std::lock_guard<std::recursive_mutex> lock(between_mutex_);
+  between_ = std::move(then);
+}
+void AccountServers::in_between() {
+  const std::lock_guard<std::recursive_mutex> lock(between_mutex_);
+  if (const auto then = std::exchange(between_, nullptr)) {
+    then();
+    if (!between_) between_ = then;
+  }
+}
+
 void AccountServers::release_all() {
   const std::lock_guard<std::mutex> lock(mutex_);
   for (auto& server : servers_) server.second->release_all();
@@ -72,9 +84,13 @@ class TestEngine final : public core::Engine {
     add_oddities();
   }
   std::span<const Route> routes() const override { return routes_; }
-  bool has_targets() const override { return true; }
+  bool has_targets() const override {
+    servers_.in_between();
+    return true;
+  }
   Result<std::unique_ptr<target::Target>> target(const core::TargetId& id, ReadTxn&) override {
     const std::string name(id.begin(), std::find(id.begin(), id.end(), 0));
+    servers_.in_between();
     if (servers_.settings_lost(name)) return failure(Code::unavailable, "its settings are lost");
     return make_account_target(servers_[name]);
   }

@@ -38,6 +38,11 @@ class AccountServers {
   // of it is committed.
   void meanwhile(std::function<void()> then);
   void in_handler();
+  // What happens, each time, while the vault looks over its mounts or opens a target's settings: in
+  // between a snapshot that it took and what it does with it. When this returns, none runs any
+  // more of what was set before.
+  void between(std::function<void()> then);
+  void in_between();
   // The same machine as in another world.
   void share(const std::string& name, std::shared_ptr<AccountServer> server);
 
@@ -47,6 +52,8 @@ class AccountServers {
   std::map<std::string, std::shared_ptr<AccountServer>> servers_;
   std::set<std::string> lost_;
   std::function<void()> meanwhile_;
+  std::recursive_mutex between_mutex_;  // held while it runs; it may come to a settings again
+  std::function<void()> between_;
   std::atomic<int> looks_{0}, counted_{0};
 };
 

@@ -111,6 +111,7 @@ Task Lane::State::next_task(const Link& link) {
   while (true) {
     const Instant now = clock.instant();
     if (stopping) return {};
+    // Before anything is taken: a task never meets a connection of older settings.
     if (link.connection && link.generation != generation) return {.kind = Task::Kind::disconnect};
     if (auto task = takeable(now, link)) {
       start_threads();  // there may be more than this one

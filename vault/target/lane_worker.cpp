@@ -29,7 +29,6 @@ Status connect(State& state, const Task& task, Link& link) {
 // A connection that answers, or an open breaker.
 bool healthy(State& state, const Task& task, Link& link) {
   const Instant now = state.clock.instant();
-  if (link.connection && link.generation != task.generation) link.connection.reset();
   if (link.connection && !link.connection->usable()) link.connection.reset();
   const Nanos lifetime = task.target->connection_lifetime();
   const bool old = lifetime.count() > 0 && now >= add(link.opened, lifetime);
@@ -64,14 +63,14 @@ Status fence(State& state, const Task& task, Link& link) {
 }
 
 // A connection that still answers shows as much as a new one, and no account can take it away.
-bool answers(State& state, const Task& task, const Link& link) {
-  return link.connection && link.generation == task.generation && link.connection->usable() &&
+bool answers(State& state, const Link& link) {
+  return link.connection && link.connection->usable() &&
          link.connection->ping(add(state.clock.instant(), kPingLimit)).ok();
 }
 
 void run_probe(State& state, const Task& task, Link& link) {
   Status status;
-  if (!answers(state, task, link)) {
+  if (!answers(state, link)) {
     link.connection.reset();
     status = connect(state, task, link);
     if (status.ok()) status = link.connection->ping(add(state.clock.instant(), kPingLimit));

@@ -32,7 +32,7 @@ Result<bool> sweep_children(Ending& ending) {
   VAULT_TRY_ASSIGN(const auto children, ids_below(ending.txn, Table::child, ending.owner));
   for (const OrderedId& id : children) {
     const auto child = ending.tokens.load(ending.txn, id);
-    if (ending.stub && child.ok() && *child && (*child)->parent == ending.owner) {
+    if (ending.stub && child.ok() && *child) {
       VAULT_TRY(ending.tokens.make_orphan(ending.txn, **child, ending.owner));
       continue;
     }

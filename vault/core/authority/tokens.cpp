@@ -93,14 +93,14 @@ Result<TokenRef> Tokens::valid(ReadTxn& txn, const OrderedId& id, WallTime now,
   OrderedId at = id;
   for (unsigned depth = 0; depth <= kTokenDepthMax; ++depth) {
     VAULT_TRY_ASSIGN(const TokenRef token, current(txn, at));
-    if (!token || (token->stub && depth == 0)) return TokenRef();
+    if (!token) return TokenRef();
     if (chain != nullptr) chain->emplace_back(key_of(at), token->mod);
     if (token->stub && depth == 1) {  // whatever hangs below a stub is an orphan
       Token orphan = *asked;
       orphan.orphan = true;
       return std::make_shared<const Token>(std::move(orphan));
     }
-    if (token->stub) return asked;
+    if (token->stub) return asked;  // none: a stub is no token itself
     if (token->expires && *token->expires <= now) return TokenRef();
     if (depth == 0) asked = token;
     if (!token->parent) return asked;

@@ -49,6 +49,10 @@ class Claims {
     MutexLock lock(mutex_);
     return ids_.count(id) != 0;
   }
+  std::size_t size() const {
+    MutexLock lock(mutex_);
+    return ids_.size();
+  }
 
  private:
   mutable Mutex mutex_;

@@ -183,7 +183,7 @@ Status Jobs::forget_steps(ReadTxn& txn, const PhysicalKey& key, const LeaseJob& 
     if (endings_.claims.has(id)) continue;  // its CREATE may be running: with a later pass
     const auto forget = [this, id, now](WriteTxn& write) -> Result<OnRecord> {
       VAULT_TRY_ASSIGN(const auto lease, endings_.parts.leases.load(write, id));
-      if (!lease || lease->state != Lease::State::revoking) return OnRecord(kAskedFor);
+      if (!lease) return OnRecord(kAskedFor);
       VAULT_TRY(endings_.parts.leases.forget(write, *lease, now));
       return OnRecord(forgotten_event(*lease, now));
     };
