@@ -241,19 +241,22 @@ TEST_CASE("login: a token is bound to networks, at the login and at each use") {
   };
   CHECK(look("10.9.9.9") == 200);
   CHECK(look("192.0.2.1") == 403);
-  vault->policy("makes", R"(path "auth/token/create" { capabilities = ["update", "sudo"] })");
+  vault->policy("makes", R"(path "auth/token/*" { capabilities = ["update", "sudo"] })");
   vault.write("auth/userpass/users/bob", R"({"token_policies":"makes"})");
   const std::string maker = vault.log_in("bob", "a", "10.1.2.3").token();
-  const auto child = [&](const char* fields) {
-    return vault.from("10.1.2.3", "auth/token/create", fields, maker).token();
+  const auto child = [&](const char* fields, const char* path = "auth/token/create") {
+    return vault.from("10.1.2.3", path, fields, maker).token();
   };
   const auto use = [&](const char* address, const std::string& token) {
     return vault.from(address, "auth/token/renew-self", "{}", token).status();
   };
-  const std::string below = child("{}");
-  CHECK(use("10.9.9.9", below) == 200);
-  CHECK(use("192.0.2.1", below) == 403);
-  CHECK(use("192.0.2.1", child(R"({"no_parent":true})")) == 200);  // hangs below nothing
+  for (const std::string& made :
+       {child("{}"), child(R"({"type":"service"})"), child(R"({"period":"1h"})"),
+        child(R"({"id":"chosen"})"), child(R"({"no_parent":true})"),
+        child("{}", "auth/token/create-orphan")}) {
+    CHECK(use("10.9.9.9", made) == 200);
+    CHECK(use("192.0.2.1", made) == 403);
+  }
   vault.write("auth/userpass/users/ann", R"({"password":"a","token_strictly_bind_ip":true})");
   const std::string strict = vault.log_in("ann", "a", "10.1.2.3").token();
   CHECK(vault.from("10.1.2.3", "auth/token/renew-self", "{}", strict).status() == 200);

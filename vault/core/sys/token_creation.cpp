@@ -136,12 +136,15 @@ Status check_asked(const Call& call) {
   return {};
 }
 
-// Below the caller's own token, and bound to the same networks.
+// Bound to the same networks as the caller's own token, an orphan too: else who took a token of
+// another network would make one that holds everywhere. Below that token, unless it is an orphan.
 Status set_parent(const Unsealed& live, const Call& call, ReadTxn& txn, Token& token) {
   Tokens::Chain above;
-  VAULT_TRY_ASSIGN(const auto parent,
+  VAULT_TRY_ASSIGN(const auto maker,
                    live.tokens.valid(txn, call.caller.token_id, call.now, &above));
-  if (parent) token.bound_cidrs = parent->bound_cidrs;
+  if (!maker) return failure(Code::denied, "permission denied");
+  token.bound_cidrs = maker->bound_cidrs;
+  if (token.orphan) return {};
   if (above.size() > kTokenDepthMax)
     return failure(Code::invalid, "tokens hang at most 32 deep: create an orphan instead");
   token.parent = call.caller.token_id;
@@ -189,7 +192,7 @@ Result<Response> create_token(Unsealed& live, Call& call, WriteTxn& txn, bool or
   token.path = "auth/token/" + std::string(call.path);
   token.display_name = display_name_of(fields.text("display_name"));
   token.orphan = orphan;
-  if (!orphan) VAULT_TRY(set_parent(live, call, txn, token));
+  VAULT_TRY(set_parent(live, call, txn, token));
   VAULT_TRY(set_meta(fields, token));
   VAULT_TRY(set_policies(call, token));
   VAULT_TRY(set_lifetime(call, token));
