@@ -57,6 +57,8 @@ Result<Json> checked(const TokenField& field, const Json& value) {
     const auto names = core::canonical_policies(texts_of(value));
     if (names.size() > kPoliciesMax)
       return failure(Code::invalid, "a token has at most 1000 policies");
+    if (std::find(names.begin(), names.end(), "response-wrapping") != names.end())
+      return failure(Code::invalid, "cannot assign policy \"response-wrapping\"");
     return Json(names);
   }
   if (field.name == "token_bound_cidrs") {

@@ -3,6 +3,8 @@
 #include "tests/auth/auth_vault.h"
 #include "tests/support/occupied.h"
 #include "vault/core/authority/lockout.h"
+#include "vault/core/contract/records.h"
+#include "vault/core/road/unsealed.h"
 #include "vault/crypto/password.h"
 
 using namespace leasehold;
@@ -228,6 +230,33 @@ TEST_CASE("userpass: no login makes a root token") {
   const Answer login = vault.log_in("bob", "a");
   CHECK(login.status() == 400);
   CHECK(login.error() == "auth methods cannot create root tokens");
+}
+
+TEST_CASE("login: no login makes a token that passes for a wrapping token") {
+  AuthVault vault;
+  for (const char* path : {"auth/userpass/users/bob", "auth/approle/role/app"}) {
+    const Answer refused = vault.write(
+        path, R"({"password":"a","token_policies":"Response-Wrapping","policies":"x"})");
+    CHECK(refused.status() == 400);
+    CHECK(refused.error() == "cannot assign policy \"response-wrapping\"");
+    CHECK(vault.read(path).status() == 404);
+  }
+  // Of a user that an earlier version took.
+  vault.write("auth/userpass/users/bob", R"({"password":"a","token_policies":"x"})");
+  const bool saved = vault->read([](core::Unsealed& live, commit::ReadTxn& look) {
+    const auto space = (*live.mounts.at(look))->mounts.find("auth/userpass/")->info.space;
+    commit::Batch batch({}, commit::Unrecorded{"a test"});
+    commit::WriteTxn txn(look.snapshot(), live.barrier, space, batch);
+    Json user = **core::load_json(txn, "users/bob");
+    user.set("token_policies", Json(std::vector<std::string>{"response-wrapping"}));
+    user.set("token_no_default_policy", true);
+    return core::save_json(txn, "users/bob", user).ok() &&
+           live.committer.commit(batch).status().ok();
+  });
+  REQUIRE(saved);
+  const Answer login = vault.log_in("bob", "a");
+  CHECK(login.status() == 400);
+  CHECK(login.error() == "auth methods cannot create wrapping tokens");
 }
 
 TEST_CASE("login: a token is bound to networks, at the login and at each use") {

@@ -23,7 +23,7 @@ bool wants_wrapping_token(const Admitted& flight) {
 // Opening a wrapped answer ends its token in the same batch: no use of it is counted before.
 bool use_is_counted(const Admitted& flight) {
   if (!flight.token || flight.token->num_uses == 0) return false;
-  return !flight.token->is_wrapping() || !wants_wrapping_token(flight);
+  return !flight.token->wrapping || !wants_wrapping_token(flight);
 }
 
 }  // namespace

@@ -56,8 +56,6 @@ Status set_policies(Call& call, Token& token) {
   const auto too_long = [](const std::string& name) { return name.size() > kPolicyNameMax; };
   if (wanted.size() > kPoliciesMax || std::any_of(wanted.begin(), wanted.end(), too_long))
     return failure(Code::invalid, "a token has at most 1000 policies, with names of 512 bytes");
-  if (contains(wanted, "response-wrapping"))
-    return failure(Code::invalid, "cannot assign policy \"response-wrapping\"");
   if (wanted.empty()) {
     wanted = own;
   } else {
@@ -75,6 +73,8 @@ Status set_policies(Call& call, Token& token) {
     if (adds_default && !contains(wanted, "root")) wanted.push_back("default");
   }
   wanted = canonical_policies(wanted);
+  if (contains(wanted, kWrappingPolicy))  // also one that the caller has
+    return failure(Code::invalid, "cannot assign policy \"response-wrapping\"");
   if (drop_default) std::erase(wanted, "default");
   token.policies = std::move(wanted);
   return {};
