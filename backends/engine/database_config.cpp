@@ -165,13 +165,14 @@ Result<Draft> draft_of(const core::EngineContext& context, Call& call, ReadTxn& 
   draft.name = call.fields.text("name");
   draft.verify = call.fields.boolean("verify_connection");
   VAULT_TRY_ASSIGN(const auto before, load(txn, kConfigs, draft.name));
-  Json settings = Json::object();
+  Stored stored;
   draft.config = Json::object();
   if (before) {
     draft.config = *before;
     VAULT_TRY_ASSIGN(draft.id, target_id_of(*before));
     VAULT_TRY_ASSIGN(const auto target, load(txn, kTargets, hex(draft.id)));
-    if (target && target->find("settings") != nullptr) settings = *target->find("settings");
+    if (target && target->find("settings") != nullptr)
+      stored = {target->string_at("plugin_name"), *target->find("settings")};
   } else {
     draft.id = call.random.take<sizeof(core::TargetId)>();
   }
@@ -186,7 +187,8 @@ Result<Draft> draft_of(const core::EngineContext& context, Call& call, ReadTxn& 
     call.warnings.push_back(
         "password_policy is kept, but this version has no password policies: passwords have 20 "
         "characters, with upper and lower case, digits and a dash");
-  settings = merged_settings(*row, call, settings);
+  Json settings = merged_settings(*row, call, stored.settings);
+  VAULT_TRY(may_keep_secret(*row, call, stored, settings));
   draft.config.set("target", hex(draft.id));
   draft.config.set("connection_details", shown_settings(*row, settings, call.warnings));
   draft.target = Json::object();
@@ -329,7 +331,9 @@ core::Route config_route(const core::EngineContext& context) {
       "verify_connection=false. Leases keep working after a config was removed. When another "
       "server "
       "answers than before, new leases go there and earlier ones stay with the settings they had; "
-      "same_server=true says that it is the one from before, with its accounts.";
+      "same_server=true says that it is the one from before, with its accounts. A write that "
+      "changes where the manager's password is sent must bring the password, unless the token has "
+      "sudo on this path.";
   return route;
 }
 

@@ -122,6 +122,58 @@ TEST_CASE_FIXTURE(Database,
   CHECK(target_name(id) == "pg (" + hex(id) + ")");  // what the log calls it
 }
 
+TEST_CASE_FIXTURE(Database, "database: a password that is kept goes nowhere else than before") {
+  configure();
+  const std::string elsewhere =
+      R"({"connection_url":"postgresql://{{username}}:{{password}}@127.0.0.1:1/app")";
+  const std::string tls = R"({"tls_ca":"-----BEGIN CERTIFICATE-----")";
+  for (const std::string& led :
+       {elsewhere, elsewhere + R"(,"same_server":true)",
+        elsewhere + R"(,"verify_connection":false)", std::string(R"({"username":"other")"), tls,
+        std::string(R"({"disable_escaping":true)")}) {
+    CAPTURE(led);
+    const auto answer = post("config/pg", led + "}");
+    CHECK(answer.status == 400);
+    CHECK(answer.error.find("where the manager's password is sent") != std::string::npos);
+    CHECK(answer.error.find("give password again") != std::string::npos);
+  }
+  // What leads nowhere else keeps it, also the same said once more.
+  for (const char* kept : {R"({"allowed_roles":"ro,st,x","max_open_connections":3})",
+                           R"({"username_template":"x-{{random 12}}","disable_escaping":false})",
+                           R"({"password_authentication":"scram-sha-256"})"}) {
+    CAPTURE(kept);
+    CHECK(post("config/pg", kept).status < 300);
+  }
+  Json again = config();
+  again.erase("password");
+  CHECK(post("config/pg", again.dump()).status < 300);
+  const std::string other_way = server.url() + "?connect_timeout=7";
+  again.set("connection_url", other_way);
+  CHECK(post("config/pg", again.dump()).status == 400);
+  again.set("password", testing::kManagerPassword);
+  CHECK(post("config/pg", again.dump()).status < 300);
+  again.erase("password");
+  again.set("connection_url", server.url());
+  caller.has_sudo = true;
+  CHECK(post("config/pg", again.dump()).status < 300);
+}
+
+TEST_CASE_FIXTURE(Database, "database: a password that is kept in the URL is told no other name") {
+  Json body = config();
+  const std::string url = "postgresql://vaultmgr:in-the-url@127.0.0.1:1/app";
+  body.erase("password");
+  body.set("connection_url", url).set("verify_connection", false);
+  REQUIRE(post("config/pg", body.dump()).status == 200);
+  Json change = Json::object();
+  change.set("tls_ca", "-----BEGIN CERTIFICATE-----").set("verify_connection", false);
+  const auto refused = post("config/pg", change.dump());
+  CHECK(refused.status == 400);
+  CHECK(refused.error.find("give connection_url again") != std::string::npos);
+  CHECK(refused.error.find("in-the-url") == std::string::npos);
+  change.set("tls_ca", "").set("connection_url", url + "?connect_timeout=7");
+  CHECK(post("config/pg", change.dump()).status == 200);
+}
+
 TEST_CASE_FIXTURE(Database, "database: a password inside the URL works and is not shown") {
   Json body = config();
   body.set("connection_url",
