@@ -69,6 +69,7 @@ Status may_keep_secret(const target::TargetRow& row, const core::Call& call, con
 struct Move {
   core::TargetId target{};
   std::string warning;
+  std::optional<core::TargetId> earlier;  // was given the same settings
 };
 Result<Move> move_to(core::Call& call, core::WriteTxn& txn, const core::TargetId& had,
                      const std::string& server, const Json& settings);

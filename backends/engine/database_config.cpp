@@ -287,6 +287,7 @@ core::Effect write_config(const core::EngineContext& context) {
     VAULT_TRY_ASSIGN(const Move move, move_to(call, txn, check.target, check.server, draft.target));
     VAULT_TRY(lead_to(txn, move.target, draft.target, std::move(draft.config)));
     VAULT_TRY(end_rotation(call, txn, hex(move.target), draft.target));
+    if (move.earlier) VAULT_TRY(end_rotation(call, txn, hex(*move.earlier), draft.target));
     Response response = Response::none();
     if (!move.warning.empty()) response.warnings.push_back(move.warning);
     return response;

@@ -444,6 +444,13 @@ struct Moving : Database {
     const auto record = txn.get(name);
     return record.ok() && *record ? std::string(as_text((*record)->value.reveal())) : "";
   }
+  void put(const std::string& name, std::string_view text) {
+    const auto snapshot = store.snapshot();
+    commit::Batch batch({}, commit::Unrecorded{"a test"});
+    core::WriteTxn txn(*snapshot, store.barrier, testing::kTestSpace, batch);
+    REQUIRE(txn.put(name, as_bytes(text)).ok());
+    REQUIRE(store.committer.commit(batch).status().ok());
+  }
   std::string server_of(const core::TargetId& id) {
     return parse_json(stored("servers/" + hex(id)))->string_at("server");
   }
@@ -529,6 +536,18 @@ TEST_CASE_FIXTURE(Moving, "database: same_server may be said after the configura
   CHECK(server_of(first) == server_of(current()));
   CHECK(reached(first) == server_of(current()));
   CHECK(post("config/pg", body.set("verify_connection", false).dump()).status == 400);
+}
+
+TEST_CASE_FIXTURE(Moving, "database: no rotated password goes with settings that are taken over") {
+  configure();
+  const std::string rotation = "rotations/" + hex(current());
+  Json body = config_of(second);
+  CHECK(post("config/pg", body.dump()).status == 200);
+  Json begun = Json::object();
+  begun.set("username", testing::kManager).set("password", "not-settled").set("run", "a");
+  put(rotation, begun.dump());
+  CHECK(post("config/pg", body.set("same_server", true).dump()).status == 204);
+  CHECK(stored(rotation).empty());
 }
 
 TEST_CASE_FIXTURE(Moving, "database: same_server is meant of the server that was left last") {
