@@ -221,13 +221,30 @@ Result<Response> read_config(const core::EngineContext& context, Call& call, Rea
   return Response::of(data);
 }
 
+// Of a configuration that cannot be read: every target that says it is its own.
+Status retire_by_name(WriteTxn& txn, const std::string& name) {
+  VAULT_TRY(txn.version(std::string(kConfigs) + name));     // is it damaged, or did storage fail?
+  ReadTxn all(txn.snapshot(), txn.barrier(), txn.space());  // most are none of ours: unguarded
+  VAULT_TRY_ASSIGN(const auto targets, all.list(kTargets));
+  for (const std::string& target : targets) {
+    const auto settings = load(all, kTargets, target);
+    if (!settings.ok() || !*settings || (*settings)->string_at("name") != name) continue;
+    VAULT_TRY_ASSIGN(const std::uint64_t known, all.version(std::string(kRetired) + target));
+    if (known == 0) VAULT_TRY(save(txn, kRetired, target, Json::object()));
+  }
+  return {};
+}
+
+// The target's own record stays while there are leases that end through it, and no longer.
 Result<Response> remove_config(Call& call, WriteTxn& txn) {
   const std::string name = call.fields.text("name");
-  // The target's own record stays while there are leases that end through it.
   const auto config = load(txn, kConfigs, name);
-  if (config.ok() && *config)
-    if (const auto id = target_id_of(**config); id.ok())
-      VAULT_TRY(save(txn, kRetired, hex(*id), Json::object()));
+  if (!config.ok()) {
+    VAULT_TRY(retire_by_name(txn, name));
+  } else if (*config) {
+    const auto id = target_id_of(**config);
+    VAULT_TRY(id.ok() ? save(txn, kRetired, hex(*id), Json::object()) : retire_by_name(txn, name));
+  }
   VAULT_TRY(txn.erase(std::string(kConfigs) + name));
   return Response::none();
 }

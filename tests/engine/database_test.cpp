@@ -482,6 +482,22 @@ TEST_CASE_FIXTURE(Moving, "database: a config that leads to another server is an
   CHECK(stored("retired/" + hex(first)).empty());
 }
 
+TEST_CASE_FIXTURE(Moving, "database: a config that cannot be read takes its settings along") {
+  for (const char* damaged : {"no JSON", R"({"target":"none"})"}) {
+    configure();
+    const core::TargetId id = current();
+    put("config/pg", damaged);
+    Json other = config();
+    REQUIRE(post("config/other", other.dump()).status == 204);
+    const auto json = parse_json(stored("config/other"));
+    CHECK(remove("config/pg").status == 204);
+    CHECK(stored("config/pg").empty());
+    CHECK_FALSE(stored("retired/" + hex(id)).empty());  // gone with its last lease
+    CHECK(stored("retired/" + json->string_at("target")).empty());
+    CHECK(remove("config/pg").status == 204);
+  }
+}
+
 TEST_CASE_FIXTURE(Moving, "database: another server behind the same URL is another target") {
   configure();
   const core::TargetId first = current();
