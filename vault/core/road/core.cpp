@@ -73,7 +73,7 @@ Detached Core::handle(Request request, Exchange& asker) {
   asker.deliver(std::move(answer));
 }
 
-bool Core::knows(std::string_view token) {
+bool Core::knows(std::string_view token, std::string_view address) {
   Unsealed* const live = token.size() <= kTokenSizeMax ? gate_.enter() : nullptr;
   if (live == nullptr) return false;
   bool known = false;
@@ -81,7 +81,7 @@ bool Core::knows(std::string_view token) {
     ReadTxn txn(**held, live->barrier, barrier::kCoreSpace);
     const auto found =
         live->tokens.valid(txn, live->tokens.id_of(token), environment_.clock.now(), nullptr);
-    known = found.ok() && *found != nullptr;
+    known = found.ok() && *found != nullptr && in_any((*found)->bound_cidrs, address);
   }
   gate_.leave();
   return known;
