@@ -198,13 +198,16 @@ bool Connection::read(const HttpMessage& message, core::Request& request,
                       WireError& refusal) const {
   const PeerRules& rules = gate_.endpoint().settings().peers;
   const core::AskedHeaders::Names& asked = thread_.asked_headers();
-  const auto known = [this](std::string_view token) {
-    return thread_.shared().handler.knows(token);
+  const Peer* from = &peer_;
+  const auto known = [this, &from](std::string_view token) {
+    return thread_.shared().handler.knows(token, from->address);
   };
-  if (!rules.forwarded) return read_request(message, peer_, known, request, refusal, asked);
+  if (!rules.forwarded) return read_request(message, *from, known, request, refusal, asked);
   Peer peer = peer_;
-  if (forwarded_peer(rules, message.forwarded_for(), peer, refusal.message))
+  if (forwarded_peer(rules, message.forwarded_for(), peer, refusal.message)) {
+    from = &peer;
     return read_request(message, peer, known, request, refusal, asked);
+  }
   refusal.status = 400;
   return false;
 }

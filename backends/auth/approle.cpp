@@ -20,12 +20,35 @@ core::Login login_of(const Role& role) {
   return login;
 }
 
-// What this secret id adds to the login, or narrows.
-void apply_secret(const Secret& secret, core::Login& login) {
+// What lies in a range of both; a range that cannot be read holds nothing.
+std::vector<std::string> in_both(const std::vector<std::string>& some,
+                                 const std::vector<std::string>& others) {
+  std::vector<std::string> both;
+  for (const std::string& one : some)
+    for (const std::string& other : others) {
+      const auto a = Cidr::parse(one), b = Cidr::parse(other);
+      if (!a || !b) continue;
+      if (a->contains(*b))
+        both.push_back(other);
+      else if (b->contains(*a))
+        both.push_back(one);
+    }
+  return both;
+}
+
+// What this secret id adds to the login, or narrows. Its role may have been narrowed since it was
+// made: what it may not be made with today it does not grant.
+Status apply_secret(const Secret& secret, core::Login& login) {
   for (const auto& pair : secret.record.find("metadata")->members())
     if (pair.first != "role_name") login.metadata.emplace_back(pair.first, pair.second.text());
   auto ranges = secret.record.strings_at("token_bound_cidrs");
-  if (!ranges.empty()) login.bound_cidrs = std::move(ranges);
+  if (ranges.empty()) return {};
+  if (!login.bound_cidrs.empty()) ranges = in_both(ranges, login.bound_cidrs);
+  if (ranges.empty())  // which would be a token for everywhere
+    return failure(Code::denied, "permission denied",
+                   "the role binds its tokens to other networks than the secret id does");
+  login.bound_cidrs = std::move(ranges);
+  return {};
 }
 
 Result<Response> log_in(Call& call, WriteTxn& txn) {
@@ -45,7 +68,7 @@ Result<Response> log_in(Call& call, WriteTxn& txn) {
   VAULT_TRY_ASSIGN(const bool valid, is_valid(*secret, txn, call.now));
   if (!valid) return wrong();
   VAULT_TRY(spend(*secret, txn));
-  apply_secret(*secret, login);
+  VAULT_TRY(apply_secret(*secret, login));
   return granted(call, role->record, std::move(login));
 }
 

@@ -68,8 +68,13 @@ Result<Json> checked_cidrs(const TokenField& field, const Json& value) {
 }
 
 Result<Json> checked(const TokenField& field, const Json& value) {
-  if (field.name == "token_policies" && value.size() > kPoliciesMax)
-    return failure(Code::invalid, "a token has at most 1000 policies");
+  if (field.name == "token_policies") {
+    if (value.size() > kPoliciesMax)
+      return failure(Code::invalid, "a token has at most 1000 policies");
+    const auto names = core::canonical_policies(texts_of(value));
+    if (std::find(names.begin(), names.end(), "response-wrapping") != names.end())
+      return failure(Code::invalid, "cannot assign policy \"response-wrapping\"");
+  }
   if (field.name == "token_bound_cidrs") return checked_cidrs(field, value);
   if (field.name == "token_num_uses" && value.integer().value_or(0) < 0)
     return failure(Code::invalid, "'token_num_uses' cannot be negative");

@@ -52,6 +52,16 @@ std::string template_of(const Json& config);
 // What a role's accounts need, for issuing and for trying.
 Result<core::intent::Account> account_of(core::Call& call, const Json& role, const Json& config);
 
+// The settings of a target as they are stored, secrets included.
+struct Stored {
+  std::string plugin;  // empty: none
+  Json settings = Json::object();
+};
+// Code::invalid when a write leads the manager's password elsewhere than before without bringing
+// it, by a caller without sudo on its path. `after`: the settings as they would be stored.
+Status may_keep_secret(const target::TargetRow& row, const core::Call& call, const Stored& before,
+                       const Json& after);
+
 // Which target the accounts of this configuration are made on from now on, when the database named
 // itself `server`: the one it had, if that is the server it stood for; else an earlier one of this
 // configuration that does, or a new one. With `same_server` the one it had stands for this server
@@ -59,6 +69,7 @@ Result<core::intent::Account> account_of(core::Call& call, const Json& role, con
 struct Move {
   core::TargetId target{};
   std::string warning;
+  std::optional<core::TargetId> earlier;  // was given the same settings
 };
 Result<Move> move_to(core::Call& call, core::WriteTxn& txn, const core::TargetId& had,
                      const std::string& server, const Json& settings);

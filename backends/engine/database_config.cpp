@@ -165,13 +165,14 @@ Result<Draft> draft_of(const core::EngineContext& context, Call& call, ReadTxn& 
   draft.name = call.fields.text("name");
   draft.verify = call.fields.boolean("verify_connection");
   VAULT_TRY_ASSIGN(const auto before, load(txn, kConfigs, draft.name));
-  Json settings = Json::object();
+  Stored stored;
   draft.config = Json::object();
   if (before) {
     draft.config = *before;
     VAULT_TRY_ASSIGN(draft.id, target_id_of(*before));
     VAULT_TRY_ASSIGN(const auto target, load(txn, kTargets, hex(draft.id)));
-    if (target && target->find("settings") != nullptr) settings = *target->find("settings");
+    if (target && target->find("settings") != nullptr)
+      stored = {target->string_at("plugin_name"), *target->find("settings")};
   } else {
     draft.id = call.random.take<sizeof(core::TargetId)>();
   }
@@ -186,7 +187,8 @@ Result<Draft> draft_of(const core::EngineContext& context, Call& call, ReadTxn& 
     call.warnings.push_back(
         "password_policy is kept, but this version has no password policies: passwords have 20 "
         "characters, with upper and lower case, digits and a dash");
-  settings = merged_settings(*row, call, settings);
+  Json settings = merged_settings(*row, call, stored.settings);
+  VAULT_TRY(may_keep_secret(*row, call, stored, settings));
   draft.config.set("target", hex(draft.id));
   draft.config.set("connection_details", shown_settings(*row, settings, call.warnings));
   draft.target = Json::object();
@@ -219,13 +221,30 @@ Result<Response> read_config(const core::EngineContext& context, Call& call, Rea
   return Response::of(data);
 }
 
+// Of a configuration that cannot be read: every target that says it is its own.
+Status retire_by_name(WriteTxn& txn, const std::string& name) {
+  VAULT_TRY(txn.version(std::string(kConfigs) + name));     // is it damaged, or did storage fail?
+  ReadTxn all(txn.snapshot(), txn.barrier(), txn.space());  // most are none of ours: unguarded
+  VAULT_TRY_ASSIGN(const auto targets, all.list(kTargets));
+  for (const std::string& target : targets) {
+    const auto settings = load(all, kTargets, target);
+    if (!settings.ok() || !*settings || (*settings)->string_at("name") != name) continue;
+    VAULT_TRY_ASSIGN(const std::uint64_t known, all.version(std::string(kRetired) + target));
+    if (known == 0) VAULT_TRY(save(txn, kRetired, target, Json::object()));
+  }
+  return {};
+}
+
+// The target's own record stays while there are leases that end through it, and no longer.
 Result<Response> remove_config(Call& call, WriteTxn& txn) {
   const std::string name = call.fields.text("name");
-  // The target's own record stays while there are leases that end through it.
   const auto config = load(txn, kConfigs, name);
-  if (config.ok() && *config)
-    if (const auto id = target_id_of(**config); id.ok())
-      VAULT_TRY(save(txn, kRetired, hex(*id), Json::object()));
+  if (!config.ok()) {
+    VAULT_TRY(retire_by_name(txn, name));
+  } else if (*config) {
+    const auto id = target_id_of(**config);
+    VAULT_TRY(id.ok() ? save(txn, kRetired, hex(*id), Json::object()) : retire_by_name(txn, name));
+  }
   VAULT_TRY(txn.erase(std::string(kConfigs) + name));
   return Response::none();
 }
@@ -285,6 +304,7 @@ core::Effect write_config(const core::EngineContext& context) {
     VAULT_TRY_ASSIGN(const Move move, move_to(call, txn, check.target, check.server, draft.target));
     VAULT_TRY(lead_to(txn, move.target, draft.target, std::move(draft.config)));
     VAULT_TRY(end_rotation(call, txn, hex(move.target), draft.target));
+    if (move.earlier) VAULT_TRY(end_rotation(call, txn, hex(*move.earlier), draft.target));
     Response response = Response::none();
     if (!move.warning.empty()) response.warnings.push_back(move.warning);
     return response;
@@ -329,7 +349,9 @@ core::Route config_route(const core::EngineContext& context) {
       "verify_connection=false. Leases keep working after a config was removed. When another "
       "server "
       "answers than before, new leases go there and earlier ones stay with the settings they had; "
-      "same_server=true says that it is the one from before, with its accounts.";
+      "same_server=true says that it is the one from before, with its accounts. A write that "
+      "changes where the manager's password is sent must bring the password, unless the token has "
+      "sudo on this path.";
   return route;
 }
 

@@ -79,17 +79,20 @@ Result<std::optional<Left>> left_last(const std::string& config, WriteTxn& txn) 
 }
 
 // Said after the configuration had led there already: it is meant of the server that was left for
-// this one, and of none before that, whose accounts are where they were. The warning to give.
-Result<std::string> say_same_of_earlier(Call& call, WriteTxn& txn, const core::TargetId& now,
-                                        const std::string& server, const Json& settings) {
+// this one, and of none before that, whose accounts are where they were.
+Status say_same_of_earlier(Call& call, WriteTxn& txn, Move& move, const std::string& server,
+                           const Json& settings) {
   VAULT_TRY_ASSIGN(const auto left, left_last(call.fields.text("name"), txn));
-  if (!left || (!left->went_to.empty() && left->went_to != hex(now)))
-    return std::string(
+  if (!left || (!left->went_to.empty() && left->went_to != hex(move.target))) {
+    move.warning =
         "same_server=true changes nothing here: this is the server it was. Leave it out, or it "
-        "will be taken at its word when the configuration leads elsewhere");
+        "will be taken at its word when the configuration leads elsewhere";
+    return {};
+  }
   VAULT_TRY(say_same(call, txn, left->target, server));
   VAULT_TRY(save(txn, kTargets, hex(left->target), settings));
-  return std::string();
+  move.earlier = left->target;
+  return {};
 }
 
 Result<core::TargetId> known_or_new(const std::string& config, WriteTxn& txn,
@@ -118,14 +121,12 @@ Result<core::TargetId> leave(const std::string& config, WriteTxn& txn, const cor
 
 Result<Move> move_to(Call& call, WriteTxn& txn, const core::TargetId& had,
                      const std::string& server, const Json& settings) {
-  Move move{had, {}};
+  Move move{had, {}, {}};
   if (server.empty()) return move;  // not asked: the first connection will
   VAULT_TRY_ASSIGN(const std::string before, server_of(txn, hex(had)));
   const bool same = call.fields.boolean("same_server");
   if (before == server) {
-    if (same) {
-      VAULT_TRY_ASSIGN(move.warning, say_same_of_earlier(call, txn, had, server, settings));
-    }
+    if (same) VAULT_TRY(say_same_of_earlier(call, txn, move, server, settings));
     return move;
   }
   if (same || before.empty()) {

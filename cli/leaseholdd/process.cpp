@@ -39,7 +39,9 @@ class CoreHandler final : public server::Handler {
     core_.handle(std::move(request), exchange);
   }
   const core::AskedHeaders* asked_headers() const override { return &asked_; }
-  bool knows(std::string_view token) override { return core_.knows(token); }
+  bool knows(std::string_view token, std::string_view address) override {
+    return core_.knows(token, address);
+  }
   void undelivered(core::Issued&& lost) override { core_.undelivered(std::move(lost)); }
 
  private:

@@ -234,6 +234,32 @@ TEST_CASE("approle: the tokens of a secret id may be bound more narrowly than th
   CHECK(vault.from("192.0.2.1", "auth/token/renew-self", "{}", token).status() == 403);
 }
 
+TEST_CASE("approle: a role that was narrowed binds the secret ids that were made before") {
+  AuthVault vault;
+  vault.write(kRole);
+  const std::string id = vault.role_id("app");
+  const std::string wide = vault.secret_id("app", R"({"token_bound_cidrs":"0.0.0.0/0"})");
+  const std::string narrow = vault.secret_id("app", R"({"token_bound_cidrs":"10.9.1.0/24"})");
+  const std::string other =
+      vault.secret_id("app", R"({"token_bound_cidrs":"192.0.2.0/24","num_uses":1})");
+  vault.write(kRole, R"({"token_bound_cidrs":"10.9.0.0/16"})");
+  CHECK(vault.role_login(id, wide, "192.0.2.1").status() == 403);
+  const Answer login = vault.role_login(id, wide, "10.9.0.1");
+  REQUIRE(login.status() == 200);
+  CHECK(vault.from("10.9.0.2", "auth/token/renew-self", "{}", login.token()).status() == 200);
+  CHECK(vault.from("192.0.2.1", "auth/token/renew-self", "{}", login.token()).status() == 403);
+  CHECK(vault.role_login(id, narrow, "10.9.2.1").status() == 403);
+  CHECK(vault.role_login(id, narrow, "10.9.1.1").status() == 200);
+  // No address is in both: not a token for everywhere, and no use of the secret id.
+  for (const char* address : {"192.0.2.1", "10.9.0.1"})
+    CHECK(vault.role_login(id, other, address).status() == 403);
+  vault.write(kRole, R"({"token_bound_cidrs":""})");
+  CHECK(vault.role_login(id, other, "192.0.2.1").status() == 200);
+  // Where a login may come from is asked of the role as it is now.
+  vault.write(kRole, R"({"secret_id_bound_cidrs":"10.9.0.0/16"})");
+  CHECK(vault.role_login(id, wide, "192.0.2.1").status() == 400);
+}
+
 TEST_CASE("approle: a role without secret ids needs another constraint") {
   AuthVault vault;
   const std::string open = "auth/approle/role/open";

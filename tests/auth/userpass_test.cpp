@@ -3,6 +3,8 @@
 #include "tests/auth/auth_vault.h"
 #include "tests/support/occupied.h"
 #include "vault/core/authority/lockout.h"
+#include "vault/core/contract/records.h"
+#include "vault/core/road/unsealed.h"
 #include "vault/crypto/password.h"
 
 using namespace leasehold;
@@ -311,6 +313,33 @@ TEST_CASE("userpass: no login makes a root token") {
   CHECK(login.error() == "auth methods cannot create root tokens");
 }
 
+TEST_CASE("login: no login makes a token that passes for a wrapping token") {
+  AuthVault vault;
+  for (const char* path : {"auth/userpass/users/bob", "auth/approle/role/app"}) {
+    const Answer refused = vault.write(
+        path, R"({"password":"a","token_policies":"Response-Wrapping","policies":"x"})");
+    CHECK(refused.status() == 400);
+    CHECK(refused.error() == "cannot assign policy \"response-wrapping\"");
+    CHECK(vault.read(path).status() == 404);
+  }
+  // Of a user that an earlier version took.
+  vault.write("auth/userpass/users/bob", R"({"password":"a","token_policies":"x"})");
+  const bool saved = vault->read([](core::Unsealed& live, commit::ReadTxn& look) {
+    const auto space = (*live.mounts.at(look))->mounts.find("auth/userpass/")->info.space;
+    commit::Batch batch({}, commit::Unrecorded{"a test"});
+    commit::WriteTxn txn(look.snapshot(), live.barrier, space, batch);
+    Json user = **core::load_json(txn, "users/bob");
+    user.set("token_policies", Json(std::vector<std::string>{"response-wrapping"}));
+    user.set("token_no_default_policy", true);
+    return core::save_json(txn, "users/bob", user).ok() &&
+           live.committer.commit(batch).status().ok();
+  });
+  REQUIRE(saved);
+  const Answer login = vault.log_in("bob", "a");
+  CHECK(login.status() == 400);
+  CHECK(login.error() == "auth methods cannot create wrapping tokens");
+}
+
 TEST_CASE("login: a token is bound to networks, at the login and at each use") {
   AuthVault vault;
   vault.write("auth/userpass/users/bob", R"({"password":"a","token_bound_cidrs":"10.0.0.0/8"})");
@@ -324,19 +353,24 @@ TEST_CASE("login: a token is bound to networks, at the login and at each use") {
   };
   CHECK(look("10.9.9.9") == 200);
   CHECK(look("192.0.2.1") == 403);
-  vault->policy("makes", R"(path "auth/token/create" { capabilities = ["update", "sudo"] })");
+  CHECK(vault->core().knows(login.token(), "10.9.9.9"));
+  CHECK_FALSE(vault->core().knows(login.token(), "192.0.2.1"));
+  vault->policy("makes", R"(path "auth/token/*" { capabilities = ["update", "sudo"] })");
   vault.write("auth/userpass/users/bob", R"({"token_policies":"makes"})");
   const std::string maker = vault.log_in("bob", "a", "10.1.2.3").token();
-  const auto child = [&](const char* fields) {
-    return vault.from("10.1.2.3", "auth/token/create", fields, maker).token();
+  const auto child = [&](const char* fields, const char* path = "auth/token/create") {
+    return vault.from("10.1.2.3", path, fields, maker).token();
   };
   const auto use = [&](const char* address, const std::string& token) {
     return vault.from(address, "auth/token/renew-self", "{}", token).status();
   };
-  const std::string below = child("{}");
-  CHECK(use("10.9.9.9", below) == 200);
-  CHECK(use("192.0.2.1", below) == 403);
-  CHECK(use("192.0.2.1", child(R"({"no_parent":true})")) == 200);  // hangs below nothing
+  for (const std::string& made :
+       {child("{}"), child(R"({"type":"service"})"), child(R"({"period":"1h"})"),
+        child(R"({"id":"chosen"})"), child(R"({"no_parent":true})"),
+        child("{}", "auth/token/create-orphan")}) {
+    CHECK(use("10.9.9.9", made) == 200);
+    CHECK(use("192.0.2.1", made) == 403);
+  }
   vault.write("auth/userpass/users/ann", R"({"password":"a","token_strictly_bind_ip":true})");
   const std::string strict = vault.log_in("ann", "a", "10.1.2.3").token();
   CHECK(vault.from("10.1.2.3", "auth/token/renew-self", "{}", strict).status() == 200);

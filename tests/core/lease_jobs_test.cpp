@@ -6,6 +6,7 @@
 
 #include "tests/support/faulty_world.h"
 #include "vault/base/encoding.h"
+#include "vault/core/sys/system.h"
 
 using namespace leasehold;
 using testing::AccountServer;
@@ -39,6 +40,24 @@ struct ManyVault : TestVault {
     // A look that came just before found it too early, and the next is due a second later.
     if (!eventually([&] { return answered(waiting); })) advance(Seconds{2});
     return wait(waiting);
+  }
+  // As many more leases of the same account, straight into storage.
+  void copy_lease(const std::string& lease_id, std::size_t times) {
+    constexpr std::size_t kInBatch = 12;
+    for (std::size_t done = 0; done < times; done += kInBatch)
+      read([&](core::Unsealed& live, commit::ReadTxn& look) {
+        core::Lease lease = **live.leases.find(look, lease_id);
+        const std::string path = lease.path();
+        commit::Batch batch({}, commit::Unrecorded{"a test"});
+        commit::WriteTxn txn(look.snapshot(), live.barrier, barrier::kCoreSpace, batch);
+        for (std::size_t i = done; i < std::min(times, done + kInBatch); ++i) {
+          lease.mod = 0;
+          live.leases.name(lease, path, lease.issued, world().random);
+          REQUIRE(live.leases.write_pending(txn, lease).ok());
+        }
+        REQUIRE(live.committer.commit(batch).status().ok());
+        return true;
+      });
   }
   std::vector<std::string> keys(const Answer& answer) { return answer.data().strings_at("keys"); }
   bool works(const std::string& text) {
@@ -283,4 +302,37 @@ TEST_CASE_FIXTURE(ManyVault, "lease jobs: what is made after a revocation was as
   CHECK(count(barrier::Table::lease) == 1);
   const std::string body = R"({"lease_id":")" + later + "\"}";
   CHECK(post("sys/leases/lookup", root(), body).status() == 200);
+}
+
+TEST_CASE_FIXTURE(ManyVault, "lease jobs: a prefix takes all below it, however deep it lies") {
+  std::string deep = "a";
+  for (int i = 0; i < 60; ++i) deep += "/a";
+  REQUIRE(post("sys/mounts/" + deep, root(), R"({"type":"test"})").status() == 204);
+  REQUIRE(post(deep + "/roles/ro", root(), R"({"ttl":"1h"})").status() == 204);
+  for (const char* how : {"revoke-prefix", "revoke-force"}) {
+    const Answer creds = get(deep + "/creds/ro", root());
+    REQUIRE(creds.status() == 200);
+    CHECK(keys(list("sys/leases/lookup/", root())) == std::vector<std::string>{"a/"});
+    CHECK(many(how, "a").status() == 204);
+    CHECK(server()->accounts().empty());
+    const std::string body = R"({"lease_id":")" + creds.response().lease_id + R"("})";
+    CHECK(post("sys/leases/lookup", root(), body).status() == 400);
+  }
+  REQUIRE(get(deep + "/creds/ro", root()).status() == 200);
+  CHECK(remove("sys/mounts/" + deep, root()).status() == 204);
+  CHECK(server()->accounts().empty());
+  CHECK(verifies());
+}
+
+TEST_CASE_FIXTURE(ManyVault, "lease jobs: no answer says gone of more leases than it waits for") {
+  const std::string first = lease();
+  server()->hang("revoke");
+  copy_lease(first, core::kAwaitedMax);
+  Answer answer;
+  SUBCASE("below a prefix") { answer = many("revoke-prefix", "test"); }
+  SUBCASE("of a mount") { answer = remove("sys/mounts/test", root()); }
+  CHECK(answer.status() == 500);
+  CHECK(answer.error().find("more leases than an answer waits for") != std::string::npos);
+  CHECK(eventually([&] { return count(barrier::Table::due) > 0; }));  // it has begun all the same
+  server()->release("revoke");
 }

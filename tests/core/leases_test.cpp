@@ -650,6 +650,53 @@ TEST_CASE("leases: a revocation that the target refuses is tried until it succee
   CHECK(vault.as_time_passes([&] { return nothing_left(vault); }, Nanos(Seconds{5})));
 }
 
+TEST_CASE("leases: who waits for a revocation waits while the account is in use") {
+  LeasingVault vault;
+  const Answer creds = vault.creds();
+  vault.server()->set("revoke", Fault::busy);
+  const auto waiting =
+      vault.begin("POST", "sys/leases/revoke", vault.root(), body("lease_id", lease_of(creds)));
+  REQUIRE(TestVault::eventually([&] {
+    const Answer shown =
+        vault.request("GET", "sys/leases", vault.root(), R"({"type":"irrevocable"})");
+    const Json* leases = shown.data().find("leases");
+    return leases != nullptr && shown.data().dump().find("in use") != std::string::npos;
+  }));
+  vault.server()->set("revoke", Fault::none);
+  vault.advance(Seconds{1});  // it is tried again by now
+  CHECK(TestVault::eventually([&] { return vault.answered(waiting); }));
+  CHECK(vault.wait(waiting).status() == 204);
+  CHECK(vault.ends_clean());
+}
+
+TEST_CASE("leases: what is refused once after it was in use is tried again a second later") {
+  LeasingVault vault;
+  const Answer creds = vault.creds();
+  vault.server()->set("revoke", Fault::busy);
+  vault.post("sys/leases/revoke", vault.root(),
+             R"({"sync":false,"lease_id":")" + lease_of(creds) + R"("})");
+  REQUIRE(vault.as_time_passes([&] { return vault.server()->visits("revoke") >= 8; }));
+  const auto refused = [&] {
+    return vault.world().audit_text().find("lease-revocation-failed") != std::string::npos;
+  };
+  vault.server()->set("revoke", Fault::refuse);
+  REQUIRE(vault.as_time_passes(refused));
+  vault.server()->set("revoke", Fault::none);
+  vault.advance(Seconds{30});  // not minutes
+  CHECK(TestVault::eventually([&] { return nothing_left(vault); }));
+}
+
+TEST_CASE("leases: an account that stays in use is told as that when the time is over") {
+  LeasingVault vault;
+  const Answer creds = vault.creds();
+  vault.server()->set("revoke", Fault::busy);
+  const Answer answer = vault.revoke(creds);
+  CHECK(answer.status() == 500);
+  CHECK(answer.error().find("so far: the account is in use") != std::string::npos);
+  vault.server()->set("revoke", Fault::none);
+  CHECK(vault.ends_clean());
+}
+
 TEST_CASE("leases: however many a target refuses to revoke, those behind them are revoked") {
   constexpr std::size_t kRefused = 1100;
   LeasingVault vault;

@@ -252,9 +252,13 @@ TEST_CASE("surface: what anybody may write is bounded, and there is one namespac
 TEST_CASE("surface: a large body of an unknown token is unread, and its request does nothing") {
   TestVault vault;
   const std::string root = vault.root();
-  CHECK(vault.core().knows(root));
-  CHECK_FALSE(vault.core().knows("hvs.made-up"));
-  CHECK_FALSE(vault.core().knows(std::string(1u << 20, 'x')));
+  const auto knows = [&vault](const std::string& token, const char* address = "127.0.0.1") {
+    return vault.core().knows(token, address);
+  };
+  CHECK(knows(root));
+  CHECK(knows(root, "192.0.2.1"));
+  CHECK_FALSE(knows("hvs.made-up"));
+  CHECK_FALSE(knows(std::string(1u << 20, 'x')));
   const auto asking = [&](const std::string& path, const std::string& token) {
     core::Request request;
     request.operation = core::Operation::update;

@@ -56,6 +56,23 @@ TEST_CASE("wrapping: no answer is kept for longer than a lease may last") {
   }
 }
 
+TEST_CASE("wrapping: a token counts as one by its mark, not by the name of its policy") {
+  core::Token token;
+  token.policies = {std::string(core::kWrappingPolicy)};
+  const auto stored = [&token] { return *core::decode_token(core::encode_token(token).bytes()); };
+  CHECK_FALSE(stored().wrapping);
+  token.num_uses = 1;
+  CHECK(stored().wrapping);  // of a version that did not mark them
+  token.display_name = "token";
+  CHECK_FALSE(stored().wrapping);
+  token.display_name.clear();
+  token.mount = "auth_approle_1";
+  CHECK_FALSE(stored().wrapping);
+  token.wrapping = true;
+  CHECK(stored().wrapping);
+  CHECK(core::encode_token(stored()).bytes().size() == core::encode_token(token).bytes().size());
+}
+
 TEST_CASE("wrapping: nothing is left of a wrapping token that is revoked as an orphan") {
   TestVault vault;
   const std::size_t before = vault.count(barrier::Table::token);

@@ -242,6 +242,34 @@ class RotateRoot(unittest.TestCase):
         self.assertNotIn("x ", refused.errors[0].split("refused")[1])
         self.issue()
 
+    def test_who_may_write_the_configuration_cannot_have_the_password_sent_elsewhere(self):
+        self.assertEqual(self.rotate().status, 204)
+        root, elsewhere = self.vault.token, socket.create_server(("127.0.0.1", 0))
+        with elsewhere:
+            led = {"connection_url": self.postgres.url_at(elsewhere.getsockname()[1])}
+            self.vault.token = self.token_with(root, '"update"')
+            for body in (led, {**led, "verify_connection": False}):
+                refused = self.vault.call("POST", "database/config/pg", body)
+                self.assertEqual(refused.status, 400)
+                self.assertIn("give password again, or use a token with sudo", refused.errors[0])
+            elsewhere.setblocking(False)
+            with self.assertRaises(BlockingIOError):
+                elsewhere.accept()
+        self.vault.write("database/config/pg", {"allowed_roles": "app,other"})
+        led = {"connection_url": self.postgres.url + "&connect_timeout=7"}
+        self.assertEqual(self.vault.call("POST", "database/config/pg", led).status, 400)
+        self.vault.token = self.token_with(root, '"update", "sudo"')
+        self.vault.write("database/config/pg", led)
+        self.vault.token = root
+        self.issue()
+
+    def token_with(self, root, rights):
+        self.vault.token = root
+        rule = f'path "database/config/pg" {{ capabilities = [{rights}] }}'
+        self.vault.write("sys/policies/acl/config", {"policy": rule})
+        made = self.vault.must("POST", "auth/token/create", {"policies": ["config"]})
+        return made.json["auth"]["client_token"]
+
     def test_a_connection_that_nobody_used_yet(self):
         self.other(verify_connection=False)
         self.assertEqual(self.vault.call("POST", "database/rotate-root/other").status, 204)

@@ -122,6 +122,58 @@ TEST_CASE_FIXTURE(Database,
   CHECK(target_name(id) == "pg (" + hex(id) + ")");  // what the log calls it
 }
 
+TEST_CASE_FIXTURE(Database, "database: a password that is kept goes nowhere else than before") {
+  configure();
+  const std::string elsewhere =
+      R"({"connection_url":"postgresql://{{username}}:{{password}}@127.0.0.1:1/app")";
+  const std::string tls = R"({"tls_ca":"-----BEGIN CERTIFICATE-----")";
+  for (const std::string& led :
+       {elsewhere, elsewhere + R"(,"same_server":true)",
+        elsewhere + R"(,"verify_connection":false)", std::string(R"({"username":"other")"), tls,
+        std::string(R"({"disable_escaping":true)")}) {
+    CAPTURE(led);
+    const auto answer = post("config/pg", led + "}");
+    CHECK(answer.status == 400);
+    CHECK(answer.error.find("where the manager's password is sent") != std::string::npos);
+    CHECK(answer.error.find("give password again") != std::string::npos);
+  }
+  // What leads nowhere else keeps it, also the same said once more.
+  for (const char* kept : {R"({"allowed_roles":"ro,st,x","max_open_connections":3})",
+                           R"({"username_template":"x-{{random 12}}","disable_escaping":false})",
+                           R"({"password_authentication":"scram-sha-256"})"}) {
+    CAPTURE(kept);
+    CHECK(post("config/pg", kept).status < 300);
+  }
+  Json again = config();
+  again.erase("password");
+  CHECK(post("config/pg", again.dump()).status < 300);
+  const std::string other_way = server.url() + "?connect_timeout=7";
+  again.set("connection_url", other_way);
+  CHECK(post("config/pg", again.dump()).status == 400);
+  again.set("password", testing::kManagerPassword);
+  CHECK(post("config/pg", again.dump()).status < 300);
+  again.erase("password");
+  again.set("connection_url", server.url());
+  caller.has_sudo = true;
+  CHECK(post("config/pg", again.dump()).status < 300);
+}
+
+TEST_CASE_FIXTURE(Database, "database: a password that is kept in the URL is told no other name") {
+  Json body = config();
+  const std::string url = "postgresql://vaultmgr:in-the-url@127.0.0.1:1/app";
+  body.erase("password");
+  body.set("connection_url", url).set("verify_connection", false);
+  REQUIRE(post("config/pg", body.dump()).status == 200);
+  Json change = Json::object();
+  change.set("tls_ca", "-----BEGIN CERTIFICATE-----").set("verify_connection", false);
+  const auto refused = post("config/pg", change.dump());
+  CHECK(refused.status == 400);
+  CHECK(refused.error.find("give connection_url again") != std::string::npos);
+  CHECK(refused.error.find("in-the-url") == std::string::npos);
+  change.set("tls_ca", "").set("connection_url", url + "?connect_timeout=7");
+  CHECK(post("config/pg", change.dump()).status == 200);
+}
+
 TEST_CASE_FIXTURE(Database, "database: a password inside the URL works and is not shown") {
   Json body = config();
   body.set("connection_url",
@@ -392,6 +444,13 @@ struct Moving : Database {
     const auto record = txn.get(name);
     return record.ok() && *record ? std::string(as_text((*record)->value.reveal())) : "";
   }
+  void put(const std::string& name, std::string_view text) {
+    const auto snapshot = store.snapshot();
+    commit::Batch batch({}, commit::Unrecorded{"a test"});
+    core::WriteTxn txn(*snapshot, store.barrier, testing::kTestSpace, batch);
+    REQUIRE(txn.put(name, as_bytes(text)).ok());
+    REQUIRE(store.committer.commit(batch).status().ok());
+  }
   std::string server_of(const core::TargetId& id) {
     return parse_json(stored("servers/" + hex(id)))->string_at("server");
   }
@@ -421,6 +480,22 @@ TEST_CASE_FIXTURE(Moving, "database: a config that leads to another server is an
   CHECK(post("config/pg", config_of(server).dump()).status == 200);
   CHECK(current() == first);
   CHECK(stored("retired/" + hex(first)).empty());
+}
+
+TEST_CASE_FIXTURE(Moving, "database: a config that cannot be read takes its settings along") {
+  for (const char* damaged : {"no JSON", R"({"target":"none"})"}) {
+    configure();
+    const core::TargetId id = current();
+    put("config/pg", damaged);
+    Json other = config();
+    REQUIRE(post("config/other", other.dump()).status == 204);
+    const auto json = parse_json(stored("config/other"));
+    CHECK(remove("config/pg").status == 204);
+    CHECK(stored("config/pg").empty());
+    CHECK_FALSE(stored("retired/" + hex(id)).empty());  // gone with its last lease
+    CHECK(stored("retired/" + json->string_at("target")).empty());
+    CHECK(remove("config/pg").status == 204);
+  }
 }
 
 TEST_CASE_FIXTURE(Moving, "database: another server behind the same URL is another target") {
@@ -477,6 +552,18 @@ TEST_CASE_FIXTURE(Moving, "database: same_server may be said after the configura
   CHECK(server_of(first) == server_of(current()));
   CHECK(reached(first) == server_of(current()));
   CHECK(post("config/pg", body.set("verify_connection", false).dump()).status == 400);
+}
+
+TEST_CASE_FIXTURE(Moving, "database: no rotated password goes with settings that are taken over") {
+  configure();
+  const std::string rotation = "rotations/" + hex(current());
+  Json body = config_of(second);
+  CHECK(post("config/pg", body.dump()).status == 200);
+  Json begun = Json::object();
+  begun.set("username", testing::kManager).set("password", "not-settled").set("run", "a");
+  put(rotation, begun.dump());
+  CHECK(post("config/pg", body.set("same_server", true).dump()).status == 204);
+  CHECK(stored(rotation).empty());
 }
 
 TEST_CASE_FIXTURE(Moving, "database: same_server is meant of the server that was left last") {

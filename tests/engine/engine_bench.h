@@ -105,13 +105,14 @@ class EngineBench {
 
   VaultStore store;
   KeptLog log;  // of the engine
+  core::Caller caller;
   SystemClock real_clock;
   const target::Tag tag{"bench1", "benchincarnation"};
 
  private:
   core::Call call_of(const core::Request& request, std::string_view path,
                      const core::Fields& fields) {
-    return {request, mount_, caller_, fields, path, store.clock.now(), store.random, {}};
+    return {request, mount_, caller, fields, path, store.clock.now(), store.random, {}};
   }
 
   EngineAnswer ask(core::Operation operation, std::string_view path, std::string_view body) {
@@ -225,7 +226,6 @@ class EngineBench {
   std::unique_ptr<core::Engine> engine_;
   core::RouteTrie routes_;
   core::MountInfo mount_;
-  core::Caller caller_;
   std::optional<core::Intent> intent_;
   bool at_target_ = false;  // what failed, failed there
   std::vector<core::Event> events_;

@@ -117,6 +117,8 @@ Status AccountServer::enter(Lock& lock, const std::string& step, const bool& end
       return failure(Code::unavailable, "connection refused");
     case Fault::conflict:
       return failure(Code::conflict, "somebody else changed it");
+    case Fault::busy:
+      return failure(Code::deadline, "the account is in use");
     case Fault::lose_answer:
     case Fault::none:
       return {};

@@ -24,7 +24,7 @@ namespace leasehold::testing {
 
 class AccountServer {
  public:
-  enum class Fault { none, refuse, unreachable, lose_answer, conflict };
+  enum class Fault { none, refuse, unreachable, lose_answer, conflict, busy };
 
   explicit AccountServer(Clock& clock) : clock_(clock) {}
 

@@ -18,6 +18,7 @@ struct Setting {
   Type type = Type::text;
   std::string_view help;
   bool sensitive = false;  // the audit log never has it in clear
+  bool tuning = false;     // has no part in where, and how, the manager's password is sent
 };
 
 struct TargetRow {

@@ -17,7 +17,7 @@ std::optional<WallTime> decode_time(Decoder& in) {
   return present ? std::optional(time) : std::nullopt;
 }
 
-enum Tag : std::uint8_t { kMount = 1, kRenewData = 2, kBoundCidr = 3 | kCritical };
+enum Tag : std::uint8_t { kMount = 1, kRenewData = 2, kBoundCidr = 3 | kCritical, kWrapping = 4 };
 
 void decode_fields(Decoder& in, Token& token) {
   for (auto field = in.field(); field; field = in.field()) {
@@ -28,9 +28,18 @@ void decode_fields(Decoder& in, Token& token) {
       token.renew_data = text;
     else if (field->tag == kBoundCidr)
       token.bound_cidrs.emplace_back(text);
+    else if (field->tag == kWrapping)
+      token.wrapping = field->number() != 0;
     else
       in.keep(*field, token.unknown);
   }
+}
+
+// A wrapping token of a version that did not mark them. One with that policy alone that a login
+// gave, or a token of this name, is none.
+bool was_wrapping(const Token& token) {
+  return token.policies.size() == 1 && token.policies[0] == kWrappingPolicy &&
+         token.num_uses == 1 && token.mount.empty() && token.display_name.empty();
 }
 
 }  // namespace
@@ -50,6 +59,7 @@ Encoder encode_token(const Token& token) {
   if (!token.mount.empty()) out.field(kMount, token.mount);
   if (!token.renew_data.empty()) out.field(kRenewData, token.renew_data);
   for (const std::string& range : token.bound_cidrs) out.field(kBoundCidr, range);
+  if (token.wrapping) out.field(kWrapping, std::uint64_t{1});
   out.fixed(token.unknown);
   return out;
 }
@@ -81,6 +91,7 @@ Result<Token> decode_token(ByteView bytes) {
     token.meta.emplace_back(std::move(name), in.text());
   }
   decode_fields(in, token);
+  token.wrapping = token.wrapping || was_wrapping(token);
   token.orphan = !token.parent.has_value();
   if (!in.whole()) return failure(Code::internal, "internal error", "a token record is damaged");
   return token;

@@ -39,11 +39,10 @@ struct Token {
   std::string mount;       // accessor of the auth mount that it logged in at; empty: none
   std::string renew_data;  // of that login
   std::vector<std::string> bound_cidrs;  // it is valid from there alone; empty: anywhere
+  bool wrapping = false;                 // opens a wrapped answer, and does nothing else
   Bytes unknown;                         // fields of a newer version, written back as they are
 
   bool is_root() const { return policies.size() == 1 && policies[0] == "root"; }
-  // Opens a wrapped answer, and does nothing else: no other token can get this policy.
-  bool is_wrapping() const { return policies.size() == 1 && policies[0] == kWrappingPolicy; }
 };
 
 using TokenRef = std::shared_ptr<const Token>;

@@ -224,12 +224,12 @@ Status Tokens::forget(WriteTxn& txn, const Token& token, WallTime now) const {
   if (token.expires) VAULT_TRY(txn.erase(expiry_key(*token.expires, Table::token, token.id)));
   if (token.parent) VAULT_TRY(txn.erase(child_key(*token.parent, token.id)));
   if (token.num_uses > 0) txn.erase_counter(uses_key(token));
-  if (token.is_wrapping()) return txn.erase(wrapped_key(token.id));  // it owns nothing else
+  if (token.wrapping) return txn.erase(wrapped_key(token.id));  // it owns nothing else
   return txn.mark(job_key(now, token.id));
 }
 
 Status Tokens::revoke_orphan(WriteTxn& txn, const Token& token, WallTime now) const {
-  if (token.is_wrapping()) return revoke(txn, token, now);  // nothing hangs below it
+  if (token.wrapping) return revoke(txn, token, now);  // nothing hangs below it
   Token stub;
   stub.id = token.id;
   stub.accessor = token.accessor;

@@ -69,6 +69,7 @@ Result<Response> wrap(const Tokens& tokens, WriteTxn& txn, Response&& answer,
   token.num_uses = 1;
   token.path = terms.creation_path;
   token.policies = {std::string(kWrappingPolicy)};
+  token.wrapping = true;
   VAULT_TRY_ASSIGN(SecretBytes text, tokens.create(txn, token, "", false));
   WrapInfo wrap;
   wrap.wrapped_accessor = answer.auth ? answer.auth->accessor : answer.data_accessor;

@@ -35,7 +35,10 @@ void DueQueue::failed(const OrderedId& id, const Error& error) {
   const bool busy = error.code == Code::deadline;
   const Nanos first = busy ? kBusyRetryMin : Nanos{Seconds{1}};
   const Nanos most = busy ? kBusyRetryMax : Nanos{kRetryMax};
-  const Nanos wait = std::min(first * (std::int64_t{1} << std::min(retry.attempts, 12U)), most);
+  // Moments of being in use are not held against what is refused once after them.
+  if (std::exchange(retry.busy, busy) != busy) retry.alike = 0;
+  const Nanos wait = std::min(first * (std::int64_t{1} << std::min(retry.alike, 12U)), most);
+  ++retry.alike;
   ++retry.attempts;
   const std::string text = kept(error.message);
   retry.said = retry.said && retry.error == text;

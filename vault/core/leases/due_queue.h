@@ -33,6 +33,8 @@ class DueQueue final : public target::RevocationSource {
  private:
   struct Retry {
     unsigned attempts = 0;
+    unsigned alike = 0;  // of them, the last ones that failed in the same way: busy, or refused
+    bool busy = false;
     Instant not_before;
     std::string error;                    // of the last one
     bool said = false, recorded = false;  // in the server log; in the audit log

@@ -12,7 +12,6 @@ using barrier::Table;
 
 namespace {
 
-constexpr unsigned kDepthMax = 32;
 constexpr std::size_t kLookedAtOnce = 256;
 
 std::string as_directory(std::string_view prefix) {
@@ -62,24 +61,27 @@ Status Leases::each_listed(ReadTxn& txn, std::string_view directory,
 
 Result<bool> Leases::any_below(ReadTxn& txn, const std::string& directory) const {
   std::vector<OrderedId> one;
-  VAULT_TRY(collect(txn, directory, 1, kEndOfTime, one, 0));
+  VAULT_TRY(collect(txn, directory, 1, kEndOfTime, one));
   return !one.empty();
 }
 
+// However deep they lie: paths are as long as names may be, and what is passed over is not revoked.
 Status Leases::collect(ReadTxn& txn, const std::string& directory, std::size_t limit,
-                       WallTime until, std::vector<OrderedId>& into, unsigned depth) const {
-  if (depth > kDepthMax || into.size() >= limit) return {};
-  VAULT_TRY(each_listed(txn, directory, [&](const Lease& lease) {
-    if (made_after(lease.id, until)) return false;  // and so are those that follow
-    into.push_back(lease.id);
-    return into.size() < limit;
-  }));
-  if (into.size() >= limit) return {};
-  VAULT_TRY_ASSIGN(const auto names,
-                   txn.in(barrier::kCoreSpace).list(std::string(kLeasePaths) + directory));
-  for (const std::string& name : names)
-    if (name.ends_with('/'))
-      VAULT_TRY(collect(txn, directory + name, limit, until, into, depth + 1));
+                       WallTime until, std::vector<OrderedId>& into) const {
+  std::vector<std::string> ahead{directory};
+  while (!ahead.empty() && into.size() < limit) {
+    const std::string here = std::move(ahead.back());
+    ahead.pop_back();
+    VAULT_TRY(each_listed(txn, here, [&](const Lease& lease) {
+      if (made_after(lease.id, until)) return false;  // and so are those that follow
+      into.push_back(lease.id);
+      return into.size() < limit;
+    }));
+    VAULT_TRY_ASSIGN(const auto names,
+                     txn.in(barrier::kCoreSpace).list(std::string(kLeasePaths) + here));
+    for (auto name = names.rbegin(); name != names.rend(); ++name)  // the first is next
+      if (name->ends_with('/')) ahead.push_back(here + *name);
+  }
   return {};
 }
 
@@ -92,7 +94,7 @@ Result<std::vector<OrderedId>> Leases::below(ReadTxn& txn, std::string_view pref
     if (exact->state != Lease::State::revoking) ids.push_back(exact->id);
     return ids;
   }
-  VAULT_TRY(collect(txn, as_directory(prefix), limit, until, ids, 0));
+  VAULT_TRY(collect(txn, as_directory(prefix), limit, until, ids));
   return ids;
 }
 

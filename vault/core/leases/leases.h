@@ -142,7 +142,7 @@ class Leases {
   barrier::PhysicalKey path_key(std::string_view path) const;
   barrier::PhysicalKey listed_key(const Lease& lease) const;
   Status collect(ReadTxn& txn, const std::string& directory, std::size_t limit, WallTime until,
-                 std::vector<barrier::OrderedId>& into, unsigned depth) const;
+                 std::vector<barrier::OrderedId>& into) const;
   Result<bool> any_below(ReadTxn& txn, const std::string& directory) const;
 
   const barrier::Barrier& barrier_;

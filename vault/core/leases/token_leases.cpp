@@ -42,7 +42,7 @@ Result<TokenRef> valid_lease(const Tokens& tokens, ReadTxn& txn, const barrier::
 }  // namespace
 
 bool has_lease(const Token& token) {
-  return token.expires.has_value() && !token.stub && !token.is_wrapping();
+  return token.expires.has_value() && !token.stub && !token.wrapping;
 }
 
 std::string lease_id_of(const Token& token) {

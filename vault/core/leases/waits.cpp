@@ -10,13 +10,19 @@ constexpr std::size_t kLookedUpAtOnce = 64;  // records that somebody waits for
 
 }  // namespace
 
-// Whether it is one of those that are left; then it is left no more.
-bool RevocationWait::take(const barrier::PhysicalKey& record) {
+// Its place, if it is one of those that are left.
+std::optional<std::size_t> RevocationWait::left(const barrier::PhysicalKey& record) const {
   const auto found = std::lower_bound(records->begin(), records->end(), record);
-  if (found == records->end() || !(*found == record)) return false;
-  auto gone = gone_[static_cast<std::size_t>(found - records->begin())];
-  if (gone) return false;
-  gone = true;
+  if (found == records->end() || !(*found == record)) return std::nullopt;
+  const auto place = static_cast<std::size_t>(found - records->begin());
+  return gone_[place] ? std::nullopt : std::optional(place);
+}
+
+// The same; then it is left no more.
+bool RevocationWait::take(const barrier::PhysicalKey& record) {
+  const auto place = left(record);
+  if (!place) return false;
+  gone_[*place] = true;
   --left_;
   return true;
 }
@@ -44,11 +50,13 @@ bool Waits::give_up(RevocationWait* wait) {
 
 void Waits::ended(const barrier::PhysicalKey& record, const Status& result) {
   std::vector<RevocationWait*> done;
+  const bool again = result.is(Code::deadline);
   {
     MutexLock lock(mutex_);
     for (auto at = waits_.begin(); at != waits_.end();) {
       RevocationWait* one = *at;
-      const bool concerned = one->take(record);
+      if (again && one->left(record)) one->so_far = result.error();
+      const bool concerned = !again && one->take(record);
       if (concerned && !result.ok()) one->result = result.error();
       const bool ends = concerned && (!result.ok() || one->left_ == 0);
       if (ends) done.push_back(one);

@@ -1,6 +1,6 @@
 #pragma once
-// Requests that wait until records (of leases, of jobs) are gone, or until the first attempt on one
-// of them failed. A wait may name tens of thousands of records: nothing here walks over them with
+// Requests that wait until records (of leases, of jobs) are gone, or until an attempt on one of
+// them was refused. A wait may name tens of thousands of records: nothing here walks over them with
 // the mutex held.
 //
 //   waits.wait(&wait);                   // looks at storage, too: it may be over already
@@ -9,6 +9,7 @@
 // Thread-safe. A wait is completed exactly once, or given up by its owner.
 
 #include <memory>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -27,9 +28,11 @@ struct RevocationWait : Waiter {
   // ended.
   std::shared_ptr<const Records> records;
   Status result;
+  Status so_far;  // what one of them still waits for, for an answer that comes too early
 
  private:
   friend class Waits;
+  std::optional<std::size_t> left(const barrier::PhysicalKey& record) const;
   bool take(const barrier::PhysicalKey& record);
   std::vector<bool> gone_;  // beside `records`
   std::size_t left_ = 0;
@@ -49,6 +52,8 @@ class Waits {
   bool were_gone(RevocationWait* wait, const RevocationWait::Records& records);
   // False: it has been completed already.
   bool give_up(RevocationWait* wait);
+  // It is gone, or was refused. Code::deadline: it was in use, or the target did not answer, and is
+  // tried again within moments, so requests go on waiting.
   void ended(const barrier::PhysicalKey& record, const Status& result);
   void refuse_all(const Error& why);
 

@@ -23,7 +23,7 @@ bool wants_wrapping_token(const Admitted& flight) {
 // Opening a wrapped answer ends its token in the same batch: no use of it is counted before.
 bool use_is_counted(const Admitted& flight) {
   if (!flight.token || flight.token->num_uses == 0) return false;
-  return !flight.token->is_wrapping() || !wants_wrapping_token(flight);
+  return !flight.token->wrapping || !wants_wrapping_token(flight);
 }
 
 }  // namespace
@@ -73,7 +73,7 @@ Detached Core::handle(Request request, Exchange& asker) {
   asker.deliver(std::move(answer));
 }
 
-bool Core::knows(std::string_view token) {
+bool Core::knows(std::string_view token, std::string_view address) {
   Unsealed* const live = token.size() <= kTokenSizeMax ? gate_.enter() : nullptr;
   if (live == nullptr) return false;
   bool known = false;
@@ -81,7 +81,7 @@ bool Core::knows(std::string_view token) {
     ReadTxn txn(**held, live->barrier, barrier::kCoreSpace);
     const auto found =
         live->tokens.valid(txn, live->tokens.id_of(token), environment_.clock.now(), nullptr);
-    known = found.ok() && *found != nullptr;
+    known = found.ok() && *found != nullptr && in_any((*found)->bound_cidrs, address);
   }
   gate_.leave();
   return known;

@@ -23,8 +23,8 @@ class Core {
 
   // From an io thread's loop; `asker` gets exactly one answer there. It must live until then.
   Detached handle(Request request, Exchange& asker);
-  // Whether `token` is valid now. On an io thread's loop.
-  bool knows(std::string_view token);
+  // Whether `token` is valid now, and used from there. On an io thread's loop.
+  bool knows(std::string_view token, std::string_view address);
   // The answer could not leave: what it handed out is revoked.
   void undelivered(Issued lost);
 

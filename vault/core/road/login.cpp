@@ -25,8 +25,12 @@ std::string display_name_of(const MountInfo& mount, const Login& login) {
 
 Result<std::vector<std::string>> policies_of(const Login& login) {
   std::vector<std::string> policies = canonical_policies(login.policies);
-  if (std::find(policies.begin(), policies.end(), "root") != policies.end())
-    return failure(Code::invalid, "auth methods cannot create root tokens");
+  const auto has = [&policies](std::string_view name) {
+    return std::find(policies.begin(), policies.end(), name) != policies.end();
+  };
+  if (has("root")) return failure(Code::invalid, "auth methods cannot create root tokens");
+  if (has(kWrappingPolicy))
+    return failure(Code::invalid, "auth methods cannot create wrapping tokens");
   if (!login.no_default_policy) policies.emplace_back("default");
   return canonical_policies(policies);
 }

@@ -38,12 +38,14 @@ bool revoked::await_suspend(std::coroutine_handle<> frame) {
 
 Status revoked::await_resume() {
   if (result.ok() && !late_) return {};
-  const std::string why = late_ ? "not everything was seen gone in time" : result.error().message;
+  const Status& known = late_ ? so_far : result;
+  const std::string why =
+      known.ok() ? std::string("not everything was seen gone in time") : known.error().message;
   return failure(Code::internal,
                  "revocation is queued and goes on by itself until the account is "
                  "seen gone; so far: " +
                      why,
-                 late_ ? std::string() : result.error().detail);
+                 known.ok() ? std::string() : known.error().detail);
 }
 
 }  // namespace leasehold::core

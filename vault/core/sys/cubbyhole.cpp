@@ -45,7 +45,7 @@ Result<Response> list(Call& call, ReadTxn& txn) {
 Result<Response> write(Unsealed& live, Call& call, WriteTxn& txn) {
   VAULT_TRY(own(call, txn));
   VAULT_TRY_ASSIGN(const auto token, live.tokens.load(txn, call.caller.token_id));
-  if (!token || token->is_wrapping()) return failure(Code::denied, multierror("permission denied"));
+  if (!token || token->wrapping) return failure(Code::denied, multierror("permission denied"));
   const Json& body = call.request.body;
   if (!body.is_object() || body.size() == 0)
     return failure(Code::invalid, multierror("missing data fields"));
@@ -81,7 +81,7 @@ Result<bool> exists(Call& call, ReadTxn& txn) {
 // Of a wrapping token: what it wraps, as a text. It is spent.
 Result<Response> read_response(Unsealed& live, Call& call, WriteTxn& txn) {
   VAULT_TRY_ASSIGN(const auto token, live.tokens.load(txn, call.caller.token_id));
-  if (!token || !token->is_wrapping()) return read(call, txn);
+  if (!token || !token->wrapping) return read(call, txn);
   VAULT_TRY_ASSIGN(const Response wrapped, opened(txn, *token, call.request.token));
   VAULT_TRY(live.tokens.revoke(txn, *token, call.now));
   Json data = Json::object();

@@ -12,8 +12,6 @@ namespace leasehold::core {
 
 namespace {
 
-constexpr std::size_t kAwaitedMax = 10'000;  // leases an answer waits for
-
 struct Shown {
   std::string path;
   WallTime issued, expires;
@@ -174,6 +172,7 @@ Result<Response> SysLeases::revoke_prefix(Call& call, WriteTxn& txn, bool force)
     VAULT_TRY_ASSIGN(auto ids, live_.leases.below(look, job.prefix, kAwaitedMax, call.now));
     VAULT_TRY_ASSIGN(const auto due,
                      live_.leases.revoking_below(look, job.prefix, kAwaitedMax, call.now));
+    if (std::max(ids.size(), due.size()) == kAwaitedMax) return too_many_to_await();
     for (const auto& id : due) {
       const auto lease = live_.leases.load(look, id);
       // Seen absent already, and looked at once more later than a request may wait.
@@ -260,6 +259,13 @@ void add_changing(std::vector<Route>& routes, const Shared& leases, const std::s
 }
 
 }  // namespace
+
+Response too_many_to_await() {
+  return Response::refused(500,
+                           "revocation is queued and goes on by itself until the accounts are seen "
+                           "gone; so far: there are more leases than an answer waits for, sys/jobs "
+                           "and sys/leases?type=irrevocable show what is left");
+}
 
 void add_lease_routes(std::vector<Route>& routes, Unsealed& live) {
   const auto leases = std::make_shared<SysLeases>(live);

@@ -11,7 +11,6 @@ namespace leasehold::core {
 namespace {
 
 constexpr std::string_view kAuth = "auth/";
-constexpr std::size_t kAwaitedMax = 10'000;  // leases an answer waits for
 constexpr std::string_view kLater[] = {
     "aws",       "azure",    "cert",       "consul",    "gcp",    "github", "jwt",
     "kerberos",  "kmip",     "kubernetes", "ldap",      "nomad",  "oci",    "oidc",
@@ -185,6 +184,7 @@ Result<Response> MountRoutes::disable(Call& call, WriteTxn& txn) {
   ReadTxn look(txn.snapshot(), txn.barrier(), barrier::kCoreSpace);
   VAULT_TRY_ASSIGN(auto leases, live_.leases.below(look, path, kAwaitedMax));
   VAULT_TRY_ASSIGN(const auto due, live_.leases.revoking_below(look, path, kAwaitedMax));
+  if (std::max(leases.size(), due.size()) == kAwaitedMax) return too_many_to_await();
   leases.insert(leases.end(), due.begin(), due.end());
   Response response = Response::none();
   for (const auto& id : leases) response.orders.awaited.push_back(lease_key(id));

@@ -41,6 +41,11 @@ void add_rotate_routes(std::vector<Route>& routes, Unsealed& live);
 // "leases".
 Route tidy_route(std::string pattern, std::string what, LogSink& log);
 
+// So many leases an answer waits for. Where more begin to end it says so, as one that came too
+// early does, and never that they are gone.
+inline constexpr std::size_t kAwaitedMax = 10'000;
+Response too_many_to_await();
+
 // The compiled set and the Acl of one token, as a handler needs them.
 Result<Acl> acl_of(Unsealed& live, ReadTxn& txn, const std::vector<std::string>& policies,
                    WallTime now);

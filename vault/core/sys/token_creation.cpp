@@ -56,8 +56,6 @@ Status set_policies(Call& call, Token& token) {
   const auto too_long = [](const std::string& name) { return name.size() > kPolicyNameMax; };
   if (wanted.size() > kPoliciesMax || std::any_of(wanted.begin(), wanted.end(), too_long))
     return failure(Code::invalid, "a token has at most 1000 policies, with names of 512 bytes");
-  if (contains(wanted, "response-wrapping"))
-    return failure(Code::invalid, "cannot assign policy \"response-wrapping\"");
   if (wanted.empty()) {
     wanted = own;
   } else {
@@ -75,6 +73,8 @@ Status set_policies(Call& call, Token& token) {
     if (adds_default && !contains(wanted, "root")) wanted.push_back("default");
   }
   wanted = canonical_policies(wanted);
+  if (contains(wanted, kWrappingPolicy))  // also one that the caller has
+    return failure(Code::invalid, "cannot assign policy \"response-wrapping\"");
   if (drop_default) std::erase(wanted, "default");
   token.policies = std::move(wanted);
   return {};
@@ -136,12 +136,15 @@ Status check_asked(const Call& call) {
   return {};
 }
 
-// Below the caller's own token, and bound to the same networks.
+// Bound to the same networks as the caller's own token, an orphan too: else who took a token of
+// another network would make one that holds everywhere. Below that token, unless it is an orphan.
 Status set_parent(const Unsealed& live, const Call& call, ReadTxn& txn, Token& token) {
   Tokens::Chain above;
-  VAULT_TRY_ASSIGN(const auto parent,
+  VAULT_TRY_ASSIGN(const auto maker,
                    live.tokens.valid(txn, call.caller.token_id, call.now, &above));
-  if (parent) token.bound_cidrs = parent->bound_cidrs;
+  if (!maker) return failure(Code::denied, "permission denied");
+  token.bound_cidrs = maker->bound_cidrs;
+  if (token.orphan) return {};
   if (above.size() > kTokenDepthMax)
     return failure(Code::invalid, "tokens hang at most 32 deep: create an orphan instead");
   token.parent = call.caller.token_id;
@@ -189,7 +192,7 @@ Result<Response> create_token(Unsealed& live, Call& call, WriteTxn& txn, bool or
   token.path = "auth/token/" + std::string(call.path);
   token.display_name = display_name_of(fields.text("display_name"));
   token.orphan = orphan;
-  if (!orphan) VAULT_TRY(set_parent(live, call, txn, token));
+  VAULT_TRY(set_parent(live, call, txn, token));
   VAULT_TRY(set_meta(fields, token));
   VAULT_TRY(set_policies(call, token));
   VAULT_TRY(set_lifetime(call, token));

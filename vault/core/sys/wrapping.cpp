@@ -22,7 +22,7 @@ Result<Asked> asked_for(const Unsealed& live, const Call& call, ReadTxn& txn) {
     VAULT_TRY_ASSIGN(asked.token,
                      live.tokens.valid(txn, live.tokens.id_of(asked.text), call.now, nullptr));
   }
-  if (!asked.token || !asked.token->is_wrapping())
+  if (!asked.token || !asked.token->wrapping)
     return failure(Code::invalid, std::string(kNoWrappingToken));
   return asked;
 }
