@@ -98,7 +98,7 @@ void Connection::wait_for_next_turn() {
 void Connection::hear_proxy() {
   const PeerRules& rules = gate_.endpoint().settings().peers;
   const bool believed =
-      rules.proxy == ProxyProtocol::use_always || in_any(rules.proxies, peer_.address);
+      rules.proxy == ProxyProtocol::use_always || is_in_any(rules.proxies, peer_.address);
   if (!believed && rules.proxy == ProxyProtocol::deny_unauthorized) return close();
   std::array<char, kProxyHeaderMax> bytes;
   const IoResult seen = socket_.peek(bytes);

@@ -153,10 +153,17 @@ class Reader {
     settings_.tls_settings.ciphers = *std::move(suites);
   }
 
-  std::vector<std::string> ranges(std::string_view key) {
+  // Of those who are believed. A list that came out empty (of a template, say) was meant to name
+  // somebody.
+  std::vector<std::string> trusted(std::string_view key) {
     auto canonical = canonical_cidrs(texts(key));
-    if (canonical.ok()) return *std::move(canonical);
-    stanza_.refuse(key, canonical.error().message);
+    if (!canonical.ok())
+      stanza_.refuse(key, canonical.error().message);
+    else if (canonical->empty() && stanza_.has(key))
+      stanza_.refuse(key, std::string(key) + " is empty: name those that are believed, or leave " +
+                              "the key out");
+    else
+      return *std::move(canonical);
     return {};
   }
 
@@ -164,7 +171,7 @@ class Reader {
     PeerRules& rules = settings_.peers;
     std::string behavior;
     text("proxy_protocol_behavior", behavior);
-    rules.proxies = ranges("proxy_protocol_authorized_addrs");
+    rules.proxies = trusted("proxy_protocol_authorized_addrs");
     if (behavior.empty()) return;
     if (behavior == "use_always")
       rules.proxy = ProxyProtocol::use_always;
@@ -186,7 +193,7 @@ class Reader {
 
   void forwarded() {
     PeerRules& rules = settings_.peers;
-    rules.forwarders = ranges("x_forwarded_for_authorized_addrs");
+    rules.forwarders = trusted("x_forwarded_for_authorized_addrs");
     rules.forwarded = !rules.forwarders.empty();
     rules.hop_skips = number("x_forwarded_for_hop_skips", 0);
     if (rules.hop_skips < 0)

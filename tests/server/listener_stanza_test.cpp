@@ -198,6 +198,17 @@ TEST_CASE("listener stanza: who is believed about where a request comes from") {
   CHECK(contains(refusal(R"(listener "tcp" { tls_disable = 1
                             x_forwarded_for_authorized_addrs = "localhost" })"),
                  "not a network"));
+  for (const char* nobody : {"[]", R"("")", R"(",")"}) {
+    CHECK(contains(refusal(std::string(R"(listener "tcp" { tls_disable = 1
+                            x_forwarded_for_authorized_addrs = )") +
+                           nobody + " }"),
+                   "x_forwarded_for_authorized_addrs is empty"));
+    CHECK(contains(refusal(std::string(R"(listener "tcp" { tls_disable = 1
+                            proxy_protocol_behavior = "deny_unauthorized"
+                            proxy_protocol_authorized_addrs = )") +
+                           nobody + " }"),
+                   "proxy_protocol_authorized_addrs is empty"));
+  }
   CHECK(read(R"(listener "tcp" { tls_disable = 1 proxy_protocol_behavior = "use_always" })",
              &warnings)
             .ok());

@@ -106,7 +106,7 @@ Status finish_login(InFlight& flight, WriteTxn& txn, std::vector<std::string>& w
   if (!flight.answer.login) return {};
   Login login = std::move(*flight.answer.login);
   flight.answer.login.reset();
-  if (!in_any(login.bound_cidrs, flight.request.remote_address))
+  if (!is_allowed(login.bound_cidrs, flight.request.remote_address))
     return failure(Code::denied, "permission denied",
                    "the role binds its tokens to other networks");
   const std::string alias = login.alias;
