@@ -138,7 +138,10 @@ class Reader {
     tls_version("tls_max_version", tls.most_version);
     text("tls_client_ca_file", tls.client_ca_file);
     tls.require_client_certificate = flag("tls_require_and_verify_client_cert", false);
-    tls.ask_client_certificate = !flag("tls_disable_client_certs", false);
+    if (flag("tls_disable_client_certs", false) && tls.require_client_certificate)
+      stanza_.refuse("tls_disable_client_certs",
+                     "tls_disable_client_certs and tls_require_and_verify_client_cert exclude each "
+                     "other");
     ciphers();
   }
 
@@ -286,9 +289,6 @@ Status check_tls(const Stanza& stanza, const ListenerSettings& settings) {
     problems.add(stanza.where(key) + ": " + std::string(message));
   };
   const TlsSettings& tls = settings.tls_settings;
-  if (tls.require_client_certificate && !tls.ask_client_certificate)
-    wrong("tls_disable_client_certs",
-          "tls_disable_client_certs and tls_require_and_verify_client_cert exclude each other");
   if (tls.require_client_certificate && tls.client_ca_file.empty())
     wrong("tls_require_and_verify_client_cert",
           "tls_require_and_verify_client_cert needs tls_client_ca_file");

@@ -70,7 +70,6 @@ TEST_CASE(
   REQUIRE_MESSAGE(settings.ok(), settings.error().message);
   CHECK(settings.value().address == "127.0.0.1:8200");
   CHECK_FALSE(settings.value().tls);
-  CHECK(settings.value().tls_settings.ask_client_certificate);
   CHECK_FALSE(settings.value().tls_settings.require_client_certificate);
   CHECK(settings.value().http.body_bytes == 32u << 20);
 }

@@ -1,5 +1,6 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/rsa.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 #include <unistd.h>
@@ -28,10 +29,9 @@ struct Folder {
   std::string path;
 };
 
-// A self-signed P-256 certificate and its key.
+// A self-signed certificate and its key, P-256 unless given.
 void make_certificate(const std::string& certificate_file, const std::string& key_file,
-                      const char* name, long lasts = 3600) {
-  EVP_PKEY* key = EVP_EC_gen("P-256");
+                      const char* name, long lasts = 3600, EVP_PKEY* key = EVP_EC_gen("P-256")) {
   X509* certificate = X509_new();
   REQUIRE((key != nullptr && certificate != nullptr));
   X509_set_version(certificate, 2);
@@ -51,6 +51,18 @@ void make_certificate(const std::string& certificate_file, const std::string& ke
   std::fclose(out);
   X509_free(certificate);
   EVP_PKEY_free(key);
+}
+
+// Many primes are found sooner.
+EVP_PKEY* rsa_key(int bits, int primes) {
+  EVP_PKEY* key = nullptr;
+  EVP_PKEY_CTX* context = EVP_PKEY_CTX_new_id(EVP_PKEY_RSA, nullptr);
+  REQUIRE(EVP_PKEY_keygen_init(context) == 1);
+  REQUIRE(EVP_PKEY_CTX_set_rsa_keygen_bits(context, bits) == 1);
+  REQUIRE(EVP_PKEY_CTX_set_rsa_keygen_primes(context, primes) == 1);
+  REQUIRE(EVP_PKEY_generate(context, &key) == 1);
+  EVP_PKEY_CTX_free(context);
+  return key;
 }
 
 // One TLS connection from a client that trusts anybody.
@@ -110,6 +122,10 @@ struct TlsFixture {
     options.settings.tls_settings.certificate_file = folder.file("server.pem");
     options.settings.tls_settings.key_file = folder.file("server.key");
   }
+  void demand_client_certificate() {
+    options.settings.tls_settings.require_client_certificate = true;
+    options.settings.tls_settings.client_ca_file = folder.file("client.pem");
+  }
   void present_client_certificate() {
     REQUIRE(SSL_CTX_use_certificate_file(client.context, folder.file("client.pem").c_str(),
                                          SSL_FILETYPE_PEM) == 1);
@@ -130,6 +146,12 @@ struct TlsFixture {
   ServerOptions options;
   ClientContext client;
 };
+
+// Called when the server asks for a certificate.
+int note_asked(SSL*, void* asked) {
+  *static_cast<bool*>(asked) = true;
+  return 1;
+}
 
 bool served(std::string_view text) { return text.find("HTTP/1.1 200") == 0; }
 
@@ -185,45 +207,74 @@ TEST_CASE_FIXTURE(TlsFixture, "tls: bodies and answers larger than a record arri
   CHECK(served(tls.ask(kGet)));
 }
 
-TEST_CASE_FIXTURE(TlsFixture, "tls: sessions resume, also with client certificates requested") {
+TEST_CASE_FIXTURE(TlsFixture, "tls: sessions resume, unless a client certificate is demanded") {
+  bool demanded = false;
+  SUBCASE("none is asked for") {}
+  SUBCASE("demanded") { demanded = true; }
+  if (demanded) demand_client_certificate();
+  present_client_certificate();
   const TestServer server(options);
-  bool with_certificate = false;
-  SUBCASE("without a client certificate") {}
-  SUBCASE("with one") { with_certificate = true; }
-  if (with_certificate) present_client_certificate();
-  SSL_SESSION* session = nullptr;
-  {
-    TlsClient first(server.address(), client.context);
-    REQUIRE(first.connected);
-    CHECK(served(first.ask(kGet)));
-    session = SSL_get1_session(first.ssl());
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    SSL_CTX_set_max_proto_version(client.context, version);
+    SSL_SESSION* session = nullptr;
+    {
+      TlsClient first(server.address(), client.context);
+      REQUIRE(first.connected);
+      CHECK(served(first.ask(kGet)));
+      session = SSL_get1_session(first.ssl());
+    }
+    TlsClient second(server.address(), client.context, session);
+    REQUIRE(second.connected);
+    CHECK(SSL_session_reused(second.ssl()) == (demanded ? 0 : 1));
+    CHECK(served(second.ask(kGet)));
+    SSL_SESSION_free(session);
   }
-  TlsClient second(server.address(), client.context, session);
-  REQUIRE(second.connected);
-  CHECK(SSL_session_reused(second.ssl()) == 1);
-  CHECK(served(second.ask(kGet)));
-  SSL_SESSION_free(session);
 }
 
-TEST_CASE_FIXTURE(TlsFixture, "tls: client certificates are asked for, and demanded when told to") {
-  SUBCASE("asked for: an unknown one is accepted, and so is none") {
-    const TestServer server(options);
-    CHECK(served(TlsClient(server.address(), client.context).ask(kGet)));
+TEST_CASE_FIXTURE(TlsFixture, "tls: a client certificate is asked for where it is demanded") {
+  bool asked = false;
+  SSL_CTX_set_cert_cb(client.context, note_asked, &asked);
+  SUBCASE("not demanded") {
     present_client_certificate();
+    const TestServer server(options);
     const std::string answer = TlsClient(server.address(), client.context).ask(kGet);
     CHECK(served(answer));
-    CHECK(answer.find("\"certificate_serial\":\"\"") !=
-          std::string::npos);  // nobody vouches for it
+    CHECK_FALSE(asked);
+    CHECK(answer.find("\"certificate_serial\":\"\"") != std::string::npos);
   }
   SUBCASE("demanded") {
-    options.settings.tls_settings.require_client_certificate = true;
-    options.settings.tls_settings.client_ca_file = folder.file("client.pem");
+    demand_client_certificate();
     const TestServer server(options);
     CHECK_FALSE(served(TlsClient(server.address(), client.context).ask(kGet)));
+    CHECK(asked);
     present_client_certificate();
     const std::string answer = TlsClient(server.address(), client.context).ask(kGet);
     CHECK(served(answer));
     CHECK(answer.find("\"certificate_serial\":\"" + client_serial() + "\"") != std::string::npos);
+  }
+}
+
+TEST_CASE_FIXTURE(TlsFixture, "tls: what a client's certificates cost to verify is bounded") {
+  demand_client_certificate();
+  SUBCASE("a large key, though it is trusted") {
+    bool fits = false;
+    SUBCASE("as large as may be") { fits = true; }
+    SUBCASE("larger") {}
+    make_certificate(folder.file("client.pem"), folder.file("client.key"), "client", 3600,
+                     fits ? rsa_key(2048, 2) : rsa_key(8208, 5));
+    present_client_certificate();
+    const TestServer server(options);
+    CHECK(served(TlsClient(server.address(), client.context).ask(kGet)) == fits);
+  }
+  SUBCASE("a long chain") {
+    present_client_certificate();
+    X509* certificate = SSL_CTX_get0_certificate(client.context);
+    for (int i = 0; i < 60; ++i) {
+      X509_up_ref(certificate);
+      SSL_CTX_add_extra_chain_cert(client.context, certificate);
+    }
+    const TestServer server(options);
+    CHECK_FALSE(served(TlsClient(server.address(), client.context).ask(kGet)));
   }
 }
 
