@@ -3,8 +3,11 @@
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
+#include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
 
@@ -80,8 +83,12 @@ class TlsClient {
     SSL_shutdown(ssl_);
     SSL_free(ssl_);
   }
-  std::string ask(std::string_view bytes) {
-    if (SSL_write(ssl_, bytes.data(), static_cast<int>(bytes.size())) <= 0) return {};
+  std::string ask(std::string_view bytes) { return write(bytes) ? answer() : std::string(); }
+  bool write(std::string_view bytes) {
+    return SSL_write(ssl_, bytes.data(), static_cast<int>(bytes.size())) > 0;
+  }
+  void send(std::string_view records) { raw_.send(records); }  // past the TLS layer
+  std::string answer() {
     std::string text;
     char some[65536];
     while (text.find("\r\n\r\n") == std::string::npos || !text.ends_with("\n")) {
@@ -116,6 +123,7 @@ struct ClientContext {
 
 struct TlsFixture {
   TlsFixture() {
+    std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes to who has hung up
     make_certificate(folder.file("server.pem"), folder.file("server.key"), "one");
     make_certificate(folder.file("client.pem"), folder.file("client.key"), "client");
     options.settings.tls = true;
@@ -146,6 +154,39 @@ struct TlsFixture {
   ServerOptions options;
   ClientContext client;
 };
+
+// What a client's TLS layer writes meanwhile, in place of sending it.
+template <class Writes>
+std::string records_of(SSL* ssl, const Writes& writes) {
+  BIO* const socket = SSL_get_wbio(ssl);
+  BIO_up_ref(socket);
+  BIO* const memory = BIO_new(BIO_s_mem());
+  SSL_set0_wbio(ssl, memory);
+  writes();
+  char* bytes = nullptr;
+  const long size = BIO_get_mem_data(memory, &bytes);
+  const std::string records(bytes, static_cast<std::size_t>(size));
+  SSL_set0_wbio(ssl, socket);
+  return records;
+}
+std::string written(SSL* ssl, std::string_view text) {
+  return records_of(ssl, [&] { SSL_write(ssl, text.data(), static_cast<int>(text.size())); });
+}
+std::string renewals(SSL* ssl, int count) {
+  return records_of(ssl, [&] {
+    for (int i = 0; i < count; ++i) {
+      REQUIRE(SSL_key_update(ssl, SSL_KEY_UPDATE_NOT_REQUESTED) == 1);
+      REQUIRE(SSL_do_handshake(ssl) == 1);
+    }
+  });
+}
+std::string client_hello(SSL_CTX* context) {
+  SSL* ssl = SSL_new(context);
+  SSL_set_bio(ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+  const std::string hello = records_of(ssl, [&] { SSL_connect(ssl); });
+  SSL_free(ssl);
+  return hello;
+}
 
 // Called when the server asks for a certificate.
 int note_asked(SSL*, void* asked) {
@@ -351,4 +392,66 @@ TEST_CASE_FIXTURE(TlsFixture, "tls: a handshake that does not end is ended") {
   halfway.send("\x16\x03\x01");
   CHECK(halfway.ended());
   CHECK(served(TlsClient(server.address(), client.context).ask(kGet)));
+}
+
+TEST_CASE_FIXTURE(TlsFixture, "tls: who only renews keys is ended, who also asks is served") {
+  const TestServer server(options);
+  TlsClient honest(server.address(), client.context);
+  for (int i = 0; i < 200; ++i) {
+    honest.send(renewals(honest.ssl(), 10));
+    CHECK(served(honest.ask(kGet)));
+  }
+  TlsClient endless(server.address(), client.context);
+  CHECK(served(endless.ask(kGet)));
+  endless.send(renewals(endless.ssl(), 5000));
+  CHECK(endless.ask(kGet).empty());
+}
+
+TEST_CASE_FIXTURE(TlsFixture, "tls: what a connection sends beside its data is read in turns") {
+  options.limits.threads = 1;
+  TestServer server(options);
+  TlsClient blocker(server.address(), client.context), greedy(server.address(), client.context),
+      modest(server.address(), client.context);
+  CHECK(served(greedy.ask(kGet)));
+  CHECK(served(modest.ask(kGet)));
+  std::string flood;
+  for (int i = 0; i < 4; ++i)
+    flood += renewals(greedy.ssl(), 800) + written(greedy.ssl(), kGet);  // 21 KiB each
+  blocker.write("GET /v1/block HTTP/1.1\r\nHost: x\r\n\r\n");
+  REQUIRE(server.core.wait_for_block());
+  greedy.send(flood);
+  modest.write(kGet);
+  server.core.unblock();
+  const int last_of_greedy = 1 + 2 + 4 + 1;
+  CHECK(order_of(modest.answer()) < last_of_greedy);
+}
+
+TEST_CASE_FIXTURE(TlsFixture, "tls: handshakes wait for those who are connected") {
+  options.limits.threads = 1;
+  TestServer server(options);
+  const std::string hello = client_hello(client.context);
+  TlsClient blocker(server.address(), client.context), busy(server.address(), client.context);
+  CHECK(served(busy.ask(kGet)));
+  const std::string_view block = "GET /v1/block HTTP/1.1\r\nHost: x\r\n\r\n";
+  blocker.write(block);
+  REQUIRE(server.core.wait_for_block());
+  std::vector<RawClient> flood;
+  for (int i = 0; i < 12; ++i) {
+    flood.push_back(server.connect());
+    flood.back().send(hello);
+  }
+  std::string requests;  // more than one turn takes
+  for (int i = 0; i < 64; ++i) requests += kGet;
+  busy.write(requests + std::string(block));
+  server.core.unblock();
+  REQUIRE(server.core.wait_for_block());
+  const auto heard = [&] {
+    return std::count_if(flood.begin(), flood.end(), [](const RawClient& one) {
+      pollfd waits{one.fd(), POLLIN, 0};
+      return ::poll(&waits, 1, 0) == 1;
+    });
+  };
+  CHECK(heard() <= 8);
+  server.core.unblock();
+  CHECK(eventually([&] { return heard() == 12; }));
 }
