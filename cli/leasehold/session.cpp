@@ -1,6 +1,7 @@
 #include "cli/leasehold/session.h"
 
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <cstdio>
 
@@ -8,10 +9,13 @@
 #include "cli/leasehold/policy_sample.h"
 #include "cli/leasehold/token_store.h"
 #include "vault/base/encoding.h"
+#include "vault/base/printable.h"
 #include "vault/base/url_path.h"
 
 namespace leasehold::cli {
 namespace {
+
+constexpr std::string_view kLayout = "\n\t";
 
 void override_text(const Arguments& arguments, std::string_view flag, std::string& to) {
   if (arguments.has(flag)) to = arguments.text(flag);
@@ -126,8 +130,14 @@ int Session::misused(std::string_view message) const {
   return kLocalError;
 }
 
+// A file or a program gets every byte; a terminal no sequence that others wrote.
 void Session::print(std::string_view text) const {
-  std::fwrite(text.data(), 1, text.size(), stdout);
+  if (::isatty(STDOUT_FILENO) != 1) {
+    std::fwrite(text.data(), 1, text.size(), stdout);
+    return;
+  }
+  const std::string shown = printable(text, kLayout);
+  std::fwrite(shown.data(), 1, shown.size(), stdout);
 }
 
 void Session::line(std::string_view text) const {
@@ -137,7 +147,8 @@ void Session::line(std::string_view text) const {
 
 void Session::note(std::string_view text) const {
   std::fflush(stdout);
-  std::fwrite(text.data(), 1, text.size(), stderr);
+  const std::string shown = printable(text, kLayout);
+  std::fwrite(shown.data(), 1, shown.size(), stderr);
   std::fputc('\n', stderr);
 }
 
