@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "cli/leasehold/explain.h"
@@ -66,6 +67,27 @@ Status check_client_certificate(const client::Settings& settings) {
                  "VAULT_CLIENT_KEY, or neither");
 }
 
+void hide(Json& body, std::string_view key) {
+  if (body.find(key) != nullptr) body.set(key, "[hidden]");
+}
+
+// What came by a pipe (`-`, `key=-`) is not for the eye, as what was typed without echo.
+Json without_piped(Json body, const std::vector<std::string>& words) {
+  const Json* const data = body.find("data");  // of key/value version 2
+  Json inner = data != nullptr && data->is_object() ? *data : Json::object();
+  for (const std::string& word : words) {
+    if (!word.ends_with("=-")) continue;
+    const std::string_view key = std::string_view(word).substr(0, word.size() - 2);
+    hide(body, key);
+    hide(inner, key);
+  }
+  if (inner.size() > 0) body.set("data", std::move(inner));
+  if (std::find(words.begin(), words.end(), "-") == words.end()) return body;
+  const Json all = body;
+  for (const auto& member : all.members()) hide(body, member.first);
+  return body;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Session>> Session::open(Arguments arguments) {
@@ -113,7 +135,10 @@ Status Session::describe(const Call& call) const {
     line(policy_for(call));
     return {};
   }
-  VAULT_TRY_ASSIGN(const std::string command, client_->curl(call));
+  Call shown{call.method, call.path, call.body, call.query};
+  shown.hidden = call.hidden;
+  if (shown.body) shown.body = without_piped(*std::move(shown.body), arguments_.positionals());
+  VAULT_TRY_ASSIGN(const std::string command, client_->curl(shown));
   line(command);
   return {};
 }
