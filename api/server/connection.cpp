@@ -64,12 +64,15 @@ void Connection::ready(std::uint32_t epoll_events) {
   if (busy_ || phase_ == Phase::closed) return;
   if (hung_up_) return close();
   if (!unsent_.empty()) flush();
+  // A handshake waits for the end of the turn: those who are in come first.
+  if (phase_ == Phase::handshake && socket_.readable()) return wait_for_next_turn();
   advance();
 }
 
 // As far as it goes without waiting, and in one turn.
 void Connection::advance() {
   advancing_ = true;
+  socket_.begin_turn();
   if (phase_ == Phase::announcement) hear_proxy();
   if (phase_ == Phase::handshake) shake_hands();
   answered_ = 0;
@@ -91,14 +94,14 @@ bool Connection::reads() const {
 bool Connection::discards() const { return phase_ == Phase::lingering && !next_turn_.armed(); }
 
 void Connection::wait_for_next_turn() {
-  if (phase_ != Phase::closed) thread_.loop().arm(next_turn_, Nanos{0});
+  if (phase_ != Phase::closed && !next_turn_.armed()) thread_.loop().arm(next_turn_, Nanos{0});
 }
 
 // The PROXY header, before anything else: whose connection it is that a proxy passes on.
 void Connection::hear_proxy() {
   const PeerRules& rules = gate_.endpoint().settings().peers;
   const bool believed =
-      rules.proxy == ProxyProtocol::use_always || in_any(rules.proxies, peer_.address);
+      rules.proxy == ProxyProtocol::use_always || is_in_any(rules.proxies, peer_.address);
   if (!believed && rules.proxy == ProxyProtocol::deny_unauthorized) return close();
   std::array<char, kProxyHeaderMax> bytes;
   const IoResult seen = socket_.peek(bytes);
@@ -119,7 +122,9 @@ void Connection::hear_proxy() {
 }
 
 void Connection::shake_hands() {
+  if (socket_.readable() && !thread_.may_shake_hands()) return wait_for_next_turn();
   const Io result = socket_.handshake();
+  if (result == Io::would_block && socket_.turn_is_over()) return wait_for_next_turn();
   if (result == Io::would_block) return;
   if (result == Io::done) {
     const TlsSettings& tls = gate_.endpoint().settings().tls_settings;
@@ -139,7 +144,10 @@ bool Connection::next_kept_message() {
 
 bool Connection::receive() {
   const IoResult got = socket_.read(thread_.scratch());
-  if (got.status == Io::would_block) return false;
+  if (got.status == Io::would_block) {
+    if (socket_.turn_is_over()) wait_for_next_turn();
+    return false;
+  }
   if (got.status != Io::done) {
     close();
     return false;

@@ -135,7 +135,7 @@ void HttpParser::head_line(std::span<const char> buffer) {
   }
   const std::string_view line(buffer.data() + span.from, span.size);
   if (!request_line_done_) return request_line(line, span.from);
-  if (line.empty()) return end_of_head();
+  if (line.empty()) return end_of_head(buffer);
   header_line(line, span.from);
 }
 
@@ -256,16 +256,21 @@ void HttpParser::connection(std::string_view value) {
 
 void HttpParser::expect(std::string_view value) {
   if (!equal_ignoring_case(value, "100-continue")) return refuse(417, "expectation failed");
-  expects_continue_ = true;
+  expects_continue_ = minor_ == 1;  // an older client does not understand the answer
 }
 
-void HttpParser::end_of_head() {
+void HttpParser::end_of_head(std::span<const char> buffer) {
   if (minor_ == 1 && !has_host_) return refuse(400, "missing required Host header");
   if (chunked_ && has_length_) return refuse(400, "Content-Length and Transfer-Encoding together");
   if (chunked_ && minor_ == 0) return refuse(400, "HTTP/1.0 has no Transfer-Encoding");
   keep_alive_ = !asked_close_ && (minor_ == 1 || asked_keep_);
   head_size_ = body_end_ = cursor_;
-  if (left_ > limits_->body_bytes) return refuse(413, "http: request body too large");
+  const std::string_view method(buffer.data() + method_.from, method_.size);
+  const bool writes = method == "POST" || method == "PUT" || method == "PATCH";
+  const bool shows_token = token_.size > 0 || authorization_.size > 0;
+  body_max_ = limits_->body_bytes;
+  if (!writes || !shows_token) body_max_ = std::min(body_max_, kSmallBodyMax);
+  if (left_ > body_max_) return refuse(413, "http: request body too large");
   state_ = chunked_ || left_ > 0 ? State::body : State::complete;
 }
 
@@ -314,7 +319,7 @@ void HttpParser::chunk_header(std::string_view line) {
   if (i == 0 || (i < line.size() && !extension)) return refuse(400, "malformed chunk size");
   if (!std::all_of(line.begin() + static_cast<std::ptrdiff_t>(i), line.end(), is_text))
     return refuse(400, "malformed chunk extension");
-  if (left_ > limits_->body_bytes - (body_end_ - head_size_))
+  if (left_ > body_max_ - (body_end_ - head_size_))
     return refuse(413, "http: request body too large");
   chunk_ = left_ == 0 ? Chunk::trailer : Chunk::data;
 }

@@ -29,8 +29,10 @@ namespace leasehold::server {
 struct HttpLimits {
   std::uint32_t head_bytes = 16u << 10;
   std::uint32_t headers = 100;
-  std::uint64_t body_bytes = 32u << 20;
+  std::uint64_t body_bytes = 4u << 20;
 };
+// Of a request that shows no token, or whose method writes nothing: no larger body is read.
+inline constexpr std::uint64_t kSmallBodyMax = 64u << 10;
 
 // One message: views into the caller's buffer.
 struct HttpMessage {
@@ -88,7 +90,7 @@ class HttpParser {
   void transfer_encoding(std::string_view value);
   void connection(std::string_view value);
   void expect(std::string_view value);
-  void end_of_head();
+  void end_of_head(std::span<const char> buffer);
   void plain_body(std::size_t size);
   bool chunked_body(std::span<char> buffer);
   bool chunk_size(std::span<const char> buffer);
@@ -110,8 +112,9 @@ class HttpParser {
   std::size_t cursor_ = 0;   // the next byte that no line or chunk has taken
   std::size_t scanned_ = 0;  // looked at for the end of the line at cursor_
   std::size_t head_size_ = 0;
-  std::size_t body_end_ = 0;  // what is decoded so far
-  std::uint64_t left_ = 0;    // of the body, or of the chunk
+  std::size_t body_end_ = 0;    // what is decoded so far
+  std::uint64_t left_ = 0;      // of the body, or of the chunk
+  std::uint64_t body_max_ = 0;  // known at the end of the head
   std::array<Span, 4> forwarded_;
   std::uint8_t forwarded_count_ = 0;
   Span method_, target_, token_, authorization_, wrap_ttl_, content_type_, name_space_, purpose_;

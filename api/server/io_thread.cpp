@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::size_t kScratchBytes = 64u << 10;
 constexpr std::size_t kParsedPerTurn = 64u << 10;
+constexpr int kHandshakesPerTurn = 2;
 constexpr std::size_t kSilentShare = 4;  // one silent connection to so many idle ones is welcome
 constexpr int kAcceptsPerTurn = 64;      // so that a flood does not starve those who are in
 constexpr std::string_view kFull =
@@ -77,7 +78,11 @@ IoThread::IoThread(Shared& shared)
       scratch_(kScratchBytes),
       kept_(shared.limits.buffered_bytes_per_thread, shared.limits.connections) {
   turn_end_.owner = this;
-  turn_end_.expired = [](Timer* timer) { static_cast<TurnEnd*>(timer)->owner->parsed_ = 0; };
+  turn_end_.expired = [](Timer* timer) {
+    IoThread& owner = *static_cast<TurnEnd*>(timer)->owner;
+    owner.parsed_ = 0;
+    owner.handshakes_ = 0;
+  };
   reaper_.owner = stop_request_.owner = this;
   reaper_.home = stop_request_.home = &loop_;
   reaper_.resume = [](Waiter* waiter) { static_cast<Note*>(waiter)->owner->reap(); };
@@ -164,9 +169,22 @@ bool IoThread::make_space(std::size_t more) {
 // until all bodies that came at once are parsed.
 bool IoThread::may_parse(std::size_t bytes) {
   if (parsed_ >= kParsedPerTurn) return false;
-  if (parsed_ == 0) loop_.arm(turn_end_, Nanos{0});
+  in_this_turn();
   parsed_ += bytes;
   return true;
+}
+
+// A step takes a signature, which costs a stranger one packet. Those who wait take their steps in
+// the order in which they came.
+bool IoThread::may_shake_hands() {
+  if (handshakes_ == kHandshakesPerTurn) return false;
+  in_this_turn();
+  ++handshakes_;
+  return true;
+}
+
+void IoThread::in_this_turn() {
+  if (!turn_end_.armed()) loop_.arm(turn_end_, Nanos{0});
 }
 
 const core::AskedHeaders::Names& IoThread::asked_headers() {

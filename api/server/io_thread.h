@@ -73,6 +73,8 @@ class IoThread {
   bool closing() const { return closing_; }
   // Whether a body of this size may be parsed in this turn of the loop; if not, in the next.
   bool may_parse(std::size_t bytes);
+  // Whether one more handshake may take a step in this turn; if not, in one of the next.
+  bool may_shake_hands();
 
   Loop& loop() { return loop_; }
   Shared& shared() { return shared_; }
@@ -96,6 +98,7 @@ class IoThread {
   Connection* longest(Queues queues, std::size_t least_kept) const;
   void reap();
   void close_intake();
+  void in_this_turn();
 
   Shared& shared_;
   Loop loop_;
@@ -109,6 +112,7 @@ class IoThread {
   bool closing_ = false;
   bool making_space_ = false;
   std::size_t parsed_ = 0;  // bytes of bodies, in this turn
+  int handshakes_ = 0;      // steps of them, in this turn
   TurnEnd turn_end_;
   Note reaper_, stop_request_;
   std::vector<std::unique_ptr<Gate>> gates_;

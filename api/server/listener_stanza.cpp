@@ -138,7 +138,10 @@ class Reader {
     tls_version("tls_max_version", tls.most_version);
     text("tls_client_ca_file", tls.client_ca_file);
     tls.require_client_certificate = flag("tls_require_and_verify_client_cert", false);
-    tls.ask_client_certificate = !flag("tls_disable_client_certs", false);
+    if (flag("tls_disable_client_certs", false) && tls.require_client_certificate)
+      stanza_.refuse("tls_disable_client_certs",
+                     "tls_disable_client_certs and tls_require_and_verify_client_cert exclude each "
+                     "other");
     ciphers();
   }
 
@@ -153,10 +156,17 @@ class Reader {
     settings_.tls_settings.ciphers = *std::move(suites);
   }
 
-  std::vector<std::string> ranges(std::string_view key) {
+  // Of those who are believed. A list that came out empty (of a template, say) was meant to name
+  // somebody.
+  std::vector<std::string> trusted(std::string_view key) {
     auto canonical = canonical_cidrs(texts(key));
-    if (canonical.ok()) return *std::move(canonical);
-    stanza_.refuse(key, canonical.error().message);
+    if (!canonical.ok())
+      stanza_.refuse(key, canonical.error().message);
+    else if (canonical->empty() && stanza_.has(key))
+      stanza_.refuse(key, std::string(key) + " is empty: name those that are believed, or leave " +
+                              "the key out");
+    else
+      return *std::move(canonical);
     return {};
   }
 
@@ -164,7 +174,7 @@ class Reader {
     PeerRules& rules = settings_.peers;
     std::string behavior;
     text("proxy_protocol_behavior", behavior);
-    rules.proxies = ranges("proxy_protocol_authorized_addrs");
+    rules.proxies = trusted("proxy_protocol_authorized_addrs");
     if (behavior.empty()) return;
     if (behavior == "use_always")
       rules.proxy = ProxyProtocol::use_always;
@@ -186,7 +196,7 @@ class Reader {
 
   void forwarded() {
     PeerRules& rules = settings_.peers;
-    rules.forwarders = ranges("x_forwarded_for_authorized_addrs");
+    rules.forwarders = trusted("x_forwarded_for_authorized_addrs");
     rules.forwarded = !rules.forwarders.empty();
     rules.hop_skips = number("x_forwarded_for_hop_skips", 0);
     if (rules.hop_skips < 0)
@@ -279,9 +289,6 @@ Status check_tls(const Stanza& stanza, const ListenerSettings& settings) {
     problems.add(stanza.where(key) + ": " + std::string(message));
   };
   const TlsSettings& tls = settings.tls_settings;
-  if (tls.require_client_certificate && !tls.ask_client_certificate)
-    wrong("tls_disable_client_certs",
-          "tls_disable_client_certs and tls_require_and_verify_client_cert exclude each other");
   if (tls.require_client_certificate && tls.client_ca_file.empty())
     wrong("tls_require_and_verify_client_cert",
           "tls_require_and_verify_client_cert needs tls_client_ca_file");

@@ -1,6 +1,6 @@
 #include "api/server/peer_rules.h"
 
-#include <arpa/inet.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <charconv>
@@ -29,11 +29,10 @@ std::optional<int> port_of(std::string_view text) {
 
 // The canonical text, so that the same address is the same in policies and in the log.
 std::optional<std::string> address_of(std::string_view text, int family) {
-  unsigned char bytes[16];
-  char out[INET6_ADDRSTRLEN];
-  const std::string copy(text);
-  if (copy.size() != text.size() || ::inet_pton(family, copy.c_str(), bytes) != 1) return {};
-  return ::inet_ntop(family, bytes, out, sizeof out);
+  const bool v6 = text.find(':') != text.npos;
+  const auto address = IpAddress::parse(text);
+  if (!address || v6 != (family == AF_INET6)) return {};
+  return address->text();
 }
 
 std::string_view take_word(std::string_view& line) {
@@ -83,9 +82,8 @@ ProxyHeader version_2(std::string_view bytes, ProxySays& says) {
   if (family != 0x11 && family != 0x21) return ProxyHeader::malformed;  // TCP over IPv4, IPv6
   const std::size_t width = family == 0x11 ? 4 : 16;
   if (says.size - kFixed2 < 2 * width + 4) return ProxyHeader::malformed;
-  char text[INET6_ADDRSTRLEN];
-  says.peer.address =
-      ::inet_ntop(family == 0x11 ? AF_INET : AF_INET6, bytes.data() + kFixed2, text, sizeof text);
+  const auto* source = reinterpret_cast<const std::uint8_t*>(bytes.data() + kFixed2);
+  says.peer.address = IpAddress::from({source, width}).text();
   says.peer.port = static_cast<int>(number(bytes, kFixed2 + 2 * width));
   return ProxyHeader::present;
 }
@@ -130,7 +128,7 @@ bool forwarded_peer(const PeerRules& rules, std::span<const std::string_view> va
     why = "missing x-forwarded-for header and configured to reject when not present";
     return !rules.reject_not_present;
   }
-  if (!in_any(rules.forwarders, peer.address)) {
+  if (!is_in_any(rules.forwarders, peer.address)) {
     why = "client address not authorized for x-forwarded-for and configured to reject connection";
     return !rules.reject_not_authorized;
   }

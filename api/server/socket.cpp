@@ -20,7 +20,7 @@ namespace leasehold::server {
 int socket_bio_read(BIO* bio, char* into, int size) {
   auto* socket = static_cast<Socket*>(BIO_get_data(bio));
   BIO_clear_retry_flags(bio);
-  const IoResult got = socket->receive({into, static_cast<std::size_t>(size)});
+  const IoResult got = socket->receive_records({into, static_cast<std::size_t>(size)});
   if (got.status == Io::done) return static_cast<int>(got.bytes);
   if (got.status == Io::would_block) BIO_set_retry_read(bio);
   return got.status == Io::ended ? 0 : -1;
@@ -98,6 +98,15 @@ IoResult Socket::receive(std::span<char> into) {
   return {Io::would_block};
 }
 
+IoResult Socket::receive_records(std::span<char> into) {
+  if (idle_bytes_ >= kIdleBytes) return {Io::failed};
+  if (left_in_turn_ == 0) return {Io::would_block};
+  const IoResult got = receive(into.first(std::min(into.size(), left_in_turn_)));
+  left_in_turn_ -= got.bytes;
+  idle_bytes_ += got.bytes;
+  return got;
+}
+
 IoResult Socket::peek(std::span<char> into) {
   if (!readable_) return {Io::would_block};
   const ssize_t got = ::recv(fd_, into.data(), into.size(), MSG_PEEK);
@@ -143,8 +152,9 @@ IoResult Socket::tls_outcome(int result) {
 Io Socket::handshake() {
   ERR_clear_error();
   const int result = SSL_do_handshake(tls_.get());
-  if (result == 1) return Io::done;
-  return tls_outcome(result).status;
+  if (result != 1) return tls_outcome(result).status;
+  idle_bytes_ = 0;
+  return Io::done;
 }
 
 std::string Socket::certificate_serial() const {
@@ -162,8 +172,9 @@ IoResult Socket::read(std::span<char> into) {
   if (!tls_) return receive(into);
   ERR_clear_error();
   const int got = SSL_read(tls_.get(), into.data(), int_size(into.size()));
-  if (got > 0) return {Io::done, static_cast<std::size_t>(got)};
-  return tls_outcome(got);
+  if (got <= 0) return tls_outcome(got);
+  idle_bytes_ = 0;
+  return {Io::done, static_cast<std::size_t>(got)};
 }
 
 IoResult Socket::write(std::string_view what) {

@@ -40,6 +40,14 @@ class Socket {
   // The peer sent its FIN: after the data there is an end to read.
   void note_peer_closed() { readable_ = peer_closed_ = true; }
 
+  // Under TLS a turn reads only so much: what brings no data to this side (key updates, records
+  // without content) would else be read on and on inside of one read(). When it is over, read() and
+  // handshake() say would_block, and there may be more.
+  void begin_turn() { left_in_turn_ = kTurnBytes; }
+  bool turn_is_over() const { return tls_ && left_in_turn_ == 0 && readable_; }
+  // The kernel may have something to read.
+  bool readable() const { return readable_; }
+
   // done, would_block or failed.
   Io handshake();
   // The peer spoke plain HTTP to a TLS socket.
@@ -67,7 +75,13 @@ class Socket {
     void operator()(SSL* ssl) const { SSL_free(ssl); }
   };
 
+  static constexpr std::size_t kTurnBytes = 64u << 10;
+  // From one piece of application data to the next: a handshake, or a record with renewed keys
+  // around it, has less.
+  static constexpr std::size_t kIdleBytes = 32u << 10;
+
   IoResult receive(std::span<char> into);
+  IoResult receive_records(std::span<char> into);
   IoResult send(std::string_view what);
   IoResult tls_outcome(int result);
 
@@ -75,7 +89,9 @@ class Socket {
   bool readable_ = false;
   bool peer_closed_ = false;
   bool plain_http_ = false;
-  bool broken_ = false;  // after a fatal TLS error OpenSSL must not be asked to shut down
+  std::size_t left_in_turn_ = kTurnBytes;
+  std::size_t idle_bytes_ = 0;  // since there was application data
+  bool broken_ = false;         // after a fatal TLS error OpenSSL must not be asked to shut down
   std::unique_ptr<SSL, SslFree> tls_;
 };
 

@@ -43,25 +43,48 @@ Status load_certificate(SSL_CTX* context, const TlsSettings& settings) {
   return {};
 }
 
-int accept_any_certificate(int, X509_STORE_CTX*) { return 1; }
-
 // A passphrase prompt would hang a server.
 int no_passphrase(char*, int, int, void*) { return -1; }
 
-Status demand_client_certificate(SSL_CTX* context, const TlsSettings& settings) {
-  if (settings.require_client_certificate) {
-    const std::string& file = settings.client_ca_file;
-    STACK_OF(X509_NAME)* names = SSL_load_client_CA_file(file.c_str());
-    if (names == nullptr || SSL_CTX_load_verify_locations(context, file.c_str(), nullptr) != 1) {
-      sk_X509_NAME_pop_free(names, X509_NAME_free);
-      return cannot("cannot read tls_client_ca_file", file,
-                    "it must be PEM, the CAs of the clients");
+// What a client's chain may cost before it is known whose it is. Chains of private CAs have two or
+// three certificates of 1 to 2 KiB; RSA of 16384 bits takes this thread a hundred times what RSA of
+// 2048 does.
+constexpr long kClientChainBytes = 16 << 10;
+constexpr int kClientChainDepth = 4;  // certificates between the client's and its root
+constexpr int kClientRsaBits = 8192;
+
+bool affordable(const X509* certificate) {
+  const EVP_PKEY* key = X509_get0_pubkey(certificate);
+  if (key == nullptr) return false;
+  const int kind = EVP_PKEY_get_base_id(key);
+  if (kind == EVP_PKEY_RSA || kind == EVP_PKEY_RSA_PSS)
+    return EVP_PKEY_get_bits(key) <= kClientRsaBits;
+  return kind == EVP_PKEY_EC || kind == EVP_PKEY_ED25519 || kind == EVP_PKEY_ED448;
+}
+
+// In place of OpenSSL's own verification: the keys are looked at first.
+int verify_client_chain(X509_STORE_CTX* chain, void*) {
+  const STACK_OF(X509)* shown = X509_STORE_CTX_get0_untrusted(chain);
+  for (int i = 0; i < sk_X509_num(shown); ++i)
+    if (!affordable(sk_X509_value(shown, i))) {
+      X509_STORE_CTX_set_error(chain, X509_V_ERR_APPLICATION_VERIFICATION);
+      return 0;
     }
-    SSL_CTX_set_client_CA_list(context, names);
-    SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
-  } else if (settings.ask_client_certificate) {
-    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, accept_any_certificate);
+  return X509_verify_cert(chain);
+}
+
+Status demand_client_certificate(SSL_CTX* context, const TlsSettings& settings) {
+  const std::string& file = settings.client_ca_file;
+  STACK_OF(X509_NAME)* names = SSL_load_client_CA_file(file.c_str());
+  if (names == nullptr || SSL_CTX_load_verify_locations(context, file.c_str(), nullptr) != 1) {
+    sk_X509_NAME_pop_free(names, X509_NAME_free);
+    return cannot("cannot read tls_client_ca_file", file, "it must be PEM, the CAs of the clients");
   }
+  SSL_CTX_set_client_CA_list(context, names);
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+  SSL_CTX_set_verify_depth(context, kClientChainDepth);
+  SSL_CTX_set_max_cert_list(context, kClientChainBytes);
+  SSL_CTX_set_cert_verify_callback(context, verify_client_chain, nullptr);
   return {};
 }
 
@@ -77,14 +100,14 @@ int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_size,
   return SSL_TLSEXT_ERR_OK;
 }
 
-// Tickets only: no session is kept here. With client certificates requested, resumption fails
-// unless the context has a session id of its own.
-void allow_resumption(SSL_CTX* context) {
-  static constexpr std::string_view kSessionContext = "leasehold";
+// Tickets only: no session is kept here. Where client certificates are demanded there are none: a
+// ticket would be as good as the certificate, also when that has ended or its CA is no longer
+// trusted.
+void choose_resumption(SSL_CTX* context, const TlsSettings& settings) {
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-  SSL_CTX_set_session_id_context(context,
-                                 reinterpret_cast<const unsigned char*>(kSessionContext.data()),
-                                 kSessionContext.size());
+  if (!settings.require_client_certificate) return;
+  SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
+  SSL_CTX_set_num_tickets(context, 0);
 }
 
 void limit_protocol(SSL_CTX* context, const TlsSettings& settings) {
@@ -122,9 +145,10 @@ Result<TlsContext> make_tls_context(const TlsSettings& settings) {
   if (!context) return failure(Code::internal, "cannot set up TLS: " + openssl_reason());
   SSL_CTX_set_default_passwd_cb(context.get(), no_passphrase);
   limit_protocol(context.get(), settings);
-  allow_resumption(context.get());
+  choose_resumption(context.get(), settings);
   VAULT_TRY(load_certificate(context.get(), settings));
-  VAULT_TRY(demand_client_certificate(context.get(), settings));
+  if (settings.require_client_certificate)
+    VAULT_TRY(demand_client_certificate(context.get(), settings));
   return context;
 }
 

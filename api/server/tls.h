@@ -3,8 +3,9 @@
 // tickets. Made from files, and made anew when the listener reloads; a connection keeps the one
 // that it began with.
 //
-// Client certificates are requested and not judged here, as Vault does (the cert auth method
-// judges), unless the listener requires them. Errors name the file. Thread safety: immutable.
+// A client certificate is asked for where the listener requires one, and verified with each
+// handshake; what a client may show is bounded (docs/decisions/143-client-certificates.md). Errors
+// name the file. Thread safety: immutable.
 
 #include <openssl/ssl.h>
 
@@ -21,7 +22,6 @@ struct TlsSettings {
   std::string certificate_file, key_file;
   std::string client_ca_file;
   bool require_client_certificate = false;
-  bool ask_client_certificate = true;
   int least_version = TLS1_2_VERSION;
   int most_version = TLS1_3_VERSION;
   CipherSuites ciphers;  // empty: what the server thinks best

@@ -16,7 +16,6 @@ constexpr std::string_view kMergePatch = "application/merge-patch+json";
 // Anybody may write these, and all that stands in them is a share or a few numbers. Nor has a login
 // more to say: a large body is read of callers with a valid token only.
 constexpr std::string_view kUnauthenticatedWrites[] = {"sys/init", "sys/unseal"};
-constexpr std::size_t kUnauthenticatedBodyMax = 64u << 10;
 constexpr std::string_view kForm = "application/x-www-form-urlencoded";
 
 bool refuse(WireError& refusal, int status, std::string message = {}) {
@@ -194,7 +193,7 @@ bool read_body(const HttpMessage& message, FunctionRef<bool(std::string_view)> k
   const std::string_view body = trimmed(message.body);
   request.body_size = body.size();
   if (body.empty()) return true;
-  if (body.size() > kUnauthenticatedBodyMax) {
+  if (body.size() > kSmallBodyMax) {
     if (anybody_may_send(request)) return refuse(refusal, 413, "http: request body too large");
     request.body_unread = !known(request.token);
     if (request.body_unread) return true;

@@ -60,11 +60,11 @@ Result<Response> log_in(Call& call, WriteTxn& txn) {
   if (!role) return Response::refused(400, "invalid role or secret ID");
   core::Login login = login_of(*role);
   const std::string& from = call.request.remote_address;
-  if (!in_any(role->record.strings_at("secret_id_bound_cidrs"), from)) return wrong();
+  if (!is_allowed(role->record.strings_at("secret_id_bound_cidrs"), from)) return wrong();
   if (!role->record.bool_at("bind_secret_id")) return granted(call, role->record, std::move(login));
   if (secret_id.empty()) return failure(Code::invalid, "missing secret_id");
   VAULT_TRY_ASSIGN(const auto secret, find_secret(*role, as_text(secret_id.reveal()), txn));
-  if (!secret || !in_any(secret->record.strings_at("cidr_list"), from)) return wrong();
+  if (!secret || !is_allowed(secret->record.strings_at("cidr_list"), from)) return wrong();
   VAULT_TRY_ASSIGN(const bool valid, is_valid(*secret, txn, call.now));
   if (!valid) return wrong();
   VAULT_TRY(spend(*secret, txn));

@@ -43,7 +43,7 @@ Result<Json> parse_metadata(const std::string& text) {
       out.set(pair.first, pair.second.text());
     }
   } else {
-    for (std::string_view rest = text; !rest.empty();) {
+    for (std::string_view rest = text; !rest.empty() && out.size() <= kMetadataMax;) {
       const std::string_view pair = rest.substr(0, rest.find(','));
       rest.remove_prefix(std::min(pair.size() + 1, rest.size()));
       const std::size_t equals = pair.find('=');

@@ -9,6 +9,7 @@
 #include "cli/leasehold/groups.h"
 #include "cli/leasehold/output.h"
 #include "cli/leasehold/session.h"
+#include "vault/base/printable.h"
 
 namespace leasehold::cli {
 namespace {
@@ -27,9 +28,11 @@ std::string counted(const Json& job) {
 void draw(const Json& job) {
   const std::int64_t total = job.integer_at("total");
   const auto filled = total > 0 ? static_cast<int>(job.integer_at("done") * kBarWidth / total) : 0;
-  fmt::print(stderr, "\r\033[K{} {} [{:<{}}] {}, {}", job.string_at("kind"), job.string_at("path"),
-             std::string(static_cast<std::size_t>(filled), '#'), kBarWidth, counted(job),
-             job.string_at("state"));
+  const std::string line =
+      fmt::format("{} {} [{:<{}}] {}, {}", job.string_at("kind"), job.string_at("path"),
+                  std::string(static_cast<std::size_t>(filled), '#'), kBarWidth, counted(job),
+                  job.string_at("state"));
+  fmt::print(stderr, "\r\033[K{}", printable(line));
   std::fflush(stderr);
 }
 

@@ -237,7 +237,7 @@ int show_field(const Session& session, const Json& envelope, std::string_view fi
   const auto value = find_field(envelope, field);
   if (!value) return session.misused(fmt::format("Field \"{}\" not present in secret", field));
   if (session.format() == Format::json) {
-    print_bare(session, value->pretty());
+    print_bare(session, printable_json(value->pretty()));
   } else if (session.format() == Format::yaml) {
     session.print(yaml(*value));
   } else {
@@ -248,7 +248,7 @@ int show_field(const Session& session, const Json& envelope, std::string_view fi
 
 int show_value(const Session& session, const Json& value, const std::vector<Row>& rows) {
   if (session.format() == Format::json) {
-    session.line(value.pretty());
+    session.line(printable_json(value.pretty()));
   } else if (session.format() == Format::yaml) {
     session.print(yaml(value));
   } else {

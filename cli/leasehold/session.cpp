@@ -1,17 +1,22 @@
 #include "cli/leasehold/session.h"
 
 #include <fmt/core.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "cli/leasehold/explain.h"
 #include "cli/leasehold/policy_sample.h"
 #include "cli/leasehold/token_store.h"
 #include "vault/base/encoding.h"
+#include "vault/base/printable.h"
 #include "vault/base/url_path.h"
 
 namespace leasehold::cli {
 namespace {
+
+constexpr std::string_view kLayout = "\n\t";
 
 void override_text(const Arguments& arguments, std::string_view flag, std::string& to) {
   if (arguments.has(flag)) to = arguments.text(flag);
@@ -62,6 +67,27 @@ Status check_client_certificate(const client::Settings& settings) {
                  "VAULT_CLIENT_KEY, or neither");
 }
 
+void hide(Json& body, std::string_view key) {
+  if (body.find(key) != nullptr) body.set(key, "[hidden]");
+}
+
+// What came by a pipe (`-`, `key=-`) is not for the eye, as what was typed without echo.
+Json without_piped(Json body, const std::vector<std::string>& words) {
+  const Json* const data = body.find("data");  // of key/value version 2
+  Json inner = data != nullptr && data->is_object() ? *data : Json::object();
+  for (const std::string& word : words) {
+    if (!word.ends_with("=-")) continue;
+    const std::string_view key = std::string_view(word).substr(0, word.size() - 2);
+    hide(body, key);
+    hide(inner, key);
+  }
+  if (inner.size() > 0) body.set("data", std::move(inner));
+  if (std::find(words.begin(), words.end(), "-") == words.end()) return body;
+  const Json all = body;
+  for (const auto& member : all.members()) hide(body, member.first);
+  return body;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Session>> Session::open(Arguments arguments) {
@@ -109,7 +135,10 @@ Status Session::describe(const Call& call) const {
     line(policy_for(call));
     return {};
   }
-  VAULT_TRY_ASSIGN(const std::string command, client_->curl(call));
+  Call shown{call.method, call.path, call.body, call.query};
+  shown.hidden = call.hidden;
+  if (shown.body) shown.body = without_piped(*std::move(shown.body), arguments_.positionals());
+  VAULT_TRY_ASSIGN(const std::string command, client_->curl(shown));
   line(command);
   return {};
 }
@@ -126,8 +155,14 @@ int Session::misused(std::string_view message) const {
   return kLocalError;
 }
 
+// A file or a program gets every byte; a terminal no sequence that others wrote.
 void Session::print(std::string_view text) const {
-  std::fwrite(text.data(), 1, text.size(), stdout);
+  if (::isatty(STDOUT_FILENO) != 1) {
+    std::fwrite(text.data(), 1, text.size(), stdout);
+    return;
+  }
+  const std::string shown = printable(text, kLayout);
+  std::fwrite(shown.data(), 1, shown.size(), stdout);
 }
 
 void Session::line(std::string_view text) const {
@@ -137,7 +172,8 @@ void Session::line(std::string_view text) const {
 
 void Session::note(std::string_view text) const {
   std::fflush(stdout);
-  std::fwrite(text.data(), 1, text.size(), stderr);
+  const std::string shown = printable(text, kLayout);
+  std::fwrite(shown.data(), 1, shown.size(), stderr);
   std::fputc('\n', stderr);
 }
 

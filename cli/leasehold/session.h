@@ -38,9 +38,10 @@ class Session {
               std::string_view hint = {}) const;
   int misused(std::string_view message) const;  // local error: stderr, exit code 1
 
-  void print(std::string_view text) const;  // stdout, as it is
-  void line(std::string_view text) const;   // stdout with a newline
-  void note(std::string_view text) const;   // stderr with a newline
+  // stdout: as it is, or printable on a terminal.
+  void print(std::string_view text) const;
+  void line(std::string_view text) const;  // with a newline
+  void note(std::string_view text) const;  // stderr: printable, with a newline
 
   // `Success! …` of a command that answers nothing; only in the table format, as scripts expect.
   int succeed(std::string_view text) const;

@@ -2,6 +2,7 @@
 // could be mistaken for something else in double quotes (which are JSON's).
 
 #include "cli/leasehold/output.h"
+#include "vault/base/printable.h"
 
 namespace leasehold::cli {
 namespace {
@@ -26,7 +27,7 @@ std::string scalar(const Json& value) {
   if (is_word(value.text())) return value.text();
   std::string out;
   write_json_string(out, value.text());
-  return out;
+  return printable_json(out);
 }
 
 bool is_branch(const Json& value) {

@@ -1,8 +1,10 @@
 #include "cli/leaseholdd/log.h"
 
+#include <fcntl.h>
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include "vault/base/json.h"
 #include "vault/base/printable.h"
@@ -45,16 +47,24 @@ class SpdLog final : public LogSink {
   const bool as_json_;
 };
 
+// The library would make it for others to read: the first messages come before the umask is set.
+void make_private(const std::string& file) {
+  const int made = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (made >= 0) ::close(made);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<LogSink>> make_log(const LogSettings& settings) {
   const bool as_json = settings.format == LogFormat::json;
   try {
     std::shared_ptr<spdlog::sinks::sink> sink;
-    if (settings.file.empty())
+    if (settings.file.empty()) {
       sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
-    else
+    } else {
+      make_private(settings.file);
       sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(settings.file);
+    }
     auto logger = std::make_shared<spdlog::logger>("leasehold", std::move(sink));
     logger->set_level(to_spdlog(settings.level));
     logger->flush_on(spdlog::level::info);

@@ -1,10 +1,15 @@
 #include "cli/leaseholdd/process.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
+#include <cstring>
+#include <iterator>
 
 #include "api/server/listener.h"
 #include "cli/leaseholdd/catalog.h"
@@ -56,19 +61,31 @@ sigset_t handled_signals() {
   return set;
 }
 
+// Made anew: what a link at its place points to is not written, and no device is removed.
 class PidFile {
  public:
-  explicit PidFile(std::string path) : path_(std::move(path)) {
-    if (!path_.empty()) std::ofstream(path_) << getpid() << "\n";
+  PidFile(std::string path, LogSink& log) : path_(std::move(path)) {
+    if (path_.empty()) return;
+    struct stat old {};
+    const bool there = ::lstat(path_.c_str(), &old) == 0;
+    if (there && (S_ISREG(old.st_mode) || S_ISLNK(old.st_mode))) ::unlink(path_.c_str());
+    const int file = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    made_ = file >= 0;
+    const std::string text = std::to_string(::getpid()) + "\n";
+    const bool written = made_ && ::fchmod(file, 0644) == 0 &&
+                         ::write(file, text.data(), text.size()) == std::ssize(text);
+    if (!written) log.warn("pid_file {} cannot be written: {}", path_, std::strerror(errno));
+    if (made_) ::close(file);
   }
   ~PidFile() {
-    if (!path_.empty()) unlink(path_.c_str());
+    if (made_) ::unlink(path_.c_str());
   }
   PidFile(const PidFile&) = delete;
   PidFile& operator=(const PidFile&) = delete;
 
  private:
   const std::string path_;
+  bool made_ = false;
 };
 
 std::vector<core::ConfiguredPart> digests_of(const config::Configuration& configuration) {
@@ -240,7 +257,7 @@ void Process::handle_signals() {
 }
 
 Status Process::serve() {
-  const PidFile pid_file(configuration_.pid_file);
+  const PidFile pid_file(configuration_.pid_file, log_);
   print_banner();
   if (options_.dev && !seal_->initialized()) {
     VAULT_TRY_ASSIGN(const auto dev, lifecycle_->start_dev(options_.dev_root_token));

@@ -4,34 +4,46 @@
 
 using leasehold::canonical_cidrs;
 using leasehold::Cidr;
-using leasehold::in_any;
+using leasehold::IpAddress;
+using leasehold::is_allowed;
+using leasehold::is_in_any;
 
 TEST_CASE("cidr: a range holds the addresses below its prefix and no others") {
-  CHECK(in_any({"10.0.0.0/8"}, "10.255.0.1"));
-  CHECK_FALSE(in_any({"10.0.0.0/8"}, "11.0.0.1"));
-  CHECK(in_any({"192.168.1.128/25"}, "192.168.1.200"));
-  CHECK_FALSE(in_any({"192.168.1.128/25"}, "192.168.1.127"));
-  CHECK(in_any({"0.0.0.0/0"}, "203.0.113.7"));
-  CHECK(in_any({"2001:db8::/33"}, "2001:db8:7fff::1"));
-  CHECK_FALSE(in_any({"2001:db8::/33"}, "2001:db8:8000::1"));
+  CHECK(is_in_any({"10.0.0.0/8"}, "10.255.0.1"));
+  CHECK_FALSE(is_in_any({"10.0.0.0/8"}, "11.0.0.1"));
+  CHECK(is_in_any({"192.168.1.128/25"}, "192.168.1.200"));
+  CHECK_FALSE(is_in_any({"192.168.1.128/25"}, "192.168.1.127"));
+  CHECK(is_in_any({"0.0.0.0/0"}, "203.0.113.7"));
+  CHECK(is_in_any({"2001:db8::/33"}, "2001:db8:7fff::1"));
+  CHECK_FALSE(is_in_any({"2001:db8::/33"}, "2001:db8:8000::1"));
 }
 
 TEST_CASE("cidr: an address is a range of one, and one that fits suffices") {
-  CHECK(in_any({"127.0.0.1"}, "127.0.0.1"));
-  CHECK_FALSE(in_any({"127.0.0.1"}, "127.0.0.2"));
-  CHECK(in_any({"10.0.0.0/8", "::1"}, "::1"));
+  CHECK(is_in_any({"127.0.0.1"}, "127.0.0.1"));
+  CHECK_FALSE(is_in_any({"127.0.0.1"}, "127.0.0.2"));
+  CHECK(is_in_any({"10.0.0.0/8", "::1"}, "::1"));
 }
 
 TEST_CASE("cidr: an IPv4 address in an IPv6 socket is the IPv4 address") {
-  CHECK(in_any({"10.0.0.0/8"}, "::ffff:10.1.2.3"));
-  CHECK(in_any({"::ffff:10.1.2.3"}, "10.1.2.3"));
-  CHECK_FALSE(in_any({"::/0"}, "10.1.2.3"));
+  CHECK(is_in_any({"10.0.0.0/8"}, "::ffff:10.1.2.3"));
+  CHECK(is_in_any({"::ffff:10.1.2.3"}, "10.1.2.3"));
+  CHECK_FALSE(is_in_any({"::/0"}, "10.1.2.3"));
+  CHECK(IpAddress::parse("::ffff:10.1.2.3")->text() == "10.1.2.3");
+  CHECK_FALSE(IpAddress::parse(std::string_view("10.1.2.3\0.4", 10)).has_value());
 }
 
-TEST_CASE("cidr: what cannot be read holds nothing; an empty list holds everything") {
-  CHECK(in_any({}, "anything"));
-  CHECK_FALSE(in_any({"0.0.0.0/0"}, ""));
-  CHECK_FALSE(in_any({"0.0.0.0/0"}, "localhost"));
+TEST_CASE("cidr: an empty list names nobody whom to trust, and bounds nothing") {
+  for (const char* address : {"10.0.0.1", "::1", "@", ""}) {
+    CHECK_FALSE(is_in_any({}, address));
+    CHECK(is_allowed({}, address));
+    CHECK_FALSE(is_allowed({"192.0.2.1"}, address));
+  }
+  CHECK(is_allowed({"192.0.2.1"}, "192.0.2.1"));
+}
+
+TEST_CASE("cidr: what cannot be read holds nothing") {
+  CHECK_FALSE(is_in_any({"0.0.0.0/0"}, ""));
+  CHECK_FALSE(is_in_any({"0.0.0.0/0"}, "localhost"));
   for (const char* wrong : {"", "/8", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/8 ",
                             "10.0.0/8", "::1/129", "10.0.0.1/8/8", "x"})
     CHECK_FALSE(Cidr::parse(wrong).has_value());

@@ -338,6 +338,30 @@ TEST_CASE("cli: -output-curl-string does not print what was typed without echo")
   CHECK(!contains(token.out + token.err, "hvs.hidden"));
 }
 
+TEST_CASE("cli: -output-curl-string does not print what was piped in") {
+  const Program program("http://127.0.0.1:1");
+  struct Row {
+    std::vector<std::string> words;
+    const char* input;
+    const char* body;
+  };
+  const Row rows[] = {
+      {{"write", "a/b", "p=-", "q=r"}, "piped-in", R"({"p":"[hidden]","q":"r"})"},
+      {{"write", "a/b", "-"}, R"({"p":"piped-in"})", R"({"p":"[hidden]"})"},
+      {{"policy", "write", "a", "-"}, "piped-in", R"({"policy":"[hidden]"})"},
+      {{"write", "a/b", "p=seen"}, "piped-in", R"({"p":"seen"})"},
+  };
+  for (const Row& row : rows) {
+    auto words = row.words;
+    words.push_back("-output-curl-string");
+    const auto outcome = program.run(words, row.input);
+    CAPTURE(outcome.out + outcome.err);
+    CHECK(outcome.code == 0);
+    CHECK(contains(outcome.out, row.body));
+    CHECK(!contains(outcome.out + outcome.err, "piped-in"));
+  }
+}
+
 TEST_CASE("cli: a password in an address is refused and not repeated") {
   const auto outcome = Program("http://user:geheim@127.0.0.1:1").run({"status"});
   CHECK(outcome.code == 1);

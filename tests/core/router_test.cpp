@@ -36,7 +36,7 @@ struct Converted {
   Result<Fields> fields;
   std::vector<std::string> warnings;
 };
-Converted convert(const Field& field, const char* body) {
+Converted convert(const Field& field, const std::string& body) {
   Route route = pattern("x");
   route.fields = {field};
   Converted out{Fields(), {}};
@@ -45,7 +45,7 @@ Converted convert(const Field& field, const char* body) {
   out.fields = fields_of(route, Operation::read, {}, *parsed, out.warnings);
   return out;
 }
-bool refused(const Field& field, const char* body) {
+bool refused(const Field& field, const std::string& body) {
   const Converted out = convert(field, body);
   return !out.fields.ok() && out.fields.error().code == Code::invalid &&
          out.fields.error().message.starts_with("Field validation failed: ");
@@ -141,6 +141,21 @@ TEST_CASE("fields: values are converted as weakly as Vault converts them") {
   CHECK(
       convert({"m", FieldType::text_map}, R"({"m":["a=b=c"]})").fields->json("m").string_at("a") ==
       "b=c");
+}
+
+TEST_CASE("fields: a list with commas has an end, however it was sent") {
+  const auto body = [](std::size_t items, bool as_text) {
+    std::string list;
+    for (std::size_t i = 0; i < items; ++i)
+      list += std::string(list.empty() ? "" : ",") + (as_text ? "a" : R"("a")");
+    return as_text ? R"({"l":")" + list + R"("})" : R"({"l":[)" + list + "]}";
+  };
+  const Field field{"l", FieldType::comma_list};
+  for (const bool as_text : {true, false}) {
+    CHECK(convert(field, body(kListMax, as_text)).fields->list("l").size() == kListMax);
+    CHECK(refused(field, body(kListMax + 1, as_text)));
+  }
+  CHECK(convert(field, R"({"l":")" + std::string(10000, ',') + R"("})").fields->list("l").empty());
 }
 
 TEST_CASE("fields: what cannot be converted is refused, without its value") {

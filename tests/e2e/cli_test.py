@@ -217,6 +217,40 @@ class Data(Cli):
         self.ok("write", "secret/helped", "k=v", token="")
 
 
+class Terminal(Cli):
+    def test_what_others_wrote_moves_no_cursor(self):
+        hostile = "\x1b]0;title\x07\x1b[2J\x9b31m\u202e\rX"
+        self.vault.write("secret/esc", {"x": hostile, hostile: "x"})
+        policy = f'# {hostile}\npath "a" {{ capabilities = ["read"] }}\n'
+        self.vault.write("sys/policies/acl/esc", {"policy": policy})
+        # The server warns of this rule by its path.
+        templated = f'policy=path "{{{{identity.{hostile}}}}}" {{ capabilities = ["read"] }}'
+        for words in (
+            ("read", "secret/esc"),
+            ("read", "-field=x", "secret/esc"),
+            ("read", "-format=yaml", "secret/esc"),
+            ("read", "-format=json", "secret/esc"),
+            ("read", "-format=raw", "secret/esc"),
+            ("policy", "read", "esc"),
+            ("write", "sys/policies/acl/esc2", templated),
+            ("read", "secret/" + hostile),
+            ("lease", "lookup", hostile),
+        ):
+            with self.subTest(words=words[:2]):
+                shown = self.vault.cli_on_terminal(*words).replace("\r\n", "\n")
+                self.assertTrue(shown)
+                self.assertEqual(set(shown) & set("\x1b\x07\x9b\r\u202e"), set(), repr(shown))
+
+    def test_a_program_gets_what_was_written(self):
+        text = "a\x1b[31m\x9b\u202e\x07b"
+        self.vault.write("secret/exact", {"x": text})
+        self.assertEqual(self.ok("read", "-field=x", "secret/exact"), text)
+        self.assertEqual(self.ok_json("read", "secret/exact")["data"], {"x": text})
+        policy = 'path "a" { capabilities = ["read"] } # \u202e'
+        self.vault.write("sys/policies/acl/exact", {"policy": policy})
+        self.assertEqual(self.ok("policy", "read", "exact"), policy + "\n")
+
+
 class Tokens(Cli):
     def test_create_look_up_renew_revoke(self):
         made = self.ok_json(

@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import http.client
 import json
+import os
+import pathlib
 import resource
 import socket
 import ssl
@@ -217,6 +219,58 @@ class Hostile(unittest.TestCase):
                     + b"\r\n\r\n"
                 )
                 self.assertTrue(status == 0 or 200 <= status < 500, status)
+
+
+class Files(unittest.TestCase):
+    def test_what_the_server_makes_is_its_own(self):
+        self.addCleanup(os.umask, os.umask(0o022))
+        vault = Vault()
+        log, pid, victim = (vault.folder / name for name in ("the.log", "pid", "victim"))
+        victim.write_text("kept")
+        pid.symlink_to(victim)
+        with vault.config.open("a") as config:
+            config.write(f'log_file = "{log}"\npid_file = "{pid}"\n')
+        with vault:
+            self.assertEqual(log.stat().st_mode & 0o777, 0o600)
+            wait_until("the pid file is there", lambda: not pid.is_symlink() and pid.read_text())
+            self.assertEqual(int(pid.read_text()), vault.process.pid)
+            self.assertEqual(pid.stat().st_mode & 0o777, 0o644)
+            self.assertEqual(vault.stop(), 0)
+            self.assertFalse(pid.exists())
+            self.assertEqual(victim.read_text(), "kept")
+
+
+class Bodies(unittest.TestCase):
+    """Any token, with the default policy."""
+
+    def test_a_list_with_commas_costs_no_memory(self):
+        with Vault() as vault:
+            vault.init_and_unseal()
+            made = vault.call("POST", "auth/token/create", {"policies": ["default"]})
+            token = made.json["auth"]["client_token"]
+            for path, name in (
+                ("sys/capabilities-self", "paths"),
+                ("auth/token/create", "policies"),
+            ):
+                raw = b'{"%s":"%s"}' % (name.encode(), b"a," * 2_000_000)
+                self.assertIn(vault.call("POST", path, raw=raw, token=token).status, (400, 403))
+            raw = b'{"paths":"%s"}' % (b"a," * 5000)
+            answer = vault.call("POST", "sys/capabilities-self", raw=raw, token=token)
+            self.assertEqual(answer.status, 400)
+            self.assertIn("at most 4096 items", answer.errors[0])
+            status = pathlib.Path(f"/proc/{vault.process.pid}/status").read_text()
+            peak = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+            self.assertLess(int(peak.split()[1]), 300 * 1024)
+
+    def test_a_stranger_sends_no_large_body(self):
+        with Vault() as vault:
+            for method in ("POST", "GET", "DELETE"):
+                with socket.create_connection(("127.0.0.1", vault.port), PATIENCE) as stranger:
+                    stranger.sendall(
+                        f"{method} /v1/kv/a HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
+                        "Content-Length: 3000000\r\n\r\n".encode()
+                    )
+                    self.assertIn(b"HTTP/1.1 413 ", stranger.recv(4096))
 
 
 class Crowd(unittest.TestCase):

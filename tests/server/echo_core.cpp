@@ -147,6 +147,13 @@ std::string Reply::header(std::string_view name) const {
   return head.substr(from, head.find("\r\n", from) - from);
 }
 
+int order_of(std::string_view answer) {
+  constexpr std::string_view kMark = R"("request_id":")";
+  const std::size_t at = answer.find(kMark);
+  REQUIRE(at != std::string_view::npos);
+  return std::stoi(std::string(answer.substr(at + kMark.size())));
+}
+
 RawClient::RawClient(const std::string& address) {
   if (address.front() == '/') {
     sockaddr_un to{};

@@ -57,6 +57,9 @@ struct Reply {
   std::string header(std::string_view name) const;  // empty when absent
 };
 
+// How many requests had come to the core when the one did that was answered with this.
+int order_of(std::string_view answer);
+
 class RawClient {
  public:
   explicit RawClient(const std::string& address);  // host:port, or a path

@@ -207,6 +207,30 @@ TEST_CASE("http: bodies are bounded however they come") {
   CHECK(parse(with("Content-Length: 9\r\n"), small).refusal == "http: request body too large");
 }
 
+TEST_CASE("http: a large body is read of who shows a token and writes, and the head says so") {
+  const std::string large = "Content-Length: 65537\r\n", small = "Content-Length: 65536\r\n";
+  const auto head = [](const char* method, const std::string& headers) {
+    return std::string(method) + " /v1/a HTTP/1.1\r\nHost: x\r\n" + headers + "\r\n";
+  };
+  for (const char* token : {"X-Vault-Token: t\r\n", "Authorization: Bearer t\r\n"}) {
+    for (const char* writes : {"POST", "PUT", "PATCH"})
+      CHECK(parse(head(writes, token + large)).state == HttpParser::State::body);
+    for (const char* other : {"GET", "LIST", "DELETE", "HEAD", "HELP"}) {
+      CHECK(parse(head(other, token + large)).status == 413);
+      CHECK(parse(head(other, token + small)).state == HttpParser::State::body);
+    }
+  }
+  for (const char* none :
+       {"", "X-Vault-Token:\r\n", "Authorization: Bearer \r\n", "Authorization: Basic t\r\n"}) {
+    CHECK(parse(head("POST", none + large)).status == 413);
+    CHECK(parse(head("POST", "Expect: 100-continue\r\n" + (none + large))).status == 413);
+    CHECK(parse(head("POST", none + small)).state == HttpParser::State::body);
+    const std::string chunked = std::string(none) + "Transfer-Encoding: chunked\r\n";
+    CHECK(parse(head("POST", chunked) + "10001\r\n").status == 413);
+    CHECK(parse(head("POST", chunked) + "10000\r\n").state == HttpParser::State::body);
+  }
+}
+
 TEST_CASE("http: malformed chunks are refused") {
   const std::string chunked = "Transfer-Encoding: chunked\r\n";
   for (const char* body :

@@ -64,15 +64,13 @@ TEST_CASE("listener stanza: Vault's keys mean what they mean there") {
   CHECK_FALSE(settings.traits.unauthenticated_generate_root);
 }
 
-TEST_CASE(
-    "listener stanza: the defaults are loopback, asked but not demanded client certificates") {
+TEST_CASE("listener stanza: the defaults are loopback, and no client certificates") {
   const auto settings = read(R"(listener "tcp" { tls_disable = 1 })");
   REQUIRE_MESSAGE(settings.ok(), settings.error().message);
   CHECK(settings.value().address == "127.0.0.1:8200");
   CHECK_FALSE(settings.value().tls);
-  CHECK(settings.value().tls_settings.ask_client_certificate);
   CHECK_FALSE(settings.value().tls_settings.require_client_certificate);
-  CHECK(settings.value().http.body_bytes == 32u << 20);
+  CHECK(settings.value().http.body_bytes == 4u << 20);
 }
 
 TEST_CASE("listener stanza: a unix socket has an address and a mode") {
@@ -198,6 +196,17 @@ TEST_CASE("listener stanza: who is believed about where a request comes from") {
   CHECK(contains(refusal(R"(listener "tcp" { tls_disable = 1
                             x_forwarded_for_authorized_addrs = "localhost" })"),
                  "not a network"));
+  for (const char* nobody : {"[]", R"("")", R"(",")"}) {
+    CHECK(contains(refusal(std::string(R"(listener "tcp" { tls_disable = 1
+                            x_forwarded_for_authorized_addrs = )") +
+                           nobody + " }"),
+                   "x_forwarded_for_authorized_addrs is empty"));
+    CHECK(contains(refusal(std::string(R"(listener "tcp" { tls_disable = 1
+                            proxy_protocol_behavior = "deny_unauthorized"
+                            proxy_protocol_authorized_addrs = )") +
+                           nobody + " }"),
+                   "proxy_protocol_authorized_addrs is empty"));
+  }
   CHECK(read(R"(listener "tcp" { tls_disable = 1 proxy_protocol_behavior = "use_always" })",
              &warnings)
             .ok());

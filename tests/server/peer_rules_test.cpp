@@ -57,6 +57,23 @@ TEST_CASE("proxy protocol: both versions name the client") {
                               std::string("\x00\x50\x00\x50", 4))) == "2001:db8:: 80");
 }
 
+TEST_CASE("proxy protocol: an IPv4 client is named as one, however the proxy writes it") {
+  const std::string mapped = std::string(10, '\0') + "\xff\xff";
+  CHECK(peer_in("PROXY TCP6 ::ffff:192.0.2.7 ::1 1 2\r\n") == "192.0.2.7 1");
+  CHECK(peer_in(version_2('\x21', '\x21',
+                          mapped + kV4.substr(0, 4) + mapped + kV4.substr(4, 4) + kV4.substr(8))) ==
+        "192.0.2.7 4660");
+  PeerRules rules;
+  rules.forwarded = true;
+  rules.forwarders = {"127.0.0.1"};
+  for (const std::string_view hop : {"::ffff:192.0.2.7", "[::ffff:c000:207]:80", "192.0.2.7"}) {
+    Peer peer{"127.0.0.1"};
+    std::string why;
+    REQUIRE(forwarded_peer(rules, std::span(&hop, 1), peer, why));
+    CHECK(peer.address == "192.0.2.7");
+  }
+}
+
 TEST_CASE("proxy protocol: what is cut is waited for, what is wrong is refused") {
   const std::string line = "PROXY TCP4 192.0.2.7 10.0.0.1 56324 443\r\n";
   for (std::size_t size = 1; size < line.size(); ++size)
@@ -108,6 +125,10 @@ TEST_CASE("proxy protocol: the listener believes whom it was told to, and passes
     RawClient client = server.connect();
     client.send(kGet);
     CHECK(client.ended());
+  }
+  {
+    const TestServer server(behind_proxy(ProxyProtocol::allow_authorized, {}));
+    CHECK(says_address(server.connect().ask(header + std::string(kGet)), "127.0.0.1"));
   }
   const TestServer plain;
   CHECK(plain.connect().ask(header + std::string(kGet)).status == 400);

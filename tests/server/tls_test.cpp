@@ -1,9 +1,13 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/rsa.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
+#include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
 
@@ -28,10 +32,9 @@ struct Folder {
   std::string path;
 };
 
-// A self-signed P-256 certificate and its key.
+// A self-signed certificate and its key, P-256 unless given.
 void make_certificate(const std::string& certificate_file, const std::string& key_file,
-                      const char* name, long lasts = 3600) {
-  EVP_PKEY* key = EVP_EC_gen("P-256");
+                      const char* name, long lasts = 3600, EVP_PKEY* key = EVP_EC_gen("P-256")) {
   X509* certificate = X509_new();
   REQUIRE((key != nullptr && certificate != nullptr));
   X509_set_version(certificate, 2);
@@ -53,6 +56,18 @@ void make_certificate(const std::string& certificate_file, const std::string& ke
   EVP_PKEY_free(key);
 }
 
+// Many primes are found sooner.
+EVP_PKEY* rsa_key(int bits, int primes) {
+  EVP_PKEY* key = nullptr;
+  EVP_PKEY_CTX* context = EVP_PKEY_CTX_new_id(EVP_PKEY_RSA, nullptr);
+  REQUIRE(EVP_PKEY_keygen_init(context) == 1);
+  REQUIRE(EVP_PKEY_CTX_set_rsa_keygen_bits(context, bits) == 1);
+  REQUIRE(EVP_PKEY_CTX_set_rsa_keygen_primes(context, primes) == 1);
+  REQUIRE(EVP_PKEY_generate(context, &key) == 1);
+  EVP_PKEY_CTX_free(context);
+  return key;
+}
+
 // One TLS connection from a client that trusts anybody.
 class TlsClient {
  public:
@@ -68,8 +83,12 @@ class TlsClient {
     SSL_shutdown(ssl_);
     SSL_free(ssl_);
   }
-  std::string ask(std::string_view bytes) {
-    if (SSL_write(ssl_, bytes.data(), static_cast<int>(bytes.size())) <= 0) return {};
+  std::string ask(std::string_view bytes) { return write(bytes) ? answer() : std::string(); }
+  bool write(std::string_view bytes) {
+    return SSL_write(ssl_, bytes.data(), static_cast<int>(bytes.size())) > 0;
+  }
+  void send(std::string_view records) { raw_.send(records); }  // past the TLS layer
+  std::string answer() {
     std::string text;
     char some[65536];
     while (text.find("\r\n\r\n") == std::string::npos || !text.ends_with("\n")) {
@@ -104,11 +123,16 @@ struct ClientContext {
 
 struct TlsFixture {
   TlsFixture() {
+    std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes to who has hung up
     make_certificate(folder.file("server.pem"), folder.file("server.key"), "one");
     make_certificate(folder.file("client.pem"), folder.file("client.key"), "client");
     options.settings.tls = true;
     options.settings.tls_settings.certificate_file = folder.file("server.pem");
     options.settings.tls_settings.key_file = folder.file("server.key");
+  }
+  void demand_client_certificate() {
+    options.settings.tls_settings.require_client_certificate = true;
+    options.settings.tls_settings.client_ca_file = folder.file("client.pem");
   }
   void present_client_certificate() {
     REQUIRE(SSL_CTX_use_certificate_file(client.context, folder.file("client.pem").c_str(),
@@ -130,6 +154,45 @@ struct TlsFixture {
   ServerOptions options;
   ClientContext client;
 };
+
+// What a client's TLS layer writes meanwhile, in place of sending it.
+template <class Writes>
+std::string records_of(SSL* ssl, const Writes& writes) {
+  BIO* const socket = SSL_get_wbio(ssl);
+  BIO_up_ref(socket);
+  BIO* const memory = BIO_new(BIO_s_mem());
+  SSL_set0_wbio(ssl, memory);
+  writes();
+  char* bytes = nullptr;
+  const long size = BIO_get_mem_data(memory, &bytes);
+  const std::string records(bytes, static_cast<std::size_t>(size));
+  SSL_set0_wbio(ssl, socket);
+  return records;
+}
+std::string written(SSL* ssl, std::string_view text) {
+  return records_of(ssl, [&] { SSL_write(ssl, text.data(), static_cast<int>(text.size())); });
+}
+std::string renewals(SSL* ssl, int count) {
+  return records_of(ssl, [&] {
+    for (int i = 0; i < count; ++i) {
+      REQUIRE(SSL_key_update(ssl, SSL_KEY_UPDATE_NOT_REQUESTED) == 1);
+      REQUIRE(SSL_do_handshake(ssl) == 1);
+    }
+  });
+}
+std::string client_hello(SSL_CTX* context) {
+  SSL* ssl = SSL_new(context);
+  SSL_set_bio(ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+  const std::string hello = records_of(ssl, [&] { SSL_connect(ssl); });
+  SSL_free(ssl);
+  return hello;
+}
+
+// Called when the server asks for a certificate.
+int note_asked(SSL*, void* asked) {
+  *static_cast<bool*>(asked) = true;
+  return 1;
+}
 
 bool served(std::string_view text) { return text.find("HTTP/1.1 200") == 0; }
 
@@ -185,45 +248,74 @@ TEST_CASE_FIXTURE(TlsFixture, "tls: bodies and answers larger than a record arri
   CHECK(served(tls.ask(kGet)));
 }
 
-TEST_CASE_FIXTURE(TlsFixture, "tls: sessions resume, also with client certificates requested") {
+TEST_CASE_FIXTURE(TlsFixture, "tls: sessions resume, unless a client certificate is demanded") {
+  bool demanded = false;
+  SUBCASE("none is asked for") {}
+  SUBCASE("demanded") { demanded = true; }
+  if (demanded) demand_client_certificate();
+  present_client_certificate();
   const TestServer server(options);
-  bool with_certificate = false;
-  SUBCASE("without a client certificate") {}
-  SUBCASE("with one") { with_certificate = true; }
-  if (with_certificate) present_client_certificate();
-  SSL_SESSION* session = nullptr;
-  {
-    TlsClient first(server.address(), client.context);
-    REQUIRE(first.connected);
-    CHECK(served(first.ask(kGet)));
-    session = SSL_get1_session(first.ssl());
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    SSL_CTX_set_max_proto_version(client.context, version);
+    SSL_SESSION* session = nullptr;
+    {
+      TlsClient first(server.address(), client.context);
+      REQUIRE(first.connected);
+      CHECK(served(first.ask(kGet)));
+      session = SSL_get1_session(first.ssl());
+    }
+    TlsClient second(server.address(), client.context, session);
+    REQUIRE(second.connected);
+    CHECK(SSL_session_reused(second.ssl()) == (demanded ? 0 : 1));
+    CHECK(served(second.ask(kGet)));
+    SSL_SESSION_free(session);
   }
-  TlsClient second(server.address(), client.context, session);
-  REQUIRE(second.connected);
-  CHECK(SSL_session_reused(second.ssl()) == 1);
-  CHECK(served(second.ask(kGet)));
-  SSL_SESSION_free(session);
 }
 
-TEST_CASE_FIXTURE(TlsFixture, "tls: client certificates are asked for, and demanded when told to") {
-  SUBCASE("asked for: an unknown one is accepted, and so is none") {
-    const TestServer server(options);
-    CHECK(served(TlsClient(server.address(), client.context).ask(kGet)));
+TEST_CASE_FIXTURE(TlsFixture, "tls: a client certificate is asked for where it is demanded") {
+  bool asked = false;
+  SSL_CTX_set_cert_cb(client.context, note_asked, &asked);
+  SUBCASE("not demanded") {
     present_client_certificate();
+    const TestServer server(options);
     const std::string answer = TlsClient(server.address(), client.context).ask(kGet);
     CHECK(served(answer));
-    CHECK(answer.find("\"certificate_serial\":\"\"") !=
-          std::string::npos);  // nobody vouches for it
+    CHECK_FALSE(asked);
+    CHECK(answer.find("\"certificate_serial\":\"\"") != std::string::npos);
   }
   SUBCASE("demanded") {
-    options.settings.tls_settings.require_client_certificate = true;
-    options.settings.tls_settings.client_ca_file = folder.file("client.pem");
+    demand_client_certificate();
     const TestServer server(options);
     CHECK_FALSE(served(TlsClient(server.address(), client.context).ask(kGet)));
+    CHECK(asked);
     present_client_certificate();
     const std::string answer = TlsClient(server.address(), client.context).ask(kGet);
     CHECK(served(answer));
     CHECK(answer.find("\"certificate_serial\":\"" + client_serial() + "\"") != std::string::npos);
+  }
+}
+
+TEST_CASE_FIXTURE(TlsFixture, "tls: what a client's certificates cost to verify is bounded") {
+  demand_client_certificate();
+  SUBCASE("a large key, though it is trusted") {
+    bool fits = false;
+    SUBCASE("as large as may be") { fits = true; }
+    SUBCASE("larger") {}
+    make_certificate(folder.file("client.pem"), folder.file("client.key"), "client", 3600,
+                     fits ? rsa_key(2048, 2) : rsa_key(8208, 5));
+    present_client_certificate();
+    const TestServer server(options);
+    CHECK(served(TlsClient(server.address(), client.context).ask(kGet)) == fits);
+  }
+  SUBCASE("a long chain") {
+    present_client_certificate();
+    X509* certificate = SSL_CTX_get0_certificate(client.context);
+    for (int i = 0; i < 60; ++i) {
+      X509_up_ref(certificate);
+      SSL_CTX_add_extra_chain_cert(client.context, certificate);
+    }
+    const TestServer server(options);
+    CHECK_FALSE(served(TlsClient(server.address(), client.context).ask(kGet)));
   }
 }
 
@@ -300,4 +392,66 @@ TEST_CASE_FIXTURE(TlsFixture, "tls: a handshake that does not end is ended") {
   halfway.send("\x16\x03\x01");
   CHECK(halfway.ended());
   CHECK(served(TlsClient(server.address(), client.context).ask(kGet)));
+}
+
+TEST_CASE_FIXTURE(TlsFixture, "tls: who only renews keys is ended, who also asks is served") {
+  const TestServer server(options);
+  TlsClient honest(server.address(), client.context);
+  for (int i = 0; i < 200; ++i) {
+    honest.send(renewals(honest.ssl(), 10));
+    CHECK(served(honest.ask(kGet)));
+  }
+  TlsClient endless(server.address(), client.context);
+  CHECK(served(endless.ask(kGet)));
+  endless.send(renewals(endless.ssl(), 5000));
+  CHECK(endless.ask(kGet).empty());
+}
+
+TEST_CASE_FIXTURE(TlsFixture, "tls: what a connection sends beside its data is read in turns") {
+  options.limits.threads = 1;
+  TestServer server(options);
+  TlsClient blocker(server.address(), client.context), greedy(server.address(), client.context),
+      modest(server.address(), client.context);
+  CHECK(served(greedy.ask(kGet)));
+  CHECK(served(modest.ask(kGet)));
+  std::string flood;
+  for (int i = 0; i < 4; ++i)
+    flood += renewals(greedy.ssl(), 800) + written(greedy.ssl(), kGet);  // 21 KiB each
+  blocker.write("GET /v1/block HTTP/1.1\r\nHost: x\r\n\r\n");
+  REQUIRE(server.core.wait_for_block());
+  greedy.send(flood);
+  modest.write(kGet);
+  server.core.unblock();
+  const int last_of_greedy = 1 + 2 + 4 + 1;
+  CHECK(order_of(modest.answer()) < last_of_greedy);
+}
+
+TEST_CASE_FIXTURE(TlsFixture, "tls: handshakes wait for those who are connected") {
+  options.limits.threads = 1;
+  TestServer server(options);
+  const std::string hello = client_hello(client.context);
+  TlsClient blocker(server.address(), client.context), busy(server.address(), client.context);
+  CHECK(served(busy.ask(kGet)));
+  const std::string_view block = "GET /v1/block HTTP/1.1\r\nHost: x\r\n\r\n";
+  blocker.write(block);
+  REQUIRE(server.core.wait_for_block());
+  std::vector<RawClient> flood;
+  for (int i = 0; i < 12; ++i) {
+    flood.push_back(server.connect());
+    flood.back().send(hello);
+  }
+  std::string requests;  // more than one turn takes
+  for (int i = 0; i < 64; ++i) requests += kGet;
+  busy.write(requests + std::string(block));
+  server.core.unblock();
+  REQUIRE(server.core.wait_for_block());
+  const auto heard = [&] {
+    return std::count_if(flood.begin(), flood.end(), [](const RawClient& one) {
+      pollfd waits{one.fd(), POLLIN, 0};
+      return ::poll(&waits, 1, 0) == 1;
+    });
+  };
+  CHECK(heard() <= 8);
+  server.core.unblock();
+  CHECK(eventually([&] { return heard() == 12; }));
 }

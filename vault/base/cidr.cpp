@@ -24,16 +24,30 @@ std::optional<unsigned> number(std::string_view text) {
 }  // namespace
 
 std::optional<IpAddress> IpAddress::parse(std::string_view text) {
-  if (text.empty() || text.size() > kTextMax) return std::nullopt;
+  if (text.empty() || text.size() > kTextMax || text.find('\0') != text.npos) return std::nullopt;
   const std::string terminated(text);
+  std::array<std::uint8_t, 16> bytes{};
+  if (inet_pton(AF_INET, terminated.c_str(), bytes.data()) == 1)
+    return from(std::span(bytes).first<4>());
+  if (inet_pton(AF_INET6, terminated.c_str(), bytes.data()) == 1) return from(bytes);
+  return std::nullopt;
+}
+
+IpAddress IpAddress::from(std::span<const std::uint8_t> bytes) {
   IpAddress address;
-  if (inet_pton(AF_INET, terminated.c_str(), address.bytes.data()) == 1) return address;
-  if (inet_pton(AF_INET6, terminated.c_str(), address.bytes.data()) != 1) return std::nullopt;
-  address.v6 = !std::equal(kMapped.begin(), kMapped.end(), address.bytes.begin());
-  if (address.v6) return address;
-  std::copy(address.bytes.begin() + kMapped.size(), address.bytes.end(), address.bytes.begin());
-  std::fill(address.bytes.begin() + 4, address.bytes.end(), std::uint8_t{0});
+  if (bytes.size() == address.bytes.size() &&
+      std::equal(kMapped.begin(), kMapped.end(), bytes.begin()))
+    bytes = bytes.subspan(kMapped.size());
+  address.v6 = bytes.size() == address.bytes.size();
+  VAULT_ASSERT(address.v6 || bytes.size() == 4);
+  std::copy(bytes.begin(), bytes.end(), address.bytes.begin());
   return address;
+}
+
+std::string IpAddress::text() const {
+  char buffer[INET6_ADDRSTRLEN] = {};
+  inet_ntop(v6 ? AF_INET6 : AF_INET, bytes.data(), buffer, sizeof buffer);
+  return buffer;
 }
 
 std::optional<Cidr> Cidr::parse(std::string_view text) {
@@ -68,15 +82,12 @@ bool Cidr::contains(const Cidr& range) const {
 }
 
 std::string Cidr::text() const {
-  char buffer[INET6_ADDRSTRLEN] = {};
-  inet_ntop(network_.v6 ? AF_INET6 : AF_INET, network_.bytes.data(), buffer, sizeof buffer);
-  std::string out(buffer);
+  std::string out = network_.text();
   if (bits_ != width(network_)) out += "/" + std::to_string(bits_);
   return out;
 }
 
-bool in_any(const std::vector<std::string>& ranges, std::string_view address) {
-  if (ranges.empty()) return true;
+bool is_in_any(const std::vector<std::string>& ranges, std::string_view address) {
   const auto parsed = IpAddress::parse(address);
   if (!parsed) return false;
   return std::any_of(ranges.begin(), ranges.end(), [&](const std::string& range) {
@@ -89,6 +100,10 @@ std::string not_a_range(const std::vector<std::string>& ranges) {
   for (const std::string& range : ranges)
     if (!Cidr::parse(range)) return range;
   return {};
+}
+
+bool is_allowed(const std::vector<std::string>& bound, std::string_view address) {
+  return bound.empty() || is_in_any(bound, address);
 }
 
 Result<std::vector<std::string>> canonical_cidrs(const std::vector<std::string>& ranges) {

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,9 @@ struct IpAddress {
   bool v6 = false;
   std::array<std::uint8_t, 16> bytes{};  // the first four when it is no IPv6 address
   static std::optional<IpAddress> parse(std::string_view text);
+  // Of 4 bytes, or of 16: an IPv4 address in an IPv6 one is the IPv4 address, here and in parse().
+  static IpAddress from(std::span<const std::uint8_t> bytes);
+  std::string text() const;
 };
 
 class Cidr {
@@ -33,9 +37,12 @@ class Cidr {
   unsigned bits_ = 0;
 };
 
-// Whether `address`, as a listener names it, lies in one of the ranges. An empty list holds every
-// address; a range or an address that cannot be read holds none.
-bool in_any(const std::vector<std::string>& ranges, std::string_view address);
+// Whether `address`, as a listener names it, lies in one of the ranges. A range or an address that
+// cannot be read holds none. Of an empty list:
+//   is_in_any   for whom to trust: it names nobody
+//   is_allowed  for what bounds a token or a login: it bounds nothing
+bool is_in_any(const std::vector<std::string>& ranges, std::string_view address);
+bool is_allowed(const std::vector<std::string>& bound, std::string_view address);
 
 // The first that is no range; empty: each is one.
 std::string not_a_range(const std::vector<std::string>& ranges);

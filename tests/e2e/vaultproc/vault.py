@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import pathlib
+import pty
 import random
 import signal
 import ssl
@@ -237,6 +238,38 @@ allow_core_dumps = true
 
     def cli(self, *arguments, input=None, token=None, environment=None):
         """Runs `leasehold`; returns the finished process with text output."""
+        variables = self.cli_environment(token, environment)
+        return subprocess.run(
+            [str(process.BIN / "leasehold"), *arguments],
+            input=input,
+            text=True,
+            capture_output=True,
+            env=variables,
+            timeout=120,
+            cwd=variables["HOME"],
+        )
+
+    def cli_on_terminal(self, *arguments) -> str:
+        """What `leasehold` writes to a terminal, to both streams."""
+        variables = self.cli_environment(None, None)
+        ours, theirs = pty.openpty()
+        with subprocess.Popen(
+            [str(process.BIN / "leasehold"), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=theirs,
+            stderr=theirs,
+            env=variables,
+            cwd=variables["HOME"],
+        ):
+            os.close(theirs)
+            written = b""
+            with contextlib.suppress(OSError):  # the other side is closed
+                while some := os.read(ours, 65536):
+                    written += some
+        os.close(ours)
+        return written.decode()
+
+    def cli_environment(self, token, environment) -> dict:
         home = self.folder / "home"
         home.mkdir(exist_ok=True)
         variables = {
@@ -251,15 +284,7 @@ allow_core_dumps = true
         if not variables["VAULT_TOKEN"]:
             del variables["VAULT_TOKEN"]
         variables.update({k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")})
-        return subprocess.run(
-            [str(process.BIN / "leasehold"), *arguments],
-            input=input,
-            text=True,
-            capture_output=True,
-            env=variables,
-            timeout=120,
-            cwd=home,
-        )
+        return variables
 
 
 def certificate(folder: pathlib.Path):

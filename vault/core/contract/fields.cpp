@@ -89,37 +89,45 @@ Result<Json> to_duration(const Field& field, const Json& value) {
   return Json(static_cast<std::int64_t>(parsed->count()));
 }
 
-std::string trimmed(std::string_view text) {
+std::string_view trimmed(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
   while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return std::string(text);
+  return text;
 }
 
-Result<Json> to_list(const Field& field, const Json& value, bool split_commas) {
+// False: the list is full.
+bool add_item(std::string_view item, Json& list) {
+  const std::string_view text = trimmed(item);
+  if (text.empty()) return true;
+  if (list.size() == kListMax) return false;
+  list.push(Json(text));
+  return true;
+}
+
+Result<Json> to_text_list(const Field& field, const Json& value) {
   Json list = Json::array();
-  const auto add = [&list](std::string_view item) {
-    std::string text = trimmed(item);
-    if (!text.empty()) list.push(Json(std::move(text)));
-  };
+  if (!value.is_array()) {
+    VAULT_TRY_ASSIGN(Json text, to_text(field, value));
+    if (!text.text().empty()) list.push(std::move(text));
+    return list;
+  }
+  for (const Json& item : value.items()) {
+    VAULT_TRY_ASSIGN(Json text, to_text(field, item));
+    list.push(std::move(text));
+  }
+  return list;
+}
+
+Result<Json> to_comma_list(const Field& field, const Json& value) {
+  Json list = Json::array();
   if (value.is_array()) {
-    for (const Json& item : value.items()) {
-      VAULT_TRY_ASSIGN(const Json text, to_text(field, item));
-      if (split_commas)
-        add(text.text());
-      else
-        list.push(text);
-    }
+    VAULT_TRY_ASSIGN(const Json texts, to_text_list(field, value));
+    for (const Json& item : texts.items())
+      if (!add_item(item.text(), list)) return too_many_items(field.name);
     return list;
   }
   VAULT_TRY_ASSIGN(const Json text, to_text(field, value));
-  if (!split_commas) {
-    if (!text.text().empty()) list.push(text);
-    return list;
-  }
-  std::string_view rest = text.text();
-  for (std::size_t comma; (comma = rest.find(',')) != rest.npos; rest.remove_prefix(comma + 1))
-    add(rest.substr(0, comma));
-  add(rest);
+  if (!add_items(text.text(), list)) return too_many_items(field.name);
   return list;
 }
 
@@ -132,7 +140,7 @@ Result<Json> to_text_map(const Field& field, const Json& value) {
     }
     return Json::object_of(std::move(pairs));
   }
-  VAULT_TRY_ASSIGN(const Json list, to_list(field, value, false));
+  VAULT_TRY_ASSIGN(const Json list, to_text_list(field, value));
   for (const Json& item : list.items()) {
     const std::size_t equals = item.text().find('=');
     if (equals == std::string::npos) return mismatch(field.name, "expected pairs of key=value");
@@ -153,9 +161,9 @@ Result<Json> convert(const Field& field, const Json& value) {
     case FieldType::duration:
       return to_duration(field, value);
     case FieldType::comma_list:
-      return to_list(field, value, true);
+      return to_comma_list(field, value);
     case FieldType::text_list:
-      return to_list(field, value, false);
+      return to_text_list(field, value);
     case FieldType::text_map:
       return to_text_map(field, value);
     case FieldType::map:
@@ -180,6 +188,16 @@ Error refusal(const Route& route, Operation operation, Error error) {
 }
 
 }  // namespace
+
+Error too_many_items(std::string_view field) {
+  return mismatch(field, "a list has at most " + std::to_string(kListMax) + " items");
+}
+
+bool add_items(std::string_view text, Json& list) {
+  for (std::size_t comma; (comma = text.find(',')) != text.npos; text.remove_prefix(comma + 1))
+    if (!add_item(text.substr(0, comma), list)) return false;
+  return add_item(text, list);
+}
 
 bool Fields::given(std::string_view name) const {
   return std::any_of(values_.begin(), values_.end(),

@@ -7,6 +7,14 @@
 
 namespace leasehold::core {
 
+// What a list of a comma_list field may have at most: an item takes a hundred bytes and may stand
+// in the request with two.
+inline constexpr std::size_t kListMax = 4096;
+// Adds the items of a text with commas, without blanks around them and without empty ones. False:
+// there are more than kListMax, and what was added is no whole list.
+bool add_items(std::string_view text, Json& list);
+Error too_many_items(std::string_view field);
+
 // Path captures win over the body; unknown body keys become a warning, as Vault words it.
 Result<Fields> fields_of(const Route& route, Operation operation, const Captures& captures,
                          const Json& body, std::vector<std::string>& warnings);

@@ -182,7 +182,7 @@ Status Core::identify(Admitted& flight, ReadTxn& txn) {
     if (wants_wrapping_token(flight)) return failure(Code::invalid, std::string(kNoWrappingToken));
     return failure(Code::denied, "permission denied");
   }
-  if (!in_any(token->bound_cidrs, flight.request.remote_address))
+  if (!is_allowed(token->bound_cidrs, flight.request.remote_address))
     return failure(Code::denied, "permission denied", "the token is bound to other networks");
   Caller& caller = flight.caller;
   caller.present = true;

@@ -111,7 +111,7 @@ Status finish_login(InFlight& flight, storage::Snapshot& snapshot, commit::Chang
   if (flight.orders.login_refused) count_failure(flight, claimed);
   if (!flight.orders.login) return {};
   Login login = *std::exchange(flight.orders.login, std::nullopt);
-  if (!in_any(login.bound_cidrs, flight.request.remote_address))
+  if (!is_allowed(login.bound_cidrs, flight.request.remote_address))
     return failure(Code::denied, multierror("permission denied"),
                    "the role binds its tokens to other networks");
   WriteTxn core(snapshot, flight.live->barrier, barrier::kCoreSpace, changes);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "vault/base/duration.h"
+#include "vault/core/contract/fields.h"
 
 namespace leasehold::core {
 
@@ -43,19 +44,11 @@ Status set_ttls(const Json& given, Json& config, Setting setting) {
 }
 
 // A list, or a text with commas.
-Json list_of(const Json& value) {
+Result<Json> list_of(std::string_view key, const Json& value) {
   Json list = Json::array();
-  const auto add = [&list](std::string_view text) {
-    for (std::size_t comma; !text.empty(); text.remove_prefix(std::min(comma + 1, text.size()))) {
-      comma = std::min(text.find(','), text.size());
-      std::string_view one = text.substr(0, comma);
-      while (one.starts_with(' ')) one.remove_prefix(1);
-      while (one.ends_with(' ')) one.remove_suffix(1);
-      if (!one.empty()) list.push(Json(one));
-    }
-  };
-  if (value.is_string()) add(value.text());
-  for (const Json& item : value.items()) add(item.text());
+  bool fits = !value.is_string() || add_items(value.text(), list);
+  for (const Json& item : value.items()) fits = fits && add_items(item.text(), list);
+  if (!fits) return too_many_items(key);
   return list;
 }
 
@@ -143,7 +136,7 @@ Status set_all(const Json& given, Json& config, const MountedAs& mount, Setting 
     config.set("force_no_cache", *value);
   for (const char* key : kLists)
     if (const Json* value = given.find(key); value != nullptr && !value->is_null()) {
-      Json list = list_of(*value);
+      VAULT_TRY_ASSIGN(Json list, list_of(key, *value));
       config.erase(key);
       if (list.size() > 0) config.set(key, std::move(list));
     }
