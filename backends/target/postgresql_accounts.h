@@ -1,7 +1,9 @@
 #pragma once
 // Accounts of a PostgreSQL server through one managing session. Revocation, the longest procedure,
-// is in postgresql_revoke.cpp, and in postgresql_left_behind.cpp what becomes of an account's
-// objects. Thread safety: none.
+// is in postgresql_revoke.cpp, in postgresql_sessions.cpp how sessions end, and in
+// postgresql_left_behind.cpp what becomes of an account's objects. Thread safety: none.
+
+#include <set>
 
 #include "backends/target/postgresql_server.h"
 #include "backends/target/statements.h"
@@ -51,6 +53,7 @@ class Accounts final : public target::Connection {
     std::string name;  // that it has now
     std::string quoted;
     std::string keeper;  // the role that is to own what the account leaves behind
+    bool replicates = false;
   };
 
   // `columns`: how many every row must have, for who looks into them.
@@ -95,13 +98,16 @@ class Accounts final : public target::Connection {
   std::string oid_here(const std::string& handle) const;
   // Ends the sessions that `which` (a condition on pg_stat_activity) selects, until none is left.
   Result<std::uint32_t> end_sessions(const std::string& which, Instant deadline);
+  // The account's, also those that have not shown themselves yet; login was taken away before.
+  Result<std::uint32_t> end_sessions_of(const Found& account, Instant deadline);
+  Result<std::uint32_t> end_all_of(const Found& account, Instant deadline);
+  Status end_starting(const Found& account, std::set<std::string>& pids, Instant deadline);
   Status end_abandoned(Instant deadline);
 
   Result<target::Revoked> revoke_again_if_lost(const target::RevokeOrder& order, Instant deadline);
   Result<target::Revoked> revoke_now(const target::RevokeOrder& order, Instant deadline);
   Status disable(const Found& account, Instant deadline);
   Error about_prepared(const Error& why, const Found& account, Instant deadline);
-  Result<std::uint32_t> end_sessions_of(const Found& account, Instant deadline);
 
   // Names the object that keeps a grant on all of a schema from working, and how it is given away.
   Error about_kept(const Error& why, const std::vector<std::string>& statements, Instant deadline);
