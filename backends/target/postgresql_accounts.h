@@ -1,7 +1,8 @@
 #pragma once
 // Accounts of a PostgreSQL server through one managing session. Revocation, the longest procedure,
 // is in postgresql_revoke.cpp, in postgresql_sessions.cpp how sessions end, and in
-// postgresql_left_behind.cpp what becomes of an account's objects. Thread safety: none.
+// postgresql_left_behind.cpp what becomes of an account's objects, in postgresql_hand_over.cpp and
+// postgresql_take_back.cpp the parts of that. Thread safety: none.
 
 #include <set>
 
@@ -9,6 +10,9 @@
 #include "backends/target/statements.h"
 
 namespace leasehold::postgresql {
+
+// Objects that one transaction touches, so that it ends in time whatever an account made.
+inline constexpr unsigned kPart = 500;
 
 // What stands in the comment of a role that was made as `account`, whatever it is called by now.
 inline std::string mark_of(std::string_view account) {
@@ -54,6 +58,15 @@ class Accounts final : public target::Connection {
     std::string quoted;
     std::string keeper;  // the role that is to own what the account leaves behind
     bool replicates = false;
+  };
+
+  struct Has {                                      // what an account has in one database
+    bool owns = false;                              // there, or anywhere
+    bool many_owned = false, many_granted = false;  // more than one transaction is to touch
+  };
+  struct Lent {                 // to the keeper, for one transaction
+    std::string before, after;  // statements
+    std::string missing;        // a right that could not be lent, and is not one on a schema
   };
 
   // `columns`: how many every row must have, for who looks into them.
@@ -116,10 +129,22 @@ class Accounts final : public target::Connection {
   void leave_groups(const Found& account, Instant deadline);
   Status become_member(const Found& account, Instant deadline);
   Status make_keeper(const Found& account, Instant deadline);
-  Status drop_owned_in(const Found& account, const std::string& database, bool owns,
+  Status drop_owned_in(const Found& account, const std::string& database, const Has& has,
                        Instant deadline);
-  Status clean_up(Server::Opened& where, const Found& account, bool owns, Instant deadline);
-  Result<std::string> hand_over(Server::Opened& where, const Found& account, Instant deadline);
+  Status clean_up(Server::Opened& where, const Found& account, const Has& has, Instant deadline);
+  Error about_clean_up(const Server::Opened& where, const Found& account, const Error& why,
+                       const Lent& lent) const;
+  Result<Lent> lend(Server::Opened& where, const Found& account, Instant deadline);
+  Status hand_over_parts(Server::Opened& where, const Found& account, const Lent& lent,
+                         Instant deadline);
+  Result<bool> hand_over_part(Server::Opened& where, const Found& account, const Lent& lent,
+                              Instant deadline);
+  Result<bool> hand_over_large_objects(Server::Opened& where, const Found& account,
+                                       Instant deadline);
+  // Whether rights are left that the account has from others: one column of one row.
+  static std::string left_statement(const Found& account);
+  Status take_back(Server::Opened& where, const Found& account, Instant deadline);
+  Status take_back_parts(Server::Opened& where, const Found& account, Instant deadline);
   Status drop(const Found& account, Instant deadline);
   Result<std::uint32_t> remove(const target::RevokeOrder& order, const Found& account,
                                Instant deadline);

@@ -139,8 +139,10 @@ Result<std::uint32_t> Accounts::remove(const target::RevokeOrder& order, const F
     ended += more;
   }
   if (!disabled.ok()) return about_prepared(disabled.error(), account, deadline);
-  VAULT_TRY(remove_what_it_has(order, account, deadline));
-  return ended;
+  const Status removed = remove_what_it_has(order, account, deadline);
+  if (removed.ok()) return ended;
+  if (!manager_.session->broken()) leave_groups(account, deadline);
+  return removed.error();
 }
 
 // A prepared transaction outlives its session and keeps its locks; only its owner or a superuser
