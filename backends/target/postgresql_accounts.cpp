@@ -236,22 +236,6 @@ Result<std::string> Accounts::oid_of(std::string_view account, Instant deadline)
   return rows.empty() ? std::string() : rows[0][0];
 }
 
-Result<std::uint32_t> Accounts::end_sessions(const std::string& which, Instant deadline) {
-  const std::string sql =
-      "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE pid <> "
-      "pg_catalog.pg_backend_pid() AND " +
-      which;
-  std::size_t most = 0;
-  while (true) {
-    VAULT_TRY_ASSIGN(const Rows rows, run(sql, deadline));
-    if (rows.empty()) return static_cast<std::uint32_t>(most);
-    most = std::max(most, rows.size());
-    if (server_->clock().instant() >= deadline)
-      return failure(Code::unavailable, "sessions were told to end and have not ended yet");
-    VAULT_TRY(run("SELECT pg_catalog.pg_sleep(0.02)", deadline));
-  }
-}
-
 Status Accounts::end_other_incarnations(Instant deadline) {
   const std::string cluster = application_prefix(tag_);
   const std::string own = cluster + tag_.incarnation + "-";

@@ -1,12 +1,18 @@
 #pragma once
 // Accounts of a PostgreSQL server through one managing session. Revocation, the longest procedure,
-// is in postgresql_revoke.cpp, and in postgresql_left_behind.cpp what becomes of an account's
-// objects. Thread safety: none.
+// is in postgresql_revoke.cpp, in postgresql_sessions.cpp how sessions end, and in
+// postgresql_left_behind.cpp what becomes of an account's objects, in postgresql_hand_over.cpp and
+// postgresql_take_back.cpp the parts of that. Thread safety: none.
+
+#include <set>
 
 #include "backends/target/postgresql_server.h"
 #include "backends/target/statements.h"
 
 namespace leasehold::postgresql {
+
+// Objects that one transaction touches, so that it ends in time whatever an account made.
+inline constexpr unsigned kPart = 500;
 
 // What stands in the comment of a role that was made as `account`, whatever it is called by now.
 inline std::string mark_of(std::string_view account) {
@@ -51,6 +57,16 @@ class Accounts final : public target::Connection {
     std::string name;  // that it has now
     std::string quoted;
     std::string keeper;  // the role that is to own what the account leaves behind
+    bool replicates = false;
+  };
+
+  struct Has {                                      // what an account has in one database
+    bool owns = false;                              // there, or anywhere
+    bool many_owned = false, many_granted = false;  // more than one transaction is to touch
+  };
+  struct Lent {                 // to the keeper, for one transaction
+    std::string before, after;  // statements
+    std::string missing;        // a right that could not be lent, and is not one on a schema
   };
 
   // `columns`: how many every row must have, for who looks into them.
@@ -95,13 +111,16 @@ class Accounts final : public target::Connection {
   std::string oid_here(const std::string& handle) const;
   // Ends the sessions that `which` (a condition on pg_stat_activity) selects, until none is left.
   Result<std::uint32_t> end_sessions(const std::string& which, Instant deadline);
+  // The account's, also those that have not shown themselves yet; login was taken away before.
+  Result<std::uint32_t> end_sessions_of(const Found& account, Instant deadline);
+  Result<std::uint32_t> end_all_of(const Found& account, Instant deadline);
+  Status end_starting(const Found& account, std::set<std::string>& pids, Instant deadline);
   Status end_abandoned(Instant deadline);
 
   Result<target::Revoked> revoke_again_if_lost(const target::RevokeOrder& order, Instant deadline);
   Result<target::Revoked> revoke_now(const target::RevokeOrder& order, Instant deadline);
   Status disable(const Found& account, Instant deadline);
   Error about_prepared(const Error& why, const Found& account, Instant deadline);
-  Result<std::uint32_t> end_sessions_of(const Found& account, Instant deadline);
 
   // Names the object that keeps a grant on all of a schema from working, and how it is given away.
   Error about_kept(const Error& why, const std::vector<std::string>& statements, Instant deadline);
@@ -110,10 +129,22 @@ class Accounts final : public target::Connection {
   void leave_groups(const Found& account, Instant deadline);
   Status become_member(const Found& account, Instant deadline);
   Status make_keeper(const Found& account, Instant deadline);
-  Status drop_owned_in(const Found& account, const std::string& database, bool owns,
+  Status drop_owned_in(const Found& account, const std::string& database, const Has& has,
                        Instant deadline);
-  Status clean_up(Server::Opened& where, const Found& account, bool owns, Instant deadline);
-  Result<std::string> hand_over(Server::Opened& where, const Found& account, Instant deadline);
+  Status clean_up(Server::Opened& where, const Found& account, const Has& has, Instant deadline);
+  Error about_clean_up(const Server::Opened& where, const Found& account, const Error& why,
+                       const Lent& lent) const;
+  Result<Lent> lend(Server::Opened& where, const Found& account, Instant deadline);
+  Status hand_over_parts(Server::Opened& where, const Found& account, const Lent& lent,
+                         Instant deadline);
+  Result<bool> hand_over_part(Server::Opened& where, const Found& account, const Lent& lent,
+                              Instant deadline);
+  Result<bool> hand_over_large_objects(Server::Opened& where, const Found& account,
+                                       Instant deadline);
+  // Whether rights are left that the account has from others: one column of one row.
+  static std::string left_statement(const Found& account);
+  Status take_back(Server::Opened& where, const Found& account, Instant deadline);
+  Status take_back_parts(Server::Opened& where, const Found& account, Instant deadline);
   Status drop(const Found& account, Instant deadline);
   Result<std::uint32_t> remove(const target::RevokeOrder& order, const Found& account,
                                Instant deadline);

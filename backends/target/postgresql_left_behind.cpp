@@ -3,6 +3,8 @@
 // to `kept-<account>`, which cannot log in and is a member of nothing. One per account, because a
 // view made by one would otherwise read the tables of another. Tables and their grants stay.
 
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "backends/target/postgresql_accounts.h"
@@ -12,7 +14,7 @@ namespace leasehold::postgresql {
 
 namespace {
 
-constexpr std::string_view kOutOfLocks = "53200";
+constexpr std::string_view kOutOfLocks = "53200", kStatementTimeout = "57014";
 
 }  // namespace
 
@@ -20,13 +22,17 @@ Status Accounts::drop_owned(const Found& account, Instant deadline) {
   // '' stands for objects of the whole server: a database the role owns, a right on one.
   VAULT_TRY_ASSIGN(
       const Rows databases,
-      run("SELECT coalesce(d.datname, ''), bool_or(s.deptype = 'o') FROM pg_catalog.pg_shdepend s"
-          " LEFT JOIN pg_catalog.pg_database d ON d.oid = s.dbid"
-          " WHERE s.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND s.classid <> "
-          "'pg_catalog.pg_auth_members'::pg_catalog.regclass"
-          " AND s.refobjid = " +
-              account.oid + " GROUP BY 1",
-          deadline, 2));
+      run(fmt::format(
+              "SELECT coalesce(d.datname, ''), bool_or(s.deptype = 'o'),"
+              " count(*) FILTER (WHERE s.deptype = 'o') > {0}, count(*) FILTER (WHERE"
+              "  s.deptype = 'a' AND s.classid = 'pg_catalog.pg_largeobject'::pg_catalog.regclass)"
+              "  > {0} FROM pg_catalog.pg_shdepend s"
+              " LEFT JOIN pg_catalog.pg_database d ON d.oid = s.dbid"
+              " WHERE s.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND s.classid <> "
+              "'pg_catalog.pg_auth_members'::pg_catalog.regclass"
+              " AND s.refobjid = {1} GROUP BY 1",
+              kPart, account.oid),
+          deadline, 4));
   if (databases.empty()) return {};
   leave_groups(account, deadline);
   if (const Status member = become_member(account, deadline); !member.ok())
@@ -37,23 +43,25 @@ Status Accounts::drop_owned(const Found& account, Instant deadline) {
   const bool owns =
       std::any_of(databases.begin(), databases.end(), [](const Row& row) { return row[1] == "t"; });
   if (owns) VAULT_TRY(make_keeper(account, deadline));
-  for (const Row& row : databases) VAULT_TRY(drop_owned_in(account, row[0], owns, deadline));
+  for (const Row& row : databases)
+    VAULT_TRY(drop_owned_in(account, row[0], {owns, row[2] == "t", row[3] == "t"}, deadline));
   return {};
 }
 
-// Should the rest fail, code the account left has lost the rights of its groups all the same.
+// Should the rest fail, code the account left has lost the rights of its groups all the same, and
+// so has whom it made a member of itself.
 void Accounts::leave_groups(const Found& account, Instant deadline) {
   const auto groups =
-      run("SELECT quote_ident(r.rolname) FROM pg_catalog.pg_auth_members m JOIN "
-          "pg_catalog.pg_roles r ON r.oid = m.roleid"
+      run("SELECT quote_ident(r.rolname), quote_ident(w.rolname) FROM pg_catalog.pg_auth_members m"
+          " JOIN pg_catalog.pg_roles r ON r.oid = m.roleid"
+          " JOIN pg_catalog.pg_roles w ON w.oid = m.member"
           " WHERE m.member = " +
-              account.oid,
-          deadline, 1);
+              account.oid + " OR (m.roleid = " + account.oid + " AND w.rolname <> current_user)",
+          deadline, 2);
   if (!groups.ok()) return;
   // One by one: what was granted by somebody else keeps nothing of the others.
   for (const Row& row : *groups) {
-    [[maybe_unused]] const auto left =
-        run("REVOKE " + row[0] + " FROM " + account.quoted, deadline);
+    [[maybe_unused]] const auto left = run("REVOKE " + row[0] + " FROM " + row[1], deadline);
   }
 }
 
@@ -83,10 +91,10 @@ Status Accounts::make_keeper(const Found& account, Instant deadline) {
                                    "of its own; rename it, or take them away");
 }
 
-Status Accounts::drop_owned_in(const Found& account, const std::string& database, bool owns,
+Status Accounts::drop_owned_in(const Found& account, const std::string& database, const Has& has,
                                Instant deadline) {
   if (database.empty() || database == manager_.database)
-    return clean_up(manager_, account, owns, deadline);
+    return clean_up(manager_, account, has, deadline);
   const std::string place = "database " + quote_identifier(database);
   auto elsewhere = server_->open(tag_, database, deadline, &manager_);
   if (!elsewhere.ok())
@@ -94,66 +102,63 @@ Status Accounts::drop_owned_in(const Found& account, const std::string& database
                        "the account owns objects or was granted rights in " + place +
                            "; grant access with: GRANT CONNECT ON DATABASE " +
                            quote_identifier(database) + " TO " + quote_identifier(manager_.user));
-  const Status cleaned = clean_up(*elsewhere, account, owns, deadline);
+  const Status cleaned = clean_up(*elsewhere, account, has, deadline);
   return cleaned.ok() ? cleaned : with_advice(cleaned.error(), "while cleaning up in " + place);
 }
 
-Status Accounts::clean_up(Server::Opened& where, const Found& account, bool owns,
+Status Accounts::clean_up(Server::Opened& where, const Found& account, const Has& has,
                           Instant deadline) {
-  std::string sql;
-  if (owns) {
-    VAULT_TRY_ASSIGN(sql, hand_over(where, account, deadline));
+  Lent lent;
+  if (has.owns) {
+    VAULT_TRY_ASSIGN(lent, lend(where, account, deadline));
   }
-  const auto rows = run_in(where, sql + "DROP OWNED BY " + account.quoted, deadline);
+  Status parts;
+  if (has.many_owned) parts = hand_over_parts(where, account, lent, deadline);
+  if (parts.ok() && has.many_granted) parts = take_back_parts(where, account, deadline);
+  if (!parts.ok()) return about_clean_up(where, account, parts.error(), lent);
+  const std::string reassign = !has.owns
+                                   ? std::string()
+                                   : lent.before + "REASSIGN OWNED BY " + account.quoted + " TO " +
+                                         quote_identifier(account.keeper) + ";" + lent.after;
+  const std::string drop = "DROP OWNED BY " + account.quoted + ";" + left_statement(account);
+  Result<Rows> rows = run_in(where, reassign + drop, deadline, 1);
+  if (rows.ok() && (rows->empty() || rows->front()[0] != "t")) return {};
+  // What others granted is left, or was in the way.
+  if (!rows.ok() && where.session->last_state() != kInsufficientPrivilege)
+    return about_clean_up(where, account, rows.error(), lent);
+  if (!rows.ok() && has.owns) {
+    const auto given = run_in(where, reassign, deadline);
+    if (!given.ok()) return about_clean_up(where, account, given.error(), lent);
+  }
+  VAULT_TRY(take_back(where, account, deadline));
   if (rows.ok()) return {};
-  // Trying again soon would only take the lock table from everybody else.
-  if (where.session->last_state() == kOutOfLocks)
-    return failure(Code::denied,
-                   rows.error().message +
-                       "; the account has more objects than one transaction can lock here: raise "
-                       "max_locks_per_transaction, or let a superuser drop them in parts");
-  if (!owns || where.session->last_state() != kInsufficientPrivilege) return rows.error();
-  return with_advice(rows.error(), "what the account left there cannot be given to " +
-                                       quote_identifier(account.keeper) + ": make " +
-                                       quote_identifier(manager_.user) +
-                                       " a member of the owner of the schema it is in");
+  rows = run_in(where, drop, deadline, 1);
+  return rows.ok() ? Status() : about_clean_up(where, account, rows.error(), lent);
 }
 
-// A new owner needs CREATE on the schema, unless a superuser gives. It has that for a moment, in a
-// transaction nobody else sees: from the manager, as a member of the schema's owner, or through a
-// group of the manager's that has it, as the account had.
-Result<std::string> Accounts::hand_over(Server::Opened& where, const Found& account,
-                                        Instant deadline) {
-  const std::string keeper = quote_identifier(account.keeper);
-  const std::string reassign = "REASSIGN OWNED BY " + account.quoted + " TO " + keeper + ";";
-  if (where.superuser) return reassign;
-  VAULT_TRY_ASSIGN(
-      const Rows schemas,
-      run_in(where,
-             "SELECT DISTINCT quote_ident(n.nspname), n.nspowner = s.refobjid,"
-             " pg_has_role(n.nspowner, 'USAGE'),"
-             " (SELECT quote_ident(min(r.rolname::text)) FROM pg_catalog.pg_roles r WHERE NOT "
-             "r.rolsuper"
-             "  AND r.rolname <> current_user AND pg_has_role(r.oid, 'MEMBER WITH ADMIN OPTION')"
-             "  AND has_schema_privilege(r.oid, n.oid, 'CREATE'))"
-             " FROM pg_catalog.pg_shdepend s"
-             " CROSS JOIN LATERAL pg_catalog.pg_identify_object(s.classid, s.objid, s.objsubid) o"
-             " JOIN pg_catalog.pg_namespace n ON quote_ident(n.nspname) = o.schema"
-             " WHERE s.dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = "
-             "current_database())"
-             " AND s.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND s.deptype = 'o' "
-             "AND s.refobjid = " +
-                 account.oid,
-             deadline, 4));
-  std::string before = "GRANT " + keeper + " TO CURRENT_USER;", after;
-  for (const Row& row : schemas) {
-    const bool its_own = row[1] == "t", may_grant = row[2] == "t";
-    const std::string right = may_grant ? "CREATE ON SCHEMA " + row[0] : row[3];
-    if (right.empty()) continue;  // tables can be given all the same
-    before += "GRANT " + right + " TO " + keeper + ";";
-    if (!its_own) after += "REVOKE " + right + " FROM " + keeper + ";";
-  }
-  return before + reassign + after + "REVOKE " + keeper + " FROM CURRENT_USER;";
+// Trying again soon would only take the lock table, or the server's time, from everybody else.
+Error Accounts::about_clean_up(const Server::Opened& where, const Found& account, const Error& why,
+                               const Lent& lent) const {
+  const std::string& state = where.session->last_state();
+  const std::string to = quote_identifier(manager_.user);
+  if (state == kOutOfLocks)
+    return failure(Code::denied,
+                   why.message +
+                       "; the account has more objects than one transaction can lock here: raise "
+                       "max_locks_per_transaction, or let a superuser drop them in parts");
+  if (state == kStatementTimeout)
+    return failure(Code::denied, why.message +
+                                     "; the account left more than can be cleaned up in one "
+                                     "statement: let a superuser run DROP OWNED BY " +
+                                     account.quoted);
+  if (state != kInsufficientPrivilege || lent.before.empty()) return why;
+  if (!lent.missing.empty())
+    return with_advice(why, "what the account left there cannot be given to " +
+                                quote_identifier(account.keeper) + ": GRANT " + lent.missing +
+                                " TO " + to + " WITH GRANT OPTION");
+  return with_advice(why, "what the account left there cannot be given to " +
+                              quote_identifier(account.keeper) + ": make " + to +
+                              " a member of the owner of the schema it is in");
 }
 
 // A grant ON ALL TABLES is refused as a whole because of one table that is not ours to grant.

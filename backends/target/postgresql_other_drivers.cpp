@@ -63,16 +63,6 @@ std::string percent_decoded(std::string_view text) {
   return out;
 }
 
-// "-c name=value", where a space or backslash of the value is escaped.
-std::string option(const std::string& name, std::string_view value) {
-  std::string out = "-c " + name + "=";
-  for (const char c : value) {
-    if (c == ' ' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out;
-}
-
 Status take(OtherDrivers& into, std::string_view pair, std::string& kept) {
   const auto equals = pair.find('=');
   const std::string written(pair.substr(0, equals)), name = lower_case(written);
@@ -85,7 +75,7 @@ Status take(OtherDrivers& into, std::string_view pair, std::string& kept) {
   }
   if (has(kApplied, name)) {
     if (!into.options.empty()) into.options += ' ';
-    into.options += option(name, percent_decoded(pair.substr(equals + 1)));
+    into.options += startup_option(name, percent_decoded(pair.substr(equals + 1)));
     return {};
   }
   if (!has(kLeftOut, name))
@@ -99,6 +89,15 @@ Status take(OtherDrivers& into, std::string_view pair, std::string& kept) {
 }
 
 }  // namespace
+
+std::string startup_option(std::string_view name, std::string_view value) {
+  std::string out = "-c " + std::string(name) + "=";
+  for (const char c : value) {
+    if (c == ' ' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out;
+}
 
 Result<OtherDrivers> OtherDrivers::take_from(const std::string& url) {
   OtherDrivers taken{url, {}, {}};

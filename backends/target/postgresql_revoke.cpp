@@ -92,13 +92,14 @@ Result<std::vector<Accounts::Found>> Accounts::find(const target::RevokeOrder& o
                    run("SELECT oid, rolname, strpos(coalesce(pg_catalog.shobj_description(oid, "
                        "'pg_authid'), ''), " +
                            quote_literal(mark_of(order.account)) +
-                           ") > 0 FROM pg_catalog.pg_roles WHERE " + which,
-                       deadline, 3));
+                           ") > 0, rolreplication FROM pg_catalog.pg_roles WHERE " + which,
+                       deadline, 4));
   std::vector<Found> found;
   for (const Row& row : rows) {
     if (row[1] != order.account && (here.empty() || row[2] != "t"))
       return not_surely_it(row[1], order.account);
-    found.push_back({row[0], row[1], quote_identifier(row[1]), keeper_of(order.account)});
+    found.push_back(
+        {row[0], row[1], quote_identifier(row[1]), keeper_of(order.account), row[3] == "t"});
   }
   return found;
 }
@@ -138,8 +139,10 @@ Result<std::uint32_t> Accounts::remove(const target::RevokeOrder& order, const F
     ended += more;
   }
   if (!disabled.ok()) return about_prepared(disabled.error(), account, deadline);
-  VAULT_TRY(remove_what_it_has(order, account, deadline));
-  return ended;
+  const Status removed = remove_what_it_has(order, account, deadline);
+  if (removed.ok()) return ended;
+  if (!manager_.session->broken()) leave_groups(account, deadline);
+  return removed.error();
 }
 
 // A prepared transaction outlives its session and keeps its locks; only its owner or a superuser
@@ -163,7 +166,7 @@ Result<std::uint32_t> Accounts::see_nothing_left(const target::RevokeOrder& orde
                                                  Instant deadline) {
   std::uint32_t ended = 0;
   if (const std::string oid = oid_here(order.handle); !oid.empty()) {
-    VAULT_TRY_ASSIGN(ended, end_sessions_of({oid, {}, {}, {}}, deadline));
+    VAULT_TRY_ASSIGN(ended, end_sessions_of({oid, {}, {}, {}, false}, deadline));
   }
   VAULT_TRY_ASSIGN(const auto found, find(order, deadline));
   if (found.empty()) return ended;
@@ -195,18 +198,6 @@ Status Accounts::disable(const Found& account, Instant deadline) {
   if (manager_.session->last_state() != kInsufficientPrivilege) return rows.error();
   return with_advice(
       rows.error(), "grant it with: ALTER ROLE " + quote_identifier(manager_.user) + " CREATEROLE");
-}
-
-Result<std::uint32_t> Accounts::end_sessions_of(const Found& account, Instant deadline) {
-  const std::string which = "usesysid = " + account.oid;
-  auto ended = end_sessions(which, deadline);
-  if (ended.ok() || manager_.session->last_state() != kInsufficientPrivilege) return ended;
-  // A member of the role may end its sessions, too.
-  if (!account.name.empty() && become_member(account, deadline).ok())
-    ended = end_sessions(which, deadline);
-  if (ended.ok()) return ended;
-  return with_advice(ended.error(), "grant it with: GRANT pg_signal_backend TO " +
-                                        quote_identifier(manager_.user));
 }
 
 Status Accounts::drop(const Found& account, Instant deadline) {

@@ -13,6 +13,32 @@ namespace {
 constexpr Nanos kEndingTimeout = std::chrono::seconds(2);
 constexpr std::int64_t kSkewMaxMillis = 10LL * 366 * 24 * 3600 * 1000;
 constexpr int kHasConnectionCheck = 140000;  // client_connection_check_interval
+
+// Whoever owns a database says what its sessions begin with (ALTER DATABASE ... SET), and an
+// account may be a member of its owner. So what could stop the manager's is asked for at the start,
+// which is stronger, and set once more behind a pooler that takes no such options. The search path
+// is not among them: operators' statements run with the server's.
+struct Setting {
+  std::string_view name, value;
+  int since = 0;           // a server that does not know it ends the session
+  bool may_be_set = true;  // later than at the start
+};
+constexpr Setting kSettings[] = {
+    {"role", "none"},
+    {"statement_timeout", "10s"},
+    {"lock_timeout", "5000"},
+    {"idle_in_transaction_session_timeout", "10s"},
+    {"default_transaction_read_only", "off"},
+    {"default_transaction_isolation", "read committed"},
+    {"default_transaction_deferrable", "off"},
+    {"standard_conforming_strings", "on"},
+    {"row_security", "on"},
+    {"quote_all_identifiers", "off"},
+    {"client_min_messages", "warning"},
+    {"local_preload_libraries", "", 0, false},
+    {"idle_session_timeout", "0", 140000},
+    {"transaction_timeout", "0", 170000},
+};
 constexpr const char* kWhichServer = "SELECT system_identifier FROM pg_catalog.pg_control_system()";
 
 std::string application_name(const target::Tag& tag, Random& random) {
@@ -28,6 +54,19 @@ std::optional<Nanos> ahead_of(const std::string& millis, WallTime now) {
   const std::int64_t ahead = theirs - now.millis();
   if (ahead > kSkewMaxMillis || ahead < -kSkewMaxMillis) return std::nullopt;
   return Millis(ahead);
+}
+
+std::string startup_options(int server_version) {
+  std::string options;
+  for (const Setting& one : kSettings)
+    if (one.since <= server_version) options += " " + startup_option(one.name, one.value);
+  return options;
+}
+
+// A pooler, or what else stands before a server: protocol violation, feature not supported.
+bool refuses_options(const Error& error) {
+  return error.message.find(" 08P01: ") != std::string::npos ||
+         error.message.find(" 0A000: ") != std::string::npos;
 }
 
 Error another_server() {
@@ -64,7 +103,15 @@ std::string lock_statement(Millis patience) {
 }
 
 std::string set_up_statements(int server_version) {
-  return settings_statements(server_version) +
+  std::string sql = settings_statements(server_version);
+  for (const Setting& one : kSettings)
+    if (one.may_be_set && one.since <= server_version)
+      sql += fmt::format("SET {} = '{}';", one.name, one.value);
+  // What is said to be gone does not come back with a crash of the server.
+  sql +=
+      "SELECT pg_catalog.set_config('synchronous_commit', 'local', false)"
+      " WHERE pg_catalog.current_setting('synchronous_commit') = 'off';";
+  return sql +
          "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint, r.rolname,"
          " current_database(), r.rolsuper, r.oid,"
          " (SELECT system_identifier FROM pg_catalog.pg_control_system()), pg_is_in_recovery(),"
@@ -76,6 +123,53 @@ std::string set_up_statements(int server_version) {
 // Anybody may give a session any name.
 std::string is_managers(std::string_view user_oid) { return "usesysid = " + std::string(user_oid); }
 
+bool Server::takes_options() {
+  MutexLock lock(mutex_);
+  return takes_options_;
+}
+
+// With the other password where one is refused: of a rotation that was begun, one of the two is the
+// manager's.
+Result<std::unique_ptr<Session>> Server::log_in(Parameters& parameters, bool& with_next,
+                                                Instant deadline) {
+  Result<std::unique_ptr<Session>> session = Session::open(parameters, clock_, deadline);
+  if (!session.is(Code::denied) || settings_.next_password.empty()) return session;
+  VAULT_TRY_ASSIGN(const Parameters next, settings_.parameters_with(settings_.next_password));
+  parameters.set("password", std::string(next.get("password")));
+  session = Session::open(parameters, clock_, deadline);
+  with_next = session.ok();
+  return session;
+}
+
+Result<std::unique_ptr<Session>> Server::log_in_as_set(Parameters& parameters, int known_version,
+                                                       bool& with_next, Instant deadline) {
+  if (!takes_options()) return log_in(parameters, with_next, deadline);
+  Parameters set = parameters;
+  set.set("options", std::string(parameters.get("options")) + startup_options(known_version));
+  auto session = log_in(set, with_next, deadline);
+  if (session.ok() || !refuses_options(session.error())) return session;
+  session = log_in(parameters, with_next, deadline);
+  MutexLock lock(mutex_);
+  if (session.ok()) takes_options_ = false;
+  return session;
+}
+
+Result<Row> Server::set_up(Parameters& parameters, Opened& opened, Instant deadline) {
+  int version = 0;
+  // A session that is lost at once may have been ended by a limit that only servers of its version
+  // have, and that can be asked away now that the version is known.
+  for (bool once_more = true;; once_more = false) {
+    VAULT_TRY_ASSIGN(opened.session,
+                     log_in_as_set(parameters, version, opened.with_next, deadline));
+    version = opened.session->server_version();
+    Result<Rows> rows = opened.session->run(set_up_statements(version), deadline);
+    if (!rows.ok() && once_more && opened.session->lost_it()) continue;
+    if (!rows.ok()) return not_set_up(*opened.session, rows.error(), parameters.get("user"));
+    if (rows->empty() || rows->front().size() < kSetUpColumns) return not_postgresql();
+    return std::move(rows->front());
+  }
+}
+
 Result<Server::Opened> Server::open(const target::Tag& tag, std::string_view database,
                                     Instant deadline, const Opened* beside) {
   VAULT_TRY_ASSIGN(Parameters parameters, settings_.parameters());
@@ -83,20 +177,7 @@ Result<Server::Opened> Server::open(const target::Tag& tag, std::string_view dat
   opened.name = application_name(tag, random_);
   parameters.set("application_name", opened.name);
   if (!database.empty()) parameters.set("dbname", std::string(database));
-  Result<std::unique_ptr<Session>> session = Session::open(parameters, clock_, deadline);
-  // A rotation that was begun: one of the two passwords is the manager's.
-  if (session.is(Code::denied) && !settings_.next_password.empty()) {
-    VAULT_TRY_ASSIGN(const Parameters next, settings_.parameters_with(settings_.next_password));
-    parameters.set("password", std::string(next.get("password")));
-    session = Session::open(parameters, clock_, deadline);
-    opened.with_next = session.ok();
-  }
-  VAULT_TRY_ASSIGN(opened.session, std::move(session));
-  Result<Rows> rows =
-      opened.session->run(set_up_statements(opened.session->server_version()), deadline);
-  if (!rows.ok()) return not_set_up(*opened.session, rows.error(), parameters.get("user"));
-  if (rows->empty() || rows->front().size() < kSetUpColumns) return not_postgresql();
-  const Row& row = rows->front();
+  VAULT_TRY_ASSIGN(const Row row, set_up(parameters, opened, deadline));
   opened.user = row[kUser];
   opened.database = row[kDatabase];
   opened.superuser = row[kSuperuser] == "t";

@@ -74,16 +74,26 @@ class Server {
   Random& random() { return random_; }
 
  private:
+  Result<std::unique_ptr<Session>> log_in(Parameters& parameters, bool& with_next,
+                                          Instant deadline);
+  Result<std::unique_ptr<Session>> log_in_as_set(Parameters& parameters, int known_version,
+                                                 bool& with_next, Instant deadline);
+  // Logged in and set up: the session's row.
+  Result<Row> set_up(Parameters& parameters, Opened& opened, Instant deadline);
+  bool takes_options();
+
   const Settings settings_;
   Clock& clock_;
   Random& random_;
   Mutex mutex_;
   std::vector<std::string> abandoned_ GUARDED_BY(mutex_);
+  bool takes_options_ GUARDED_BY(mutex_) = true;
 };
 
 // Our limits, by which nothing of ours waits long, and the search path.
 std::string settings_statements(int server_version);
-// The same, with one row that says who and where the session is: a column each of `SetUp`.
+// The same and all else that could stop us, with one row that says who and where the session is: a
+// column each of `SetUp`.
 std::string set_up_statements(int server_version);
 enum SetUp : std::size_t {
   kTheirMillis,

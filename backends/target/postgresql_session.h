@@ -54,6 +54,9 @@ struct OtherDrivers {
   static Result<OtherDrivers> take_from(const std::string& url);
 };
 
+// "-c name=value", where a space or backslash of the value is escaped.
+std::string startup_option(std::string_view name, std::string_view value);
+
 using Row = std::vector<std::string>;  // NULL reads as ""
 using Rows = std::vector<Row>;
 

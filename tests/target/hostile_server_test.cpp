@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
+
 #include "backends/target/postgresql.h"
 #include "backends/target/postgresql_session.h"
 #include "tests/target/talking_server.h"
@@ -14,7 +16,8 @@ using testing::TalkingServer;
 using Answer = TalkingServer::Answer;
 
 struct Hostile {
-  explicit Hostile(TalkingServer::Answers answers) : server(std::move(answers)) {
+  explicit Hostile(TalkingServer::Answers answers, TalkingServer::Refusal refusal = {})
+      : server(std::move(answers), std::move(refusal)) {
     Json settings = Json::object();
     settings.set("connection_url", server.url());
     auto made = make_target(settings, clock, random);
@@ -141,6 +144,26 @@ TEST_CASE("hostile server: one that never stops talking has not answered in time
   const auto rows = hostile.run(add(hostile.clock.instant(), std::chrono::milliseconds(300)));
   REQUIRE(rows.is(Code::deadline));
   CHECK(rows.error().message == "PostgreSQL did not answer in time");
+}
+
+TEST_CASE("hostile server: a pooler that takes no options at the start is used without them") {
+  std::atomic<int> refused{0};
+  std::string code;
+  SUBCASE("as a violation of the protocol") { code = "08P01"; }
+  SUBCASE("as something that is not supported") { code = "0A000"; }
+  SystemClock clock;
+  Hostile pooler([&](const std::string&) { return Answer{set_up_answer(clock)}; },
+                 [&](const std::string& begin) -> std::string {
+                   if (begin.find(std::string("options\0", 8)) == std::string::npos) return {};
+                   ++refused;
+                   const std::string why = "SFATAL" + std::string(1, '\0') + "C" + code +
+                                           std::string(1, '\0') + "Munsupported startup parameter" +
+                                           std::string(2, '\0');
+                   return TalkingServer::message('E', why);
+                 });
+  CHECK(pooler.connect().ok());
+  CHECK(pooler.connect().ok());
+  CHECK(refused == 1);  // and is not asked again
 }
 
 }  // namespace leasehold::postgresql

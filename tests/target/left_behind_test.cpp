@@ -244,4 +244,96 @@ TEST_CASE("left behind: a grant on all tables names the one in its way and how t
   revoke(next);
 }
 
+TEST_CASE("left behind: publications and foreign servers go with what their owner needs lent") {
+  Postgres server;
+  server.query("CREATE ROLE dev NOLOGIN; GRANT dev TO vaultmgr WITH ADMIN OPTION");
+  server.query(
+      "CREATE FOREIGN DATA WRAPPER plain; GRANT CREATE ON DATABASE app TO dev;"
+      "GRANT USAGE ON FOREIGN DATA WRAPPER plain TO dev",
+      "app");
+  AccountOnPostgres test("publisher", {}, server);
+  bool through_group = true;
+  SUBCASE("as a group has it") { test.statements.emplace_back("GRANT dev TO \"{{name}}\""); }
+  SUBCASE("or with advice that lets the manager grant it") { through_group = false; }
+  REQUIRE(test.create().ok());
+  if (!through_group) {
+    server.query("REVOKE ALL ON DATABASE app FROM dev; GRANT CREATE ON DATABASE app TO \"" +
+                     test.account + "\"",
+                 "app");
+  }
+  make(test, "public", "CREATE PUBLICATION all_of_it");
+  if (through_group) make(test, "public", "CREATE SERVER there FOREIGN DATA WRAPPER plain");
+  if (!through_group) {
+    const auto refused = test.revoke();
+    REQUIRE(refused.is(Code::denied));
+    const std::string& why = refused.error().message;
+    const auto advice = why.find("GRANT CREATE ON DATABASE app TO \"vaultmgr\"");
+    REQUIRE(advice != std::string::npos);
+    server.query(why.substr(advice));
+    server.query("REVOKE CREATE ON DATABASE app FROM \"" + test.account + "\"");  // a superuser's
+  }
+  revoke(test);
+  const std::string keeper = "kept-" + test.account;
+  CHECK(server.query("SELECT pubowner::regrole FROM pg_publication", "app") ==
+        "\"" + keeper + "\"");
+  CHECK(server.query("SELECT has_database_privilege('" + keeper + "', 'app', 'CREATE')") == "f");
+  if (through_group)
+    CHECK(server.query("SELECT srvowner::regrole FROM pg_foreign_server", "app") ==
+          "\"" + keeper + "\"");
+}
+
+TEST_CASE("left behind: many objects are handed over in parts, and a part that is done stays so") {
+  Postgres& server = Postgres::shared();
+  AccountOnPostgres test("many");
+  REQUIRE(test.create().ok());
+  server.query(
+      "CREATE SCHEMA walled_off; GRANT CREATE ON SCHEMA walled_off TO \"" + test.account + "\"",
+      "app");
+  make(test, "public", "SELECT count(lo_create(0)) FROM generate_series(1, 1200)");
+  make(test, "walled_off", "CREATE FUNCTION walled_off.f() RETURNS int LANGUAGE sql AS 'SELECT 1'");
+  const std::string left =
+      "SELECT count(*) FROM pg_largeobject_metadata WHERE lomowner = (SELECT "
+      "oid FROM pg_roles WHERE rolname = '";
+  REQUIRE(server.query(left + test.account + "')", "app") == "1200");
+  REQUIRE(test.revoke().is(Code::denied));
+  CHECK(server.query(left + test.account + "')", "app") == "0");
+  server.query("DROP SCHEMA walled_off CASCADE", "app");
+  revoke(test);
+  CHECK(server.query(left + "kept-" + test.account + "')", "app") == "1200");
+}
+
+TEST_CASE("left behind: tables, views, functions and types by the hundred") {
+  const std::string zone = open_schema("zone_of_hundreds");
+  AccountOnPostgres test("hundreds");
+  REQUIRE(test.create().ok());
+  make(test, zone,
+       "CREATE DOMAIN \"odd name\" AS int;"
+       "DO $$ BEGIN FOR i IN 1..130 LOOP EXECUTE format('CREATE TABLE t%s (id serial PRIMARY KEY);"
+       "CREATE VIEW v%s AS SELECT * FROM t%s; CREATE PROCEDURE f%s(int, \"odd name\")"
+       " LANGUAGE sql AS ''SELECT 1''; CREATE TYPE r%s AS RANGE (subtype = int)', i, i, i, i, i);"
+       "END LOOP; END $$");
+  REQUIRE(test.server.query("SELECT count(*) > 500 FROM pg_shdepend WHERE refobjid = (SELECT oid "
+                            "FROM pg_roles WHERE rolname = '" +
+                            test.account + "')") == "t");
+  revoke(test);
+}
+
+TEST_CASE("left behind: what runs into our own limit of a statement is refused, not busy") {
+  Postgres server;
+  AccountOnPostgres test("limit", {}, server);
+  REQUIRE(test.create().ok());
+  make(test, "public", "SELECT lo_create(0)");
+  server.query(
+      "CREATE FUNCTION too_long() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE "
+      "EXCEPTION 'canceling statement due to statement timeout' USING ERRCODE = '57014'; END $$;"
+      "CREATE EVENT TRIGGER too_long ON ddl_command_start WHEN TAG IN ('DROP OWNED')"
+      " EXECUTE FUNCTION too_long()",
+      "app");
+  const auto revoked = test.revoke();
+  REQUIRE(revoked.is(Code::denied));
+  CHECK(revoked.error().message.find("let a superuser run DROP OWNED BY") != std::string::npos);
+  server.query("DROP EVENT TRIGGER too_long", "app");
+  revoke(test);
+}
+
 }  // namespace leasehold::postgresql

@@ -28,7 +28,11 @@ class TalkingServer {
   };
   using Answers = std::function<Answer(const std::string& query)>;
 
-  explicit TalkingServer(Answers answers) : answers_(std::move(answers)) {
+  // Of what a client begins with, the bytes to send instead of letting it in; "": none.
+  using Refusal = std::function<std::string(const std::string& begin)>;
+
+  explicit TalkingServer(Answers answers, Refusal refusal = {})
+      : answers_(std::move(answers)), refusal_(std::move(refusal)) {
     listening_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
@@ -128,7 +132,12 @@ class TalkingServer {
   }
   void serve(int fd) const {
     std::string text;
-    if (!take_sized(fd, text) || !give(fd, message('R', be32(0)) + ready())) return;
+    if (!take_sized(fd, text)) return;
+    if (const std::string refused = refusal_ ? refusal_(text) : ""; !refused.empty()) {
+      give(fd, refused);
+      return;
+    }
+    if (!give(fd, message('R', be32(0)) + ready())) return;
     while (take(fd, 1, text) && text == "Q" && take_sized(fd, text)) {
       Answer answer{{}, true};
       while (answer.more) {
@@ -139,6 +148,7 @@ class TalkingServer {
   }
 
   const Answers answers_;
+  const Refusal refusal_;
   std::atomic<bool> stopping_{false};
   int listening_ = -1, port_ = 0;
   std::thread accepting_;

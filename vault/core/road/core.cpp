@@ -81,7 +81,7 @@ bool Core::knows(std::string_view token, std::string_view address) {
     ReadTxn txn(**held, live->barrier, barrier::kCoreSpace);
     const auto found =
         live->tokens.valid(txn, live->tokens.id_of(token), environment_.clock.now(), nullptr);
-    known = found.ok() && *found != nullptr && in_any((*found)->bound_cidrs, address);
+    known = found.ok() && *found != nullptr && is_allowed((*found)->bound_cidrs, address);
   }
   gate_.leave();
   return known;

@@ -1,0 +1,130 @@
+// Ending sessions (docs/decisions/136). A back end shows itself in pg_stat_activity once it has
+// started; between the check that its role may log in and that moment it may sleep for as long as
+// its client asked for (post_auth_delay), and then go on as a session of a role that may not log in
+// any more. What it does have by then is a lock on its database; whose it is cannot be seen.
+
+#include <algorithm>
+#include <set>
+
+#include "backends/target/postgresql_accounts.h"
+
+namespace leasehold::postgresql {
+namespace {
+
+// A back end needs moments to start. One that takes longer is ended, whosever it is.
+constexpr Nanos kStartsWithin = std::chrono::milliseconds(500);
+constexpr const char* kPause = "SELECT pg_catalog.pg_sleep(0.02)";
+
+std::string terminate(const std::string& pid) {
+  return "pg_catalog.pg_terminate_backend(" + pid + ")";
+}
+
+// The sessions first, and the locks behind them: who shows itself in between is in both. A physical
+// replication connection has no database.
+std::string sessions_and_starting(const std::string& oid, bool replicates) {
+  const std::string what = replicates ? "l.locktype IN ('object', 'virtualxid')"
+                                      : "l.locktype = 'object' AND l.classid = "
+                                        "'pg_catalog.pg_database'::pg_catalog.regclass";
+  return "SELECT pid, false, " + terminate("pid") +
+         " FROM pg_catalog.pg_stat_activity WHERE pid <> pg_catalog.pg_backend_pid()"
+         " AND usesysid = " +
+         oid + " UNION ALL SELECT l.pid, true, false FROM pg_catalog.pg_locks l WHERE " + what +
+         " AND l.pid NOT IN (SELECT a.pid FROM pg_catalog.pg_stat_activity a WHERE a.usesysid IS "
+         "NOT NULL)";
+}
+
+struct Look {
+  std::set<std::string> sessions, starting;  // pids
+};
+
+Look look_of(const Rows& rows) {
+  Look look;
+  for (const Row& row : rows) (row[1] == "t" ? look.starting : look.sessions).insert(row[0]);
+  return look;
+}
+
+void keep_common(std::set<std::string>& kept, const std::set<std::string>& with) {
+  for (auto one = kept.begin(); one != kept.end();)
+    one = with.count(*one) != 0 ? std::next(one) : kept.erase(one);
+}
+
+Error not_ended() {
+  return failure(Code::unavailable, "sessions were told to end and have not ended yet");
+}
+
+}  // namespace
+
+Result<std::uint32_t> Accounts::end_sessions(const std::string& which, Instant deadline) {
+  const std::string sql = "SELECT " + terminate("pid") +
+                          " FROM pg_catalog.pg_stat_activity WHERE pid <> "
+                          "pg_catalog.pg_backend_pid() AND " +
+                          which;
+  std::size_t most = 0;
+  while (true) {
+    VAULT_TRY_ASSIGN(const Rows rows, run(sql, deadline));
+    if (rows.empty()) return static_cast<std::uint32_t>(most);
+    most = std::max(most, rows.size());
+    if (server_->clock().instant() >= deadline) return not_ended();
+    VAULT_TRY(run(kPause, deadline));
+  }
+}
+
+// Of what is starting, only what was there at the first look counts: who comes later is refused.
+Result<std::uint32_t> Accounts::end_all_of(const Found& account, Instant deadline) {
+  const std::string sql = sessions_and_starting(account.oid, account.replicates);
+  const Instant patience = add(server_->clock().instant(), kStartsWithin);
+  std::set<std::string> starting;
+  std::size_t most = 0;
+  for (bool first = true, started = false;; first = false) {
+    VAULT_TRY_ASSIGN(const Rows rows, run(sql, deadline, 2));
+    Look look = look_of(rows);
+    if (first)
+      starting = std::move(look.starting);
+    else
+      keep_common(starting, look.starting);
+    most = std::max(most, look.sessions.size());
+    // One that has started between the two parts of a look is in the next one.
+    if (look.sessions.empty() && starting.empty() && (first || started))
+      return static_cast<std::uint32_t>(most);
+    started = starting.empty();
+    const Instant now = server_->clock().instant();
+    if (now >= deadline) return not_ended();
+    if (now >= patience) VAULT_TRY(end_starting(account, starting, deadline));
+    VAULT_TRY(run(kPause, deadline));
+  }
+}
+
+// One by one: a superuser's is refused to others, and is not the account's. What may not be ended
+// is not waited for, unless it may be the account's.
+Status Accounts::end_starting(const Found& account, std::set<std::string>& pids, Instant deadline) {
+  for (auto pid = pids.begin(); pid != pids.end();) {
+    const auto told = run("SELECT " + terminate(*pid), deadline);
+    if (told.ok()) {
+      ++pid;
+      continue;
+    }
+    if (manager_.session->last_state() != kInsufficientPrivilege) return told.error();
+    VAULT_TRY_ASSIGN(const Rows may,
+                     run("SELECT coalesce(pg_catalog.pg_has_role('pg_signal_backend', 'USAGE') OR "
+                         "pg_catalog.pg_has_role(" +
+                             account.oid + "::pg_catalog.oid, 'USAGE'), false)",
+                         deadline, 1));
+    if (may.empty()) return not_postgresql();
+    if (may[0][0] != "t") return told.error();
+    pid = pids.erase(pid);
+  }
+  return {};
+}
+
+Result<std::uint32_t> Accounts::end_sessions_of(const Found& account, Instant deadline) {
+  auto ended = end_all_of(account, deadline);
+  if (ended.ok() || !ended.is(Code::denied)) return ended;
+  // A member of the role may end its sessions, too.
+  if (!account.name.empty() && become_member(account, deadline).ok())
+    ended = end_all_of(account, deadline);
+  if (!ended.is(Code::denied)) return ended;
+  return with_advice(ended.error(), "grant it with: GRANT pg_signal_backend TO " +
+                                        quote_identifier(manager_.user));
+}
+
+}  // namespace leasehold::postgresql

@@ -1,0 +1,96 @@
+// Sessions of an account that do not show themselves, on a real PostgreSQL.
+
+#include <doctest/doctest.h>
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "tests/target/account_on_postgres.h"
+
+namespace leasehold::postgresql {
+namespace {
+
+using testing::AccountOnPostgres;
+using testing::eventually;
+using testing::Postgres;
+
+// A login whose back end sleeps after the check that its role may log in.
+class Sleeper {
+ public:
+  Sleeper(Postgres& server, const std::string& user, const SecretBytes& password) {
+    const std::string port = std::to_string(server.port());
+    const std::string secret(as_text(password.reveal()));
+    const char* keywords[] = {"host", "port", "user", "password", "dbname", "options", nullptr};
+    const char* values[] = {"127.0.0.1",    port.c_str(), user.c_str(),
+                            secret.c_str(), "app",        "-c post_auth_delay=2000 -c role=app_ro",
+                            nullptr};
+    connection_ = PQconnectStartParams(keywords, values, 0);
+  }
+  ~Sleeper() { PQfinish(connection_); }
+  Sleeper(const Sleeper&) = delete;
+  Sleeper& operator=(const Sleeper&) = delete;
+
+  // Whether the server has ended it: there is nothing more to read.
+  bool has_ended() {
+    step();
+    char byte = 0;
+    return PQstatus(connection_) == CONNECTION_BAD ||
+           recv(PQsocket(connection_), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+  }
+  bool sleeps(Postgres& server) {
+    step();
+    return server.query(
+               "SELECT count(*) FROM pg_locks WHERE locktype = 'object' AND pid NOT IN"
+               " (SELECT pid FROM pg_stat_activity)") != "0";
+  }
+
+ private:
+  PostgresPollingStatusType step() {
+    if (last_ == PGRES_POLLING_FAILED || PQstatus(connection_) == CONNECTION_BAD)
+      return PGRES_POLLING_FAILED;
+    pollfd waiting{PQsocket(connection_),
+                   static_cast<short>(last_ == PGRES_POLLING_READING ? POLLIN : POLLOUT), 0};
+    if (poll(&waiting, 1, 0) > 0) last_ = PQconnectPoll(connection_);
+    return last_;
+  }
+
+  PGconn* connection_;
+  PostgresPollingStatusType last_ = PGRES_POLLING_WRITING;
+};
+
+}  // namespace
+
+TEST_CASE("sessions: one that hides until its account is gone is ended with it") {
+  AccountOnPostgres test("hiding");
+  REQUIRE(test.create().ok());
+  Sleeper sleeper(test.server, test.account, test.password());
+  REQUIRE(eventually([&] { return sleeper.sleeps(test.server); }));
+  const std::string oid =
+      test.server.query("SELECT oid FROM pg_roles WHERE rolname = '" + test.account + "'");
+  bool dropped = false;
+  SUBCASE("which is there") {}
+  SUBCASE("which somebody else dropped") { dropped = true; }
+  if (dropped) test.server.query("DROP ROLE \"" + test.account + "\"");
+  const auto revoked = test.connection->revoke({test.account, {}, test.handle}, test.soon());
+  REQUIRE(revoked.ok());
+  CHECK(eventually([&] { return sleeper.has_ended(); }));
+  CHECK(test.server.query("SELECT count(*) FROM pg_locks WHERE pid NOT IN (SELECT pid FROM "
+                          "pg_stat_activity)") == "0");
+}
+
+TEST_CASE("sessions: a login of others that takes its time is not waited for without end") {
+  AccountOnPostgres test("beside");
+  REQUIRE(test.create().ok());
+  test.server.query("CREATE ROLE slow_starter LOGIN SUPERUSER PASSWORD 'starts-slowly'");
+  Sleeper sleeper(test.server, "slow_starter", SecretBytes("starts-slowly"));
+  REQUIRE(eventually([&] { return sleeper.sleeps(test.server); }));
+  CHECK(test.revoke().ok());  // a superuser's is not the manager's to end
+  CHECK_FALSE(sleeper.has_ended());
+  test.server.query(
+      "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'object' AND pid NOT IN"
+      " (SELECT pid FROM pg_stat_activity)");
+  CHECK(eventually([&] { return sleeper.has_ended(); }));
+  test.server.query("DROP ROLE slow_starter");
+}
+
+}  // namespace leasehold::postgresql
