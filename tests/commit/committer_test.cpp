@@ -617,8 +617,7 @@ TEST_CASE("committer: a group without space changes nothing, and the vault goes 
   faulty.left = 0;
   const auto operation = run.committer.commit(batch);
   CHECK(operation.status().is(Code::no_space));
-  CHECK(operation.status().error().message ==
-        std::string(storage::kFull));
+  CHECK(operation.status().error().message == std::string(storage::kFull));
   CHECK(operation.status().error().message.find("raise map_size") != std::string::npos);
   faulty.left = -1;
   CHECK(run.counter("uses") == 1);

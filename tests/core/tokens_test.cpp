@@ -458,9 +458,8 @@ TEST_CASE("tokens: one whose answer is not on record is revoked") {
   CHECK(vault.post("auth/token/create", vault.root(), R"({"ttl":"700h"})").status() == 500);
   vault.world().audit_fails = false;
   CHECK(vault.as_time_passes([&] { return vault.count(barrier::Table::token) == before; }));
-  CHECK(vault.as_time_passes([&] {
-    return vault.world().audit_text().find("token-revoked") != std::string::npos;
-  }));
+  CHECK(vault.as_time_passes(
+      [&] { return vault.world().audit_text().find("token-revoked") != std::string::npos; }));
 }
 
 TEST_CASE("tokens: an expiring root token makes no endless one") {
