@@ -29,7 +29,7 @@ namespace leasehold::server {
 struct HttpLimits {
   std::uint32_t head_bytes = 16u << 10;
   std::uint32_t headers = 100;
-  std::uint64_t body_bytes = 4u << 20;
+  std::uint64_t body_bytes = 2u << 20;
 };
 // Of a request that shows no token, or whose method writes nothing: no larger body is read.
 inline constexpr std::uint64_t kSmallBodyMax = 64u << 10;

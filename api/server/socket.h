@@ -75,7 +75,7 @@ class Socket {
     void operator()(SSL* ssl) const { SSL_free(ssl); }
   };
 
-  static constexpr std::size_t kTurnBytes = 64u << 10;
+  static constexpr std::size_t kTurnBytes = 32u << 10;
   // From one piece of application data to the next: a handshake, or a record with renewed keys
   // around it, has less.
   static constexpr std::size_t kIdleBytes = 32u << 10;

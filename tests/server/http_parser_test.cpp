@@ -207,6 +207,18 @@ TEST_CASE("http: bodies are bounded however they come") {
   CHECK(parse(with("Content-Length: 9\r\n"), small).refusal == "http: request body too large");
 }
 
+TEST_CASE("http: a client of HTTP/1.0 is not told to go on") {
+  for (const char* version : {"1.0", "1.1"}) {
+    std::string text = std::string("POST / HTTP/") + version +
+                       "\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n";
+    const HttpLimits limits;
+    HttpParser parser(limits);
+    parser.parse(text);
+    CHECK(parser.state() == HttpParser::State::body);
+    CHECK(parser.expects_continue() == (version == std::string("1.1")));
+  }
+}
+
 TEST_CASE("http: a large body is read of who shows a token and writes, and the head says so") {
   const std::string large = "Content-Length: 65537\r\n", small = "Content-Length: 65536\r\n";
   const auto head = [](const char* method, const std::string& headers) {

@@ -70,7 +70,7 @@ TEST_CASE("listener stanza: the defaults are loopback, and no client certificate
   CHECK(settings.value().address == "127.0.0.1:8200");
   CHECK_FALSE(settings.value().tls);
   CHECK_FALSE(settings.value().tls_settings.require_client_certificate);
-  CHECK(settings.value().http.body_bytes == 4u << 20);
+  CHECK(settings.value().http.body_bytes == 2u << 20);
 }
 
 TEST_CASE("listener stanza: a unix socket has an address and a mode") {

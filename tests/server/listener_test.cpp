@@ -154,9 +154,6 @@ TEST_CASE("listener: a client that waits for 100 Continue is told to go on, or w
   client.send(head + "Content-Length: 7\r\n\r\n");
   CHECK(client.reply(true).status == 100);
   CHECK(client.ask(R"({"k":1})").status == 200);
-  RawClient old = server.connect();
-  old.send("POST /v1/a HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 7\r\n\r\n");
-  CHECK(old.ask(R"({"k":1})").status == 200);  // and nothing before it
   client.send(head + "Content-Length: 9999\r\n\r\n");
   CHECK(client.reply().status == 413);
 }
@@ -469,7 +466,7 @@ TEST_CASE("listener: of unfinished bodies the oldest large one gives way, never 
   options.limits.buffered_bytes_per_thread = 1u << 20;
   const TestServer server(options);
   const std::string large =
-      "POST /v1/a HTTP/1.1\r\nHost: x\r\nX-Vault-Token: t\r\nContent-Length: 4000000\r\n\r\n" +
+      "POST /v1/a HTTP/1.1\r\nHost: x\r\nX-Vault-Token: t\r\nContent-Length: 2000000\r\n\r\n" +
       std::string(700'000, ' ');
   RawClient small = server.connect(), first = server.connect(), second = server.connect(),
             third = server.connect();
@@ -549,8 +546,8 @@ TEST_CASE("listener: bytes kept for unfinished bodies are bounded") {
   const TestServer server(options);
   RawClient client = server.connect();
   client.send(
-      "POST /v1/a HTTP/1.1\r\nHost: x\r\nX-Vault-Token: t\r\nContent-Length: 4000000\r\n\r\n" +
-      std::string(3'000'000, ' '));
+      "POST /v1/a HTTP/1.1\r\nHost: x\r\nX-Vault-Token: t\r\nContent-Length: 2000000\r\n\r\n" +
+      std::string(1'500'000, ' '));
   CHECK(client.reply().status == 503);
 }
 
