@@ -34,11 +34,15 @@ class Postgres:
             return []
         return [find("setpriv"), "--reuid=postgres", "--regid=postgres", "--clear-groups"]
 
-    def __enter__(self):
+    def make_home(self):
         home = self.folder / "pg"
         home.mkdir(mode=0o700)
         if os.getuid() == 0:
             shutil.chown(home, "postgres", "postgres")
+        return home
+
+    def __enter__(self):
+        home = self.make_home()
         subprocess.run(
             [
                 *self.unprivileged(),
@@ -92,10 +96,7 @@ class Postgres:
         """A physical copy of this server, which runs beside it; with "-R" as its standby."""
         other = Postgres()
         try:
-            home = other.folder / "pg"
-            home.mkdir(mode=0o700)
-            if os.getuid() == 0:
-                shutil.chown(home, "postgres", "postgres")
+            home = other.make_home()
             subprocess.run(
                 [
                     *(*self.unprivileged(), str(self.bin / "pg_basebackup"), *options),
