@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "backends/engine/database.h"
+#include "backends/engine/database_twin.h"
 #include "vault/base/encoding.h"
 #include "vault/base/nearest.h"
 #include "vault/core/contract/routes.h"
@@ -264,6 +265,23 @@ Result<std::unique_ptr<target::Target>> open_draft(const core::EngineContext& co
   return open_target(context, txn, draft.id, draft.target);
 }
 
+// At another address than before, the server from before is looked for, too.
+Result<std::unique_ptr<target::Target>> open_candidate(const core::EngineContext& context,
+                                                       Call& call, ReadTxn& txn,
+                                                       const Draft& draft) {
+  VAULT_TRY_ASSIGN(auto next, open_draft(context, call, txn, draft));
+  VAULT_TRY_ASSIGN(const auto had, load(txn, kTargets, hex(draft.id)));
+  VAULT_TRY_ASSIGN(const auto server, load(txn, kServers, hex(draft.id)));
+  const Json* const from = had ? had->find("settings") : nullptr;
+  const Json* const to = draft.target.find("settings");
+  if (from == nullptr || to == nullptr || !server || call.fields.boolean("same_server") ||
+      same_address(*from, *to))
+    return next;
+  auto before = open_target(context, txn, draft.id, *had);
+  if (!before.ok()) return next;
+  return beside(std::move(next), std::move(*before), server->string_at("server"), context.clock);
+}
+
 // Whoever wrote a password knows what it is, and another manager has one of his own. A rotation
 // that is not settled stays else: its password may be the one that holds.
 Status end_rotation(Call& call, WriteTxn& txn, const std::string& target, const Json& record) {
@@ -295,7 +313,7 @@ core::Effect write_config(const core::EngineContext& context) {
     std::vector<std::string> said = call.warnings;  // by plan, already
     VAULT_TRY_ASSIGN(const Draft draft, draft_of(context, call, txn));
     call.warnings = std::move(said);
-    return open_draft(context, call, txn, draft);
+    return open_candidate(context, call, txn, draft);
   };
   effect.settle = [&context](Call& call, WriteTxn& txn, const Intent& intent) -> Result<Response> {
     VAULT_TRY_ASSIGN(Draft draft, draft_of(context, call, txn));

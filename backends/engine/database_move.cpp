@@ -2,6 +2,7 @@
 // second says of them; so their leases keep the target, the settings and the server they had.
 
 #include "backends/engine/database.h"
+#include "backends/engine/database_twin.h"
 #include "vault/base/encoding.h"
 
 namespace leasehold::engine::database {
@@ -105,10 +106,14 @@ Result<core::TargetId> known_or_new(const std::string& config, WriteTxn& txn,
   return random.take<sizeof(core::TargetId)>();
 }
 
-// New accounts are made on `server` from here on; those on the one before stay with `had`.
+// New accounts are made on `server` from here on; those on the one before stay with `had`. Which of
+// several twins an earlier target is of, its server's name does not say.
 Result<core::TargetId> leave(const std::string& config, WriteTxn& txn, const core::TargetId& had,
-                             const std::string& server, Random& random) {
-  VAULT_TRY_ASSIGN(const core::TargetId target, known_or_new(config, txn, server, random));
+                             const std::string& server, bool is_twin, Random& random) {
+  core::TargetId target = random.take<sizeof(core::TargetId)>();
+  if (!is_twin) {
+    VAULT_TRY_ASSIGN(target, known_or_new(config, txn, server, random));
+  }
   VAULT_TRY_ASSIGN(const auto before, left_last(config, txn));
   Json record = Json::object();
   record.set(kLeftFor, hex(target)).set(kLeftAfter, before ? before->order + 1 : 1);
@@ -117,23 +122,48 @@ Result<core::TargetId> leave(const std::string& config, WriteTxn& txn, const cor
   return target;
 }
 
+Result<bool> stays_there(ReadTxn& txn, const core::TargetId& had, const Json& settings) {
+  VAULT_TRY_ASSIGN(const auto before, load(txn, kTargets, hex(had)));
+  const Json* const from = before ? before->find("settings") : nullptr;
+  const Json* const to = settings.find("settings");
+  return from == nullptr || to == nullptr || same_address(*from, *to);
+}
+
 }  // namespace
 
-Result<Move> move_to(Call& call, WriteTxn& txn, const core::TargetId& had,
-                     const std::string& server, const Json& settings) {
+Result<Move> move_to(Call& call, WriteTxn& txn, const core::TargetId& had, const std::string& named,
+                     const Json& settings) {
   Move move{had, {}, {}};
+  std::string server = named;
+  const bool is_twin = take_twin_mark(server);
   if (server.empty()) return move;  // not asked: the first connection will
   VAULT_TRY_ASSIGN(const std::string before, server_of(txn, hex(had)));
   const bool same = call.fields.boolean("same_server");
-  if (before == server) {
-    if (same) VAULT_TRY(say_same_of_earlier(call, txn, move, server, settings));
+  if (before == server && !is_twin) {
+    if (same) {
+      VAULT_TRY(say_same_of_earlier(call, txn, move, server, settings));
+      // Said of another address it has a meaning: nobody is asked at the one before.
+      VAULT_TRY_ASSIGN(const bool stays, stays_there(txn, had, settings));
+      if (!stays) move.warning.clear();
+    }
     return move;
   }
   if (same || before.empty()) {
     VAULT_TRY(before.empty() ? record_server(txn, had, server) : say_same(call, txn, had, server));
     return move;
   }
-  VAULT_TRY_ASSIGN(move.target, leave(call.fields.text("name"), txn, had, server, call.random));
+  VAULT_TRY_ASSIGN(move.target,
+                   leave(call.fields.text("name"), txn, had, server, is_twin, call.random));
+  if (is_twin) {
+    move.warning =
+        "a server that takes changes still answers at the address from before, and both name "
+        "themselves " +
+        server +
+        ": this one is taken for a copy of it. New leases go to it; earlier ones stay where they "
+        "were made, with the settings they had. If it is one server with two addresses, write it "
+        "once more with same_server=true";
+    return move;
+  }
   move.warning =
       "this is another server (" + server + ") than before (" + before +
       "): new leases go to it; earlier ones stay where they were made, with the settings "
@@ -159,7 +189,7 @@ Result<bool> moved(WriteTxn& txn, const core::TargetId& had, const std::string& 
   if (!config || config->string_at("target") != hex(had)) return false;
   VAULT_TRY_ASSIGN(const auto before, earlier(name, txn));
   if (before.size() >= kEarlierMax) return false;
-  VAULT_TRY_ASSIGN(const core::TargetId target, leave(name, txn, had, server, random));
+  VAULT_TRY_ASSIGN(const core::TargetId target, leave(name, txn, had, server, false, random));
   VAULT_TRY(lead_to(txn, target, *settings, std::move(*config)));
   return true;
 }

@@ -98,6 +98,9 @@ Result<Rows> Accounts::run_operators(const std::vector<std::string>& statements,
                                    lock_statement(lock_patience_),
                                around.first};
   for (std::string& statement : on_operators_path(statements)) all.push_back(std::move(statement));
+  // Theirs may be a path that somebody else wrote, where PostgreSQL's own functions, up to version
+  // 13, look for operators.
+  if (!around.last.empty()) all.emplace_back("SET LOCAL search_path = pg_catalog, pg_temp");
   all.push_back(around.last);
   std::string sql = render(all, values);
   Result<Rows> rows = ask(manager_, sql, deadline, 0);

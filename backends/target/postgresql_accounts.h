@@ -122,6 +122,7 @@ class Accounts final : public target::Connection {
   Status disable(const Found& account, Instant deadline);
   Error about_prepared(const Error& why, const Found& account, Instant deadline);
 
+  std::string advice_on_left_behind(const target::CreateOrder& order, Instant deadline);
   // Names the object that keeps a grant on all of a schema from working, and how it is given away.
   Error about_kept(const Error& why, const std::vector<std::string>& statements, Instant deadline);
 

@@ -11,13 +11,16 @@
 
 #include "backends/target/postgresql_accounts.h"
 #include "backends/target/statements.h"
+#include "vault/base/encoding.h"
+#include "vault/crypto/hash.h"
 
 namespace leasehold::postgresql {
 namespace {
 
 constexpr std::string_view kUndefinedObject = "42704";
 
-constexpr std::size_t kKeptMax = 58;  // of the account's name, so that "kept-" fits before it
+constexpr std::size_t kKeptMax = 58;     // of the account's name, so that "kept-" fits before it
+constexpr std::size_t kDigestSize = 32;  // of its digest, where it does not fit
 
 constexpr Millis kPatienceMin{20}, kPatienceMax{1000};
 
@@ -47,9 +50,12 @@ Error not_surely_it(const std::string& role, const std::string& account) {
                      "'; if it is not, forget the lease with revoke-force");
 }
 
-// The end of the name is what tells accounts apart.
+// The end of a name tells accounts apart, but for names of an operator's template that are long.
 std::string keeper_of(const std::string& account) {
-  return "kept-" + account.substr(account.size() - std::min(account.size(), kKeptMax));
+  if (account.size() <= kKeptMax) return "kept-" + account;
+  const std::string digest = hex(crypto::sha256(as_bytes(account))).substr(0, kDigestSize);
+  const std::size_t left = kKeptMax - kDigestSize - 1;
+  return "kept-" + digest + "-" + account.substr(account.size() - left);
 }
 
 }  // namespace

@@ -720,6 +720,30 @@ TEST_CASE("leases: however many a target refuses to revoke, those behind them ar
   CHECK(vault.as_time_passes([&] { return nothing_left(vault); }, Nanos(Seconds{5})));
 }
 
+TEST_CASE("leases: a revocation that fails slowly holds up no other that is tried again") {
+  LeasingVault vault;
+  const Answer slow = vault.creds(), quick = vault.creds();
+  vault.server()->keep(vault.server()->accounts());
+  const auto revoke = [&](const Answer& creds) {
+    vault.post("sys/leases/revoke", vault.root(),
+               R"({"sync":false,"lease_id":")" + lease_of(creds) + R"("})");
+  };
+  revoke(slow);
+  REQUIRE(TestVault::eventually([&] { return vault.server()->visits("look") == 1; }));
+  vault.server()->hang("look");
+  REQUIRE(vault.as_time_passes([&] { return vault.server()->inside("look") == 1; }));
+  vault.advance(Seconds{2});
+  vault.server()->release("look");
+  REQUIRE(TestVault::eventually([&] { return vault.server()->inside("look") == 0; }));
+  revoke(quick);
+  REQUIRE(TestVault::eventually([&] { return vault.server()->visits("look") == 3; }));
+  vault.server()->hang("look");
+  CHECK(vault.as_time_passes([&] { return vault.server()->inside("look") == 2; }));
+  vault.server()->release("look");
+  vault.server()->keep({});
+  CHECK(vault.as_time_passes([&] { return nothing_left(vault); }, Nanos(Seconds{5})));
+}
+
 TEST_CASE("leases: what was asked for while storage failed is revoked when it works again") {
   testing::FaultyWorld world;
   TestVault vault(world);

@@ -56,6 +56,49 @@ class Targets(unittest.TestCase):
         self.assertFalse(self.first.logs_in(user, password))
         self.assertEqual(self.first.accounts(), set())
 
+    def test_a_physical_copy_beside_its_original_is_another_server(self):
+        lease, user, password = self.issue()
+        with self.first.copy() as copy:
+            moved = self.configure(copy.port)
+            self.assertEqual(moved.status, 200)
+            self.assertIn("taken for a copy of it", moved.json["warnings"][0])
+            new_lease, new_user, new_password = self.issue()
+            self.assertTrue(copy.logs_in(new_user, new_password))
+            self.assertFalse(self.first.logs_in(new_user, new_password))
+            self.revoke(lease)
+            self.assertFalse(self.first.logs_in(user, password))
+            self.assertEqual(self.first.accounts(), set())
+            self.revoke(new_lease)
+            self.assertFalse(copy.logs_in(new_user, new_password))
+
+    def test_a_copy_that_took_over_is_the_server(self):
+        lease, user, password = self.issue()
+        with self.first.copy() as copy:
+            self.first.kill()
+            self.assertEqual(self.configure(copy.port).status, 204)
+            self.assertTrue(copy.logs_in(user, password))
+            self.revoke(lease)
+            self.assertFalse(copy.logs_in(user, password))
+
+    def test_one_server_with_two_addresses_is_said_to_be_one(self):
+        lease, user, password = self.issue()
+        url = Postgres.url_at(self.first.port).replace("127.0.0.1", "localhost")
+        body = {"connection_url": url, "same_server": True}
+        self.assertEqual(self.vault.call("POST", "database/config/pg", body).status, 204)
+        self.revoke(lease)
+        self.assertFalse(self.first.logs_in(user, password))
+
+    def test_a_role_on_a_server_with_standbys_says_what_is_not_ended(self):
+        with self.first.copy("-R"):
+            wait_until(
+                "the standby streams",
+                lambda: self.first.sql("select 1 from pg_stat_replication") != [],
+            )
+            role = self.vault.must("GET", "database/roles/app").data
+            body = {"db_name": "pg", "creation_statements": role["creation_statements"]}
+            written = self.vault.call("POST", "database/roles/app", body)
+            self.assertIn("standbys", str(written.json["warnings"]))
+
     def test_another_server_behind_the_same_url(self):
         lease, user, password = self.issue()
         self.first.kill()

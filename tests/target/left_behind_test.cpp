@@ -336,4 +336,18 @@ TEST_CASE("left behind: what runs into our own limit of a statement is refused, 
   revoke(test);
 }
 
+TEST_CASE("left behind: accounts whose long names end alike have a keeper each") {
+  Postgres& server = Postgres::shared();
+  AccountOnPostgres one("one"), two("two");
+  const std::string end(58, 'x');
+  one.account = "a-alt" + end;
+  two.account = "b-alt" + end;
+  for (AccountOnPostgres* test : {&one, &two}) {
+    REQUIRE(test->create().ok());
+    make(*test, "public", "SELECT lo_create(0)");
+    revoke(*test);
+  }
+  CHECK(server.query("SELECT count(*) FROM pg_roles WHERE rolname LIKE 'kept-%xxxxx'") == "2");
+}
+
 }  // namespace leasehold::postgresql

@@ -34,11 +34,15 @@ class Postgres:
             return []
         return [find("setpriv"), "--reuid=postgres", "--regid=postgres", "--clear-groups"]
 
-    def __enter__(self):
+    def make_home(self):
         home = self.folder / "pg"
         home.mkdir(mode=0o700)
         if os.getuid() == 0:
             shutil.chown(home, "postgres", "postgres")
+        return home
+
+    def __enter__(self):
+        home = self.make_home()
         subprocess.run(
             [
                 *self.unprivileged(),
@@ -86,6 +90,27 @@ class Postgres:
                 cwd=self.folder,
             )
         wait_until("PostgreSQL answers", lambda: self.psql("select 1", check=False).returncode == 0)
+
+    @contextlib.contextmanager
+    def copy(self, *options):
+        """A physical copy of this server, which runs beside it; with "-R" as its standby."""
+        other = Postgres()
+        try:
+            home = other.make_home()
+            subprocess.run(
+                [
+                    *(*self.unprivileged(), str(self.bin / "pg_basebackup"), *options),
+                    *("-h", str(self.folder / "pg"), "-p", str(self.port), "-U", "admin"),
+                    *("-D", str(home / "data"), "-c", "fast", "-X", "stream", "--no-sync"),
+                ],
+                check=True,
+                capture_output=True,
+                cwd=other.folder,
+            )
+            other.start()
+            yield other
+        finally:
+            other.__exit__()
 
     def kill(self):
         """As a power cut does: the postmaster and, because it is gone, its children."""

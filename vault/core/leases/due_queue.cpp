@@ -14,6 +14,7 @@ namespace {
 constexpr Seconds kLookAgain{20};          // twice the statement timeout of our sessions
 constexpr Nanos kTrialLimit{Seconds{10}};  // of a login that says what became of an intent
 constexpr std::size_t kRetryingMax = 8;    // workers
+constexpr Seconds kSlow{1};                // an attempt that others would wait for
 constexpr std::size_t kLookedAtMax = 1024;
 constexpr commit::Unrecorded kLooksAgain{
     "an account that may still be made is looked for again: its end will be on record"};
@@ -96,24 +97,37 @@ bool DueQueue::is_first_attempt(const OrderedId& id) {
   if (endings_.claims.has(id)) return false;
   MutexLock lock(mutex_);
   if (working_.count(id) != 0 || retries_.count(id) != 0) return false;
-  working_.insert(id);
+  working_[id] = {};
   return true;
 }
 
 // The one that has waited longest, if it may be tried again and a worker may retry.
 std::optional<OrderedId> DueQueue::take_retry() {
   MutexLock lock(mutex_);
-  if (retrying_ >= retrying_max_ || retry_order_.empty()) return std::nullopt;
-  const auto first = *retry_order_.begin();
-  if (endings_.parts.clock.instant().ns < first.first) return std::nullopt;
-  retry_order_.erase(retry_order_.begin());
-  working_.insert(first.second);
-  ++retrying_;
-  return first.second;
+  if (retrying_ < retrying_max_)
+    if (const auto first = take_first(retry_order_, Work::Kind::retry)) {
+      ++retrying_;
+      return first;
+    }
+  if (retrying_slow_) return std::nullopt;
+  const auto first = take_first(slow_order_, Work::Kind::slow_retry);
+  retrying_slow_ = first.has_value();
+  return first;
+}
+
+std::optional<OrderedId> DueQueue::take_first(Order& order, Work::Kind kind) {
+  const Instant now = endings_.parts.clock.instant();
+  if (order.empty() || now.ns < order.begin()->first) return std::nullopt;
+  const OrderedId id = order.begin()->second;
+  order.erase(order.begin());
+  working_[id] = {kind, now};
+  return id;
 }
 
 void DueQueue::forget_retry(Retries::iterator retry) {
-  retry_order_.erase({retry->second.not_before.ns, retry->first});
+  const std::pair place{retry->second.not_before.ns, retry->first};
+  retry_order_.erase(place);
+  slow_order_.erase(place);
   retries_.erase(retry);
 }
 
@@ -220,19 +234,30 @@ unsigned DueQueue::attempts_of(const OrderedId& id) {
 // An item left the hands of its worker.
 void DueQueue::ended(const OrderedId& id, const Status& status) {
   MutexLock lock(mutex_);
-  working_.erase(id);
-  const auto retry = retries_.find(id);
-  if (retry != retries_.end()) {
-    --retrying_;
-    // What fails keeps one worker; what begins to succeed gets more.
-    retrying_max_ = status.ok() ? std::min(2 * retrying_max_, kRetryingMax) : 1;
+  Work work;
+  if (const auto working = working_.find(id); working != working_.end()) {
+    work = working->second;
+    working_.erase(working);
   }
+  give_up_turn(work.kind, status);
+  const auto retry = retries_.find(id);
   if (status.ok() && retry != retries_.end()) forget_retry(retry);
   if (status.ok()) return;
   // Not tried, because the target was lost: the lane itself slows down for that.
   if (!status.is(Code::unavailable)) failed(id, status.error());
-  if (const auto again = retries_.find(id); again != retries_.end())
-    retry_order_.emplace(again->second.not_before.ns, id);
+  const auto again = retries_.find(id);
+  if (again == retries_.end()) return;
+  if (work.kind != Work::Kind::first && !status.is(Code::unavailable))
+    again->second.slow = endings_.parts.clock.instant() >= add(work.began, kSlow);
+  (again->second.slow ? slow_order_ : retry_order_).emplace(again->second.not_before.ns, id);
+}
+
+void DueQueue::give_up_turn(Work::Kind kind, const Status& status) {
+  if (kind == Work::Kind::slow_retry) retrying_slow_ = false;
+  if (kind != Work::Kind::retry) return;
+  --retrying_;
+  // What fails keeps one worker; what begins to succeed gets more.
+  retrying_max_ = status.ok() ? std::min(2 * retrying_max_, kRetryingMax) : 1;
 }
 
 Status DueQueue::met(const std::string& identity) {

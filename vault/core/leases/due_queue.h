@@ -38,7 +38,13 @@ class DueQueue final : public target::RevocationSource {
     Instant not_before;
     std::string error;                    // of the last one
     bool said = false, recorded = false;  // in the server log; in the audit log
+    bool slow = false;                    // the last attempt took long before it failed
   };
+  struct Work {
+    enum class Kind { first, retry, slow_retry } kind = Kind::first;
+    Instant began;
+  };
+  using Order = std::set<std::pair<std::int64_t, barrier::OrderedId>>;  // by `not_before`
   Status leave(storage::Snapshot& snapshot, WriteTxn& txn, const std::string& known,
                const std::string& found);
   void look_at_intent(target::Connection& connection);
@@ -47,6 +53,7 @@ class DueQueue final : public target::RevocationSource {
   using Retries = std::map<barrier::OrderedId, Retry>;
   bool is_first_attempt(const barrier::OrderedId& id);
   std::optional<barrier::OrderedId> take_retry();
+  std::optional<barrier::OrderedId> take_first(Order& order, Work::Kind kind) REQUIRES(mutex_);
   void forget_retry(Retries::iterator retry) REQUIRES(mutex_);
   // Ids of up to `limit` leases to try now, which are in work from here on.
   Result<std::vector<barrier::OrderedId>> take(ReadTxn& txn, std::size_t limit);
@@ -56,16 +63,20 @@ class DueQueue final : public target::RevocationSource {
   void failed(const barrier::OrderedId& id, const Error& error) REQUIRES(mutex_);
   void say_failure(const barrier::OrderedId& id, const Status& status);
   void ended(const barrier::OrderedId& id, const Status& status);
+  void give_up_turn(Work::Kind kind, const Status& status) REQUIRES(mutex_);
 
   Endings& endings_;
   Waits& waits_;
   const TargetId target_;
   const barrier::Space space_;  // of the mount whose engine knows the target
   Mutex mutex_;
-  std::set<barrier::OrderedId> working_ GUARDED_BY(mutex_);
+  std::map<barrier::OrderedId, Work> working_ GUARDED_BY(mutex_);
   Retries retries_ GUARDED_BY(mutex_);
-  std::set<std::pair<std::int64_t, barrier::OrderedId>> retry_order_ GUARDED_BY(mutex_);
+  // What fails slowly waits in a queue of its own, with one worker of its own: so it stands before
+  // nothing else.
+  Order retry_order_ GUARDED_BY(mutex_), slow_order_ GUARDED_BY(mutex_);
   std::size_t retrying_ GUARDED_BY(mutex_) = 0, retrying_max_ GUARDED_BY(mutex_) = 1;
+  bool retrying_slow_ GUARDED_BY(mutex_) = false;
   Instant say_after_ GUARDED_BY(mutex_);
   std::optional<barrier::PhysicalKey> resume_ GUARDED_BY(mutex_);  // where the next look begins
 };
