@@ -20,7 +20,8 @@ std::string terminate(const std::string& pid) {
 }
 
 // The sessions first, and the locks behind them: who shows itself in between is in both. A physical
-// replication connection has no database.
+// replication connection has no database. The server's own processes have no role, and show what
+// they are: a vacuum that takes long is none that starts.
 std::string sessions_and_starting(const std::string& oid, bool replicates) {
   const std::string what = replicates ? "l.locktype IN ('object', 'virtualxid')"
                                       : "l.locktype = 'object' AND l.classid = "
@@ -30,7 +31,7 @@ std::string sessions_and_starting(const std::string& oid, bool replicates) {
          " AND usesysid = " +
          oid + " UNION ALL SELECT l.pid, true, false FROM pg_catalog.pg_locks l WHERE " + what +
          " AND l.pid NOT IN (SELECT a.pid FROM pg_catalog.pg_stat_activity a WHERE a.usesysid IS "
-         "NOT NULL)";
+         "NOT NULL OR a.backend_type NOT IN ('client backend', 'walsender'))";
 }
 
 struct Look {

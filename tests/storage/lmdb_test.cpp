@@ -26,6 +26,13 @@ using testing::TemporaryDirectory;
 
 namespace {
 
+// With a map of so many MiB.
+auto lmdb_of(std::size_t mib) {
+  auto options = small_lmdb();
+  options.map_bytes = mib << 20;
+  return options;
+}
+
 NullLog null_log;
 
 struct Accept final : storage::GroupObserver {
@@ -162,9 +169,7 @@ TEST_CASE("lmdb: a file that is not LMDB's is refused") {
 
 TEST_CASE("lmdb: a full map refuses what does not fit and goes on") {
   TemporaryDirectory directory;
-  auto options = small_lmdb();
-  options.map_bytes = 1u << 20;
-  auto opened = open_lmdb(directory.path(), options, null_log);
+  auto opened = open_lmdb(directory.path(), lmdb_of(1), null_log);
   REQUIRE(opened.ok());
   auto& storage = **opened;
   CHECK_FALSE(storage.low_on_space());
@@ -185,9 +190,7 @@ TEST_CASE("lmdb: a full map refuses what does not fit and goes on") {
 
 TEST_CASE("lmdb: an import that does not fit says which limit it met") {
   TemporaryDirectory directory;
-  auto options = small_lmdb();
-  options.map_bytes = 1u << 20;
-  auto opened = open_lmdb(directory.path(), options, null_log);
+  auto opened = open_lmdb(directory.path(), lmdb_of(1), null_log);
   REQUIRE(opened.ok());
   const Bytes value(2u << 20, 1);
   const storage::Entry entry[] = {{as_bytes("huge"), value, 1}};
@@ -199,9 +202,7 @@ TEST_CASE("lmdb: an import that does not fit says which limit it met") {
 
 TEST_CASE("lmdb: user writes stop while erasing still works: the low mark comes before the end") {
   TemporaryDirectory directory;
-  auto options = small_lmdb();
-  options.map_bytes = 4u << 20;
-  auto opened = open_lmdb(directory.path(), options, null_log);
+  auto opened = open_lmdb(directory.path(), lmdb_of(4), null_log);
   REQUIRE(opened.ok());
   auto& storage = **opened;
   int written = 0;
@@ -393,9 +394,7 @@ TEST_CASE("lmdb: a file that was renamed takes no write until it is back in its 
 
 TEST_CASE("lmdb: a batch refused by what then did not happen is not refused for it") {
   TemporaryDirectory directory;
-  auto options = small_lmdb();
-  options.map_bytes = 1u << 20;
-  auto opened = open_lmdb(directory.path(), options, null_log);
+  auto opened = open_lmdb(directory.path(), lmdb_of(1), null_log);
   REQUIRE(opened.ok());
   Batch refused, huge, later;
   refused.guard(as_bytes("a"), 7);

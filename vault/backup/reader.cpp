@@ -68,7 +68,6 @@ class Reader {
 
   Status check_end(ByteView payload) {
     if (!has_head_) return broken("it has no head record");
-
     VAULT_TRY_ASSIGN(const End end, End::deserialize(payload));
     if (end.records != summary.records || end.bytes != summary.bytes)
       return broken("it lacks records");

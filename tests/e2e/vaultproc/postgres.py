@@ -34,6 +34,14 @@ class Postgres:
             return []
         return [find("setpriv"), "--reuid=postgres", "--regid=postgres", "--clear-groups"]
 
+    def run(self, program, *arguments):
+        subprocess.run(
+            [*self.unprivileged(), str(self.bin / program), *arguments],
+            check=True,
+            capture_output=True,
+            cwd=self.folder,
+        )
+
     def make_home(self):
         home = self.folder / "pg"
         home.mkdir(mode=0o700)
@@ -43,15 +51,9 @@ class Postgres:
 
     def __enter__(self):
         home = self.make_home()
-        subprocess.run(
-            [
-                *self.unprivileged(),
-                *(str(self.bin / "initdb"), "-D", str(home / "data"), "-U", "admin", "--no-sync"),
-                *("--auth-local=trust", "--auth-host=scram-sha-256", "-E", "UTF8", "--locale=C"),
-            ],
-            check=True,
-            capture_output=True,
-            cwd=self.folder,
+        self.run(
+            *("initdb", "-D", str(home / "data"), "-U", "admin", "--no-sync"),
+            *("--auth-local=trust", "--auth-host=scram-sha-256", "-E", "UTF8", "--locale=C"),
         )
         self.start()
         self.sql(f"""create role {self.MANAGER} login createrole password '{self.PASSWORD}';
@@ -97,15 +99,10 @@ class Postgres:
         other = Postgres()
         try:
             home = other.make_home()
-            subprocess.run(
-                [
-                    *(*self.unprivileged(), str(self.bin / "pg_basebackup"), *options),
-                    *("-h", str(self.folder / "pg"), "-p", str(self.port), "-U", "admin"),
-                    *("-D", str(home / "data"), "-c", "fast", "-X", "stream", "--no-sync"),
-                ],
-                check=True,
-                capture_output=True,
-                cwd=other.folder,
+            other.run(
+                *("pg_basebackup", *options, "-D", str(home / "data")),
+                *("-h", str(self.folder / "pg"), "-p", str(self.port), "-U", "admin"),
+                *("-c", "fast", "-X", "stream", "--no-sync"),
             )
             other.start()
             yield other

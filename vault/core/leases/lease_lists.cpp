@@ -69,7 +69,7 @@ Result<bool> Leases::any_below(ReadTxn& txn, const std::string& directory) const
 Status Leases::collect(ReadTxn& txn, const std::string& directory, std::size_t limit,
                        WallTime until, std::vector<OrderedId>& into) const {
   std::vector<std::string> ahead{directory};
-  while (!ahead.empty() && into.size() < limit) {
+  while (!ahead.empty()) {
     const std::string here = std::move(ahead.back());
     ahead.pop_back();
     VAULT_TRY(each_listed(txn, here, [&](const Lease& lease) {
@@ -77,6 +77,7 @@ Status Leases::collect(ReadTxn& txn, const std::string& directory, std::size_t l
       into.push_back(lease.id);
       return into.size() < limit;
     }));
+    if (into.size() >= limit) return {};  // the names below may be many
     VAULT_TRY_ASSIGN(const auto names,
                      txn.in(barrier::kCoreSpace).list(std::string(kLeasePaths) + here));
     for (auto name = names.rbegin(); name != names.rend(); ++name)  // the first is next
