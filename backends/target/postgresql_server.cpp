@@ -12,6 +12,7 @@ namespace {
 
 constexpr Nanos kEndingTimeout = std::chrono::seconds(2);
 constexpr std::int64_t kSkewMaxMillis = 10LL * 366 * 24 * 3600 * 1000;
+constexpr int kAttemptsMax = 3;  // an older server, one that tells its version, and all set
 constexpr int kHasConnectionCheck = 140000;  // client_connection_check_interval
 
 // Whoever owns a database says what its sessions begin with (ALTER DATABASE ... SET), and an
@@ -67,6 +68,10 @@ std::string startup_options(int server_version) {
 bool refuses_options(const Error& error) {
   return error.message.find(" 08P01: ") != std::string::npos ||
          error.message.find(" 0A000: ") != std::string::npos;
+}
+
+bool is_unknown_setting(const Error& error) {
+  return error.message.find(" 42704: ") != std::string::npos;
 }
 
 Error another_server() {
@@ -128,6 +133,16 @@ bool Server::takes_options() {
   return takes_options_;
 }
 
+int Server::known_version() {
+  MutexLock lock(mutex_);
+  return known_version_;
+}
+
+void Server::know_version(int version) {
+  MutexLock lock(mutex_);
+  known_version_ = version;
+}
+
 // With the other password where one is refused: of a rotation that was begun, one of the two is the
 // manager's.
 Result<std::unique_ptr<Session>> Server::log_in(Parameters& parameters, bool& with_next,
@@ -154,20 +169,34 @@ Result<std::unique_ptr<Session>> Server::log_in_as_set(Parameters& parameters, i
   return session;
 }
 
-Result<Row> Server::set_up(Parameters& parameters, Opened& opened, Instant deadline) {
-  int version = 0;
-  // A session that is lost at once may have been ended by a limit that only servers of its version
-  // have, and that can be asked away now that the version is known.
-  for (bool once_more = true;; once_more = false) {
-    VAULT_TRY_ASSIGN(opened.session,
-                     log_in_as_set(parameters, version, opened.with_next, deadline));
-    version = opened.session->server_version();
-    Result<Rows> rows = opened.session->run(set_up_statements(version), deadline);
-    if (!rows.ok() && once_more && opened.session->lost_it()) continue;
-    if (!rows.ok()) return not_set_up(*opened.session, rows.error(), parameters.get("user"));
-    if (rows->empty() || rows->front().size() < kSetUpColumns) return not_postgresql();
-    return std::move(rows->front());
+// What only later versions know can be asked for at the start once the version is known. So the
+// first session of a server tells its version and no more: its own limits would come back with
+// DISCARD ALL.
+Result<std::unique_ptr<Session>> Server::log_in_with_all_set(Parameters& parameters,
+                                                             bool& with_next, Instant deadline) {
+  for (int attempt = 1;; ++attempt) {
+    const int known = known_version();
+    auto session = log_in_as_set(parameters, known, with_next, deadline);
+    if (attempt == kAttemptsMax) return session;
+    if (session.ok()) {
+      const int version = (*session)->server_version();
+      if (!takes_options() || startup_options(version) == startup_options(known)) return session;
+      know_version(version);
+    } else if (known != 0 && is_unknown_setting(session.error())) {
+      know_version(0);  // an older server answers now
+    } else {
+      return session;
+    }
   }
+}
+
+Result<Row> Server::set_up(Parameters& parameters, Opened& opened, Instant deadline) {
+  VAULT_TRY_ASSIGN(opened.session, log_in_with_all_set(parameters, opened.with_next, deadline));
+  Result<Rows> rows =
+      opened.session->run(set_up_statements(opened.session->server_version()), deadline);
+  if (!rows.ok()) return not_set_up(*opened.session, rows.error(), parameters.get("user"));
+  if (rows->empty() || rows->front().size() < kSetUpColumns) return not_postgresql();
+  return std::move(rows->front());
 }
 
 Result<Server::Opened> Server::open(const target::Tag& tag, std::string_view database,

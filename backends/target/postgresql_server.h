@@ -78,9 +78,13 @@ class Server {
                                           Instant deadline);
   Result<std::unique_ptr<Session>> log_in_as_set(Parameters& parameters, int known_version,
                                                  bool& with_next, Instant deadline);
+  Result<std::unique_ptr<Session>> log_in_with_all_set(Parameters& parameters, bool& with_next,
+                                                       Instant deadline);
   // Logged in and set up: the session's row.
   Result<Row> set_up(Parameters& parameters, Opened& opened, Instant deadline);
   bool takes_options();
+  int known_version();
+  void know_version(int version);
 
   const Settings settings_;
   Clock& clock_;
@@ -88,6 +92,7 @@ class Server {
   Mutex mutex_;
   std::vector<std::string> abandoned_ GUARDED_BY(mutex_);
   bool takes_options_ GUARDED_BY(mutex_) = true;
+  int known_version_ GUARDED_BY(mutex_) = 0;  // 0: none yet
 };
 
 // Our limits, by which nothing of ours waits long, and the search path.

@@ -52,6 +52,20 @@ std::string accessor_in_log(TestVault& vault, const std::string& token) {
 
 }  // namespace
 
+TEST_CASE("on record: an engine's event stands behind its request, and only where that was done") {
+  testing::FaultyWorld world;
+  TestVault vault(world);
+  CHECK(vault.get("test/open/x", vault.root()).status() == 200);  // changes nothing
+  CHECK(events(world, "looked").size() == 1);
+  CHECK(vault.post("test/counters/x", vault.root()).status() == 200);
+  CHECK(events(world, "counted").size() == 1);
+  world.fails->commits_only = true;
+  world.fails->left = 0;
+  CHECK(vault.post("test/counters/x", vault.root()).status() == 507);
+  world.fails->left = -1;
+  CHECK(events(world, "counted").size() == 1);
+}
+
 TEST_CASE("on record: a new store, and who opened it") {
   TestWorld world;
   const TestVault vault(world);

@@ -237,6 +237,7 @@ void TestEngine::add_oddities() {
     VAULT_TRY(txn.put(name, as_bytes(std::to_string(value + 1))));
     Json data = Json::object();
     data.set("value", value + 1);
+    call.events.push_back({"counted", data});
     return Response::of(data);
   };
   routes_.push_back(route("counters/:name", {},
@@ -244,6 +245,7 @@ void TestEngine::add_oddities() {
   const auto open = [](Call& call, ReadTxn&) -> Result<Response> {
     Json data = Json::object();
     data.set("known", call.caller.present);
+    call.events.push_back({"looked", data});
     return Response::of(data);
   };
   routes_.push_back(

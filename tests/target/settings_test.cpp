@@ -42,6 +42,18 @@ TEST_CASE("settings: what an owner of the database sets for all stops no session
   server.query("ALTER DATABASE app RESET ALL");
 }
 
+// A session goes back to what it began with whenever other statements than before use it.
+TEST_CASE("settings: what only later versions know is none that a session begins with") {
+  Postgres& server = Postgres::shared();
+  server.query("ALTER DATABASE app SET idle_session_timeout = '10min'");
+  AccountOnPostgres test("begun");
+  server.query("ALTER DATABASE app RESET ALL");
+  test.statements.emplace_back(
+      "DO $$ BEGIN IF (SELECT reset_val FROM pg_catalog.pg_settings WHERE name = "
+      "'idle_session_timeout') <> '0' THEN RAISE EXCEPTION 'a limit'; END IF; END $$");
+  CHECK(test.create().ok());
+}
+
 TEST_CASE("settings: what is gone stays so after a crash, whatever sessions begin with") {
   Postgres server;
   server.query("ALTER DATABASE app SET synchronous_commit = off");
