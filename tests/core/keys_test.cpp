@@ -190,7 +190,7 @@ TEST_CASE("rekey: recovery keys of a device's vault are replaced under their own
           .data();
   REQUIRE(done.strings_at("keys").size() == 1);
   const std::string fresh = done.strings_at("keys").at(0);
-  device.answer = {seal::DeviceState::absent, "gone", {}};
+  device.answer_with({seal::DeviceState::absent, "gone", {}});
   CHECK(vault.post("sys/seal", root).status() == 204);
   REQUIRE(TestVault::eventually([&] { return vault.sealed(); }));
   CHECK(vault.post("sys/unseal", "", R"({"key":")" + key + "\"}").status() == 400);

@@ -675,7 +675,7 @@ TEST_CASE("lifecycle: a stranger is told the state of a slot, and who may read i
   const Answer made = vault.post("sys/init", "", R"({"recovery_shares":1,"recovery_threshold":1})");
   REQUIRE(made.status() == 200);
   const std::string root = made.data().string_at("root_token");
-  device.answer = {seal::DeviceState::absent, "no token with serial S-1234 at /dev/secret", {}};
+  device.answer_with({seal::DeviceState::absent, "no token with serial S-1234 at /dev/secret", {}});
   vault.seal_of().check_health();
   for (const char* token : {"", "hvs.not-a-token"}) {
     const Json slot = vault.get("sys/seal-status", token).data().find("slots")->items().at(0);

@@ -179,7 +179,7 @@ TEST_CASE("seal: without its device the recovery shares open the store, degraded
   Machine machine;
   FakeDevice tpm;
   const Initialized made = initialize(*machine.start({{"tpm", &tpm}}), 5, 3);
-  tpm.answer = {DeviceState::absent, "no TPM at /dev/tpmrm0", {}};
+  tpm.answer_with({DeviceState::absent, "no TPM at /dev/tpmrm0", {}});
   const auto seal = machine.start({{"tpm", &tpm}});
   CHECK_FALSE(seal->open_with_devices());
   const auto opened = open_with(*seal, made.shares, 3);
@@ -244,7 +244,7 @@ TEST_CASE("seal: a device added to the configuration gets a slot at the next uns
 TEST_CASE("seal: a device that cannot be enrolled is named, and the store stays open") {
   Machine machine;
   FakeDevice tpm;
-  tpm.answer = {DeviceState::locked, "the TPM is locked out", {}};
+  tpm.answer_with({DeviceState::locked, "the TPM is locked out", {}});
   const Initialized made = initialize(*machine.start(), 1, 1);
   const auto seal = machine.start({{"tpm", &tpm}});
   auto opened = open_with(*seal, made.shares, 1);
@@ -275,10 +275,10 @@ TEST_CASE("seal: a changed machine is enrolled again only when the stanza says s
   Machine machine;
   FakeDevice tpm;
   const Initialized made = initialize(*machine.start({{"tpm", &tpm}}), 1, 1);
-  tpm.answer = {DeviceState::policy, "PCR 7 changed", {}};
+  tpm.answer_with({DeviceState::policy, "PCR 7 changed", {}});
   const auto seal = machine.start({{"tpm", &tpm}});
   CHECK_FALSE(seal->open_with_devices());
-  tpm.answer = {DeviceState::ok, {}, {}};
+  tpm.answer_with({DeviceState::ok, {}, {}});
   auto opened = open_with(*seal, made.shares, 1);
   REQUIRE(opened);
   const crypto::Key root = opened->root.clone();
@@ -294,7 +294,7 @@ TEST_CASE("seal: two devices are two ways in") {
   Machine machine;
   FakeDevice tpm, hsm;
   initialize(*machine.start({{"tpm", &tpm}, {"pkcs11", &hsm}}), 5, 3);
-  tpm.answer = {DeviceState::wedged, "no answer", {}};
+  tpm.answer_with({DeviceState::wedged, "no answer", {}});
   const auto seal = machine.start({{"tpm", &tpm}, {"pkcs11", &hsm}});
   const auto opened = seal->open_with_devices();
   REQUIRE(opened);
@@ -325,7 +325,7 @@ TEST_CASE("seal: a slot without its stanza says so") {
 TEST_CASE("seal: init fails when a device cannot be enrolled, and says why") {
   Machine machine;
   FakeDevice tpm;
-  tpm.answer = {DeviceState::absent, "no TPM at /dev/tpmrm0", {}};
+  tpm.answer_with({DeviceState::absent, "no TPM at /dev/tpmrm0", {}});
   const auto made = machine.start({{"tpm", &tpm}})->initialize({5, 3, RecoveryMode::unseal, {}});
   REQUIRE_FALSE(made.ok());
   CHECK(contains(made.error().message, "no TPM at /dev/tpmrm0"));
@@ -338,7 +338,7 @@ TEST_CASE("seal: health asks the device with the slot's own key") {
   const auto seal = machine.start({{"tpm", &tpm}});
   initialize(*seal, 1, 1);
   CHECK(seal->status().slots[0].state == DeviceState::ok);
-  tpm.answer = {DeviceState::locked, "locked until noon", {}};
+  tpm.answer_with({DeviceState::locked, "locked until noon", {}});
   seal->check_health();
   CHECK(seal->status().slots[0].state == DeviceState::locked);
   CHECK(seal->status().slots[0].message == "locked until noon");
@@ -473,7 +473,7 @@ TEST_CASE("seal: reenroll on a device that nobody asked yet asks it") {
   auto opened = seal->open_with_devices();
   REQUIRE(opened);
   CHECK_FALSE(seal->has_to_enroll(*opened));
-  hsm.answer = {DeviceState::degraded, "made with another mechanism", {}};
+  hsm.answer_with({DeviceState::degraded, "made with another mechanism", {}});
   hsm.reenrolls = true;
   CHECK(seal->has_to_enroll(*opened));
   machine.enroll_missing(*seal, *opened);
@@ -487,9 +487,9 @@ TEST_CASE("seal: only a key that does not fit outlives a device's word that it i
   FakeDevice tpm;
   initialize(*machine.start({{"tpm", &tpm}}), 1, 1);
   const auto seal = machine.start({{"tpm", &tpm}});
-  tpm.answer = {DeviceState::tampered, "a general error", {}};
+  tpm.answer_with({DeviceState::tampered, "a general error", {}});
   CHECK_FALSE(seal->open_with_devices());
-  tpm.answer = {DeviceState::ok, {}, {}};
+  tpm.answer_with({DeviceState::ok, {}, {}});
   seal->check_health();
   CHECK(seal->status().slots[0].state == DeviceState::ok);
   tpm.secret = 9;

@@ -4,16 +4,26 @@
 #include <atomic>
 
 #include "tests/support/seeded_random.h"
+#include "vault/base/mutex.h"
 #include "vault/seal/seal.h"
 
 namespace leasehold::testing {
 
 struct FakeDevice {
-  seal::DeviceAnswer answer{seal::DeviceState::ok, {}, {}};
   std::string serial = "A1";
   std::uint8_t secret = 7;  // another value: another key
   std::atomic<int> enrolled{0};
   bool reenrolls = false;
+
+  // From now on, also what asks beside the test.
+  void answer_with(seal::DeviceAnswer answer) {
+    MutexLock lock(mutex_);
+    answer_ = std::move(answer);
+  }
+  seal::DeviceAnswer answer() const {
+    MutexLock lock(mutex_);
+    return answer_;
+  }
 
   // It answers nobody until release(), or until its protector is stopped.
   void hang() { hangs_ = true; }
@@ -29,6 +39,8 @@ struct FakeDevice {
   }
 
  private:
+  mutable Mutex mutex_;
+  seal::DeviceAnswer answer_ GUARDED_BY(mutex_){seal::DeviceState::ok, {}, {}};
   std::atomic<bool> hangs_{false};
   std::atomic<int> waiting_{0};
 };
@@ -45,16 +57,18 @@ class FakeProtector final : public seal::Protector {
 
   seal::Enrolled enroll(const seal::SlotContext& context, Millis) override {
     device_.work();
-    if (!device_.answer.ok()) return {device_.answer, {}, {}, {}};
+    seal::DeviceAnswer answer = device_.answer();
+    if (!answer.ok()) return {std::move(answer), {}, {}, {}};
     ++device_.enrolled;
-    return {device_.answer, kek(context), device_.serial, to_bytes(as_bytes(device_.serial))};
+    return {std::move(answer), kek(context), device_.serial, to_bytes(as_bytes(device_.serial))};
   }
   seal::Recovered recover(const seal::SlotRecord& slot, Millis) override {
     device_.work();
-    if (!device_.answer.ok()) return {device_.answer, {}};
+    seal::DeviceAnswer answer = device_.answer();
+    if (!answer.ok()) return {std::move(answer), {}};
     if (slot.identity != device_.serial)
       return {{seal::DeviceState::replaced, "another device answered", {}}, {}};
-    return {device_.answer, kek(seal::context_of(slot))};
+    return {std::move(answer), kek(seal::context_of(slot))};
   }
   seal::DeviceAnswer health(const seal::SlotRecord& slot, Millis timeout) override {
     return recover(slot, timeout).answer;
