@@ -116,6 +116,24 @@ TEST_CASE("rekey: the holders of the old shares make new ones, and the old ones 
   CHECK(world.vault->verifies());
 }
 
+TEST_CASE(
+    "rekey: by the name of the keys that the vault has not a rekey is neither seen nor ended") {
+  Shared world;
+  const std::string nonce = world.begin(R"("require_verification":true)");
+  TestVault& vault = *world.vault;
+  for (const std::string prefix : {"sys/rekey-recovery-key/", "sys/rotate/recovery/"}) {
+    CHECK(vault.get(prefix + "init", world.root_token).status() == 400);
+    CHECK(vault.remove(prefix + "init", world.root_token).status() == 400);
+    CHECK(world.give(prefix + "update", world.keys[0], nonce).status() == 400);
+    CHECK(vault.get(prefix + "verify", world.root_token).status() == 400);
+    CHECK(world.give(prefix + "verify", world.keys[0], nonce).status() == 400);
+    CHECK(vault.remove(prefix + "verify", world.root_token).status() == 400);
+  }
+  const Json still = vault.get("sys/rekey/init", world.root_token).data();
+  CHECK(still.string_at("nonce") == nonce);
+  CHECK(still.integer_at("progress") == 0);
+}
+
 TEST_CASE("rekey: new shares that have to be verified count once they were shown") {
   Shared world;
   const std::string nonce = world.begin(R"("require_verification":true)");

@@ -17,15 +17,20 @@ class RekeyRoutes {
   explicit RekeyRoutes(Unsealed& live)
       : live_(live), rekey_(*live.environment.seal, live.environment.random) {}
 
+  // The ceremony that goes on is of the keys that the vault has. By the other name it is neither
+  // shown nor given up.
+  Status is_of(bool recovery) const {
+    const bool has_device = live_.environment.seal->status().recovery_seal;
+    if (recovery == has_device) return {};
+    return failure(Code::invalid, recovery ? "recovery key operations need a seal device; this "
+                                             "vault has unseal keys: use sys/rekey"
+                                           : "a device opens this vault, and its keys are "
+                                             "recovery keys: use sys/rekey-recovery-key");
+  }
+
   Result<Response> status() const { return Response::bare(200, status_json(rekey_.progress())); }
 
-  Result<Response> begin(const Call& call, bool recovery) {
-    const bool has_device = live_.environment.seal->status().recovery_seal;
-    if (recovery != has_device)
-      return failure(Code::invalid, recovery ? "recovery key operations need a seal device; this "
-                                               "vault has unseal keys: use sys/rekey"
-                                             : "a device opens this vault, and its keys are "
-                                               "recovery keys: use sys/rekey-recovery-key");
+  Result<Response> begin(const Call& call) {
     VAULT_TRY(refuse_pgp(call));
     Rekey::Plan plan;
     VAULT_TRY_ASSIGN(plan.shares, share_count(call, "secret_shares"));
@@ -138,10 +143,14 @@ void add_routes(std::vector<Route>& routes, const Shared& all, const Names& name
   const std::string& prefix = names.prefix;
   const bool recovery = names.recovery;
   bool ListenerTraits::*const open = names.newer ? nullptr : &ListenerTraits::unauthenticated_rekey;
-  const auto as_named = [newer = names.newer](Result<Response> answer) {
-    if (newer && answer.ok() && answer->form == Response::Form::bare)
-      answer->form = Response::Form::envelope;
-    return answer;
+  const auto named = [all, recovery, newer = names.newer](auto act) {
+    return [=](Call& call, auto& txn) -> Result<Response> {
+      VAULT_TRY(all->is_of(recovery));
+      Result<Response> answer = act(call, txn);
+      if (newer && answer.ok() && answer->form == Response::Form::bare)
+        answer->form = Response::Form::envelope;
+      return answer;
+    };
   };
   const std::vector<Field> plan = {{"secret_shares", FieldType::integer},
                                    {"secret_threshold", FieldType::integer},
@@ -151,19 +160,19 @@ void add_routes(std::vector<Route>& routes, const Shared& all, const Names& name
   const std::vector<Field> share = {sensitive({"key"}), {"nonce"}};
   routes.push_back(ceremony_route(
       prefix + "/init", plan,
-      {reads([=](Call&, ReadTxn&) { return as_named(all->status()); }),
-       asks([=](Call& call, ReadTxn&) { return as_named(all->begin(call, recovery)); }),
-       removes([all](Call&, WriteTxn&) { return all->cancel(); })},
+      {reads(named([all](Call&, ReadTxn&) { return all->status(); })),
+       asks(named([all](Call& call, ReadTxn&) { return all->begin(call); })),
+       removes(named([all](Call&, WriteTxn&) { return all->cancel(); }))},
       open, "Begins the replacement of the shares, tells how far it is, or gives it up"));
   routes.push_back(ceremony_route(
       prefix + "/update", share,
-      {writes([=](Call& call, WriteTxn& txn) { return as_named(all->update(call, txn)); })}, open,
+      {writes(named([all](Call& call, WriteTxn& txn) { return all->update(call, txn); }))}, open,
       "Gives one of the current shares"));
   routes.push_back(ceremony_route(
       prefix + "/verify", share,
-      {reads([=](Call&, ReadTxn&) { return as_named(all->verification()); }),
-       writes([=](Call& call, WriteTxn& txn) { return as_named(all->verify(call, txn)); }),
-       removes([=](Call&, WriteTxn&) { return as_named(all->restart_verification()); })},
+      {reads(named([all](Call&, ReadTxn&) { return all->verification(); })),
+       writes(named([all](Call& call, WriteTxn& txn) { return all->verify(call, txn); })),
+       removes(named([all](Call&, WriteTxn&) { return all->restart_verification(); }))},
       open, "Gives one of the new shares, which count once enough were given"));
 }
 
