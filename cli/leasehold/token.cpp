@@ -6,6 +6,7 @@
 
 #include "cli/leasehold/groups.h"
 #include "cli/leasehold/output.h"
+#include "vault/base/duration.h"
 
 namespace leasehold::cli {
 namespace {
@@ -32,6 +33,8 @@ constexpr Flag kAccessorFlags[] = {
 constexpr Flag kRenewFlags[] = {
     {"accessor", "", Takes::nothing, "", "The argument is an accessor"},
     {"increment", "i", Takes::value, "DURATION", "Lifetime to ask for"},
+    {"fail-if-not-fulfilled", "", Takes::nothing, "",
+     "Exit code 1 when less than -increment is given"},
 };
 constexpr Flag kRevokeFlags[] = {
     {"accessor", "", Takes::nothing, "", "The argument is an accessor"},
@@ -113,13 +116,23 @@ int run_lookup(Session& session) {
   return show(session, *answer);
 }
 
+// -fail-if-not-fulfilled: less than -increment was given.
+bool falls_short(const Arguments& args, const Answer& answer) {
+  const auto asked = parse_duration(args.text("increment"));
+  const Json* const auth = answer.json.find("auth");
+  return args.is_on("fail-if-not-fulfilled") && asked.ok() && auth != nullptr &&
+         auth->integer_at("lease_duration") < asked->count();
+}
+
 int run_renew(Session& session) {
   if (lacks_accessor(session)) return accessor_missing(session);
   Json body = Json::object();
   if (session.args().has("increment")) body.set("increment", session.args().text("increment"));
   const auto answer = session.send(call_about_token(session, "renew", std::move(body)));
   if (!is_good(answer)) return session.refused("Error renewing token", answer);
-  return show(session, *answer);
+  const int shown = show(session, *answer);
+  if (shown != kSuccess || !falls_short(session.args(), *answer)) return shown;
+  return session.misused("Token renewal completed with a capped duration");
 }
 
 Result<Call> revocation(const Session& session) {
@@ -159,13 +172,17 @@ int run_revoke(Session& session) {
 // slash or follows a token; with one argument there is no doubt.
 int run_capabilities(Session& session) {
   const auto& words = session.args().positionals();
+  const bool by_accessor = session.args().is_on("accessor");
   const bool about_self = words.size() == 1;
+  if (by_accessor && about_self)
+    return session.misused("Not enough arguments with -accessor (expected 2, got 1)");
   const std::string path = words.back();
   Json body = Json::object();
   body.set("paths", std::vector<std::string>{path});
-  if (!about_self) body.set("token", words[0]);
-  const auto answer = session.send(
-      {"POST", about_self ? "sys/capabilities-self" : "sys/capabilities", std::move(body)});
+  if (!about_self) body.set(by_accessor ? "accessor" : "token", words[0]);
+  const char* const whose = about_self ? "-self" : by_accessor ? "-accessor" : "";
+  const auto answer =
+      session.send({"POST", std::string("sys/capabilities") + whose, std::move(body)});
   if (!is_good(answer)) return session.refused("Error listing capabilities", answer);
   const Json* data = answer->data();
   std::vector<std::string> capabilities =
@@ -201,15 +218,10 @@ constexpr Command kCommands[] = {
      "  $ leasehold token revoke -self\n"
      "  $ leasehold token revoke -mode=path auth/userpass/login/alice",
      kRevokeFlags, 0, 1, run_revoke},
-    {"token capabilities",
-     "Show what a token may do at a path",
-     "[flags] [TOKEN] PATH",
+    {"token capabilities", "Show what a token may do at a path", "[flags] [TOKEN | ACCESSOR] PATH",
      "Shows the capabilities of a token at PATH; without TOKEN, of the one in use.\n\n"
      "  $ leasehold token capabilities secret/data/app",
-     {},
-     1,
-     2,
-     run_capabilities},
+     kAccessorFlags, 1, 2, run_capabilities},
 };
 
 }  // namespace

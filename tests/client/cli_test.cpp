@@ -266,6 +266,27 @@ TEST_CASE("cli: capabilities are one line, sorted") {
   CHECK(server.last().body == R"({"paths":["secret/a"]})");
 }
 
+TEST_CASE("cli: capabilities of an accessor") {
+  VaultServer server;
+  server.on("POST /v1/sys/capabilities-accessor", {200, R"({"data":{"secret/a":["read"]}})"});
+  const Program program(server.address());
+  CHECK(program.run({"token", "capabilities", "-accessor", "acc", "secret/a"}).out == "read\n");
+  CHECK(server.last().body == R"({"accessor":"acc","paths":["secret/a"]})");
+  CHECK(program.run({"token", "capabilities", "-accessor", "secret/a"}).code == 1);
+}
+
+TEST_CASE("cli: a renewal that is given less than it asks for fails where that is asked for") {
+  VaultServer server;
+  server.on("PUT /v1/auth/token/renew-self", {200, R"({"auth":{"lease_duration":3600}})"});
+  const Program program(server.address());
+  const auto code = [&](const char* increment) {
+    return program.run({"token", "renew", "-fail-if-not-fulfilled", increment}).code;
+  };
+  CHECK(code("-increment=1h") == 0);
+  CHECK(code("-increment=61m") == 1);
+  CHECK(program.run({"token", "renew", "-increment=2h"}).code == 0);
+}
+
 TEST_CASE("cli: kv put wraps the data for version 2 and not for version 1") {
   VaultServer server;
   server.on("GET /v1/sys/internal/ui/mounts/v2/a",
