@@ -53,7 +53,7 @@ Detached Core::handle(Request request, Exchange& asker) {
       status = co_await applied(flight);  // intent on record, then the target
     if (status.ok()) status = co_await committed(flight);
     if (!flight.runs_again(status)) break;
-    co_await latched(latches_, flight, latch);
+    if (!flight.issues()) co_await latched(latches_, flight, latch);
     status = admit_again(flight);
   }
   Status outcome = status;

@@ -113,6 +113,9 @@ struct InFlight : Authorised {
   Recording recording = Recording::nothing;
 
   bool runs_alone() const { return planned && (planned->renews() || planned->rotates()); }
+  // Runs again side by side: those that issue at one path meet once, at the first lease there, and
+  // none of them waits while another's target hangs.
+  bool issues() const { return planned && std::holds_alternative<intent::Issue>(planned->intent); }
   // What it runs alone on: the lease that it renews, the manager it rotates (several targets may
   // have one), or its path.
   std::uint64_t latch_key() const;
