@@ -94,14 +94,14 @@ Status Core::admit(Admitted& flight) {
     return failure(Code::not_found, "namespace not found");
   std::string_view path = flight.request.path;
   if (flight.request.operation == Operation::list && path.ends_with('/')) path.remove_suffix(1);
-  flight.sealed_route = gate_.sealed_route(path);
-  if (flight.sealed_route != nullptr) {
-    const bool slow = gate_.on_worker(*flight.sealed_route, flight.request);
+  flight.gate_route = gate_.own_route(path);
+  if (flight.gate_route != nullptr) {
+    const bool slow = gate_.on_worker(*flight.gate_route, flight.request);
     flight.place = slow ? Place::outside : Place::inline_;
     return {};
   }
   flight.live = gate_.enter();
-  if (flight.live == nullptr) return failure(Code::unavailable, gate_.why_sealed());
+  if (flight.live == nullptr) return failure(Code::unavailable, std::string(kVaultIsSealed));
   VAULT_TRY(look(flight));
   if (!use_is_counted(flight)) return {};
   flight.snapshot.reset();

@@ -20,7 +20,7 @@
 
 namespace leasehold::core {
 
-struct SealedRoute;
+struct GateRoute;
 
 // An effect that was planned (road/effects.h). It goes to the lane's thread with the work and comes
 // back with the answer; a request that stopped waiting has it no more.
@@ -64,7 +64,7 @@ struct Arrived {
   std::string id;
   WallTime started;
   Unsealed* live = nullptr;  // null while sealed, and for the routes that work sealed
-  const SealedRoute* sealed_route = nullptr;
+  const GateRoute* gate_route = nullptr;
   std::optional<RequestBatch> batch;  // what is committed next; the station takes it
   bool try_later = false;             // it failed for a reason that passes: Retry-After
 };

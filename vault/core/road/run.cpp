@@ -87,11 +87,11 @@ void guard_authority(const Admitted& flight, commit::Changes& changes) {
 }
 
 Status Core::run(InFlight& flight) {
-  if (flight.sealed_route == nullptr) return run_live(flight);
+  if (flight.gate_route == nullptr) return run_live(flight);
   if (flight.request.body_unread)
     flight.answer = Response::refused(413, std::string(kBodyTooLarge));
   else
-    flight.answer = gate_.answer(*flight.sealed_route, flight.request);
+    flight.answer = gate_.answer(*flight.gate_route, flight.request);
   return {};
 }
 
