@@ -199,8 +199,7 @@ Status Core::identify(Admitted& flight, ReadTxn& txn) {
 
 // After a conflict: everything is looked at again, but a use is not counted again.
 Status Core::admit_again(InFlight& flight) {
-  flight.planned.reset();
-  flight.lane.reset();
+  flight.forget_attempt();
   return look(flight);
 }
 

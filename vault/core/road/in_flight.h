@@ -112,6 +112,17 @@ struct InFlight : Authorised {
 
   Recording recording = Recording::nothing;
 
+  // What a run found out or left behind, before the next run of the same request. `planned_anew` is
+  // about all of them.
+  void forget_attempt() {
+    batch.reset();
+    orders = {};
+    warnings.clear();
+    of_parameters.clear();
+    events.clear();
+    planned.reset();
+    lane.reset();
+  }
   bool runs_alone() const { return planned && (planned->renews() || planned->rotates()); }
   // Runs again side by side: those that issue at one path meet once, at the first lease there, and
   // none of them waits while another's target hangs.

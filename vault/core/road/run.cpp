@@ -96,11 +96,6 @@ Status Core::run(InFlight& flight) {
 }
 
 Status Core::run_live(InFlight& flight) {
-  flight.batch.reset();
-  flight.orders = {};
-  flight.warnings.clear();
-  flight.of_parameters.clear();
-  flight.events.clear();
   std::optional<commit::Snapshots::Held> held = std::exchange(flight.snapshot, std::nullopt);
   if (!held) {
     VAULT_TRY_ASSIGN(auto fresh, flight.live->snapshots.take());
