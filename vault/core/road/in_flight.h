@@ -50,8 +50,8 @@ enum class Recording : std::uint8_t {
 struct RequestBatch : commit::Batch {
   RequestBatch(commit::Changes changes, commit::OnRecord lines,
                Recording of_request = Recording::nothing)
-      : Batch(std::move(changes), std::move(lines)), records(of_request) {}
-  Recording records;
+      : Batch(std::move(changes), std::move(lines)), recording(of_request) {}
+  Recording recording;
 };
 
 struct Arrived {
@@ -135,7 +135,7 @@ struct InFlight : Authorised {
   void was_committed(const RequestBatch& done, bool taken) {
     if (recording == Recording::unaudited) return;
     const bool needs_device = !taken && !done.background;
-    recording = needs_device ? Recording::unaudited : std::max(recording, done.records);
+    recording = needs_device ? Recording::unaudited : std::max(recording, done.recording);
   }
   // A conflict, and nothing has happened outside.
   bool runs_again(const Status& status) const {
