@@ -25,12 +25,14 @@ bool is_there(const std::string& path) {
 }
 
 keyhost::SealEnvironment seal_environment(const Surroundings& where, const std::string& directory) {
-  return {{where.own_executable, {"leaseholdd", "keyhost"}},
-          directory,
-          is_there(directory) ? directory + "/keyhost" : "",
-          where.clock,
-          where.random,
-          where.log};
+  return {
+      .keyhost = {where.own_executable, {"leaseholdd", "keyhost"}},
+      .data_directory = directory,
+      .state_directory = is_there(directory) ? directory + "/keyhost" : "",
+      .clock = where.clock,
+      .random = where.random,
+      .log = where.log,
+  };
 }
 
 std::string data_directory_of(const config::Configuration& configuration) {

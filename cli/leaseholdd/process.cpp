@@ -148,12 +148,14 @@ Status Process::build_storage() {
 }
 
 Status Process::build_seal() {
-  keyhost::SealEnvironment where{{own_executable_, {"leaseholdd", "keyhost"}},
-                                 data_directory_,
-                                 data_directory_.empty() ? "" : data_directory_ + "/keyhost",
-                                 clock_,
-                                 random_,
-                                 log_};
+  keyhost::SealEnvironment where{
+      .keyhost = {own_executable_, {"leaseholdd", "keyhost"}},
+      .data_directory = data_directory_,
+      .state_directory = data_directory_.empty() ? "" : data_directory_ + "/keyhost",
+      .clock = clock_,
+      .random = random_,
+      .log = log_,
+  };
   VAULT_TRY_ASSIGN(auto setup, make_protectors(std::move(configuration_.seals), where));
   for (const std::string& warning : setup.warnings) log_.warn("{}", warning);
   recovery_mode_ = setup.recovery_mode;
@@ -184,22 +186,25 @@ core::Restored restored_of(const Options& options) {
 }
 
 core::Environment Process::environment() {
-  return {*storage_,
-          clock_,
-          random_,
-          log_,
-          {configuration_.default_lease_ttl, configuration_.max_lease_ttl},
+  return {
+      .storage = *storage_,
+      .clock = clock_,
+      .random = random_,
+      .log = log_,
+      .ttls = {configuration_.default_lease_ttl, configuration_.max_lease_ttl},
+      .engine_kinds =
           [this] { return make_engine_kinds(make_engine_context(clock_, random_, log_)); },
-          [this] { return audit_devices(); },
-          options_.dev ? options_.dev_kv_version : 0,
-          nullptr,
-          [this](WallTime floor) { clock_.never_before(floor); },
-          // Not exit(): that would wait for the threads that hang.
-          [] { std::_Exit(EXIT_FAILURE); },
-          restored_of(options_),
-          configured_,
-          configuration_.lease_sweep_period,
-          &asked_headers_};
+      .audit_devices = [this] { return audit_devices(); },
+      .dev_kv_version = options_.dev ? options_.dev_kv_version : 0,
+      .request_seal = nullptr,
+      .never_before = [this](WallTime floor) { clock_.never_before(floor); },
+      // Not exit(): that would wait for the threads that hang.
+      .stuck = [] { std::_Exit(EXIT_FAILURE); },
+      .restored = restored_of(options_),
+      .configured = configured_,
+      .lease_sweep_period = configuration_.lease_sweep_period,
+      .asked_headers = &asked_headers_,
+  };
 }
 
 Status Process::build_listener() {

@@ -85,11 +85,11 @@ TEST_CASE("class 22 unauthenticated routes: they are these and no others") {
   // And those that answer while the vault is sealed.
   const char* const sealed[] = {"sys/health", "sys/init", "sys/leader", "sys/seal-status",
                                 "sys/unseal"};
-  for (const char* path : sealed) CHECK(vault.lifecycle().sealed_route(path) != nullptr);
+  for (const char* path : sealed) CHECK(vault.lifecycle().own_route(path) != nullptr);
   for (const char* path : {"sys/seal", "sys/mounts", "sys/rekey/init", "sys/generate-root/attempt",
                            "sys/step-down", "sys/raw", "sys/metrics", "sys/pprof"}) {
     CAPTURE(path);
-    CHECK(vault.lifecycle().sealed_route(path) == nullptr);
+    CHECK(vault.lifecycle().own_route(path) == nullptr);
     for (const char* method : {"GET", "POST", "DELETE", "LIST"})
       CHECK(vault.request(method, path, "").status() == 403);
   }

@@ -85,7 +85,7 @@ TEST_CASE("audit log: lines are on disk soon and are then said to be synced") {
   const auto took = std::chrono::steady_clock::now() - begun;
   CHECK(faults.syncs > before);
   // The promise is 100 ms; the rest is for a busy machine.
-  CHECK(took < std::chrono::seconds(2));
+  CHECK(took < std::chrono::seconds(10));
   CHECK(running.log->synced().since <= *line);
 }
 

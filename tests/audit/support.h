@@ -80,9 +80,9 @@ inline std::string joined(const std::vector<std::string>& lines) {
   return text;
 }
 
-// Polls until `condition` holds; false after ten seconds.
+// Polls until `condition` holds; false after a minute: the machine may be busy.
 inline bool eventually(const std::function<bool()>& condition) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   while (!condition()) {
     if (std::chrono::steady_clock::now() > end) return false;
     std::this_thread::yield();

@@ -47,6 +47,29 @@ struct DamagedVault : TestVault {
 
 }  // namespace
 
+TEST_CASE_FIXTURE(DamagedVault, "damage: a token that cannot be read is not revoked ever again") {
+  const std::string text = token(R"({"ttl":"1h"})"), intact = token(R"({"ttl":"1h"})");
+  const auto id_of = [&](const std::string& one) {
+    return read([&](core::Unsealed& live, commit::ReadTxn&) { return live.tokens.id_of(one); });
+  };
+  const auto ask = [&](const std::string& one) {
+    const auto id = id_of(one);
+    read([&](core::Unsealed& live, commit::ReadTxn&) {
+      live.revoker->revoke_token_soon(id);
+      return true;
+    });
+  };
+  damage(read([&](core::Unsealed& live, commit::ReadTxn&) {
+    return live.tokens.key_of(live.tokens.id_of(text));
+  }));
+  ask(text);
+  CHECK(eventually([&] { return logged("the token record") == 1; }));
+  ask(intact);
+  CHECK(eventually([&] { return get("auth/token/lookup-self", intact).status() == 403; }));
+  CHECK(logged("background work failed") == 0);
+  CHECK(logged("the token record") == 1);
+}
+
 TEST_CASE_FIXTURE(DamagedVault, "damage: a policy that cannot be read denies everything") {
   policy("keeps-out", R"(path "test/notes/secret" { capabilities = ["deny"] })");
   policy("allows", R"(path "test/*" { capabilities = ["read", "create", "update"] })");

@@ -242,6 +242,20 @@ TEST_CASE("leases: an account whose lease ends while it is made is known by its 
   CHECK(renamed);
 }
 
+TEST_CASE("leases: the first requests for a path are at its target side by side") {
+  LeasingVault vault;
+  vault.server()->hang("connect");
+  std::vector<TestVault::Waiting> waiting;
+  for (int i = 0; i < 8; ++i) waiting.push_back(vault.begin("GET", "test/creds/ro", vault.root()));
+  CHECK(vault.get("sys/health", "").status() == 200);  // behind them: each has its plan
+  vault.server()->hang("create");
+  vault.server()->release("connect");
+  CHECK(TestVault::eventually([&] { return vault.server()->inside("create") == 3; }));
+  vault.server()->release("create");
+  for (const auto& one : waiting) CHECK(vault.wait(one).status() == 200);
+  CHECK(vault.server()->accounts().size() == 8);
+}
+
 TEST_CASE(
     "leases: too many requests for one target are refused as busy, and say which bound it is") {
   LeasingVault vault;
@@ -641,7 +655,7 @@ TEST_CASE("leases: a revocation that the target refuses is tried until it succee
   const Json& lease = shown.find("leases")->items()[0];
   CHECK(lease.string_at("lease_id") == lease_of(creds));
   CHECK(lease.string_at("error") != "revocation is under way");
-  CHECK(vault.world().log.text().find("cannot be revoked yet") != std::string::npos);
+  CHECK(vault.logs("cannot be revoked yet"));
   const std::string audit = vault.world().audit_text();
   const auto event = audit.find("lease-revocation-failed");
   CHECK(event != std::string::npos);
@@ -1091,7 +1105,7 @@ TEST_CASE("leases: an account that somebody else removed is told as that, not as
   const std::string audit = vault.world().audit_text();
   CHECK(audit.find("lease-account-missing") != std::string::npos);
   CHECK(audit.find(R"("account_missing":true)") != std::string::npos);
-  CHECK(vault.world().log.text().find("was missing when it was revoked") != std::string::npos);
+  CHECK(vault.logs("was missing when it was revoked"));
 }
 
 TEST_CASE("leases: an account is missing only when it was there and nothing of ours removed it") {
@@ -1163,7 +1177,7 @@ TEST_CASE("leases: an account is found by its handle when it has another name") 
         204);
   CHECK(vault.ends_clean());
   CHECK(vault.world().audit_text().find(R"("renamed_to":"mallory")") != std::string::npos);
-  CHECK(vault.world().log.text().find("renamed to mallory") != std::string::npos);
+  CHECK(vault.logs("renamed to mallory"));
 }
 
 TEST_CASE("leases: what another server says of an account counts for nothing") {

@@ -200,7 +200,7 @@ TEST_CASE("reconcile: the vault sweeps by itself, and only ends accounts") {
   REQUIRE(TestVault::eventually([&] { return vault.server()->accounts().count(orphan) == 0; }));
   CHECK(vault.on_record("account-without-lease"));
   REQUIRE(TestVault::eventually([&] { return vault.count(barrier::Table::lease) == 2; }));
-  CHECK(world.log.text().find("does not have the account " + missing) != std::string::npos);
+  CHECK(vault.logs("does not have the account " + missing));
   const std::string later = vault.orphan("later");
   vault.advance(Seconds{301});
   CHECK(TestVault::eventually(

@@ -55,5 +55,19 @@ TEST_CASE_FIXTURE(Waiting, "waits: a record that is told of twice counts once") 
   CHECK(wait.times == 1);
 }
 
+TEST_CASE_FIXTURE(Waiting, "waits: a failure ends a wait, but not one by force") {
+  Told asked({record(1)}), forced({record(1)});
+  forced.through_failures = true;
+  REQUIRE(waits.wait(&asked));
+  REQUIRE(waits.wait(&forced));
+  waits.ended(record(1), failure(Code::unavailable, "the target was lost"));
+  CHECK(asked.times == 1);
+  CHECK(forced.times == 0);
+  CHECK(forced.so_far.is(Code::unavailable));
+  waits.ended(record(1), {});
+  CHECK(forced.times == 1);
+  CHECK(forced.result.ok());
+}
+
 }  // namespace
 }  // namespace leasehold::core

@@ -277,14 +277,14 @@ TEST_CASE("listener: what comes too slowly is ended") {
 
 TEST_CASE("listener: a head that trickles in does not win time with each byte") {
   ServerOptions options;
-  options.settings.read_header_timeout = Millis(100);
+  options.settings.read_header_timeout = Millis(400);
   options.settings.http.head_bytes = 1u << 30;  // only time ends it
   const TestServer server(options);
   RawClient client = server.connect();
   const auto start = std::chrono::steady_clock::now();
   client.send("GET /v1/a HTTP/1.1\r\nHost: x\r\nX: ");
   std::string one = "y";
-  while (std::chrono::steady_clock::now() - start < std::chrono::milliseconds(90)) client.send(one);
+  while (std::chrono::steady_clock::now() - start < std::chrono::milliseconds(200)) client.send(one);
   CHECK(client.reply().status == 408);
 }
 

@@ -10,9 +10,9 @@ namespace leasehold::testing {
 // Blocks for a moment between two looks.
 inline void pause_between_looks() { poll(nullptr, 0, 3); }
 
-// Waits until `condition` holds, at most `seconds`; true when it did.
+// Waits until `condition` holds, at most `seconds` (the machine may be busy); true when it did.
 template <class Condition>
-bool eventually(Condition condition, int seconds = 10) {
+bool eventually(Condition condition, int seconds = 60) {
   SystemClock clock;
   const Instant end = add(clock.instant(), Seconds{seconds});
   while (!condition()) {

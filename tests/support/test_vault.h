@@ -159,7 +159,7 @@ class TestVault {
   bool sealed();
   void advance(Nanos by) { world_.clock.advance(by); }
 
-  // Polls until `condition` holds, at most 20 s of real time.
+  // Polls until `condition` holds, at most a minute of real time: the machine may be busy.
   template <class Condition>
   static bool eventually(Condition condition);
   // The same, while the clock goes on by `step` with each look.
@@ -172,6 +172,10 @@ class TestVault {
   std::size_t count(barrier::Table table);  // records of a table
   std::size_t targets();                    // that have a lane
   bool verifies();                          // the head's hash covers the store
+  // Eventually: what is seen done is told only then.
+  bool logs(const std::string& text) {
+    return eventually([&] { return world_.log.text().find(text) != std::string::npos; });
+  }
 
   TestWorld& world() { return world_; }
   core::Core& core() { return *core_; }
@@ -197,7 +201,7 @@ class TestVault {
 
 template <class Condition>
 bool TestVault::eventually(Condition condition) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   while (!condition()) {
     if (std::chrono::steady_clock::now() > end) return false;
     look_later();

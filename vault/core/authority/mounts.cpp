@@ -211,7 +211,7 @@ std::shared_ptr<Mount> Mounts::mount_of(Json record) {
 const EngineKind* Mounts::kind_of(const MountInfo& info) const {
   const EngineKind* found =
       kind(info.type, info.options.is_object() ? info.options.string_at("version") : "");
-  if (found != nullptr && found->is_auth == info.path.starts_with("auth/")) return found;
+  if (found != nullptr && found->is_auth == is_auth_path(info.path)) return found;
   log_.warn("mount {} has the type {}, which this build does not have", info.path, info.type);
   return nullptr;
 }
@@ -229,7 +229,7 @@ Json Mounts::new_mount(Random& random, std::string_view path, std::string_view t
   const auto accessor = random.take<4>();
   const auto space = random.take<barrier::kSpaceSize>();
   Json record = Json::object();
-  const bool is_auth = path.starts_with("auth/");
+  const bool is_auth = is_auth_path(path);
   record.set("path", path).set("type", type).set("description", description);
   record.set("accessor", (is_auth ? "auth_" : "") + std::string(type) + "_" + hex(accessor));
   record.set("uuid", uuid(random)).set("space", hex(space));

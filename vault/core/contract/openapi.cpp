@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "vault/core/contract/router.h"
 #include "vault/core/contract/version.h"
 
 namespace leasehold::core {
@@ -161,9 +162,9 @@ Json operation_of(Described& described, const Action& action, bool also_lists) {
   const bool gets =
       operation == Operation::read || operation == Operation::list || operation == Operation::head;
   Json tags = Json::array(), parameters = Json::array(), one = Json::object();
-  tags.push(Json(described.origin.mount_path.starts_with("auth/") ? "auth"
-                 : described.origin.type == "system"              ? "system"
-                                                                  : "secrets"));
+  tags.push(Json(is_auth_path(described.origin.mount_path) ? "auth"
+                 : described.origin.type == "system"       ? "system"
+                                                           : "secrets"));
   if (operation == Operation::list || also_lists) {
     Json lists = plain_text();
     if (!also_lists) lists.set("enum", Json(std::vector<std::string>{"true"}));

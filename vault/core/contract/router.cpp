@@ -6,8 +6,6 @@ namespace leasehold::core {
 
 namespace {
 
-constexpr std::size_t kAuthSize = std::string_view("auth/").size();
-
 // The first segment of `path`, and what follows its slash.
 std::pair<std::string_view, std::string_view> split(std::string_view path) {
   const std::size_t slash = path.find('/');
@@ -121,7 +119,8 @@ void MountTable::add(std::shared_ptr<const Mount> mount) {
 }
 
 const Mount* MountTable::find(std::string_view path) const {
-  for (std::size_t end = std::min(path.size(), kMountPathMax + kAuthSize); end > 0; --end) {
+  for (std::size_t end = std::min(path.size(), kMountPathMax + kAuthPrefix.size()); end > 0;
+       --end) {
     if (path[end - 1] != '/') continue;
     const auto found = index_.find(path.substr(0, end));
     if (found != index_.end()) return found->second;

@@ -73,7 +73,10 @@ struct Mount {
   std::uint64_t mod = 0;             // 0: a system mount that was not found and is made up
 };
 
-inline constexpr std::size_t kMountPathMax = 256;  // below "auth/", if it lies there
+// Auth methods are mounted below it, and nothing else is.
+inline constexpr std::string_view kAuthPrefix = "auth/";
+inline bool is_auth_path(std::string_view path) { return path.starts_with(kAuthPrefix); }
+inline constexpr std::size_t kMountPathMax = 256;  // below kAuthPrefix, if it lies there
 // As a mount's path is stored, of what a client gives: no slash in front, one at the end.
 std::string mount_path(std::string given);
 

@@ -11,6 +11,7 @@
 #include <set>
 
 #include "vault/core/leases/endings.h"
+#include "vault/core/leases/target_watch.h"
 #include "vault/core/leases/waits.h"
 
 namespace leasehold::core {
@@ -18,17 +19,14 @@ namespace leasehold::core {
 class DueQueue final : public target::RevocationSource {
  public:
   DueQueue(Endings& endings, Waits& waits, const TargetId& target, const barrier::Space& space)
-      : endings_(endings), waits_(waits), target_(target), space_(space) {}
+      : endings_(endings), waits_(waits), target_(target), watch_(endings, target, space) {}
   std::vector<Item> next(std::size_t limit) override;
   void done(const Item& item, const Result<target::Revoked>& result) override;
-  // The first server is written down beside the target's settings; any other is refused from then
-  // on, until the engine says that it is the same. New leases go to the other (Engine::moved).
-  Status met(const std::string& identity) override;
+  Status met(const std::string& identity) override { return watch_.met(identity); }
   // Why the last attempt at this lease failed; empty: it did not, or there was none.
   std::string trouble_with(const barrier::OrderedId& id);
-  // An intent whose end is not on record: the engine settles it by what the connection shows.
-  void rotated(target::Connection& connection) override { look_at_intent(connection); }
-  void reached(target::Connection& connection) override { look_at_intent(connection); }
+  void rotated(target::Connection& connection) override { watch_.look_at_intent(connection); }
+  void reached(target::Connection& connection) override { watch_.look_at_intent(connection); }
 
  private:
   struct Retry {
@@ -45,10 +43,6 @@ class DueQueue final : public target::RevocationSource {
     Instant began;
   };
   using Order = std::set<std::pair<std::int64_t, barrier::OrderedId>>;  // by `not_before`
-  Status leave(storage::Snapshot& snapshot, WriteTxn& txn, const std::string& known,
-               const std::string& found);
-  void look_at_intent(target::Connection& connection);
-  Status recover(target::Connection& connection);
   bool tried_before(const barrier::OrderedId& id);
   using Retries = std::map<barrier::OrderedId, Retry>;
   bool is_first_attempt(const barrier::OrderedId& id);
@@ -68,7 +62,7 @@ class DueQueue final : public target::RevocationSource {
   Endings& endings_;
   Waits& waits_;
   const TargetId target_;
-  const barrier::Space space_;  // of the mount whose engine knows the target
+  TargetWatch watch_;
   Mutex mutex_;
   std::map<barrier::OrderedId, Work> working_ GUARDED_BY(mutex_);
   Retries retries_ GUARDED_BY(mutex_);

@@ -103,9 +103,15 @@ Result<OnRecord> Endings::start_revoking(WriteTxn& txn, const OrderedId& id, Wal
   return OnRecord(kOnRecordWhenGone);
 }
 
-// For what nobody asked for in a request of its own.
+// For what nobody asked for in a request of its own. A record that cannot be read is no token to
+// anybody: there is nothing to ask again for.
 Result<OnRecord> Endings::revoke_token(WriteTxn& txn, const OrderedId& id, WallTime now) {
-  VAULT_TRY_ASSIGN(const auto token, parts.tokens.load(txn, id));
+  const auto loaded = parts.tokens.load(txn, id);
+  if (!loaded.ok()) {
+    VAULT_TRY(damage.set_aside(txn, parts.tokens.key_of(id), id, "token"));
+    return OnRecord(kGoneAlready);
+  }
+  const auto& token = *loaded;
   if (!token || token->stub) return OnRecord(kGoneAlready);
   VAULT_TRY(parts.tokens.revoke(txn, *token, now));
   return OnRecord(token_event("token-revoked", *token, now, parts.audit_key));

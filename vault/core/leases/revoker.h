@@ -47,6 +47,7 @@ class Revoker {
   // While a lease is claimed its issuing worker owns it: no revocation begins.
   void claim(const barrier::OrderedId& id) { endings_.claims.claim(id); }
   void release(const barrier::OrderedId& id);
+  // For tests: a claim that is left over shows in no other way.
   std::size_t claimed() const { return endings_.claims.size(); }
   // REVOKING, durably, from any thread: for what was issued and could not be delivered.
   void revoke_soon(const barrier::OrderedId& id);

@@ -4,12 +4,12 @@
 #include <set>
 
 #include "vault/base/encoding.h"
+#include "vault/core/contract/router.h"
 
 namespace leasehold::core {
 
 namespace {
 
-constexpr std::string_view kAuth = "auth/";
 constexpr std::size_t kLookedAtMax = 10'000;
 // An OrderedId, which is a time and a keyed hash, in the form that Vault's have: "h" and 64 hex
 // digits, of which the last are zeros. Earlier versions wrote it with 30 digits to the base 62.
@@ -54,7 +54,7 @@ std::string lease_id_of(const Token& token) {
 std::string old_lease_id_of(const Token& token) { return token.path + "/" + token.accessor; }
 
 bool is_token_lease(std::string_view lease_id) {
-  return lease_id == "auth" || lease_id.starts_with(kAuth);
+  return lease_id == "auth" || is_auth_path(lease_id);
 }
 
 Result<TokenRef> find_by_lease(const Tokens& tokens, ReadTxn& txn, std::string_view lease_id,

@@ -50,11 +50,11 @@ bool Waits::give_up(RevocationWait* wait) {
 
 void Waits::ended(const barrier::PhysicalKey& record, const Status& result) {
   std::vector<RevocationWait*> done;
-  const bool again = result.is(Code::deadline);
   {
     MutexLock lock(mutex_);
     for (auto at = waits_.begin(); at != waits_.end();) {
       RevocationWait* one = *at;
+      const bool again = !result.ok() && (result.is(Code::deadline) || one->through_failures);
       if (again && one->left(record)) one->so_far = result.error();
       const bool concerned = !again && one->take(record);
       if (concerned && !result.ok()) one->result = result.error();

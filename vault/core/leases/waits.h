@@ -27,6 +27,7 @@ struct RevocationWait : Waiter {
   // Sorted, each once, and never changed after the wait was added: others look at them when it has
   // ended.
   std::shared_ptr<const Records> records;
+  bool through_failures = false;  // a refusal does not end it
   Status result;
   Status so_far;  // what one of them still waits for, for an answer that comes too early
 
@@ -53,7 +54,7 @@ class Waits {
   // False: it has been completed already.
   bool give_up(RevocationWait* wait);
   // It is gone, or was refused. Code::deadline: it was in use, or the target did not answer, and is
-  // tried again within moments, so requests go on waiting.
+  // tried again within moments, so requests go on waiting; those by force do after any failure.
   void ended(const barrier::PhysicalKey& record, const Status& result);
   void refuse_all(const Error& why);
 

@@ -210,8 +210,6 @@ void Lifecycle::tear_down() {
   environment_.log.info("vault is sealed");
 }
 
-std::string Lifecycle::why_sealed() const { return "Vault is sealed"; }
-
 Status Lifecycle::reopen_audit() {
   Unsealed* live = enter();
   if (live == nullptr) return {};

@@ -57,15 +57,14 @@ class Lifecycle final : public Gate {
   // Null: sealed. Each enter() that gave something needs a leave().
   Unsealed* enter() override;
   void leave() override;
-  std::string why_sealed() const override;
 
   // What an answer handed out that never left. While sealed it waits for the next unseal, in
   // memory: if the process ends before, the lease or token lives out its time.
   void revoke(Issued lost) override;
 
-  const SealedRoute* sealed_route(std::string_view path) const override;
-  bool on_worker(const SealedRoute& route, const Request& request) const override;
-  Response answer(const SealedRoute& found, const Request& request) override;
+  const GateRoute* own_route(std::string_view path) const override;
+  bool on_worker(const GateRoute& route, const Request& request) const override;
+  Response answer(const GateRoute& found, const Request& request) override;
 
   // Dev mode: a fresh store, unsealed, with this root token ("" for a random one).
   struct DevStart {

@@ -11,9 +11,9 @@ namespace leasehold::core {
 namespace {
 
 // An open vault has a route of its own for it.
-constexpr SealedRoute kSealAgain = {"sys/seal", false};
+constexpr GateRoute kSealAgain = {"sys/seal", false};
 // A vault without keys has none to split anew or to approve a root token with.
-constexpr SealedRoute kNoKeys[] = {
+constexpr GateRoute kNoKeys[] = {
     {"sys/generate-root", false}, {"sys/generate-root/attempt", false}, {"sys/rekey/init", false}};
 
 constexpr std::string_view kRevokesAlone =
@@ -75,23 +75,23 @@ Response Lifecycle::busy() {
       failure(Code::unavailable, "the vault is being opened or sealed: try again"));
 }
 
-const SealedRoute* Lifecycle::sealed_route(std::string_view path) const {
+const GateRoute* Lifecycle::own_route(std::string_view path) const {
   for (const AlwaysRoute& route : always_routes())
     if (route.path == path) return &route;
   if (live_.load() != nullptr) return nullptr;
   if (path == kSealAgain.path) return &kSealAgain;
-  for (const SealedRoute& route : kNoKeys)
+  for (const GateRoute& route : kNoKeys)
     if (route.path == path && !seal_.initialized()) return &route;
   return nullptr;
 }
 
-bool Lifecycle::on_worker(const SealedRoute& route, const Request& request) const {
+bool Lifecycle::on_worker(const GateRoute& route, const Request& request) const {
   return route.slow && request.operation != Operation::read;
 }
 
-Response Lifecycle::answer(const SealedRoute& found, const Request& request) {
+Response Lifecycle::answer(const GateRoute& found, const Request& request) {
   if (&found == &kSealAgain) return seal_again(request);
-  for (const SealedRoute& route : kNoKeys)
+  for (const GateRoute& route : kNoKeys)
     if (&found == &route) return Response::refused(400, "server is not yet initialized");
   const auto& route = static_cast<const AlwaysRoute&>(found);
   if (!route.has_verb(request.operation)) return Response::refused(405, "");

@@ -73,7 +73,7 @@ void fill_request(const Admitted& flight, Backing& backing, audit::Record& recor
     record.request.mount_point = mount.path;
     record.request.mount_type = mount.type;
     record.request.mount_accessor = mount.accessor;
-    record.request.mount_class = mount.path.starts_with("auth/") ? "auth" : "secret";
+    record.request.mount_class = is_auth_path(mount.path) ? "auth" : "secret";
   }
   record.request.client_token = request.token;
   if (flight.token) record.request.client_token_accessor = flight.token->accessor;

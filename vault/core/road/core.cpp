@@ -53,7 +53,7 @@ Detached Core::handle(Request request, Exchange& asker) {
       status = co_await applied(flight);  // intent on record, then the target
     if (status.ok()) status = co_await committed(flight);
     if (!flight.runs_again(status)) break;
-    co_await latched(latches_, flight, latch);
+    if (!flight.issues()) co_await latched(latches_, flight, latch);
     status = admit_again(flight);
   }
   Status outcome = status;
@@ -94,14 +94,14 @@ Status Core::admit(Admitted& flight) {
     return failure(Code::not_found, "namespace not found");
   std::string_view path = flight.request.path;
   if (flight.request.operation == Operation::list && path.ends_with('/')) path.remove_suffix(1);
-  flight.sealed_route = gate_.sealed_route(path);
-  if (flight.sealed_route != nullptr) {
-    const bool slow = gate_.on_worker(*flight.sealed_route, flight.request);
+  flight.gate_route = gate_.own_route(path);
+  if (flight.gate_route != nullptr) {
+    const bool slow = gate_.on_worker(*flight.gate_route, flight.request);
     flight.place = slow ? Place::outside : Place::inline_;
     return {};
   }
   flight.live = gate_.enter();
-  if (flight.live == nullptr) return failure(Code::unavailable, gate_.why_sealed());
+  if (flight.live == nullptr) return failure(Code::unavailable, std::string(kVaultIsSealed));
   VAULT_TRY(look(flight));
   if (!use_is_counted(flight)) return {};
   flight.snapshot.reset();
@@ -199,8 +199,7 @@ Status Core::identify(Admitted& flight, ReadTxn& txn) {
 
 // After a conflict: everything is looked at again, but a use is not counted again.
 Status Core::admit_again(InFlight& flight) {
-  flight.planned.reset();
-  flight.lane.reset();
+  flight.forget_attempt();
   return look(flight);
 }
 

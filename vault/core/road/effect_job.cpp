@@ -74,8 +74,8 @@ Status Asking::operator()(const intent::Rotate& rotate) {
       login.error().detail);
 }
 
-// A lease that is renewed is on record already.
-Status record(EffectJob& job) {
+// What is durable before the target is asked. A lease that is renewed is on record already.
+Status put_on_record(EffectJob& job) {
   using Handover = EffectJob::Handover;
   Planned& planned = job.planned;
   Handover waiting = Handover::waiting;
@@ -95,7 +95,7 @@ Status record(EffectJob& job) {
 }
 
 Status work(EffectJob& job, target::Connection& connection, Instant deadline) {
-  VAULT_TRY(record(job));
+  VAULT_TRY(put_on_record(job));
   move_on(job.planned.state, EffectState::asked);
   Status asked = std::visit(Asking{job, connection, deadline}, job.planned.intent);
   job.returned.store(true, std::memory_order_release);
@@ -188,7 +188,7 @@ Status applied::await_resume() {
   for (std::string& one : job_->advice) flight_.warnings.push_back(std::move(one));
   if (planned.makes_lease() && !must_settle(planned.state))
     flight_.live->revoker->release(planned.lease->id);
-  if (job_->pending && must_settle(planned.state)) flight_.recording = job_->pending->records;
+  if (job_->pending && must_settle(planned.state)) flight_.recording = job_->pending->recording;
   const Status& result = refused_.ok() ? job_->result : refused_;
   // Nothing was asked yet, and the target's configuration may lead elsewhere by now.
   // Once: a server that names itself otherwise each time keeps no request going round.

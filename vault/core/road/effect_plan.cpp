@@ -33,7 +33,7 @@ struct Planning {
   Status make_lease(intent::Account& account);
   Result<Seconds> ttl_of(const LeaseTerms& wanted);
   Result<Lease> lease_of(const intent::Account& account, Seconds ttl);
-  void record() {
+  void make_batch() {
     Texts lines;
     append_request_body(flight, lines);
     flight.batch.emplace(std::move(txn.changes()), std::move(lines), Recording::request);
@@ -96,7 +96,7 @@ Status Planning::make_lease(intent::Account& account) {
   account.create.not_after = add(flight.started, ttl);
   WriteTxn pending = txn.in(barrier::kCoreSpace);
   VAULT_TRY(live.leases.write_pending(pending, lease));
-  record();
+  make_batch();
   flight.planned->lease = std::move(lease);
   return {};
 }
@@ -123,7 +123,7 @@ Status Planning::operator()(intent::Rotate& rotate) {
   const barrier::Space& space = flight.mount->info.space;
   VAULT_TRY_ASSIGN(flight.lane, flight.live->revoker->lane(txn, space, rotate.target));
   VAULT_TRY(flight.planned->effect->record(call, txn, flight.planned->intent));
-  record();
+  make_batch();
   return {};
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 // What the request path needs of the vault's state: whether it is open, and the few routes that
-// answer in every state. Implemented by life/lifecycle.h. Thread-safe.
+// need no open vault. Implemented by life/lifecycle.h. Thread-safe.
 
 #include "vault/core/contract/request.h"
 #include "vault/core/contract/response.h"
@@ -9,8 +9,11 @@ namespace leasehold::core {
 
 class Unsealed;
 
-// A route that answers in every state of the vault.
-struct SealedRoute {
+inline constexpr std::string_view kVaultIsSealed = "Vault is sealed";
+
+// A route that the gate answers itself: those of every state (sys/always.h), and while the vault is
+// sealed a few that an open one has elsewhere.
+struct GateRoute {
   std::string_view path;
   bool slow;  // writes run on a worker: they wait for devices and flushes
 };
@@ -20,14 +23,14 @@ class Gate {
   // Null: sealed. Each enter() that returned an open vault needs a leave().
   virtual Unsealed* enter() = 0;
   virtual void leave() = 0;
-  virtual std::string why_sealed() const = 0;
 
   // Revokes what an answer handed out that never reached its client.
   virtual void revoke(Issued lost) = 0;
 
-  virtual const SealedRoute* sealed_route(std::string_view path) const = 0;
-  virtual bool on_worker(const SealedRoute& route, const Request& request) const = 0;
-  virtual Response answer(const SealedRoute& route, const Request& request) = 0;
+  // Null: the path is not one of them, in the state that the vault is in now.
+  virtual const GateRoute* own_route(std::string_view path) const = 0;
+  virtual bool on_worker(const GateRoute& route, const Request& request) const = 0;
+  virtual Response answer(const GateRoute& route, const Request& request) = 0;
 
  protected:
   ~Gate() = default;

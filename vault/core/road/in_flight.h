@@ -20,7 +20,7 @@
 
 namespace leasehold::core {
 
-struct SealedRoute;
+struct GateRoute;
 
 // An effect that was planned (road/effects.h). It goes to the lane's thread with the work and comes
 // back with the answer; a request that stopped waiting has it no more.
@@ -50,8 +50,8 @@ enum class Recording : std::uint8_t {
 struct RequestBatch : commit::Batch {
   RequestBatch(commit::Changes changes, commit::OnRecord lines,
                Recording of_request = Recording::nothing)
-      : Batch(std::move(changes), std::move(lines)), records(of_request) {}
-  Recording records;
+      : Batch(std::move(changes), std::move(lines)), recording(of_request) {}
+  Recording recording;
 };
 
 struct Arrived {
@@ -64,7 +64,7 @@ struct Arrived {
   std::string id;
   WallTime started;
   Unsealed* live = nullptr;  // null while sealed, and for the routes that work sealed
-  const SealedRoute* sealed_route = nullptr;
+  const GateRoute* gate_route = nullptr;
   std::optional<RequestBatch> batch;  // what is committed next; the station takes it
   bool try_later = false;             // it failed for a reason that passes: Retry-After
 };
@@ -112,7 +112,21 @@ struct InFlight : Authorised {
 
   Recording recording = Recording::nothing;
 
+  // What a run found out or left behind, before the next run of the same request. `planned_anew` is
+  // about all of them.
+  void forget_attempt() {
+    batch.reset();
+    orders = {};
+    warnings.clear();
+    of_parameters.clear();
+    events.clear();
+    planned.reset();
+    lane.reset();
+  }
   bool runs_alone() const { return planned && (planned->renews() || planned->rotates()); }
+  // Runs again side by side: those that issue at one path meet once, at the first lease there, and
+  // none of them waits while another's target hangs.
+  bool issues() const { return planned && std::holds_alternative<intent::Issue>(planned->intent); }
   // What it runs alone on: the lease that it renews, the manager it rotates (several targets may
   // have one), or its path.
   std::uint64_t latch_key() const;
@@ -121,7 +135,7 @@ struct InFlight : Authorised {
   void was_committed(const RequestBatch& done, bool taken) {
     if (recording == Recording::unaudited) return;
     const bool needs_device = !taken && !done.background;
-    recording = needs_device ? Recording::unaudited : std::max(recording, done.records);
+    recording = needs_device ? Recording::unaudited : std::max(recording, done.recording);
   }
   // A conflict, and nothing has happened outside.
   bool runs_again(const Status& status) const {

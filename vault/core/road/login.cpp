@@ -17,7 +17,7 @@ constexpr Bound kLocked{"failed logins of a name", Code::denied, "permission den
 
 // "auth/approle/" and "bob" are "approle-bob".
 std::string display_name_of(const MountInfo& mount, const Login& login) {
-  std::string name = mount.path.substr(std::string_view("auth/").size());
+  std::string name = mount.path.substr(kAuthPrefix.size());
   while (name.ends_with('/')) name.pop_back();
   std::replace(name.begin(), name.end(), '/', '-');
   return login.display_name.empty() ? name : name + "-" + login.display_name;

@@ -87,20 +87,15 @@ void guard_authority(const Admitted& flight, commit::Changes& changes) {
 }
 
 Status Core::run(InFlight& flight) {
-  if (flight.sealed_route == nullptr) return run_live(flight);
+  if (flight.gate_route == nullptr) return run_live(flight);
   if (flight.request.body_unread)
     flight.answer = Response::refused(413, std::string(kBodyTooLarge));
   else
-    flight.answer = gate_.answer(*flight.sealed_route, flight.request);
+    flight.answer = gate_.answer(*flight.gate_route, flight.request);
   return {};
 }
 
 Status Core::run_live(InFlight& flight) {
-  flight.batch.reset();
-  flight.orders = {};
-  flight.warnings.clear();
-  flight.of_parameters.clear();
-  flight.events.clear();
   std::optional<commit::Snapshots::Held> held = std::exchange(flight.snapshot, std::nullopt);
   if (!held) {
     VAULT_TRY_ASSIGN(auto fresh, flight.live->snapshots.take());

@@ -10,7 +10,7 @@
 
 namespace leasehold::core {
 
-struct AlwaysRoute : SealedRoute {
+struct AlwaysRoute : GateRoute {
   enum class Name : std::uint8_t { health, seal_status, leader, init, unseal };
   Name name;
   std::span<const Operation> verbs;

@@ -66,7 +66,7 @@ Status set_visibility(const Json& given, Json& config) {
 Status set_token_type(const Json& given, Json& config, std::string_view path) {
   const Json* value = given.find("token_type");
   if (is_empty(value)) return {};
-  if (!path.starts_with("auth/"))
+  if (!is_auth_path(path))
     return failure(Code::invalid, "'token_type' can only be modified on auth mounts");
   if (path == "auth/token/")
     return failure(Code::invalid,

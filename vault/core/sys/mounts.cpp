@@ -10,13 +10,12 @@ namespace leasehold::core {
 
 namespace {
 
-constexpr std::string_view kAuth = "auth/";
 constexpr std::string_view kLater[] = {
     "aws",       "azure",    "cert",       "consul",    "gcp",    "github", "jwt",
     "kerberos",  "kmip",     "kubernetes", "ldap",      "nomad",  "oci",    "oidc",
     "okta",      "openldap", "pki",        "rabbitmq",  "radius", "saml",   "ssh",
     "terraform", "token",    "totp",       "transform", "transit"};
-constexpr const char* kProtected[] = {"sys/", "cubbyhole/", "identity/", "auth/"};
+constexpr std::string_view kProtected[] = {"sys/", "cubbyhole/", "identity/", kAuthPrefix};
 
 // As sys/mounts shows it: the stored record without what only we need.
 Json shown(const Mount& mount) {
@@ -68,8 +67,9 @@ Result<Response> MountRoutes::list(ReadTxn& txn, bool auth) {
   VAULT_TRY_ASSIGN(const auto compiled, live_.mounts.at(txn));
   Json data = Json::object();
   for (const auto& entry : compiled->mounts.all()) {
-    const bool is_auth = entry.first.starts_with("auth/");
-    if (is_auth == auth) data.set(auth ? entry.first.substr(5) : entry.first, shown(*entry.second));
+    const bool is_auth = is_auth_path(entry.first);
+    if (is_auth == auth)
+      data.set(auth ? entry.first.substr(kAuthPrefix.size()) : entry.first, shown(*entry.second));
   }
   Response response = Response::of(data);
   response.form = Response::Form::injected;
@@ -78,8 +78,8 @@ Result<Response> MountRoutes::list(ReadTxn& txn, bool auth) {
 
 Result<Response> MountRoutes::read(Call& call, ReadTxn& txn, bool auth) {
   const std::string path = mount_path(call.fields.text("path"));
-  VAULT_TRY_ASSIGN(const auto mount, find(txn, (auth ? "auth/" : "") + path));
-  if (!mount || (!auth && path.starts_with(kAuth)))
+  VAULT_TRY_ASSIGN(const auto mount, find(txn, auth ? std::string(kAuthPrefix) + path : path));
+  if (!mount || (!auth && is_auth_path(path)))
     return failure(Code::invalid,
                    auth ? "No auth engine at " + path : "No secret engine mount at " + path);
   Response response = Response::of(shown(*mount));
@@ -90,7 +90,7 @@ Result<Response> MountRoutes::read(Call& call, ReadTxn& txn, bool auth) {
 Status MountRoutes::check_path(const std::string& path) const {
   if (path.size() > kMountPathMax || path == "/")
     return failure(Code::invalid, "the path of a mount has 1 to 256 characters");
-  for (const char* taken : kProtected)
+  for (const std::string_view taken : kProtected)
     if (path.starts_with(taken)) return failure(Code::invalid, "cannot mount \"" + path + "\"");
   return {};
 }
@@ -143,11 +143,12 @@ Result<Response> MountRoutes::enable(Call& call, WriteTxn& txn, bool auth) {
       return failure(Code::invalid, "mount type of \"" + type + "\" is not mountable");
     return not_here(type, live_.mounts.nearest_type(type, auth));
   }
-  VAULT_TRY(check_path(auth ? path.substr(kAuth.size()) : path));
+  VAULT_TRY(check_path(auth ? path.substr(kAuthPrefix.size()) : path));
   for (const auto& entry : compiled->mounts.all())
     if (entry.first.starts_with(path) || path.starts_with(entry.first))
-      return failure(Code::invalid, "path is already in use at " +
-                                        (auth ? entry.first.substr(kAuth.size()) : entry.first));
+      return failure(Code::invalid,
+                     "path is already in use at " +
+                         (auth ? entry.first.substr(kAuthPrefix.size()) : entry.first));
   Json record = Mounts::new_mount(call.random, path, type, call.fields.text("description"));
   warn_of_flags(call.fields, options, call.warnings);
   record.set("options", std::move(options)).set("local", call.fields.boolean("local"));
@@ -176,7 +177,7 @@ Result<Response> MountRoutes::disable(Call& call, WriteTxn& txn) {
     record.set("removed_at", call.now.ns);
     VAULT_TRY(Mounts::put_mount(txn, record));
   }
-  if (path.starts_with(kAuth)) {
+  if (is_auth_path(path)) {
     Response response = Response::none();
     if (mount) VAULT_TRY(revoke_logins(call, txn, mount->info, response));
     return response;
@@ -214,7 +215,7 @@ Status check_version_kept(const Mount& mount, const Json& options) {
   const Json* asked = options.is_object() ? options.find("version") : nullptr;
   if (asked == nullptr) return {};
   const int has = mount.kind == nullptr ? 0 : mount.kind->version;
-  const bool auth = mount.info.path.starts_with(kAuth);
+  const bool auth = is_auth_path(mount.info.path);
   if (has == 0) return no_version(mount.record.string_at("type"), auth);
   const std::string& version = asked->text();
   if (version == std::to_string(has)) return {};
@@ -254,7 +255,7 @@ Result<Response> MountRoutes::ui_mounts(Call& call, ReadTxn& txn) {
   VAULT_TRY_ASSIGN(const Acl acl, acl_of(live_, txn, call.caller.policies, call.now));
   Json secret = Json::object(), auth = Json::object();
   for (const auto& entry : compiled->mounts.all()) {
-    const bool is_auth = entry.first.starts_with("auth/");
+    const bool is_auth = is_auth_path(entry.first);
     Json info = shown(*entry.second);
     if (!call.caller.present) {
       if (entry.second->record.find("config")->string_at("listing_visibility") != "unauth")
@@ -266,7 +267,8 @@ Result<Response> MountRoutes::ui_mounts(Call& call, ReadTxn& txn) {
     } else if (!acl.may_reach(entry.first)) {
       continue;
     }
-    (is_auth ? auth : secret).set(is_auth ? entry.first.substr(5) : entry.first, std::move(info));
+    (is_auth ? auth : secret)
+        .set(is_auth ? entry.first.substr(kAuthPrefix.size()) : entry.first, std::move(info));
   }
   Json data = Json::object();
   data.set("secret", std::move(secret)).set("auth", std::move(auth));
@@ -304,7 +306,7 @@ bool tunes(Call& call) {
 }
 
 Call& in_auth(Call& call) {
-  call.fields.set("path", Json(std::string(kAuth) + call.fields.text("path")), true);
+  call.fields.set("path", Json(std::string(kAuthPrefix) + call.fields.text("path")), true);
   return call;
 }
 
@@ -340,7 +342,7 @@ Route one_mount(const Shared& mounts) {
   const auto disables = [mounts](Call& call, WriteTxn& txn) -> Result<Response> {
     // An auth method is disabled at sys/auth, where that takes sudo.
     const std::string path = mount_path(call.fields.text("path"));
-    if (path.starts_with(kAuth)) return failure(Code::invalid, "cannot unmount \"" + path + "\"");
+    if (is_auth_path(path)) return failure(Code::invalid, "cannot unmount \"" + path + "\"");
     return mounts->disable(call, txn);
   };
   return route("mounts/:path*", mount_fields(),

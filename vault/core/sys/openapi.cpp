@@ -13,8 +13,8 @@ OpenApi::Origin origin_of(const Mount& mount, bool generic) {
   const std::string& where = mount.info.path;
   if (!generic || mount.kind->is_system) return {where, mount.info.type, where, {}};
   const std::string parameter = mount.info.type + "_mount_path";
-  const std::string root = (where.starts_with("auth/") ? "auth/{" : "{") + parameter + "}/";
-  return {where, mount.info.type, root, parameter};
+  const std::string_view below = is_auth_path(where) ? kAuthPrefix : std::string_view();
+  return {where, mount.info.type, std::string(below) + "{" + parameter + "}/", parameter};
 }
 
 void describe(const Mount& mount, bool known_caller, bool generic, OpenApi& document) {

@@ -12,8 +12,7 @@ namespace leasehold::core {
 
 namespace {
 
-constexpr std::string_view kAuth = "auth/";
-constexpr std::string_view kFixed[] = {"sys/", "cubbyhole/", "identity/", "audit/", kAuth};
+constexpr std::string_view kFixed[] = {"sys/", "cubbyhole/", "identity/", "audit/", kAuthPrefix};
 constexpr std::string_view kFixedAuth[] = {"auth/token/"};
 
 constexpr const char* kBothPaths = "both 'from' and 'to' path must be specified as a string";
@@ -52,14 +51,14 @@ std::string cleaned(std::string_view path) {
 }
 
 Status check_paths(const std::string& from, const std::string& to) {
-  const bool auth = from.starts_with(kAuth);
+  const bool auth = is_auth_path(from);
   if (const std::string clean = cleaned(to); to != "/" && to != clean)
     return failure(Code::invalid, "invalid destination mount: path '" + to +
                                       "' does not match cleaned path '" + clean + "'");
-  if (auth && !to.starts_with(kAuth))
+  if (auth && !is_auth_path(to))
     return failure(Code::invalid, "cannot remount auth mount to non-auth mount \"" + to + "\"");
   VAULT_TRY(check_fixed(from, to, auth));
-  const std::size_t size = to.size() - (auth ? kAuth.size() : 0);
+  const std::size_t size = to.size() - (auth ? kAuthPrefix.size() : 0);
   if (size < 2 || size > kMountPathMax)
     return failure(Code::invalid, "the path of a mount has 1 to 256 characters");
   return {};
