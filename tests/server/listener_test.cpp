@@ -284,7 +284,8 @@ TEST_CASE("listener: a head that trickles in does not win time with each byte") 
   const auto start = std::chrono::steady_clock::now();
   client.send("GET /v1/a HTTP/1.1\r\nHost: x\r\nX: ");
   std::string one = "y";
-  while (std::chrono::steady_clock::now() - start < std::chrono::milliseconds(200)) client.send(one);
+  while (std::chrono::steady_clock::now() - start < std::chrono::milliseconds(200))
+    client.send(one);
   CHECK(client.reply().status == 408);
 }
 
