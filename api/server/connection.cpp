@@ -206,16 +206,10 @@ bool Connection::read(const HttpMessage& message, core::Request& request,
                       WireError& refusal) const {
   const PeerRules& rules = gate_.endpoint().settings().peers;
   const core::AskedHeaders::Names& asked = thread_.asked_headers();
-  const Peer* from = &peer_;
-  const auto known = [this, &from](std::string_view token) {
-    return thread_.shared().handler.knows(token, from->address);
-  };
-  if (!rules.forwarded) return read_request(message, *from, known, request, refusal, asked);
+  if (!rules.forwarded) return read_request(message, peer_, request, refusal, asked);
   Peer peer = peer_;
-  if (forwarded_peer(rules, message.forwarded_for(), peer, refusal.message)) {
-    from = &peer;
-    return read_request(message, peer, known, request, refusal, asked);
-  }
+  if (forwarded_peer(rules, message.forwarded_for(), peer, refusal.message))
+    return read_request(message, peer, request, refusal, asked);
   refusal.status = 400;
   return false;
 }
@@ -223,7 +217,9 @@ bool Connection::read(const HttpMessage& message, core::Request& request,
 void Connection::start(core::Request&& request) {
   if (thread_.closing()) return answer_here({503, "the server is shutting down"});
   if (thread_.in_flight_full()) return answer_here({503, kInFlight.hit().message});
-  if (!carry(weight_of(request.body))) return answer_here({503, kLarge.hit().message});
+  const std::size_t weight =
+      request.late_body ? request.late_body->weight() : weight_of(request.body);
+  if (!carry(weight)) return answer_here({503, kLarge.hit().message});
   busy_ = true;
   ++thread_.loop().live;
   thread_.shared().handler.handle(std::move(request), *this);

@@ -249,32 +249,6 @@ TEST_CASE("surface: what anybody may write is bounded, and there is one namespac
   }
 }
 
-TEST_CASE("surface: a large body of an unknown token is unread, and its request does nothing") {
-  TestVault vault;
-  const std::string root = vault.root();
-  const auto knows = [&vault](const std::string& token, const char* address = "127.0.0.1") {
-    return vault.core().knows(token, address);
-  };
-  CHECK(knows(root));
-  CHECK(knows(root, "192.0.2.1"));
-  CHECK_FALSE(knows("hvs.made-up"));
-  CHECK_FALSE(knows(std::string(1u << 20, 'x')));
-  const auto asking = [&](const std::string& path, const std::string& token) {
-    core::Request request;
-    request.operation = core::Operation::update;
-    request.path = path;
-    request.token = token;
-    request.body_size = 1u << 20;
-    request.body_unread = true;
-    return vault.wait(vault.begin(std::move(request))).status();
-  };
-  CHECK(asking("test/notes/a", "hvs.made-up") == 403);
-  CHECK(asking("test/notes/a", root) == 413);  // it became valid meanwhile
-  CHECK(vault.get("test/notes/a", root).status() == 404);
-  CHECK(asking("sys/wrapping/lookup", "hvs.made-up") == 413);  // open to strangers
-  CHECK(asking("sys/unseal", "hvs.made-up") == 413);           // works sealed
-}
-
 TEST_CASE("surface: what is for operators needs sudo beside every other capability") {
   TestVault vault;
   const std::string all = R"("create", "read", "update", "delete", "list", "patch")";

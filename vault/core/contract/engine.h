@@ -160,6 +160,7 @@ enum class Place : std::uint8_t {
   lists,    // grows with what is stored: lists, walks
   hashes,   // hashes passwords
   outside,  // waits for a device, a target or its own commits
+  bodies,   // has a large body; no route asks for it
 };
 struct Action {
   Operation operation;
