@@ -88,7 +88,8 @@ void Connection::advance() {
 }
 
 bool Connection::reads() const {
-  return phase_ == Phase::open && !busy_ && unsent_.empty() && !next_turn_.armed();
+  return phase_ == Phase::open && !busy_ && unsent_.empty() && !next_turn_.armed() &&
+         !waits_to_parse_;
 }
 
 bool Connection::discards() const { return phase_ == Phase::lingering && !next_turn_.armed(); }
@@ -173,13 +174,18 @@ void Connection::digest(std::span<char> bytes) {
     return refuse(parser_.refusal_status(), parser_.refusal());
   const bool whole = parser_.state() == HttpParser::State::complete;
   const std::size_t body = whole ? parser_.message_size() - parser_.head_size() : 0;
-  if (whole && (body == 0 || thread_.may_parse(body))) return take_message(bytes);
+  if (whole && (body == 0 || thread_.may_parse(*this, body))) return take_message(bytes);
   if (!from_kept) kept_.append({bytes.data(), bytes.size()});
   if (whole) {
-    fresh_input_ = true;
-    return wait_for_next_turn();
+    fresh_input_ = waits_to_parse_ = true;
+    return;
   }
   if (parser_.state() == HttpParser::State::body) invite_body();
+}
+
+void Connection::parse_now() {
+  waits_to_parse_ = false;
+  advance();
 }
 
 void Connection::take_message(std::span<char> bytes) {
@@ -376,6 +382,7 @@ void Connection::close() {
   phase_ = Phase::closed;
   leave_deadline();
   thread_.loop().disarm(next_turn_);
+  if (waits_to_parse_) thread_.stop_waiting(*this);
   thread_.loop().remove(socket_.fd());
   kept_.release();
   unsent_.release();
