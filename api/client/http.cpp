@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "api/client/answer_stream.h"
 #include "api/client/memory_file.h"
 #include "api/client/time_limit.h"
 #include "api/client/transport.h"
@@ -103,6 +104,25 @@ int note_refusal(int good, X509_STORE_CTX* chain) {
   return good;
 }
 
+// A client of the library that reads through an AnswerStream.
+template <class Base>
+class Bounded final : public Base {
+ public:
+  template <class... Arguments>
+  Bounded(std::chrono::seconds patience, AnswerProgress& progress, Arguments&&... arguments)
+      : Base(std::forward<Arguments>(arguments)...), patience_(patience), progress_(progress) {}
+
+ private:
+  bool process_socket(const httplib::ClientImpl::Socket& socket,
+                      std::function<bool(httplib::Stream&)> callback) override {
+    AnswerStream stream(socket.sock, socket.ssl, patience_, progress_);
+    return callback(stream);
+  }
+
+  const std::chrono::seconds patience_;
+  AnswerProgress& progress_;
+};
+
 class HttpTransport final : public Transport {
  public:
   explicit HttpTransport(const Settings& settings) : settings_(settings) {}
@@ -124,12 +144,19 @@ class HttpTransport final : public Transport {
       if (!too_large) response.body.append(data, size);
       return !too_large;
     };
+    progress_ = {};
+    outgoing.response_handler = [this](const httplib::Response&) {
+      return progress_.head_is_over = true;
+    };
     refused_because.clear();
     TimeLimit limit(settings_.timeout, [&] { client_->stop(); });
     const httplib::Result result = client_->send(outgoing);
     wipe(outgoing.body);
     if (limit.passed()) return no_whole_answer(server);
-    if (too_large) return failure(Code::internal, "the answer is larger than 64 MiB");
+    if (progress_.too_large && !progress_.head_is_over)
+      return failure(Code::internal, "the head of the answer is larger than 64 KiB");
+    if (too_large || progress_.too_large)
+      return failure(Code::internal, "the answer is larger than 64 MiB");
     if (!result) return explain(server, result.error());
     response.status = result->status;
     response.content_type = result->get_header_value("Content-Type");
@@ -143,7 +170,8 @@ class HttpTransport final : public Transport {
     if (server.scheme == Url::Scheme::https) {
       VAULT_TRY(connect_tls(server));
     } else {
-      client_ = std::make_unique<httplib::ClientImpl>(server.host, server.port);
+      client_ = std::make_unique<Bounded<httplib::ClientImpl>>(settings_.timeout, progress_,
+                                                               server.host, server.port);
       if (server.scheme == Url::Scheme::unix_socket) client_->set_address_family(AF_UNIX);
     }
     if (server.scheme != Url::Scheme::unix_socket) use_proxy();
@@ -186,7 +214,8 @@ class HttpTransport final : public Transport {
                      file_for(settings_.client_cert, as_bytes(settings_.client_cert_pem)));
     VAULT_TRY_ASSIGN(const auto key,
                      file_for(settings_.client_key, settings_.client_key_pem.reveal()));
-    auto tls = std::make_unique<httplib::SSLClient>(name, server.port, certificate, key);
+    auto tls = std::make_unique<Bounded<httplib::SSLClient>>(settings_.timeout, progress_, name,
+                                                             server.port, certificate, key);
     if (!tls->is_valid())
       return failure(Code::invalid,
                      "cannot load the client certificate and key; check -client-cert (" +
@@ -269,6 +298,7 @@ class HttpTransport final : public Transport {
 
   const Settings& settings_;
   std::string origin_;
+  AnswerProgress progress_;
   std::vector<MemoryFile> files_;  // read when the first connection is made
   std::unique_ptr<httplib::ClientImpl> client_;
 };

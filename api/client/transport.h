@@ -1,6 +1,7 @@
 #pragma once
 // One HTTP exchange, without knowledge of Vault: request out, response in. `http.cpp` implements it
-// over cpp-httplib and is the only file that sees that library. Not thread-safe: one per thread.
+// over cpp-httplib; it and answer_stream.h are the only files that see that library. Not
+// thread-safe: one per thread.
 //
 // Errors by what the reader would do:
 //   unavailable  nobody answers at that address       invalid   TLS on one side only, bad settings

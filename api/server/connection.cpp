@@ -88,7 +88,8 @@ void Connection::advance() {
 }
 
 bool Connection::reads() const {
-  return phase_ == Phase::open && !busy_ && unsent_.empty() && !next_turn_.armed();
+  return phase_ == Phase::open && !busy_ && unsent_.empty() && !next_turn_.armed() &&
+         !waits_to_parse_;
 }
 
 bool Connection::discards() const { return phase_ == Phase::lingering && !next_turn_.armed(); }
@@ -173,13 +174,18 @@ void Connection::digest(std::span<char> bytes) {
     return refuse(parser_.refusal_status(), parser_.refusal());
   const bool whole = parser_.state() == HttpParser::State::complete;
   const std::size_t body = whole ? parser_.message_size() - parser_.head_size() : 0;
-  if (whole && (body == 0 || thread_.may_parse(body))) return take_message(bytes);
+  if (whole && (body == 0 || thread_.may_parse(*this, body))) return take_message(bytes);
   if (!from_kept) kept_.append({bytes.data(), bytes.size()});
   if (whole) {
-    fresh_input_ = true;
-    return wait_for_next_turn();
+    fresh_input_ = waits_to_parse_ = true;
+    return;
   }
   if (parser_.state() == HttpParser::State::body) invite_body();
+}
+
+void Connection::parse_now() {
+  waits_to_parse_ = false;
+  advance();
 }
 
 void Connection::take_message(std::span<char> bytes) {
@@ -206,16 +212,10 @@ bool Connection::read(const HttpMessage& message, core::Request& request,
                       WireError& refusal) const {
   const PeerRules& rules = gate_.endpoint().settings().peers;
   const core::AskedHeaders::Names& asked = thread_.asked_headers();
-  const Peer* from = &peer_;
-  const auto known = [this, &from](std::string_view token) {
-    return thread_.shared().handler.knows(token, from->address);
-  };
-  if (!rules.forwarded) return read_request(message, *from, known, request, refusal, asked);
+  if (!rules.forwarded) return read_request(message, peer_, request, refusal, asked);
   Peer peer = peer_;
-  if (forwarded_peer(rules, message.forwarded_for(), peer, refusal.message)) {
-    from = &peer;
-    return read_request(message, peer, known, request, refusal, asked);
-  }
+  if (forwarded_peer(rules, message.forwarded_for(), peer, refusal.message))
+    return read_request(message, peer, request, refusal, asked);
   refusal.status = 400;
   return false;
 }
@@ -223,7 +223,9 @@ bool Connection::read(const HttpMessage& message, core::Request& request,
 void Connection::start(core::Request&& request) {
   if (thread_.closing()) return answer_here({503, "the server is shutting down"});
   if (thread_.in_flight_full()) return answer_here({503, kInFlight.hit().message});
-  if (!carry(weight_of(request.body))) return answer_here({503, kLarge.hit().message});
+  const std::size_t weight =
+      request.late_body ? request.late_body->weight() : weight_of(request.body);
+  if (!carry(weight)) return answer_here({503, kLarge.hit().message});
   busy_ = true;
   ++thread_.loop().live;
   thread_.shared().handler.handle(std::move(request), *this);
@@ -380,6 +382,7 @@ void Connection::close() {
   phase_ = Phase::closed;
   leave_deadline();
   thread_.loop().disarm(next_turn_);
+  if (waits_to_parse_) thread_.stop_waiting(*this);
   thread_.loop().remove(socket_.fd());
   kept_.release();
   unsent_.release();

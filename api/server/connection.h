@@ -26,6 +26,8 @@ class Connection final : public Pollable, public core::Exchange, public Deadline
   // Another needs the memory.
   void give_way();
   void close();
+  // Its turn to have its body parsed has come.
+  void parse_now();
   std::size_t keeps() const { return accounted_; }
 
   void ready(std::uint32_t epoll_events) override;
@@ -76,6 +78,7 @@ class Connection final : public Pollable, public core::Exchange, public Deadline
   bool hung_up_ = false;
   bool spoke_ = false;        // sent a whole request before
   bool fresh_input_ = false;  // kept_ holds what the parser has not seen
+  bool waits_to_parse_ = false;
   bool close_after_ = false;
   bool head_request_ = false;
   bool http_1_0_ = false;

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "vault/base/encoding.h"
+#include "vault/core/contract/request.h"
 
 namespace leasehold::server {
 namespace {
@@ -269,7 +270,7 @@ void HttpParser::end_of_head(std::span<const char> buffer) {
   const bool writes = method == "POST" || method == "PUT" || method == "PATCH";
   const bool shows_token = token_.size > 0 || authorization_.size > 0;
   body_max_ = limits_->body_bytes;
-  if (!writes || !shows_token) body_max_ = std::min(body_max_, kSmallBodyMax);
+  if (!writes || !shows_token) body_max_ = std::min<std::uint64_t>(body_max_, core::kSmallBodyMax);
   if (left_ > body_max_) return refuse(413, "http: request body too large");
   state_ = chunked_ || left_ > 0 ? State::body : State::complete;
 }

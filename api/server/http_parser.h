@@ -31,8 +31,6 @@ struct HttpLimits {
   std::uint32_t headers = 100;
   std::uint64_t body_bytes = 2u << 20;
 };
-// Of a request that shows no token, or whose method writes nothing: no larger body is read.
-inline constexpr std::uint64_t kSmallBodyMax = 64u << 10;
 
 // One message: views into the caller's buffer.
 struct HttpMessage {

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -82,6 +83,7 @@ IoThread::IoThread(Shared& shared)
     IoThread& owner = *static_cast<TurnEnd*>(timer)->owner;
     owner.parsed_ = 0;
     owner.handshakes_ = 0;
+    owner.call_waiting();
   };
   reaper_.owner = stop_request_.owner = this;
   reaper_.home = stop_request_.home = &loop_;
@@ -166,12 +168,32 @@ bool IoThread::make_space(std::size_t more) {
 }
 
 // Parsing is the dearest thing that a stranger may ask for: whoever asks for little is not to wait
-// until all bodies that came at once are parsed.
-bool IoThread::may_parse(std::size_t bytes) {
-  if (parsed_ >= kParsedPerTurn) return false;
+// until all bodies that came at once are parsed. Nor does a body that came later go first: who
+// keeps sending them would keep others from ever being parsed.
+bool IoThread::may_parse(Connection& asker, std::size_t bytes) {
   in_this_turn();
+  const bool called = std::exchange(called_, nullptr) == &asker;
+  if (!called && (parsed_ >= kParsedPerTurn || !to_parse_.empty())) {
+    to_parse_.push_back(&asker);
+    return false;
+  }
   parsed_ += bytes;
   return true;
+}
+
+void IoThread::stop_waiting(Connection& asker) {
+  to_parse_.erase(std::remove(to_parse_.begin(), to_parse_.end(), &asker), to_parse_.end());
+}
+
+void IoThread::call_waiting() {
+  while (!to_parse_.empty() && parsed_ < kParsedPerTurn) {
+    Connection* const next = to_parse_.front();
+    to_parse_.pop_front();
+    called_ = next;
+    next->parse_now();
+    called_ = nullptr;
+  }
+  if (!to_parse_.empty()) in_this_turn();
 }
 
 // A step takes a signature, which costs a stranger one packet. Those who wait take their steps in

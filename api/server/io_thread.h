@@ -4,6 +4,7 @@
 // from. Thread safety: made and ended by the Listener; in between the loop's own thread.
 
 #include <atomic>
+#include <deque>
 #include <initializer_list>
 #include <memory>
 #include <vector>
@@ -71,8 +72,10 @@ class IoThread {
   // Whether `more` bytes may be kept; others give way for them.
   bool make_space(std::size_t more);
   bool closing() const { return closing_; }
-  // Whether a body of this size may be parsed in this turn of the loop; if not, in the next.
-  bool may_parse(std::size_t bytes);
+  // Whether a body of this size may be parsed now. If not, its connection is called as soon as
+  // those that asked before it are done.
+  bool may_parse(Connection& asker, std::size_t bytes);
+  void stop_waiting(Connection& asker);  // of one that was not called yet
   // Whether one more handshake may take a step in this turn; if not, in one of the next.
   bool may_shake_hands();
 
@@ -99,6 +102,7 @@ class IoThread {
   void reap();
   void close_intake();
   void in_this_turn();
+  void call_waiting();
 
   Shared& shared_;
   Loop loop_;
@@ -111,8 +115,10 @@ class IoThread {
   KeptBytes kept_;
   bool closing_ = false;
   bool making_space_ = false;
-  std::size_t parsed_ = 0;  // bytes of bodies, in this turn
-  int handshakes_ = 0;      // steps of them, in this turn
+  std::size_t parsed_ = 0;            // bytes of bodies, in this turn
+  std::deque<Connection*> to_parse_;  // in the order in which they asked
+  const Connection* called_ = nullptr;
+  int handshakes_ = 0;  // steps of them, in this turn
   TurnEnd turn_end_;
   Note reaper_, stop_request_;
   std::vector<std::unique_ptr<Gate>> gates_;

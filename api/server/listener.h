@@ -41,9 +41,6 @@ class Handler {
   virtual void handle(core::Request&& request, core::Exchange& exchange) = 0;
   // The headers that requests are to carry; null: none.
   virtual const core::AskedHeaders* asked_headers() const { return nullptr; }
-  // Whether a token is valid at this address; asked only before a large body is read. On the loop's
-  // thread.
-  virtual bool knows(std::string_view token, std::string_view address) = 0;
   // The answer that handed this out did not reach the client.
   virtual void undelivered(core::Issued&& lost) = 0;
 

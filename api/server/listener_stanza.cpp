@@ -73,6 +73,12 @@ std::optional<gid_t> group_id(const std::string& name) {
   return known != nullptr ? std::optional<gid_t>(known->gr_gid) : as_number<gid_t>(name);
 }
 
+struct LoneKey {
+  std::string_view key;
+  bool has_effect;
+  std::string_view because;  // has none
+};
+
 // What is wrong is kept by the stanza, so that all of it is told at once, by finish().
 class Reader {
  public:
@@ -95,6 +101,7 @@ class Reader {
     forwarded();
     unauthenticated();
     redacted();
+    lone_keys();
     stanza_.ignore(kKnown);
   }
   ListenerSettings take() { return std::move(settings_); }
@@ -203,13 +210,6 @@ class Reader {
       stanza_.refuse("x_forwarded_for_hop_skips", "x_forwarded_for_hop_skips cannot be negative");
     rules.reject_not_authorized = flag("x_forwarded_for_reject_not_authorized", true);
     rules.reject_not_present = flag("x_forwarded_for_reject_not_present", true);
-    if (rules.forwarded) return;
-    for (const char* key : {"x_forwarded_for_hop_skips", "x_forwarded_for_reject_not_authorized",
-                            "x_forwarded_for_reject_not_present"})
-      if (stanza_.has(key))
-        stanza_.warn(key, std::string(key) +
-                              " has no effect without x_forwarded_for_authorized_addrs: the "
-                              "header is not looked at");
   }
 
   Nanos timeout(std::string_view key, Nanos fallback) {
@@ -249,6 +249,41 @@ class Reader {
     traits.redact_addresses = flag("redact_addresses", false);
     traits.redact_cluster_name = flag("redact_cluster_name", false);
     traits.redact_version = flag("redact_version", false);
+  }
+
+  // Keys that mean nothing without another: who wrote one may believe in a protection that is not
+  // there.
+  void lone_keys() {
+    const TlsSettings& tls = settings_.tls_settings;
+    const PeerRules& peers = settings_.peers;
+    constexpr std::string_view kPlain = "with tls_disable = true: this listener speaks plain HTTP";
+    constexpr std::string_view kNotAsked =
+        "without tls_require_and_verify_client_cert = true: no certificate is asked for";
+    constexpr std::string_view kNotHeard =
+        "without x_forwarded_for_authorized_addrs: the header is not looked at";
+    const std::string_view proxies = peers.proxy == ProxyProtocol::use_always
+                                         ? "with use_always: whoever can connect is believed"
+                                         : "without proxy_protocol_behavior: no PROXY header is "
+                                           "understood";
+    const bool chooses_proxies =
+        peers.proxy != ProxyProtocol::none && peers.proxy != ProxyProtocol::use_always;
+    const LoneKey keys[] = {
+        {"tls_cert_file", settings_.tls, kPlain},
+        {"tls_key_file", settings_.tls, kPlain},
+        {"tls_min_version", settings_.tls, kPlain},
+        {"tls_max_version", settings_.tls, kPlain},
+        {"tls_cipher_suites", settings_.tls, kPlain},
+        {"tls_require_and_verify_client_cert", settings_.tls, kPlain},
+        {"tls_client_ca_file", settings_.tls && tls.require_client_certificate,
+         settings_.tls ? kNotAsked : kPlain},
+        {"proxy_protocol_authorized_addrs", chooses_proxies, proxies},
+        {"x_forwarded_for_hop_skips", peers.forwarded, kNotHeard},
+        {"x_forwarded_for_reject_not_authorized", peers.forwarded, kNotHeard},
+        {"x_forwarded_for_reject_not_present", peers.forwarded, kNotHeard},
+    };
+    for (const LoneKey& one : keys)
+      if (!one.has_effect && stanza_.has(one.key))
+        stanza_.warn(one.key, std::string(one.key).append(" has no effect ").append(one.because));
   }
 
   // Octal, as Vault writes it: "0660".

@@ -20,7 +20,6 @@
 #include "api/server/http_parser.h"
 #include "api/server/peer_rules.h"
 #include "api/server/response_headers.h"
-#include "vault/base/function_ref.h"
 #include "vault/core/contract/request.h"
 #include "vault/core/contract/response.h"
 
@@ -33,12 +32,9 @@ struct WireError {
   std::string location;  // of a 307: path and query, percent-encoded
 };
 
-// `known` says whether a token is valid. It is asked only before a large body is read, which costs
-// this thread more than its bytes cost the sender: with a token that was made up it stays unread
-// (Request::body_unread), and the core refuses the request as any other of that token. `asked`:
-// names of headers, in lower case, that the request is to carry.
-bool read_request(const HttpMessage& message, const Peer& peer,
-                  FunctionRef<bool(std::string_view)> known, core::Request& request,
+// A large body is left to the core (Request::late_body). `asked`: names of headers, in lower case,
+// that the request is to carry.
+bool read_request(const HttpMessage& message, const Peer& peer, core::Request& request,
                   WireError& refusal, std::span<const std::string> asked = {});
 
 // Percent-decodes once ("%2F" is a slash, as Vault's clients send it) and judges the part of the

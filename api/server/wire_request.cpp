@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <optional>
 #include <utility>
@@ -157,18 +158,48 @@ std::string_view go_kind(const Json& value) {
   }
 }
 
-bool read_json(std::string_view body, core::Request& request, WireError& refusal) {
-  Result<Json> parsed = parse_json(body);
-  if (!parsed.ok()) return refuse(refusal, 400, parsed.error().message);
-  if (parsed.value().is_null()) return true;
-  if (!parsed.value().is_object())
-    return refuse(refusal, 400,
-                  "failed to decode JSON input: json: cannot unmarshal " +
-                      std::string(go_kind(parsed.value())) +
-                      " into Go value of type map[string]interface {}");
-  request.body = std::move(parsed).value();
-  return true;
+Status read_json(std::string_view text, Json& body) {
+  VAULT_TRY_ASSIGN(Json parsed, parse_json(text));
+  if (parsed.is_null()) return {};
+  if (!parsed.is_object())
+    return failure(Code::invalid, "failed to decode JSON input: json: cannot unmarshal " +
+                                      std::string(go_kind(parsed)) +
+                                      " into Go value of type map[string]interface {}");
+  body = std::move(parsed);
+  return {};
 }
+
+Status read_text(std::string_view text, bool is_form, Json& body) {
+  if (!is_form) return read_json(text, body);
+  return read_query(text, body) ? Status() : failure(Code::invalid, "malformed form");
+}
+
+constexpr std::array<std::uint8_t, 256> marks() {
+  std::array<std::uint8_t, 256> is_mark{};
+  for (const char mark : {',', ':', '[', '{', '&', '='})
+    is_mark[static_cast<unsigned char>(mark)] = 1;
+  return is_mark;
+}
+constexpr std::array<std::uint8_t, 256> kIsMark = marks();
+
+class LargeText final : public core::LateBody {
+ public:
+  LargeText(std::string_view text, bool is_form) : text_(text), is_form_(is_form) {}
+  LargeText(const LargeText&) = delete;
+  LargeText& operator=(const LargeText&) = delete;
+  ~LargeText() override { wipe(text_); }
+  Status read(Json& body) override { return read_text(text_, is_form_, body); }
+  // One pass, on the io thread: each value stands behind a mark.
+  std::size_t weight() const override {
+    std::size_t values = 1;
+    for (const char c : text_) values += kIsMark[static_cast<unsigned char>(c)];
+    return text_.size() + std::min(values, JsonLimits().values) * sizeof(Json::Member);
+  }
+
+ private:
+  std::string text_;
+  const bool is_form_;
+};
 
 void read_headers(std::string_view head, std::span<const std::string> asked,
                   core::Request& request) {
@@ -183,8 +214,7 @@ bool anybody_may_send(const core::Request& request) {
          std::find(std::begin(kUnauthenticatedWrites), end, request.path) != end;
 }
 
-bool read_body(const HttpMessage& message, FunctionRef<bool(std::string_view)> known,
-               core::Request& request, WireError& refusal) {
+bool read_body(const HttpMessage& message, core::Request& request, WireError& refusal) {
   const std::string_view type = media_type(message.content_type);
   if (request.operation == Operation::patch && !equal_ignoring_case(type, kMergePatch))
     return refuse(refusal, 415,
@@ -193,21 +223,19 @@ bool read_body(const HttpMessage& message, FunctionRef<bool(std::string_view)> k
   const std::string_view body = trimmed(message.body);
   request.body_size = body.size();
   if (body.empty()) return true;
-  if (body.size() > kSmallBodyMax) {
+  const bool is_form = equal_ignoring_case(type, kForm) && body[0] != '{' && body[0] != '[';
+  if (body.size() > core::kSmallBodyMax) {
     if (anybody_may_send(request)) return refuse(refusal, 413, "http: request body too large");
-    request.body_unread = !known(request.token);
-    if (request.body_unread) return true;
+    request.late_body = std::make_unique<LargeText>(body, is_form);
+    return true;
   }
-  const bool form = equal_ignoring_case(type, kForm) && body[0] != '{' && body[0] != '[';
-  if (!form) return read_json(body, request, refusal);
-  if (!read_query(body, request.body)) return refuse(refusal, 400, "malformed form");
-  return true;
+  const Status read = read_text(body, is_form, request.body);
+  return read.ok() || refuse(refusal, 400, read.error().message);
 }
 
 }  // namespace
 
-bool read_request(const HttpMessage& message, const Peer& peer,
-                  FunctionRef<bool(std::string_view)> known, core::Request& request,
+bool read_request(const HttpMessage& message, const Peer& peer, core::Request& request,
                   WireError& refusal, std::span<const std::string> asked) {
   Json query;
   if (!read_target(message, request, query, refusal)) return false;
@@ -223,7 +251,7 @@ bool read_request(const HttpMessage& message, const Peer& peer,
   if (!asked.empty()) read_headers(message.head, asked, request);
   const bool writes =
       request.operation == Operation::update || request.operation == Operation::patch;
-  if (writes) return read_body(message, known, request, refusal);
+  if (writes) return read_body(message, request, refusal);
   if (query.is_object() && query.size() > 0) request.body = std::move(query);
   return true;
 }

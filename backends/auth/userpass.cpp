@@ -177,7 +177,7 @@ class Userpass final : public core::Engine {
   Result<core::Login> renew_login(std::string_view renew_data, ReadTxn& txn) override {
     const std::string name(renew_data);
     VAULT_TRY_ASSIGN(const auto user, core::load_json(txn, record_of(name)));
-    if (!user) return failure(Code::invalid, "user no longer exists: its token is not renewed");
+    if (!user) return failure(Code::not_found, "the user no longer exists");
     return login_of(name, *user);
   }
 

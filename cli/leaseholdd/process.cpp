@@ -28,12 +28,13 @@ namespace {
 
 // Threads, requests that may wait, and those of one address among them. Two hashes at once leave
 // the machine to the others; 256 that wait are 10 to 20 s of them, so that half of that is the most
-// that one guesser costs the others.
+// that one guesser costs the others. A body of 2 MiB takes a tenth of a second or two.
 constexpr core::Workers::Sizes kWorkers = {{
     {2, 1024},      // lists
     {2, 256, 128},  // hashes
     {4, 256},       // outside: devices and targets
     {4, 1024},      // flushes: those that wait together share one fsync
+    {2, 128, 32},   // bodies
 }};
 
 // The listener's view of the core.
@@ -44,9 +45,6 @@ class CoreHandler final : public server::Handler {
     core_.handle(std::move(request), exchange);
   }
   const core::AskedHeaders* asked_headers() const override { return &asked_; }
-  bool knows(std::string_view token, std::string_view address) override {
-    return core_.knows(token, address);
-  }
   void undelivered(core::Issued&& lost) override { core_.undelivered(std::move(lost)); }
 
  private:

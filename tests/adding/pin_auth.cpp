@@ -46,7 +46,7 @@ class Pin final : public core::Engine {
   Result<core::Login> renew_login(std::string_view renew_data, core::ReadTxn& txn) override {
     const std::string name(renew_data);
     VAULT_TRY_ASSIGN(const auto person, core::load_json(txn, "people/" + name));
-    if (!person) return failure(Code::invalid, "they are gone: their token is not renewed");
+    if (!person) return failure(Code::not_found, "they are gone");
     return login_of(name);
   }
 

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "tests/support/test_vault.h"
+#include "vault/core/road/unsealed.h"
 
 using namespace leasehold;
 using testing::Answer;
@@ -249,32 +250,6 @@ TEST_CASE("surface: what anybody may write is bounded, and there is one namespac
   }
 }
 
-TEST_CASE("surface: a large body of an unknown token is unread, and its request does nothing") {
-  TestVault vault;
-  const std::string root = vault.root();
-  const auto knows = [&vault](const std::string& token, const char* address = "127.0.0.1") {
-    return vault.core().knows(token, address);
-  };
-  CHECK(knows(root));
-  CHECK(knows(root, "192.0.2.1"));
-  CHECK_FALSE(knows("hvs.made-up"));
-  CHECK_FALSE(knows(std::string(1u << 20, 'x')));
-  const auto asking = [&](const std::string& path, const std::string& token) {
-    core::Request request;
-    request.operation = core::Operation::update;
-    request.path = path;
-    request.token = token;
-    request.body_size = 1u << 20;
-    request.body_unread = true;
-    return vault.wait(vault.begin(std::move(request))).status();
-  };
-  CHECK(asking("test/notes/a", "hvs.made-up") == 403);
-  CHECK(asking("test/notes/a", root) == 413);  // it became valid meanwhile
-  CHECK(vault.get("test/notes/a", root).status() == 404);
-  CHECK(asking("sys/wrapping/lookup", "hvs.made-up") == 413);  // open to strangers
-  CHECK(asking("sys/unseal", "hvs.made-up") == 413);           // works sealed
-}
-
 TEST_CASE("surface: what is for operators needs sudo beside every other capability") {
   TestVault vault;
   const std::string all = R"("create", "read", "update", "delete", "list", "patch")";
@@ -501,6 +476,58 @@ TEST_CASE("surface: a tidy that has nothing to do says so in the log") {
     CHECK(vault.post(path, vault.root()).status() == 202);
   for (const char* what : {"tidy of tokens: ", "tidy of leases: "})
     CHECK(vault.world().log.text().find(what) != std::string::npos);
+}
+
+TEST_CASE("surface: a list of what has no list is 404, or 405 where a path may end in a slash") {
+  TestVault vault;
+  // As Vault: a list is asked for with a slash behind the path, and most patterns have none.
+  for (const char* path :
+       {"auth/token/lookup-self", "auth/token/create", "auth/token/renew-self", "sys/mounts",
+        "sys/auth", "sys/remount", "sys/capabilities-self", "sys/leases/count", "sys/policy/a",
+        "sys/wrapping/wrap", "sys/rotate", "sys/seal", "sys/nosuch", "test/creds/ro"}) {
+    CAPTURE(path);
+    const Answer answer = vault.list(path, vault.root());
+    CHECK(answer.status() == 404);
+    CHECK(answer.error() == core::multierror("unsupported path"));
+  }
+  for (const char* path : {"sys/mounts/a", "sys/mounts/a/b", "sys/auth/a"}) {
+    CAPTURE(path);
+    const Answer answer = vault.list(path, vault.root());
+    CHECK(answer.status() == 405);
+    CHECK(answer.error() == core::multierror("unsupported operation"));
+  }
+  // What lists, with and without the slash.
+  for (const char* path :
+       {"sys/policy", "sys/policies/acl", "sys/policies/acl/", "auth/token/accessors"})
+    CHECK(vault.list(path, vault.root()).status() == 200);
+}
+
+TEST_CASE("surface: no route without a list answers one, in any engine") {
+  TestVault vault;
+  const auto asked = vault.read([](core::Unsealed& live, commit::ReadTxn& txn) {
+    std::vector<std::string> paths;
+    const auto compiled = live.mounts.at(txn);
+    REQUIRE(compiled.ok());
+    for (const auto& mount : (*compiled)->mounts.all())
+      for (const core::Route& route : mount.second->kind->engine->routes()) {
+        const bool lists = std::any_of(
+            route.actions.begin(), route.actions.end(),
+            [](const core::Action& one) { return one.operation == core::Operation::list; });
+        if (lists || route.pattern.empty()) continue;
+        std::string path = mount.first + route.pattern;
+        for (std::size_t at = 0; (at = path.find(':', at)) != path.npos;)
+          path.replace(at, path.find('/', at) == path.npos ? path.npos : path.find('/', at) - at,
+                       "nosuch");
+        paths.push_back(std::move(path));
+      }
+    return paths;
+  });
+  CHECK(asked.size() > 50);
+  for (const std::string& path : asked) {
+    CAPTURE(path);
+    const int status = vault.list(path, vault.root()).status();
+    CHECK((status == 404 || status == 405));
+  }
 }
 
 TEST_CASE("surface: a path that exists without the verb is 405, a path that does not is 404") {

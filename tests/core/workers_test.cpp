@@ -21,15 +21,16 @@ struct Quick : core::WorkerTask {
 }  // namespace
 
 TEST_CASE("workers: a busy class holds up none of the others") {
-  for (const WorkClass busy : {WorkClass::lists, WorkClass::hashes, WorkClass::outside}) {
-    core::Workers workers(core::Workers::Sizes{{{1, 4}, {1, 4}, {1, 4}, {1, 4}}});
+  for (const WorkClass busy :
+       {WorkClass::lists, WorkClass::hashes, WorkClass::outside, WorkClass::bodies}) {
+    core::Workers workers(core::Workers::Sizes{{{1, 4}, {1, 4}, {1, 4}, {1, 4}, {1, 4}}});
     const Occupied occupied(workers, busy, 1);
     std::atomic<int> ran{0};
     std::deque<Quick> jobs;
     for (std::size_t i = 0; i < core::kWorkClasses; ++i)
       if (static_cast<WorkClass>(i) != busy)
         REQUIRE(workers.submit(static_cast<WorkClass>(i), &jobs.emplace_back(ran)));
-    CHECK(testing::TestVault::eventually([&] { return ran == 3; }));
+    CHECK(testing::TestVault::eventually([&] { return ran == 4; }));
   }
 }
 
@@ -72,12 +73,30 @@ TEST_CASE("workers: one address fills its share of a queue and no more") {
   CHECK(testing::TestVault::eventually([&] { return ran == 4; }));
 }
 
+TEST_CASE("workers: what goes on is not refused by a bound, and takes no share of it") {
+  core::Workers workers(core::Workers::Sizes{{{1, 2, 1}, {1, 4}, {1, 4}, {1, 4}, {1, 4}}});
+  std::atomic<int> ran{0};
+  std::deque<Quick> jobs;
+  for (int i = 0; i < 5; ++i) jobs.emplace_back(ran).asker = "192.0.2.1";
+  jobs[0].goes_on = jobs[3].goes_on = true;
+  {
+    const Occupied occupied(workers, WorkClass::lists, 1);
+    REQUIRE(workers.submit(WorkClass::lists, &jobs[0]));
+    REQUIRE(workers.submit(WorkClass::lists, &jobs[1]));  // its share is untouched
+    REQUIRE_FALSE(workers.submit(WorkClass::lists, &jobs[2]));
+    REQUIRE(workers.submit(WorkClass::lists, &jobs[3]));
+  }
+  REQUIRE(testing::TestVault::eventually([&] { return ran == 3; }));
+  CHECK(workers.submit(WorkClass::lists, &jobs[4]));
+  CHECK(testing::TestVault::eventually([&] { return ran == 4; }));
+}
+
 TEST_CASE("workers: what was taken in is completed at shutdown, and nothing is taken after it") {
-  core::Workers workers(core::Workers::Sizes{{{1, 9}, {1, 9}, {1, 9}, {1, 9}}});
+  core::Workers workers(core::Workers::Sizes{{{1, 9}, {1, 9}, {1, 9}, {1, 9}, {1, 9}}});
   std::atomic<int> ran{0};
   std::deque<Quick> jobs;
   for (int i = 0; i < 9; ++i)
-    REQUIRE(workers.submit(static_cast<WorkClass>(i % 4), &jobs.emplace_back(ran)));
+    REQUIRE(workers.submit(static_cast<WorkClass>(i % 5), &jobs.emplace_back(ran)));
   workers.stop();
   CHECK(ran == 9);
   Quick late(ran);

@@ -1,5 +1,6 @@
 """The command line: every command once, as Vault's users type them, and their usual mistakes."""
 
+import contextlib
 import urllib.request
 import ssl
 import pwd
@@ -11,6 +12,7 @@ import re
 import shlex
 import subprocess
 import tempfile
+import threading
 import unittest
 
 from vaultproc import BIN, Postgres, Vault, free_port, mortal, wait_until
@@ -47,6 +49,73 @@ class Cli(unittest.TestCase):
         self.assertIn(text, run.stderr + run.stdout, arguments)
         self.assertNotIn("Traceback", run.stderr)
         return run
+
+
+class HostileServer:
+    """Answers each request with `start`, and then with `more` for ever, as fast as it is read."""
+
+    def __init__(self, start: bytes, more: bytes):
+        self.start, self.more = start, more
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        self.thread = threading.Thread(target=self.serve)
+
+    def serve(self):
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self.listener.accept()
+                with connection, contextlib.suppress(OSError):
+                    connection.recv(65536)
+                    connection.sendall(self.start)
+                    while True:
+                        connection.sendall(self.more)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.thread.join()
+        self.listener.close()
+
+
+class Hostile(unittest.TestCase):
+    """What a server may do to a client: keep it from an answer, for a bounded time and memory."""
+
+    ANSWERS = {
+        "headers": (b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n" * 8000),
+        "a header": (b"HTTP/1.1 200 OK\r\nX-A: ", b"x" * 65536),
+        "a status line": (b"HTTP/1.1 200 ", b"x" * 65536),
+        "continue": (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 2000),
+        "a body": (b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 65536),
+        "chunks": (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+            b"1\r\nx\r\n" * 8000,
+        ),
+        "the size of a chunk": (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;",
+            b"x" * 65536,
+        ),
+    }
+
+    def test_an_answer_without_end_is_given_up(self):
+        for what, (start, more) in self.ANSWERS.items():
+            with self.subTest(what), HostileServer(start, more) as server:
+                run = subprocess.run(
+                    ["prlimit", f"--as={1 << 30}", BIN / "leasehold", "status"],
+                    capture_output=True,
+                    text=True,
+                    timeout=120,
+                    env={
+                        **os.environ,
+                        "VAULT_ADDR": server.address,
+                        "VAULT_MAX_RETRIES": "0",
+                        "VAULT_CLIENT_TIMEOUT": "60",
+                    },
+                )
+                self.assertEqual(run.returncode, 1, run.stderr)
+                self.assertIn("the answer is larger than 64", run.stderr)
 
 
 class Data(Cli):

@@ -44,10 +44,11 @@ Outcome parse(const std::string& bytes, std::size_t step, const HttpLimits& limi
   leasehold::core::Request request;
   WireError refusal;
   // A path that is not clean is sent to the clean one (307); all else is a refusal.
-  if (!read_request(
-          message, {}, [](std::string_view) { return true; }, request, refusal) &&
-      refusal.status != 307 && refusal.status < 400)
-    std::abort();
+  if (!read_request(message, {}, request, refusal)) {
+    if (refusal.status != 307 && refusal.status < 400) std::abort();
+  } else if (request.late_body) {
+    (void)request.late_body->read(request.body);
+  }
   return outcome;
 }
 

@@ -59,6 +59,7 @@ struct EchoCore::Held : Waiter {
 
 void EchoCore::handle(core::Request&& request, core::Exchange& exchange) {
   const int number = ++requests_;
+  if (request.late_body) VAULT_ASSERT(request.late_body->read(request.body).ok());
   if (request.path == "block") block();
   if (request.path == "big") return exchange.deliver(big());
   if (request.path != "held") return exchange.deliver(echo(request, number));

@@ -22,9 +22,6 @@ namespace leasehold::testing {
 class EchoCore final : public server::Handler {
  public:
   void handle(core::Request&& request, core::Exchange& exchange) override;
-  bool knows(std::string_view token, std::string_view address) override {
-    return token != "made-up" && (token != "elsewhere" || address == "198.51.100.7");
-  }
   void undelivered(core::Issued&& lost) override;
   const core::AskedHeaders* asked_headers() const override { return &asked; }
 

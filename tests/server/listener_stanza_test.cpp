@@ -213,3 +213,66 @@ TEST_CASE("listener stanza: who is believed about where a request comes from") {
   REQUIRE(warnings.size() == 1);
   CHECK(contains(warnings[0], "whoever can connect may claim any address"));
 }
+
+TEST_CASE("listener stanza: a key that means nothing without another is warned of") {
+  const std::string tls = R"(tls_cert_file = "c" tls_key_file = "k" )";
+  const std::string plain = "tls_disable = true ";
+  const std::string named = R"(proxy_protocol_authorized_addrs = "10.0.0.1" )";
+  const std::string forwarders = R"(x_forwarded_for_authorized_addrs = "10.0.0.1" )";
+  const std::string behavior = R"(proxy_protocol_behavior = "allow_authorized" )";
+  const std::string required = "tls_require_and_verify_client_cert = true ";
+  const std::string authority = R"(tls_client_ca_file = "a" )";
+  struct Case {
+    std::string_view key;
+    std::string alone;  // the key, and all but what gives it its meaning
+    std::string whole;
+    std::string_view because;
+  };
+  constexpr std::string_view kPlain = "with tls_disable = true: this listener speaks plain HTTP";
+  constexpr std::string_view kNotHeard =
+      "without x_forwarded_for_authorized_addrs: the header is not looked at";
+  const Case cases[] = {
+      {"tls_cert_file", plain + R"(tls_cert_file = "c")", tls, kPlain},
+      {"tls_key_file", plain + R"(tls_key_file = "k")", tls, kPlain},
+      {"tls_min_version", plain + R"(tls_min_version = "tls13")",
+       tls + R"(tls_min_version = "tls13")", kPlain},
+      {"tls_max_version", plain + R"(tls_max_version = "tls13")",
+       tls + R"(tls_max_version = "tls13")", kPlain},
+      {"tls_cipher_suites",
+       plain + R"(tls_cipher_suites = "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384")",
+       tls + R"(tls_cipher_suites = "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384")", kPlain},
+      {"tls_client_ca_file", tls + authority, tls + authority + required,
+       "without tls_require_and_verify_client_cert = true: no certificate is asked for"},
+      {"proxy_protocol_authorized_addrs", plain + named, plain + named + behavior,
+       "without proxy_protocol_behavior: no PROXY header is understood"},
+      {"x_forwarded_for_hop_skips", plain + "x_forwarded_for_hop_skips = 1",
+       plain + forwarders + "x_forwarded_for_hop_skips = 1", kNotHeard},
+      {"x_forwarded_for_reject_not_authorized",
+       plain + "x_forwarded_for_reject_not_authorized = true",
+       plain + forwarders + "x_forwarded_for_reject_not_authorized = true", kNotHeard},
+      {"x_forwarded_for_reject_not_present", plain + "x_forwarded_for_reject_not_present = false",
+       plain + forwarders + "x_forwarded_for_reject_not_present = false", kNotHeard},
+  };
+  const auto warnings_of = [](const std::string& keys) {
+    std::vector<std::string> warnings;
+    const auto settings = read("listener \"tcp\" {\n" + keys + "\n}", &warnings);
+    REQUIRE_MESSAGE(settings.ok(), settings.error().message);
+    return warnings;
+  };
+  for (const Case& one : cases) {
+    CAPTURE(one.key);
+    const std::string expected =
+        ": " + std::string(one.key) + " has no effect " + std::string(one.because);
+    const auto warnings = warnings_of(one.alone);
+    REQUIRE(warnings.size() == 1);
+    CHECK(warnings[0].starts_with("vault.hcl:2:"));
+    CHECK(warnings[0].ends_with(expected));
+    CHECK(warnings_of(one.whole).empty());
+  }
+  const auto mutual = warnings_of(plain + authority + required);
+  REQUIRE(mutual.size() == 2);
+  for (const std::string& warning : mutual) CHECK(warning.ends_with(kPlain));
+  const auto always = warnings_of(plain + named + R"(proxy_protocol_behavior = "use_always")");
+  REQUIRE(always.size() == 2);
+  CHECK(contains(always[1], "proxy_protocol_authorized_addrs has no effect with use_always"));
+}

@@ -540,6 +540,57 @@ TEST_CASE("listener: who sends no body does not wait until all bodies are parsed
   for (RawClient& client : bodies) CHECK(client.reply().status == 200);
 }
 
+TEST_CASE("listener: a body is parsed before those that came later, however many they are") {
+  ServerOptions options;
+  options.limits.threads = 1;
+  TestServer server(options);
+  RawClient blocker = server.connect(), patient = server.connect();
+  CHECK(patient.ask(kGet).status == 200);
+  const std::string body = R"({"k":")" + std::string(50'000, 'v') + "\"}";
+  constexpr int kGreedy = 8, kAsks = 200;
+  std::atomic<int> begun{0};
+  const auto be_greedy = [&server, &body, &begun] {
+    RawClient client = server.connect();
+    client.send(post("a", body) + post("a", body));
+    for (int i = 0; i < kAsks; ++i) {
+      if (client.reply().status != 200) return;
+      if (i == 0) ++begun;
+      client.send(post("a", body));
+    }
+  };
+  std::vector<std::thread> greedy;
+  for (int i = 0; i < kGreedy; ++i) greedy.emplace_back(be_greedy);
+  CHECK(eventually([&] { return begun == kGreedy; }));
+  const int before = order_of(patient.ask(kGet).body);
+  // More than are answered in a turn, so that the body is come to between turns.
+  std::string all;
+  for (int i = 0; i < 16; ++i) all += kGet;
+  patient.send(all + post("a", body));
+  for (int i = 0; i < 16; ++i) CHECK(patient.reply().status == 200);
+  CHECK(order_of(patient.reply().body) < before + 16 * kGreedy);
+  for (std::thread& thread : greedy) thread.join();
+}
+
+TEST_CASE("listener: who hangs up while its body waits to be parsed is forgotten") {
+  ServerOptions options;
+  options.limits.threads = 1;
+  TestServer server(options);
+  RawClient blocker = server.connect();
+  std::vector<RawClient> bodies;
+  for (int i = 0; i < 8; ++i) bodies.push_back(server.connect());
+  for (RawClient& client : bodies) CHECK(client.ask(kGet).status == 200);
+  blocker.send("GET /v1/block HTTP/1.1\r\nHost: x\r\n\r\n");
+  REQUIRE(server.core.wait_for_block());
+  const std::string body = R"({"k":")" + std::string(50'000, 'v') + "\"}";
+  for (std::size_t i = 0; i < bodies.size(); ++i) {
+    bodies[i].send(post("a", body));
+    if (i % 2 == 1) bodies[i].reset();
+  }
+  server.core.unblock();
+  for (std::size_t i = 0; i < bodies.size(); i += 2) CHECK(bodies[i].reply().status == 200);
+  CHECK(eventually([&] { return server.listener->connections() == 5; }));
+}
+
 TEST_CASE("listener: bytes kept for unfinished bodies are bounded") {
   ServerOptions options;
   options.limits.threads = 1;

@@ -25,9 +25,7 @@ struct Read {
 };
 Read read(const HttpMessage& from) {
   Read result;
-  result.ok = read_request(
-      from, {"10.0.0.1", 4711}, [](std::string_view token) { return token != "made-up"; },
-      result.request, result.refusal);
+  result.ok = read_request(from, {"10.0.0.1", 4711}, result.request, result.refusal);
   return result;
 }
 
@@ -277,19 +275,56 @@ TEST_CASE("wire: what anybody may write is small") {
           "http: request body too large");  // nor does who shows no token
   HttpMessage with_token = message("PUT", "/v1/secret/a", large);
   with_token.token = "hvs.x";
-  CHECK(read(with_token).ok);
-  CHECK_FALSE(read(with_token).request.body_unread);
-  with_token.token = "made-up";
-  const auto unread = read(with_token);  // refused by the core, as anything of that token
-  CHECK(unread.ok);
-  CHECK(unread.request.body_unread);
-  CHECK(unread.request.body.is_null());
-  with_token.body = R"({"key":"0"})";  // a small one is not asked about
+  const auto late = read(with_token);  // the core says of which tokens it is read
+  CHECK(late.ok);
+  CHECK(late.request.late_body);
+  CHECK(late.request.body.is_null());
+  CHECK(late.request.body_size == large.size());
+  with_token.body = R"({"key":"0"})";
   CHECK(read(with_token).request.body.is_object());
+  CHECK_FALSE(read(with_token).request.late_body);
   with_token.body = large;
   with_token.target = "/v1/sys/init";
   refuses(with_token, 413, "http: request body too large");
   CHECK(read(message("PUT", "/v1/sys/unseal", R"({"key":"00"})")).ok);
+}
+
+TEST_CASE("wire: a large body is read later, as a small one is read at once") {
+  const std::string much(64u << 10, 'x');
+  HttpMessage from = message("POST", "/v1/a", {});
+  from.token = "hvs.x";
+  Json body;
+  const auto later = [&](const std::string& text) {
+    from.body = text;
+    body = Json();
+    const Read result = read(from);
+    REQUIRE(result.ok);
+    REQUIRE(result.request.late_body);
+    const Status status = result.request.late_body->read(body);
+    return status.ok() ? std::string() : core::error_response(status.error()).errors.at(0);
+  };
+  CHECK(later(R"({"k":")" + much + "\"}").empty());
+  CHECK(body.string_at("k") == much);
+  CHECK(later("[\"" + much + "\"]") ==
+        "failed to decode JSON input: json: cannot unmarshal array into Go value of type "
+        "map[string]interface {}");
+  CHECK(later(R"({"k":")" + much) == "failed to decode JSON input: unexpected EOF");
+  from.content_type = "application/x-www-form-urlencoded";
+  CHECK(later("k=" + much).empty());
+  CHECK(body.string_at("k") == much);
+  CHECK(later("k=%4" + much) == "malformed form");
+}
+
+TEST_CASE("wire: what a large body may take in memory is known before it is read") {
+  std::string zeros = R"({"k":[0)";
+  for (int i = 0; i < 100'000; ++i) zeros += ",0";
+  zeros += "]}";
+  HttpMessage from = message("POST", "/v1/a", zeros);
+  from.token = "hvs.x";
+  CHECK(read(from).request.late_body->weight() > 100'000 * sizeof(Json));
+  const std::string one = R"({"k":")" + std::string(200'000, 'x') + "\"}";
+  from.body = one;
+  CHECK(read(from).request.late_body->weight() < 2 * one.size());
 }
 
 TEST_CASE("wire: PATCH demands its content type") {

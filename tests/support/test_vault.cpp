@@ -168,8 +168,8 @@ void TestVault::build() {
       world_.protectors ? world_.protectors() : seal::Seal::Protectors());
   const Status loaded = seal_->load();
   VAULT_ASSERT(loaded.ok());
-  workers_ =
-      std::make_unique<core::Workers>(core::Workers::Sizes{{{2, 64}, {2, 64}, {2, 64}, {2, 64}}});
+  workers_ = std::make_unique<core::Workers>(
+      core::Workers::Sizes{{{2, 64}, {2, 64}, {2, 64}, {2, 64}, {2, 4}}});
   lifecycle_ = std::make_unique<core::Lifecycle>(environment(), *seal_, seal::RecoveryMode::unseal,
                                                  "test-cluster", "0.0.0", "2026-11-23");
   core_ = std::make_unique<core::Core>(*lifecycle_, *workers_, environment());

@@ -160,6 +160,7 @@ enum class Place : std::uint8_t {
   lists,    // grows with what is stored: lists, walks
   hashes,   // hashes passwords
   outside,  // waits for a device, a target or its own commits
+  bodies,   // has a large body; no route asks for it
 };
 struct Action {
   Operation operation;
@@ -231,8 +232,8 @@ class Engine {
   // erased, and the event says so; nothing: the record is another's, or it is not over.
   virtual Result<std::optional<Event>> recover(const TargetId& id, const Recovery& recovery,
                                                WriteTxn& txn);
-  // Of an auth method: what the login behind `renew_data` would be granted today. Code::invalid
-  // when its user or role is gone: the token then is not renewed.
+  // Of an auth method: what the login behind `renew_data` would be granted today. When its user or
+  // role is gone nothing is renewed: Code::invalid with a text, or Code::not_found, answered 204.
   virtual Result<Login> renew_login(std::string_view renew_data, ReadTxn& txn);
   // What an engine does by itself, in each of its mounts, now and then: expiry, tidying. None:
   // never.

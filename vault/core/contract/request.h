@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -12,6 +13,7 @@
 #include "vault/base/bytes.h"
 #include "vault/base/clock.h"
 #include "vault/base/json.h"
+#include "vault/base/result.h"
 
 namespace leasehold::core {
 
@@ -31,14 +33,28 @@ struct ListenerTraits {
   bool redact_addresses = false, redact_cluster_name = false, redact_version = false;
 };
 
+// Reading a larger body takes longer than the others on an io thread may wait, and so does all that
+// is done with it: both are done on a worker. In bytes as it came.
+inline constexpr std::size_t kSmallBodyMax = 64u << 10;
+
+// A large body that is still text. It is read once, by a caller with a valid token (Core::handle).
+class LateBody {
+ public:
+  virtual ~LateBody() = default;
+  virtual Status read(Json& body) = 0;
+  // The most that it takes in memory, as text or read.
+  virtual std::size_t weight() const = 0;
+};
+
 struct Request {
   Operation operation = Operation::read;
   std::string path;   // canonical: no leading slash, no "/v1/", no empty, "." or ".." segment
   std::string token;  // as presented; wiped with the request. Empty: none
   Json body;          // object, or null when there was none; for read, list, remove: the query
-  std::size_t body_size = 0;  // of the body as it came, in bytes
-  bool body_unread = false;   // too large for a caller without a valid token: nothing is done
-  std::string name_space;     // canonical: no slash at either end; the root's is empty
+  std::size_t body_size = 0;            // of the body as it came, in bytes
+  std::unique_ptr<LateBody> late_body;  // instead of `body`, until it is read
+  bool body_unread = false;  // too large for a caller without a valid token: nothing is done
+  std::string name_space;    // canonical: no slash at either end; the root's is empty
   std::optional<Seconds> wrap_ttl;
   std::string purpose;  // X-Leasehold-Purpose, for policy conditions and the audit log
   std::string remote_address;

@@ -59,8 +59,12 @@ const Route* RouteTrie::find(std::string_view path, Operation asked, Captures& c
   const std::string_view folder = path.substr(0, path.size() - 1);
   const Route* named = find(folder, captures);
   if (named != nullptr && !named->pattern.ends_with('*') && lists(*named)) return named;
-  if (const Route* rest = find(path, captures)) return rest;
-  return find(folder, captures);
+  const Route* rest = find(path, captures);
+  if (rest == nullptr || lists(*rest) || named == nullptr || named->pattern.ends_with('*'))
+    return rest;
+  // "mounts/" is no name that "mounts/:path*" takes where "mounts" is a route of its own.
+  const bool is_whole = captures.items[captures.size - 1].value.empty();
+  return is_whole ? nullptr : rest;
 }
 
 const Route* RouteTrie::find(std::string_view path, Captures& captures) const {

@@ -32,7 +32,7 @@ class RouteTrie {
   explicit RouteTrie(std::span<const Route> routes);
   // Null: no pattern fits. `path` is behind the mount; a trailing slash is a segment of its own
   // only for `:rest*`. The path of a list arrives with one: a route that lists and is named without
-  // it comes first.
+  // it comes first, and one that does not list is not found by it.
   const Route* find(std::string_view path, Operation asked, Captures& captures) const;
   const Route* find(std::string_view path, Captures& captures) const;
 

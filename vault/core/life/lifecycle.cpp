@@ -7,6 +7,7 @@
 #include "vault/core/life/configured.h"
 #include "vault/core/road/key_rotation.h"
 #include "vault/core/sys/system.h"
+#include "vault/core/sys/version_history.h"
 
 namespace leasehold::core {
 
@@ -42,6 +43,13 @@ std::string sealed_event(std::string_view by, std::string_view because, WallTime
   fields.set("by", by);
   if (!because.empty()) fields.set("because", because);
   return audit::event_body("sealed", now, fields.dump());
+}
+
+Status note_this_version(Unsealed& live, std::string_view version, std::string_view build_date,
+                         commit::Changes& changes) {
+  VAULT_TRY_ASSIGN(auto held, live.snapshots.take());
+  WriteTxn txn(*held, live.barrier, barrier::kCoreSpace, changes);
+  return note_version(txn, version, build_date, live.environment.clock.now());
 }
 
 }  // namespace
@@ -242,6 +250,10 @@ Status Lifecycle::go_live(seal::Opened opened, SecretBytes* root_token,
   // It opens also where only the reserve is left: what is due has to end.
   commit::Changes opening;
   opening.background = true;
+  const Status version = note_this_version(*live, product_version_, build_date_, opening);
+  if (!version.ok())
+    environment_.log.warn("sys/version-history does not have this version: {}",
+                          version.error().message);
   const commit::Batch on_record(std::move(opening),
                                 unsealed_event(opened, *live, environment_.clock.now()));
   VAULT_TRY(live->committer.commit(on_record).status());

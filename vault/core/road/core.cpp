@@ -26,6 +26,20 @@ bool use_is_counted(const Admitted& flight) {
   return !flight.token->wrapping || !wants_wrapping_token(flight);
 }
 
+// On a worker.
+Status read_late(Admitted& flight) {
+  const std::unique_ptr<LateBody> text = std::move(flight.request.late_body);
+  return text->read(flight.request.body);
+}
+
+// On a worker: the lines that `recorded` then takes; and the body goes, which takes time, too.
+Status write_lines(InFlight& flight) {
+  if (flight.recording == Recording::nothing || flight.recording == Recording::request)
+    append_bodies(flight, flight.answer, flight.lines);
+  flight.request.body = Json();
+  return {};
+}
+
 }  // namespace
 
 Core::Core(Gate& gate, Workers& workers, Environment environment)
@@ -36,7 +50,9 @@ Core::Core(Gate& gate, Workers& workers, Environment environment)
 Detached Core::handle(Request request, Exchange& asker) {
   InFlight flight(std::move(request), asker);
   Latch latch;
-  Status status = admit(flight);                         // which route, who
+  Status status = admit(flight);  // which route, who
+  if (status.ok() && waits_for_body(flight))
+    status = co_await placed(workers_, flight, Place::bodies, [&] { return read_late(flight); });
   if (status.ok()) status = co_await committed(flight);  // a use is counted before anything else
   if (status.ok()) status = admit_counted(flight);
   while (status.ok()) {
@@ -67,24 +83,26 @@ Detached Core::handle(Request request, Exchange& asker) {
   if (status.ok()) status = co_await revoked(flight);  // what it revoked is gone when it answers
   conclude(flight, status);
   status = co_await committed(flight);  // of a token without uses left: its end
+  if (flight.large_body_was_read())
+    status = co_await placed(workers_, flight, Place::bodies, [&] { return write_lines(flight); });
   const Status on_record = co_await recorded(flight, workers_);
   Response answer = answer_of(flight, on_record);
   if (flight.live != nullptr) gate_.leave();
   asker.deliver(std::move(answer));
 }
 
-bool Core::knows(std::string_view token, std::string_view address) {
-  Unsealed* const live = token.size() <= kTokenSizeMax ? gate_.enter() : nullptr;
-  if (live == nullptr) return false;
-  bool known = false;
-  if (auto held = live->snapshots.take(); held.ok()) {
-    ReadTxn txn(**held, live->barrier, barrier::kCoreSpace);
-    const auto found =
-        live->tokens.valid(txn, live->tokens.id_of(token), environment_.clock.now(), nullptr);
-    known = found.ok() && *found != nullptr && is_allowed((*found)->bound_cidrs, address);
-  }
-  gate_.leave();
-  return known;
+// A large body that is still to be read. It costs a thread more than its bytes cost the sender: of
+// a caller without a valid token it stays unread, and of one whose use of the token is counted by
+// what the body says.
+bool Core::waits_for_body(Admitted& flight) {
+  Request& request = flight.request;
+  if (!request.late_body) return false;
+  request.body_unread =
+      !flight.token || (flight.route != nullptr && flight.route->takes_wrapping_token);
+  if (!request.body_unread) return true;
+  request.late_body.reset();
+  flight.has_large_body = false;
+  return false;
 }
 
 Status Core::admit(Admitted& flight) {
@@ -146,7 +164,7 @@ Status Core::admit_counted(Admitted& flight) {
 Status Core::route(Admitted& flight) {
   flight.route = nullptr;
   flight.action = nullptr;
-  flight.place = Place::inline_;
+  flight.place = flight.has_large_body ? Place::bodies : Place::inline_;
   const std::string_view path = flight.request.path;
   flight.mount = flight.compiled->mounts.find(path);
   if (flight.mount == nullptr || flight.mount->kind == nullptr) return {};
@@ -160,7 +178,7 @@ Status Core::route(Admitted& flight) {
         (asked == Operation::update && action.operation == Operation::create))
       flight.action = &action;
   if (flight.action == nullptr) return {};
-  flight.place = flight.action->place;
+  if (flight.action->place != Place::inline_) flight.place = flight.action->place;
   if (flight.place == Place::inline_ && environment_.storage.reads_block())
     flight.place = Place::lists;
   return {};

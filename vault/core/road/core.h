@@ -23,8 +23,6 @@ class Core {
 
   // From an io thread's loop; `asker` gets exactly one answer there. It must live until then.
   Detached handle(Request request, Exchange& asker);
-  // Whether `token` is valid now, and used from there. On an io thread's loop.
-  bool knows(std::string_view token, std::string_view address);
   // The answer could not leave: what it handed out is revoked.
   void undelivered(Issued lost);
 
@@ -37,6 +35,7 @@ class Core {
   Status admit_counted(Admitted& flight);
   Status admit_again(InFlight& flight);
   static Status may_be_recorded(Admitted& flight);
+  static bool waits_for_body(Admitted& flight);
   Status outcome_of_settling(InFlight& flight, const Status& outcome, const Status& durable);
   Status still_allowed(Authorised& flight);
   Status run(InFlight& flight);

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "vault/base/texts.h"
 #include "vault/core/authority/policies.h"
 #include "vault/core/contract/fields.h"
 #include "vault/core/road/effect_state.h"
@@ -67,6 +68,9 @@ struct Arrived {
   const GateRoute* gate_route = nullptr;
   std::optional<RequestBatch> batch;  // what is committed next; the station takes it
   bool try_later = false;             // it failed for a reason that passes: Retry-After
+  // All that handles such a body runs on a worker.
+  bool has_large_body = request.late_body != nullptr;
+  bool large_body_was_read() const { return has_large_body && !request.late_body; }
 };
 
 struct Admitted : Arrived {
@@ -111,6 +115,7 @@ struct InFlight : Authorised {
   bool planned_anew = false;           // what the first plan rested on was changed before it began
 
   Recording recording = Recording::nothing;
+  Texts lines;  // of a large body: what is left to say, made on a worker
 
   // What a run found out or left behind, before the next run of the same request. `planned_anew` is
   // about all of them.

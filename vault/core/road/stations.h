@@ -49,7 +49,10 @@ class [[nodiscard]] recorded : Suspended<AuditWait> {
       return;
     }
     AuditAppend& turn = AuditAppend::current();
-    append_bodies(flight, flight.answer, turn.lines());
+    if (flight.lines.empty())
+      append_bodies(flight, flight.answer, turn.lines());
+    else
+      for (std::size_t i = 0; i < flight.lines.size(); ++i) turn.lines().push_back(flight.lines[i]);
     turn.add(this, *flight.live->audit, workers);
     waits_ = true;
   }
@@ -95,6 +98,7 @@ class [[nodiscard]] placed : Suspended<WorkerTask> {
   placed(Workers& workers, const Admitted& flight, Place place, F f)
       : workers_(workers), place_(place), f_(std::move(f)) {
     this->asker = flight.request.remote_address;
+    this->goes_on = place == Place::bodies && flight.large_body_was_read();
   }
   bool await_ready() {
     const bool here = place_ == Place::inline_;

@@ -18,12 +18,15 @@ constexpr Waiting kWaiting[kWorkClasses] = {
      {"requests of one address that wait for a device or a target are waiting"}},
     {{"flushes of the audit log are waiting"},
      {"flushes of the audit log for one address are waiting"}},
+    {{"requests with a large body are waiting"},
+     {"requests with a large body of one address are waiting"}},
 };
 
 }  // namespace
 
 WorkClass class_of(Place place) {
   if (place == Place::hashes) return WorkClass::hashes;
+  if (place == Place::bodies) return WorkClass::bodies;
   return place == Place::outside ? WorkClass::outside : WorkClass::lists;
 }
 
@@ -39,12 +42,12 @@ bool Workers::submit(WorkClass of, WorkerTask* job) {
     MutexLock lock(mutex_);
     WaiterQueue& queue = queues_[kind];
     const std::size_t most = sizes_[kind].queue_max;
-    if (stopping_ || queue.size() >= most) {
+    if (stopping_ || (queue.size() >= most && !job->goes_on)) {
       job->refused =
           stopping_ ? failure(Code::unavailable, "shutting down") : kWaiting[kind].all.hit(most);
       return false;
     }
-    if (!take_share(kind, job->asker)) {
+    if (!take_share(kind, *job)) {
       job->refused = kWaiting[kind].of_one.hit(sizes_[kind].share_max);
       return false;
     }
@@ -54,18 +57,18 @@ bool Workers::submit(WorkClass of, WorkerTask* job) {
   return true;
 }
 
-bool Workers::take_share(std::size_t kind, std::string_view asker) {
+bool Workers::take_share(std::size_t kind, const WorkerTask& job) {
   const std::size_t most = sizes_[kind].share_max;
-  if (most == 0 || asker.empty()) return true;
-  const auto share = shares_[kind].try_emplace(std::string(asker), 0).first;
+  if (most == 0 || job.asker.empty() || job.goes_on) return true;
+  const auto share = shares_[kind].try_emplace(std::string(job.asker), 0).first;
   if (share->second >= most) return false;
   ++share->second;
   return true;
 }
 
-void Workers::give_share(std::size_t kind, std::string_view asker) {
-  if (sizes_[kind].share_max == 0 || asker.empty()) return;
-  const auto share = shares_[kind].find(asker);
+void Workers::give_share(std::size_t kind, const WorkerTask& job) {
+  if (sizes_[kind].share_max == 0 || job.asker.empty() || job.goes_on) return;
+  const auto share = shares_[kind].find(job.asker);
   if (--share->second == 0) shares_[kind].erase(share);
 }
 
@@ -88,7 +91,7 @@ void Workers::run(std::size_t kind) {
       while (queue.empty() && !stopping_) wake_[kind].wait(mutex_);
       if (queue.empty()) return;
       job = static_cast<WorkerTask*>(queue.pop());
-      give_share(kind, job->asker);
+      give_share(kind, *job);
     }
     job->work(job);
     complete(job);

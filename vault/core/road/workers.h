@@ -17,8 +17,8 @@
 
 namespace leasehold::core {
 
-enum class WorkClass : std::uint8_t { lists, hashes, outside, flushes };
-inline constexpr std::size_t kWorkClasses = 4;
+enum class WorkClass : std::uint8_t { lists, hashes, outside, flushes, bodies };
+inline constexpr std::size_t kWorkClasses = 5;
 
 WorkClass class_of(Place place);  // of a place that is not inline
 
@@ -27,6 +27,9 @@ struct WorkerTask : Waiter {
   Status refused;
   // Whose share of the queue it takes while it waits: a client's address; empty: nobody's.
   std::string_view asker;
+  // Of a request that was let into the class before: no bound refuses it, or what was done for it
+  // would be lost.
+  bool goes_on = false;
 };
 
 class Workers {
@@ -49,8 +52,8 @@ class Workers {
 
  private:
   void run(std::size_t kind);
-  bool take_share(std::size_t kind, std::string_view asker) REQUIRES(mutex_);
-  void give_share(std::size_t kind, std::string_view asker) REQUIRES(mutex_);
+  bool take_share(std::size_t kind, const WorkerTask& job) REQUIRES(mutex_);
+  void give_share(std::size_t kind, const WorkerTask& job) REQUIRES(mutex_);
 
   const Sizes sizes_;
   Mutex mutex_;

@@ -1,6 +1,7 @@
 #include "vault/core/sys/system.h"
 
 #include "vault/base/encoding.h"
+#include "vault/core/sys/version_history.h"
 
 namespace leasehold::core {
 
@@ -75,6 +76,7 @@ std::unique_ptr<Engine> make_system_engine(Unsealed& live) {
   add_backup_routes(routes, live);
   add_restored_routes(routes, live);
   add_openapi_route(routes, live);
+  add_version_history_route(routes);
   add_ha_routes(routes, live);
   add_seal_routes(routes, live);
   add_rekey_routes(routes, live);

@@ -1,0 +1,54 @@
+#pragma once
+// What cpp-httplib reads an answer through. The library bounds the length of a header once it has
+// read it, and neither their number nor a line that does not end; and a long first line ends the
+// process, because it is matched with a recursive regular expression. Here the head of an answer
+// and all of its bytes are bounded: beyond that the connection reads as broken.
+//
+// Not thread-safe; the socket and the TLS session are the library's and outlive it.
+
+#include <httplib.h>
+
+#include <array>
+#include <chrono>
+
+namespace leasehold::client {
+
+inline constexpr std::size_t kHeadBytesMax = 64u << 10;
+// Of an answer as it comes: its body and what chunks add to it.
+inline constexpr std::size_t kAnswerBytesMax = 128u << 20;
+
+// Of the answer that is read, between the stream and the caller.
+struct AnswerProgress {
+  bool head_is_over = false;  // set by the caller when the body begins
+  bool too_large = false;     // set by the stream, which then read no further
+};
+
+class AnswerStream final : public httplib::Stream {
+ public:
+  // `tls`: null for a plain connection.
+  AnswerStream(int socket, SSL* tls, std::chrono::seconds patience, AnswerProgress& progress)
+      : socket_(socket), tls_(tls), patience_(patience), progress_(progress) {}
+
+  bool is_readable() const override;
+  bool is_writable() const override;
+  ssize_t read(char* to, std::size_t size) override;
+  ssize_t write(const char* bytes, std::size_t size) override;
+  void get_remote_ip_and_port(std::string& ip, int& port) const override;
+  void get_local_ip_and_port(std::string& ip, int& port) const override;
+  socket_t socket() const override { return socket_; }
+
+ private:
+  bool is_ready(short events) const;
+  ssize_t receive(char* to, std::size_t size);
+
+  const int socket_;
+  SSL* const tls_;
+  const std::chrono::seconds patience_;
+  AnswerProgress& progress_;
+  std::size_t handed_over_ = 0;
+  // The library reads lines byte by byte.
+  std::array<char, 4096> buffer_;
+  std::size_t from_ = 0, to_ = 0;
+};
+
+}  // namespace leasehold::client
