@@ -1,8 +1,9 @@
 #pragma once
 // Accounts of a PostgreSQL server through one managing session. Revocation, the longest procedure,
-// is in postgresql_revoke.cpp, in postgresql_sessions.cpp how sessions end, and in
-// postgresql_left_behind.cpp what becomes of an account's objects, in postgresql_hand_over.cpp and
-// postgresql_take_back.cpp the parts of that. Thread safety: none.
+// is in postgresql_revoke.cpp, in postgresql_password.cpp what a new password needs, in
+// postgresql_sessions.cpp how sessions end, and in postgresql_left_behind.cpp what becomes of an
+// account's objects, in postgresql_hand_over.cpp and postgresql_take_back.cpp the parts of that.
+// Thread safety: none.
 
 #include <set>
 
@@ -100,6 +101,11 @@ class Accounts final : public target::Connection {
     return code == Code::deadline && manager_.session->lost_it() && be_connected(deadline).ok();
   }
   Status renew_now(const target::RenewOrder& order, Instant deadline);
+  Status change_password(const std::string& account, const SecretBytes& password,
+                         const std::vector<std::string>& statements, Instant deadline);
+  // The manager's own is again the one that this session logged in with; what to say of it.
+  Error put_back_password(const Error& why, const std::vector<std::string>& statements,
+                          Instant deadline);
   static void make_as_new(Server::Opened& where, Instant deadline);
   Error after_failed_create(const target::CreateOrder& order, const Error& why, Instant deadline);
   std::string expiration(WallTime not_after) const;

@@ -1,5 +1,6 @@
 #pragma once
-// A PostgreSQL 15 server of its own for a test: real, throwaway, on a free loopback port and a unix
+// A PostgreSQL server of its own for a test, of version 15 or whose programs the environment's
+// LEASEHOLD_POSTGRES_BIN names: real, throwaway, on a free loopback port and a unix
 // socket in a temporary folder. It runs as an unprivileged user, dies with the test program and is
 // removed at the end. initdb runs once per program; later servers start from a copy.
 //

@@ -560,6 +560,25 @@ TEST_CASE("postgresql: names keep cluster and id, and fit") {
   CHECK(target::account_prefix(test.tag) == "v-test01-");
 }
 
+TEST_CASE("postgresql: a new password that does not let the manager in is not left to it") {
+  Postgres server;
+  std::vector<std::string> statements;
+  SUBCASE("by statements that set another") {
+    statements = {"ALTER ROLE \"{{name}}\" PASSWORD '{{password}}x'"};
+  }
+  SUBCASE("as it may not log in with it") {
+    statements = {"ALTER ROLE \"{{name}}\" PASSWORD '{{password}}' VALID UNTIL '2001-01-01'"};
+  }
+  AccountOnPostgres test("rotating", {}, server);
+  const Status changed = test.connection->set_password(
+      testing::kManager, SecretBytes("Another-4-it"), statements, test.soon());
+  const bool expires = statements.front().find("VALID") != std::string::npos;
+  REQUIRE(changed.is(Code::denied));
+  CHECK(changed.error().message.find("the one from before is set again") != std::string::npos);
+  if (expires) server.query("ALTER ROLE vaultmgr VALID UNTIL 'infinity'");
+  CHECK(test.target->connect(test.tag, test.soon()).ok());
+}
+
 TEST_CASE("postgresql: a manager without rights gets errors that say what to grant") {
   Postgres& server = Postgres::shared();
   server.query("CREATE ROLE weak LOGIN PASSWORD 'weak-password'");
