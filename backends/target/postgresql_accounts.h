@@ -15,6 +15,15 @@ namespace leasehold::postgresql {
 // Objects that one transaction touches, so that it ends in time whatever an account made.
 inline constexpr unsigned kPart = 500;
 
+// How many standbys the server has: streaming to anybody whom no logical slot belongs to, or kept
+// for one that is away. A scalar expression.
+inline constexpr const char* kStandbys =
+    "((SELECT count(*) FROM pg_catalog.pg_stat_replication r WHERE r.pid NOT IN (SELECT"
+    " s.active_pid FROM pg_catalog.pg_replication_slots s WHERE s.slot_type = 'logical'"
+    "  AND s.active_pid IS NOT NULL))"
+    " + (SELECT count(*) FROM pg_catalog.pg_replication_slots s WHERE s.slot_type = 'physical'"
+    "  AND NOT s.active))";
+
 // What stands in the comment of a role that was made as `account`, whatever it is called by now.
 inline std::string mark_of(std::string_view account) {
   return "[leasehold " + std::string(account) + "]";
@@ -44,6 +53,7 @@ class Accounts final : public target::Connection {
     return server_->try_login(account, password, deadline, manager_);
   }
   std::vector<std::string> advice_on(const target::CreateOrder& order, Instant deadline) override;
+  std::vector<std::string> advice(Instant deadline) override;
   Status ping(Instant deadline) override;
   bool usable() const override {
     return !manager_.session->broken() && !manager_.session->has_ended();
@@ -163,6 +173,7 @@ class Accounts final : public target::Connection {
   const target::Tag tag_;
   Server::Opened manager_;
   Millis lock_patience_ = kLockPatience;
+  std::uint32_t standbys_ = 0;  // at the last look whether an account is gone
 };
 
 }  // namespace leasehold::postgresql

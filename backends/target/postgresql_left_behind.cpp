@@ -207,28 +207,20 @@ Error Accounts::about_kept(const Error& why, const std::vector<std::string>& sta
                               row[1] + " OWNER TO " + row[3]);
 }
 
-namespace {
-
-// Streaming to anybody whom no logical slot belongs to, or kept for one that is away.
-constexpr const char* kHasStandbys =
-    "SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_replication r WHERE r.pid NOT IN (SELECT"
-    " s.active_pid FROM pg_catalog.pg_replication_slots s WHERE s.slot_type = 'logical'"
-    "  AND s.active_pid IS NOT NULL))"
-    " OR EXISTS (SELECT FROM pg_catalog.pg_replication_slots s WHERE s.slot_type = 'physical')";
-
-}  // namespace
-
 std::vector<std::string> Accounts::advice_on(const target::CreateOrder& order, Instant deadline) {
-  std::vector<std::string> advice;
+  std::vector<std::string> advised = advice(deadline);
   if (std::string one = advice_on_left_behind(order, deadline); !one.empty())
-    advice.push_back(std::move(one));
-  const auto standbys = run(kHasStandbys, deadline, 1);
-  if (standbys.ok() && !standbys->empty() && standbys->front()[0] == "t")
-    advice.emplace_back(
-        "the server has standbys (pg_stat_replication, pg_replication_slots): sessions that an "
-        "account has there are not ended with its lease, as the vault does not log in there; new "
-        "logins are refused once the standby has replayed the end of the account");
-  return advice;
+    advised.push_back(std::move(one));
+  return advised;
+}
+
+std::vector<std::string> Accounts::advice(Instant deadline) {
+  const auto standbys = run(std::string("SELECT ") + kStandbys, deadline, 1);
+  if (!standbys.ok() || standbys->empty() || standbys->front()[0] == "0") return {};
+  return {
+      "the server has standbys (pg_stat_replication, pg_replication_slots): sessions that an "
+      "account has there are not ended with its lease, as the vault does not log in there; new "
+      "logins are refused once the standby has replayed the end of the account"};
 }
 
 std::string Accounts::advice_on_left_behind(const target::CreateOrder& order, Instant deadline) {
