@@ -267,6 +267,12 @@ std::string Postgres::query(const std::string& sql, const std::string& database)
   return answer;
 }
 
+int Postgres::version() { return std::stoi(query("SHOW server_version_num")) / 10000; }
+
+void Postgres::let_manage(const std::string& quoted_role) {
+  if (version() >= 16) query("GRANT " + quoted_role + " TO vaultmgr WITH ADMIN OPTION");
+}
+
 bool Postgres::has_role(const std::string& name) {
   return query("SELECT count(*) FROM pg_roles WHERE rolname = '" + name + "'") == "1";
 }

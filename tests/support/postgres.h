@@ -48,7 +48,11 @@ class Postgres {
   std::string socket_url(const std::string& database = "app") const;
   // The first column of the first row, "" without rows. A failing statement fails the test.
   std::string query(const std::string& sql, const std::string& database = "postgres");
+  int version();  // 15
   bool has_role(const std::string& name);
+  // The superuser made the role: the manager may change it, as from version 16 on those only that
+  // it made itself.
+  void let_manage(const std::string& quoted_role);
   int sessions_of(const std::string& role);
 
   void start();
