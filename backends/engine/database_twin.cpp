@@ -55,6 +55,7 @@ class Twin final : public Connection {
                       const std::vector<std::string>& statements, Instant deadline) override {
     return real_->set_password(account, password, statements, deadline);
   }
+  std::vector<std::string> advice(Instant deadline) override { return real_->advice(deadline); }
   Status ping(Instant deadline) override { return real_->ping(deadline); }
 
  private:

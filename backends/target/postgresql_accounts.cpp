@@ -200,20 +200,6 @@ Status Accounts::renew_now(const target::RenewOrder& order, Instant deadline) {
   return {};
 }
 
-Status Accounts::set_password(const std::string& account, const SecretBytes& password,
-                              const std::vector<std::string>& statements, Instant deadline) {
-  VAULT_TRY(be_connected(deadline));
-  static const std::vector<std::string> kOwn{"ALTER ROLE \"{{name}}\" PASSWORD '{{password}}'"};
-  const auto rows =
-      run_with_password(statements.empty() ? kOwn : statements, account, password, {}, deadline);
-  if (rows.ok()) return {};
-  // What others wrote may say the password in the server's answer, changed so that it is not seen
-  // there; a rotation that failed is taken up again with the same one.
-  if (statements.empty() || !rows.is(Code::denied)) return rows.error();
-  return failure(Code::denied, "the server refused root_rotation_statements (SQLSTATE " +
-                                   manager_.session->last_state() + ")");
-}
-
 Result<std::vector<std::string>> Accounts::list(const std::string& prefix, Instant deadline) {
   VAULT_TRY(be_connected(deadline));
   VAULT_TRY_ASSIGN(

@@ -1,8 +1,9 @@
 #pragma once
 // Accounts of a PostgreSQL server through one managing session. Revocation, the longest procedure,
-// is in postgresql_revoke.cpp, in postgresql_sessions.cpp how sessions end, and in
-// postgresql_left_behind.cpp what becomes of an account's objects, in postgresql_hand_over.cpp and
-// postgresql_take_back.cpp the parts of that. Thread safety: none.
+// is in postgresql_revoke.cpp, in postgresql_password.cpp what a new password needs, in
+// postgresql_sessions.cpp how sessions end, and in postgresql_left_behind.cpp what becomes of an
+// account's objects, in postgresql_hand_over.cpp and postgresql_take_back.cpp the parts of that.
+// Thread safety: none.
 
 #include <set>
 
@@ -13,6 +14,15 @@ namespace leasehold::postgresql {
 
 // Objects that one transaction touches, so that it ends in time whatever an account made.
 inline constexpr unsigned kPart = 500;
+
+// How many standbys the server has: streaming to anybody whom no logical slot belongs to, or kept
+// for one that is away. A scalar expression.
+inline constexpr const char* kStandbys =
+    "((SELECT count(*) FROM pg_catalog.pg_stat_replication r WHERE r.pid NOT IN (SELECT"
+    " s.active_pid FROM pg_catalog.pg_replication_slots s WHERE s.slot_type = 'logical'"
+    "  AND s.active_pid IS NOT NULL))"
+    " + (SELECT count(*) FROM pg_catalog.pg_replication_slots s WHERE s.slot_type = 'physical'"
+    "  AND NOT s.active))";
 
 // What stands in the comment of a role that was made as `account`, whatever it is called by now.
 inline std::string mark_of(std::string_view account) {
@@ -43,6 +53,7 @@ class Accounts final : public target::Connection {
     return server_->try_login(account, password, deadline, manager_);
   }
   std::vector<std::string> advice_on(const target::CreateOrder& order, Instant deadline) override;
+  std::vector<std::string> advice(Instant deadline) override;
   Status ping(Instant deadline) override;
   bool usable() const override {
     return !manager_.session->broken() && !manager_.session->has_ended();
@@ -100,6 +111,11 @@ class Accounts final : public target::Connection {
     return code == Code::deadline && manager_.session->lost_it() && be_connected(deadline).ok();
   }
   Status renew_now(const target::RenewOrder& order, Instant deadline);
+  Status change_password(const std::string& account, const SecretBytes& password,
+                         const std::vector<std::string>& statements, Instant deadline);
+  // The manager's own is again the one that this session logged in with; what to say of it.
+  Error put_back_password(const Error& why, const std::vector<std::string>& statements,
+                          Instant deadline);
   static void make_as_new(Server::Opened& where, Instant deadline);
   Error after_failed_create(const target::CreateOrder& order, const Error& why, Instant deadline);
   std::string expiration(WallTime not_after) const;
@@ -157,6 +173,7 @@ class Accounts final : public target::Connection {
   const target::Tag tag_;
   Server::Opened manager_;
   Millis lock_patience_ = kLockPatience;
+  std::uint32_t standbys_ = 0;  // at the last look whether an account is gone
 };
 
 }  // namespace leasehold::postgresql

@@ -16,6 +16,15 @@ namespace {
 
 constexpr std::string_view kOutOfLocks = "53200", kStatementTimeout = "57014";
 
+std::string way_into(const Server::Opened& manager, const std::string& database) {
+  const std::string grant = "grant access with: GRANT CONNECT ON DATABASE " +
+                            quote_identifier(database) + " TO " + quote_identifier(manager.user);
+  if (!manager.pooled) return grant;
+  return "let the pooler before the server pass on that database, too (pgbouncer: a line for it, "
+         "or for *, in [databases]), or name the server itself in connection_url; " +
+         grant;
+}
+
 }  // namespace
 
 Status Accounts::drop_owned(const Found& account, Instant deadline) {
@@ -98,10 +107,8 @@ Status Accounts::drop_owned_in(const Found& account, const std::string& database
   const std::string place = "database " + quote_identifier(database);
   auto elsewhere = server_->open(tag_, database, deadline, &manager_);
   if (!elsewhere.ok())
-    return with_advice(elsewhere.error(),
-                       "the account owns objects or was granted rights in " + place +
-                           "; grant access with: GRANT CONNECT ON DATABASE " +
-                           quote_identifier(database) + " TO " + quote_identifier(manager_.user));
+    return with_advice(elsewhere.error(), "the account owns objects or was granted rights in " +
+                                              place + "; " + way_into(manager_, database));
   const Status cleaned = clean_up(*elsewhere, account, has, deadline);
   return cleaned.ok() ? cleaned : with_advice(cleaned.error(), "while cleaning up in " + place);
 }
@@ -200,28 +207,20 @@ Error Accounts::about_kept(const Error& why, const std::vector<std::string>& sta
                               row[1] + " OWNER TO " + row[3]);
 }
 
-namespace {
-
-// Streaming to anybody whom no logical slot belongs to, or kept for one that is away.
-constexpr const char* kHasStandbys =
-    "SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_replication r WHERE r.pid NOT IN (SELECT"
-    " s.active_pid FROM pg_catalog.pg_replication_slots s WHERE s.slot_type = 'logical'"
-    "  AND s.active_pid IS NOT NULL))"
-    " OR EXISTS (SELECT FROM pg_catalog.pg_replication_slots s WHERE s.slot_type = 'physical')";
-
-}  // namespace
-
 std::vector<std::string> Accounts::advice_on(const target::CreateOrder& order, Instant deadline) {
-  std::vector<std::string> advice;
+  std::vector<std::string> advised = advice(deadline);
   if (std::string one = advice_on_left_behind(order, deadline); !one.empty())
-    advice.push_back(std::move(one));
-  const auto standbys = run(kHasStandbys, deadline, 1);
-  if (standbys.ok() && !standbys->empty() && standbys->front()[0] == "t")
-    advice.emplace_back(
-        "the server has standbys (pg_stat_replication, pg_replication_slots): sessions that an "
-        "account has there are not ended with its lease, as the vault does not log in there; new "
-        "logins are refused once the standby has replayed the end of the account");
-  return advice;
+    advised.push_back(std::move(one));
+  return advised;
+}
+
+std::vector<std::string> Accounts::advice(Instant deadline) {
+  const auto standbys = run(std::string("SELECT ") + kStandbys, deadline, 1);
+  if (!standbys.ok() || standbys->empty() || standbys->front()[0] == "0") return {};
+  return {
+      "the server has standbys (pg_stat_replication, pg_replication_slots): sessions that an "
+      "account has there are not ended with its lease, as the vault does not log in there; new "
+      "logins are refused once the standby has replayed the end of the account"};
 }
 
 std::string Accounts::advice_on_left_behind(const target::CreateOrder& order, Instant deadline) {

@@ -8,6 +8,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "backends/target/postgresql_accounts.h"
 #include "backends/target/statements.h"
@@ -22,12 +23,21 @@ constexpr std::string_view kUndefinedObject = "42704";
 constexpr std::size_t kKeptMax = 58;     // of the account's name, so that "kept-" fits before it
 constexpr std::size_t kDigestSize = 32;  // of its digest, where it does not fit
 
+// CREATEROLE is not enough any more: who made a role, and whom it was granted to so, may change it.
+constexpr int kCreatorsAdminister = 160000;
+
 constexpr Millis kPatienceMin{20}, kPatienceMax{1000};
 
 // While a session waits for a lock on a table, who comes later waits behind it, and so do the other
 // accounts that this connection has to remove: so the first attempt waits for moments only.
 Millis patience_after(unsigned failed_attempts) {
   return std::min(kPatienceMin * (1 << std::min(failed_attempts, 10U)), kPatienceMax);
+}
+
+std::uint32_t count_of(const std::string& text) {
+  std::uint32_t count = 0;
+  std::from_chars(text.data(), text.data() + text.size(), count);
+  return count;
 }
 
 // A name that somebody chose, for a log.
@@ -129,6 +139,7 @@ Result<target::Revoked> Accounts::revoke_now(const target::RevokeOrder& order, I
     revoked.sessions_ended += ended;
   }
   revoked.verified_at = server_->clock().now();
+  revoked.standbys = standbys_;
   return revoked;
 }
 
@@ -174,6 +185,8 @@ Result<std::uint32_t> Accounts::see_nothing_left(const target::RevokeOrder& orde
   if (const std::string oid = oid_here(order.handle); !oid.empty()) {
     VAULT_TRY_ASSIGN(ended, end_sessions_of({oid, {}, {}, {}, false}, deadline));
   }
+  VAULT_TRY_ASSIGN(const Rows rows, run(std::string("SELECT ") + kStandbys, deadline, 1));
+  if (!rows.empty()) standbys_ = count_of(rows.front().front());
   VAULT_TRY_ASSIGN(const auto found, find(order, deadline));
   if (found.empty()) return ended;
   return failure(Code::unavailable, "the account was dropped and is still there");
@@ -202,8 +215,11 @@ Status Accounts::disable(const Found& account, Instant deadline) {
   const auto rows = run("ALTER ROLE " + account.quoted + " NOLOGIN", deadline);
   if (rows.ok() || manager_.session->last_state() == kUndefinedObject) return {};
   if (manager_.session->last_state() != kInsufficientPrivilege) return rows.error();
-  return with_advice(
-      rows.error(), "grant it with: ALTER ROLE " + quote_identifier(manager_.user) + " CREATEROLE");
+  const std::string manager = quote_identifier(manager_.user);
+  std::string grant = "grant it with: ALTER ROLE " + manager + " CREATEROLE";
+  if (manager_.session->server_version() >= kCreatorsAdminister)
+    grant += "; GRANT " + account.quoted + " TO " + manager + " WITH ADMIN OPTION";
+  return with_advice(rows.error(), grant);
 }
 
 Status Accounts::drop(const Found& account, Instant deadline) {
@@ -212,9 +228,9 @@ Status Accounts::drop(const Found& account, Instant deadline) {
       run(fmt::format(
               "BEGIN; DROP ROLE IF EXISTS {}; COMMIT;"
               "SELECT (SELECT count(*) FROM pg_catalog.pg_roles WHERE oid = {} OR rolname = {}),"
-              " (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE usesysid = {})",
-              account.quoted, account.oid, quote_literal(account.name), account.oid),
-          deadline, 2);
+              " (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE usesysid = {}), {}",
+              account.quoted, account.oid, quote_literal(account.name), account.oid, kStandbys),
+          deadline, 3);
   if (!rows.ok()) {
     if (code_of_state(manager_.session->last_state()) != Code::denied) return rows.error();
     return with_advice(rows.error(),
@@ -225,6 +241,7 @@ Status Accounts::drop(const Found& account, Instant deadline) {
   }
   if (rows->empty()) return not_postgresql();
   const Row& left = rows->front();
+  standbys_ = count_of(left[2]);
   if (left[0] != "0")
     return failure(Code::unavailable, "the account was dropped and is still there");
   // Somebody who was logging in while login was taken away.

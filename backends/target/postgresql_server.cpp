@@ -121,7 +121,7 @@ std::string set_up_statements(int server_version) {
          " current_database(), r.rolsuper, r.oid,"
          " (SELECT system_identifier FROM pg_catalog.pg_control_system()), pg_is_in_recovery(),"
          " coalesce((SELECT has_language_privilege(l.oid, 'USAGE') FROM pg_catalog.pg_language l"
-         "  WHERE l.lanname = 'plpgsql'), false)"
+         "  WHERE l.lanname = 'plpgsql'), false), pg_backend_pid()"
          " FROM pg_catalog.pg_roles r WHERE r.rolname = current_user";
 }
 
@@ -213,6 +213,8 @@ Result<Server::Opened> Server::open(const target::Tag& tag, std::string_view dat
   opened.user_oid = row[kUserOid];
   opened.server = row[kServer];
   opened.marks = row[kMarks] == "t";
+  const int told = opened.session->backend();
+  opened.pooled = told != 0 && row[kBackend] != std::to_string(told);
   if (beside != nullptr && opened.server != beside->server) return another_server();
   // What it shows may be older than what its primary has: nothing is absent because of it.
   if (row[kStandby] == "t")
@@ -220,6 +222,7 @@ Result<Server::Opened> Server::open(const target::Tag& tag, std::string_view dat
   const auto ahead = ahead_of(row[kTheirMillis], clock_.now());
   if (!ahead) return failure(Code::unavailable, "the clock of PostgreSQL is ten years from ours");
   opened.ahead = *ahead;
+  if (beside == nullptr && opened.pooled) VAULT_TRY(see_it_is_alone(opened, deadline));
   return opened;
 }
 

@@ -52,6 +52,7 @@ class Server {
     std::string server;      // its system identifier
     bool with_next = false;  // it took the next password, and not the one before
     bool superuser = false;
+    bool pooled = false;                   // what it was told of its process is not so: a pooler
     bool marks = false;                    // PL/pgSQL is there, with which accounts are marked
     Nanos ahead{0};                        // of the server's clock
     Millis lock_patience = kLockPatience;  // its lock_timeout
@@ -80,6 +81,8 @@ class Server {
                                                  bool& with_next, Instant deadline);
   Result<std::unique_ptr<Session>> log_in_with_all_set(Parameters& parameters, bool& with_next,
                                                        Instant deadline);
+  // Behind a pooler: no other client has its session at the server.
+  Status see_it_is_alone(const Opened& opened, Instant deadline);
   // Logged in and set up: the session's row.
   Result<Row> set_up(Parameters& parameters, Opened& opened, Instant deadline);
   bool takes_options();
@@ -109,6 +112,7 @@ enum SetUp : std::size_t {
   kServer,
   kStandby,
   kMarks,
+  kBackend,
   kSetUpColumns
 };
 std::string lock_statement(Millis patience);

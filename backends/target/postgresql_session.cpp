@@ -41,6 +41,16 @@ std::string state_in(std::string_view message) {
   return std::string(message.substr(at + 8, 5));
 }
 
+// pgbouncer says "protocol violation" of all that it refuses.
+bool refused_by_pooler(std::string_view state, std::string_view message) {
+  if (!starts_with(state, "08")) return false;
+  const auto says = [&](std::string_view what) {
+    return message.find(what) != std::string_view::npos;
+  };
+  return says("authentication failed") || says("auth failed") || says("no such user") ||
+         says("login rejected");
+}
+
 std::string without_location(std::string_view message) {
   return trimmed(message.substr(0, message.find("\nLOCATION:")));
 }
@@ -104,7 +114,8 @@ Status Session::finish_connecting(Instant deadline) {
   const std::string_view message = PQerrorMessage(connection_);
   const std::string state = state_in(message);
   const bool refused = PQconnectionNeedsPassword(connection_) != 0 ||
-                       (!state.empty() && code_of_state(state) == Code::denied);
+                       (!state.empty() && code_of_state(state) == Code::denied) ||
+                       refused_by_pooler(state, message);
   return failure(refused ? Code::denied : Code::unavailable,
                  without_secrets(without_location(message)));
 }
@@ -239,6 +250,7 @@ Error Session::lost() {
 }
 
 int Session::server_version() const { return PQserverVersion(connection_); }
+int Session::backend() const { return PQbackendPID(connection_); }
 
 void Session::hide(std::string_view secret) { hidden_.emplace_back(secret); }
 

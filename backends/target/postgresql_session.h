@@ -81,6 +81,7 @@ class Session {
   bool lost_it() const { return lost_; }
   void give_up() { broken_ = true; }
   int server_version() const;  // 150014
+  int backend() const;         // its process, as it was told when it began; 0: it was not
   // What must not appear in an error message from now on, besides the session's own password.
   void hide(std::string_view secret);
   void unhide() { hidden_.resize(1); }

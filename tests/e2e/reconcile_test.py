@@ -28,7 +28,8 @@ class Reconcile(unittest.TestCase):
     def orphan(self, role="app", cluster=None):
         """A role as this vault would have made it, on no lease."""
         name = f"v-{cluster or self.kept.split('-')[1]}-{role}-{ID}"
-        self.postgres.sql(f"create role \"{name}\" login password 'x'")
+        made = f"create role \"{name}\" login password 'x'"
+        self.postgres.psql(made, "app", Postgres.MANAGER, Postgres.PASSWORD)
         return name
 
     def events(self):

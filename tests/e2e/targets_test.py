@@ -94,6 +94,12 @@ class Targets(unittest.TestCase):
                 "the standby streams",
                 lambda: self.first.sql("select 1 from pg_stat_replication") != [],
             )
+            lease, _, _ = self.issue()
+            self.assertEqual(self.revoke(lease).status, 204)
+            revoked = [line for line in self.vault.audit.read_text().splitlines() if lease in line]
+            self.assertIn('"standbys":1', revoked[-1])
+            config = self.vault.call("POST", "database/config/pg", {"allowed_roles": "*"})
+            self.assertIn("standbys", str(config.json["warnings"]))
             role = self.vault.must("GET", "database/roles/app").data
             body = {"db_name": "pg", "creation_statements": role["creation_statements"]}
             written = self.vault.call("POST", "database/roles/app", body)

@@ -28,7 +28,11 @@
 namespace leasehold::testing {
 namespace {
 
-constexpr const char* kBin = "/usr/lib/postgresql/15/bin/";
+// Another version's programs: LEASEHOLD_POSTGRES_BIN, a folder.
+std::string program(const std::string& name) {
+  const char* const folder = std::getenv("LEASEHOLD_POSTGRES_BIN");
+  return std::string(folder != nullptr ? folder : "/usr/lib/postgresql/15/bin") + "/" + name;
+}
 
 [[noreturn]] void give_up(const std::string& what) {
   std::fprintf(stderr, "PostgreSQL for the tests: %s (apt install postgresql-15)\n", what.c_str());
@@ -98,8 +102,8 @@ std::string make_folder() {
 class Template {
  public:
   Template() : folder_(make_folder()) {
-    if (!run({std::string(kBin) + "initdb", "-D", data(), "-U", "postgres", "--auth=trust", "-E",
-              "UTF8", "--locale=C", "--no-sync"},
+    if (!run({program("initdb"), "-D", data(), "-U", "postgres", "--auth=trust", "-E", "UTF8",
+              "--locale=C", "--no-sync"},
              folder_))
       give_up("initdb failed");
   }
@@ -205,8 +209,7 @@ std::string Postgres::socket_url(const std::string& database) const {
 bool Postgres::try_start() {
   port_ = port_ == 0 ? free_port() : port_;
   std::vector<std::string> arguments{
-      std::string(kBin) + "postgres", "-D", folder_ + "/data", "-k", folder_, "-p",
-      std::to_string(port_)};
+      program("postgres"), "-D", folder_ + "/data", "-k", folder_, "-p", std::to_string(port_)};
   for (const char* setting : {"listen_addresses=127.0.0.1", "fsync=off", "shared_buffers=16MB",
                               "max_connections=60", "autovacuum=off", "max_wal_senders=0"}) {
     arguments.emplace_back("-c");
@@ -262,6 +265,12 @@ std::string Postgres::query(const std::string& sql, const std::string& database)
   PQclear(result);
   PQfinish(connection);
   return answer;
+}
+
+int Postgres::version() { return std::stoi(query("SHOW server_version_num")) / 10000; }
+
+void Postgres::let_manage(const std::string& quoted_role) {
+  if (version() >= 16) query("GRANT " + quoted_role + " TO vaultmgr WITH ADMIN OPTION");
 }
 
 bool Postgres::has_role(const std::string& name) {

@@ -1,5 +1,6 @@
 #pragma once
-// A PostgreSQL 15 server of its own for a test: real, throwaway, on a free loopback port and a unix
+// A PostgreSQL server of its own for a test, of version 15 or whose programs the environment's
+// LEASEHOLD_POSTGRES_BIN names: real, throwaway, on a free loopback port and a unix
 // socket in a temporary folder. It runs as an unprivileged user, dies with the test program and is
 // removed at the end. initdb runs once per program; later servers start from a copy.
 //
@@ -47,7 +48,11 @@ class Postgres {
   std::string socket_url(const std::string& database = "app") const;
   // The first column of the first row, "" without rows. A failing statement fails the test.
   std::string query(const std::string& sql, const std::string& database = "postgres");
+  int version();  // 15
   bool has_role(const std::string& name);
+  // The superuser made the role: the manager may change it, as from version 16 on those only that
+  // it made itself.
+  void let_manage(const std::string& quoted_role);
   int sessions_of(const std::string& role);
 
   void start();

@@ -40,9 +40,9 @@ struct Hostile {
   std::unique_ptr<target::Target> target;
 };
 
-std::string set_up_answer(Clock& clock) {
+std::string set_up_answer(Clock& clock, const std::string& backend = "1") {
   return TalkingServer::one_row(
-      {std::to_string(clock.now().millis()), "someone", "app", "f", "10", "7", "f", "f"});
+      {std::to_string(clock.now().millis()), "someone", "app", "f", "10", "7", "f", "f", backend});
 }
 
 bool begins_set_up(const std::string& query) { return query.rfind("SET search_path", 0) == 0; }
@@ -56,18 +56,22 @@ TEST_CASE("hostile server: whatever it says of itself, it is unavailable and not
   SUBCASE("a row of no column") { said = TalkingServer::one_row({}); }
   SUBCASE("too few columns") { said = TalkingServer::one_row({"1", "me"}); }
   SUBCASE("no number") {
-    said = TalkingServer::one_row({"soon", "me", "app", "f", "10", "7", "f", "f"});
+    said = TalkingServer::one_row({"soon", "me", "app", "f", "10", "7", "f", "f", "1"});
   }
-  SUBCASE("no time") { said = TalkingServer::one_row({"", "me", "app", "f", "10", "7", "f", "f"}); }
+  SUBCASE("no time") {
+    said = TalkingServer::one_row({"", "me", "app", "f", "10", "7", "f", "f", "1"});
+  }
   SUBCASE("a number beyond all") {
-    said =
-        TalkingServer::one_row({"99999999999999999999999", "me", "app", "f", "10", "7", "f", "f"});
+    said = TalkingServer::one_row(
+        {"99999999999999999999999", "me", "app", "f", "10", "7", "f", "f", "1"});
   }
   SUBCASE("the end of time") {
-    said = TalkingServer::one_row({"9223372036854775807", "me", "app", "f", "10", "7", "f", "f"});
+    said =
+        TalkingServer::one_row({"9223372036854775807", "me", "app", "f", "10", "7", "f", "f", "1"});
   }
   SUBCASE("before all time") {
-    said = TalkingServer::one_row({"-9223372036854775808", "me", "app", "f", "10", "7", "f", "f"});
+    said = TalkingServer::one_row(
+        {"-9223372036854775808", "me", "app", "f", "10", "7", "f", "f", "1"});
   }
   Hostile hostile([&](const std::string&) { return Answer{said}; });
   CHECK(hostile.connect().is(Code::unavailable));
@@ -164,6 +168,48 @@ TEST_CASE("hostile server: a pooler that takes no options at the start is used w
   CHECK(pooler.connect().ok());
   CHECK(pooler.connect().ok());
   CHECK(refused == 1);  // and is not asked again
+}
+
+// Its clients are told of processes that are none of the server's.
+TEST_CASE(
+    "hostile server: a pooler that shares its sessions is refused, one that does not is used") {
+  std::vector<std::string> asked;  // of ours, of a second client's, of ours: which session it is
+  bool shared = true;
+  SUBCASE("both have one") { asked = {"70", "70", "70"}; }
+  SUBCASE("ours has another later") { asked = {"70", "71", "72"}; }
+  SUBCASE("each has its own") { asked = {"70", "71", "70"}, shared = false; }
+  SUBCASE("there is none for the second") { asked = {"70", "", "70"}, shared = false; }
+  SystemClock clock;
+  std::atomic<unsigned> next{0};
+  Hostile pooler([&](const std::string& query) {
+    if (begins_set_up(query)) return Answer{set_up_answer(clock, "70")};
+    const unsigned at = next++;
+    return Answer{at < asked.size() && !asked[at].empty() ? TalkingServer::one_row({asked[at]})
+                                                          : std::string()};
+  });
+  const auto connected = pooler.connect();
+  CHECK(connected.ok() != shared);
+  CHECK(next == asked.size());
+  if (connected.ok()) return;
+  CHECK(connected.is(Code::denied));
+  CHECK(connected.error().message.find("pool_mode=session") != std::string::npos);
+}
+
+TEST_CASE("hostile server: a password that a pooler refuses is refused, whatever its SQLSTATE") {
+  std::string why;
+  Code code = Code::denied;
+  SUBCASE("by itself") { why = "SASL authentication failed"; }
+  SUBCASE("by the server") { why = "password authentication failed for user \"someone\""; }
+  SUBCASE("unknown to it") { why = "no such user: someone"; }
+  SUBCASE("only that the server is away") {
+    why = "server login has been failing, try again later (server_login_retry)";
+    code = Code::unavailable;
+  }
+  Hostile pooler({}, [&](const std::string&) {
+    const std::string end(1, '\0');
+    return TalkingServer::message('E', "SFATAL" + end + "C08P01" + end + "M" + why + end + end);
+  });
+  CHECK(pooler.connect().is(code));
 }
 
 }  // namespace leasehold::postgresql

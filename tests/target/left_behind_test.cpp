@@ -88,7 +88,7 @@ TEST_CASE("left behind: code of a revoked account has nobody's rights, and its t
   revoke(next);
   CHECK(next.server.query("SELECT has_schema_privilege('kept-" + mallory.account + "', '" + zone +
                               "', 'CREATE') AND NOT pg_has_role('vaultmgr', 'kept-" +
-                              mallory.account + "', 'MEMBER')",
+                              mallory.account + "', 'USAGE')",
                           "app") == "t");  // as everybody has it there
 }
 
@@ -149,8 +149,14 @@ TEST_CASE("left behind: code that cannot be given away has lost the rights of it
   CHECK(read(next, "SELECT walled.items()") == "7");
   const auto revoked = stuck.revoke();
   REQUIRE(revoked.is(Code::denied));
-  CHECK(revoked.error().message.find("permission denied for schema walled") != std::string::npos);
-  CHECK(revoked.error().message.find("a member of the owner of the schema") != std::string::npos);
+  // From version 16 on the account itself is a group that lends its keeper what that needs; then
+  // what the superuser granted it is left.
+  const bool lends = server.version() >= 16;
+  const std::string& why = revoked.error().message;
+  CHECK(why.find(lends ? "privileges for schema walled" : "permission denied for schema walled") !=
+        std::string::npos);
+  CHECK(why.find(lends ? "a member of the owner of these objects"
+                       : "a member of the owner of the schema") != std::string::npos);
   CHECK(read(next, "SELECT walled.items()").empty());
   server.query("DROP OWNED BY \"" + stuck.account + "\"", "app");
   revoke(stuck);
@@ -169,11 +175,13 @@ TEST_CASE("left behind: a role with rights, or a member of another, is given not
   REQUIRE(refused.is(Code::denied));
   CHECK(refused.error().message.find("has rights of its own") != std::string::npos);
   server.query("REVOKE app_ro FROM " + keeper);
+  server.let_manage(keeper);
   revoke(test);
 }
 
 TEST_CASE("left behind: an account that works as a group leaves nothing of its own") {
   const std::string zone = open_schema("zone_of_group");
+  Postgres::shared().let_manage("zone_owner");
   AccountOnPostgres test("works");
   test.statements.emplace_back(
       "GRANT zone_owner TO \"{{name}}\"; ALTER ROLE \"{{name}}\" SET role = 'zone_owner'");
@@ -268,8 +276,9 @@ TEST_CASE("left behind: publications and foreign servers go with what their owne
     REQUIRE(refused.is(Code::denied));
     const std::string& why = refused.error().message;
     const auto advice = why.find("GRANT CREATE ON DATABASE app TO \"vaultmgr\"");
-    REQUIRE(advice != std::string::npos);
-    server.query(why.substr(advice));
+    // From version 16 on the account itself lends what its keeper needs.
+    REQUIRE((advice != std::string::npos) == (server.version() < 16));
+    if (advice != std::string::npos) server.query(why.substr(advice));
     server.query("REVOKE CREATE ON DATABASE app FROM \"" + test.account + "\"");  // a superuser's
   }
   revoke(test);

@@ -14,6 +14,11 @@ using testing::AccountOnPostgres;
 using testing::eventually;
 using testing::Postgres;
 
+// Version 18 shows them, and not yet whose they are.
+constexpr const char* kStarting =
+    "(SELECT pid FROM pg_locks EXCEPT SELECT pid FROM pg_stat_activity"
+    "  WHERE usesysid IS NOT NULL OR backend_type <> 'client backend')";
+
 // A login whose back end sleeps after the check that its role may log in.
 class Sleeper {
  public:
@@ -39,9 +44,8 @@ class Sleeper {
   }
   bool sleeps(Postgres& server) {
     step();
-    return server.query(
-               "SELECT count(*) FROM pg_locks WHERE locktype = 'object' AND pid NOT IN"
-               " (SELECT pid FROM pg_stat_activity)") != "0";
+    return server.query("SELECT count(*) FROM pg_locks WHERE locktype = 'object' AND pid IN " +
+                        std::string(kStarting)) != "0";
   }
 
  private:
@@ -74,8 +78,8 @@ TEST_CASE("sessions: one that hides until its account is gone is ended with it")
   const auto revoked = test.connection->revoke({test.account, {}, test.handle}, test.soon());
   REQUIRE(revoked.ok());
   CHECK(eventually([&] { return sleeper.has_ended(); }));
-  CHECK(test.server.query("SELECT count(*) FROM pg_locks WHERE pid NOT IN (SELECT pid FROM "
-                          "pg_stat_activity)") == "0");
+  CHECK(test.server.query("SELECT count(*) FROM pg_locks WHERE pid IN " + std::string(kStarting)) ==
+        "0");
 }
 
 TEST_CASE("sessions: a login of others that takes its time is not waited for without end") {
@@ -87,8 +91,8 @@ TEST_CASE("sessions: a login of others that takes its time is not waited for wit
   CHECK(test.revoke().ok());  // a superuser's is not the manager's to end
   CHECK_FALSE(sleeper.has_ended());
   test.server.query(
-      "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'object' AND pid NOT IN"
-      " (SELECT pid FROM pg_stat_activity)");
+      "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'object' AND pid IN " +
+      std::string(kStarting));
   CHECK(eventually([&] { return sleeper.has_ended(); }));
   test.server.query("DROP ROLE slow_starter");
 }

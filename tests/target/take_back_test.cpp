@@ -76,7 +76,7 @@ TEST_CASE("take back: what one account granted keeps no other from being removed
     }
     check_removed(victim);
     if (!giver_first) {
-      CHECK(server.query("SELECT pg_has_role('vaultmgr', '" + giver.account + "', 'MEMBER')") ==
+      CHECK(server.query("SELECT pg_has_role('vaultmgr', '" + giver.account + "', 'USAGE')") ==
             "f");
       server.query(take, "app");
       check_removed(giver);

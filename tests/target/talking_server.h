@@ -1,6 +1,7 @@
 #pragma once
 // A server on loopback that speaks PostgreSQL's protocol, version 3, and answers every query with
-// the bytes the test gives it: what a broken, or hostile, "PostgreSQL" could say.
+// the bytes the test gives it: what a broken, or hostile, "PostgreSQL" could say. It says that each
+// session's process is 1.
 // Source: PostgreSQL 15 documentation, 55.2 and 55.7. Thread-safe; serves connections side by side.
 
 #include <arpa/inet.h>
@@ -137,7 +138,7 @@ class TalkingServer {
       give(fd, refused);
       return;
     }
-    if (!give(fd, message('R', be32(0)) + ready())) return;
+    if (!give(fd, message('R', be32(0)) + message('K', be32(1) + be32(1)) + ready())) return;
     while (take(fd, 1, text) && text == "Q" && take_sized(fd, text)) {
       Answer answer{{}, true};
       while (answer.more) {

@@ -50,6 +50,9 @@ struct Revoked {
   std::string renamed;      // the name it had by then; empty: its own
   std::uint32_t sessions_ended = 0;
   WallTime verified_at;  // seen absent, with no session
+  // Copies of the server that follow it, where the account may have sessions that nobody looked
+  // for.
+  std::uint32_t standbys = 0;
 };
 
 struct Tag {
@@ -95,6 +98,11 @@ class Connection {
   // What an operator should know of accounts made like this; asked while one exists.
   virtual std::vector<std::string> advice_on(const CreateOrder& order, Instant deadline) {
     static_cast<void>(order), static_cast<void>(deadline);
+    return {};
+  }
+  // And of this server, whatever the accounts.
+  virtual std::vector<std::string> advice(Instant deadline) {
+    static_cast<void>(deadline);
     return {};
   }
   // Really asks the server.

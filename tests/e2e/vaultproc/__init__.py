@@ -12,6 +12,7 @@ without its real counterpart fails. Everything dies with the process that starte
 """
 
 from .hsm import Hsm
+from .pooler import Pooler
 from .postgres import Postgres
 from .process import BIN, CLIENTS, PATIENCE, Folder
 from .process import find, free_port, in_threads, mortal, random_text, wait_until
@@ -25,6 +26,7 @@ __all__ = [
     "Folder",
     "Hsm",
     "PATIENCE",
+    "Pooler",
     "Postgres",
     "Tpm",
     "Vault",

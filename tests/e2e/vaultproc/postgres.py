@@ -20,8 +20,9 @@ class Postgres:
         self.folder = self.owned.path
         self.port = free_port()
         self.url = self.url_at(self.port)
-        self.bin = max(pathlib.Path("/usr/lib/postgresql").glob("*/bin"), default=None)
-        assert self.bin, "PostgreSQL is not installed; `scripts/setup test` installs it"
+        installed = max(pathlib.Path("/usr/lib/postgresql").glob("*/bin"), default=None)
+        self.bin = pathlib.Path(os.environ.get("LEASEHOLD_POSTGRES_BIN", installed or ""))
+        assert (self.bin / "initdb").exists(), "PostgreSQL is not installed; `scripts/setup test` installs it"
         self.process = None
 
     @staticmethod

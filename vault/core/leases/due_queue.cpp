@@ -46,8 +46,7 @@ commit::OnRecord events(const Lease& lease, const target::Revoked& revoked, Abse
   fields.set("verified_absent", rfc3339(revoked.verified_at));
   fields.set("was_absent", revoked.was_absent);
   fields.set("sessions_ended", static_cast<std::int64_t>(revoked.sessions_ended));
-  note(fields, absence);
-  if (!revoked.renamed.empty()) fields.set("renamed_to", revoked.renamed);
+  note(fields, revoked, absence);
   fields.set("request_id", lease.request_id);
   bodies.push_back(audit::event_body("lease-revoked", now, fields.dump()));
   return bodies;

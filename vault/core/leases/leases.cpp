@@ -322,6 +322,12 @@ void note(Json& fields, Absence absence) {
   if (absence == Absence::missing_or_ours) fields.set("began_before_restart", true);
 }
 
+void note(Json& fields, const target::Revoked& revoked, Absence absence) {
+  note(fields, absence);
+  if (!revoked.renamed.empty()) fields.set("renamed_to", revoked.renamed);
+  if (revoked.standbys > 0) fields.set("standbys", static_cast<std::int64_t>(revoked.standbys));
+}
+
 Status Leases::finish(WriteTxn& txn, const Lease& lease, const target::Revoked& revoked,
                       WallTime now, Absence absence) const {
   VAULT_TRY(erase(txn, lease));
@@ -330,8 +336,7 @@ Status Leases::finish(WriteTxn& txn, const Lease& lease, const target::Revoked& 
   receipt.set("verified_absent", rfc3339(revoked.verified_at));
   receipt.set("was_absent", revoked.was_absent);
   receipt.set("sessions_ended", static_cast<std::int64_t>(revoked.sessions_ended));
-  note(receipt, absence);
-  if (!revoked.renamed.empty()) receipt.set("renamed_to", revoked.renamed);
+  note(receipt, revoked, absence);
   return write_receipt(txn, lease, receipt.dump(), now);
 }
 

@@ -59,6 +59,7 @@ enum class Absence : std::uint8_t {
   missing_or_ours,  // the same, unless this vault removed it right before it was restarted
 };
 void note(Json& fields, Absence absence);
+void note(Json& fields, const target::Revoked& revoked, Absence absence);
 
 // A revocation of many that was asked for. Durable, so that it goes on through any crash.
 struct LeaseJob {

@@ -186,6 +186,8 @@ Status Core::try_candidate(InFlight& flight) {
   const auto connection = candidate->connect(flight.live->revoker->tag(), deadline);
   const Status status = connection.ok() ? (*connection)->ping(deadline) : connection.error();
   if (!status.ok()) return as_client_sees(flight, *planned.effect, status.error());
+  for (std::string& one : (*connection)->advice(deadline))
+    flight.warnings.push_back(std::move(one));
   if (auto* check = std::get_if<intent::Check>(&planned.intent))
     check->server = (*connection)->identity();
   return {};
