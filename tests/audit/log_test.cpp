@@ -810,6 +810,25 @@ TEST_CASE_FIXTURE(TwoFiles, "audit log: a device that failed until the end has a
   CHECK(verified({file(1)}).whole);
 }
 
+TEST_CASE_FIXTURE(TwoFiles, "audit log: a device that missed a start goes on behind its end") {
+  run(3);
+  Running running(devices());
+  Identity identity = test_identity();
+  identity.remembered = seen.last;
+  identity.held = seen.held;
+  identity.closed = seen.closed;
+  faults[1].open = true;
+  REQUIRE(running.log->start(identity).ok());
+  CHECK(running.add("missed").ok());
+  faults[1].open = false;
+  running.clock.advance(std::chrono::seconds(2));
+  CHECK(running.add("not missed").ok());
+  running.log->close();
+  CHECK(read_file(file(1)).find("\"not missed\"") != std::string::npos);
+  CHECK(verified({file(0)}).broken == "");
+  CHECK(verified({file(1)}).broken == "");
+}
+
 TEST_CASE("audit log: nothing is continued behind an orderly end") {
   Folder folder;
   const std::string file = folder / "audit.log";

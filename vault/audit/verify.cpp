@@ -123,7 +123,8 @@ class Verifier {
 
   // Behind `closed` the vault writes one checkpoint, and the next start its first records.
   void behind_end(std::string_view type) {
-    if (end_ == End::none || type == "epoch" || type == "gap" || type == "cut") return;
+    if (end_ == End::none || end_ == End::missed) return;
+    if (type == "epoch" || type == "gap" || type == "cut") return;
     if (end_ == End::closed && type == "checkpoint") return;
     add_break(here() + "stands behind the end of the log: the vault wrote nothing there");
     end_ = End::none;
@@ -214,6 +215,7 @@ class Verifier {
         return true;
       }
       judge_tail(here());
+      end_ = End::missed;
       note(here() + missed + name + " did not get them; another device may have them" +
            unsigned_before());
       return true;
@@ -275,7 +277,7 @@ class Verifier {
     ++verdict_.epochs;
     if (own.integer_at("version") > 1)
       note(here() + "written by a newer version; its rules may differ");
-    if (verdict_.epochs > 1 && end_ != End::signed_for)
+    if (verdict_.epochs > 1 && end_ != End::signed_for && end_ != End::missed)
       note(here() + "the server started again without having closed the log: a hard stop" +
            unsigned_before());
   }
@@ -304,7 +306,8 @@ class Verifier {
   bool checkpoint(const ParsedLine& line, const Json& own) {
     std::string why;
     if (!signer_.vouches(line, own, why)) {
-      why.empty() ? note_once_unsigned() : add_break(here() + why);
+      if (!why.empty())
+        add_break(here() + why);  // else no key is known: the file lacks its beginning
       return false;
     }
     ++verdict_.checkpoints;
@@ -314,12 +317,6 @@ class Verifier {
     verdict_.signed_seq = line.seq - 1;
     records_signed_ = verdict_.records;
     return true;
-  }
-
-  void note_once_unsigned() {
-    if (!said_no_key_)
-      note(here() + "a checkpoint before any public key; give the key to check it");
-    said_no_key_ = true;
   }
 
   void torn_end() {
@@ -378,10 +375,10 @@ class Verifier {
   std::string last_at_;
   std::uint64_t junk_bytes_ = 0;  // lines that are none, not yet accounted for
   std::string junk_at_;
-  // An end counts once it is signed: anybody can write `closed`.
-  enum class End { none, closed, signed_for };
+  // An end counts once it is signed: anybody can write `closed`. Among lines that the device missed
+  // may be an end, and a start.
+  enum class End { none, closed, signed_for, missed };
   End end_ = End::none;
-  bool said_no_key_ = false;
   bool named_ = false;           // the file in hand began as the vault begins one, or it was said
   bool begun_unsigned_ = false;  // by the last `epoch` or `continued`, and not signed yet
   UnsignedTail tail_;
