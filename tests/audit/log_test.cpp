@@ -392,42 +392,43 @@ TEST_CASE("audit log: without its folder nothing is recorded, and nothing is los
   CHECK(lines[1].find("\"checkpoint\"") != std::string::npos);
 }
 
-TEST_CASE("audit log: what is written does not follow a folder that was moved away") {
+namespace {
+
+// A running log whose folder was moved away, which it has noticed.
+struct MovedAway {
   Folder folder;
   const std::string inner = folder / "log", away = folder / "away", file = inner + "/audit.log";
-  std::filesystem::create_directory(inner);
-  Running running(file);
-  REQUIRE(running.start().ok());
-  CHECK(running.add("a").ok());
-  std::filesystem::rename(inner, away);
-  running.clock.advance(std::chrono::seconds(2));
-  CHECK(eventually([&] { return !running.log->can_record(); }));
+  const bool made = std::filesystem::create_directory(inner);
+  Running running{file};
+  MovedAway() {
+    REQUIRE(running.start().ok());
+    CHECK(running.add("a").ok());
+    std::filesystem::rename(inner, away);
+    running.clock.advance(std::chrono::seconds(2));
+    CHECK(eventually([&] { return !running.log->can_record(); }));
+  }
+  void goes_on() {
+    running.clock.advance(std::chrono::seconds(2));
+    CHECK(eventually([&] { return running.log->can_record(); }));
+    CHECK(running.add("b").ok());
+    running.log->close();
+  }
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(MovedAway, "audit log: lines do not follow a folder that was moved away") {
   CHECK_FALSE(running.add("refused").ok());
   std::filesystem::create_directory(inner);
-  running.clock.advance(std::chrono::seconds(2));
-  CHECK(eventually([&] { return running.log->can_record(); }));
-  CHECK(running.add("b").ok());
-  running.log->close();
+  goes_on();
   CHECK(read_file(away + "/audit.log").find("refused") == std::string::npos);
   CHECK(verified({away + "/audit.log", file}).broken == "");
   CHECK(verified({file}).whole);
 }
 
-TEST_CASE("audit log: a folder that comes back is written to again") {
-  Folder folder;
-  const std::string inner = folder / "log", away = folder / "away", file = inner + "/audit.log";
-  std::filesystem::create_directory(inner);
-  Running running(file);
-  REQUIRE(running.start().ok());
-  CHECK(running.add("a").ok());
-  std::filesystem::rename(inner, away);
-  running.clock.advance(std::chrono::seconds(2));
-  CHECK(eventually([&] { return !running.log->can_record(); }));
+TEST_CASE_FIXTURE(MovedAway, "audit log: a folder that comes back is written to again") {
   std::filesystem::rename(away, inner);
-  running.clock.advance(std::chrono::seconds(2));
-  CHECK(eventually([&] { return running.log->can_record(); }));
-  CHECK(running.add("b").ok());
-  running.log->close();
+  goes_on();
   CHECK(verified({file}).broken == "");
   CHECK(read_file(file).find("continued") == std::string::npos);
 }
