@@ -37,9 +37,13 @@ std::optional<std::uint64_t> size_of(int fd) {
   return static_cast<std::uint64_t>(status.st_size);
 }
 
+std::string directory_of(const std::string& file_path) {
+  return file_path.substr(0, file_path.rfind('/') + 1);
+}
+
 // A new file is not on disk before the name is.
 bool sync_directory(const std::string& file_path) {
-  const std::string directory = file_path.substr(0, file_path.rfind('/') + 1);
+  const std::string directory = directory_of(file_path);
   const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return errno == EACCES;  // may enter, may not list: nothing to be done
   const bool synced = ::fsync(fd) == 0 || errno == EINVAL;
@@ -157,6 +161,7 @@ Result<Tail> LogFile::open() {
   }
   needs_room_ = false;
   fd_ = fd;
+  folder_ = folder();
   end_ = size_of(fd).value_or(0);
   end_remnant_ = tail->remnant != 0;
   return tail;
@@ -259,7 +264,8 @@ bool LogFile::moved() {
   struct stat opened {
   }, named{};
   if (fd_ < 0 || ::fstat(fd_, &opened) != 0) return false;
-  if (::lstat(file_path_.c_str(), &named) != 0) return errno == ENOENT;
+  if (::lstat(file_path_.c_str(), &named) != 0)
+    return errno == ENOENT || errno == ENOTDIR || errno == EACCES || errno == ELOOP;
   return opened.st_dev != named.st_dev || opened.st_ino != named.st_ino;
 }
 
@@ -267,6 +273,14 @@ bool LogFile::lost() {
   struct stat opened {};
   return fd_ >= 0 && ::fstat(fd_, &opened) == 0 && opened.st_nlink == 0;
 }
+
+LogFile::Folder LogFile::folder() const {
+  struct stat status {};
+  if (::stat(directory_of(file_path_).c_str(), &status) != 0) return std::nullopt;
+  return std::pair(status.st_dev, status.st_ino);
+}
+
+bool LogFile::astray() { return fd_ >= 0 && moved() && folder() != folder_; }
 
 // Appending fills a hole that somebody cut: looked at once a second, it is seen unless more was
 // written meanwhile than was cut off.
@@ -291,6 +305,7 @@ Result<bool> LogFile::reopen() {
   }
   ::close(fd_);
   fd_ = fd;
+  folder_ = folder();
   end_ = 0;
   return true;
 }

@@ -5,7 +5,9 @@
 #include <sys/types.h>
 
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "vault/audit/log.h"
 
@@ -22,6 +24,7 @@ class LogFile final : public Device {
   Result<bool> reopen() override;
   bool moved() override;
   bool lost() override;
+  bool astray() override;
   bool shrunk() override;
   Status each_back(FunctionRef<bool(std::string_view line)> each) override;
   Status check() const override;
@@ -29,6 +32,8 @@ class LogFile final : public Device {
   std::string where() const override { return "file " + file_path_; }
 
  private:
+  using Folder = std::optional<std::pair<dev_t, ino_t>>;
+  Folder folder() const;
   int open_or_create() const;
   Result<int> open_file() const;
   Result<Tail> read_tail(int fd) const;
@@ -42,6 +47,7 @@ class LogFile final : public Device {
   const std::string file_path_;
   const mode_t mode_;
   int fd_ = -1;
+  Folder folder_;             // of the path, when the open file was opened there
   bool needs_room_ = true;    // at first, and after a write that found no space
   bool end_remnant_ = false;  // the next write begins with a newline
   std::uint64_t end_ = 0;     // the size that the open file is to have

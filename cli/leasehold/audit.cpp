@@ -84,9 +84,11 @@ Json as_json(const audit::Verdict& verdict) {
   out.set("last_seq", verdict.last_seq);
   out.set("signed_seq", verdict.signed_seq);
   out.set("after_signed", verdict.after_signed);
+  out.set("after_signed_seconds", static_cast<std::int64_t>(verdict.after_signed_span.count()));
   out.set("last_hash", hex(verdict.last_hash));
   out.set("public_key", verdict.public_key_hex);
   out.set("key_was_given", verdict.key_was_given);
+  out.set("signed_by", verdict.signed_by_hex);
   out.set("head_found", verdict.head_found);
   out.set("breaks", verdict.breaks);
   out.set("notes", verdict.notes);
@@ -102,6 +104,7 @@ std::vector<Row> verdict_rows(const audit::Verdict& verdict) {
           {"Checkpoints", std::to_string(verdict.checkpoints)},
           {"Signed up to", std::to_string(verdict.signed_seq)},
           {"Records after that", std::to_string(verdict.after_signed)},
+          {"Signed by", verdict.signed_by_hex},
           {"Last hash", hex(verdict.last_hash)},
           {"Public key", verdict.public_key_hex}};
 }
@@ -155,7 +158,8 @@ constexpr Command kCommands[] = {
     {"audit verify", "Prove that an audit log is whole", "[flags] FILE...",
      "Checks the chain of hashes and the signatures of audit files, oldest first, without a "
      "server.\n"
-     "Exit code 0: whole, 2: broken, 1: could not be read.\n\n"
+     "Exit code 0: whole, 2: broken, 1: could not be read. With -public-key whole means signed by\n"
+     "that key, up to the few records of the last moment, which are counted.\n\n"
      "A device that failed for a while lacks lines, and a record of the log says so.\n"
      "It is believed in that device's files only: the last FILE lies at its path, or\n"
      "-device names it.\n\n"

@@ -114,6 +114,7 @@ class FaultyDevice final : public Device {
   }
   Result<bool> reopen() override { return file_.reopen(); }
   bool moved() override { return file_.moved(); }
+  bool astray() override { return file_.astray(); }
   Status each_back(FunctionRef<bool(std::string_view)> each) override {
     return file_.each_back(each);
   }
@@ -158,7 +159,8 @@ struct Running {
   }
   Status start() { return log->start(test_identity()); }
   Status add(const std::string& text) {
-    const std::string body = "{\"time\":\"t\",\"type\":\"request\",\"n\":\"" + text + "\"}";
+    const std::string body =
+        "{\"time\":\"" + rfc3339(clock.now()) + "\",\"type\":\"request\",\"n\":\"" + text + "\"}";
     const std::string_view bodies[] = {body};
     return log->append(bodies);
   }

@@ -87,7 +87,7 @@ TEST_CASE("audit verify: a deleted, doubled, moved or invented line is found at 
     std::string forged;
     const auto before = parse_line(lines[i - 1]);
     append_line(forged, before->seq + 1, line_hash(before->previous, before->seq, before->body),
-                "{\"time\":\"t\",\"type\":\"request\"}");
+                "{\"time\":\"2027-01-15T08:00:00Z\",\"type\":\"request\"}");
     forged.pop_back();
     invented.insert(invented.begin() + static_cast<std::ptrdiff_t>(i), forged);
     CHECK_FALSE(of_lines(folder, invented).whole);
@@ -141,7 +141,7 @@ TEST_CASE("audit verify: a cut tail is found with a head noted elsewhere") {
   CHECK(without.whole);
   CHECK(without.signed_seq == 1);
   CHECK(without.after_signed == 8);
-  CHECK(notes(without, "8 records after the last signed checkpoint"));
+  CHECK(notes(without, "8 records after the last signature"));
   CHECK(notes(without, "does not end with a closed record"));
 }
 
@@ -170,8 +170,36 @@ TEST_CASE("audit verify: a wrong key, a foreign key and a rewritten log are foun
   options.public_key = crypto::ed25519_public(other);
   const Verdict wrong = of_lines(folder, lines, options);
   CHECK_FALSE(wrong.whole);
-  CHECK(names(wrong, "another public key"));
   CHECK(wrong.signed_seq == 0);
+  CHECK(wrong.after_signed == wrong.records);
+}
+
+TEST_CASE("audit verify: a wrong key is said in one sentence, and nothing untrue beside it") {
+  Folder folder;
+  sample(folder / "a.log", 3);
+  sample(folder / "a.log", 3);
+  VerifyOptions options;
+  options.public_key = crypto::ed25519_public(std::array<std::uint8_t, 32>{9});
+  const Verdict verdict = verified({folder / "a.log"}, options);
+  const std::string theirs = hex(crypto::ed25519_public(kSeed));
+  REQUIRE(verdict.breaks.size() == 1);
+  CHECK(names(verdict,
+              "signed by the key " + theirs + "; the key given is " + verdict.public_key_hex));
+  CHECK(verdict.signed_by_hex == theirs);
+  CHECK_FALSE(notes(verdict, "hard stop"));
+  // A log that was signed by the key first, and by another later, is not of another vault.
+  auto lines = lines_of(read_file(folder / "a.log"));
+  options.public_key = crypto::ed25519_public(kSeed);
+  std::string foreign;
+  const auto last = parse_line(lines.back());
+  Identity stranger = test_identity();
+  const std::array<std::uint8_t, 32> seed = {9};
+  stranger.sign_seed = seed;
+  append_line(foreign, last->seq + 1, line_hash(last->previous, last->seq, last->body),
+              epoch_body(stranger, WallTime{}, {}));
+  foreign.pop_back();
+  lines.push_back(foreign);
+  CHECK(names(of_lines(folder, lines, options), "the rest was signed by somebody else"));
 }
 
 TEST_CASE("audit verify: a forged signature is found") {
@@ -182,6 +210,90 @@ TEST_CASE("audit verify: a forged signature is found") {
   last[at] = last[at] == '0' ? '1' : '0';
   const Verdict verdict = of_lines(folder, lines);
   CHECK(names(verdict, "signature of the checkpoint"));
+}
+
+namespace {
+
+// As anybody can make them: `count` records that chain to the last of `lines`, `apart` seconds.
+std::vector<std::string> forged(std::vector<std::string> lines, int count, Seconds apart) {
+  Position at;
+  if (!lines.empty()) {
+    const auto last = parse_line(lines.back());
+    at = {last->seq, line_hash(last->previous, last->seq, last->body)};
+  }
+  WallTime time = testing::FakeClock().now();
+  for (int i = 0; i < count; ++i) {
+    time = add(time, apart);
+    const std::string body = R"({"time":")" + rfc3339(time) + R"(","type":"request"})";
+    std::string line;
+    append_line(line, at.seq + 1, at.hash, body);
+    at = {at.seq + 1, line_hash(at.hash, at.seq + 1, body)};
+    line.pop_back();
+    lines.push_back(line);
+  }
+  return lines;
+}
+
+VerifyOptions by_key() {
+  VerifyOptions options;
+  options.public_key = crypto::ed25519_public(kSeed);
+  return options;
+}
+
+}  // namespace
+
+TEST_CASE("audit verify: lines that nobody signed are no log, with a key or without") {
+  Folder folder;
+  const auto made_up = forged({}, 6, Seconds{60});
+  const Verdict without = of_lines(folder, made_up);
+  CHECK(names(without, "t.log:1: the file does not begin as the vault begins one"));
+  const Verdict with = of_lines(folder, made_up, by_key());
+  CHECK(names(with, "nothing in these files is signed by the key"));
+  CHECK(with.signed_by_hex.empty());
+  CHECK(with.breaks.size() == 2);
+
+  // Behind a file that the vault wrote; also with a head that the vault would have signed.
+  const auto genuine = sample(folder / "a.log", 3);
+  const std::vector<std::string> rotated(genuine.begin(), genuine.end() - 2);
+  write_file(folder / "audit.log.1", joined(rotated));
+  const auto next = [&](const std::vector<std::string>& lines) {
+    write_file(folder / "audit.log",
+               joined({lines.begin() + static_cast<std::ptrdiff_t>(rotated.size()), lines.end()}));
+    return verified({folder / "audit.log.1", folder / "audit.log"}, by_key());
+  };
+  CHECK(names(next(forged(rotated, 10, Seconds{0})), "does not begin as the vault begins one"));
+  auto headed = rotated;
+  const auto last = parse_line(rotated.back());
+  const Position at{last->seq, line_hash(last->previous, last->seq, last->body)};
+  std::string head;
+  append_line(head, at.seq + 1, at.hash,
+              continued_body(test_identity(), testing::FakeClock().now(), at, {}));
+  head.pop_back();
+  headed.push_back(head);
+  CHECK(next(headed).whole);
+  CHECK(names(next(forged(headed, 10, Seconds{0})), "that nobody signed"));
+}
+
+TEST_CASE("audit verify: the end of a log may stand unsigned as long as the vault leaves it so") {
+  Folder folder;
+  auto live = sample(folder / "a.log", 3);
+  live.resize(live.size() - 2);
+  const auto with = [&](int count, Seconds apart) {
+    return of_lines(folder, forged(live, count, apart), by_key());
+  };
+  const Verdict some = with(100, Seconds{1});
+  CHECK(some.whole);
+  CHECK(some.after_signed == 103);
+  CHECK(some.after_signed_span == Seconds{99});
+  CHECK(notes(some, "103 records after the last signature are chained but not signed"));
+  CHECK(names(with(kUnsignedLinesMax, Seconds{0}), "it leaves at most 4096 unsigned"));
+  CHECK(names(with(3, Seconds{540}), "records after the last signature are not the vault's"));
+  CHECK(with(3, Seconds{-86400}).whole);  // they may have waited while no device worked
+
+  // The same when the server went on behind them, and signed them so.
+  write_file(folder / "b.log", joined(forged(live, 3, Seconds{540})));
+  sample(folder / "b.log", 1);
+  CHECK(names(verified({folder / "b.log"}, by_key()), "b.log:9: 6 records after the last"));
 }
 
 TEST_CASE("audit verify: files in the wrong order, or one missing between, are found") {
@@ -315,7 +427,7 @@ TEST_CASE("audit verify: what stands behind an orderly end is a break") {
     all.push_back(line);
     return all;
   };
-  const std::string request = R"({"time":"t","type":"request"})";
+  const std::string request = R"({"time":"2027-01-15T08:00:00Z","type":"request"})";
   CHECK(names(of_lines(folder, appended(lines, request)), "behind the end of the log"));
   // Also when the server goes on behind it, and signs it.
   auto more = appended(lines, request);

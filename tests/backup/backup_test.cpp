@@ -7,6 +7,7 @@
 #include "tests/support/vault_store.h"
 #include "vault/backup/reader.h"
 #include "vault/backup/writer.h"
+#include "vault/base/encoding.h"
 
 using namespace leasehold;
 using backup::ReadOptions;
@@ -157,8 +158,19 @@ TEST_CASE("backup: it must be signed by the key that is given") {
   ReadOptions options;
   options.key = crypto::ed25519_public(store.barrier.keys().audit_sign.reveal());
   CHECK(look(good, options).ok());
+  const std::string own = hex(*options.key);
   (*options.key)[0] ^= 1;
-  CHECK_FALSE(look(good, options).ok());
+  const auto other = look(good, options);
+  REQUIRE_FALSE(other.ok());
+  CHECK(other.error().message.find("not damaged: it is signed by the key " + own) !=
+        std::string::npos);
+  CHECK(other.error().message.find("the key given is " + hex(*options.key)) != std::string::npos);
+  // Whatever key is given, bytes that nobody signed are damaged.
+  Bytes changed = good;
+  changed.back() ^= 1;
+  const auto damaged = look(changed, options);
+  REQUIRE_FALSE(damaged.ok());
+  CHECK(damaged.error().message.find("is damaged at byte") != std::string::npos);
 }
 
 namespace {

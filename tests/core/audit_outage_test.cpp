@@ -83,6 +83,17 @@ TEST_CASE("audit outage: what ends credentials is done, and its records wait") {
   let_record(vault);
   CHECK(TestVault::eventually([&] { return has_line(world, expiring); }));
   CHECK(TestVault::eventually([&] { return has_line(world, asked); }));
+  const auto answers = [&](const std::string& path) {
+    std::vector<std::int64_t> statuses;
+    for (const std::string& line : world.audit_lines()) {
+      const Json one = *parse_json(line);
+      if (one.string_at("type") == "response" && one.find("request")->string_at("path") == path)
+        statuses.push_back(one.find("response")->integer_at("status"));
+    }
+    return statuses;
+  };
+  CHECK(TestVault::eventually([&] { return answers("sys/leases/revoke").size() == 1; }));
+  CHECK(answers("sys/leases/revoke") == std::vector<std::int64_t>{204});
   CHECK(TestVault::eventually([&] { return has_line(world, "auth/token/revoke-self"); }));
   vault.seal();
   CHECK(audit::verify_files({world.audit_path()}, {})->whole);

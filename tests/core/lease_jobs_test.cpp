@@ -91,6 +91,43 @@ TEST_CASE_FIXTURE(ManyVault, "lease jobs: no answer says gone while an account i
   CHECK(server()->accounts().empty());
 }
 
+TEST_CASE_FIXTURE(ManyVault, "lease jobs: what a waiting client got is on record, once") {
+  const auto lines = [this](const std::string& type, const std::string& path) {
+    std::vector<Json> found;
+    for (const std::string& line : world().audit_lines()) {
+      Json one = *parse_json(line);
+      const Json* request = one.find("request");
+      if (one.string_at("type") == type && request != nullptr && request->string_at("path") == path)
+        found.push_back(std::move(one));
+    }
+    return found;
+  };
+  const auto one_answer = [&](const std::string& path, std::int64_t status) {
+    CAPTURE(path);
+    const auto requests = lines("request", path), responses = lines("response", path);
+    REQUIRE(requests.size() == 1);
+    REQUIRE(responses.size() == 1);
+    CHECK(requests[0].find("request")->bool_at("answer_awaited"));
+    CHECK(responses[0].find("request")->find("answer_awaited") == nullptr);
+    CHECK(responses[0].find("response")->integer_at("status") == status);
+    CHECK(responses[0].string_at("error").empty() == (status == 204));
+  };
+  const std::string id = lease();
+  lease();
+  take_down();
+  CHECK(as_time_passes_for("sys/leases/revoke-prefix/test/creds/none").status() == 204);
+  one_answer("sys/leases/revoke-prefix/test/creds/none", 204);
+  CHECK(as_time_passes_for("sys/leases/revoke/" + id).status() == 500);
+  one_answer("sys/leases/revoke/" + id, 500);
+  CHECK(as_time_passes_for("sys/leases/revoke-prefix/test/creds/ro").status() == 500);
+  one_answer("sys/leases/revoke-prefix/test/creds/ro", 500);
+  const auto removal = begin("DELETE", "sys/mounts/test", root());
+  REQUIRE(as_time_passes([&] { return answered(removal); }));
+  CHECK(wait(removal).status() == 500);
+  one_answer("sys/mounts/test", 500);
+  CHECK(verifies());
+}
+
 TEST_CASE_FIXTURE(ManyVault, "lease jobs: force is done at once where the target answers") {
   const std::string id = lease();
   CHECK(many("revoke-force", "test/creds").status() == 204);

@@ -177,6 +177,31 @@ class Audit(unittest.TestCase):
             self.assertEqual(result.returncode, 2, result.stdout)
             self.assertIn(f"held lines up to {len(lines)} and was cut behind 20", result.stderr)
 
+    def test_a_folder_that_is_moved_away_takes_no_more_lines(self):
+        with Vault() as vault:
+            key = vault.init()["audit_public_key"]
+            vault.unseal()
+            vault.write("sys/mounts/secret", {"type": "kv"})
+            away = vault.audit.parent.rename(vault.folder / "away") / vault.audit.name
+
+            def works():
+                health = vault.must("GET", "sys/health", token="").json
+                return health.get("leasehold_audit_works", True)
+
+            wait_until("health says that nothing is recorded", lambda: not works())
+            self.assertEqual(vault.call("POST", "secret/refused", {"k": "v"}).status, 500)
+            vault.audit.parent.mkdir(mode=0o700)
+            wait_until("a new file is begun", works)
+            vault.write("secret/after", {"k": "v"})
+            vault.stop()
+            begins = json.loads(vault.audit.read_text().splitlines()[0])
+            self.assertEqual(begins["type"], "continued")
+            self.assertNotIn("secret/after", away.read_text())
+            result = self.verify(vault, f"-public-key={key}", away, vault.audit)
+            self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+            self.assertEqual(self.verify(vault, f"-public-key={key}", vault.audit).returncode, 0)
+            vault.start().unseal()
+
     def test_nothing_is_continued_behind_an_orderly_end(self):
         with Vault() as vault:
             vault.init_and_unseal()

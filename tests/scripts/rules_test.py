@@ -3,6 +3,7 @@
 import importlib.machinery
 import importlib.util
 import pathlib
+import re
 import subprocess
 import tempfile
 import unittest
@@ -191,6 +192,26 @@ class UnrecordedChanges(unittest.TestCase):
     def test_a_reason_that_is_no_literal_shows(self):
         self.assertEqual(self.uses("Unrecorded{why}"), [("a.cpp", 1, "")])
         self.assertEqual(self.uses("struct Unrecorded {\n"), [])
+
+
+class Events(unittest.TestCase):
+    MADE = re.compile(
+        r'(?:\b(?:event_body|token_event|event|Event)\s*[({]\s*|return \{)"([a-z]+(?:-[a-z]+)+|unsealed)"'
+    )
+
+    def test_each_event_is_in_the_table_of_the_format(self):
+        table = "\n".join(
+            line.split("|")[1]
+            for line in (ROOT / "vault/audit/FORMAT.md").read_text().splitlines()
+            if line.startswith("| `")
+        )
+        told = set(re.findall(r"`([a-z-]+)`", table))
+        made = set()
+        for folder in ("vault", "backends"):
+            for file in (ROOT / folder).rglob("*.cpp"):
+                made |= set(self.MADE.findall(file.read_text()))
+        self.assertGreater(len(made), 25)
+        self.assertEqual(made - told, set())
 
 
 if __name__ == "__main__":

@@ -126,6 +126,15 @@ std::string closed_body(WallTime time) {
   return out;
 }
 
+std::string_view time_text(std::string_view body) {
+  constexpr std::string_view kTime = "\"time\":\"";
+  const std::size_t at = body.find(kTime);
+  const bool of_log = body.starts_with(kChainRecord) && at != std::string_view::npos;
+  if (!of_log && !body.starts_with(kVaultRecord)) return {};
+  body.remove_prefix(at + kTime.size());
+  return body.substr(0, body.find('"'));
+}
+
 Json read_chain_record(std::string_view body) {
   auto parsed = parse_json(body);
   return parsed.ok() ? std::move(parsed).value() : Json::object();

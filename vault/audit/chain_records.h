@@ -40,6 +40,8 @@ std::string closed_body(WallTime time);
 // How a body begins: which of the two kinds of record it is.
 inline constexpr std::string_view kVaultRecord = "{\"time\":\"";
 inline constexpr std::string_view kChainRecord = "{\"type\":\"";
+// The text of the record's time, whichever it is; "" when it has none where it belongs.
+std::string_view time_text(std::string_view body);
 // One of the log's own records as a tree; an empty object when it is no JSON.
 Json read_chain_record(std::string_view body);
 std::optional<Position> position_at(const Json& record, std::string_view seq_key,

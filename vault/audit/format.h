@@ -16,6 +16,7 @@
 #include <string>
 #include <string_view>
 
+#include "vault/base/clock.h"
 #include "vault/crypto/ed25519.h"
 #include "vault/crypto/hash.h"
 
@@ -27,6 +28,14 @@ inline constexpr std::size_t kBodyBytesMax = 64u << 20;
 inline constexpr std::size_t kLineBytesMax = 128u << 20;
 // The rest of a line is its number and a hash.
 static_assert(kBodyBytesMax + 256 < kLineBytesMax);
+
+// The vault signs before so many lines, or so much time, would stand unsigned. Verification allows
+// twice the lines, since one write may add as many, and more time: a line has the time at which its
+// request began, and that may have waited for a target.
+inline constexpr std::uint64_t kSignAfterLines = 2048;
+inline constexpr Nanos kSignAfter = std::chrono::seconds(10);
+inline constexpr std::uint64_t kUnsignedLinesMax = 2 * kSignAfterLines;
+inline constexpr Seconds kUnsignedSpanMax{600};
 
 crypto::Digest line_hash(const crypto::Digest& previous, std::uint64_t seq, std::string_view body);
 // The same in two halves: the costly one needs no place in the chain yet.

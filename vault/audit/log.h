@@ -74,6 +74,9 @@ class Device {
   virtual bool moved() { return false; }
   // True when the open file has no name any more: what is written to it goes with it.
   virtual bool lost() { return false; }
+  // True when the folder of the path is not the one that the open file was in, or is gone: what is
+  // written to it is not found where the device says.
+  virtual bool astray() { return false; }
   // True when the open file is shorter than what was written to it.
   virtual bool shrunk() { return false; }
   // False: what it takes is out of sight at once (a pipe, nothing at all).

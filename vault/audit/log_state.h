@@ -48,6 +48,7 @@ struct AuditLog::State {
   std::atomic<bool> records{false};          // as the last attempt went; changed under the mutex
   bool unsynced GUARDED_BY(mutex) = false;
   std::uint64_t signed_seq GUARDED_BY(mutex) = 0;  // of the last checkpoint's own line
+  Instant unsigned_since GUARDED_BY(mutex);        // when the first line behind it was written
   bool said_moved GUARDED_BY(mutex) = false;       // and no new file could be begun since
   Instant looked_at GUARDED_BY(mutex);             // when a checkpoint or a moved file was sought
   std::uint64_t synced_seq GUARDED_BY(mutex) = 0;  // the last line on a disk, or before this run
@@ -66,6 +67,9 @@ struct AuditLog::State {
   void note_failed_devices() REQUIRES(mutex);
   void say_none_records();
   void probe() REQUIRES(mutex);
+  Status begin_again() REQUIRES(mutex);
+  Status sign_in_time(std::size_t coming) REQUIRES(mutex);
+  Status sign() REQUIRES(mutex);
   void checkpoint() REQUIRES(mutex);
   Status begin_new_files() REQUIRES(mutex);
   void look_around() REQUIRES(mutex);

@@ -184,6 +184,7 @@ class Line {
     hidden_json(to, "data", request.data_json, record_.clear_request_keys,
                 left_ - std::min(left_, kTextBytesMax), record_.sensitive_request_keys);
     if (request.data_omitted) to.boolean("data_omitted", true);
+    if (request.answer_awaited) to.boolean("answer_awaited", true);
     text(to, "purpose", request.purpose, kTextBytesMax);
     to.text("remote_address", request.remote_address);
     to.number("remote_port", request.remote_port);

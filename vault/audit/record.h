@@ -70,6 +70,8 @@ struct Record {
     std::string_view client_token, client_token_accessor;  // HMACed
     std::string_view data_json;                            // HMACed leaf by leaf
     bool data_omitted = false;  // there was a body, and no valid token with it
+    // What it asks for is durable with this line, and its answer waits until that is seen done.
+    bool answer_awaited = false;
     std::string_view remote_address, certificate_serial;
     int remote_port = 0;
     std::span<const Header> headers;

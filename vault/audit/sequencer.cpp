@@ -148,6 +148,7 @@ void Sequencer::retry(Slot& slot) {
   if (!tail.ok()) return fail(slot, tail.error());
   slot.health = Health::returning;
   slot.remnant = tail->remnant;
+  slot.begins = tail->seq == 0 && begun_ && slot.device->keeps_lines();
   if (tail->seq != 0) {
     slot.last = {tail->seq, tail->hash};
   } else {  // another file: what it held is not there
@@ -177,6 +178,13 @@ std::vector<Cut> Sequencer::cuts() const {
   return cuts;
 }
 
+std::vector<std::string> Sequencer::beginning() const {
+  std::vector<std::string> devices;
+  for (const Slot& slot : slots_)
+    if (slot.health != Health::failed && slot.begins) devices.push_back(slot.device->where());
+  return devices;
+}
+
 void Sequencer::chain(Position& at, std::string_view body, const crypto::Digest& hash) {
   ++at.seq;
   append_line(lines_, at.seq, at.hash, body);
@@ -199,7 +207,15 @@ Status Sequencer::append(std::span<const HashedBody> bodies) {
   return write_lines(after);
 }
 
-// A returning device must first be told what it missed, or lost.
+Status Sequencer::tell() {
+  if (!has_devices()) return {};
+  const Position after = begin_lines();
+  return lines_.empty() ? Status() : write_lines(after);
+}
+
+// A returning device must first be told what it missed, or lost; a new file, which one it follows.
+// It is signed in the same write, at a start with the epoch behind it: until then anybody could
+// have put it there.
 Position Sequencer::begin_lines() {
   retry_failed();
   lines_.clear();
@@ -207,11 +223,15 @@ Position Sequencer::begin_lines() {
   Position after = position_;
   const auto missed = gaps();
   const auto cut = cuts();
-  told_gap_ = !missed.empty() || !cut.empty();
+  const auto fresh = beginning();
+  if (missed.empty() && cut.empty() && fresh.empty()) return after;
+  const WallTime now = clock_.now();
   const auto tell = [&](const std::string& body) { chain(after, body, body_hash(body)); };
   // In the file of a device that missed lines, the gap record is the one that stands behind them.
-  if (!missed.empty()) tell(gap_body(clock_.now(), missed));
-  if (!cut.empty()) tell(cut_body(clock_.now(), cut));
+  if (!missed.empty()) tell(gap_body(now, missed));
+  if (!cut.empty()) tell(cut_body(now, cut));
+  if (!fresh.empty()) tell(continued_body(*identity_, now, after, fresh));
+  if (begun_) tell(checkpoint_body(*identity_, now, after));
   return after;
 }
 
@@ -224,6 +244,7 @@ Status Sequencer::write_lines(const Position& after) {
     return failure(Code::internal, "the audit log could not record this request",
                    "no audit device took the lines; the server log names each device");
   position_ = after;
+  begun_ = true;
   return {};
 }
 
@@ -246,6 +267,7 @@ bool Sequencer::write_to(Slot& slot, const Position& after) {
     slot.health = Health::works;
   }
   slot.last = after;
+  slot.begins = false;
   slot.attempted.clear();
   return true;
 }
@@ -258,35 +280,48 @@ void Sequencer::fail(Slot& slot, const Error& error) {
   log_.error("audit: {}: {}; it is tried again until it works", error.message, error.detail);
 }
 
-std::vector<std::string> Sequencer::reopen(Status& first_failure) {
+bool Sequencer::reopen(Status& first_failure) {
   MutexLock lock(busy_);
-  std::vector<std::string> begun;
+  bool begun = false;
   for (Slot& slot : slots_) {
     if (slot.health != Health::works) continue;
     const Watch::Call call(watch_, *slot.device);
-    const bool lost = slot.device->lost();
-    if (lost)
+    if (slot.device->lost())
       log_.error("audit: {}: the file was deleted while the server wrote to it: its lines are lost",
                  slot.device->where());
     const auto fresh = slot.device->reopen();
-    if (!fresh.ok() && first_failure.ok()) first_failure = fresh.error();
-    if (!fresh.ok() && lost)
-      fail(slot, fresh.error());  // its lines would go with the file
-    else if (!fresh.ok() &&
-             std::exchange(slot.not_begun, fresh.error().message) != fresh.error().message)
-      log_.error("audit: {}: {}; the file that is open stays in use", fresh.error().message,
-                 fresh.error().detail);
-    if (!fresh.ok()) continue;
+    if (!fresh.ok()) {
+      if (first_failure.ok()) first_failure = fresh.error();
+      not_reopened(slot, fresh.error());
+      continue;
+    }
     slot.not_begun.clear();
-    if (*fresh) begun.push_back(slot.device->where());
+    slot.begins = *fresh;
+    begun = begun || *fresh;
   }
   return begun;
 }
 
-bool Sequencer::any_moved() const {
-  return std::any_of(slots_.begin(), slots_.end(), [](const Slot& slot) {
-    return slot.health == Health::works && slot.device->moved();
-  });
+// The file that is open stays in use while whoever renamed it will look for its lines there. They
+// would go with one that was deleted, and out of sight with one whose folder is another now.
+void Sequencer::not_reopened(Slot& slot, const Error& why) {
+  if (slot.device->lost() || slot.device->astray()) return fail(slot, why);
+  const Instant now = clock_.instant();
+  if (slot.not_begun.empty()) slot.moved_at = now;
+  if (now >= add(slot.moved_at, kRotationGrace)) return fail(slot, why);
+  if (std::exchange(slot.not_begun, why.message) == why.message) return;
+  log_.error("audit: {}: {}; the file that is open stays in use for a minute", why.message,
+             why.detail);
+}
+
+bool Sequencer::find_moved() {
+  bool found = false;
+  for (Slot& slot : slots_) {
+    const bool moved = slot.health == Health::works && slot.device->moved();
+    if (!moved) slot.not_begun.clear();
+    found = found || moved;
+  }
+  return found;
 }
 
 bool Sequencer::find_shrunk() {

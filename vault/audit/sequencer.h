@@ -20,6 +20,9 @@
 namespace leasehold::audit {
 
 inline constexpr Nanos kRetryFailedDevice = std::chrono::seconds(1);
+// How long lines go to a file that was renamed in its folder while no new one can be begun: whoever
+// rotates sends SIGHUP soon, or packs and removes it.
+inline constexpr Nanos kRotationGrace = std::chrono::minutes(1);
 
 struct HashedBody {
   std::string_view body;
@@ -46,21 +49,22 @@ class Sequencer {
   bool any_works() const;
   // All bodies or none. An error when no device took them.
   Status append(std::span<const HashedBody> bodies);
-  // One record of the log's own, made when the line before it is known: a gap record may come
-  // first.
+  // One record of the log's own, made when the line before it is known: what returning devices must
+  // be told may come first.
   Status append(FunctionRef<std::string(const Position& before)> make);
-  // The devices that began a new file.
-  std::vector<std::string> reopen(Status& first_failure);
+  // That alone, where there is any.
+  Status tell();
+  // True when a device began a new file.
+  bool reopen(Status& first_failure);
 
   const Position& position() const { return position_; }
   // The newest commit of this store that a device told of when it was first opened.
   std::uint64_t commit_at_start() const { return commit_at_start_; }
   // Set by open() when a log tells of commits that the store does not have.
   const std::optional<Error>& older() const { return older_; }
-  bool told_gap() const { return told_gap_; }  // with the lines last written
   bool has_devices() const { return !slots_.empty(); }
   bool held_remembered() const { return held_remembered_; }
-  bool any_moved() const;
+  bool find_moved();
   // Reads the files again that were cut under the running server; true when there is one. The next
   // lines tell of it.
   bool find_shrunk();
@@ -90,6 +94,7 @@ class Sequencer {
     Position last;  // the last line it took
     Position
         on_disk;  // the last line seen on its disk, by this run or an earlier one; zero: unknown
+    bool begins = false;          // its file is a new one, and must say which it follows
     std::optional<Position> cut;  // it held lines up to here, which are gone and not yet on record
     std::uint64_t remnant = 0;
     std::uint64_t holds_since = 0;    // every line from here on went to it and may be synced
@@ -99,6 +104,7 @@ class Sequencer {
     bool changed = false;             // or not
     Instant retry_at;
     std::string reported;   // the failure that the server log has; empty: it works
+    Instant moved_at;       // when its file was first found moved and no new one could be begun
     std::string not_begun;  // why no new file could be begun, as the server log has it
   };
 
@@ -111,6 +117,8 @@ class Sequencer {
   Status check(const Slot& slot, const Tail& tail) const;
   std::vector<Gap> gaps() const;
   std::vector<Cut> cuts() const;
+  std::vector<std::string> beginning() const;
+  void not_reopened(Slot& slot, const Error& why);
   Position begin_lines();
   Status write_lines(const Position& after);
   void chain(Position& at, std::string_view body, const crypto::Digest& hash);
@@ -130,7 +138,7 @@ class Sequencer {
   bool started_ = false;
   bool held_remembered_ = false;  // by the end of a device's log at the start
   Position position_;
-  bool told_gap_ = false;
+  bool begun_ = false;  // a line of this run was written
   std::vector<std::string> torn_;
   std::string lines_;              // reused
   std::vector<Position> chained_;  // where each of them stands

@@ -3,12 +3,13 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <filesystem>
 
 #include "vault/audit/chain_records.h"
 #include "vault/audit/line_reader.h"
+#include "vault/audit/log_files.h"
+#include "vault/audit/signer.h"
+#include "vault/audit/unsigned_tail.h"
 #include "vault/base/encoding.h"
-#include "vault/crypto/ed25519.h"
 
 namespace leasehold::audit {
 namespace {
@@ -16,31 +17,11 @@ namespace {
 constexpr std::uint64_t kProgressEvery = 4u << 20;
 constexpr std::size_t kNotesMax = 1000;
 
-// Whether a device that the log names is the one with this path.
-bool has_path(std::string_view device, const std::string& path) {
-  constexpr std::string_view kFile = "file ";
-  if (!device.starts_with(kFile)) return false;
-  namespace fs = std::filesystem;
-  std::error_code error;
-  const fs::path given = fs::weakly_canonical(fs::absolute(path, error), error);
-  return given == fs::weakly_canonical(fs::path(device.substr(kFile.size())), error);
-}
-
-// By the first bytes of gzip, xz, zstd and bzip2 (RFC 1952, RFC 8878 and the formats' own texts).
-bool is_compressed(std::string_view start) {
-  for (const std::string_view magic : {"\x1f\x8b",
-                                       "\xfd"
-                                       "7zXZ",
-                                       "\x28\xb5\x2f\xfd", "BZh"})
-    if (start.starts_with(magic)) return true;
-  return false;
-}
-
 // Follows the chain over all files. After a break it goes on from the line that broke it, so that
 // each break is named once.
 class Verifier {
  public:
-  explicit Verifier(const VerifyOptions& options) : options_(options), key_(options.public_key) {
+  explicit Verifier(const VerifyOptions& options) : options_(options), signer_(options.public_key) {
     verdict_.key_was_given = options.public_key.has_value();
   }
 
@@ -64,12 +45,14 @@ class Verifier {
       add_break("the head " + hex(*options_.head) +
                 " occurs nowhere: the log was cut behind it, or is another log");
     if (verdict_.records == 0) add_break("there is no record at all");
+    judge_tail("");
+    judge_key();
     verdict_.last_seq = last_.seq;
     verdict_.last_hash = last_.hash;
     verdict_.after_signed = verdict_.records - records_signed_;
+    verdict_.after_signed_span = tail_.span();
     verdict_.whole = verdict_.breaks.empty();
     if (!verdict_.whole) verdict_.broken = verdict_.breaks.front();
-    if (key_) verdict_.public_key_hex = hex(*key_);
     limits();
     return std::move(verdict_);
   }
@@ -79,6 +62,7 @@ class Verifier {
     VAULT_TRY_ASSIGN(LineReader reader, LineReader::open(file));
     file_ = file;
     line_number_ = 0;
+    named_ = false;
     std::string_view line;
     for (;;) {
       const LineReader::Next found = reader.next(line);
@@ -118,8 +102,11 @@ class Verifier {
     if (line->body.starts_with(kChainRecord)) own = read_chain_record(line->body);
     const std::string type = own ? own->string_at("type") : std::string();
     behind_end(type);
+    if (type == "epoch") judge_tail(here());
     follow(*line, own);
+    names_file(type);
     ++verdict_.records;
+    tail_.add(time_text(line->body));
     last_ = {line->seq, line_hash(line->previous, line->seq, line->body)};
     last_at_ = here();
     if (options_.head && last_.hash == *options_.head) verdict_.head_found = true;
@@ -136,10 +123,40 @@ class Verifier {
 
   // Behind `closed` the vault writes one checkpoint, and the next start its first records.
   void behind_end(std::string_view type) {
-    if (end_ == End::none || type == "epoch" || type == "gap" || type == "cut") return;
+    if (end_ == End::none || end_ == End::missed) return;
+    if (type == "epoch" || type == "gap" || type == "cut") return;
     if (end_ == End::closed && type == "checkpoint") return;
     add_break(here() + "stands behind the end of the log: the vault wrote nothing there");
     end_ = End::none;
+  }
+
+  // Each file begins with a record that names it, and is signed before anything else follows.
+  void names_file(std::string_view type) {
+    const bool names = type == "epoch" || type == "continued";
+    if (!named_ && !names && type != "gap" && type != "cut")
+      add_break(here() +
+                "the file does not begin as the vault begins one: with a record `epoch` "
+                "or `continued`; its beginning was cut off, or somebody else wrote it");
+    named_ = named_ || names || (type != "gap" && type != "cut");
+    if (begun_unsigned_ && type.empty())
+      add_break(here() + "stands behind the beginning of a file or a run that nobody signed");
+    begun_unsigned_ = names || (begun_unsigned_ && !type.empty() && type != "checkpoint");
+  }
+
+  // The end of what was signed, or what stands before a start of the server.
+  void judge_tail(const std::string& where) {
+    const std::string excess = tail_.excess();
+    if (!excess.empty()) add_break(where + excess);
+  }
+
+  // What the caller gave a key for.
+  void judge_key() {
+    verdict_.public_key_hex = signer_.shown_key();
+    verdict_.signed_by_hex = signer_.signed_by();
+    const std::string refusal = signer_.refusal();
+    if (refusal.empty() || verdict_.records == 0) return;
+    verdict_.breaks.insert(verdict_.breaks.begin(), refusal);
+    verdict_.checkpoints = verdict_.signed_seq = records_signed_ = 0;
   }
 
   // Whether this line may stand behind the one before.
@@ -192,12 +209,15 @@ class Verifier {
       const std::string missed = "the lines between " + std::to_string(last->seq) + " and " +
                                  std::to_string(seq) + " are missing; ";
       junk_bytes_ = 0;
-      if (is_this(name))
-        note(here() + missed + name + " did not get them; another device may have them" +
-             unsigned_before());
-      else
+      if (!is_this(name)) {
         add_break(here() + missed + "the log says that of " + name +
                   ": if these are its files, give -device");
+        return true;
+      }
+      judge_tail(here());
+      end_ = End::missed;
+      note(here() + missed + name + " did not get them; another device may have them" +
+           unsigned_before());
       return true;
     }
     return false;
@@ -228,7 +248,9 @@ class Verifier {
     }
   }
 
-  bool is_this(const std::string& name) const { return name == device_ || has_path(name, device_); }
+  bool is_this(const std::string& name) const {
+    return name == device_ || is_device_at(name, device_);
+  }
 
   void own_record(const ParsedLine& line, const Json& own) {
     if (const auto store = own.string_at("store_id"); !store.empty()) {
@@ -255,7 +277,7 @@ class Verifier {
     ++verdict_.epochs;
     if (own.integer_at("version") > 1)
       note(here() + "written by a newer version; its rules may differ");
-    if (verdict_.epochs > 1 && end_ != End::signed_for)
+    if (verdict_.epochs > 1 && end_ != End::signed_for && end_ != End::missed)
       note(here() + "the server started again without having closed the log: a hard stop" +
            unsigned_before());
   }
@@ -271,42 +293,30 @@ class Verifier {
   void adopt_key(const Json& own) {
     const auto named = array_from_hex<crypto::PublicKey>(own.string_at("public_key"));
     if (!named) return add_break(here() + "the record names no public key");
-    if (!key_) {
-      key_ = *named;
+    const Signer::Named found = signer_.name(*named);
+    if (found == Signer::Named::first)
       note(here() +
            "the public key is taken from the log itself; give the one that init printed "
            "to rule out a log written anew as a whole");
-    } else if (*key_ != *named) {
+    if (found == Signer::Named::another)
       add_break(here() + "another public key: the rest was signed by somebody else");
-    }
   }
 
   // False: it vouches for nothing.
   bool checkpoint(const ParsedLine& line, const Json& own) {
-    const auto covered = position_at(own, "signed_seq", "signed_hash");
-    const auto signature = from_hex(own.string_at("signature"));
-    const auto store_id = from_hex(own.string_at("store_id"));
-    if (!covered || !signature || !store_id)
-      return add_break(here() + "the checkpoint cannot be read"), false;
-    if (covered->seq + 1 != line.seq || covered->hash != line.previous)
-      return add_break(here() + "the checkpoint speaks of another line than the one before it"),
-             false;
-    if (!key_) return note_once_unsigned(), false;
-    const Bytes message = checkpoint_message(*store_id, covered->seq, covered->hash);
-    if (!crypto::ed25519_verify(*key_, message, *signature))
-      return add_break(here() + "the signature of the checkpoint is not by this key"), false;
+    std::string why;
+    if (!signer_.vouches(line, own, why)) {
+      if (!why.empty())
+        add_break(here() + why);  // else no key is known: the file lacks its beginning
+      return false;
+    }
     ++verdict_.checkpoints;
     records_checked_ = verdict_.records;
+    tail_.signed_over();
     if (!verdict_.breaks.empty()) return true;
-    verdict_.signed_seq = covered->seq;
+    verdict_.signed_seq = line.seq - 1;
     records_signed_ = verdict_.records;
     return true;
-  }
-
-  void note_once_unsigned() {
-    if (!said_no_key_)
-      note(here() + "a checkpoint before any public key; give the key to check it");
-    said_no_key_ = true;
   }
 
   void torn_end() {
@@ -326,7 +336,8 @@ class Verifier {
   void limits() {
     if (verdict_.whole && verdict_.after_signed > 0)
       note(std::to_string(verdict_.after_signed) +
-           " records after the last signed checkpoint are chained but not signed");
+           " records after the last signature are chained but not signed: the vault signs them "
+           "within a second, a hard stop leaves them so");
     if (verdict_.whole && end_ != End::signed_for)
       note(
           "the log does not end with a closed record: the server runs, or stopped hard, or the "
@@ -355,7 +366,7 @@ class Verifier {
 
   const VerifyOptions& options_;
   std::string device_;
-  std::optional<crypto::PublicKey> key_;
+  Signer signer_;
   Verdict verdict_;
   std::string file_;
   bool last_file_ = false;
@@ -364,10 +375,13 @@ class Verifier {
   std::string last_at_;
   std::uint64_t junk_bytes_ = 0;  // lines that are none, not yet accounted for
   std::string junk_at_;
-  // An end counts once it is signed: anybody can write `closed`.
-  enum class End { none, closed, signed_for };
+  // An end counts once it is signed: anybody can write `closed`. Among lines that the device missed
+  // may be an end, and a start.
+  enum class End { none, closed, signed_for, missed };
   End end_ = End::none;
-  bool said_no_key_ = false;
+  bool named_ = false;           // the file in hand began as the vault begins one, or it was said
+  bool begun_unsigned_ = false;  // by the last `epoch` or `continued`, and not signed yet
+  UnsignedTail tail_;
   std::uint64_t records_signed_ = 0;
   std::uint64_t records_before_ = 0;   // the line in hand
   std::uint64_t records_checked_ = 0;  // up to the last good checkpoint, whatever broke before it

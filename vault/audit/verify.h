@@ -29,15 +29,19 @@ struct VerifyOptions {
 };
 
 struct Verdict {
-  bool whole = false;  // no break anywhere
+  // No break anywhere: also that what a key was given for is signed by it, up to an end as short as
+  // a vault that runs, or stopped hard, leaves unsigned.
+  bool whole = false;
   std::uint64_t records = 0, epochs = 0, checkpoints = 0;
   std::uint64_t first_seq = 0, last_seq = 0;
   std::uint64_t signed_seq = 0;  // the last line covered by a good signature
   std::uint64_t after_signed = 0;
+  Seconds after_signed_span{0};  // over how much time the lines behind that one go
   crypto::Digest last_hash{};
   std::uint64_t last_commit = 0;  // the newest commit of the store that its lines tell of
   std::string store_id_hex;       // of the last store that wrote here
-  std::string public_key_hex;
+  std::string public_key_hex;     // that was given; else the log's own
+  std::string signed_by_hex;      // whose signatures are good: that one, another, or none ("")
   bool key_was_given = false, head_found = false;
   // Where and how it breaks: "audit.log:17: hash does not follow line 16"; empty when whole.
   std::string broken;

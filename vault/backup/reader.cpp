@@ -1,5 +1,7 @@
 #include "vault/backup/reader.h"
 
+#include "vault/base/encoding.h"
+
 namespace leasehold::backup {
 
 namespace {
@@ -71,13 +73,20 @@ class Reader {
     VAULT_TRY_ASSIGN(const End end, End::deserialize(payload));
     if (end.records != summary.records || end.bytes != summary.bytes)
       return broken("it lacks records");
-    const crypto::PublicKey& key = options_.key ? *options_.key : summary.header.key;
-    const Bytes message = End::message(summary.header.store, end.records, end.bytes, before_);
-    if (!crypto::ed25519_verify(key, message, end.signature))
-      return broken(options_.key ? "it was not signed by the vault with this public key"
-                                 : "its signature is not good");
     if (std::fgetc(file_) != EOF) return broken("something follows its end");
-    return {};
+    return check_signature(end);
+  }
+
+  // It names its key: bytes that this one signed are whole, whoever it is.
+  Status check_signature(const End& end) const {
+    const crypto::PublicKey& own = summary.header.key;
+    const Bytes message = End::message(summary.header.store, end.records, end.bytes, before_);
+    if (!crypto::ed25519_verify(own, message, end.signature))
+      return broken("its signature is not good");
+    if (!options_.key || *options_.key == own) return {};
+    return failure(Code::invalid, "the backup is not damaged: it is signed by the key " + hex(own) +
+                                      "; the key given is " + hex(*options_.key) +
+                                      ": it is another vault's, or the key is");
   }
 
   Error broken(const char* what) const {

@@ -136,12 +136,13 @@ void fill_response(const Authorised& flight, const Response& answer, Backing& ba
 
 }  // namespace
 
-void append_request_body(const Authorised& flight, Texts& to) {
+void append_request_body(const Authorised& flight, Texts& to, bool answer_awaited) {
   Backing backing;
   audit::Record record;
   record.type = audit::Type::request;
   record.time = flight.started;
   fill_shared(flight, backing, record);
+  record.request.answer_awaited = answer_awaited;
   audit::append_body(to, record, flight.live->audit_key);
 }
 

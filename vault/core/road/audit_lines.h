@@ -6,7 +6,8 @@
 
 namespace leasehold::core {
 
-void append_request_body(const Authorised& flight, Texts& to);
+// `answer_awaited`: what was asked for is durable with this line, and the answer follows later.
+void append_request_body(const Authorised& flight, Texts& to, bool answer_awaited = false);
 // Both lines, or the second alone when the first is on record already.
 void append_bodies(const InFlight& flight, const Response& answer, Texts& to);
 

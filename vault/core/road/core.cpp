@@ -3,6 +3,7 @@
 #include "vault/base/cidr.h"
 #include "vault/base/encoding.h"
 #include "vault/core/authority/wrapped.h"
+#include "vault/core/road/audit_lines.h"
 #include "vault/core/road/stations.h"
 
 namespace leasehold::core {
@@ -268,13 +269,29 @@ void Core::conclude(InFlight& flight, const Status& status) {
     flight.answer = error_response(why);
     flight.events.clear();  // of what was not done
     if (flight.try_later) flight.answer.retry_after = Seconds{1};
-    if (flight.recording == Recording::both) flight.recording = Recording::request;
   }
   if (status.ok() && flight.orders.due_work) flight.live->due_work->ask(flight.mount->info.space);
   flight.answer.request_id = flight.id;
   const bool makes_lease = flight.planned && flight.planned->makes_lease();
   if (makes_lease) flight.live->revoker->release(flight.planned->lease->id);
   end_use(flight);
+  const bool ordered = flight.recording == Recording::request && flight.action->frees;
+  if (ordered && !flight.live->audit->can_record()) owe_answer(flight);
+}
+
+// What ends credentials is answered also while no device records: the line of the answer waits in
+// the outbox, where that of the request does.
+void Core::owe_answer(InFlight& flight) {
+  Texts lines;
+  append_bodies(flight, flight.answer, lines);
+  if (!flight.batch) {
+    commit::Changes nothing;
+    nothing.background = true;
+    flight.batch.emplace(std::move(nothing), std::move(lines), Recording::both);
+    return;
+  }
+  for (const std::string_view line : lines.views()) flight.batch->audit.push_back(line);
+  flight.batch->records = Recording::both;
 }
 
 // A token whose last use this was ends, once no other request of it runs.

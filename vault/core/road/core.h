@@ -47,6 +47,7 @@ class Core {
   Status try_candidate(InFlight& flight);
   void conclude(InFlight& flight, const Status& status);
   void end_use(InFlight& flight);
+  void owe_answer(InFlight& flight);
   Response answer_of(InFlight& flight, const Status& on_record);
 
   Gate& gate_;

@@ -55,6 +55,17 @@ void say_warnings(InFlight& flight, Call& call) {
   for (const std::string& warning : flight.of_parameters) say(answer.warnings, warning);
 }
 
+// The change is on record with the line of the request; what the client gets is known, and written,
+// only after the wait.
+Status order(InFlight& flight, commit::Changes&& changes) {
+  VAULT_ASSERT(flight.recording == Recording::nothing);  // no effect on a target awaits others
+  Texts lines;
+  append_request_body(flight, lines, true);
+  for (const std::string& event : std::exchange(flight.events, {})) lines.push_back(event);
+  flight.batch.emplace(std::move(changes), std::move(lines), Recording::request);
+  return {};
+}
+
 }  // namespace
 
 Status finish(InFlight& flight, storage::Snapshot& snapshot, commit::Changes&& changes,
@@ -68,6 +79,7 @@ Status finish(InFlight& flight, storage::Snapshot& snapshot, commit::Changes&& c
   if (const auto terms = wrapping_of(flight))
     VAULT_TRY(wrap_answer(flight, snapshot, changes, *terms));
   if (!changes.changes_something()) return {};  // its lines go straight to the log
+  if (!flight.orders.awaited.empty()) return order(flight, std::move(changes));
   Texts lines;
   append_bodies(flight, flight.answer, lines);
   flight.batch.emplace(std::move(changes), std::move(lines), Recording::both);
