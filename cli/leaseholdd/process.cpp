@@ -36,6 +36,8 @@ constexpr core::Workers::Sizes kWorkers = {{
     {4, 1024},      // flushes: those that wait together share one fsync
 }};
 
+constexpr timespec kLookAtDatesEvery{3600, 0};
+
 // The listener's view of the core.
 class CoreHandler final : public server::Handler {
  public:
@@ -247,8 +249,11 @@ void Process::print_banner() const {
 void Process::handle_signals() {
   const sigset_t signals = handled_signals();
   for (;;) {
-    int signal = 0;
-    if (sigwait(&signals, &signal) != 0) continue;
+    const int signal = ::sigtimedwait(&signals, nullptr, &kLookAtDatesEvery);
+    if (signal < 0) {
+      if (errno == EAGAIN) listener_->look_at_dates();
+      continue;
+    }
     if (signal != SIGHUP) return log_.info("shutting down");
     log_.info("reloading certificates and audit files");
     for (const Status& status : {listener_->reload(), lifecycle_->reopen_audit()})
