@@ -181,6 +181,8 @@ core::Restored restored_of(const Options& options) {
       return core::Restored::revoke_tokens;
     case Options::Restored::keep_tokens:
       return core::Restored::keep_tokens;
+    case Options::Restored::drill:
+      return core::Restored::drill;
   }
   return core::Restored::no;
 }
