@@ -112,6 +112,18 @@ const Json* Answer::data() const {
   return data != nullptr && data->is_object() ? data : nullptr;
 }
 
+// `299 - "text"` (RFC 7234, section 5.5); empty for one of another form.
+std::string text_of_warning(std::string_view header) {
+  const std::size_t begin = header.find('"');
+  if (!header.starts_with("299 ") || begin == std::string_view::npos) return {};
+  std::string text;
+  for (std::size_t i = begin + 1; i < header.size() && header[i] != '"'; ++i) {
+    if (header[i] == '\\' && i + 1 < header.size()) ++i;
+    text += header[i];
+  }
+  return text;
+}
+
 Client::Client(const Settings& settings, std::unique_ptr<Transport> transport, Pause pause)
     : settings_(settings), transport_(std::move(transport)), pause_(std::move(pause)) {
   if (!pause_) pause_ = [](Millis time) { std::this_thread::sleep_for(time); };
@@ -134,6 +146,9 @@ Result<Answer> Client::send(const Call& call) {
   answer.status = response->status;
   answer.content_type = std::move(response->content_type);
   answer.body = std::move(response->body);
+  if (answer.body.empty())
+    for (const std::string& header : response->warnings)
+      if (auto text = text_of_warning(header); !text.empty()) answer.quiet_warnings.push_back(text);
   if (!answer.body.empty()) {
     auto json = parse_json(answer.body, JsonLimits{64, kResponseBytesMax, 1u << 22});
     if (json.ok() && json->is_object()) answer.json = std::move(json).value();

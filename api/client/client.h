@@ -41,7 +41,8 @@ struct Answer {
   int status = 0;
   std::string content_type;
   std::string body;
-  Json json;  // an object when the body was one, otherwise null
+  Json json;                                // an object when the body was one, otherwise null
+  std::vector<std::string> quiet_warnings;  // of an answer without a body: its `Warning` headers
 
   bool ok() const { return status >= 200 && status < 300; }
   // Vault answers a deleted version, or a misplaced path, with 404 and data or warnings to show.
@@ -51,6 +52,9 @@ struct Answer {
   std::vector<std::string> errors() const { return json.strings_at("errors"); }
   const Json* data() const;  // the member `data` when it is an object
 };
+
+// The text of a `Warning` header of ours; empty for another's.
+std::string text_of_warning(std::string_view header);
 
 class Client {
  public:

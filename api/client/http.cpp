@@ -162,6 +162,9 @@ class HttpTransport final : public Transport {
     response.content_type = result->get_header_value("Content-Type");
     response.location = result->get_header_value("Location");
     response.retry_after = result->get_header_value("Retry-After");
+    const auto warnings = result->headers.equal_range("Warning");
+    for (auto at = warnings.first; at != warnings.second; ++at)
+      response.warnings.push_back(at->second);
     return response;
   }
 

@@ -30,6 +30,7 @@ struct RawResponse {
   std::string content_type;
   std::string location;
   std::string retry_after;
+  std::vector<std::string> warnings;  // `Warning` headers as they came
   std::string body;
 };
 

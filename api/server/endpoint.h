@@ -31,12 +31,14 @@ class Endpoint {
   int socket_of(unsigned thread) const;
   // For a new connection; null: plain.
   TlsContext tls() const;
+  DatesWatch& dates() { return dates_; }  // of the thread that opens and reloads
 
  private:
   const ListenerSettings settings_;
   std::string address_;
   bool loopback_ = false;
   std::vector<Descriptor> sockets_;
+  DatesWatch dates_;
   mutable Mutex mutex_;
   TlsContext context_ GUARDED_BY(mutex_);
 };

@@ -69,11 +69,13 @@ Result<std::unique_ptr<Listener>> Listener::open(std::vector<ListenerSettings> s
   return listener;
 }
 
-void Listener::warn_of_dates(const Endpoint& endpoint) const {
-  const TlsContext context = endpoint.tls();
-  if (!context) return;
-  const std::string trouble = trouble_with_dates(*context, shared_->clock.now());
-  if (!trouble.empty()) shared_->log.warn("listener {}: {}", endpoint.address(), trouble);
+void Listener::look_at_dates() const {
+  for (const auto& endpoint : endpoints_) {
+    const TlsContext context = endpoint->tls();
+    if (!context) continue;
+    const std::string trouble = endpoint->dates().look(*context, shared_->clock.now());
+    if (!trouble.empty()) shared_->log.warn("listener {}: {}", endpoint->address(), trouble);
+  }
 }
 
 Status Listener::open_endpoint(ListenerSettings settings) {
@@ -84,10 +86,10 @@ Status Listener::open_endpoint(ListenerSettings settings) {
         "listener {} speaks plain HTTP beyond this machine: tokens and secrets can be read on the "
         "network; set tls_cert_file and tls_key_file",
         endpoint->address());
-  warn_of_dates(*endpoint);
   for (std::size_t i = 0; i < io_.size(); ++i)
     io_[i]->accept_from(*endpoint, endpoint->socket_of(static_cast<unsigned>(i)));
   endpoints_.push_back(std::move(endpoint));
+  look_at_dates();
   return {};
 }
 
@@ -103,12 +105,13 @@ Status Listener::reload() {
   Status result;
   for (const auto& endpoint : endpoints_) {
     Status loaded = endpoint->load_tls();
-    warn_of_dates(*endpoint);
+    endpoint->dates().forget();
     if (loaded.ok()) continue;
     shared_->log.error("listener {} keeps its certificate: {}", endpoint->address(),
                        loaded.error().message);
     result = std::move(loaded);
   }
+  look_at_dates();
   return result;
 }
 

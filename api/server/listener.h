@@ -74,6 +74,9 @@ class Listener {
   void start();
   // Reads certificates and keys again; on an error the old ones stay in use.
   Status reload();
+  // Warns of certificates that end soon, once for each of some numbers of days (DatesWatch). To be
+  // called now and then, on the thread of open() and reload().
+  void look_at_dates() const;
   void stop_intake();
   void join();
 
@@ -86,7 +89,6 @@ class Listener {
  private:
   Listener();
   Status open_endpoint(ListenerSettings settings);
-  void warn_of_dates(const Endpoint& endpoint) const;
 
   std::unique_ptr<Shared> shared_;
   std::vector<std::unique_ptr<Endpoint>> endpoints_;

@@ -128,13 +128,24 @@ void limit_protocol(SSL_CTX* context, const TlsSettings& settings) {
   SSL_CTX_set_alpn_select_cb(context, choose_protocol, nullptr);
 }
 
-constexpr Seconds kEndsSoon{14 * 24 * 3600};
+constexpr Seconds kDay{24 * 3600};
+constexpr Seconds kLeft[] = {30 * kDay, 7 * kDay, kDay, Seconds{0}};  // when it is said
 
 std::string text_of(const ASN1_TIME* time) {
   std::tm parts{};
   char text[32] = {};
   if (ASN1_TIME_to_tm(time, &parts) != 1) return "an unknown time";
   return std::string(text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts));
+}
+
+// How many of kLeft have come.
+std::size_t stage_of(const X509& certificate, WallTime now) {
+  std::size_t stage = 0;
+  for (const Seconds& left : kLeft) {
+    std::time_t at = static_cast<std::time_t>(now.seconds() + left.count());
+    if (X509_cmp_time(X509_get0_notAfter(&certificate), &at) < 0) ++stage;
+  }
+  return stage;
 }
 
 }  // namespace
@@ -164,9 +175,19 @@ std::string trouble_with_dates(const SSL_CTX& context, WallTime now) {
   if (X509_cmp_time(from, &at) > 0)
     return "the certificate is not yet valid, it begins at " + text_of(from) +
            ": compare the clock of this machine";
-  at += static_cast<std::time_t>(kEndsSoon.count());
-  if (X509_cmp_time(until, &at) < 0) return "the certificate expires at " + text_of(until) + kRenew;
+  if (stage_of(*certificate, now) > 0)
+    return "the certificate expires at " + text_of(until) + kRenew;
   return {};
+}
+
+std::string DatesWatch::look(const SSL_CTX& context, WallTime now) {
+  const X509* certificate = SSL_CTX_get0_certificate(&context);
+  if (certificate == nullptr) return {};
+  // One more than the stage, so that a certificate that is not yet valid is told at first, too.
+  const std::size_t stage = 1 + stage_of(*certificate, now);
+  if (stage <= told_) return {};
+  told_ = stage;
+  return trouble_with_dates(context, now);
 }
 
 }  // namespace leasehold::server

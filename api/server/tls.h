@@ -34,8 +34,19 @@ using TlsContext = std::unique_ptr<SSL_CTX, SslContextFree>;
 
 Result<TlsContext> make_tls_context(const TlsSettings& settings);
 
-// What is wrong with the dates of the server's certificate at `now`, or will be within two weeks;
+// What is wrong with the dates of the server's certificate at `now`, or will be within 30 days;
 // empty: nothing.
 std::string trouble_with_dates(const SSL_CTX& context, WallTime now);
+
+// Says that once, and again when 7 days are left, one day and none. One thread at a time.
+class DatesWatch {
+ public:
+  // Empty: nothing new.
+  std::string look(const SSL_CTX& context, WallTime now);
+  void forget() { told_ = 0; }  // what was said; another certificate may be there
+
+ private:
+  std::size_t told_ = 0;
+};
 
 }  // namespace leasehold::server

@@ -16,6 +16,11 @@ constexpr Ignored kOfTheStanza[] = {
     {"type", "the stanza's first label is the type"},
     {"path", "the stanza's second label is the path"},
 };
+// What stands in `options { }`.
+constexpr const char* kOptions[] = {"file_path", "path",          "mode",
+                                    "sync",      "hmac_accessor", "log_raw",
+                                    "prefix",    "format",        "elide_list_responses"};
+
 constexpr Ignored kOfTheOptions[] = {
     {"skip_test", "the file is opened before the vault is, always"},
     {"fallback", "this device records everything, whatever others do"},
@@ -43,6 +48,16 @@ bool lies_in(const std::string& path, const std::string& directory) {
     if (at == inner.end() || *at++ != part) return false;
   }
   return true;
+}
+
+// Vault's stanza has them a level deeper than most write them at first.
+Status check_place(Stanza& stanza) {
+  for (const char* key : kOptions)
+    if (std::string_view(key) != "path" && stanza.has(key))
+      return refused(stanza, key,
+                     "\"" + std::string(key) + "\" belongs into the device's options: options { " +
+                         key + " = ... }");
+  return {};
 }
 
 Result<std::string> take_path(Stanza& options, const std::string& storage_directory) {
@@ -123,6 +138,7 @@ Result<std::unique_ptr<Device>> make_file_device(Stanza& stanza,
   stanza.ignore(kOfTheStanza);
   options.ignore(kOfTheOptions);
   stanza.warn_of(options);
+  VAULT_TRY(check_place(stanza));
   VAULT_TRY(stanza.finish());
   VAULT_TRY_ASSIGN(const mode_t mode, take_mode(options));
   VAULT_TRY_ASSIGN(const bool always, take_sync(options));

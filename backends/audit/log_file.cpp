@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -112,10 +113,24 @@ Error LogFile::symbolic_link() const {
 
 Status LogFile::check() const {
   struct stat status {};
-  if (::lstat(file_path_.c_str(), &status) != 0) return {};  // open() makes it
-  if (S_ISLNK(status.st_mode)) return symbolic_link();
-  if (!S_ISREG(status.st_mode)) return no_regular_file();
-  return {};
+  const bool there = ::lstat(file_path_.c_str(), &status) == 0;  // else open() makes it
+  if (there && S_ISLNK(status.st_mode)) return symbolic_link();
+  if (there && !S_ISREG(status.st_mode)) return no_regular_file();
+  return check_room(there
+                        ? std::max<std::int64_t>(
+                              static_cast<std::int64_t>(status.st_blocks) * 512 - status.st_size, 0)
+                        : 0);
+}
+
+// Of kRoom behind the last line, `allocated` bytes are the file's already.
+Status LogFile::check_room(std::int64_t allocated) const {
+  const std::string directory = file_path_.substr(0, file_path_.rfind('/') + 1);
+  struct statvfs disk {};
+  if (::statvfs(directory.c_str(), &disk) != 0) return {};  // told by who opens it
+  const std::uint64_t free = std::uint64_t{disk.f_bavail} * disk.f_frsize;
+  if (free + static_cast<std::uint64_t>(allocated) >= static_cast<std::uint64_t>(kRoom)) return {};
+  return failure(Code::no_space, where() + ": has no room yet",
+                 "its disk must have " + std::to_string(kRoom >> 20) + " MiB free");
 }
 
 bool LogFile::is_used() const {

@@ -39,6 +39,7 @@ class LogFile final : public Device {
   Result<Tail> read_tail(int fd) const;
   Status end_torn_line(int fd, std::uint64_t whole, std::string_view torn, Tail& tail) const;
   bool undo(std::size_t written);
+  Status check_room(std::int64_t allocated) const;
   Status make_room(int fd) const;
   Error fault(std::string_view what, int error) const;
   Error no_regular_file() const;

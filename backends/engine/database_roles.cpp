@@ -116,7 +116,7 @@ Result<Json> draft_of(Call& call, ReadTxn& txn) {
 }
 
 // A role may be written before its database is, or before that allows it; it issues nothing then.
-// The last goes to the log alone: the reference answers 204 there, and a client may count on it.
+// The last is a quiet warning: the reference answers 204 there, and a client may count on it.
 bool can_issue(const core::EngineContext& context, Call& call, const Json& role,
                const std::optional<Json>& config) {
   const std::string name = call.fields.text("name"), database = role.string_at("db_name");
@@ -129,11 +129,16 @@ bool can_issue(const core::EngineContext& context, Call& call, const Json& role,
   if (!has_statements)
     call.warnings.push_back(
         "creation_statements are missing; the role issues nothing without them");
-  if (config && !allowed)
+  if (config && !allowed) {
+    call.quiet_warnings.push_back(
+        "the role was saved without a trial and issues nothing: "
+        "allowed_roles of config/" +
+        database + " does not have \"" + name + "\"");
     context.log.warn(
         "{}roles/{} was saved without a trial and issues nothing: allowed_roles of {}config/{} "
         "does not have it",
         call.mount.path, name, call.mount.path, database);
+  }
   return has_statements && allowed;
 }
 

@@ -9,7 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 
 #include "backends/keyhost/device.h"
 
@@ -43,10 +45,15 @@ inline Result<Pin> read_pin_file(const std::string& path) {
   const File file(path, O_RDONLY);
   struct stat found {};
   if (file.fd() < 0 || ::fstat(file.fd(), &found) != 0)
-    return failure(Code::invalid, "cannot read the PIN file " + path);
-  if ((found.st_mode & (S_IRWXG | S_IRWXO)) != 0)
     return failure(Code::invalid,
-                   "others can read the PIN file " + path + ": run chmod 600 " + path);
+                   "cannot read the PIN file " + path + ": " + std::strerror(errno) +
+                       "; it must be there with mode 0600, and belong to the user that the server "
+                       "runs as (now uid " +
+                       std::to_string(::geteuid()) + ")");
+  if ((found.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+    return failure(Code::invalid, "others can read the PIN file " + path + ": run chmod 600 " +
+                                      path +
+                                      ", and let it belong to the user that the server runs as");
   Pin pin;
   pin.inode = found.st_ino;
   pin.modified = found.st_mtim.tv_sec * 1'000'000'000 + found.st_mtim.tv_nsec;

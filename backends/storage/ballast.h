@@ -9,8 +9,13 @@
 
 #include "vault/base/log.h"
 #include "vault/base/mutex.h"
+#include "vault/base/result.h"
 
 namespace leasehold::storage {
+
+// Whether the file is there, or the disk has room for it; makes nothing. Code::no_space says what
+// follows.
+Status check_ballast(const std::string& path, std::size_t size);
 
 class Ballast {
  public:

@@ -55,6 +55,29 @@ Status check_owner(const std::string& path) {
   return {};
 }
 
+// Files of ours that are another user's: root ran something here once. All else in the directory,
+// as lost+found, concerns nobody.
+Status check_file(const std::string& directory, const std::string& path, int wanted) {
+  if (::faccessat(AT_FDCWD, path.c_str(), wanted, AT_EACCESS) == 0 || errno == ENOENT) return {};
+  const int why = errno;
+  struct stat found {};
+  const bool known = ::lstat(path.c_str(), &found) == 0 && found.st_uid != ::geteuid();
+  const std::string whose = known ? fmt::format(", it belongs to user {}", found.st_uid) : "";
+  return failure(Code::invalid, fmt::format("cannot use {}: {}{}; run `chown -R {} {}`", path,
+                                            std::strerror(why), whose, ::geteuid(), directory));
+}
+
+Status check_files(const std::string& path) {
+  for (const char* name : {"/owner.lock", "/data.mdb", "/lock.mdb", "/ballast"})
+    VAULT_TRY(check_file(path, path + name, R_OK | W_OK));
+  const std::string keyhost = path + "/keyhost";
+  VAULT_TRY(check_file(path, keyhost, R_OK | W_OK | X_OK));
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(keyhost, error))
+    VAULT_TRY(check_file(path, entry.path().string(), R_OK | W_OK));
+  return {};
+}
+
 Status narrow(const std::string& path) {
   struct stat found;
   const bool narrow = ::stat(path.c_str(), &found) == 0 && (found.st_mode & 077) == 0;
@@ -149,6 +172,7 @@ const char* network_file_system(std::uint64_t magic) {
 Status check_data_directory(const std::string& path, LogSink& log) {
   if (::access(path.c_str(), F_OK) == 0) {
     VAULT_TRY(check_owner(path));
+    VAULT_TRY(check_files(path));
     return check_file_system(path, log);
   }
   if (errno != ENOENT) return cannot("read", path);
@@ -161,6 +185,7 @@ Status check_data_directory(const std::string& path, LogSink& log) {
 Result<std::unique_ptr<DataDirectory>> DataDirectory::open(const std::string& path, LogSink& log) {
   if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return cannot("make", path);
   VAULT_TRY(check_owner(path));
+  VAULT_TRY(check_files(path));
   VAULT_TRY(narrow(path));
   VAULT_TRY(check_file_system(path, log));
   VAULT_TRY_ASSIGN(const int lock, take_lock(path));

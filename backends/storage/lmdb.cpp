@@ -328,6 +328,11 @@ Result<std::size_t> parse_map_size(std::string_view text) {
   return count * known->bytes / kMapStep * kMapStep;
 }
 
+Status check_lmdb(const std::string& path, LogSink& log) {
+  VAULT_TRY(check_data_directory(path, log));
+  return check_ballast(path + "/ballast", LmdbOptions().ballast_bytes);
+}
+
 Result<std::unique_ptr<Storage>> open_lmdb(const std::string& path, const LmdbOptions& options,
                                            LogSink& log) {
   VAULT_TRY_ASSIGN(auto directory, DataDirectory::open(path, log));

@@ -32,6 +32,11 @@ Result<std::size_t> parse_map_size(std::string_view text);
 
 Result<std::unique_ptr<Storage>> open_lmdb(const std::string& path, const LmdbOptions& options,
                                            LogSink& log);
+// What open_lmdb() would refuse or warn of, without making, changing or locking anything.
+Status check_lmdb(const std::string& path, LogSink& log);
+// Whether a vault was initialized there; false when that cannot be seen. Takes no lock, so that it
+// may be asked beside a running server.
+bool holds_records(const std::string& path);
 // Reads a `storage "lmdb"` stanza and opens nothing.
 Status read_lmdb(Stanza& stanza, std::string& directory);
 // From a `storage "lmdb"` stanza; `directory` receives its path. Errors name file and line.

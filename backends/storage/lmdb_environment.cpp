@@ -55,6 +55,23 @@ std::size_t free_pages(MDB_env* env) {
 
 }  // namespace
 
+bool holds_records(const std::string& path) {
+  MDB_env* env = nullptr;
+  if (mdb_env_create(&env) != 0) return false;
+  mdb_env_set_maxdbs(env, 1);
+  std::size_t entries = 0;
+  if (mdb_env_open(env, path.c_str(), MDB_RDONLY | MDB_NOLOCK | MDB_NOTLS, 0600) == 0) {
+    Txn txn(env, MDB_RDONLY);
+    MDB_dbi records = 0;
+    MDB_stat stat;
+    if (txn.begun() == 0 && mdb_dbi_open(txn.get(), kRecords, 0, &records) == 0 &&
+        mdb_stat(txn.get(), records, &stat) == 0)
+      entries = stat.ms_entries;
+  }
+  mdb_env_close(env);
+  return entries > 0;
+}
+
 bool is_no_space(int rc) {
   return rc == MDB_MAP_FULL || rc == MDB_TXN_FULL || rc == ENOSPC || rc == EDQUOT || rc == EFBIG;
 }

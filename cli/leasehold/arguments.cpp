@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include "vault/base/dashes.h"
+
 namespace leasehold::cli {
 namespace {
 
@@ -44,6 +46,10 @@ Result<Arguments> Arguments::parse(const FlagSets& flags, std::span<const std::s
       break;
     }
     const std::string_view name = flag_name(word);
+    if (const std::string meant = with_plain_dash(word);
+        find_flag(flags, flag_name(meant)) != nullptr)
+      return failure(Code::invalid,
+                     "\"" + word + "\" begins with a typographic dash: write " + meant);
     if (name.empty()) {
       parsed.positionals_.push_back(word);
       continue;

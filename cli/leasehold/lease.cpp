@@ -75,7 +75,10 @@ int run_revoke(Session& session) {
                                        what.by_prefix ? "leases with prefix " : "lease ", what.id),
                            answer);
   if (what.by_force)
-    return session.succeed(fmt::format("Force revoked any leases with prefix: {}", what.id));
+    return session.succeed(fmt::format(
+        "Ordered the revocation of all leases with prefix: {}\nWhat is not seen gone within "
+        "some 10 seconds is forgotten then, with a receipt.",
+        what.id));
   if (!what.waits) {
     session.line("All revocation operations queued successfully!");
     return kSuccess;
@@ -88,15 +91,16 @@ void print_target(const Session& session, const Json& target) {
   const std::string name = target.string_at("name");
   if (const std::string error = target.string_at("error"); !error.empty())
     return session.line(fmt::format("{}: not compared: {}", name, error));
+  const bool fixed = target.bool_at("fixed");
   session.line(fmt::format("{}: {} in both, {} only at the target, {} only in leases", name,
                            target.integer_at("in_both"), target.integer_at("only_at_target_count"),
                            target.integer_at("only_in_leases_count")));
   for (const std::string& account : target.strings_at("only_at_target"))
-    session.line(fmt::format("  only at the target  {}", account));
+    session.line(fmt::format("  only at the target  {}{}", account, fixed ? ": revoked" : ""));
   if (const Json* leases = target.find("only_in_leases"))
     for (const Json& lease : leases->items())
-      session.line(fmt::format("  only in leases      {}  {}", lease.string_at("account"),
-                               lease.string_at("lease_id")));
+      session.line(fmt::format("  only in leases      {}  {}{}", lease.string_at("account"),
+                               lease.string_at("lease_id"), fixed ? ": lease ended" : ""));
   if (const auto others = target.integer_at("named_otherwise"); others > 0)
     session.line(fmt::format("  not compared        {} named by username_template", others));
 }

@@ -87,7 +87,8 @@ int run_decode(Session& session) {
   std::string encoded = session.args().text("decode");
   while (encoded.size() % 4 != 0) encoded += '=';
   auto token = from_base64(encoded);
-  if (!token) return session.misused("-decode takes what the last key gave as Encoded Token");
+  if (!token || token->empty())
+    return session.misused("-decode takes what the last key gave as Encoded Token");
   if (token->size() != otp.size())
     return session.misused(
         fmt::format("-otp must have {} characters, as many as the token", token->size()));

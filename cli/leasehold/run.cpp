@@ -8,6 +8,7 @@
 #include "cli/leasehold/global_flags.h"
 #include "cli/leasehold/session.h"
 #include "cli/leasehold/version.h"
+#include "vault/base/dashes.h"
 
 namespace leasehold::cli {
 namespace {
@@ -49,6 +50,8 @@ std::vector<std::string> command_first(std::vector<std::string> words) {
 
 int unknown_command(const Catalog& catalog, const std::string& typed) {
   std::string text = fmt::format("There is no command \"{}\".", typed);
+  if (const std::string flag = with_plain_dash(typed); !flag.empty())
+    return complain(fmt::format("{} It begins with a typographic dash: write {}", text, flag));
   const std::string nearest = catalog.suggest(typed);
   if (const std::string_view instead = instead_of(typed); !instead.empty()) {
     text += fmt::format(" Vault has one; Leasehold does not. {}", instead);

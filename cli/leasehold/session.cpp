@@ -118,7 +118,13 @@ Result<Answer> Session::send(Call call) {
     VAULT_TRY(find_token());
   }
   if (!client_) client_.emplace(settings_, client::make_http_transport(settings_));
-  if (call.is_preliminary || !describes()) return client_->send(call);
+  if (call.is_preliminary) return client_->send(call);
+  if (!describes()) {
+    auto answer = client_->send(call);
+    if (answer.ok())
+      for (const std::string& warning : answer->quiet_warnings) note("WARNING! " + warning);
+    return answer;
+  }
   if (!described_) {
     VAULT_TRY(describe(call));
   }

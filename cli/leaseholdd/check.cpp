@@ -10,7 +10,7 @@
 #include <filesystem>
 
 #include "api/server/listener_stanza.h"
-#include "backends/storage/data_directory.h"
+#include "backends/storage/lmdb.h"
 #include "cli/leaseholdd/catalog.h"
 #include "vault/base/problems.h"
 
@@ -55,8 +55,11 @@ Status may_write_in(const std::string& file, const char* what) {
                                       "` (the systemd unit makes /var/log/leasehold at its start)");
   const std::string& asked = ::access(file.c_str(), F_OK) == 0 ? file : folder;
   if (::access(asked.empty() ? "." : asked.c_str(), W_OK) == 0) return {};
+  const int why = errno;
+  const std::string advice =
+      why == EACCES ? "; give it to the user of the server: `chown USER " + asked + "`" : "";
   return failure(Code::invalid, std::string("the ") + what + " " + file + " cannot be written: " +
-                                    std::strerror(errno) + " (" + asked + ")");
+                                    std::strerror(why) + " (" + asked + ")" + advice);
 }
 
 // Whom root asks for: the owner of the data directory, or of the folder that it will be made in.
@@ -79,7 +82,7 @@ Status become(uid_t user, std::string& name) {
 Status check_devices(const config::Configuration& configuration, const std::string& directory,
                      LogSink& log) {
   Problems problems;
-  const bool is_new = !is_there(directory + "/data.mdb");
+  const bool is_new = !storage::holds_records(directory);
   for (Stanza stanza : configuration.audits) {
     const auto device = make_audit_device(stanza, directory);
     if (!device.ok()) continue;  // told by check_stanzas
@@ -134,7 +137,8 @@ Status check_seals(const config::Configuration& configuration, const Surrounding
       where.log.warn("{}: {}; make the data directory {} to have them tried", protector->describe(),
                      tried.message, directory);
     else if (!tried.ok())
-      problems.add(protector->describe() + ": " + tried.message);
+      problems.add(protector->describe() + ": " + tried.message +
+                   (tried.detail.empty() ? "" : " (" + tried.detail + ")"));
   }
   return problems.status();
 }
@@ -179,7 +183,7 @@ Status check_machine(const config::Configuration& configuration, const Surroundi
   const uid_t user = user_of(directory);
   if (::geteuid() == 0 && user != 0) VAULT_TRY(become(user, as));
   Problems problems;
-  if (!directory.empty()) problems.add(storage::check_data_directory(directory, where.log));
+  if (!directory.empty()) problems.add(storage::check_lmdb(directory, where.log));
   problems.add(check_devices(configuration, directory, where.log));
   problems.add(check_listeners(configuration, where.clock, where.log));
   problems.add(check_seals(configuration, where, directory));

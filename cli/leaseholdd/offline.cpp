@@ -94,7 +94,8 @@ Status verify_offline(const Options& options, storage::Storage& storage, seal::S
   const barrier::Barrier barrier(opened.store.id, std::move(opened.keys), random);
   VAULT_TRY_ASSIGN(auto snapshot, storage.snapshot());
   VAULT_TRY_ASSIGN(const auto mark, commit::read_restored(*snapshot));
-  if (mark) say("this store was restored from a backup and has not been opened since");
+  if (mark)
+    say("this store was restored from a backup and has not been opened since, but for drills");
 
   Findings findings;
   VAULT_TRY_ASSIGN(const auto verified, count_records(*snapshot, barrier));

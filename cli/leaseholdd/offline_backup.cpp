@@ -27,7 +27,15 @@ Result<File> open_backup(const Options& options) {
   if (options.backup.empty()) return failure(Code::invalid, "name the file of the backup");
   File file(std::fopen(options.backup.c_str(), "rbe"));
   if (file) return file;
-  return failure(Code::not_found, "cannot open " + options.backup + ": " + std::strerror(errno));
+  const int why = errno;
+  const std::string advice =
+      why == EACCES
+          ? "; a backup is its maker's alone (mode 0600): give it to the user that restores, "
+            "`chown USER " +
+                options.backup + "`, in a folder that this user may enter"
+          : "";
+  return failure(Code::not_found,
+                 "cannot open " + options.backup + ": " + std::strerror(why) + advice);
 }
 
 Result<std::optional<crypto::PublicKey>> key_of(const Options& options) {
@@ -123,6 +131,11 @@ Status verify_backup(const Options& options) {
 }
 
 Status restore_backup(const Options& options, storage::Storage& storage, WallTime now) {
+  if (options.restored == Options::Restored::drill)
+    return failure(
+        Code::invalid,
+        "a restore is the same for a drill: leave -restored=drill away here, and give it "
+        "to leaseholdd when it is started");
   VAULT_TRY(check_empty(storage));
   VAULT_TRY_ASSIGN(const auto summary, read_only(options));
   commit::RestoredMark mark;
@@ -147,6 +160,10 @@ Status restore_backup(const Options& options, storage::Storage& storage, WallTim
       "{}`.\n",
       mark.keep_tokens ? "tokens are kept" : "every token is revoked",
       mark.keep_tokens ? "-restored=keep-tokens" : "-restored");
+  fmt::print(
+      "\nIF THE ORIGINAL IS STILL RUNNING, as in a drill, start this one with `leaseholdd "
+      "-restored=drill`\n"
+      "only: it then reaches no target. Any other start ends the accounts of the original.\n\n");
   if (mark.keep_tokens) return {};
   fmt::print(
       "No token is left then. For a new root token put\n"

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <iterator>
 
+#include "vault/base/dashes.h"
 #include "vault/base/nearest.h"
 
 namespace leasehold::server_process {
@@ -76,7 +77,8 @@ Result<Options::Restored> to_restored(const std::string& value, bool has_value) 
     return Options::Restored::revoke_tokens;
   if (value == "false") return Options::Restored::no;
   if (value == "keep-tokens") return Options::Restored::keep_tokens;
-  return failure(Code::invalid, "-restored takes nothing, or keep-tokens");
+  if (value == "drill") return Options::Restored::drill;
+  return failure(Code::invalid, "-restored takes nothing, keep-tokens or drill");
 }
 
 Result<bool> to_bool(const std::string& name, const std::string& value, bool has_value) {
@@ -173,7 +175,7 @@ Result<Options> parse_options(int argc, char** argv) {
   Options options;
   VAULT_TRY(read_environment(options));
   int at = 1;
-  if (at < argc && argv[at][0] != '-') {
+  if (at < argc && argv[at][0] != '-' && with_plain_dash(argv[at]).empty()) {
     bool known = false;
     options.command = command_of(argv[at], known);
     if (!known)
@@ -183,6 +185,9 @@ Result<Options> parse_options(int argc, char** argv) {
   }
   for (; at < argc; ++at) {
     const std::string word = argv[at];
+    if (const std::string meant = with_plain_dash(word); !meant.empty())
+      return failure(Code::invalid,
+                     "\"" + word + "\" begins with a typographic dash: write " + meant);
     if (word.starts_with('-')) {
       GivenFlag flag = split(word);
       if (flag.name == "h" || flag.name == "help") {
@@ -210,6 +215,8 @@ std::string usage() {
          "       leaseholdd [server] -config=FILE -restored[=keep-tokens]   once, for a storage "
          "that "
          "was put back\n"
+         "       leaseholdd [server] -config=FILE -restored=drill   a copy beside its original: "
+         "reaches no target\n"
          "       leaseholdd verify -config=FILE [-head=HEAD] [-log=FILE...]   checks every record "
          "of a "
          "stopped vault's store\n"

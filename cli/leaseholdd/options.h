@@ -34,8 +34,8 @@ struct Options {
   // Of `verify`: a head that was noted, and audit files, the oldest first.
   std::string head;
   std::vector<std::string> logs;
-  enum class Restored { no, revoke_tokens, keep_tokens };
-  Restored restored = Restored::no;  // -restored, -restored=keep-tokens
+  enum class Restored { no, revoke_tokens, keep_tokens, drill };
+  Restored restored = Restored::no;  // -restored, -restored=keep-tokens, -restored=drill
 };
 
 // Environment: VAULT_DEV_ROOT_TOKEN_ID, VAULT_DEV_LISTEN_ADDRESS, VAULT_LOG_LEVEL (and BAO_,

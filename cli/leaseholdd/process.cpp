@@ -37,6 +37,8 @@ constexpr core::Workers::Sizes kWorkers = {{
     {2, 128, 32},   // bodies
 }};
 
+constexpr timespec kLookAtDatesEvery{3600, 0};
+
 // The listener's view of the core.
 class CoreHandler final : public server::Handler {
  public:
@@ -179,6 +181,8 @@ core::Restored restored_of(const Options& options) {
       return core::Restored::revoke_tokens;
     case Options::Restored::keep_tokens:
       return core::Restored::keep_tokens;
+    case Options::Restored::drill:
+      return core::Restored::drill;
   }
   return core::Restored::no;
 }
@@ -250,8 +254,11 @@ void Process::print_banner() const {
 void Process::handle_signals() {
   const sigset_t signals = handled_signals();
   for (;;) {
-    int signal = 0;
-    if (sigwait(&signals, &signal) != 0) continue;
+    const int signal = ::sigtimedwait(&signals, nullptr, &kLookAtDatesEvery);
+    if (signal < 0) {
+      if (errno == EAGAIN) listener_->look_at_dates();
+      continue;
+    }
     if (signal != SIGHUP) return log_.info("shutting down");
     log_.info("reloading certificates and audit files");
     for (const Status& status : {listener_->reload(), lifecycle_->reopen_audit()})

@@ -64,6 +64,17 @@ class SizeLimit {
 
 }  // namespace
 
+TEST_CASE("file: an option beside \"options\" is told where it belongs") {
+  const auto parsed =
+      parse_hcl("audit \"file\" \"main\" {\n file_path = \"/a/b\"\n}\n", {"audit", "options"});
+  REQUIRE(parsed.ok());
+  Stanza stanza("vault.hcl", parsed->blocks.at(0));
+  const auto device = make_file_device(stanza, {});
+  REQUIRE_FALSE(device.ok());
+  CHECK(device.error().message.find("vault.hcl:2") == 0);
+  CHECK(device.error().message.find("options { file_path = ... }") != std::string::npos);
+}
+
 TEST_CASE("audit file: a stanza becomes a device with Vault's names") {
   Folder folder;
   const auto device = from("file_path = \"" + (folder / "a.log") +

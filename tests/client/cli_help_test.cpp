@@ -43,6 +43,14 @@ TEST_CASE("cli: mistakes are local errors that say what was meant") {
   CHECK(flag.code == 1);
   CHECK(contains(flag.err, "flag provided but not defined: -feild"));
   CHECK(contains(flag.err, "Did you mean -field?"));
+  for (const char* dash : {"\u2013", "\u2014", "\u2212", "\u2013-"}) {
+    const std::string typed = std::string(dash) + "policy=app";
+    const auto dashed = program.run({"token", "create", typed});
+    CHECK(dashed.code == 1);
+    CHECK(contains(dashed.err,
+                   "\"" + typed + "\" begins with a typographic dash: write -policy=app"));
+  }
+  CHECK(contains(program.run({"\u2013format=json", "read", "x"}).err, "write -format=json"));
   CHECK(contains(program.run({"read"}).err, "Not enough arguments (expected 1, got 0)"));
   CHECK(contains(program.run({"status", "x"}).err, "Too many arguments (expected 0, got 1)"));
   CHECK(contains(program.run({"read", "-format=xml", "s"}).err, "Invalid format \"xml\""));

@@ -72,4 +72,6 @@ TEST_CASE("generate-root: a password of the server's length, an encoded token, i
   const auto token = program.run({"operator", "generate-root", "-decode=CwwaSQ", "-otp=czip"});
   CHECK(token.out == "hvs9");
   CHECK(program.run({"operator", "generate-root", "-decode=CwwaSQ", "-otp=short"}).code == 1);
+  CHECK(contains(program.run({"operator", "generate-root", "-decode=", "-otp="}).err,
+                 "-decode takes"));
 }

@@ -218,7 +218,9 @@ TEST_CASE("cli: each group reaches the paths that Vault's own program does") {
       {{"lease", "revoke", "-force", "-prefix", "db"},
        "PUT /v1/sys/leases/revoke-force/db",
        R"({"sync":false})",
-       "Success! Force revoked any leases with prefix: db\n"},
+       "Success! Ordered the revocation of all leases with prefix: db\nWhat is not seen gone "
+       "within some "
+       "10 seconds is forgotten then, with a receipt.\n"},
       {{"token", "revoke", "hvs.a"},
        "PUT /v1/auth/token/revoke",
        R"({"token":"hvs.a"})",

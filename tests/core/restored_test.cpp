@@ -277,3 +277,107 @@ TEST_CASE_FIXTURE(PutBack, "restored: the log of another store tells nothing of 
   TestVault vault(world, true);
   CHECK(vault.unseal().status() == 400);
 }
+
+namespace {
+
+// An account that the vault issued, on the copy and at its server; the copy is then in a drill.
+struct Drill : PutBack {
+  std::string account, lease;
+
+  void issue_and_copy() {
+    {
+      TestVault vault(world);
+      const auto issued = vault.get("test/creds/ro", vault.root());
+      REQUIRE(issued.status() == 200);
+      account = issued.data().string_at("username");
+      lease = issued.response().lease_id;
+    }
+    copy = copy_of(*world.storage);
+    put_back();
+  }
+  bool is_there() { return world.servers["db"]->accounts().count(account) != 0; }
+};
+
+void refuses(const testing::Answer& answer) {
+  CHECK(answer.status() == 503);
+  CHECK(answer.error().find("-restored=drill") != std::string::npos);
+}
+
+}  // namespace
+
+TEST_CASE_FIXTURE(Drill,
+                  "restored: in a drill a copy is looked at, and its original loses nothing") {
+  issue_and_copy();
+  mark(*world.storage, false);
+  world.restored = core::Restored::drill;
+  {
+    TestVault vault(world, true);
+    REQUIRE(vault.unseal().status() == 200);
+    CHECK(status_of(vault, vault.root()) == 200);
+    CHECK(vault.post("sys/leases/lookup", vault.root(), R"({"lease_id":")" + lease + "\"}")
+              .status() == 200);
+    refuses(vault.get("test/creds/ro", vault.root()));
+    for (const char* path : {"sys/leases/revoke", "sys/leases/renew"})
+      refuses(vault.post(path, vault.root(), R"({"lease_id":")" + lease + "\"}"));
+    refuses(vault.post("sys/leases/revoke-force/test", vault.root()));
+    refuses(vault.post("sys/leases/reconcile/test", vault.root(), R"({"fix":true})"));
+    refuses(vault.post("sys/storage/restored", vault.root(), R"({"reconciled":true})"));
+    refuses(vault.post("auth/token/revoke-self", vault.root()));
+    refuses(vault.post("sys/remount", vault.root(), R"({"from":"test","to":"moved"})"));
+    refuses(vault.remove("sys/mounts/test", vault.root()));
+    world.clock.advance(Seconds{40} * 86'400);  // all that the copy knows has expired
+    vault.read([&](core::Unsealed& live, commit::ReadTxn&) {
+      return live.revoker->tick(world.clock.now());
+    });
+    CHECK(vault.targets() == 0);  // nobody went there
+    CHECK(is_there());
+    CHECK(vault.count(barrier::Table::due) == 0);
+    CHECK(vault.get("sys/seal-status", "").data().strings_at("warnings").back().find("drill") !=
+          std::string::npos);
+    CHECK(vault.verifies());
+  }
+  CHECK(is_there());
+  CHECK(log_has("\"restore-drill\""));
+  CHECK_FALSE(log_has("\"store-restored\""));
+
+  world.restored = core::Restored::no;
+  TestVault vault(world, true);  // for good
+  REQUIRE(vault.unseal().status() == 200);
+  CHECK(vault.count(barrier::Table::token) == 0);
+  CHECK(log_has("\"store-restored\""));
+  CHECK(TestVault::eventually([&] { return !is_there(); }));
+}
+
+TEST_CASE_FIXTURE(Drill,
+                  "restored: a drill with a copy beside its newer log hides nothing of that") {
+  put_back();
+  world.restored = core::Restored::drill;
+  for (int run = 0; run < 2; ++run) {
+    TestVault vault(world, true);
+    REQUIRE(vault.unseal().status() == 200);
+    CHECK(status_of(vault, token) == 200);
+  }
+  world.restored = core::Restored::no;
+  TestVault vault(world, true);
+  REQUIRE(vault.unseal().status() == 200);
+  CHECK(status_of(vault, token) == 403);
+  CHECK(log_has("\"store-restored\""));
+  CHECK(vault.verifies());
+}
+
+TEST_CASE_FIXTURE(Drill, "restored: a drill said of the original by mistake costs nothing") {
+  world.restored = core::Restored::drill;
+  {
+    TestVault vault(world, true);
+    REQUIRE(vault.unseal().status() == 200);
+    vault.seal();  // the word holds as long as the process runs
+    REQUIRE(vault.unseal().status() == 200);
+    refuses(vault.get("test/creds/ro", vault.root()));
+  }
+  world.restored = core::Restored::no;
+  TestVault vault(world, true);
+  REQUIRE(vault.unseal().status() == 200);
+  CHECK(status_of(vault, vault.root()) == 200);
+  CHECK(vault.get("test/creds/ro", vault.root()).status() == 200);
+  CHECK_FALSE(log_has("\"store-restored\""));
+}

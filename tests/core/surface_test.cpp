@@ -67,6 +67,43 @@ TEST_CASE("surface: a mount answers without its last slash, and says what it has
   CHECK(vault.get("test", vault.root()).status() == 404);
 }
 
+TEST_CASE("surface: a path that matches less than it seems to is warned of, by line") {
+  TestVault vault;
+  const auto warnings = [&](const std::string& text) {
+    Json body = Json::object();
+    body.set("policy", text);
+    const Answer answer = vault.post("sys/policies/acl/p", vault.root(), body.dump());
+    CHECK(answer.status() < 300);
+    return answer.response().warnings;
+  };
+  const auto has = [](const std::vector<std::string>& all, std::string_view text) {
+    return all.size() == 1 && all.front().find(text) != std::string::npos;
+  };
+  const auto deny = warnings("\npath \"secret/data/*/prod\" { capabilities = [\"deny\"] }");
+  CHECK(has(deny, "THIS RULE DENIES NOTHING"));
+  CHECK(has(deny, "on line 2"));
+  CHECK(has(deny, "\"secret/data/+/prod\""));
+  CHECK(has(warnings("path \"a/*/b*\" { capabilities = [\"read\"] }"), "\"a/+/b*\""));
+  CHECK(has(warnings("path \"a/x*y\" { capabilities = [\"read\"] }"), "grants nothing"));
+  CHECK(has(warnings("path \"v1/secret/*\" { capabilities = [\"read\"] }"), "write \"secret/*\""));
+  for (const char* good : {"a/*", "/a/b", "a/+/b*", "v1", "v10/a"})
+    CHECK(warnings("path \"" + std::string(good) + "\" { capabilities = [\"deny\"] }").empty());
+}
+
+TEST_CASE("surface: what is warned of without a body is in a header") {
+  TestVault vault;
+  const std::string policy = R"({"policy":"path \"a\" { capabilities = [\"read\"] }")";
+  const Answer plain = vault.post("sys/policies/acl/p", vault.root(), policy + "}");
+  CHECK(plain.status() == 204);
+  CHECK(plain.response().headers.empty());
+  const Answer answer = vault.post("sys/policies/acl/p", vault.root(), policy + R"(,"n\"s\n":1})");
+  CHECK(answer.status() == 204);
+  REQUIRE(answer.response().headers.size() == 1);
+  CHECK(answer.response().headers[0].first == "Warning");
+  CHECK(answer.response().headers[0].second ==
+        R"(299 - "Endpoint ignored these unrecognized parameters: [n\"s?]")");
+}
+
 TEST_CASE("surface: a templated rule is said to match nothing") {
   TestVault vault;
   const Json policy(

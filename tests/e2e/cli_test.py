@@ -763,6 +763,53 @@ class Operator(unittest.TestCase):
             self.assertIn("checked as the user nobody", run.stdout)
             self.assertIn("audit.log cannot be written", run.stderr)
 
+    @unittest.skipUnless(os.geteuid() == 0, "only root can stand in for another user")
+    def test_files_that_root_left_behind_are_found_as_the_start_would(self):
+        nobody = pwd.getpwnam("nobody")
+        for name in ("owner.lock", "data.mdb", "keyhost/mark"):
+            with self.subTest(name), tempfile.TemporaryDirectory() as folder:
+                os.chmod(folder, 0o755)
+                data = pathlib.Path(folder, "data")
+                file = data / name
+                file.parent.mkdir(0o700, parents=True)
+                for one in {data, file.parent}:
+                    os.chown(one, nobody.pw_uid, nobody.pw_gid)
+                    one.chmod(0o700)
+                file.touch(0o600)
+                (data / "lost+found").mkdir(0o700)  # of the file system, and no matter
+                text = self.GOOD.replace("FOLDER/data", str(data)).replace(
+                    "FOLDER/audit.log", "/tmp/audit-of-nobody.log"
+                )
+                run, _ = self.check_configuration(text)
+                self.assertEqual(run.returncode, 1, run.stdout)
+                said = f"cannot use {file}: Permission denied, it belongs to user 0; run `chown -R"
+                self.assertIn(said, run.stderr)
+                config = pathlib.Path(folder, "c.hcl")
+                config.write_text(text)
+                start = subprocess.run(
+                    [BIN / "leaseholdd", f"-config={config}"],
+                    capture_output=True,
+                    text=True,
+                    user=nobody.pw_uid,
+                    group=nobody.pw_gid,
+                    timeout=30,
+                )
+                self.assertIn(said, start.stderr)
+
+    def test_the_log_of_another_vault_is_named_beside_a_store_that_was_never_initialized(self):
+        vault = Vault()
+        self.addCleanup(lambda: vault.__exit__(None, None, None))
+        vault.start()
+        vault.stop()
+        self.assertTrue((vault.data / "data.mdb").exists())
+        vault.audit.write_text("a line\n")
+        run = subprocess.run(
+            [BIN / "leaseholdd", "-test-server-config", f"-config={vault.config}"],
+            capture_output=True,
+            text=True,
+        )
+        self.assertIn("until the log is moved aside", run.stderr + run.stdout)
+
     def start_dev(self, *flags):
         vault = Vault()
         vault.token = "root"

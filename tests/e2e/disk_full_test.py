@@ -9,7 +9,7 @@ import subprocess
 import sys
 import unittest
 
-from vaultproc import Folder, Vault, find, random_text, wait_until
+from vaultproc import BIN, Folder, Vault, find, random_text, wait_until
 
 INSIDE = "LEASEHOLD_SMALL_DISK"
 DISK = 160 << 20  # the vault keeps 64 MiB of it in reserve
@@ -71,6 +71,33 @@ class DiskFull(unittest.TestCase):
                     vault.call("GET", "auth/token/lookup-self", token=token).status, 403
                 )
             self.assertEqual(vault.cli("audit", "verify", str(vault.audit)).returncode, 0)
+
+    def test_no_room_for_the_reserve_or_the_audit_log_is_found_before_the_start(self):
+        self.addCleanup(self.filler.unlink, missing_ok=True)
+        vault = Vault()
+        self.addCleanup(lambda: vault.__exit__(None, None, None))
+        good = vault.config.read_text()
+
+        def check(text):
+            vault.config.write_text(text)
+            return subprocess.run(
+                [BIN / "leaseholdd", "-test-server-config", f"-config={vault.config}"],
+                capture_output=True,
+                text=True,
+            )
+
+        data = good.replace(f'"{vault.data}"', f'"{self.disk}/new"')
+        log = good.replace(f'"{vault.audit}"', f'"{self.disk}/new.log"')
+        for leave, is_enough in ((80 << 20, True), (40 << 20, False)):
+            self.fill(leave)
+            run = check(data)
+            self.assertEqual(run.returncode == 0, is_enough, run.stderr)
+        self.assertIn("no room for the 64 MiB reserve", run.stderr)
+        self.assertEqual(check(log).returncode, 0)
+        self.fill(leave=500_000)
+        run = check(log)
+        self.assertEqual(run.returncode, 1)
+        self.assertIn("has no room yet: its disk must have 1 MiB free", run.stderr)
 
     def test_a_full_audit_disk_stops_changes_and_nothing_else(self):
         vault = Vault()

@@ -49,10 +49,11 @@ class Reconcile(unittest.TestCase):
         self.assertEqual(target["only_at_target"], [orphan])
         self.assertEqual([one["account"] for one in target["only_in_leases"]], [missing])
         self.assertIn(orphan, self.postgres.accounts())  # it only looked
+        self.assertNotIn("revoked", seen.stdout)
         self.assertNotIn("account-without-lease", self.events())
         fixed = self.vault.cli("lease", "reconcile", "-fix", "database")
         self.assertEqual(fixed.returncode, 0, fixed)
-        self.assertIn(f"only at the target  {orphan}", fixed.stdout)
+        self.assertIn(f"only at the target  {orphan}: revoked\n", fixed.stdout)
         self.assertEqual(self.postgres.accounts(), {self.kept} | strangers)
         again = self.vault.cli("lease", "reconcile", "database/")
         self.assertIn("1 in both, 0 only at the target, 0 only in leases", again.stdout)
@@ -74,6 +75,47 @@ class Reconcile(unittest.TestCase):
         self.assertIn("not compared", seen.stdout)
         self.postgres.start()
         self.assertIn(self.kept, self.postgres.accounts())
+
+    def sweeps(self):
+        """Returns when the vault has swept once more."""
+        orphan = self.orphan()
+        wait_until("it is swept", lambda: orphan not in self.postgres.accounts())
+
+    def test_a_drill_beside_the_original_ends_nothing(self):
+        self.open('lease_sweep_period = "1s"')
+        file = self.vault.folder / "backup"
+        self.assertEqual(self.vault.cli("operator", "backup", str(file)).returncode, 0)
+        later = self.issue()  # the backup knows nothing of it
+        drill = Vault(extra='lease_sweep_period = "1s"')
+        self.addCleanup(lambda: drill.__exit__(None, None, None))
+        restored = drill.cli(
+            "operator", "backup", "restore", str(file), f"-config={drill.config}"
+        )
+        self.assertEqual(restored.returncode, 0, restored.stderr)
+        self.assertIn("leaseholdd -restored=drill", restored.stdout)
+        drill.start(arguments=("-restored=drill",))
+        drill.keys, drill.token = self.vault.keys, self.vault.token
+        drill.unseal()
+        self.assertEqual(drill.read("sys/mounts/database/tune")["max_lease_ttl"], 2764800)
+        for method, path, body in (
+            ("GET", "database/creds/app", None),
+            ("PUT", "sys/leases/revoke-prefix/database", {}),
+            ("PUT", "sys/leases/reconcile/database", {"fix": True}),
+            ("POST", "database/rotate-root/pg", {}),
+            ("DELETE", "sys/mounts/database", None),
+        ):
+            answer = drill.call(method, path, body)
+            self.assertEqual(answer.status, 503, (path, answer))
+            self.assertIn("-restored=drill", answer.errors[0])
+        self.assertIn("drill", str(drill.call("GET", "sys/seal-status").json["warnings"]))
+        self.assertTrue(drill.call("GET", "sys/health").json["leasehold_restore_drill"])
+        self.assertIn("-restored=drill", drill.cli("status").stderr)
+        for _ in range(2):  # a sweep of the copy would have come by then
+            self.sweeps()
+        drill.stop()
+        self.assertEqual(self.postgres.accounts(), {self.kept, later})
+        self.assertIn("restore-drill", drill.audit.read_text())
+        self.assertEqual(drill.cli("audit", "verify", str(drill.audit)).returncode, 0)
 
     def test_a_store_that_was_put_back_issues_when_it_is_reconciled(self):
         self.open('lease_sweep_period = "1s"')

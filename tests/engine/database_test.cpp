@@ -324,6 +324,8 @@ TEST_CASE_FIXTURE(Database, "database: a role may be written before its database
   CHECK(post("roles/other", kBroken).status == 204);
   REQUIRE(log.warnings().size() == 1);
   CHECK(log.warnings()[0].find("allowed_roles of mount/config/pg") != std::string::npos);
+  REQUIRE(quiet_warnings.size() == 1);
+  CHECK(quiet_warnings[0].find("saved without a trial") != std::string::npos);
   const auto refused = get("creds/other");
   CHECK(refused.status == 500);
   CHECK(refused.error == "1 error occurred:\n\t* \"other\" is not an allowed role\n\n");

@@ -127,6 +127,8 @@ class EngineBench {
     return answer.ok() ? shown(std::move(*answer)) : shown(core::error_response(answer.error()));
   }
 
+  std::vector<std::string> quiet_warnings;  // of the last effect's plan
+
   Result<core::Response> run(const core::Request& request, std::string_view path) {
     core::Captures captures;
     const core::Route* route = routes_.find(path, captures);
@@ -169,6 +171,7 @@ class EngineBench {
     intent_.reset();
     at_target_ = false;
     VAULT_TRY_ASSIGN(intent_, effect.plan(call, txn));
+    quiet_warnings = std::move(call.quiet_warnings);
     at_target_ = true;
     if (effect.candidate) {
       VAULT_TRY_ASSIGN(const auto candidate, effect.candidate(call, txn));

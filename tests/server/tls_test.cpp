@@ -12,6 +12,7 @@
 #include <filesystem>
 
 #include "tests/server/echo_core.h"
+#include "tests/support/fake_clock.h"
 #include "tests/support/null_log.h"
 
 using namespace leasehold;
@@ -113,6 +114,17 @@ class TlsClient {
   SSL* ssl_;
 };
 
+class KeptWarnings final : public LogSink {
+ public:
+  void write(LogLevel level, std::string_view message) override {
+    if (level != LogLevel::warn) return;
+    ++count;
+    last = message;
+  }
+  int count = 0;
+  std::string last;
+};
+
 struct ClientContext {
   ClientContext() : context(SSL_CTX_new(TLS_client_method())) {}
   ClientContext(const ClientContext&) = delete;
@@ -212,10 +224,39 @@ TEST_CASE("tls: a certificate that ends soon, has ended or has not begun is told
     return server::trouble_with_dates(**context, add(clock.now(), Seconds{days * kDay}));
   };
   CHECK(trouble(0).empty());
-  CHECK(trouble(45).empty());
-  CHECK(trouble(47).find("the certificate expires at 2") == 0);
+  CHECK(trouble(29).empty());
+  CHECK(trouble(31).find("the certificate expires at 2") == 0);
   CHECK(trouble(61).find("the certificate expired at 2") == 0);
   CHECK(trouble(-1).find("not yet valid, it begins at 2") != std::string::npos);
+
+  server::DatesWatch watch;  // while the server runs
+  const auto says = [&](long hours) {
+    return !watch.look(**context, add(clock.now(), Seconds{hours * 3600})).empty();
+  };
+  for (long hours = 0, left = 60 * 24; hours < 62 * 24; ++hours, --left)
+    CHECK_MESSAGE(says(hours) == (left == 30 * 24 || left == 7 * 24 || left == 24 || left == 0),
+                  hours);
+  watch.forget();
+  CHECK(says(40 * 24));
+}
+
+TEST_CASE_FIXTURE(TlsFixture, "tls: a certificate that ends while the server runs is warned of") {
+  KeptWarnings log;
+  FakeClock time;
+  EchoCore core;
+  time.set(SystemClock().now());
+  make_certificate(folder.file("server.pem"), folder.file("server.key"), "x", 60 * 24 * 3600);
+  auto opened = server::Listener::open({options.settings}, options.limits, core, time, log);
+  REQUIRE(opened.ok());
+  CHECK(log.count == 0);
+  time.advance(Seconds{40 * 24 * 3600});
+  for (int look = 0; look < 3; ++look) (*opened)->look_at_dates();
+  CHECK(log.count == 1);
+  CHECK(log.last.find("expires at") != std::string::npos);
+  make_certificate(folder.file("server.pem"), folder.file("server.key"), "x", 90 * 24 * 3600);
+  REQUIRE((*opened)->reload().ok());
+  (*opened)->look_at_dates();
+  CHECK(log.count == 1);
 }
 
 TEST_CASE_FIXTURE(TlsFixture, "tls: requests are served over 1.2 and 1.3, never below") {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 
 #include "backends/storage/ballast.h"
@@ -119,6 +120,31 @@ TEST_CASE("lmdb: an empty directory of ours is made ours alone") {
   CHECK(mode(directory.path()) == 0755);  // a check changes nothing
   REQUIRE(open_lmdb(directory.path(), small_lmdb(), null_log).ok());
   CHECK(mode(directory.path()) == 0700);
+}
+
+TEST_CASE("lmdb: whether a vault is there is seen without opening it for writing") {
+  TemporaryDirectory directory;
+  CHECK_FALSE(storage::holds_records(directory.path()));
+  {
+    auto storage = open_lmdb(directory.path(), small_lmdb(), null_log);
+    REQUIRE(storage.ok());
+  }
+  CHECK_FALSE(storage::holds_records(directory.path()));  // opened once, and never initialized
+  auto storage = open_lmdb(directory.path(), small_lmdb(), null_log);
+  REQUIRE(storage.ok());
+  CHECK(put(**storage, "a", 10) == Outcome::committed);
+  storage->reset();
+  CHECK(storage::holds_records(directory.path()));
+}
+
+TEST_CASE("lmdb: room for the reserve is looked at, and nothing is made") {
+  TemporaryDirectory directory;
+  const std::string path = directory.path() + "/ballast";
+  CHECK(storage::check_ballast(path, 4096).ok());
+  const Status refused = storage::check_ballast(path, std::size_t{1} << 60);
+  CHECK(refused.is(Code::no_space));
+  CHECK(refused.error().message.find("revocations") != std::string::npos);
+  CHECK_FALSE(std::filesystem::exists(path));
 }
 
 TEST_CASE("lmdb: a second process is refused, and the error names the first") {

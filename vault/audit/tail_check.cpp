@@ -117,7 +117,8 @@ Error older_store(const Device& device, std::uint64_t logged, std::uint64_t stor
           " of this vault, and its storage ends at commit " + std::to_string(stored) +
           ": an older copy of the storage was put back. Bring back the newer storage; or, if "
           "restoring it is what you want, start once with `leaseholdd -restored`, which revokes "
-          "every token, or with -restored=keep-tokens",
+          "every token, or with -restored=keep-tokens. While the original still runs, only with "
+          "-restored=drill: anything else ends its accounts",
       device.where());
 }
 

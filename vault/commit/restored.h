@@ -1,9 +1,9 @@
 #pragma once
 // The mark of a store that was put back by our own restore. It stands in clear, since a restore has
-// no keys; the next unsealing reads it, does what a store that was put back needs, and erases it.
-// Outside the multiset. No key vouches for it, so it gives no more than a store without the mark
-// has: it does not open an older copy beside the log of a newer store (docs/decisions/048).
-// Thread-safe functions.
+// no keys; the next unsealing reads it, does what a store that was put back needs, and erases it. A
+// drill leaves it, or writes it. Outside the multiset. No key vouches for it, so it gives no more
+// than a store without the mark has: it does not open an older copy beside the log of a newer store
+// (docs/decisions/048). Thread-safe functions.
 //
 //   format:u8 = 1 | state:u8 | keep tokens:u8 | time:i64 ns
 

@@ -10,6 +10,10 @@ namespace leasehold::keyhost::pkcs11 {
 namespace {
 
 constexpr std::size_t kSlotsMax = 256;
+constexpr const char* kMayNotRead =
+    "; is its configuration there, and may the user of the server read it? SoftHSM's is its "
+    "group's: "
+    "`usermod -aG softhsm USER`";
 
 // Fixed-width fields are padded with blanks.
 template <std::size_t N>
@@ -181,7 +185,10 @@ bool Token::load() {
                       why == nullptr ? "" : why);
     return false;
   }
-  if (!initialized_ && !check(p11_kit_module_initialize(p11_), "start its module")) return false;
+  if (!initialized_ && !check(p11_kit_module_initialize(p11_), "start its module")) {
+    if (trouble_.state == DeviceState::failed) trouble_.message += kMayNotRead;
+    return false;
+  }
   initialized_ = true;
   return true;
 }

@@ -128,6 +128,8 @@ struct Call {
   WallTime now;
   Random& random;
   std::vector<std::string> warnings;
+  // The same, where clients count on an answer without a body: there it is a header, `Warning`.
+  std::vector<std::string> quiet_warnings;
   std::vector<Event> events;  // written with the batch; an effect's settle adds them
 };
 

@@ -30,6 +30,7 @@ struct Compared {
   // Leases whose accounts are named by the operator's own template: a listing by our tag does not
   // show them.
   std::size_t named_otherwise = 0;
+  bool mended = false;      // what only one side has was given its end (mend)
   bool unreadable = false;  // a lease cannot be read, and may be the one of an account
 
   bool agree() const { return status.ok() && only_at_target.empty() && only_in_leases.empty(); }

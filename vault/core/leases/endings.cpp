@@ -49,6 +49,14 @@ bool Damage::is_aside(const OrderedId& id) const {
   return found != aside_.end() && clock_.instant() < found->second;
 }
 
+Error refused_in_drill() {
+  return failure(
+      Code::unavailable,
+      "this vault is a copy in a restore drill (-restored=drill): it reaches no target and "
+      "ends nothing, so that the original loses no account; start it without the flag "
+      "when it is to take the original's place");
+}
+
 Committed Endings::commit_all(const std::vector<Fill>& fills) {
   std::vector<std::optional<commit::Batch>> batches(fills.size());
   std::vector<Counted> operations(fills.size());

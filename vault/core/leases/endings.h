@@ -31,6 +31,9 @@ struct Committed {
   std::size_t count = 0;  // batches that are durable now
 };
 
+// What a drill answers to whatever would reach a target or end a credential.
+Error refused_in_drill();
+
 inline constexpr commit::Unrecorded kOnRecordWhenGone{
     "a lease that falls due is on record once its account was seen gone"};
 
@@ -90,6 +93,7 @@ class Endings {
     LogSink& log;
     const crypto::HmacKey& audit_key;
     target::Tag tag;
+    bool drill = false;  // nothing ends, and no target is reached
   };
   explicit Endings(Parts p)
       : parts(std::move(p)), started_at(parts.clock.now()), damage(parts.clock, parts.log) {}

@@ -31,6 +31,7 @@ void Lanes::stop() {
 
 Result<std::shared_ptr<target::Lane>> Lanes::lane(ReadTxn& txn, const barrier::Space& space,
                                                   const TargetId& id) {
+  if (endings_.parts.drill) return refused_in_drill();
   ReadTxn scoped = txn.in(space);
   VAULT_TRY_ASSIGN(const std::uint64_t settings, scoped.version(std::string(kTargets) + hex(id)));
   VAULT_TRY_ASSIGN(const std::uint64_t begun, scoped.version(std::string(kUnsettled) + hex(id)));

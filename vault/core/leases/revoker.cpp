@@ -31,7 +31,7 @@ void Revoker::stop() {
   wake_.notify_all();
   if (thread_.joinable()) thread_.join();
   // What was asked for since its last pass stands nowhere else.
-  expirer_.move_expired(endings_.parts.clock.now());
+  if (!endings_.parts.drill) expirer_.move_expired(endings_.parts.clock.now());
   lanes_.stop();
   waits_.refuse_all(
       failure(Code::unavailable, "shutting down; revocation goes on after the restart"));
@@ -57,6 +57,7 @@ void Revoker::run() {
 }
 
 bool Revoker::tick(WallTime now) {
+  if (endings_.parts.drill) return false;
   waits_.tick();
   bool more = lanes_.recover();
   more = expirer_.tick(now) || more;

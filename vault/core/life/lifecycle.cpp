@@ -60,6 +60,7 @@ Lifecycle::Lifecycle(Environment environment, seal::Seal& seal, seal::RecoveryMo
     : environment_(std::move(environment)),
       seal_(seal),
       recovery_mode_(recovery_mode),
+      drill_(environment_.restored == Restored::drill),
       cluster_name_(std::move(cluster_name)),
       product_version_(product_version),
       build_date_(std::move(build_date)) {
@@ -262,9 +263,11 @@ Status Lifecycle::go_live(seal::Opened opened, SecretBytes* root_token,
   if (!noted.ok())
     environment_.log.warn("whether the configuration changed is not on record: {}",
                           noted.error().message);
-  live->revoker->start();
-  live->sweeper->start();
-  live->due_work->start();
+  if (!live->drill()) {
+    live->revoker->start();
+    live->sweeper->start();
+    live->due_work->start();
+  }
   const bool enrolls = seal_.has_to_enroll(opened);
   owned_ = std::move(live);
   {
@@ -272,7 +275,7 @@ Status Lifecycle::go_live(seal::Opened opened, SecretBytes* root_token,
     MutexLock lock(mutex_);
     seal_wanted_ = sealed_by_operator_ = false;
     sealed_because_.clear();
-    environment_.restored = Restored::no;  // it was said of this one start
+    if (!drill_) environment_.restored = Restored::no;  // it was said of this one unsealing
     if (enrolls) to_enroll_ = std::move(opened);
   }
   live_.store(owned_.get());

@@ -106,6 +106,7 @@ class Lifecycle final : public Gate {
   Environment environment_;
   seal::Seal& seal_;
   const seal::RecoveryMode recovery_mode_;
+  const bool drill_;  // of the whole process, however often it is sealed
   const std::string cluster_name_, product_version_, build_date_;
   std::atomic<Unsealed*> live_{nullptr};
   std::atomic<long> users_{0};

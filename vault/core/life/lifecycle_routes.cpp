@@ -20,6 +20,11 @@ constexpr std::string_view kRevokesAlone =
     "no audit device can record: until one can, credentials are revoked and nothing else is done; "
     "the server's log names each device";
 
+constexpr std::string_view kDrill =
+    "a restore drill (-restored=drill): this is a copy for looking at; no target is reached, "
+    "nothing "
+    "is issued, renewed or revoked, and what is due waits";
+
 // Whoever wants it sealed has what he wants; there is no key to check a token with.
 Response seal_again(const Request& request) {
   return request.operation == Operation::update ? Response::none() : Response::refused(405, "");
@@ -155,6 +160,7 @@ std::string Lifecycle::health_text(bool initialized, bool sealed, const Listener
   member("enterprise", "false");
   member("initialized", initialized ? "true" : "false");
   if (!records()) member("leasehold_audit_works", "false");
+  if (drill_) member("leasehold_restore_drill", "true");
   string("leasehold_version", shown(product_version_, listener.redact_version));
   member("performance_standby", "false");
   const std::string_view replication = sealed ? "unknown" : "disabled";
@@ -208,6 +214,7 @@ Json Lifecycle::status_json(const ListenerTraits& listener) {
   if (std::string trouble = environment_.storage.trouble(); !trouble.empty())
     warnings.push_back(std::move(trouble));
   if (!records()) warnings.emplace_back(kRevokesAlone);
+  if (drill_) warnings.emplace_back(kDrill);
   if (!warnings.empty()) body.set("warnings", Json(warnings));
   Json slots = Json::array();
   for (const seal::SlotStatus& slot : about.slots) {

@@ -143,6 +143,7 @@ Status plan_effect(InFlight& flight, const Effect& effect, storage::Snapshot& sn
     VAULT_TRY_ASSIGN(planned.candidate, effect.candidate(call, txn));
   }
   for (std::string& warning : call.warnings) flight.warnings.push_back(std::move(warning));
+  for (std::string& one : call.quiet_warnings) flight.quiet_warnings.push_back(std::move(one));
   return std::visit(Planning{flight, call, txn}, planned.intent);
 }
 

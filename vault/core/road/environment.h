@@ -29,8 +29,9 @@ namespace leasehold::core {
 class AskedHeaders;
 struct EngineKind;
 
-// What the operator says of the store: nothing, or that it was put back.
-enum class Restored : std::uint8_t { no, revoke_tokens, keep_tokens };
+// What the operator says of the store: nothing, that it was put back, or that it is a copy beside
+// the original, opened for looking: no target is touched and nothing ends (Unsealed::drill).
+enum class Restored : std::uint8_t { no, revoke_tokens, keep_tokens, drill };
 
 // A stanza or a key of the configuration, as it stands in the file.
 struct ConfiguredPart {

@@ -99,8 +99,9 @@ struct Authorised : Admitted {
   std::vector<std::string> granting;
   Fields fields;
   std::vector<std::string> warnings;  // of an effect's plan
-  // About the request's parameters: said only by an answer that has a body without them.
-  std::vector<std::string> of_parameters;
+  // About the request's parameters, or of an effect's plan: they make no body, and are a header of
+  // an answer without one.
+  std::vector<std::string> quiet_warnings;
   std::vector<std::string> events;  // behind its lines in the audit log
 };
 
@@ -123,6 +124,7 @@ struct InFlight : Authorised {
     batch.reset();
     orders = {};
     warnings.clear();
+    quiet_warnings.clear();
     of_parameters.clear();
     events.clear();
     planned.reset();

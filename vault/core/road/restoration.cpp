@@ -60,6 +60,27 @@ Result<commit::Batch> Restoration::begin(storage::Snapshot& snapshot, const Evid
   return commit::Batch(std::move(changes), event("store-restored", fields));
 }
 
+commit::Batch Restoration::begin_drill(const Evidence& evidence, bool marked) {
+  commit::Changes changes;
+  changes.background = true;
+  if (marked) {
+    const commit::RestoredMark mark{commit::RestoredMark::State::whole, false, parts_.clock.now()};
+    changes.storage.put(commit::restored_key().view(), mark.serialize());
+  }
+  Json fields = Json::object();
+  fields.set("store_commit", evidence.store_commit).set("log_commit", evidence.log_commit);
+  fields.set("next_start", marked || evidence.by_our_restore ? "restored" : "as ever");
+  parts_.log.warn(
+      "a drill (-restored=drill): the tokens of this copy are good, leases that are due wait, and "
+      "no target is reached. It ends at commit {}, the audit log tells of commit {}; a start "
+      "without the flag {}",
+      evidence.store_commit, evidence.log_commit,
+      marked || evidence.by_our_restore
+          ? "opens it as a store that was put back, and ends the accounts of the original"
+          : "opens it as if it were the original: never beside that one");
+  return commit::Batch(std::move(changes), event("restore-drill", fields));
+}
+
 Status Restoration::finish() {
   VAULT_TRY(revoke_tokens());
   VAULT_TRY(list_targets());

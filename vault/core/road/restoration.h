@@ -46,6 +46,9 @@ class Restoration {
     std::uint64_t store_commit = 0, log_commit = 0;
   };
   Result<commit::Batch> begin(storage::Snapshot& snapshot, const Evidence& evidence);
+  // The same of a drill, which does nothing of it: a start that is none still has to. `marked`: the
+  // drill's own commits hide that the store is older than its log, so that it gets the mark of one.
+  commit::Batch begin_drill(const Evidence& evidence, bool marked);
   // Revokes the tokens and lists the targets, if that is still to be done, and reads what is left.
   Status finish();
 

@@ -145,13 +145,14 @@ Status Core::dispatch(InFlight& flight, storage::Snapshot& snapshot) {
   if (flight.route == nullptr) return failure(Code::not_found, unsupported_path(*flight.mount));
   if (flight.action == nullptr)
     return failure(Code::unsupported, multierror("unsupported operation"));
+  if (flight.action->frees && flight.live->drill()) return refused_in_drill();
   const std::size_t body_max = flight.route->body_max;
   if (request.body_unread || (body_max > 0 && request.body_size > body_max)) {
     flight.answer = Response::refused(413, std::string(kBodyTooLarge));
     return {};
   }
   VAULT_TRY_ASSIGN(flight.fields, fields_of(*flight.route, request.operation, flight.captures,
-                                            request.body, flight.of_parameters));
+                                            request.body, flight.quiet_warnings));
   VAULT_TRY(check_lockout(flight));
   if (const auto* read = std::get_if<ReadHandler>(&flight.action->handler))
     return run_read(flight, *read, snapshot);
@@ -181,6 +182,7 @@ Status Core::run_write(InFlight& flight, const WriteHandler& handler, storage::S
 
 Status Core::try_candidate(InFlight& flight) {
   Planned& planned = *flight.planned;
+  if (flight.live->drill()) return refused_in_drill();
   const auto candidate = std::exchange(planned.candidate, nullptr);
   const Instant deadline = add(environment_.clock.instant(), kEffectLimit / 2);
   const auto connection = candidate->connect(flight.live->revoker->tag(), deadline);

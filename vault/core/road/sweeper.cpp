@@ -113,14 +113,14 @@ bool Sweeper::may_mend(const MountInfo& mount, const TargetId& target, Asked ask
   return parts_.restoration.may_issue(core, mount.space, target).ok();
 }
 
-Status Sweeper::settle(const MountInfo& mount, const Compared& compared, Asked asked,
-                       Swept& swept) {
+Status Sweeper::settle(const MountInfo& mount, Compared& compared, Asked asked, Swept& swept) {
   bool on_leases = compared.only_at_target.empty();
   if (!compared.agree() && asked == Asked::nothing) tell(mount, compared);
   if (!compared.agree() && may_mend(mount, compared.target, asked)) {
     auto ending = comparison_.mend(mount, compared, asked == Asked::to_mend);
     if (ending.ok()) {
       on_leases = true;
+      compared.mended = true;
       swept.ending.insert(swept.ending.end(), ending->begin(), ending->end());
     } else {
       swept.warnings.push_back(in_words(mount, compared) + ": " + ending.error().message);

@@ -52,7 +52,7 @@ class Sweeper {
   void sweep_all();
   Result<std::vector<Named>> targets_of(const Mount& mount) const;
   bool may_mend(const MountInfo& mount, const TargetId& target, Asked asked) const;
-  Status settle(const MountInfo& mount, const Compared& compared, Asked asked, Swept& swept);
+  Status settle(const MountInfo& mount, Compared& compared, Asked asked, Swept& swept);
   void tell(const MountInfo& mount, const Compared& compared);
   bool stopping();
 

@@ -136,11 +136,14 @@ Status Unsealed::start() {
   // Without a device that can record, the vault opens for revocation alone (docs/decisions/045).
   Status recording = audit->start(who);
   if (!recording.ok() && !recording.is(Code::unavailable)) return recording;
-  if (restored && is_whole(evidence)) restored = false;
+  if (restored && !drill() && is_whole(evidence)) {
+    tell_not_needed(evidence);
+    restored = false;
+  }
   VAULT_TRY(start_committer(incarnation, restored ? &evidence : nullptr));
   revoker = std::make_unique<Revoker>(Revoker::Parts{
       environment.storage, barrier, committer, snapshots, mounts, tokens, leases, environment.clock,
-      environment.log, audit_key, tag_of(identity, committer.incarnation())});
+      environment.log, audit_key, tag_of(identity, committer.incarnation()), drill()});
   sweeper = std::make_unique<Sweeper>(Sweeper::Parts{
       {barrier, committer, snapshots, leases, *revoker, environment.clock, environment.random},
       mounts,
@@ -160,18 +163,20 @@ Status Unsealed::make_mounts() {
   return {};
 }
 
-// The word of an operator who left -restored where it is said at every start. A log that is not
-// there, or was cut, says nothing, so the word counts then.
+// A log that is not there, or was cut, says nothing, so the operator's word counts then.
 bool Unsealed::is_whole(const Restoration::Evidence& evidence) const {
   const bool newer = audit->commit_at_start() > evidence.store_commit;
-  if (evidence.by_our_restore || newer || !audit->held_remembered()) return false;
+  return !evidence.by_our_restore && !newer && audit->held_remembered();
+}
+
+// The word of an operator who left -restored where it is said at every start.
+void Unsealed::tell_not_needed(const Restoration::Evidence& evidence) const {
   environment.log.warn(
       "-restored is not needed and did nothing: this store ends at commit {}, and the audit log "
       "tells of nothing after it. Remove -restored from the command or the unit. If store and log "
-      "were put back together, revoke tokens by hand and run `leasehold lease reconcile -fix` for "
-      "each mount",
+      "were put back together, and the original runs no more, revoke tokens by hand and run "
+      "`leasehold lease reconcile -fix` for each mount",
       evidence.store_commit);
-  return true;
 }
 
 // A restore has no keys: that the records are all that the backup's store held, and none of them
@@ -185,6 +190,12 @@ Status Unsealed::compare_restored(storage::Snapshot& snapshot) {
                  "replayed or changed in the backup, or since; restore another backup");
 }
 
+Result<commit::Batch> Unsealed::first_batch(storage::Snapshot& snapshot,
+                                            const Restoration::Evidence& evidence) {
+  if (!drill()) return restoration.begin(snapshot, evidence);
+  return restoration.begin_drill(evidence, !evidence.by_our_restore && !is_whole(evidence));
+}
+
 Status Unsealed::start_committer(const commit::Incarnation& incarnation,
                                  Restoration::Evidence* evidence) {
   if (evidence == nullptr) {
@@ -192,11 +203,11 @@ Status Unsealed::start_committer(const commit::Incarnation& incarnation,
   } else {
     VAULT_TRY_ASSIGN(auto held, snapshots.take());
     evidence->log_commit = audit->commit_at_start();
-    VAULT_TRY_ASSIGN(const commit::Batch first, restoration.begin(*held, *evidence));
+    VAULT_TRY_ASSIGN(const commit::Batch first, first_batch(*held, *evidence));
     VAULT_TRY(committer.start(*drain, incarnation, {evidence->log_commit, &first}));
   }
   audit->note_commit(committer.head().group);
-  return restoration.finish();
+  return drill() ? Status() : restoration.finish();
 }
 
 Unsealed::~Unsealed() {

@@ -70,6 +70,9 @@ class Unsealed {
     WallTime clock, seen;
   };
   std::optional<ClockDoubt> clock_doubt;
+  // A copy that is looked at while its original may run: no target is reached, nothing is revoked,
+  // renewed, rotated or reconciled, and what is due waits (docs/decisions/170).
+  bool drill() const { return environment.restored == Restored::drill; }
   // Wraps the key registry; set before the vault opens. The root key itself is in memory only while
   // Seal::with_root() runs.
   crypto::Key registry_key;
@@ -80,11 +83,14 @@ class Unsealed {
            std::vector<std::unique_ptr<audit::Device>> devices, EngineKinds kinds);
   Status start();
   Status start_committer(const commit::Incarnation& incarnation, Restoration::Evidence* evidence);
+  Result<commit::Batch> first_batch(storage::Snapshot& snapshot,
+                                    const Restoration::Evidence& evidence);
   void compare_clock(WallTime seen);
   Status compare_restored(storage::Snapshot& snapshot);
   Status make_mounts();
-  // The audit log tells of nothing that the store lacks; said in the server log.
+  // The audit log is the store's, and tells of nothing that the store lacks.
   bool is_whole(const Restoration::Evidence& evidence) const;
+  void tell_not_needed(const Restoration::Evidence& evidence) const;
 };
 
 }  // namespace leasehold::core

@@ -164,6 +164,7 @@ Result<Response> MountRoutes::enable(Call& call, WriteTxn& txn, bool auth) {
 
 // The path is gone at once; leases are revoked and data erased behind it, through any crash.
 Result<Response> MountRoutes::disable(Call& call, WriteTxn& txn) {
+  if (live_.drill()) return refused_in_drill();
   const std::string path = mount_path(call.fields.text("path"));
   if (path == "auth/token/")
     return failure(Code::invalid, "token credential backend cannot be disabled");

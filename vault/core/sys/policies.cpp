@@ -141,11 +141,8 @@ Result<Response> write(Unsealed& live, Call& call, WriteTxn& txn) {
     response.warnings.push_back("policy name was converted to " + name);
   if (uses_rules(call.fields))
     response.warnings.emplace_back("'rules' is deprecated, please use 'policy' instead");
-  for (const PathRule& rule : parsed->templated)
-    response.warnings.push_back("path \"" + rule.pattern + (rule.prefix ? "*" : "") +
-                                "\" on line " + std::to_string(rule.line) +
-                                ": templates are not evaluated by this version, so this rule "
-                                "matches nothing; name the path without {{...}}");
+  for (std::string& warning : doubts_about(*parsed))
+    response.warnings.push_back(std::move(warning));
   return response;
 }
 

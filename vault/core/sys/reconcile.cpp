@@ -36,11 +36,12 @@ Json shown_target(const Compared& compared) {
   target.set("only_at_target_count", number(compared.only_at_target.size()));
   target.set("only_in_leases", shown_leases(compared));
   target.set("only_in_leases_count", number(compared.only_in_leases.size()));
-  target.set("named_otherwise", number(compared.named_otherwise));
+  target.set("named_otherwise", number(compared.named_otherwise)).set("fixed", compared.mended);
   return target;
 }
 
 Result<Response> reconcile(Unsealed& live, Call& call, ReadTxn& txn) {
+  if (live.drill()) return refused_in_drill();
   std::string path = call.fields.text("mount");
   if (!path.ends_with('/')) path += '/';
   const bool fix = call.fields.boolean("fix");

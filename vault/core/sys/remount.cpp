@@ -69,6 +69,7 @@ bool has_spaces_around(const std::string& path) {
 }
 
 Result<Response> remount(Unsealed& live, Call& call, WriteTxn& txn) {
+  if (live.drill()) return refused_in_drill();
   for (const char* path : {"from", "to"})
     if (has_spaces_around(call.fields.text(path)))
       return failure(Code::invalid,

@@ -25,6 +25,7 @@ Result<Response> show(Unsealed& live, ReadTxn& txn) {
 }
 
 Result<Response> declare(Unsealed& live, const Call& call) {
+  if (live.drill()) return refused_in_drill();
   if (!call.fields.boolean("reconciled"))
     return failure(Code::invalid,
                    "reconciled=true says that no target holds an account of this vault "
