@@ -1,5 +1,7 @@
 #include "backends/keyhost/device_protector.h"
 
+#include "vault/base/environment.h"
+
 namespace leasehold::keyhost {
 
 using seal::HostCall;
@@ -19,11 +21,16 @@ Request about(const seal::SlotRecord& slot, HostCall operation) {
 
 }  // namespace
 
+void DeviceProtector::works(const DeviceAnswer& answer) const {
+  if (answer.ok() && !names_.pin_variable.empty()) forget_in_environment(names_.pin_variable);
+}
+
 seal::Enrolled DeviceProtector::enroll(const SlotContext& context, Millis timeout) {
   Request request;
   request.operation = HostCall::enroll;
   request.context = context;
   Reply reply = host_->call(std::move(request), timeout);
+  works(reply.answer);
   return {std::move(reply.answer), std::move(reply.secret), std::move(reply.identity),
           std::move(reply.policy)};
 }
@@ -32,6 +39,7 @@ seal::Recovered DeviceProtector::recover(const seal::SlotRecord& slot, Millis ti
   Reply reply = host_->call(about(slot, HostCall::recover), timeout);
   if (reply.answer.ok() && reply.secret.size() != crypto::kKeySize)
     return {answer(DeviceState::failed, "the key host answered without a key"), {}};
+  works(reply.answer);
   return {std::move(reply.answer), std::move(reply.secret)};
 }
 

@@ -12,6 +12,8 @@ class DeviceProtector final : public seal::Protector {
     std::string kind;         // "tpm"
     std::string description;  // "the TPM at /dev/tpmrm0"
     bool reenrolls = false;
+    std::string pin_variable =
+        {};  // that the PIN was taken from; emptied once it opened the device
   };
   DeviceProtector(Names names, std::unique_ptr<KeyHost> host)
       : names_(std::move(names)), host_(std::move(host)) {}
@@ -30,6 +32,8 @@ class DeviceProtector final : public seal::Protector {
   KeyHost& host() { return *host_; }
 
  private:
+  void works(const DeviceAnswer& answer) const;
+
   const Names names_;
   const std::unique_ptr<KeyHost> host_;
 };

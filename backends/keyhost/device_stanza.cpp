@@ -22,6 +22,27 @@ Result<std::vector<std::string>> take_variables(Stanza& stanza) {
   return variables;
 }
 
+// The PIN of a variable goes to the key host as a setting, also to one that is started again after
+// the variable was emptied. One that is not there, or that the library is to see, stays where it
+// is.
+void take_pin(DeviceStanza& stanza) {
+  const char* const key = setting(stanza.settings, "pin").empty() ? "pin_source" : "pin";
+  const std::string source = setting(stanza.settings, key);
+  const bool is_source = key == std::string_view("pin_source") || names_a_place(source);
+  const std::string name = is_source ? pin_variable(source) : std::string();
+  if (name.empty()) return;
+  const char* const value = std::getenv(name.c_str());
+  const bool shared =
+      std::find(stanza.variables.begin(), stanza.variables.end(), name) != stanza.variables.end();
+  if (value == nullptr || *value == '\0' || names_a_place(value) || shared) {
+    stanza.variables.push_back(name);
+    return;
+  }
+  std::erase_if(stanza.settings, [&](const seal::Setting& each) { return each.name == key; });
+  stanza.settings.push_back({"pin", SecretBytes(std::string_view(value))});
+  stanza.pin_variable = name;
+}
+
 }  // namespace
 
 Result<DeviceStanza> read_device(Stanza& stanza, std::span<const std::string_view> keys) {
@@ -35,15 +56,14 @@ Result<DeviceStanza> read_device(Stanza& stanza, std::span<const std::string_vie
 std::unique_ptr<seal::Protector> in_key_host(std::string_view kind, std::string description,
                                              DeviceStanza stanza,
                                              const SealEnvironment& environment) {
-  for (const char* key : {"pin_source", "pin"})
-    if (const std::string name = pin_variable(setting(stanza.settings, key)); !name.empty())
-      stanza.variables.push_back(name);
+  take_pin(stanza);
   stanza.settings.push_back(
       {"state_directory", SecretBytes(std::string_view(environment.state_directory))});
   DeviceProtector::Names names;
   names.kind = kind;
   names.description = std::move(description);
   names.reenrolls = stanza.reenrolls;
+  names.pin_variable = std::move(stanza.pin_variable);
   KeyHostOptions options = environment.keyhost;
   options.environment = std::move(stanza.variables);
   auto host = std::make_unique<KeyHost>(std::move(options), names.kind, std::move(stanza.settings),

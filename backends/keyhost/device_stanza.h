@@ -14,6 +14,7 @@ namespace leasehold::keyhost {
 struct DeviceStanza {
   Settings settings;
   std::vector<std::string> variables;
+  std::string pin_variable;  // of the vault's environment, whose value is among the settings
   bool reenrolls = false;
 };
 Result<DeviceStanza> read_device(Stanza& stanza, std::span<const std::string_view> keys);

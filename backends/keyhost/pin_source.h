@@ -82,13 +82,18 @@ inline std::string pin_variable(std::string_view source) {
   return source.substr(0, 4) == "env:" ? std::string(source.substr(4)) : std::string();
 }
 
+// Whether the text of `pin` is not the PIN itself.
+inline bool names_a_place(std::string_view text) {
+  return text.substr(0, 7) == "file://" || text.substr(0, 6) == "env://";
+}
+
 // Code::invalid says what is wrong with the source; never the PIN.
 inline Result<Pin> read_pin(const Settings& settings) {
   std::string source = setting(settings, "pin_source");
   for (const seal::Setting& each : settings) {
     if (each.name != "pin") continue;
     const std::string_view text = as_text(each.value.reveal());
-    if (text.substr(0, 7) == "file://" || text.substr(0, 6) == "env://") {
+    if (names_a_place(text)) {
       source = text;
       continue;
     }

@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "backends/keyhost/device_stanza.h"
+#include "backends/keyhost/pin_source.h"
 
 namespace leasehold::keyhost {
 namespace {
@@ -24,13 +25,15 @@ constexpr FromEnvironment kEnvironment[] = {{"lib", "HSM_LIB"},
                                             {"key_label", "HSM_KEY_LABEL"},
                                             {"mechanism", "HSM_MECHANISM"}};
 
-void add_environment(Settings& settings) {
+void add_environment(DeviceStanza& read) {
   for (const FromEnvironment& each : kEnvironment) {
-    if (!setting(settings, each.key).empty()) continue;
+    if (!setting(read.settings, each.key).empty()) continue;
     for (const char* prefix : {"BAO_", "VAULT_"}) {
-      const char* const value = std::getenv((std::string(prefix) + each.variable).c_str());
+      const std::string name = std::string(prefix) + each.variable;
+      const char* const value = std::getenv(name.c_str());
       if (value == nullptr) continue;
-      settings.push_back({each.key, SecretBytes(std::string_view(value))});
+      read.settings.push_back({each.key, SecretBytes(std::string_view(value))});
+      if (each.key == std::string_view("pin") && !names_a_place(value)) read.pin_variable = name;
       break;
     }
   }
@@ -47,7 +50,7 @@ Result<std::unique_ptr<seal::Protector>> make_pkcs11_seal(Stanza& stanza,
                       "hmac_key_label", "hmac_mechanism", "generate_key", "force_rw_session"}))
     warnings.push_back(std::move(warning));
   VAULT_TRY(stanza.finish());
-  add_environment(read.settings);
+  add_environment(read);
   if (setting(read.settings, "lib").empty() && setting(read.settings, "module").empty())
     return failure(Code::invalid,
                    stanza.where() + ": seal \"pkcs11\" needs lib = \"/path/of/module.so\"");

@@ -100,6 +100,19 @@ TEST_CASE("arena: what was given back merges, so large blocks fit again after sm
   }
 }
 
+TEST_CASE("arena: it grows when it is full, and keeps what it has for the next time") {
+  constexpr std::size_t kLarge = 100 * 1024;  // more than it begins with
+  std::vector<SecretKey<32>> keys(10'000);
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    CHECK(all_zero(keys[i].reveal()));
+    put_be(keys[i].writable().data(), i, 8);
+  }
+  void* const large = arena_take(kLarge);
+  CHECK(all_zero({static_cast<std::uint8_t*>(large), kLarge}));
+  arena_give(large, kLarge);
+  for (std::size_t i = 0; i < keys.size(); ++i) CHECK(get_be(keys[i].reveal().data(), 8) == i);
+}
+
 TEST_CASE("arena: threads take and give at once without meeting") {
   std::atomic<int> wrong{0};
   const auto work = [&wrong](std::uint8_t mark) {

@@ -169,3 +169,16 @@ TEST_CASE_FIXTURE(Tampered, "verify: progress is told, and may stop it") {
   CHECK(verified->records == 7);  // three values, three names, one run
   CHECK(told == 0);
 }
+
+TEST_CASE_FIXTURE(Tampered, "runs: a key of another size is damage, and is looked at no further") {
+  Bytes foreign{static_cast<std::uint8_t>(barrier::Table::incarnation)};
+  SUBCASE("one byte") {}
+  SUBCASE("too short") { foreign.resize(8); }
+  SUBCASE("too long") { foreign.resize(65); }
+  storage::Batch batch;
+  batch.put(foreign, as_bytes(std::string_view("x")));
+  write(batch);
+  VaultRun run(*storage);
+  const auto shown = run.snapshot();
+  CHECK(commit::read_runs(*shown, run.barrier).is(Code::internal));
+}

@@ -338,6 +338,50 @@ TEST_CASE("generate-root: shares that were replaced meanwhile approve no token")
   CHECK(vault.remove("sys/generate-root/attempt", world.root_token).status() == 204);
 }
 
+// The store of a vault that its device opens, written to while it is down.
+TEST_CASE("generate-root: one who writes to storage gets no root token with shares of his own") {
+  for (const char* mode : {"unseal", "authorize"}) {
+    testing::FakeDevice device;
+    TestWorld world;
+    world.protectors = testing::protected_by(device);
+    world.recovery_mode = *seal::parse_recovery_mode(mode);
+    std::string root;
+    {
+      TestVault vault(world, true);
+      const Answer made =
+          vault.post("sys/init", "", R"({"recovery_shares":1,"recovery_threshold":1})");
+      REQUIRE(made.status() == 200);
+      root = made.data().string_at("root_token");
+    }
+    SecretBytes mine(std::size_t{32});
+    storage::Batch batch;
+    {
+      const auto snapshot = world.storage->snapshot();
+      const auto records = seal::read_records(**snapshot);
+      for (seal::SlotRecord slot : (*records)->slots) {
+        if (slot.kind != "shamir") continue;
+        slot.policy = seal::split(mine.reveal(), 1, 1, world.random)->policy.serialize();
+        slot.capabilities = seal::kMayUnseal | seal::kMayAuthorize;
+        seal::add_slot(batch, slot);
+      }
+    }
+    REQUIRE(seal::commit_alone(*world.storage, batch).ok());
+    TestVault vault(world, true);
+    REQUIRE(TestVault::eventually([&] { return !vault.sealed(); }));
+    const std::size_t before = vault.count(barrier::Table::token);
+    const Answer begun = vault.post("sys/generate-root/attempt", root);
+    CHECK(begun.status() == 400);
+    CHECK(begun.error().find("their stored slot was changed") != std::string::npos);
+    CHECK(vault
+              .post("sys/rekey-recovery-key/init", root,
+                    R"({"secret_shares":1,"secret_threshold":1})")
+              .status() == 400);
+    CHECK(vault.count(barrier::Table::token) == before);
+    CHECK(world.log.text().find("it opens nothing and approves nothing") != std::string::npos);
+    CHECK(vault.get("sys/seal-status", "").data().bool_at("degraded"));
+  }
+}
+
 namespace {
 
 std::size_t sealed_under(TestVault& vault, std::uint32_t term) {
@@ -411,6 +455,27 @@ TEST_CASE("rotate: rotations that meet give every term one key") {
   REQUIRE(vault.unseal().status() == 200);
   for (int i = 0; i < 8; ++i)
     CHECK(vault.get("test/notes/" + std::to_string(i), vault.root()).status() == 200);
+}
+
+TEST_CASE("rotate: a stored key of the greatest length may end a page") {
+  TestWorld world;
+  TestVault vault(world);
+  storage::Batch batch;
+  for (int i = 0; i < 1200; ++i) {  // foreign ones, of the table that is not sealed by the barrier
+    barrier::PhysicalKey key(barrier::Table::seal);
+    Bytes rest(barrier::PhysicalKey::kMax - 1, std::uint8_t{0xff});
+    put_be(rest.data(), static_cast<std::uint64_t>(i), 4);
+    key.push(rest);
+    batch.put(key.view(), as_bytes(std::string_view("x")));
+    if (batch.size() < storage::kBatchOperationsMax) continue;
+    REQUIRE(seal::commit_alone(*world.storage, batch).ok());
+    batch = storage::Batch();
+  }
+  REQUIRE(seal::commit_alone(*world.storage, batch).ok());
+  CHECK(vault.post("sys/rotate", vault.root()).status() == 204);
+  CHECK(TestVault::eventually(
+      [&] { return vault.get("sys/key-status", vault.root()).data().bool_at("rewrapped"); }));
+  CHECK(sealed_under(vault, 1) == 0);
 }
 
 TEST_CASE("rotate: by itself once its interval is over, within bounds, and not when disabled") {

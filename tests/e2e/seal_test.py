@@ -2,7 +2,9 @@
 
 import base64
 import os
+import pathlib
 import shutil
+import signal
 import subprocess
 import unittest
 
@@ -179,6 +181,44 @@ class ByHsm(Device, unittest.TestCase):
 
     def come_back(self):
         self.hsm.show()
+
+
+class PinInTheEnvironment(unittest.TestCase):
+    """The PIN is in use and no longer in the vault's environment, nor in that of its key host."""
+
+    def setUp(self):
+        self.hsm = Hsm()
+        self.hsm.__enter__()
+        self.addCleanup(self.hsm.__exit__, None, None, None)
+
+    def processes(self, vault):
+        children = pathlib.Path(f"/proc/{vault.process.pid}/task").glob("*/children")
+        return [vault.process.pid] + [int(p) for each in children for p in each.read_text().split()]
+
+    def check(self, variable, line):
+        stanza = self.hsm.stanza().replace(f'pin = "{self.hsm.PIN}"', line)
+        environment = {**self.hsm.environment(), variable: self.hsm.PIN}
+        with Vault(seal=stanza, environment=environment) as vault:
+            vault.init(recovery_shares=1, recovery_threshold=1)
+            self.assertFalse(vault.sealed())
+            processes = self.processes(vault)
+            self.assertGreater(len(processes), 1)
+            for process in processes:
+                seen = pathlib.Path(f"/proc/{process}/environ").read_bytes()
+                self.assertNotIn(self.hsm.PIN.encode(), seen)
+            for host in processes[1:]:
+                os.kill(host, signal.SIGKILL)
+            self.assertEqual(vault.call("POST", "sys/seal").status, 204)
+            wait_until("it is sealed", vault.sealed)
+            vault.restart()
+            wait_until("the device opens it", lambda: not vault.sealed())
+
+    def test_of_vaults_own_variable(self):
+        self.check("VAULT_HSM_PIN", "")
+
+    def test_of_a_variable_that_the_stanza_names(self):
+        self.check("SOME_PIN", 'pin_source = "env:SOME_PIN"')
+        self.check("SOME_PIN", 'pin = "env://SOME_PIN"')
 
 
 class TriedConfiguration(unittest.TestCase):

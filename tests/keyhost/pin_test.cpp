@@ -263,3 +263,56 @@ TEST_CASE("pin: a refused PIN stays refused, and a mark that cannot be read lets
     std::ofstream(mark.path()) << "12 34\n";
   CHECK(folder.restart().before_try(pin_of_file(7), false, clock.now()).is(Code::denied));
 }
+
+TEST_CASE("pin: wrong PINs that take turns are tried once each, until one is accepted") {
+  LatchFolder folder;
+  testing::FakeClock clock;
+  std::uint64_t inode = 0;
+  const auto try_pin = [&](const char* text) {
+    clock.advance(Seconds(1'000));
+    auto latch = folder.restart();
+    const Pin pin = pin_of_file(++inode, text);
+    const bool tried = latch.before_try(pin, false, clock.now()).ok();
+    if (tried && std::string_view(text) == "right") latch.accepted();
+    if (tried && std::string_view(text) != "right") latch.refused(pin);
+    return tried;
+  };
+  for (const char* wrong : {"000000", "111111", "222222", "333333"}) CHECK(try_pin(wrong));
+  for (int turn = 0; turn < 2; ++turn)
+    for (const char* wrong : {"000000", "111111", "222222", "333333"}) CHECK_FALSE(try_pin(wrong));
+  CHECK(try_pin("right"));
+  CHECK(try_pin("000000"));  // the token counts from nothing again
+  CHECK_FALSE(try_pin("000000"));
+}
+
+TEST_CASE("pin: refused PINs are remembered up to a bound, and the mark keeps its size") {
+  LatchFolder folder;
+  testing::FakeClock clock;
+  for (std::uint64_t i = 1; i <= 10; ++i) {
+    auto latch = folder.restart();
+    const Pin pin = pin_of_file(i, std::to_string(i));
+    REQUIRE(latch.before_try(pin, false, clock.now()).ok());
+    latch.refused(pin);
+  }
+  CHECK(folder.restart().before_try(pin_of_file(20, "10"), false, clock.now()).is(Code::denied));
+  CHECK(folder.restart().before_try(pin_of_file(21, "3"), false, clock.now()).is(Code::denied));
+  CHECK(folder.restart().before_try(pin_of_file(22, "1"), false, clock.now()).ok());
+  for (const auto& mark : std::filesystem::directory_iterator(folder.path))
+    CHECK(std::filesystem::file_size(mark.path()) == 2048);
+}
+
+// An earlier version writes its shorter line over the beginning of this one's.
+TEST_CASE("pin: of a mark only the first line counts, also a shorter one of an earlier version") {
+  LatchFolder folder;
+  testing::FakeClock clock;
+  auto latch = folder.restart();
+  REQUIRE(latch.before_try(pin_of_file(5, "1"), false, clock.now()).ok());
+  latch.refused(pin_of_file(5, "1"));
+  for (const auto& mark : std::filesystem::directory_iterator(folder.path)) {
+    std::string line = "good 6 1 1 0 0";
+    line.resize(255, ' ');
+    std::fstream(mark.path(), std::ios::in | std::ios::out) << line << "\n";
+  }
+  CHECK(folder.restart().before_try(pin_of_file(6, "2"), false, clock.now()).ok());
+  CHECK(folder.restart().before_try(pin_of_file(7, "1"), false, clock.now()).ok());
+}

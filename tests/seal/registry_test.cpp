@@ -69,6 +69,69 @@ TEST_CASE("registry: its bytes are the ones on users' disks, version 2") {
             "00000007");
 }
 
+TEST_CASE("registry: its bytes with the hashes of the slots' records") {
+  Registry registry = sample();
+  registry.slots->at(1).record.emplace().fill(0xab);
+  std::string hash;
+  for (int i = 0; i < 32; ++i) hash += "ab";
+  const std::string field =
+      "01"
+      "00000034"
+      "f1000000000000000000000000000000"
+      "00000007" +
+      hash;
+  const SecretBytes bytes = registry.serialize();
+  CHECK(hex(bytes.reveal()) == hex(sample().serialize().reveal()) + field);
+  const auto read = Registry::deserialize(bytes.reveal());
+  REQUIRE(read.ok());
+  CHECK(*read->slots == *registry.slots);
+}
+
+// What an older version leaves that replaced the slot and kept the field, which it does not know.
+TEST_CASE("registry: a hash of another generation, or of a slot that is not listed, says nothing") {
+  for (const char* slot :
+       {"f100000000000000000000000000000000000006", "f200000000000000000000000000000000000001"}) {
+    SecretBytes bytes = sample().serialize();
+    bytes.append(*from_hex("0100000034" + std::string(slot) + std::string(64, 'a')));
+    const auto read = Registry::deserialize(bytes.reveal());
+    REQUIRE(read.ok());
+    CHECK(*read->slots == *sample().slots);
+  }
+  SecretBytes cut = sample().serialize();
+  cut.append(*from_hex("0100000001aa"));
+  CHECK_FALSE(Registry::deserialize(cut.reveal()).ok());
+}
+
+TEST_CASE("registry: only records that are as listed get a hash, and a hash binds all of one") {
+  SlotRecord slot;
+  slot.id = id_of(0xf1);
+  slot.generation = 7;
+  SlotRecord older = slot, foreign = slot, unreadable = slot, unproven = slot;
+  older.generation = 6;
+  foreign.id = id_of(0xf2);
+  unreadable.unreadable = true;
+  unproven.capabilities = kMayAuthorize;  // nothing that the vault wrote is in its box
+  for (const SlotRecord& other : {older, foreign, unreadable, unproven}) {
+    Registry registry = sample();
+    CHECK_FALSE(lacks_attestation(registry.slots, {other}, key_of(1)));
+    CHECK_FALSE(registry.attest({other}, key_of(1)));
+    CHECK(*registry.slots == *sample().slots);
+  }
+  Registry registry = sample();
+  CHECK(lacks_attestation(registry.slots, {slot}, key_of(1)));
+  CHECK(registry.attest({slot}, key_of(1)));
+  CHECK_FALSE(disagreement(*registry.slots, slot));
+  for (auto change : {+[](SlotRecord& one) { one.policy.push_back(1); },
+                      +[](SlotRecord& one) { one.capabilities = 3; },
+                      +[](SlotRecord& one) { one.box.push_back(1); },
+                      +[](SlotRecord& one) { one.kind = "shamir"; }}) {
+    SlotRecord changed = slot;
+    change(changed);
+    CHECK(disagreement(*registry.slots, changed));
+    CHECK_FALSE(registry.attest({changed}, key_of(1)));  // the first hash stays
+  }
+}
+
 TEST_CASE("registry: a key ring of version 1 is read, and lists no slots") {
   const auto read = Registry::deserialize(*from_hex(ring_in_hex()));
   REQUIRE(read.ok());

@@ -1,74 +1,20 @@
 #include "vault/seal/seal.h"
-#include "tests/support/null_log.h"
 
 #include <doctest/doctest.h>
 
-#include <functional>
-
-#include "backends/storage/memory.h"
-#include "tests/support/fake_clock.h"
-#include "tests/support/fake_protector.h"
-#include "tests/support/seeded_random.h"
+#include "tests/seal/machine.h"
 #include "vault/base/encoding.h"
 #include "vault/seal/codec.h"
 
 using namespace leasehold;
 using namespace leasehold::seal;
+using testing::contains;
 using testing::FakeDevice;
-using testing::FakeProtector;
-
-namespace {
-
-// A store that outlives the processes which open it.
-struct Machine {
-  std::unique_ptr<storage::Storage> storage = storage::make_memory_storage();
-  testing::SeededRandom random;
-  testing::FakeClock clock;
-  NullLog log;
-
-  // A process start. Devices by kind.
-  std::unique_ptr<Seal> start(std::vector<std::pair<std::string, FakeDevice*>> devices = {}) {
-    Seal::Protectors protectors;
-    for (auto& device : devices)
-      protectors.push_back(std::make_unique<FakeProtector>(*device.second, device.first));
-    auto seal = std::make_unique<Seal>(*storage, random, clock, log, std::move(protectors));
-    REQUIRE(seal->load().ok());
-    return seal;
-  }
-  void enroll_missing(Seal& seal, Opened& opened) {
-    seal.enroll_missing(opened, [&](const storage::Batch& batch, const seal::SlotRecord&) {
-      return commit_alone(*storage, batch);
-    });
-  }
-};
-
-Initialized initialize(Seal& seal, unsigned shares, unsigned threshold,
-                       RecoveryMode mode = RecoveryMode::unseal) {
-  InitOptions options;
-  options.shares = shares;
-  options.threshold = threshold;
-  options.recovery_mode = mode;
-  auto made = seal.initialize(options);
-  REQUIRE_MESSAGE(made.ok(), made.error().message);
-  return std::move(*made);
-}
-
-std::optional<Opened> open_with(Seal& seal, const std::vector<SecretBytes>& shares,
-                                unsigned count) {
-  std::optional<Opened> opened;
-  for (unsigned i = 0; i < count; ++i) {
-    auto step = seal.add_share(shares[i].clone());
-    REQUIRE_MESSAGE(step.ok(), step.error().message);
-    opened = std::move(step->opened);
-  }
-  return opened;
-}
-
-bool contains(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
-}
-
-}  // namespace
+using testing::initialize;
+using testing::Machine;
+using testing::open_with;
+using testing::records_of;
+using testing::write;
 
 TEST_CASE("seal: a new store is not initialized") {
   Machine machine;
@@ -512,25 +458,6 @@ TEST_CASE("seal: shares that only authorize make no quorum before their slot was
   REQUIRE(seal->open_with_devices());
   CHECK(seal->new_quorum());
 }
-
-namespace {
-
-// The records of a machine's store, as a copy of its disk has them.
-Records records_of(const Machine& machine) {
-  const auto snapshot = machine.storage->snapshot();
-  REQUIRE(snapshot.ok());
-  auto records = read_records(**snapshot);
-  REQUIRE(records.ok());
-  return std::move(**records);
-}
-
-void write(Machine& machine, const std::function<void(storage::Batch&)>& fill) {
-  storage::Batch batch;
-  fill(batch);
-  REQUIRE(commit_alone(*machine.storage, batch).ok());
-}
-
-}  // namespace
 
 TEST_CASE("seal: a slot record from before a rekey that was put back opens nothing") {
   Machine machine;

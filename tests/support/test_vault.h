@@ -92,6 +92,7 @@ struct TestWorld {
   std::vector<core::EngineRow> engines, auths;         // beside the test engine
   std::span<const target::TargetRow> targets;          // of the engines
   unsigned shares = 1, threshold = 1;
+  seal::RecoveryMode recovery_mode = seal::RecoveryMode::unseal;  // of an init with devices
   bool audited = true;
   bool audit_sync_always = false;
   core::Restored restored = core::Restored::no;  // what the operator says at the next start

@@ -10,6 +10,13 @@ PhysicalKey PhysicalKey::end_of_prefix() const {
   return end;
 }
 
+PhysicalKey PhysicalKey::successor() const {
+  if (size_ == kMax) return end_of_prefix();  // no well-formed key is longer
+  PhysicalKey next = *this;
+  next.push(std::uint8_t{0});
+  return next;
+}
+
 bool is_well_formed(ByteView key) {
   if (key.empty() || key.size() > PhysicalKey::kMax) return false;
   constexpr std::size_t kTree = 1 + kSpaceSize + 2 * kHashSize;

@@ -73,13 +73,17 @@ class PhysicalKey {
     key.push(bytes);
     return key;
   }
-  void push(std::uint8_t byte) { bytes_[size_++] = byte; }
+  void push(std::uint8_t byte) {
+    VAULT_ASSERT(size_ < kMax);
+    bytes_[size_++] = byte;
+  }
   void push(ByteView more) {
     VAULT_ASSERT(size_ + more.size() <= kMax);
     if (!more.empty()) std::memcpy(bytes_.data() + size_, more.data(), more.size());
     size_ += more.size();
   }
   void push_be(std::uint64_t value, unsigned size) {
+    VAULT_ASSERT(size_ + size <= kMax);
     put_be(bytes_.data() + size_, value, size);
     size_ += size;
   }
@@ -96,6 +100,8 @@ class PhysicalKey {
   bool operator<(const PhysicalKey& other) const { return compare(view(), other.view()) < 0; }
   // The first key after all that begin with this one.
   PhysicalKey end_of_prefix() const;
+  // The first well-formed key after this one may stand here: where the next page of a scan begins.
+  PhysicalKey successor() const;
 
  private:
   std::array<std::uint8_t, kMax> bytes_{};

@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <atomic>
 #include <mutex>
 #include <new>
 
@@ -62,7 +63,7 @@ void SecretBytes::release() {
 
 namespace {
 
-constexpr std::size_t kArenaSize = 64 * 1024;
+constexpr std::size_t kRegionSize = 64 * 1024;
 constexpr std::size_t kAlignment = 16;
 
 constexpr std::size_t rounded(std::size_t size) {
@@ -76,17 +77,14 @@ struct FreeBlock {
 };
 static_assert(sizeof(FreeBlock) <= kAlignment, "the smallest block must hold its own list entry");
 
+// Regions of locked memory: one as a rule, and another whenever none has room, so that no request
+// can use up what keys need. Regions have guard pages around them, so blocks never merge across,
+// and are kept for the next time.
 class Arena {
  public:
   Arena() {
     VAULT_ASSERT(sodium_init() >= 0);
-    base_ = static_cast<std::uint8_t*>(sodium_malloc(kArenaSize));
-    VAULT_ASSERT(base_ != nullptr);
-    // sodium_malloc drops the result of its own mlock; locking again is free and tells.
-    locked_ = ::mlock(base_, kArenaSize) == 0;
-    ::madvise(base_, kArenaSize, MADV_DONTDUMP);
-    free_ = reinterpret_cast<FreeBlock*>(base_);
-    *free_ = {kArenaSize, nullptr};
+    grow(kRegionSize);
   }
 
   bool locked() const { return locked_; }
@@ -94,34 +92,67 @@ class Arena {
   void* take(std::size_t size) {
     const std::size_t need = rounded(size);
     const std::lock_guard lock(mutex_);
-    for (FreeBlock** link = &free_; *link != nullptr; link = &(*link)->next) {
-      if ((*link)->size >= need) return carve(link, need);
+    FreeBlock** link = find(need);
+    if (*link == nullptr) {
+      grow(std::max(need, kRegionSize));
+      link = find(need);
     }
-    // 2,000 keys of 32 bytes: only a leak can get here.
-    VAULT_ASSERT(!"the locked arena is full");
-    return nullptr;
+    return carve(link, need);
   }
 
   void give(void* data, std::size_t size) {
     const std::size_t returned = rounded(size);
-    auto* const from = static_cast<std::uint8_t*>(data);
-    VAULT_ASSERT(from >= base_ && from + returned <= base_ + kArenaSize);
-    wipe(from, returned);
+    wipe(data, returned);
     const std::lock_guard lock(mutex_);
+    VAULT_ASSERT(is_within_a_region(data, returned));
+    insert(data, returned);
+  }
+
+ private:
+  struct Region {
+    std::uint8_t* base;
+    std::size_t size;
+  };
+
+  // Ends the process where the machine has no memory at all, as every `new` does.
+  void grow(std::size_t size) {
+    const Region region{static_cast<std::uint8_t*>(sodium_malloc(size)), size};
+    VAULT_ASSERT(region.base != nullptr);
+    // sodium_malloc drops the result of its own mlock; locking again is free and tells.
+    if (::mlock(region.base, size) != 0) locked_ = false;
+    ::madvise(region.base, size, MADV_DONTDUMP);
+    regions_.push_back(region);
+    insert(region.base, size);
+  }
+
+  bool is_within_a_region(const void* data, std::size_t size) const {
+    const auto* const from = static_cast<const std::uint8_t*>(data);
+    return std::any_of(regions_.begin(), regions_.end(), [&](const Region& region) {
+      return from >= region.base && from + size <= region.base + region.size;
+    });
+  }
+
+  // The link to the first block that is large enough; the one at the end when there is none.
+  FreeBlock** find(std::size_t need) {
+    FreeBlock** link = &free_;
+    while (*link != nullptr && (*link)->size < need) link = &(*link)->next;
+    return link;
+  }
+
+  void insert(void* from, std::size_t size) {
     FreeBlock* before = nullptr;
     FreeBlock* after = free_;
-    while (after != nullptr && reinterpret_cast<std::uint8_t*>(after) < from) {
+    while (after != nullptr && static_cast<void*>(after) < from) {
       before = after;
       after = after->next;
     }
-    auto* const block = reinterpret_cast<FreeBlock*>(from);
-    *block = {returned, after};
+    auto* const block = static_cast<FreeBlock*>(from);
+    *block = {size, after};
     (before == nullptr ? free_ : before->next) = block;
     merge(block);
     if (before != nullptr) merge(before);
   }
 
- private:
   static void* carve(FreeBlock** link, std::size_t need) {
     FreeBlock* const block = *link;
     if (block->size > need) {
@@ -146,9 +177,9 @@ class Arena {
   }
 
   std::mutex mutex_;
-  std::uint8_t* base_ = nullptr;
+  std::vector<Region> regions_;
   FreeBlock* free_ = nullptr;
-  bool locked_ = false;
+  std::atomic<bool> locked_{true};
 };
 
 // Never destroyed: a key may outlive every static object. The kernel takes the pages back.

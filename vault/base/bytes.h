@@ -80,8 +80,9 @@ class SecretBytes {
   std::size_t size_ = 0, capacity_ = 0;
 };
 
-// The locked arena for process-lifetime keys: 64 KiB of sodium_malloc, made on first use.
-// `arena_is_locked()` says whether mlock really held (libsodium 1.0.18 ignores a failure).
+// The locked arena for process-lifetime keys: 64 KiB of sodium_malloc, made on first use, and 64
+// KiB more whenever that is full. `arena_is_locked()` says whether mlock really held for all of it
+// (libsodium 1.0.18 ignores a failure).
 void* arena_take(std::size_t size);
 void arena_give(void* data, std::size_t size);
 bool arena_is_locked();

@@ -36,10 +36,12 @@ Result<std::vector<Run>> read_runs(storage::Snapshot& snapshot, const barrier::B
   std::vector<Run> runs;
   Status opened;
   const auto each = [&](const storage::Entry& entry) {
-    const auto id = entry.key.size() == 1 + kGroupSize
-                        ? barrier.open(PhysicalKey::from(entry.key), {}, entry.value)
-                        : Result<SecretBytes>(damaged("a key has a wrong size"));
-    Run run{get_be(&entry.key[1], std::min(kGroupSize, entry.key.size() - 1)), {}};
+    if (entry.key.size() != 1 + kGroupSize) {
+      opened = damaged("a key has a wrong size");
+      return false;
+    }
+    const auto id = barrier.open(PhysicalKey::from(entry.key), {}, entry.value);
+    Run run{get_be(&entry.key[1], kGroupSize), {}};
     if (!id.ok()) {
       opened = id.error();
     } else if (id->size() != run.incarnation.size()) {

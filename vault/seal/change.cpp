@@ -56,6 +56,7 @@ std::optional<SlotRecord> Seal::wanted_slot(const Protector& protector,
   if (!replaced && !(outdated && protector.reenrolls())) return std::nullopt;
   SlotRecord next = *slot;
   ++next.generation;
+  next.capabilities = kMayUnseal;  // of a device's slot always, whatever stands in the old record
   return next;
 }
 
@@ -127,19 +128,26 @@ void Seal::enroll_missing(Opened& opened, WriteSlot write, Millis timeout) {
   wipe(opened.root.writable().data(), crypto::kKeySize);
 }
 
-Status Seal::change_registry(storage::Batch& batch, const crypto::Key& registry_key,
-                             FunctionRef<void(Registry&)> change) {
+Status Seal::with_registry(const crypto::Key& registry_key,
+                           FunctionRef<Status(const Records&, Registry&)> use) const {
+  MutexLock one(state_->ring);
   VAULT_TRY_ASSIGN(auto snapshot, storage_.snapshot());
   VAULT_TRY_ASSIGN(const auto records, read_records(*snapshot));
   if (!records) return failure(Code::invalid, "Vault is not initialized");
   VAULT_TRY_ASSIGN(Registry registry,
                    open_registry(records->store, records->registry, registry_key));
-  if (!registry.slots)
-    for (const SlotRecord& slot : records->slots) registry.list(entry_of(slot));
-  change(registry);
-  batch.guard(registry_record_key().view(), records->registry_mod);
-  add_registry(batch, close_registry(records->store, registry, registry_key, random_));
-  return {};
+  return use(*records, registry);
+}
+
+Status Seal::change_registry(storage::Batch& batch, const crypto::Key& registry_key,
+                             FunctionRef<void(Registry&)> change) {
+  return with_registry(registry_key, [&](const Records& records, Registry& registry) -> Status {
+    registry.attest(records.slots, registry_key);
+    change(registry);
+    batch.guard(registry_record_key().view(), records.registry_mod);
+    add_registry(batch, close_registry(records.store, registry, registry_key, random_));
+    return {};
+  });
 }
 
 Status Seal::place(storage::Batch& batch, const SlotRecord& slot, const crypto::Key& registry_key) {
@@ -149,7 +157,10 @@ Status Seal::place(storage::Batch& batch, const SlotRecord& slot, const crypto::
 }
 
 Status Seal::list_slots(storage::Batch& batch, const Opened& opened) {
-  if (opened.slots) return {};
+  {
+    MutexLock lock(state_->mutex);
+    if (!lacks_attestation(opened.slots, state_->records->slots, opened.registry_key)) return {};
+  }
   return change_registry(batch, opened.registry_key, [](Registry&) {});
 }
 
@@ -163,57 +174,19 @@ Status Seal::registry_changed() {
   return {};
 }
 
-Result<barrier::KeyRing> Seal::stored_keys(const crypto::Key& registry_key) {
+Status Seal::with_stored_keys(const crypto::Key& registry_key,
+                              FunctionRef<void(const barrier::KeyRing&)> use) {
   VAULT_TRY(registry_changed());
-  MutexLock lock(state_->mutex);
-  VAULT_TRY_ASSIGN(Registry registry,
-                   open_registry(state_->records->store, state_->records->registry, registry_key));
-  return std::move(registry.keys);
-}
-
-std::optional<Quorum> Seal::new_quorum() const {
-  MutexLock lock(state_->mutex);
-  const SlotRecord* const slot = state_->records ? find_shamir(state_->records->slots) : nullptr;
-  if (slot == nullptr) return std::nullopt;
-  const auto answer = state_->answers.find(slot->id);
-  const bool verified = answer != state_->answers.end() && answer->second.ok();
-  if (!slot->may_unseal() && !verified) return std::nullopt;
-  auto quorum = Quorum::from(*slot, uuid(random_));
-  if (!quorum.ok()) return std::nullopt;
-  return std::move(*quorum);
-}
-
-Result<Seal::Rekeyed> Seal::rekey(const Quorum& quorum, unsigned shares, unsigned threshold,
-                                  const crypto::Key& registry_key) {
-  VAULT_TRY(check_share_counts(shares, threshold));
-  VAULT_TRY(quorum.secret());  // of a slot that only authorizes as well: the shares fit together
-  SecretBytes kek(crypto::kKeySize);
-  random_.fill(kek.writable());
-  VAULT_TRY_ASSIGN(Split parts, split(kek.reveal(), shares, threshold, random_));
-  Rekeyed out{std::move(parts.shares), quorum.slot()};
-  ++out.slot.generation;
-  out.slot.policy = parts.policy.serialize();
-  if (!quorum.slot().may_unseal()) {
-    out.slot.attest(registry_key, random_);
-    return out;
-  }
-  VAULT_TRY(with_root(quorum, [&](const crypto::Key& root) -> Status {
-    out.slot.close(kek.reveal(), root, random_);
+  return with_registry(registry_key, [&](const Records&, Registry& registry) -> Status {
+    use(registry.keys);
     return {};
-  }));
-  return out;
-}
-
-Status Seal::with_root(const Quorum& quorum, FunctionRef<Status(const crypto::Key&)> use) const {
-  VAULT_TRY_ASSIGN(const SecretBytes kek, quorum.secret());
-  VAULT_TRY_ASSIGN(const crypto::Key root, quorum.slot().open(kek.reveal()));
-  return use(root);
+  });
 }
 
 void Seal::installed(const SlotRecord& slot) {
   keep(slot);
   MutexLock lock(state_->mutex);
-  state_->unseal = unseal_quorum(*state_->records);
+  state_->unseal = state_->new_unseal();
 }
 
 }  // namespace leasehold::seal

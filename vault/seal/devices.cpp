@@ -98,8 +98,12 @@ void Seal::verify_authorizing(const Records& records, const crypto::Key& registr
   for (const SlotRecord& slot : records.slots) {
     if (slot.may_unseal() || slot.unreadable) continue;
     DeviceAnswer answer{DeviceState::ok, {}, {}};
-    if (!slot.verify(registry_key).ok())
-      answer = {DeviceState::tampered, "the stored slot was changed; do not trust its shares", {}};
+    if (!slot.verify(registry_key).ok()) {
+      answer = {DeviceState::tampered,
+                "the stored slot was changed behind the vault's back; it approves nothing",
+                {}};
+      log_.error("seal slot {} ({}): {}", short_id(slot.id), slot.kind, answer.message);
+    }
     remember(slot.id, std::move(answer));
   }
 }

@@ -101,8 +101,10 @@ Result<Initialized> Seal::initialize(const InitOptions& options) {
   if (written.is(Code::conflict)) return not_empty();
   VAULT_TRY(written);
   MutexLock lock(state_->mutex);
-  state_->unseal = unseal_quorum(records);
   state_->records = std::move(records);
+  state_->strays.clear();
+  state_->missing.clear();
+  state_->unseal = state_->new_unseal();
   return out;
 }
 

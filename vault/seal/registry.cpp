@@ -10,6 +10,9 @@ namespace {
 
 constexpr std::size_t kRingMax = 64 * 1024;  // 1,024 data keys and six others fit
 constexpr std::size_t kFieldMax = 64 * 1024;
+constexpr std::uint8_t kHashesTag = 1;
+constexpr std::size_t kHashSize = 16 + 4 + 32;  // of one slot in that field
+constexpr const char* kDoesNothing = "it opens nothing and approves nothing";
 
 Error damaged(const char* detail) {
   return failure(Code::internal, "storage is damaged: the key registry cannot be read", detail);
@@ -23,9 +26,51 @@ Bytes registry_aad(const StoreDescription& store) {
   return out.take_public();
 }
 
-SlotList::const_iterator find(const SlotList& list, const SlotId& id) {
+template <class List>
+auto find(List& list, const SlotId& id) {
   return std::find_if(list.begin(), list.end(),
                       [&](const SlotEntry& entry) { return entry.id == id; });
+}
+
+// Whether the record, listed in its generation and without a hash, may be given one as it stands.
+// One that may unseal cannot be looked into here: it proves itself when its key opens it, and gets
+// no right by its hash.
+bool may_be_attested(const SlotRecord& slot, const crypto::Key& key) {
+  return !slot.unreadable && (slot.may_unseal() || slot.verify(key).ok());
+}
+
+bool lacks_hash(const SlotList& listed, const SlotRecord& slot, const crypto::Key& key) {
+  const auto entry = find(listed, slot.id);
+  return entry != listed.end() && !entry->record && entry->generation == slot.generation &&
+         may_be_attested(slot, key);
+}
+
+void write_hashes(Writer& out, const SlotList& listed) {
+  Writer hashes;
+  for (const SlotEntry& slot : listed) {
+    if (!slot.record) continue;
+    hashes.raw(slot.id);
+    hashes.number(slot.generation, 4);
+    hashes.raw(*slot.record);
+  }
+  const Bytes field = hashes.take_public();
+  if (field.empty()) return;
+  out.number(kHashesTag, 1);
+  out.bytes(field, 4);
+}
+
+// A hash of another generation than the listed one was written before an older version of this
+// program replaced the slot; it says nothing about the record of today.
+Status read_hashes(ByteView field, SlotList& listed) {
+  if (field.size() % kHashSize != 0) return damaged("the hashes of its slots are cut");
+  for (Reader in(field); !in.rest().empty();) {
+    const auto id = in.array<16>();
+    const auto generation = static_cast<std::uint32_t>(in.number(4));
+    const auto hash = in.array<32>();
+    const auto entry = find(listed, id);
+    if (entry != listed.end() && entry->generation == generation) entry->record = hash;
+  }
+  return {};
 }
 
 }  // namespace
@@ -41,16 +86,44 @@ void Registry::strike(const SlotId& id) {
   if (const auto at = find(*slots, id); at != slots->end()) slots->erase(at);
 }
 
+bool Registry::attest(const std::vector<SlotRecord>& stored, const crypto::Key& key) {
+  const bool unlisted = !slots;
+  bool added = unlisted;
+  if (unlisted) slots.emplace();
+  for (const SlotRecord& slot : stored) {
+    if (unlisted) slots->push_back({slot.id, slot.generation, {}});
+    if (!lacks_hash(*slots, slot, key)) continue;
+    find(*slots, slot.id)->record = slot.digest();
+    added = true;
+  }
+  return added;
+}
+
+bool lacks_attestation(const std::optional<SlotList>& listed, const std::vector<SlotRecord>& stored,
+                       const crypto::Key& key) {
+  if (!listed) return true;
+  return std::any_of(stored.begin(), stored.end(),
+                     [&](const SlotRecord& slot) { return lacks_hash(*listed, slot, key); });
+}
+
 std::optional<std::string> disagreement(const SlotList& listed, const SlotRecord& slot) {
   const auto entry = find(listed, slot.id);
   if (entry == listed.end())
-    return "the stored slot is not one of this vault's: it was removed, or put in behind the "
-           "vault's "
-           "back; it opens nothing";
-  if (slot.unreadable || entry->generation == slot.generation) return std::nullopt;
-  return "the stored slot is generation " + std::to_string(slot.generation) +
-         ", and the vault has made generation " + std::to_string(entry->generation) +
-         ": an older record was put back; it opens nothing";
+    return std::string(
+               "the stored slot is not one of this vault's: it was removed, or put in behind the "
+               "vault's back; ") +
+           kDoesNothing;
+  if (slot.unreadable) return std::nullopt;
+  if (entry->generation != slot.generation)
+    return "the stored slot is generation " + std::to_string(slot.generation) +
+           ", and the vault has made generation " + std::to_string(entry->generation) +
+           ": an older record was put back; " + kDoesNothing;
+  if (entry->record && *entry->record != slot.digest())
+    return std::string(
+               "the stored slot is not the record that the vault wrote: it was changed behind the "
+               "vault's back; ") +
+           kDoesNothing;
+  return std::nullopt;
 }
 
 SlotList missing_from(const SlotList& listed, const std::vector<SlotRecord>& stored) {
@@ -75,6 +148,7 @@ SecretBytes Registry::serialize() const {
     out.raw(slot.id);
     out.number(slot.generation, 4);
   }
+  write_hashes(out, listed);
   out.raw(unknown);
   return out.take();
 }
@@ -94,14 +168,17 @@ Result<Registry> Registry::deserialize(ByteView bytes) {
   const ByteView ring = in.bytes(4, kRingMax);
   for (std::uint64_t count = in.number(1); count > 0 && !in.failed(); --count) {
     const auto id = in.array<16>();
-    registry.slots->push_back({id, static_cast<std::uint32_t>(in.number(4))});
+    registry.slots->push_back({id, static_cast<std::uint32_t>(in.number(4)), {}});
   }
   if (in.failed()) return damaged("its list of slots is cut");
   for (ByteView fields = in.rest(); !fields.empty();) {
     const auto field = take_field(fields);
     if (!field || field->bytes.size() > kFieldMax || field->is_critical())
       return damaged("a field that cannot be left unread");
-    append(registry.unknown, field->whole());
+    if (field->tag == kHashesTag)
+      VAULT_TRY(read_hashes(field->bytes, *registry.slots));
+    else
+      append(registry.unknown, field->whole());
   }
   VAULT_TRY_ASSIGN(registry.keys, barrier::KeyRing::deserialize(ring));
   return registry;

@@ -15,12 +15,30 @@ const SlotRecord* find_shamir(const std::vector<SlotRecord>& slots) {
 
 std::string short_id(const SlotId& id) { return hex(ByteView(id).first(4)); }
 
-std::optional<Quorum> unseal_quorum(const Records& records) {
-  const SlotRecord* const slot = find_shamir(records.slots);
+const SlotRecord* Seal::State::shares() const {
+  if (!records) return nullptr;
+  for (const SlotRecord& slot : records->slots)
+    if (is_shares(slot) && strays.count(slot.id) == 0) return &slot;
+  return find_shamir(records->slots);
+}
+
+std::optional<Quorum> Seal::State::new_unseal() const {
+  const SlotRecord* const slot = shares();
   if (slot == nullptr || !slot->may_unseal()) return std::nullopt;
   auto quorum = Quorum::from(*slot, {});
   if (!quorum.ok()) return std::nullopt;
   return std::move(*quorum);
+}
+
+void Seal::State::choose_slot(const SecretBytes& first_share) {
+  for (const SlotRecord& slot : records->slots) {
+    if (!is_shares(slot) || !slot.may_unseal()) continue;
+    auto quorum = Quorum::from(slot, {});
+    if (!quorum.ok() || !quorum->add(first_share.clone()).ok()) continue;
+    quorum->reset({});
+    unseal = std::move(*quorum);
+    return;
+  }
 }
 
 SlotRecord new_slot(const StoreId& store, std::string_view kind, Random& random) {
@@ -86,7 +104,7 @@ Status Seal::load() {
   }
   MutexLock lock(state_->mutex);
   state_->records = std::move(records);
-  state_->unseal = state_->records ? unseal_quorum(*state_->records) : std::nullopt;
+  state_->unseal = state_->new_unseal();
   return {};
 }
 
@@ -145,6 +163,7 @@ Result<Opened> opened_by_shares(const Records& records, const Quorum& quorum) {
 Result<Step> Seal::add_share(SecretBytes share) {
   MutexLock lock(state_->mutex);
   if (!state_->records) return failure(Code::invalid, "Vault is not initialized");
+  if (!state_->unseal || state_->unseal->progress() == 0) state_->choose_slot(share);
   if (!state_->unseal) return no_shares_open(*state_->records);
   Quorum& quorum = *state_->unseal;
   if (quorum.progress() == 0) quorum.reset(uuid(random_));

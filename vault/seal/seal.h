@@ -133,21 +133,27 @@ class Seal {
   bool has_to_enroll(const Opened& opened) const;
 
   // A quorum of the share holders for something other than unsealing (generate-root, rekey). Absent
-  // when the store has no shamir slot, or has one that only authorizes and was not verified since
-  // the start: whoever can write to storage could have put his own shares there.
+  // when the store has no shamir slot that the registry vouches for, or has one that only
+  // authorizes and was not verified since the start: whoever can write to storage could have put
+  // his own shares there. Once the quorum is complete: prove().
   std::optional<Quorum> new_quorum() const;
+  // Whether a complete quorum approves: the registry, read anew, vouches for its slot, and the
+  // shares open the root key that this registry is sealed with (of a slot that only authorizes: the
+  // vault wrote it). Code::invalid else; then status() and the log tell that the slot was changed.
+  Status prove(const Quorum& quorum, const crypto::Key& registry_key);
   struct Rekeyed {
     std::vector<SecretBytes> shares;
     SlotRecord slot;  // replaces the one of the same id; place() it in a batch, then installed()
   };
-  // New shares for the same shamir slot, approved by `quorum`, which must be complete.
+  // New shares for the same shamir slot, approved by `quorum`, which prove() is asked about.
   // `registry_key` is Opened::registry_key; it attests a slot that only authorizes.
   Result<Rekeyed> rekey(const Quorum& quorum, unsigned shares, unsigned threshold,
                         const crypto::Key& registry_key);
   void installed(const SlotRecord& slot);
-  // Calls `use` with the root key, which a complete quorum of shares that may unseal opens, and
-  // which is in memory for no longer.
-  Status with_root(const Quorum& quorum, FunctionRef<Status(const crypto::Key&)> use) const;
+  // As prove(), of shares that may unseal. Calls `use` with the root key, which they open and which
+  // is in memory for no longer.
+  Status with_root(const Quorum& quorum, const crypto::Key& registry_key,
+                   FunctionRef<Status(const crypto::Key&)> use);
 
   // Puts into `batch` the registry as `change` makes it of the one that is stored; the batch
   // conflicts when somebody else changed it meanwhile. Once it is committed: installed(slot), or
@@ -156,12 +162,14 @@ class Seal {
                          FunctionRef<void(Registry&)> change);
   // Puts into `batch` the slot's record and the registry that lists it.
   Status place(storage::Batch& batch, const SlotRecord& slot, const crypto::Key& registry_key);
-  // Puts the list of all stored slots into the registry of a store of version 1; an empty batch
-  // when it has one.
+  // Puts into the registry of a store of an earlier version what it lacks: the list of all stored
+  // slots, the hashes of their records. An empty batch when it lacks nothing.
   Status list_slots(storage::Batch& batch, const Opened& opened);
   Status registry_changed();
-  // The keys as the stored registry has them, which is read anew.
-  Result<barrier::KeyRing> stored_keys(const crypto::Key& registry_key);
+  // Calls `use` with the keys as the stored registry has them, which is read anew. They are in
+  // memory for no longer, and for one caller at a time.
+  Status with_stored_keys(const crypto::Key& registry_key,
+                          FunctionRef<void(const barrier::KeyRing&)> use);
 
   SealStatus status() const;
   // Asks every device slot for its health; may take as long as the timeouts. For a background job,
@@ -183,6 +191,10 @@ class Seal {
   std::optional<SlotRecord> unasked_slot(const Protector& protector) const;
   std::optional<SlotRecord> slot_to_ask_for(const Protector& protector, const Opened& opened) const;
   Error not_empty() const;
+  Status with_registry(const crypto::Key& registry_key,
+                       FunctionRef<Status(const Records&, Registry&)> use) const;
+  Status vouch_for(const SlotRecord& slot, const crypto::Key& registry_key);
+  Error does_not_prove(const SlotRecord& slot, std::string why);
   void verify_authorizing(const Records& records, const crypto::Key& registry_key);
   DeviceAnswer use_device(Protector& protector, const SlotRecord& slot, Millis timeout);
   DeviceAnswer check(Protector& protector, const SlotRecord& slot, Millis timeout);

@@ -57,6 +57,10 @@ Result<SlotRecord> SlotRecord::deserialize(ByteView bytes) {
   return slot;
 }
 
+crypto::Digest SlotRecord::digest() const {
+  return crypto::sha256(as_bytes("leasehold seal slot record"), serialize());
+}
+
 void SlotRecord::close(ByteView kek, const crypto::Key& root, Random& random) {
   box.clear();
   crypto::seal(kek, root.reveal(), aad(), random, box);

@@ -54,6 +54,7 @@ struct SlotRecord {
   Bytes aad() const;  // everything but the box, as serialized
   Bytes serialize() const;
   static Result<SlotRecord> deserialize(ByteView bytes);
+  crypto::Digest digest() const;  // of everything that is stored, for the registry
 
   void close(ByteView kek, const crypto::Key& root, Random& random);
   // Code::invalid when the key is not this slot's, or the record was changed.

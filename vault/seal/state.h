@@ -11,6 +11,9 @@ namespace leasehold::seal {
 struct Seal::State {
   Mutex
       changing;  // one initialize() or enroll_missing() at a time; may be held while a device works
+  // One copy of the stored ring at a time, whoever asks for one: it takes kilobytes of locked
+  // memory. Held for moments, and never while a device works; taken before `mutex`, or alone.
+  mutable Mutex ring;
   mutable Mutex mutex;  // never held while a device works
   std::optional<Records> records GUARDED_BY(mutex);
   std::optional<Quorum> unseal GUARDED_BY(mutex);
@@ -23,8 +26,17 @@ struct Seal::State {
       GUARDED_BY(mutex);  // by description of the device
   bool opened_by_shares GUARDED_BY(mutex) = false;
 
-  // Slots that were put back, put in or taken away open nothing; they are told, so that somebody
-  // looks.
+  // The slot of the shares; where more than one is stored, one that the registry does not
+  // contradict.
+  const SlotRecord* shares() const REQUIRES(mutex);
+  // The quorum that unseals, when there is a slot that can.
+  std::optional<Quorum> new_unseal() const REQUIRES(mutex);
+  // Where more than one slot of shares is stored, the first share given says which of them is
+  // meant: one that was put in does not stop the others.
+  void choose_slot(const SecretBytes& first_share) REQUIRES(mutex);
+
+  // Slots that were put back, put in, changed or taken away open nothing; they are told, so that
+  // somebody looks.
   void compare_slots(const Records& stored, const Opened& opened, LogSink& log) REQUIRES(mutex);
 };
 
@@ -39,8 +51,6 @@ inline constexpr const char* kIsGone =
     "is "
     "lost";
 const SlotRecord* find_shamir(const std::vector<SlotRecord>& slots);
-// The quorum that unseals, when there is a slot that can.
-std::optional<Quorum> unseal_quorum(const Records& records);
 // First eight digits of a slot's id, for messages.
 std::string short_id(const SlotId& id);
 // A message with its detail, for the log.

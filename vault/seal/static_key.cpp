@@ -5,10 +5,10 @@
 #include <unistd.h>
 
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
 
 #include "vault/base/encoding.h"
+#include "vault/base/environment.h"
 #include "vault/seal/codec.h"
 
 namespace leasehold::seal {
@@ -98,27 +98,27 @@ bool names_a_place(std::string_view text) {
 
 constexpr std::string_view kEnvironment = "env://";
 
-// Null: the source is no variable, or it is not set.
-char* variable_of(const Source& source) {
-  if (!source.place.starts_with(kEnvironment)) return nullptr;
-  return std::getenv(source.place.substr(kEnvironment.size()).c_str());
+// The variable that the source names; empty when it names none.
+std::string variable_of(const Source& source) {
+  if (!source.place.starts_with(kEnvironment)) return {};
+  return source.place.substr(kEnvironment.size());
 }
 
 // At the start; a text that is no key stays where it is and is told when the key is needed.
 void take_from_environment(Source& source) {
-  const char* const value = variable_of(source);
+  const char* const value = std::getenv(variable_of(source).c_str());
   if (value == nullptr) return;
   const SecretBytes key = parse_static_key(as_bytes(std::string_view(value)));
   if (!key.empty()) source.inline_key.emplace(key.reveal());
 }
 
-// Once the key is in use. The variable stays, empty: other threads may be looking at the
-// environment, and /proc and child processes see no more of the key.
-void forget_in_environment(const Source& source) {
-  if (char* const value = variable_of(source)) wipe(value, std::strlen(value));
-}
-
-Result<Source> take_source(Stanza& stanza, const std::string& name) {
+// The threads that start next inherit the vector registers, and the dynamic linker puts them on
+// their stacks: the key that was copied through them would stay there.
+#if defined(__has_attribute) && __has_attribute(zero_call_used_regs)
+__attribute__((zero_call_used_regs("all")))
+#endif
+Result<Source>
+take_source(Stanza& stanza, const std::string& name) {
   Source source;
   VAULT_TRY_ASSIGN(source.id, stanza.text(name + "_id"));
   VAULT_TRY_ASSIGN(std::string text, stanza.text(name));
@@ -135,7 +135,7 @@ Result<Source> take_source(Stanza& stanza, const std::string& name) {
 
 Key read_key(const Source& source, const std::string& data_directory) {
   if (source.inline_key) {
-    forget_in_environment(source);
+    forget_in_environment(variable_of(source));
     return {{DeviceState::ok, {}, {}}, SecretBytes(source.inline_key->reveal())};
   }
   const std::string_view text = source.place;

@@ -94,6 +94,16 @@ void add_warnings(const std::vector<SlotRecord>& slots, SealStatus& out) {
                            " is the only way in: if it is lost, so is the data");
 }
 
+// Those that the registry, where it was opened, does not contradict: what else is stored is no way
+// in.
+std::vector<SlotRecord> ways_in(const Records& records,
+                                const std::map<SlotId, std::string>& strays) {
+  std::vector<SlotRecord> ways;
+  for (const SlotRecord& slot : records.slots)
+    if (strays.count(slot.id) == 0) ways.push_back(slot);
+  return ways;
+}
+
 }  // namespace
 
 SealStatus Seal::status() const {
@@ -109,10 +119,11 @@ SealStatus Seal::status() const {
   out.type = "shamir";
   out.cluster_name = records.store.cluster_name;
   out.cluster_id = records.store.cluster_id;
-  out.access = access_in_words(records.slots);
-  add_type(records.slots, out);
-  add_share_counts(records.slots, out);
-  add_warnings(records.slots, out);
+  const std::vector<SlotRecord> ways = ways_in(records, state_->strays);
+  out.access = access_in_words(ways);
+  add_type(ways, out);
+  add_share_counts(ways, out);
+  add_warnings(ways, out);
   if (state_->unseal && state_->unseal->progress() > 0) {
     out.progress = state_->unseal->progress();
     out.nonce = state_->unseal->nonce();
@@ -125,6 +136,7 @@ SealStatus Seal::status() const {
     if (const auto stray = state_->strays.find(slot.id); stray != state_->strays.end()) {
       out.slots.back().state = DeviceState::tampered;
       out.slots.back().message = stray->second;
+      out.slots.back().may_unseal = false;
     }
     const DeviceState state = out.slots.back().state;
     out.degraded |= state != DeviceState::ok && state != DeviceState::unknown;

@@ -16,8 +16,9 @@ namespace leasehold::keyhost::pkcs11 {
 namespace {
 
 // The mark is one line of this length, written in place by one call: no kill leaves half of it, and
-// a full disk does not keep a vault from its token.
-constexpr std::size_t kMarkSize = 256;
+// a full disk does not keep a vault from its token. Earlier versions wrote lines of 256 bytes.
+constexpr std::size_t kMarkSize = 2048;
+constexpr std::size_t kRefusedMax = 8;  // of the hashes; real tokens lock after fewer tries
 constexpr std::int64_t kPauseMax = 300;
 constexpr std::array<std::string_view, 3> kWords = {"asked", "good", "refused"};
 
@@ -60,14 +61,17 @@ Error PinLatch::refusal(const std::string& start, bool from_file) const {
                      way);
 }
 
+Error PinLatch::was_refused(bool from_file) const {
+  return refusal(
+      "a PIN was tried before and the token refused it; it is not tried again, so that the token "
+      "does not lock. ",
+      from_file);
+}
+
 Status PinLatch::may_try(const Mark& mark, bool from_file, bool wrong_try_counted,
                          WallTime now) const {
   if (mark.state == State::good) return {};
-  if (mark.state == State::refused)
-    return refusal(
-        "a PIN was tried before and the token refused it; it is not tried again, so that the token "
-        "does not lock. ",
-        from_file);
+  if (mark.state == State::refused) return was_refused(from_file);
   if (!mark.accepted || (!from_file && wrong_try_counted))
     return refusal(
         "a PIN that is not known to be good was tried before, and the token's answer was lost; it "
@@ -84,37 +88,48 @@ Status PinLatch::may_try(const Mark& mark, bool from_file, bool wrong_try_counte
 Status PinLatch::before_try(const Pin& pin, bool wrong_try_counted, WallTime now) {
   VAULT_TRY_ASSIGN(before_, read());
   Mark next{State::asked, name_of(pin), false, 1, now, {}};
-  if (before_ && (before_->pin == next.pin || has_refused(pin))) {
-    VAULT_TRY(may_try(*before_, pin.inode != 0, wrong_try_counted, now));
-    next.accepted = before_->accepted;
-    next.asks += before_->asks;
+  if (before_) {
+    next.refused = before_->refused;
+    if (has_refused(pin)) return was_refused(pin.inode != 0);
+    if (before_->pin == next.pin) {
+      VAULT_TRY(may_try(*before_, pin.inode != 0, wrong_try_counted, now));
+      next.accepted = before_->accepted;
+      next.asks += before_->asks;
+    }
   }
   return write(next);
 }
 
+// The token counts wrong tries from nothing again.
 void PinLatch::accepted() {
   marked_->accepted = true;
+  marked_->refused.clear();
   settle(State::good);
 }
 
 // Without a hash the file's inode and time have to do.
 void PinLatch::refused(const Pin& pin) {
   marked_->accepted = false;
-  const auto hash = crypto::hash_password(as_text(pin.text.reveal()));
-  settle(State::refused, hash.ok() ? *hash : std::string());
+  auto hash = crypto::hash_password(as_text(pin.text.reveal()));
+  if (hash.ok()) {
+    auto& hashes = marked_->refused;
+    hashes.insert(hashes.begin(), std::move(*hash));
+    if (hashes.size() > kRefusedMax) hashes.pop_back();
+  }
+  settle(State::refused);
 }
 
 bool PinLatch::has_refused(const Pin& pin) const {
-  return before_->state == State::refused && !before_->hash.empty() &&
-         crypto::verify_password(before_->hash, as_text(pin.text.reveal()));
+  return std::any_of(before_->refused.begin(), before_->refused.end(), [&](const auto& hash) {
+    return crypto::verify_password(hash, as_text(pin.text.reveal()));
+  });
 }
 
 // When it cannot be written, `asked` stays, which says less and nothing wrong.
-void PinLatch::settle(State state, const std::string& hash) {
+void PinLatch::settle(State state) {
   Mark mark = *marked_;
   mark.state = state;
   mark.asks = 0;
-  mark.hash = hash;
   write(mark).ignore();
 }
 
@@ -138,7 +153,8 @@ Result<std::optional<PinLatch::Mark>> PinLatch::read() const {
   std::array<char, kMarkSize> text{};
   const ssize_t size = file.fd() < 0 ? 0 : ::read(file.fd(), text.data(), text.size());
   if (size <= 0) return std::optional<Mark>();
-  std::istringstream in(std::string(text.data(), static_cast<std::size_t>(size)));
+  const std::string_view all(text.data(), static_cast<std::size_t>(size));
+  std::istringstream in(std::string(all.substr(0, all.find('\n'))));
   Mark mark;
   std::string word, inode, modified;
   std::int64_t last = 0;
@@ -150,7 +166,8 @@ Result<std::optional<PinLatch::Mark>> PinLatch::read() const {
     return failure(Code::denied, "cannot read " + path_ +
                                      ", which says whether the token refused the PIN; the PIN is "
                                      "not tried. When it is right, remove that file");
-  in >> mark.hash;  // refused ones have it
+  for (std::string hash; mark.refused.size() < kRefusedMax && in >> hash;)
+    mark.refused.push_back(hash);
   mark.pin = inode + " " + modified;
   mark.last_ask = add(WallTime{}, Seconds(last));
   return std::optional<Mark>(std::move(mark));
@@ -162,7 +179,8 @@ Status PinLatch::write(const Mark& mark) {
   ::mkdir(directory_.c_str(), S_IRWXU);
   std::string text = std::string(kWords[static_cast<std::size_t>(mark.state)]) + " " + mark.pin +
                      (mark.accepted ? " 1 " : " 0 ") + std::to_string(mark.asks) + " " +
-                     std::to_string(mark.last_ask.seconds()) + " " + mark.hash;
+                     std::to_string(mark.last_ask.seconds());
+  for (const std::string& hash : mark.refused) text += " " + hash;
   VAULT_ASSERT(text.size() < kMarkSize);
   text.resize(kMarkSize - 1, ' ');
   text += '\n';

@@ -17,12 +17,14 @@
 // The mark is the token's, whatever the stanza calls it. A PIN is known by its file's inode and
 // time. The mark of a PIN that is not in a file says nothing about it: anything made from so short
 // a secret would give it away. For such a PIN the token's own counter is believed: when it shows a
-// wrong try, the PIN may be another than the accepted one. Of a refused PIN a slow hash is kept as
-// well, so that the same digits in another file are not tried again (docs/decisions/120).
+// wrong try, the PIN may be another than the accepted one. Of the last eight PINs that the token
+// refused a slow hash is kept as well, until it accepts one: the same digits in another file are
+// not tried again, also when wrong ones take turns (docs/decisions/120).
 //
 // Thread safety: none; the key host has one thread for a device.
 
 #include <optional>
+#include <vector>
 
 #include "backends/keyhost/pin_source.h"
 
@@ -52,14 +54,15 @@ class PinLatch {
     bool accepted = false;  // this PIN opened the token before
     unsigned asks = 0;      // without an answer
     WallTime last_ask;
-    std::string hash;  // of a refused PIN
+    std::vector<std::string> refused;  // hashes of refused PINs, the newest first
   };
 
   Status may_try(const Mark& mark, bool from_file, bool wrong_try_counted, WallTime now) const;
+  Error was_refused(bool from_file) const;
   Error refusal(const std::string& start, bool from_file) const;
   Result<std::optional<Mark>> read() const;
   Status write(const Mark& mark);
-  void settle(State state, const std::string& hash = {});
+  void settle(State state);
   bool has_refused(const Pin& pin) const;
   void forget();
 

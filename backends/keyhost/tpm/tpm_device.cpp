@@ -315,7 +315,8 @@ Result<std::unique_ptr<Device>> make_tpm_device(const Settings& settings, Clock&
   if (const std::string device = setting(settings, "device"); !device.empty())
     options.device = device;
   for (const seal::Setting& each : settings)
-    if (each.name == "pin_source") options.pin.push_back({each.name, each.value.clone()});
+    if (each.name == "pin_source" || each.name == "pin")
+      options.pin.push_back({each.name, each.value.clone()});
   return make_tpm_device(std::move(options), random);
 }
 

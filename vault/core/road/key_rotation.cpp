@@ -103,9 +103,8 @@ Status KeyRotation::rotate(WriteTxn& txn) const {
 }
 
 Status KeyRotation::adopt() const {
-  VAULT_TRY_ASSIGN(const auto keys, live_.environment.seal->stored_keys(live_.registry_key));
-  live_.barrier.add_terms(keys);
-  return {};
+  return live_.environment.seal->with_stored_keys(
+      live_.registry_key, [&](const barrier::KeyRing& keys) { live_.barrier.add_terms(keys); });
 }
 
 bool KeyRotation::tick() {
@@ -148,8 +147,7 @@ Result<bool> KeyRotation::rewrap_page() {
   VAULT_TRY(rewrap(older));
   examined_ += seen;
   if (seen == kPage) {
-    next_ = last;
-    next_.push(std::uint8_t{0});  // the first key behind the last one
+    next_ = last.successor();
     return false;
   }
   if (unreadable_ == 0) VAULT_TRY(finish(state));

@@ -57,7 +57,6 @@ class RootGeneration {
       return seal::wrong_nonce("root generation", approval_->nonce());
     VAULT_TRY(approval_->add(std::move(share)));
     if (!approval_->complete()) return Response::bare(200, body({}));
-    VAULT_TRY(approval_->secret());  // the shares belong together
     return finish(call, txn);
   }
 
@@ -67,6 +66,7 @@ class RootGeneration {
   Result<Response> finish(const Call& call, WriteTxn& txn) REQUIRES(mutex_) {
     VAULT_TRY(guard_slot(txn, approval_->slot().id, approval_->slot().generation,
                          "the shares were replaced since: cancel this attempt and begin again"));
+    VAULT_TRY(live_.environment.seal->prove(*approval_, live_.registry_key));
     WriteTxn core = txn.in(barrier::kCoreSpace);
     VAULT_TRY_ASSIGN(const auto last, core.get(kLastRecord));
     if (last && as_text(last->value.reveal()) == approval_->nonce())
