@@ -123,6 +123,15 @@ TEST_CASE_FIXTURE(ManyVault, "lease jobs: force forgets what a dead target does 
   CHECK(verifies());
 }
 
+TEST_CASE_FIXTURE(ManyVault,
+                  "lease jobs: force forgets what its target refuses, and says so then") {
+  lease();
+  server()->set("revoke", testing::AccountServer::Fault::refuse);
+  CHECK(forced("sys/leases/revoke-force/test/creds/ro").status() == 204);
+  CHECK(count(barrier::Table::lease) == 0);
+  CHECK(world().audit_text().find("lease-forgotten") != std::string::npos);
+}
+
 TEST_CASE_FIXTURE(ManyVault, "lease jobs: the mount of a dead target can be disabled by force") {
   lease();
   take_down();
