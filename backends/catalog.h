@@ -32,10 +32,11 @@ inline constexpr core::EngineRow kAuths[] = {
 };
 
 // The name that clients know it by, its settings, what of them is shown, maker, what the process
-// gives up for it.
+// gives up for it, what of them leads the password somewhere, what a write cannot mean.
 inline constexpr target::TargetRow kTargets[] = {
     {"postgresql-database-plugin", postgresql::known_settings, postgresql::shown_settings,
-     postgresql::make_target, postgresql::forget_environment},
+     postgresql::make_target, postgresql::forget_environment, postgresql::leading_settings,
+     postgresql::takes_settings},
 };
 
 // Kind, reader of the stanza, the device in its key host.

@@ -163,9 +163,7 @@ class Database final : public core::Engine {
     routes_.push_back(list_route("roles", database::kRoles, "List the roles."));
     routes_.push_back(database::creds_route());
     routes_.push_back(database::rotate_root_route(context_));
-    for (const char* pattern :
-         {"static-roles", "static-roles/:name", "static-creds/:name", "rotate-role/:name"})
-      routes_.push_back(static_route(pattern));
+    add_static_routes();
   }
   std::span<const core::Route> routes() const override { return routes_; }
 
@@ -208,17 +206,31 @@ class Database final : public core::Engine {
     return route;
   }
 
-  // Told in so many words, before somebody looks for a mistake of his own.
-  static core::Route static_route(std::string pattern) {
-    core::Route route;
-    route.pattern = std::move(pattern);
+  // There are none, as who looks for them is told; who wants one is told in so many words, before
+  // he looks for a mistake of his own.
+  void add_static_routes() {
+    const core::ReadHandler none = [](core::Call&, core::ReadTxn&) -> Result<core::Response> {
+      return core::Response::refused(404, "");
+    };
+    const core::WriteHandler nothing = [](core::Call&, core::WriteTxn&) -> Result<core::Response> {
+      return core::Response::none();
+    };
     const core::ReadHandler refuses = [](core::Call&, core::ReadTxn&) -> Result<core::Response> {
       return database::unsupported(
           "a static role (an account that stays and whose password is rotated)");
     };
-    route.actions = {core::reads(refuses), core::lists(refuses), core::asks(refuses)};
+    add_static_route("static-roles", {core::lists(none)});
+    add_static_route("static-roles/:name",
+                     {core::reads(none), core::asks(refuses), core::removes(nothing)});
+    add_static_route("static-creds/:name", {core::reads(refuses)});
+    add_static_route("rotate-role/:name", {core::asks(refuses)});
+  }
+  void add_static_route(std::string pattern, std::vector<core::Action> actions) {
+    core::Route route;
+    route.pattern = std::move(pattern);
+    route.actions = std::move(actions);
     route.synopsis = "Static roles are not in this version.";
-    return route;
+    routes_.push_back(std::move(route));
   }
 
   const core::EngineContext context_;

@@ -52,6 +52,12 @@ std::string template_of(const Json& config);
 // What a role's accounts need, for issuing and for trying.
 Result<core::intent::Account> account_of(core::Call& call, const Json& role, const Json& config);
 
+// What a write of config/:name takes (database_fields.cpp).
+std::vector<core::Field> own_fields();                             // of the engine itself
+std::vector<core::Field> fields_of(const target::TargetRow& row);  // of a kind of target
+std::vector<core::Field> fields_of_all(const core::EngineContext& context);
+Status refuse_rotation(const core::Fields& fields);
+
 // The settings of a target as they are stored, secrets included.
 struct Stored {
   std::string plugin;  // empty: none

@@ -16,90 +16,11 @@ namespace {
 
 using core::Call;
 using core::Field;
-using core::FieldType;
 using core::Intent;
 using core::Operation;
 using core::ReadTxn;
 using core::Response;
 using core::WriteTxn;
-
-// Of the engine itself.
-std::vector<Field> own_fields() {
-  return {{"plugin_name", FieldType::text, {}, "Which kind of database this is."},
-          {"plugin_version", FieldType::text, {}, "Kept for clients that send it."},
-          {"verify_connection", FieldType::boolean, Json(true),
-           "Whether to connect before the settings are accepted."},
-          {"allowed_roles",
-           FieldType::comma_list,
-           {},
-           "The roles that may use it; '*' at either end stands for anything."},
-          {"root_rotation_statements",
-           FieldType::text_list,
-           {},
-           "The statements that change the manager's password."},
-          {"password_policy",
-           FieldType::text,
-           {},
-           "Kept, and not used before there are password policies."},
-          {"verify_roles",
-           FieldType::boolean,
-           {},
-           "Default true. False: roles are accepted without a trial, where its login cannot work."},
-          {"same_server", FieldType::boolean, Json(false),
-           "The database is another server than before, with the same accounts: it was upgraded, "
-           "moved, or failed over. Not kept."}};
-}
-
-// Of every kind of target.
-std::vector<Field> common_fields() {
-  return {
-      {"username", FieldType::text, {}, "The manager's name."},
-      core::sensitive({"password", FieldType::text, {}, "The manager's password; never returned."}),
-      {"username_template",
-       FieldType::text,
-       {},
-       "How accounts are named, with .DisplayName, .RoleName, random, truncate and the like."}};
-}
-
-FieldType type_of(target::Setting::Type type) {
-  switch (type) {
-    case target::Setting::Type::text:
-      return FieldType::text;
-    case target::Setting::Type::integer:
-      return FieldType::integer;
-    case target::Setting::Type::boolean:
-      return FieldType::boolean;
-    case target::Setting::Type::any:
-      break;
-  }
-  return FieldType::any;
-}
-
-// Common ones, and those of one kind of target.
-std::vector<Field> fields_of(const target::TargetRow& row) {
-  std::vector<Field> fields = common_fields();
-  for (const target::Setting& setting : row.settings())
-    fields.push_back({std::string(setting.name),
-                      type_of(setting.type),
-                      {},
-                      std::string(setting.help),
-                      setting.sensitive});
-  return fields;
-}
-
-// What config/:name takes: each kind's settings. Where two kinds share a name, the first one's.
-std::vector<Field> fields_of_all(const core::EngineContext& context) {
-  std::vector<Field> fields = own_fields();
-  const auto add = [&fields](Field& field) {
-    const bool known = std::any_of(fields.begin(), fields.end(),
-                                   [&](const Field& one) { return one.name == field.name; });
-    if (!known) fields.push_back(std::move(field));
-  };
-  for (Field& field : common_fields()) add(field);
-  for (const target::TargetRow& row : context.targets)
-    for (Field& field : fields_of(row)) add(field);
-  return fields;
-}
 
 struct Draft {
   std::string name;
@@ -165,6 +86,7 @@ Result<Draft> draft_of(const core::EngineContext& context, Call& call, ReadTxn& 
   Draft draft;
   draft.name = call.fields.text("name");
   draft.verify = call.fields.boolean("verify_connection");
+  VAULT_TRY(refuse_rotation(call.fields));
   VAULT_TRY_ASSIGN(const auto before, load(txn, kConfigs, draft.name));
   Stored stored;
   draft.config = Json::object();
@@ -178,8 +100,8 @@ Result<Draft> draft_of(const core::EngineContext& context, Call& call, ReadTxn& 
     draft.id = call.random.take<sizeof(core::TargetId)>();
   }
   for (const Field& field : own_fields())
-    if (field.name != "verify_connection" && field.name != "same_server")
-      take(draft.config, call.fields, field.name);
+    if (field.name != "same_server") take(draft.config, call.fields, field.name);
+  draft.config.set("verify_connection", draft.verify);  // of this write: what roles are taken by
   const std::string plugin = draft.config.string_at("plugin_name");
   if (plugin.empty()) return failure(Code::invalid, "empty plugin name");
   const target::TargetRow* row = target::find_row(context.targets, plugin);
@@ -188,6 +110,7 @@ Result<Draft> draft_of(const core::EngineContext& context, Call& call, ReadTxn& 
     call.warnings.push_back(
         "password_policy is kept, but this version has no password policies: passwords have 20 "
         "characters, with upper and lower case, digits and a dash");
+  if (row->takes != nullptr) VAULT_TRY(row->takes(merged_settings(*row, call, Json::object())));
   Json settings = merged_settings(*row, call, stored.settings);
   VAULT_TRY(may_keep_secret(*row, call, stored, settings));
   draft.config.set("target", hex(draft.id));
@@ -352,6 +275,7 @@ core::Route config_route(const core::EngineContext& context) {
   core::Route route;
   route.pattern = "config/:name";
   route.fields = fields_of_all(context);
+  route.tells_ignored = true;
   route.actions = {{Operation::read, core::ReadHandler([&context](Call& call, ReadTxn& txn) {
                       return read_config(context, call, txn);
                     })},

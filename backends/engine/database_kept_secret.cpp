@@ -17,19 +17,23 @@ Json value_of(const Json& settings, std::string_view name) {
   return nothing ? Json() : *value;
 }
 
-// The settings that have a part in where the manager's password is sent, as whom and how.
-std::vector<std::string> leading(const target::TargetRow& row) {
+// The names of those that have a part in where the manager's password is sent, as whom and how.
+std::vector<std::string> leading_names(const target::TargetRow& row) {
   std::vector<std::string> names{"username"};
   for (const target::Setting& setting : row.settings())
     if (!setting.tuning) names.emplace_back(setting.name);
   return names;
 }
 
+Json leading(const target::TargetRow& row, const Json& settings) {
+  return row.leading == nullptr ? settings : row.leading(settings);
+}
+
 std::string changed(const target::TargetRow& row, const Stored& before, const Json& after) {
   std::string names = before.plugin == row.plugin ? "" : "plugin_name";
-  for (const std::string& name : leading(row))
-    if (!(value_of(before.settings, name) == value_of(after, name)))
-      names += (names.empty() ? "" : ", ") + name;
+  const Json from = leading(row, before.settings), to = leading(row, after);
+  for (const std::string& name : leading_names(row))
+    if (!(value_of(from, name) == value_of(to, name))) names += (names.empty() ? "" : ", ") + name;
   return names;
 }
 

@@ -1,6 +1,8 @@
 // roles/:name of the database engine. A role is accepted after an account was made from it, logged
 // in, was revoked and was seen to be gone, so that what cannot work is refused to the operator who
-// writes it instead of to the application that asks at night. `force=true` skips the trial.
+// writes it instead of to the application that asks at night. `force=true` skips the trial; what
+// was tried already is not tried again, and where the database cannot be reached the role is saved
+// with a warning.
 
 #include "backends/engine/database.h"
 #include "vault/base/duration.h"
@@ -37,6 +39,9 @@ std::vector<Field> role_fields() {
 constexpr const char* kSkip =
     "; to save it without a trial, write it with force=true, or its connection with "
     "verify_roles=false";
+
+// Kept of a role whose statements no account was made from yet, and not shown.
+constexpr const char* kUntried = "untried";
 
 Json new_role() {
   Json role = Json::object();
@@ -142,19 +147,39 @@ bool can_issue(const core::EngineContext& context, Call& call, const Json& role,
   return has_statements && allowed;
 }
 
+// An account made from this role would be made as one was before.
+bool was_tried(const std::optional<Json>& before, const Json& role) {
+  if (!before || before->bool_at(kUntried)) return false;
+  for (const char* name : {"creation_statements", "rollback_statements", "revocation_statements"})
+    if (statements_of(*before, name) != statements_of(role, name)) return false;
+  return before->string_at("db_name") == role.string_at("db_name");
+}
+
+// As the connection says, which may have been written while its database was not there.
+bool verifies_roles(const Json& config) {
+  return config.bool_at("verify_roles", config.bool_at("verify_connection", true));
+}
+
 Result<Intent> plan_write(const core::EngineContext& context, Call& call, ReadTxn& txn) {
   VAULT_TRY_ASSIGN(const Json role, draft_of(call, txn));
   VAULT_TRY_ASSIGN(const auto config, load(txn, kConfigs, role.string_at("db_name")));
   const bool issues = can_issue(context, call, role, config);
-  const bool tries = issues && config->bool_at("verify_roles", true);
-  if (!tries || call.fields.boolean("force")) return Intent();
+  const bool tries = issues && verifies_roles(*config) && !call.fields.boolean("force");
+  if (!tries) return Intent();
+  VAULT_TRY_ASSIGN(const auto before, load(txn, kRoles, call.fields.text("name")));
+  if (was_tried(before, role)) return Intent();
   VAULT_TRY_ASSIGN(auto account, account_of(call, role, *config));
   return Intent(core::intent::Probe{std::move(account)});
 }
 
-Result<Response> settle_write(Call& call, WriteTxn& txn, const Intent&) {
-  VAULT_TRY_ASSIGN(const Json role, draft_of(call, txn));
-  VAULT_TRY(save(txn, kRoles, call.fields.text("name"), role));
+Result<Response> settle_write(Call& call, WriteTxn& txn, const Intent& intent) {
+  const std::string name = call.fields.text("name");
+  VAULT_TRY_ASSIGN(Json role, draft_of(call, txn));
+  VAULT_TRY_ASSIGN(const auto before, load(txn, kRoles, name));
+  const bool tried = std::holds_alternative<core::intent::Probe>(intent) || was_tried(before, role);
+  role.erase(kUntried);
+  if (!tried) role.set(kUntried, true);
+  VAULT_TRY(save(txn, kRoles, name, role));
   return Response::none();
 }
 
@@ -169,9 +194,16 @@ Error explain_write(const Error& error) {
   return error;
 }
 
+std::string say_untried(const Error& error) {
+  return "the role was saved without a trial, because its database cannot be reached: " +
+         error.message +
+         "; whether accounts can be made from it is not known: write it once more to try it";
+}
+
 Result<Response> read_role(Call& call, ReadTxn& txn) {
-  VAULT_TRY_ASSIGN(const auto role, load(txn, kRoles, call.fields.text("name")));
+  VAULT_TRY_ASSIGN(auto role, load(txn, kRoles, call.fields.text("name")));
   if (!role) return Response::refused(404, "");
+  role->erase(kUntried);
   return Response::of(*role);
 }
 
@@ -187,9 +219,11 @@ core::Route role_route(const core::EngineContext& context) {
   write.plan = [&context](Call& call, ReadTxn& txn) { return plan_write(context, call, txn); };
   write.settle = settle_write;
   write.explain = explain_write;
+  write.untried = say_untried;
   core::Route route;
   route.pattern = "roles/:name";
   route.fields = role_fields();
+  route.tells_ignored = true;
   route.actions = {{Operation::read, core::ReadHandler(read_role)},
                    {Operation::update, std::move(write)},
                    {Operation::remove, core::WriteHandler(remove_role)}};
@@ -200,7 +234,11 @@ core::Route role_route(const core::EngineContext& context) {
   route.synopsis = "Manage the roles that accounts are made from.";
   route.description =
       "A role is accepted after an account was made from it, logged in, was revoked and was seen "
-      "to be gone; force=true skips that. Removing or changing a role leaves its leases as they "
+      "to be gone. That is not done again while db_name and statements stay as they are; "
+      "force=true "
+      "skips it, and so does a connection with verify_roles=false, or verify_connection=false; "
+      "while the database cannot be reached the role is saved with a warning. Removing or changing "
+      "a role leaves its leases as they "
       "are.";
   return route;
 }

@@ -16,40 +16,9 @@ namespace {
 constexpr std::size_t kNameMax = 63;  // NAMEDATALEN - 1
 constexpr std::size_t kRoleMax = 8;
 constexpr unsigned kConnectionsMax = 64;
-constexpr std::string_view kNamePlace = "{{username}}", kPasswordPlace = "{{password}}";
 
 bool is_url(std::string_view text) {
   return text.substr(0, 11) == "postgres://" || text.substr(0, 13) == "postgresql://";
-}
-
-std::string percent_encoded(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '-' || c == '_' || c == '.' || c == '~';
-    if (plain)
-      out += c;
-    else
-      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-  }
-  return out;
-}
-
-// A value of a keyword string: 'it\'s'.
-std::string conninfo_quoted(std::string_view text) {
-  std::string out = "'";
-  for (const char c : text) {
-    if (c == '\'' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out + '\'';
-}
-
-std::string substituted(std::string text, std::string_view place, const std::string& value) {
-  for (auto at = text.find(place); at != std::string::npos;
-       at = text.find(place, at + value.size()))
-    text.replace(at, place.size(), value);
-  return text;
 }
 
 // libpq 15 looks for ~/.postgresql/root.crt alone; the machine's own list is what an operator
@@ -176,18 +145,15 @@ Result<Settings> Settings::parse(const Json& json) {
 }
 
 Result<Parameters> Settings::parameters_with(const SecretBytes& wanted) const {
-  const auto placed = [&](std::string_view value) {
-    if (!is_url(url)) return conninfo_quoted(value);
-    return escape ? percent_encoded(value) : std::string(value);
-  };
-  std::string secret = placed(as_text(wanted.reveal()));
-  // The password last: nothing inside it is taken for a mark.
-  std::string text =
-      substituted(substituted(url, kNamePlace, placed(username)), kPasswordPlace, secret);
-  Result<Parameters> parsed = Parameters::parse(text);
-  wipe(text);
-  wipe(secret);
+  Result<Parameters> parsed = Parameters::parse(url);
   if (!parsed.ok()) return parsed;
+  // With disable_escaping a URL's values are given as the URL would have them.
+  const bool encoded = !escape && is_url(url);
+  const std::string_view given = as_text(wanted.reveal());
+  std::string secret = encoded ? percent_decoded(given) : std::string(given);
+  const Status filled = parsed->fill(encoded ? percent_decoded(username) : username, secret);
+  wipe(secret);
+  VAULT_TRY(filled);
   if (parsed->get("user").empty() && !username.empty()) parsed->set("user", username);
   if (parsed->get("password").empty() && !wanted.empty())
     parsed->set("password", std::string(as_text(wanted.reveal())));

@@ -9,6 +9,8 @@
 // `next_password` (tried where `password` is refused: a rotation may have happened).
 // Without `sslmode` the server's certificate is verified in full, except on loopback and unix
 // sockets.
+// {{username}} and {{password}} may stand in quotes, and are whatever they are: the text is parsed
+// first.
 //
 // The manager needs CREATEROLE, pg_signal_backend and ADMIN OPTION on what it grants; errors name
 // what is missing. Rights and objects of an account are cleaned up in every database first; what it
@@ -28,6 +30,8 @@ void forget_environment();
 // The rest of its row in backends/catalog.h (vault/target/target_row.h).
 std::span<const target::Setting> known_settings();
 Json shown_settings(const Json& settings, std::vector<std::string>& warnings);
+Json leading_settings(const Json& settings);
+Status takes_settings(const Json& given);
 // `clock` and `random` outlive every connection.
 Result<std::unique_ptr<target::Target>> make_target(const Json& settings, Clock& clock,
                                                     Random& random);

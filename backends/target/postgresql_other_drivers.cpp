@@ -4,40 +4,13 @@
 #include <libpq-fe.h>
 
 #include <algorithm>
-#include <array>
 
+#include "backends/target/postgresql_keywords.h"
 #include "backends/target/postgresql_session.h"
 #include "vault/base/encoding.h"
 
 namespace leasehold::postgresql {
 namespace {
-
-constexpr std::array<std::string_view, 2> kApplied{"search_path", "timezone"};
-constexpr auto kLeftOut = std::to_array<std::string_view>({"binary_parameters",
-                                                           "datestyle",
-                                                           "default_query_exec_mode",
-                                                           "description_cache_capacity",
-                                                           "extra_float_digits",
-                                                           "idle_in_transaction_session_timeout",
-                                                           "intervalstyle",
-                                                           "load_balance_hosts",
-                                                           "lock_timeout",
-                                                           "min_read_buffer_size",
-                                                           "pool_health_check_period",
-                                                           "pool_max_conn_idle_time",
-                                                           "pool_max_conn_lifetime",
-                                                           "pool_max_conn_lifetime_jitter",
-                                                           "pool_max_conns",
-                                                           "pool_min_conns",
-                                                           "prefer_simple_protocol",
-                                                           "statement_cache_capacity",
-                                                           "statement_cache_mode",
-                                                           "statement_timeout"});
-
-template <class Names>
-bool has(const Names& names, std::string_view name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
 
 bool is_libpqs(const std::string& name) {
   if (name == "ssl" || name == "requiressl") return true;  // of URLs alone
@@ -48,6 +21,34 @@ bool is_libpqs(const std::string& name) {
   PQconninfoFree(all);
   return known;
 }
+
+Status take(OtherDrivers& into, std::string_view pair, std::string& kept) {
+  const auto equals = pair.find('=');
+  const std::string written(pair.substr(0, equals)), name = lower_case(written);
+  const bool is_name =
+      !name.empty() &&
+      name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_.-") == std::string::npos;
+  if (equals == std::string_view::npos || !is_name || is_libpqs(written)) {
+    kept += (kept.empty() ? "?" : "&") + std::string(pair);  // libpq says what is wrong with it
+    return {};
+  }
+  const Keyword* const keyword = find_keyword(name);
+  if (keyword != nullptr && keyword->use == Keyword::Use::applied) {
+    if (!into.options.empty()) into.options += ' ';
+    into.options += startup_option(name, percent_decoded(pair.substr(equals + 1)));
+    return {};
+  }
+  if (keyword == nullptr || keyword->use != Keyword::Use::left_out)
+    return failure(Code::invalid,
+                   "connection_url must not use the parameter \"" + written +
+                       "\": it is not known here, and what it would do is not known either");
+  into.notes.push_back("the parameter \"" + written +
+                       "\" of connection_url is not used: the vault sets its own limits and speaks "
+                       "to the server in its own way");
+  return {};
+}
+
+}  // namespace
 
 std::string percent_decoded(std::string_view text) {
   std::string out;
@@ -62,33 +63,6 @@ std::string percent_decoded(std::string_view text) {
   }
   return out;
 }
-
-Status take(OtherDrivers& into, std::string_view pair, std::string& kept) {
-  const auto equals = pair.find('=');
-  const std::string written(pair.substr(0, equals)), name = lower_case(written);
-  const bool is_name =
-      !name.empty() &&
-      name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_.-") == std::string::npos;
-  if (equals == std::string_view::npos || !is_name || is_libpqs(written)) {
-    kept += (kept.empty() ? "?" : "&") + std::string(pair);  // libpq says what is wrong with it
-    return {};
-  }
-  if (has(kApplied, name)) {
-    if (!into.options.empty()) into.options += ' ';
-    into.options += startup_option(name, percent_decoded(pair.substr(equals + 1)));
-    return {};
-  }
-  if (!has(kLeftOut, name))
-    return failure(Code::invalid,
-                   "connection_url must not use the parameter \"" + written +
-                       "\": it is not known here, and what it would do is not known either");
-  into.notes.push_back("the parameter \"" + written +
-                       "\" of connection_url is not used: the vault sets its own limits and speaks "
-                       "to the server in its own way");
-  return {};
-}
-
-}  // namespace
 
 std::string startup_option(std::string_view name, std::string_view value) {
   std::string out = "-c " + std::string(name) + "=";

@@ -13,6 +13,7 @@ namespace leasehold::postgresql {
 namespace {
 
 constexpr std::ptrdiff_t kHostsMax = 4;
+constexpr std::string_view kNamePlace = "{{username}}", kPasswordPlace = "{{password}}";
 constexpr std::string_view kAdvice =
     "; percent-encode special characters or use {{username}} and {{password}}";
 
@@ -92,6 +93,22 @@ Status check_ports(std::string_view ports) {
                  "connection_url names a port that is no number" + std::string(kAdvice));
 }
 
+// In one pass: a mark inside what is put in is none.
+std::string filled(std::string_view text, std::string_view username, std::string_view password) {
+  std::string out;
+  out.reserve(text.size() + username.size() + password.size());
+  while (!text.empty()) {
+    const auto next = std::min(text.find(kNamePlace), text.find(kPasswordPlace));
+    out += text.substr(0, next);
+    if (next == std::string_view::npos) break;
+    text.remove_prefix(next);
+    const bool is_name = text.starts_with(kNamePlace);
+    out += is_name ? username : password;
+    text.remove_prefix(is_name ? kNamePlace.size() : kPasswordPlace.size());
+  }
+  return out;
+}
+
 }  // namespace
 
 Parameters::~Parameters() {
@@ -117,10 +134,25 @@ Result<Parameters> Parameters::parse(const std::string& text) {
   }
   PQconninfoFree(options);
   VAULT_TRY(allowed);
-  for (const char* const keyword : {"host", "hostaddr"})
-    VAULT_TRY(check_hosts(parameters.get(keyword)));
-  VAULT_TRY(check_ports(parameters.get("port")));
+  VAULT_TRY(parameters.check_addresses());
   return parameters;
+}
+
+Status Parameters::check_addresses() const {
+  for (const char* const keyword : {"host", "hostaddr"}) VAULT_TRY(check_hosts(get(keyword)));
+  return check_ports(get("port"));
+}
+
+Status Parameters::fill(std::string_view username, std::string_view password) {
+  for (const std::string_view text : {username, password})
+    if (text.find('\0') != std::string_view::npos)
+      return failure(Code::invalid, "username and password cannot have a zero byte");
+  for (auto& [keyword, value] : values_) {
+    std::string full = filled(value, username, password);
+    wipe(value);
+    value = std::move(full);
+  }
+  return check_addresses();
 }
 
 std::string_view Parameters::get(std::string_view keyword) const {

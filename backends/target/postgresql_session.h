@@ -29,8 +29,11 @@ class Parameters {
   Parameters& operator=(const Parameters&) = default;
   ~Parameters();
 
-  // `text` is a URL or a keyword string with nothing left to substitute.
+  // `text` is a URL or a keyword string.
   static Result<Parameters> parse(const std::string& text);
+  // Puts the manager where {{username}} and {{password}} stand: values, in which no character means
+  // anything, whatever the form of the text was and its quotes.
+  Status fill(std::string_view username, std::string_view password);
   std::string_view get(std::string_view keyword) const;  // empty when absent
   void set(std::string_view keyword, std::string value);
   const std::vector<std::pair<std::string, std::string>>& all() const { return values_; }
@@ -40,6 +43,7 @@ class Parameters {
   bool is_local() const;
 
  private:
+  Status check_addresses() const;
   std::vector<std::pair<std::string, std::string>> values_;
 };
 
@@ -54,6 +58,8 @@ struct OtherDrivers {
   static Result<OtherDrivers> take_from(const std::string& url);
 };
 
+// %41 is A; what is no such code stays as it is.
+std::string percent_decoded(std::string_view text);
 // "-c name=value", where a space or backslash of the value is escaped.
 std::string startup_option(std::string_view name, std::string_view value);
 

@@ -4,6 +4,8 @@
 #include <array>
 
 #include "backends/target/postgresql.h"
+#include "backends/target/postgresql_keywords.h"
+#include "backends/target/postgresql_session.h"
 #include "backends/target/postgresql_shown.h"
 
 namespace leasehold::postgresql {
@@ -34,6 +36,22 @@ constexpr auto kNotUsed = std::to_array<std::string_view>(
     {"tls_certificate", "private_key", "auth_type", "service_account_json", "self_managed"});
 constexpr std::string_view kNeverShown[] = {"private_key", "service_account_json"};
 
+// The keywords that lead, whatever the form of the text. With a mark in it any other leads, too: it
+// might show the password to whoever sees the session.
+Json leading_part(const std::string& url) {
+  const auto others = OtherDrivers::take_from(url);
+  if (!others.ok()) return url;
+  const auto parsed = Parameters::parse(others->url);
+  if (!parsed.ok()) return url;
+  Json part = Json::object();
+  for (const auto& [name, value] : parsed->all()) {
+    const Keyword* const known = find_keyword(name);
+    const bool leads = known == nullptr || known->part != Keyword::Part::none;
+    if (leads || value.find("{{") != std::string::npos) part.set(name, value);
+  }
+  return part;
+}
+
 }  // namespace
 
 std::span<const Setting> known_settings() { return kSettings; }
@@ -54,6 +72,23 @@ Json shown_settings(const Json& settings, std::vector<std::string>& warnings) {
         given != nullptr && (given->is_string() ? !given->text().empty() : given->dump() == "true"))
       warnings.push_back(std::string(name) + " is not supported and is not used");
   return shown;
+}
+
+Json leading_settings(const Json& settings) {
+  Json leading = settings;
+  for (const Setting& setting : kSettings)
+    if (setting.tuning) leading.erase(setting.name);
+  if (const std::string url = settings.string_at("connection_url"); !url.empty())
+    leading.set("connection_url", leading_part(url));
+  return leading;
+}
+
+Status takes_settings(const Json& given) {
+  if (!is_as_shown(given.string_at("connection_url"))) return {};
+  return failure(Code::invalid,
+                 "connection_url has xxxxx where a read hides a password: write {{password}} there "
+                 "and give the password as a field of its own, or leave connection_url out to keep "
+                 "it");
 }
 
 }  // namespace leasehold::postgresql

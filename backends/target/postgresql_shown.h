@@ -13,5 +13,8 @@ namespace leasehold::postgresql {
 
 // Its own input when nothing in it could be a password; "{{password}}" is none.
 std::string shown_url(const std::string& url);
+// Whether xxxxx stands where a password is hidden: then it was read, and says nothing of the
+// password.
+bool is_as_shown(const std::string& url);
 
 }  // namespace leasehold::postgresql

@@ -135,6 +135,7 @@ TEST_CASE("leases: a renewal that fails at the target leaves the old end") {
         vault.post("sys/leases/renew", vault.root(), body("lease_id", lease_of(creds)));
     CHECK(failed.status() == (fault == Fault::refuse ? 400 : 500));
     if (fault == Fault::refuse) CHECK(failed.error().starts_with("failed to renew entry: "));
+    CHECK(failed.response().retry_after.has_value() == (fault == Fault::lose_answer));
     const Answer shown =
         vault.post("sys/leases/lookup", vault.root(), body("lease_id", lease_of(creds)));
     CHECK(shown.data().integer_at("ttl") == 1800);
@@ -640,6 +641,27 @@ TEST_CASE("leases: revoking while the target is down is an error, and goes on by
   CHECK(vault.count(barrier::Table::receipt) == 1);
 }
 
+TEST_CASE("leases: who waits for a target that is known to be down is told at once") {
+  LeasingVault vault;
+  const Answer kept = vault.creds(), other = vault.creds();
+  vault.server()->down(true);
+  vault.advance(Seconds{10});
+  CHECK(vault.creds().status() == 500);  // now it is known
+  const auto told = [&](const std::string& method, const std::string& path,
+                        const std::string& body) {
+    const auto waiting = vault.begin(method, path, vault.root(), body);
+    REQUIRE(TestVault::eventually([&] { return vault.answered(waiting); }));  // no time passes
+    const Answer answer = vault.wait(waiting);
+    CHECK(answer.status() == 500);
+    CHECK(answer.error().find("its target cannot be reached: ") != std::string::npos);
+  };
+  told("POST", "sys/leases/revoke", body("lease_id", lease_of(kept)));
+  told("POST", "sys/leases/revoke-prefix/test/creds", "{}");
+  told("DELETE", "sys/mounts/test", "{}");
+  vault.server()->down(false);
+  CHECK(vault.ends_clean());
+}
+
 TEST_CASE("leases: a revocation that the target refuses is tried until it succeeds") {
   LeasingVault vault;
   const Answer creds = vault.creds();
@@ -1009,6 +1031,27 @@ TEST_CASE("leases: a probe leaves neither account nor lease, whatever its outcom
     }
   }
   CHECK(vault.as_time_passes([&] { return vault.server()->accounts().size() == 1; }, kStep));
+}
+
+TEST_CASE("leases: what cannot be tried, because its target is down, is settled untried and said") {
+  LeasingVault vault;
+  const auto leases = vault.count(barrier::Table::lease);
+  vault.server()->down(true);
+  vault.advance(Seconds{10});
+  for (const char* name : {"first", "second"}) {  // found out by this one; known by the other
+    CAPTURE(name);
+    const Answer answer =
+        vault.post(std::string("test/tried/") + name, vault.root(), R"({"ttl":"1h"})");
+    CHECK(answer.status() == 200);
+    REQUIRE(answer.response().warnings.size() == 1);
+    CHECK(answer.response().warnings[0].starts_with("untried: the target is not available"));
+  }
+  CHECK(vault.count(barrier::Table::lease) == leases);
+  CHECK(vault.server()->created() == 0);
+  vault.server()->down(false);
+  CHECK(vault.as_time_passes(
+      [&] { return vault.get("test/creds/second", vault.root()).status() == 200; }, kStep));
+  CHECK(vault.verifies());
 }
 
 TEST_CASE("leases: two requests at once have two accounts") {

@@ -460,6 +460,30 @@ TEST_CASE("surface: what a mount accepts without any effect is said") {
             .starts_with("force_no_cache"));
 }
 
+TEST_CASE("surface: what is asked of a mount and is not in this version is told") {
+  TestVault vault;
+  const auto warnings = [&](const std::string& path, const std::string& body) {
+    const Answer answer = vault.post(path, vault.root(), body);
+    CHECK(answer.status() < 300);
+    return answer.response().warnings;
+  };
+  const auto told = [](const std::string& key) {
+    return key + " is not supported by this version and is not used";
+  };
+  const std::string values =
+      R"("identity_token_key":"k","delegated_auth_accessors":["x"],"allowed_managed_keys":["y"],)"
+      R"("plugin_version":"v9")";
+  const std::vector<std::string> all{told("allowed_managed_keys"), told("delegated_auth_accessors"),
+                                     told("identity_token_key"), told("plugin_version")};
+  CHECK(warnings("sys/mounts/a", R"({"type":"test","config":{)" + values + "}}") == all);
+  CHECK(warnings("sys/mounts/a/tune", "{" + values + "}") == all);
+  CHECK(warnings("sys/mounts/b", R"({"type":"test","plugin_version":"v9","config":{"odd":1}})") ==
+        std::vector<std::string>{told("odd"), told("plugin_version")});
+  CHECK(warnings("sys/mounts/c", R"({"type":"test","config":{"allowed_managed_keys":[],)"
+                                 R"("identity_token_key":"","odd":0,"options":{}}})")
+            .empty());
+}
+
 TEST_CASE("surface: a handler's warning makes an answer, one about parameters only joins it") {
   TestVault vault;
   const std::string unknown = "Endpoint ignored these unrecognized parameters: [odd]";

@@ -57,7 +57,7 @@ TEST_CASE_FIXTURE(Waiting, "waits: a record that is told of twice counts once") 
 
 TEST_CASE_FIXTURE(Waiting, "waits: a failure ends a wait, but not one by force") {
   Told asked({record(1)}), forced({record(1)});
-  forced.through_failures = true;
+  forced.forgets = true;
   REQUIRE(waits.wait(&asked));
   REQUIRE(waits.wait(&forced));
   waits.ended(record(1), failure(Code::unavailable, "the target was lost"));

@@ -1,5 +1,6 @@
 """What a database does behind the vault's back: sessions end, servers change places, roles change names."""
 
+import time
 import unittest
 
 from vaultproc import Postgres, Vault, in_threads, wait_until
@@ -102,8 +103,26 @@ class Targets(unittest.TestCase):
             self.assertIn("standbys", str(config.json["warnings"]))
             role = self.vault.must("GET", "database/roles/app").data
             body = {"db_name": "pg", "creation_statements": role["creation_statements"]}
+            self.vault.call("DELETE", "database/roles/app")
             written = self.vault.call("POST", "database/roles/app", body)
             self.assertIn("standbys", str(written.json["warnings"]))
+
+    def test_a_server_that_is_down_is_told_at_once_and_stops_no_role(self):
+        lease, _, _ = self.issue()
+        role = self.vault.must("GET", "database/roles/app").data
+        body = {"db_name": "pg", "creation_statements": role["creation_statements"]}
+        self.first.kill()
+        self.assertEqual(self.vault.call("GET", "database/creds/app").status, 500)
+        began = time.monotonic()
+        revoked = self.revoke(lease)
+        self.assertLess(time.monotonic() - began, 5)
+        self.assertEqual(revoked.status, 500)
+        self.assertIn("cannot be reached", revoked.errors[0])
+        longer = self.vault.call("POST", "database/roles/app", {**body, "default_ttl": "2h"})
+        self.assertEqual(longer.status, 204)  # was tried
+        new = self.vault.call("POST", "database/roles/new", body)
+        self.assertEqual(new.status, 200)
+        self.assertIn("without a trial", new.json["warnings"][0])
 
     def test_another_server_behind_the_same_url(self):
         lease, user, password = self.issue()

@@ -32,8 +32,12 @@ Result<std::unique_ptr<target::Target>> make_real(const Json& settings, Clock&, 
   static SystemRandom random;
   return postgresql::make_target(settings, clock, random);
 }
-constexpr target::TargetRow kTargets[] = {{"postgresql-database-plugin", postgresql::known_settings,
-                                           postgresql::shown_settings, make_real}};
+constexpr target::TargetRow kTargets[] = {{.plugin = "postgresql-database-plugin",
+                                           .settings = postgresql::known_settings,
+                                           .shown = postgresql::shown_settings,
+                                           .make = make_real,
+                                           .leading = postgresql::leading_settings,
+                                           .takes = postgresql::takes_settings}};
 
 struct Database : testing::EngineBench {
   Database() : EngineBench(engine::make_database, kTargets) {}
@@ -147,9 +151,24 @@ TEST_CASE_FIXTURE(Database, "database: a password that is kept goes nowhere else
   Json again = config();
   again.erase("password");
   CHECK(post("config/pg", again.dump()).status < 300);
-  const std::string other_way = server.url() + "?connect_timeout=7";
+  const std::string mark = server.url().find('?') == std::string::npos ? "?" : "&";
+  for (const char* leads :
+       {"sslmode=disable", "dbname=postgres", "options=-c%20a.b%3D1", "hostaddr=127.0.0.1",
+        "target_session_attrs=any", "application_name={{password}}"}) {
+    CAPTURE(leads);
+    again.set("connection_url", server.url() + mark + leads);
+    CHECK(post("config/pg", again.dump()).status == 400);
+  }
+  for (const char* tunes : {"connect_timeout=7", "application_name=a&keepalives=1", "TimeZone=UTC",
+                            "pool_max_conns=3&Search_Path=public"}) {
+    CAPTURE(tunes);
+    again.set("connection_url", server.url() + mark + tunes);
+    CHECK(post("config/pg", again.dump()).status < 300);
+  }
+  again.set("connection_url", server.url());
+  CHECK(post("config/pg", again.dump()).status < 300);
+  const std::string other_way = server.url() + mark + "sslmode=disable";
   again.set("connection_url", other_way);
-  CHECK(post("config/pg", again.dump()).status == 400);
   again.set("password", testing::kManagerPassword);
   CHECK(post("config/pg", again.dump()).status < 300);
   again.erase("password");
@@ -209,6 +228,55 @@ TEST_CASE_FIXTURE(Database, "database: a key that is no setting is told, and not
     REQUIRE((stored.ok() && *stored));
     CHECK(as_text((*stored)->value.reveal()).find("TopSecret") == std::string_view::npos);
   }
+}
+
+TEST_CASE_FIXTURE(Database, "database: a connection_url is written back as it was read") {
+  Json body = config();
+  body.set("verify_connection", false);
+  const std::string mark = server.url().find('?') == std::string::npos ? "?" : "&";
+  for (const std::string& written :
+       {server.url() + mark + "TimeZone=UTC&Search_Path=public&binary_parameters=yes",
+        std::string("host=127.0.0.1 user='{{username}}' password='{{password}}' dbname=app")}) {
+    CAPTURE(written);
+    body.set("connection_url", written);
+    const auto answer = post("config/pg", body.dump());
+    CHECK(answer.status < 300);
+    for (const std::string& warning : answer.response.warnings)
+      CHECK(warning.find("Password found") == std::string::npos);
+    CHECK(get("config/pg").data.find("connection_details")->string_at("connection_url") == written);
+  }
+  body.set("connection_url", "postgresql://vaultmgr:secret@127.0.0.1/app");
+  REQUIRE(post("config/pg", body.dump()).response.warnings.size() == 1);
+  Json details = *get("config/pg").data.find("connection_details");
+  body.set("connection_url", details.string_at("connection_url"));
+  const auto refused = post("config/pg", body.dump());
+  CHECK(refused.status == 400);
+  CHECK(refused.error.find("leave connection_url out") != std::string::npos);
+}
+
+TEST_CASE_FIXTURE(Database, "database: a rotation that was asked for is refused, not forgotten") {
+  Json body = config();
+  body.set("verify_connection", false);
+  for (const char* asked :
+       {R"({"rotation_period":5})", R"({"rotation_period":"24h"})",
+        R"({"rotation_schedule":"* * * * *"})", R"({"rotation_window":"1h"})"}) {
+    CAPTURE(asked);
+    Json asking = body;
+    for (const auto& one : parse_json(asked)->members()) asking.set(one.first, one.second);
+    const auto refused = post("config/pg", asking.dump());
+    CHECK(refused.status == 400);
+    CHECK(refused.error.find("rotation_") == 0);
+    CHECK(get("config/pg").status == 404);
+  }
+  body.set("rotation_period", 0).set("rotation_schedule", "").set("rotation_window", "0s");
+  body.set("disable_automated_rotation", false);
+  CHECK(post("config/pg", body.dump()).status == 204);
+  body.set("use_private_ip", true).set("odd", "");
+  const auto told = post("config/pg", body.dump());
+  CHECK(told.status == 200);
+  CHECK(told.response.warnings ==
+        std::vector<std::string>{
+            "Endpoint ignored these unrecognized parameters: [odd use_private_ip]"});
 }
 
 TEST_CASE_FIXTURE(Database, "database: a setting that is not used says so") {
@@ -317,6 +385,11 @@ TEST_CASE_FIXTURE(Database, "database: static roles are refused in so many words
     CHECK(answer.error == kTold);
   }
   CHECK(get("static-creds/app").error == kTold);
+  for (const auto& none : {list("static-roles"), get("static-roles/app")}) {
+    CHECK(none.status == 404);  // as the reference says it when there is none
+    CHECK(none.error.empty());
+  }
+  CHECK(remove("static-roles/app").status == 204);
 }
 
 TEST_CASE_FIXTURE(Database, "database: a role may be written before its database allows it") {
@@ -622,6 +695,31 @@ TEST_CASE_FIXTURE(Database, "database: verify_roles=false takes roles without a 
   CHECK(refused.error.find("verify_roles=false") != std::string::npos);
 }
 
+TEST_CASE_FIXTURE(Database, "database: a role whose database is away is saved, and told untried") {
+  Postgres away;
+  Json body = config();
+  REQUIRE(post("config/pg", body.set("connection_url", away.url()).dump()).status == 204);
+  role();
+  away.stop();
+  const std::string creation = R"({"db_name":"pg","creation_statements":)" + std::string(kCreate);
+  CHECK(post("roles/ro", creation + R"(,"default_ttl":"5m"})").status == 204);  // was tried
+  CHECK(get("roles/ro").data.integer_at("default_ttl") == 300);
+  for (const std::string& changed : {creation + R"(,"revocation_statements":"SELECT 1"})",
+                                     creation + R"(,"default_ttl":"4m"})"}) {
+    CAPTURE(changed);  // the second: what was not tried is tried with the next write
+    const auto answer = post("roles/ro", changed);
+    CHECK(answer.status == 200);
+    REQUIRE(answer.response.warnings.size() == 1);
+    CHECK(answer.response.warnings[0].find("without a trial") != std::string::npos);
+  }
+  CHECK(get("roles/ro").data.integer_at("default_ttl") == 240);
+  CHECK(get("roles/ro").data.find("untried") == nullptr);
+  REQUIRE(post("config/pg", config().set("verify_connection", false).dump()).status == 204);
+  CHECK(post("roles/ro", kBroken).status == 204);  // as the connection: not verified
+  REQUIRE(post("config/pg", config().dump()).status == 204);
+  CHECK(post("roles/ro", R"({"default_ttl":"3m"})").status == 400);  // tried at last
+}
+
 TEST_CASE_FIXTURE(Database, "database: a password policy is kept, and told not to be used yet") {
   Json body = config();
   const auto answer = post("config/pg", body.set("password_policy", "strong").dump());
@@ -645,6 +743,7 @@ TEST_CASE_FIXTURE(Database, "database: statements are read in each form they are
   for (const std::string& written :
        {array, base64(as_bytes(array)), base64(as_bytes(statement)), statement}) {
     CAPTURE(written);
+    remove("roles/ro");  // what was tried is not tried again
     Json body = Json::object();
     body.set("db_name", "pg").set("creation_statements", written);
     const auto answer = post("roles/ro", body.dump());

@@ -140,7 +140,8 @@ class EngineBench {
           const core::Fields fields,
           core::fields_of(*route, request.operation, captures, request.body, warnings));
       core::Call call = call_of(request, path, fields);
-      call.warnings = std::move(warnings);
+      const std::string told = core::warning_of_ignored(*route, captures, request.body);
+      if (route->tells_ignored && !told.empty()) call.warnings.push_back(told);
       return handle(action, call);
     }
     return failure(Code::unsupported, "unsupported operation");
@@ -181,7 +182,13 @@ class EngineBench {
           check->server = connected->identity();
       }
     }
-    VAULT_TRY(on_target(*intent_, txn));
+    const Status done = on_target(*intent_, txn);
+    if (done.is(Code::unavailable) && effect.untried) {
+      call.warnings.push_back(effect.untried(done.error()));
+      intent_ = core::intent::Nothing();
+    } else {
+      VAULT_TRY(done);
+    }
     at_target_ = false;
     commit::Batch batch({}, commit::Unrecorded{"a test"});
     core::WriteTxn writes(snapshot, store.barrier, kTestSpace, batch);

@@ -178,6 +178,7 @@ void TestEngine::add_roles() {
     return Intent(core::intent::Probe{account_of(call.fields.text("name"), role_of(call))});
   };
   probe.settle = [](Call& call, WriteTxn& txn, const Intent&) { return store_role(call, txn); };
+  probe.untried = [](const Error& error) { return "untried: " + error.message; };
   routes_.push_back(route("tried/:name", fields, {{Operation::update, probe, Place::inline_}}));
 
   core::Effect check;

@@ -530,15 +530,14 @@ TEST_CASE("postgresql: a password that was not encoded is no host's name, nor a 
     json.set("connection_url", url).set("username", "u").set("password", password);
     return Settings::parse(json.set("disable_escaping", true));
   };
-  const std::string url = "postgresql://{{username}}:{{password}}@db/app";
-  for (const char* password :
+  for (const std::string password :
        {"pa@ss-tail", "pa/ss-tail", "12/ss-tail", "pa?ss@ss-tail", "@ss-tail", "a/b@ss-tail"}) {
     CAPTURE(password);
-    const auto settings = parsed(url, password);
+    const auto settings = parsed("postgresql://u:" + password + "@db/app", "");
     REQUIRE_FALSE(settings.ok());
     CHECK(settings.error().message.find("-tail") == std::string::npos);
   }
-  CHECK(parsed(url, "plain?word").ok());
+  CHECK(parsed("postgresql://u:plain?word@db/app", "").ok());
   CHECK(parsed("postgresql://u@[::1]:5432,/app?application_name=a@b", "").ok());
   CHECK(parsed("postgresql://%2Ftmp/app", "").ok());
   CHECK(parsed("host=@abstract user={{username}} password={{password}}", "a@b/c d").ok());
@@ -633,6 +632,39 @@ TEST_CASE(
     REQUIRE_FALSE(settings.ok());
     CHECK(settings.error().message.find("\"" + std::string(name) + "\"") != std::string::npos);
   }
+}
+
+TEST_CASE(
+    "postgresql: the manager's name and password are what they are in each form of the text") {
+  const std::string name = "m '\\\"@:/?%41{{password}}",
+                    word = "{{username}}'\\ @:/?#%x{{password}}b";
+  for (const char* url :
+       {"postgresql://{{username}}:{{password}}@db/app",
+        "postgresql://db/app?user={{username}}&password={{password}}",
+        "host=db user={{username}} password={{password}}",
+        "host=db user='{{username}}' password='{{password}}'", "postgresql://db/app", "host=db"}) {
+    CAPTURE(url);
+    Json json = Json::object();
+    json.set("connection_url", url).set("username", name).set("password", word);
+    const auto settings = Settings::parse(json);
+    REQUIRE(settings.ok());
+    const auto parameters = settings->parameters();
+    REQUIRE(parameters.ok());
+    CHECK(parameters->get("user") == name);
+    CHECK(parameters->get("password") == word);
+    CHECK(parameters->get("host") == "db");
+  }
+  Json json = Json::object();
+  json.set("connection_url", "postgresql://{{username}}:{{password}}@db/app");
+  json.set("username", "m%40e").set("password", "a%2Fb c").set("disable_escaping", true);
+  const auto given = Settings::parse(json)->parameters();  // as the URL would have them
+  REQUIRE(given.ok());
+  CHECK(given->get("user") == "m@e");
+  CHECK(given->get("password") == "a/b c");
+  json.set("disable_escaping", false).set("connection_url", "host={{username}}");
+  CHECK_FALSE(Settings::parse(json.set("username", "a@b")).ok());  // still no host's name
+  json.set("connection_url", "host=db user={{username}}");
+  CHECK_FALSE(Settings::parse(json.set("username", std::string("a\0b", 3))).ok());
 }
 
 TEST_CASE("postgresql: max_open_connections below zero is no limit of the operator's") {

@@ -34,6 +34,12 @@ struct TargetRow {
   // Once, before the process has a second thread: takes from it what its client library would read
   // and no operator has said, such as passwords in environment variables. Null: nothing.
   void (*prepare)() = nullptr;
+  // The settings with only that in them which has a part in where, as whom and how the manager's
+  // password is sent: for comparing alone. Null: all but those that are `tuning`.
+  Json (*leading)(const Json& settings) = nullptr;
+  // Code::invalid: what a write brings cannot be meant, though it could be stored, such as a secret
+  // as reads show it. Null: anything can.
+  Status (*takes)(const Json& given) = nullptr;
 };
 
 // Null when there is none of that name.

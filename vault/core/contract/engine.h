@@ -154,6 +154,9 @@ struct Effect {
   // Of an intent that must outlive its process, as a Rotate: what is durable before the target is
   // asked, under kUnsettled and the target's id. settle erases it; after a crash, Engine::recover.
   std::function<Status(Call&, WriteTxn&, const Intent&)> record = {};
+  // Of a Probe whose target could not be reached, so that nothing began: the warning with which it
+  // is settled all the same, as an intent::Nothing. Null: it is refused.
+  std::function<std::string(const Error&)> untried = {};
 };
 
 // Where a handler runs; each but the first has threads and a queue of its own (road/workers.h).
@@ -191,6 +194,9 @@ struct Route {
   // Of a login: the alias it claims to be, from the request alone and before anything is verified,
   // so that who failed too often is refused at once.
   std::function<std::string(const Fields&)> login_alias;
+  // What it ignores of a body is told also where the answer would have none: a misspelt setting of
+  // what holds power is not found out otherwise.
+  bool tells_ignored = false;
   bool whole_body = false;   // the body is the data (kv v1): no field checks, no warning
   std::size_t body_max = 0;  // bytes of the body as it came; 0: what the listener takes
   std::function<Result<bool>(Call&, ReadTxn&)> exists;  // null: writes are always updates

@@ -259,6 +259,19 @@ std::vector<std::string> part_of(std::vector<std::string> names, const Page& pag
   return names;
 }
 
+std::string warning_of_ignored(const Route& route, const Captures& captures, const Json& body) {
+  if (!body.is_object() || route.whole_body) return {};
+  std::string names;
+  for (const auto& member : body.members()) {
+    const auto is_it = [&](const auto& one) { return one.name == member.first; };
+    const auto* const end = captures.items.data() + captures.size;
+    if (std::any_of(captures.items.data(), end, is_it)) continue;
+    if (std::any_of(route.fields.begin(), route.fields.end(), is_it)) continue;
+    names += (names.empty() ? "" : " ") + member.first;
+  }
+  return names.empty() ? names : "Endpoint ignored these unrecognized parameters: [" + names + "]";
+}
+
 Result<Fields> fields_of(const Route& route, Operation operation, const Captures& captures,
                          const Json& body, std::vector<std::string>& warnings) {
   Fields fields;
@@ -272,26 +285,19 @@ Result<Fields> fields_of(const Route& route, Operation operation, const Captures
     if (!value.ok()) return refusal(route, operation, std::move(value).error());
     fields.set(field.name, std::move(*value), !found->is_null());
   }
-  std::string replaced, ignored;
+  std::string replaced;
   for (std::size_t i = 0; i < captures.size; ++i) {
     const auto& capture = captures.items[i];
     if (body.is_object() && body.find(capture.name) != nullptr)
       replaced += (replaced.empty() ? "" : " ") + std::string(capture.name);
     fields.set(std::string(capture.name), Json(capture.value), true);
   }
-  if (body.is_object() && !route.whole_body)
-    for (const auto& member : body.members()) {
-      const auto known = [&](const Field& field) { return field.name == member.first; };
-      const bool captured = fields.given(member.first);
-      if (!captured && std::none_of(route.fields.begin(), route.fields.end(), known))
-        ignored += (ignored.empty() ? "" : " ") + member.first;
-    }
   if (operation == Operation::create || operation == Operation::update)
     for (const Field& field : route.fields)
       if (!field.required.empty() && is_missing(fields.json(field.name)))
         return failure(Code::invalid, field.required);
-  if (!ignored.empty())
-    warnings.push_back("Endpoint ignored these unrecognized parameters: [" + ignored + "]");
+  if (std::string ignored = warning_of_ignored(route, captures, body); !ignored.empty())
+    warnings.push_back(std::move(ignored));
   if (!replaced.empty())
     warnings.push_back(
         "Endpoint replaced the value of these parameters with the values captured from the "

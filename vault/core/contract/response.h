@@ -60,9 +60,7 @@ struct Orders {
   std::optional<Wrapping> must_wrap;
   // Records of leases and jobs that must be gone before the answer leaves; many are sorted.
   std::vector<barrier::PhysicalKey> awaited;
-  // By force: a target that fails meanwhile does not end the wait, for what it fails at is
-  // forgotten.
-  bool awaits_through_failures = false;
+  bool forgets = false;   // what their target refuses ends in time all the same: it is forgotten
   bool due_work = false;  // the engine's due work in this mount begins now
   // What follows in memory from the request's batch, once it is durable and before the answer
   // leaves.

@@ -14,6 +14,7 @@ using barrier::Table;
 namespace {
 
 constexpr Nanos kStopLimit{Seconds{5}};
+constexpr std::size_t kToldAtOnce = 256;  // waits that are looked at in a pass
 
 }  // namespace
 
@@ -121,6 +122,32 @@ void Lanes::wake_due() {
     const auto its_lane = lane(txn, (*lease)->space, target);
     if (its_lane.ok()) (*its_lane)->wake_revocations();
     report_waiting(target, its_lane.ok() ? Status() : Status(its_lane.error()));
+  }
+}
+
+std::map<TargetId, std::string> Lanes::outages() const {
+  std::map<TargetId, std::string> all;
+  MutexLock lock(mutex_);
+  for (const auto& entry : lanes_)
+    if (const target::LaneStatus status = entry.second.lane->status(); status.breaker_open)
+      all.emplace(entry.first, status.last_error);
+  return all;
+}
+
+void Lanes::tell_of_outages() {
+  const auto waited_for = waits_.first_left(kToldAtOnce);
+  if (waited_for.empty()) return;
+  const auto down = outages();
+  auto held = endings_.parts.snapshots.take();
+  if (down.empty() || !held.ok()) return;
+  ReadTxn txn(**held, endings_.parts.barrier, barrier::kCoreSpace);
+  for (const PhysicalKey& record : waited_for) {
+    if (record.view()[0] != static_cast<std::uint8_t>(Table::lease)) continue;
+    const auto lease = endings_.parts.leases.load(txn, barrier::id_at_end(record.view()));
+    if (!lease.ok() || !*lease) continue;
+    if (const auto its = down.find((*lease)->target); its != down.end())
+      waits_.ended(record,
+                   failure(Code::unavailable, "its target cannot be reached: " + its->second));
   }
 }
 

@@ -25,6 +25,9 @@ class Lanes {
 
   bool recover();   // true: there is more to look at
   void wake_due();  // those that have something due
+  // Requests that wait for leases of a target that cannot be reached, and is tried again later than
+  // they may wait: they are told why.
+  void tell_of_outages();
   // Of one target, or all of a mount.
   void drop(const barrier::Space& space, const std::optional<TargetId>& target);
   void stop();  // bounded; hung lanes are left behind
@@ -36,6 +39,7 @@ class Lanes {
     std::uint64_t mod = 0;
     barrier::Space space{};
   };
+  std::map<TargetId, std::string> outages() const;  // of which target, and why
   void recover_targets(ReadTxn& txn, const Mount& mount);
   // Once until it changes, not with every pass.
   void report_waiting(const TargetId& target, const Status& opened);

@@ -65,6 +65,7 @@ bool Revoker::tick(WallTime now) {
   more = removals_.empty_removed_mounts(now) || more;
   more = removals_.retire_targets() || more;
   lanes_.wake_due();
+  lanes_.tell_of_outages();
   return more;
 }
 

@@ -54,7 +54,7 @@ void Waits::ended(const barrier::PhysicalKey& record, const Status& result) {
     MutexLock lock(mutex_);
     for (auto at = waits_.begin(); at != waits_.end();) {
       RevocationWait* one = *at;
-      const bool again = !result.ok() && (result.is(Code::deadline) || one->through_failures);
+      const bool again = result.is(Code::deadline) || (one->forgets && !result.ok());
       if (again && one->left(record)) one->so_far = result.error();
       const bool concerned = !again && one->take(record);
       if (concerned && !result.ok()) one->result = result.error();
@@ -64,6 +64,18 @@ void Waits::ended(const barrier::PhysicalKey& record, const Status& result) {
     }
   }
   for (RevocationWait* one : done) complete(one);
+}
+
+RevocationWait::Records Waits::first_left(std::size_t most) {
+  RevocationWait::Records first;
+  MutexLock lock(mutex_);
+  for (const RevocationWait* one : waits_) {
+    if (first.size() == most) break;
+    const auto left = std::find(one->gone_.begin(), one->gone_.end(), false);
+    if (left == one->gone_.end()) continue;
+    first.push_back((*one->records)[static_cast<std::size_t>(left - one->gone_.begin())]);
+  }
+  return first;
 }
 
 void Waits::refuse_all(const Error& why) {

@@ -27,7 +27,7 @@ struct RevocationWait : Waiter {
   // Sorted, each once, and never changed after the wait was added: others look at them when it has
   // ended.
   std::shared_ptr<const Records> records;
-  bool through_failures = false;  // a refusal does not end it
+  bool forgets = false;  // what fails is forgotten in time: no failure ends the wait
   Status result;
   Status so_far;  // what one of them still waits for, for an answer that comes too early
 
@@ -53,8 +53,10 @@ class Waits {
   bool were_gone(RevocationWait* wait, const RevocationWait::Records& records);
   // False: it has been completed already.
   bool give_up(RevocationWait* wait);
-  // It is gone, or was refused. Code::deadline: it was in use, or the target did not answer, and is
-  // tried again within moments, so requests go on waiting; those by force do after any failure.
+  // The first that is left of each, up to `most`.
+  RevocationWait::Records first_left(std::size_t most);
+  // It is gone, was refused, or its target cannot be reached. Code::deadline: it was in use, or the
+  // target did not answer, and is tried again within moments, so requests go on waiting.
   void ended(const barrier::PhysicalKey& record, const Status& result);
   void refuse_all(const Error& why);
 

@@ -144,7 +144,7 @@ Error as_client_sees(Arrived& flight, const Effect& effect, const Error& why) {
   // The log has the details of faults of ours only.
   if (why.code != Code::internal) shown.detail.clear();
   // 503 would say that the vault is sealed; what is down is the database.
-  if (shown.code != Code::unavailable) return shown;
+  if (shown.code != Code::unavailable && shown.code != Code::deadline) return shown;
   flight.try_later = true;
   shown.code = Code::internal;
   return shown;
@@ -196,9 +196,20 @@ Status applied::await_resume() {
       !std::exchange(flight_.planned_anew, true))
     VAULT_TRY(holds_still(*flight_.live, *job_->pending));
   const bool of_target = is_at_target(planned.state);
-  if (!refused_.ok()) move_on(planned.state, EffectState::planned);
+  const bool untried =
+      effect_.untried && result.is(Code::unavailable) && planned.state == EffectState::queued;
+  if (!refused_.ok() || untried) move_on(planned.state, EffectState::planned);
+  if (untried) return settle_untried(result.error());
   if (result.ok() || !of_target) return result;
   return as_client_sees(flight_, effect_, result.error());
+}
+
+// Nothing is on record and nothing was asked: what was to be tried is settled without a trial.
+Status applied::settle_untried(const Error& why) {
+  flight_.warnings.push_back(effect_.untried(why));
+  flight_.planned->intent = intent::Nothing();
+  flight_.planned->lease.reset();
+  return {};
 }
 
 }  // namespace leasehold::core

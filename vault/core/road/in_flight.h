@@ -125,7 +125,6 @@ struct InFlight : Authorised {
     orders = {};
     warnings.clear();
     quiet_warnings.clear();
-    of_parameters.clear();
     events.clear();
     planned.reset();
     lane.reset();

@@ -19,7 +19,7 @@ bool revoked::await_suspend(std::coroutine_handle<> frame) {
   if (!std::is_sorted(awaited.begin(), awaited.end())) std::sort(awaited.begin(), awaited.end());
   awaited.erase(std::unique(awaited.begin(), awaited.end()), awaited.end());
   records = std::make_shared<const Records>(std::move(awaited));
-  through_failures = flight_.orders.awaits_through_failures;
+  forgets = flight_.orders.forgets;
   resume = [](Waiter* waiter) {
     auto* self = static_cast<revoked*>(static_cast<RevocationWait*>(waiter));
     if (self->armed()) Loop::current()->disarm(*self);

@@ -153,6 +153,10 @@ Status Core::dispatch(InFlight& flight, storage::Snapshot& snapshot) {
   }
   VAULT_TRY_ASSIGN(flight.fields, fields_of(*flight.route, request.operation, flight.captures,
                                             request.body, flight.quiet_warnings));
+  if (flight.route->tells_ignored) {
+    std::string told = warning_of_ignored(*flight.route, flight.captures, request.body);
+    if (!told.empty()) flight.warnings.push_back(std::move(told));
+  }
   VAULT_TRY(check_lockout(flight));
   if (const auto* read = std::get_if<ReadHandler>(&flight.action->handler))
     return run_read(flight, *read, snapshot);

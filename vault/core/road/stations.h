@@ -133,6 +133,8 @@ class [[nodiscard]] applied : Timer {
   Status await_resume();
 
  private:
+  Status settle_untried(const Error& why);
+
   InFlight& flight_;
   const Effect& effect_;
   std::shared_ptr<EffectJob> job_;

@@ -181,7 +181,7 @@ Result<Response> SysLeases::revoke_prefix(Call& call, WriteTxn& txn, bool force)
     }
     for (const auto& id : ids) response.orders.awaited.push_back(lease_key(id));
     response.orders.awaited.push_back(key);
-    response.orders.awaits_through_failures = force;
+    response.orders.forgets = force;
     std::sort(response.orders.awaited.begin(), response.orders.awaited.end());  // here, on a worker
   } else {
     response.status = 202;

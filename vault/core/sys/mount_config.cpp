@@ -13,10 +13,22 @@ constexpr const char* kLists[] = {"audit_non_hmac_request_keys", "audit_non_hmac
                                   "passthrough_request_headers", "allowed_response_headers"};
 constexpr const char* kAuthTypes[] = {"default-service", "service"};
 
+// What Vault's mounts have besides, and none of this version.
+constexpr std::string_view kNotHere[] = {"allowed_managed_keys", "delegated_auth_accessors",
+                                         "identity_token_key",   "plugin_name",
+                                         "plugin_version",       "trim_request_trailing_slashes"};
+
 enum class Setting : std::uint8_t { first, tuned };  // by enabling a mount, or later
 
 bool is_empty(const Json* value) {
   return value == nullptr || value->is_null() || (value->is_string() && value->text().empty());
+}
+
+// As clients send what nobody set.
+bool asks_nothing(const Json& value) {
+  if (value.is_bool()) return !value.boolean();
+  if (value.is_array() || value.is_object()) return value.size() == 0;
+  return is_empty(&value) || value.text() == "0";
 }
 
 // A number of seconds, a duration, or "system" for the vault's own, which is stored as 0.
@@ -275,6 +287,21 @@ std::vector<std::string> without_effect(const Json& config) {
   if (config.bool_at("force_no_cache"))
     warnings.emplace_back("force_no_cache is kept and has no effect: nothing stale is ever read");
   return warnings;
+}
+
+void warn_of_unused(const Json& given, bool is_config, std::vector<std::string>& warnings) {
+  if (!given.is_object()) return;
+  const std::vector<Field> used = tune_fields();
+  for (const auto& [key, value] : given.members()) {
+    const std::string& name = key;
+    const bool known = std::any_of(used.begin(), used.end(),
+                                   [&](const Field& field) { return field.name == name; });
+    const bool of_vault =
+        std::find(std::begin(kNotHere), std::end(kNotHere), name) != std::end(kNotHere);
+    const bool elsewhere = name == "description" || name == "options";
+    if (known || elsewhere || asks_nothing(value) || (!is_config && !of_vault)) continue;
+    warnings.push_back(name + " is not supported by this version and is not used");
+  }
 }
 
 }  // namespace leasehold::core

@@ -157,6 +157,8 @@ Result<Response> MountRoutes::enable(Call& call, WriteTxn& txn, bool auth) {
                                              {path, type}, system_ttls()));
   Response response;
   response.warnings = without_effect(config);
+  warn_of_unused(call.fields.json("config"), true, response.warnings);
+  warn_of_unused(call.request.body, false, response.warnings);  // plugin_version beside the type
   record.set("config", std::move(config));
   VAULT_TRY(Mounts::put_mount(txn, record));
   return response;
@@ -247,6 +249,7 @@ Result<Response> MountRoutes::tune(Call& call, WriteTxn& txn) {
       given.set(field.name, set != nullptr ? *set : Json());
   response.warnings = without_effect(given);
   warn_of_options(options, response.warnings);
+  warn_of_unused(call.request.body, false, response.warnings);
   VAULT_TRY(Mounts::put_mount(txn, record));
   return response;
 }
