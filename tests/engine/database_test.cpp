@@ -262,7 +262,8 @@ TEST_CASE_FIXTURE(Database, "database: a rotation that was asked for is refused,
         R"({"rotation_schedule":"* * * * *"})", R"({"rotation_window":"1h"})"}) {
     CAPTURE(asked);
     Json asking = body;
-    for (const auto& one : parse_json(asked)->members()) asking.set(one.first, one.second);
+    const Json more = *parse_json(asked);
+    for (const auto& one : more.members()) asking.set(one.first, one.second);
     const auto refused = post("config/pg", asking.dump());
     CHECK(refused.status == 400);
     CHECK(refused.error.find("rotation_") == 0);
