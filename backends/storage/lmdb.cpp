@@ -135,7 +135,9 @@ class Lmdb final : public Storage {
   bool low_on_space() const override { return nearly_full_ || ballast_.missing(); }
   std::string where() const override { return "lmdb " + directory_->path(); }
   std::string trouble() const override {
-    return displaced_ ? "data.mdb is not where the vault opened it: no writes; see its log" : "";
+    return displaced_ ? "data.mdb is not the file that the vault opened, or was cut: no writes; "
+                        "see its log"
+                      : "";
   }
 
  private:
@@ -287,6 +289,11 @@ bool Lmdb::disk_is_full() const {
 }
 
 Error Lmdb::displaced(LmdbEnvironment::DataFile place) const {
+  if (place == LmdbEnvironment::DataFile::cut)
+    return failure(Code::unavailable,
+                   fmt::format("{}/data.mdb was cut while the vault runs: what it lost is on no "
+                               "disk. Nothing is written; stop the vault and restore a backup",
+                               directory_->path()));
   if (place != LmdbEnvironment::DataFile::deleted)
     return failure(
         Code::unavailable,

@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "backends/storage/lmdb_group.h"
+#include "backends/storage/lmdb_pages.h"
 
 namespace leasehold::storage {
 
@@ -119,6 +120,12 @@ Result<std::unique_ptr<LmdbEnvironment>> LmdbEnvironment::open(const std::string
     return lmdb_error("look at its file", errno);
   environment->device_ = opened.st_dev;
   environment->inode_ = opened.st_ino;
+  environment->size_ = static_cast<std::uint64_t>(opened.st_size);
+  if (!holds_its_pages(env, file, environment->size_))
+    return failure(Code::internal,
+                   fmt::format("{}/data.mdb was cut: it has {} bytes, and pages that it names lie "
+                               "behind them. If it is a copy, copy it again; else restore a backup",
+                               path, environment->size_));
   int dead = 0;
   mdb_reader_check(env, &dead);  // what a killed process left would keep old pages for ever
   VAULT_TRY(environment->open_databases());
@@ -218,10 +225,14 @@ Result<std::uint64_t> LmdbEnvironment::import(std::span<const Entry> entries,
   return index;
 }
 
-LmdbEnvironment::DataFile LmdbEnvironment::place() const {
+LmdbEnvironment::DataFile LmdbEnvironment::place() {
   struct stat found {};
-  if (::lstat(file_.c_str(), &found) == 0 && found.st_dev == device_ && found.st_ino == inode_)
+  if (::lstat(file_.c_str(), &found) == 0 && found.st_dev == device_ && found.st_ino == inode_) {
+    const auto size = static_cast<std::uint64_t>(found.st_size);
+    if (size < size_) return DataFile::cut;  // LMDB never shortens it
+    size_ = size;
     return DataFile::here;
+  }
   mdb_filehandle_t file = -1;
   const bool kept =
       mdb_env_get_fd(env_, &file) == 0 && ::fstat(file, &found) == 0 && found.st_nlink > 0;

@@ -39,9 +39,10 @@ class LmdbEnvironment {
   // Records with their versions, in one transaction; the index afterwards.
   Result<std::uint64_t> import(std::span<const Entry> entries, std::uint64_t index) const;
   // Whether its path still leads to the open file: what is written elsewhere would be missing after
-  // the next start, and what is deleted goes when the process does.
-  enum class DataFile { here, elsewhere, deleted };
-  DataFile place() const;
+  // the next start, and what is deleted goes when the process does. `cut`: it is shorter than it
+  // was. One thread at a time.
+  enum class DataFile { here, elsewhere, deleted, cut };
+  DataFile place();
   // Of the last commit, as its pages on disk say.
   std::size_t last_transaction() const;
   // At least 95 % of the map is in use, so that only revocations should be written.
@@ -57,6 +58,7 @@ class LmdbEnvironment {
   std::string file_;
   dev_t device_ = 0;  // of the open file
   ino_t inode_ = 0;
+  std::uint64_t size_ = 0;  // as last seen
   MDB_dbi main_ = 0, records_ = 0;
 };
 

@@ -54,6 +54,24 @@ class StorageFaults(unittest.TestCase):
         self.assertEqual(self.put(), 507)
         self.assertIn("was deleted while the vault runs", self.vault.log.read_text())
 
+    def test_a_file_that_was_cut_ends_the_start_with_an_error(self):
+        for _ in range(20):
+            self.assertEqual(self.put(5000), 204)
+        self.vault.stop()
+        data = self.vault.data / "data.mdb"
+        whole = data.read_bytes()
+        for size in (len(whole) // 2, 8192, 4096, 100):
+            with self.subTest(size=size):
+                data.write_bytes(whole[:size])
+                self.vault.log.write_text("")
+                self.vault.start(wait=False)
+                self.assertGreater(self.vault.process.wait(timeout=60), 0, "by a signal")
+                self.assertIn("data.mdb", self.vault.log.read_text())
+                self.assertIn("restore a backup", self.vault.log.read_text())
+                self.vault.process = None
+        data.write_bytes(whole)
+        self.vault.start().unseal()
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=1)

@@ -193,6 +193,67 @@ TEST_CASE("lmdb: a file that is not LMDB's is refused") {
   CHECK_FALSE(open_lmdb(directory.path(), small_lmdb(), null_log).ok());
 }
 
+TEST_CASE("lmdb: a file that was cut is refused, unless all that it names is there") {
+  const TemporaryDirectory directory;
+  const std::string file = directory.path() + "/data.mdb";
+  {
+    auto storage = open_lmdb(directory.path(), small_lmdb(), null_log);
+    REQUIRE(storage.ok());
+    for (int i = 0; i < 200; ++i)
+      REQUIRE(put(**storage, "key" + std::to_string(i), 5000) == Outcome::committed);
+    for (int i = 20; i < 200; ++i)
+      REQUIRE(erase(**storage, "key" + std::to_string(i)) == Outcome::committed);
+    for (int i = 0; i < 3; ++i) REQUIRE(put(**storage, "last", 10) == Outcome::committed);
+  }
+  const auto records = [&](storage::Storage& storage) {
+    std::size_t bytes = 0;
+    const Bytes first{0x00}, end{0xff};
+    const auto snapshot = storage.snapshot();
+    REQUIRE(snapshot.ok());
+    REQUIRE((*snapshot)
+                ->scan(first, end, SIZE_MAX, storage::Scan::values,
+                       [&](const storage::Entry& entry) {
+                         for (const std::uint8_t byte : entry.value) bytes += byte == 'v';
+                         return true;
+                       })
+                .ok());
+    return bytes;
+  };
+  const std::string kept = directory.path() + "/kept";
+  std::filesystem::copy_file(file, kept);
+  const auto size = std::filesystem::file_size(file);
+  int opened = 0, refused = 0;
+  for (auto left = size; left > 0; left -= std::min<std::uintmax_t>(left, 4096)) {
+    CAPTURE(left);
+    std::filesystem::copy_file(kept, file, std::filesystem::copy_options::overwrite_existing);
+    std::filesystem::resize_file(file, left);
+    auto storage = open_lmdb(directory.path(), small_lmdb(), null_log);
+    if (storage.ok()) {
+      CHECK(records(**storage) == 20 * 5000 + 10);
+      ++opened;
+      continue;
+    }
+    ++refused;
+    CHECK(storage.error().message.find("data.mdb") != std::string::npos);
+    CHECK(storage.error().message.find("restore a backup") != std::string::npos);
+  }
+  CHECK(opened > 1);  // pages that are free are not needed
+  CHECK(refused > 20);
+}
+
+TEST_CASE("lmdb: a file that is cut while it is open takes no write") {
+  const TemporaryDirectory directory;
+  const std::string file = directory.path() + "/data.mdb";
+  auto storage = open_lmdb(directory.path(), small_lmdb(), null_log);
+  REQUIRE(storage.ok());
+  for (int i = 0; i < 50; ++i)
+    REQUIRE(put(**storage, "key" + std::to_string(i), 5000) == Outcome::committed);
+  std::filesystem::resize_file(file, std::filesystem::file_size(file) - 4096);
+  CHECK(put(**storage, "key", 10) == Outcome::failed);
+  CHECK((*storage)->ready().error().message.find("was cut while the vault runs") !=
+        std::string::npos);
+}
+
 TEST_CASE("lmdb: a full map refuses what does not fit and goes on") {
   TemporaryDirectory directory;
   auto opened = open_lmdb(directory.path(), lmdb_of(1), null_log);
