@@ -1,7 +1,8 @@
 // sys/storage/backup: a backup of the running vault, handed out piece by piece. One at a time; the
-// snapshot it reads is given up when nobody asked for a piece for a minute, since it keeps what is
-// erased meanwhile from being reused.
+// snapshot it reads is given up when nobody asked for a piece for a minute, and after six hours
+// whoever asks, since it keeps what is erased meanwhile from being reused.
 
+#include <algorithm>
 #include <thread>
 
 #include "vault/backup/writer.h"
@@ -13,6 +14,7 @@ namespace leasehold::core {
 namespace {
 
 constexpr Nanos kIdleMax{Seconds{60}}, kLookEvery{Seconds{1}};
+constexpr Nanos kLifeMax{Seconds{6 * 3600}};
 
 class Backups {
  public:
@@ -41,7 +43,7 @@ class Backups {
     id_ = uuid(live_.environment.random);
     given_ = 0;
     piece_.clear();
-    used_ = live_.environment.clock.instant();
+    begun_ = used_ = live_.environment.clock.instant();
     changed_.notify_all();
     Json data = Json::object();
     data.set("id", id_).set("commit", writer_->header().group);
@@ -55,7 +57,8 @@ class Backups {
     MutexLock lock(mutex_);
     if (!writer_ || id != id_)
       return failure(Code::not_found,
-                     "no such backup: it ended, or nobody asked for a piece for a minute");
+                     "no such backup: it ended, or nobody asked for a piece for a minute, or it "
+                     "took more than six hours");
     used_ = live_.environment.clock.instant();
     const bool again = number == given_ && given_ > 0;
     if (!again && (number != given_ + 1 || writer_->done()))
@@ -94,14 +97,21 @@ class Backups {
     while (!stopping_) {
       if (!writer_) {
         changed_.wait(mutex_);
-      } else if (live_.environment.clock.instant() < add(used_, kIdleMax)) {
+      } else if (live_.environment.clock.instant() < end_of_use()) {
         changed_.wait_for(mutex_, kLookEvery);
       } else {
         if (!writer_->done())
-          live_.environment.log.warn("a backup was given up: nobody asked for its next piece");
+          live_.environment.log.warn("a backup was given up: {}",
+                                     end_of_use() < add(used_, kIdleMax)
+                                         ? "it took more than six hours"
+                                         : "nobody asked for its next piece");
         drop();
       }
     }
+  }
+
+  Instant end_of_use() const REQUIRES(mutex_) {
+    return std::min(add(used_, kIdleMax), add(begun_, kLifeMax));
   }
 
   Unsealed& live_;
@@ -111,7 +121,8 @@ class Backups {
   std::string id_ GUARDED_BY(mutex_);
   std::int64_t given_ GUARDED_BY(mutex_) = 0;  // pieces so far
   Bytes piece_ GUARDED_BY(mutex_);             // the last of them
-  Instant used_ GUARDED_BY(mutex_);            // when a piece was last asked for
+  Instant begun_ GUARDED_BY(mutex_);
+  Instant used_ GUARDED_BY(mutex_);  // when a piece was last asked for
   bool stopping_ GUARDED_BY(mutex_) = false;
   std::thread watcher_;
 };
