@@ -19,7 +19,7 @@ constexpr std::size_t kHeadSize = kHeadSize1 + 8 + 32;
 // `audit_position`: an earlier version moves the one and copies the other, which then says nothing.
 constexpr std::uint8_t kAuditEnd = 0x01;
 constexpr std::size_t kHeldSize = 8 + 8 + 32, kAuditEndHead = 8 + 1;
-constexpr std::uint64_t kProgressEvery = 10'000;
+constexpr std::uint64_t kProgressEvery = 1'000;
 
 void add_bytes(Multiset& sum, const crypto::Digest& bytes, std::uint8_t flip, unsigned carry) {
   static_assert(std::tuple_size_v<Multiset> == std::tuple_size_v<crypto::Digest>);

@@ -103,7 +103,7 @@ struct Verified {
   std::uint64_t records = 0;
   bool matches = false;
 };
-// `progress` is called every 10,000 records with the count so far; false stops with Code::deadline.
+// `progress` is called every 1,000 records with the count so far; false stops with Code::deadline.
 Result<Verified> verify_store(storage::Snapshot& snapshot, const barrier::Barrier& barrier,
                               FunctionRef<bool(std::uint64_t)> progress);
 

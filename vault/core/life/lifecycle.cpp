@@ -188,15 +188,28 @@ void Lifecycle::seal_if_wanted() {
   tear_down();
 }
 
+// Empty: it need not.
+std::string Lifecycle::why_it_must_seal() {
+  if (!owned_) return {};
+  if (owned_->store_check.changed()) {
+    environment_.storage_in_doubt = true;
+    return "sealed by itself: " + changed_storage().message;
+  }
+  if (!owned_->committer.broken()) return {};
+  return "sealed by itself: storage could not say whether a write happened; when the log shows "
+         "that "
+         "it works again, unseal";
+}
+
 bool Lifecycle::seal_if_broken() {
   TurnLock turn(turn_);
-  if (!owned_ || !owned_->committer.broken()) return false;
+  const std::string because = why_it_must_seal();
+  if (because.empty()) return false;
+  live_.store(nullptr);  // at once for new requests
   std::string event;
   {
     MutexLock lock(mutex_);
-    sealed_because_ =
-        "sealed by itself: storage could not say whether a write happened; when the log shows that "
-        "it works again, unseal";
+    sealed_because_ = because;
     environment_.log.error("{}", sealed_because_);
     event = sealed_event("itself", sealed_because_, environment_.clock.now());
   }
@@ -268,6 +281,7 @@ Status Lifecycle::go_live(seal::Opened opened, SecretBytes* root_token,
     live->sweeper->start();
     live->due_work->start();
   }
+  live->store_check.start();
   const bool enrolls = seal_.has_to_enroll(opened);
   owned_ = std::move(live);
   {

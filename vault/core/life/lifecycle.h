@@ -92,6 +92,7 @@ class Lifecycle final : public Gate {
   void run();
   void seal_if_wanted();
   bool seal_if_broken();
+  std::string why_it_must_seal() REQUIRES(turn_);
   void watch_devices();
   bool rewrap();
   void enroll_missing();

@@ -62,6 +62,8 @@ struct Environment {
   Seconds lease_sweep_period{0};  // how often targets are compared with the leases; 0: never
   AskedHeaders* asked_headers = nullptr;  // of requests; null: they carry none
   seal::Seal* seal = nullptr;
+  // Set by Lifecycle, which found the storage changed: it is compared to its end before it opens.
+  bool storage_in_doubt = false;
 };
 
 }  // namespace leasehold::core

@@ -69,6 +69,7 @@ Unsealed::Unsealed(const Environment& env, StoreIdentity id, barrier::KeyRing ke
                 environment.stuck),
       restoration({barrier, committer, snapshots, mounts, tokens, audit_key, environment.clock,
                    environment.log}),
+      store_check({environment.storage, barrier, environment.clock, environment.log}),
       since(environment.clock.now()),
       rotation(std::make_unique<KeyRotation>(*this)) {}
 
@@ -115,6 +116,7 @@ Status Unsealed::start() {
   who.sign_seed = barrier.keys().audit_sign.reveal();
   Restoration::Evidence evidence{environment.restored};
   bool restored = environment.restored != Restored::no;
+  bool compared = true;
   {
     VAULT_TRY_ASSIGN(auto held, snapshots.take());
     VAULT_TRY_ASSIGN(const auto head, commit::read_head(*held, barrier));
@@ -129,6 +131,7 @@ Status Unsealed::start() {
     // log that knows more is passed over on the word said at this start alone.
     who.may_be_older = environment.restored != Restored::no && head.has_value();
     restored = restored && head.has_value();
+    compared = !head || mark;
     if (head) compare_clock(head->time_seen);
     if (head && environment.never_before) environment.never_before(head->time_seen);
     if (head) remember_log(who, *head);
@@ -136,6 +139,7 @@ Status Unsealed::start() {
   // Without a device that can record, the vault opens for revocation alone (docs/decisions/045).
   Status recording = audit->start(who);
   if (!recording.ok() && !recording.is(Code::unavailable)) return recording;
+  if (!compared) VAULT_TRY(compare_storage());
   if (restored && !drill() && is_whole(evidence)) {
     tell_not_needed(evidence);
     restored = false;
@@ -196,6 +200,17 @@ Result<commit::Batch> Unsealed::first_batch(storage::Snapshot& snapshot,
   return restoration.begin_drill(evidence, !evidence.by_our_restore && !is_whole(evidence));
 }
 
+// Before anything is written to it.
+Status Unsealed::compare_storage() {
+  Status compared = store_check.at_once(environment.storage_in_doubt ? StoreCheck::kToTheEnd
+                                                                     : StoreCheck::kAtOnce);
+  if (!compared.is(Code::invalid)) return compared;
+  const std::string event = audit::event_body("storage-changed", environment.clock.now(), "{}");
+  const std::string_view lines[] = {event};
+  audit->append(lines).ignore();  // its own log says why not
+  return compared;
+}
+
 Status Unsealed::start_committer(const commit::Incarnation& incarnation,
                                  Restoration::Evidence* evidence) {
   if (evidence == nullptr) {
@@ -211,6 +226,7 @@ Status Unsealed::start_committer(const commit::Incarnation& incarnation,
 }
 
 Unsealed::~Unsealed() {
+  store_check.stop();
   if (due_work) due_work->stop();
   if (sweeper) sweeper->ask_to_stop();
   if (revoker) revoker->stop();

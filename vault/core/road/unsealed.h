@@ -17,6 +17,7 @@
 #include "vault/core/road/due_work.h"
 #include "vault/core/road/environment.h"
 #include "vault/core/road/restoration.h"
+#include "vault/core/road/store_check.h"
 #include "vault/core/road/sweeper.h"
 #include "vault/seal/seal.h"
 
@@ -61,6 +62,7 @@ class Unsealed {
   std::unique_ptr<commit::Drain> drain;
   commit::Committer committer;
   Restoration restoration;
+  StoreCheck store_check;
   std::unique_ptr<Revoker> revoker;
   std::unique_ptr<Sweeper> sweeper;
   std::unique_ptr<DueWork> due_work;
@@ -87,6 +89,7 @@ class Unsealed {
                                     const Restoration::Evidence& evidence);
   void compare_clock(WallTime seen);
   Status compare_restored(storage::Snapshot& snapshot);
+  Status compare_storage();
   Status make_mounts();
   // The audit log is the store's, and tells of nothing that the store lacks.
   bool is_whole(const Restoration::Evidence& evidence) const;

@@ -1,0 +1,72 @@
+#include "vault/core/road/store_check.h"
+
+#include <pthread.h>
+
+#include "vault/commit/head.h"
+
+namespace leasehold::core {
+
+Error changed_storage() {
+  return failure(Code::invalid,
+                 "the storage was changed by somebody else: its records are not those that its "
+                 "head record counts, one was removed, put back or exchanged. Keep the files as "
+                 "evidence and restore a backup");
+}
+
+Status StoreCheck::at_once(Nanos at_most) {
+  const Instant end = add(parts_.clock.instant(), at_most);
+  VAULT_TRY_ASSIGN(auto snapshot, parts_.storage.snapshot());
+  const auto verified = commit::verify_store(*snapshot, parts_.barrier, [&](std::uint64_t) {
+    return at_most == kToTheEnd || parts_.clock.instant() < end;
+  });
+  if (verified.is(Code::deadline)) return {};
+  if (!verified.ok()) return verified.error();
+  if (!verified->matches) return changed_storage();
+  compared_ = true;
+  return {};
+}
+
+void StoreCheck::start() {
+  if (!compared_) thread_ = std::thread([this] { run(); });
+}
+
+void StoreCheck::stop() {
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+    wake_.notify_all();
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+void StoreCheck::run() {
+  pthread_setname_np(pthread_self(), "store-check");
+  const Instant begun = worked_since_ = parts_.clock.instant();
+  auto snapshot = parts_.storage.snapshot();
+  if (!snapshot.ok()) {
+    parts_.log.error("storage: its records could not be compared with their head: {}",
+                     snapshot.error().message);
+    return;
+  }
+  const auto verified =
+      commit::verify_store(**snapshot, parts_.barrier, [this](std::uint64_t) { return rest(); });
+  if (verified.is(Code::deadline)) return;  // stopped
+  if (!verified.ok())
+    parts_.log.error("storage: its records could not be compared with their head: {} {}",
+                     verified.error().message, verified.error().detail);
+  else if (verified->matches)
+    parts_.log.info("storage: its {} records are those that its head counts; compared in {} ms",
+                    verified->records, (parts_.clock.instant().ns - begun.ns) / 1'000'000);
+  else
+    changed_ = true;
+}
+
+bool StoreCheck::rest() {
+  const Nanos worked{parts_.clock.instant().ns - worked_since_.ns};
+  MutexLock lock(mutex_);
+  if (!stopping_ && worked > Nanos{0}) wake_.wait_for(mutex_, worked);
+  worked_since_ = parts_.clock.instant();
+  return !stopping_;
+}
+
+}  // namespace leasehold::core
