@@ -93,10 +93,12 @@ struct HeadExchanged {
     vault.seal();
   }
   static void fill(TestVault& vault, std::size_t more) {
-    vault.read([more](core::Unsealed& live, commit::ReadTxn& txn) {
+    vault.read([more](core::Unsealed& live, commit::ReadTxn&) {
       for (std::size_t at = 0; at < more;) {
+        auto held = live.snapshots.take();
+        REQUIRE(held.ok());
         commit::Changes changes;
-        commit::WriteTxn own(txn.snapshot(), live.barrier, barrier::kCoreSpace, changes);
+        commit::WriteTxn own(**held, live.barrier, barrier::kCoreSpace, changes);
         for (int i = 0; i < 40; ++i, ++at)
           REQUIRE(own.put("fill/" + std::to_string(at), as_bytes("x")).ok());
         const commit::Batch batch(std::move(changes), commit::Unrecorded{"a test"});

@@ -14,10 +14,10 @@ Error changed_storage() {
 }
 
 Status StoreCheck::at_once(Nanos at_most) {
-  const Instant end = add(parts_.clock.instant(), at_most);
+  const Instant begun = parts_.clock.instant();
   VAULT_TRY_ASSIGN(auto snapshot, parts_.storage.snapshot());
   const auto verified = commit::verify_store(*snapshot, parts_.barrier, [&](std::uint64_t) {
-    return at_most == kToTheEnd || parts_.clock.instant() < end;
+    return at_most == kToTheEnd || parts_.clock.instant() < add(begun, at_most);
   });
   if (verified.is(Code::deadline)) return {};
   if (!verified.ok()) return verified.error();
