@@ -291,7 +291,7 @@ void Core::owe_answer(InFlight& flight) {
     return;
   }
   for (const std::string_view line : lines.views()) flight.batch->audit.push_back(line);
-  flight.batch->records = Recording::both;
+  flight.batch->recording = Recording::both;
 }
 
 // A token whose last use this was ends, once no other request of it runs.
