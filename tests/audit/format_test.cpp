@@ -98,6 +98,7 @@ TEST_CASE("audit format: one line of each kind has exactly these bytes") {
       continued_body(identity, kTime, last, devices),
       closed_body(kTime),
       cut_body(kTime, {&cut, 1}),
+      epoch_body(identity, kTime, last, 2),
   };
   const std::vector<std::string> golden = lines_of(
 #include "tests/audit/golden_lines.inc"

@@ -41,12 +41,14 @@ void add_commit(Members& record, const Identity& identity) {
 
 }  // namespace
 
-std::string epoch_body(const Identity& identity, WallTime time, const Position& last) {
+std::string epoch_body(const Identity& identity, WallTime time, const Position& last,
+                       std::optional<std::uint64_t> told) {
   std::string out;
   Members record = begin(out, "epoch", time);
   record.number("version", kFormatVersion);
   add_identity(record, identity);
   add_last(record, last);
+  if (told) add_seq(record, "told", *told);
   add_commit(record, identity);
   record.close();
   return out;

@@ -28,7 +28,10 @@ struct Cut {
   Position last, held;
 };
 
-std::string epoch_body(const Identity& identity, WallTime time, const Position& last);
+// `told`: how many records right before it the same run wrote, in the same write. Absent: as
+// earlier versions wrote it.
+std::string epoch_body(const Identity& identity, WallTime time, const Position& last,
+                       std::optional<std::uint64_t> told = {});
 std::string checkpoint_body(const Identity& identity, WallTime time, const Position& covered);
 std::string torn_body(WallTime time, const std::string& device);
 std::string gap_body(WallTime time, std::span<const Gap> gaps);

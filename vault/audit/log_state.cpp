@@ -56,19 +56,14 @@ void AuditLog::State::say_none_records() {
 // The first lines of this run. Before anything else is written; again until a device takes them.
 Status AuditLog::State::begin() {
   if (has_begun) return {};
-  const WallTime now = clock.now();
-  Position last;
-  VAULT_TRY(write_own([&](const Position& before) {
-    last = before;
-    return epoch_body(identity, now, before);
-  }));
+  const auto last = chain.begin_run(clock.now());
+  note(last.ok());
+  if (!last.ok()) return last.error();
   has_begun = true;
-  signed_seq = synced_seq = round_seq = last.seq;
-  for (const std::string& device : chain.take_torn()) {
+  synced_seq = round_seq = last->seq;
+  signed_seq = chain.position().seq;
+  for (const std::string& device : chain.take_torn())
     log.warn("audit: {}: the last line was half written and has been cut off", device);
-    VAULT_TRY(write_own([&](const Position&) { return torn_body(now, device); }));
-  }
-  checkpoint();
   return {};
 }
 

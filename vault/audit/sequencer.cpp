@@ -54,13 +54,15 @@ void Sequencer::open(const Identity& identity) {
 Result<Tail> Sequencer::open(Slot& slot) {
   const Watch::Call call(watch_, *slot.device);
   VAULT_TRY_ASSIGN(const Tail tail, slot.device->open());
-  if (!was_cut(slot, tail)) {
+  if (!slot.checked) {
+    VAULT_TRY(examine(slot));
+    was_cut(slot, tail);
+    if (tail.torn) torn_.push_back(slot.device->where());
+  } else if (!was_cut(slot, tail)) {
     Status checked = check(slot, tail);
     slot.changed = !checked.ok();
     VAULT_TRY(std::move(checked));
   }
-  if (!slot.checked) VAULT_TRY(compare_commits(slot));
-  if (!slot.checked && tail.torn) torn_.push_back(slot.device->where());
   slot.checked = true;
   return tail;
 }
@@ -90,25 +92,28 @@ bool Sequencer::was_cut(Slot& slot, const Tail& tail) {
   return true;
 }
 
-// Of a device that is opened for the first time. One that comes later than the start and knows more
-// than the store is not used: what it knows cannot be taken into account any more.
-Status Sequencer::compare_commits(const Slot& slot) {
-  VAULT_TRY_ASSIGN(const std::uint64_t commit, newest_commit(*slot.device, *identity_));
-  const bool knows_more = commit > store_commit_ && !identity_->may_be_older;
-  if (knows_more) older_ = older_store(*slot.device, commit, store_commit_);
+// Of a device that is opened for the first time: what its log tells of, also where it was changed.
+// One that comes later than the start and knows more than the store is not used: what it knows
+// cannot be taken into account any more.
+Status Sequencer::examine(Slot& slot) {
+  const bool foreseen = slot.on_disk.seq != 0;  // else it is new here, or its name is
+  TailBounds bounds;
+  if (started_) bounds.before_change = 0;  // it is not used, whatever more it tells
+  VAULT_TRY_ASSIGN(const TailFound found,
+                   examine_tail(*slot.device, *identity_,
+                                foreseen ? slot.on_disk : identity_->remembered, bounds));
+  const bool knows_more = found.newest > store_commit_ && !identity_->may_be_older;
+  if (knows_more) older_ = older_store(*slot.device, found.newest, store_commit_);
   if (knows_more && started_) return *older_;
-  commit_at_start_ = std::max(commit_at_start_, commit);
+  commit_at_start_ = std::max(commit_at_start_, found.newest);
+  slot.changed = found.changed;
+  if (found.changed) return changed_log(*slot.device, "while the server was down");
   return {};
 }
 
 // In this run a log ends with the last line that was written, or with one of a write that failed
 // half-way; or it is another, empty file.
 Status Sequencer::check(const Slot& slot, const Tail& tail) const {
-  if (!slot.checked) {
-    const bool foreseen = slot.on_disk.seq != 0;  // else it is new here, or its name is
-    return check_tail(*slot.device, tail, *identity_,
-                      foreseen ? slot.on_disk : identity_->remembered);
-  }
   const Position end{tail.seq, tail.hash};
   if (tail.seq == 0 || end == slot.last ||
       std::find(slot.attempted.begin(), slot.attempted.end(), end) != slot.attempted.end())
@@ -211,6 +216,20 @@ Status Sequencer::tell() {
   if (!has_devices()) return {};
   const Position after = begin_lines();
   return lines_.empty() ? Status() : write_lines(after);
+}
+
+// In one write: a gap record of this run, or its epoch, counts once a checkpoint of the same run
+// signs it, and the server may be killed between two writes.
+Result<Position> Sequencer::begin_run(WallTime now) {
+  if (!has_devices()) return Position{};
+  Position after = begin_lines();
+  const Position last = after;
+  const auto tell = [&](const std::string& body) { chain(after, body, body_hash(body)); };
+  tell(epoch_body(*identity_, now, last, chained_.size()));
+  for (const std::string& device : torn_) tell(torn_body(now, device));
+  tell(checkpoint_body(*identity_, now, after));
+  VAULT_TRY(write_lines(after));
+  return last;
 }
 
 // A returning device must first be told what it missed, or lost; a new file, which one it follows.

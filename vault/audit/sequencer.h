@@ -47,6 +47,8 @@ class Sequencer {
   // A device works, or it is time to try one again.
   bool may_retry() const;
   bool any_works() const;
+  // The first lines of this run: its epoch, and a checkpoint. The line before them.
+  Result<Position> begin_run(WallTime now);
   // All bodies or none. An error when no device took them.
   Status append(std::span<const HashedBody> bodies);
   // One record of the log's own, made when the line before it is known: what returning devices must
@@ -111,7 +113,7 @@ class Sequencer {
   void retry_failed();
   void retry(Slot& slot);
   Result<Tail> open(Slot& slot);
-  Status compare_commits(const Slot& slot);
+  Status examine(Slot& slot);
   Position known_of(const Device& device) const;
   bool was_cut(Slot& slot, const Tail& tail);
   Status check(const Slot& slot, const Tail& tail) const;

@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "vault/audit/chain_records.h"
+#include "vault/audit/excuses.h"
+#include "vault/audit/left_behind.h"
 #include "vault/audit/line_reader.h"
 #include "vault/audit/log_files.h"
 #include "vault/audit/signer.h"
@@ -34,6 +36,7 @@ class Verifier {
     for (const std::string& file : files) {
       last_file_ = &file == &files.back();
       VAULT_TRY(read_file(file));
+      files_before_.push_back(file);
     }
     return {};
   }
@@ -45,6 +48,7 @@ class Verifier {
       add_break("the head " + hex(*options_.head) +
                 " occurs nowhere: the log was cut behind it, or is another log");
     if (verdict_.records == 0) add_break("there is no record at all");
+    add_break_if(excuses_.end());
     judge_tail("");
     judge_key();
     verdict_.last_seq = last_.seq;
@@ -101,6 +105,7 @@ class Verifier {
     std::optional<Json> own;
     if (line->body.starts_with(kChainRecord)) own = read_chain_record(line->body);
     const std::string type = own ? own->string_at("type") : std::string();
+    judge_torn(type);
     behind_end(type);
     if (type == "epoch") judge_tail(here());
     follow(*line, own);
@@ -168,7 +173,7 @@ class Verifier {
     if (is_gap && (!follows || junk_bytes_ != 0) && explained(*own, line.seq)) return;
     if (verdict_.records == 0) return first(line);
     drop_junk();
-    if (follows || (own && names_cut(*own))) return;
+    if (follows || (own && (names_cut(*own) || goes_on_behind_hard_stop(line, *own)))) return;
     if (line.seq == 1)
       add_break(here() + "a new log begins; it does not name the one before (" +
                 std::to_string(expected.seq) + " lines)" + order());
@@ -209,6 +214,7 @@ class Verifier {
       const std::string missed = "the lines between " + std::to_string(last->seq) + " and " +
                                  std::to_string(seq) + " are missing; ";
       junk_bytes_ = 0;
+      excuses_.rely_on(seq, here());
       if (!is_this(name)) {
         add_break(here() + missed + "the log says that of " + name +
                   ": if these are its files, give -device");
@@ -221,6 +227,22 @@ class Verifier {
       return true;
     }
     return false;
+  }
+
+  // The file before was rotated between a hard stop and this start, and holds the line that this
+  // one goes on from.
+  bool goes_on_behind_hard_stop(const ParsedLine& line, const Json& own) {
+    if (line_number_ != 1 || own.string_at("type") != "epoch") return false;
+    const Position from{line.seq - 1, line.previous};
+    const auto left = left_behind(files_before_, from, commit_of(line.body));
+    if (!left.ok() || !*left) return false;
+    const std::string of = (*left)->signed_lines == 0
+                               ? ""
+                               : " (" + std::to_string((*left)->signed_lines) + " of them signed)";
+    note(here() + "the file before was rotated after a hard stop; the log goes on from line " +
+         std::to_string(from.seq) + " in " + (*left)->file + ", and the " +
+         std::to_string((*left)->lines) + " lines behind it" + of + " are not followed up");
+    return true;
   }
 
   // Says that lines of this device are gone, and will be named as a break.
@@ -262,6 +284,8 @@ class Verifier {
                                                   "continued", "closed",     "cut"};
     if (std::find(std::begin(kTypes), std::end(kTypes), type) == std::end(kTypes))
       return add_break(here() + "a record of the log that this version cannot read");
+    if (type == "epoch") add_break_if(excuses_.epoch(own, line.seq));
+    if (type == "checkpoint") excuses_.signed_over();
     if (type == "epoch") epoch(own);
     if (type == "epoch" || type == "continued") adopt_key(own);
     if (type == "checkpoint" && checkpoint(line, own) && end_ == End::closed)
@@ -323,7 +347,17 @@ class Verifier {
     if (last_file_)
       note(here() + "the file ends in half a line: written just now, or a hard stop");
     else
-      add_break(here() + "the file ends in half a line and another file follows");
+      torn_at_ = here();
+  }
+
+  // Only a hard stop leaves half a line at the end of a file, and the next one begins with a start.
+  void judge_torn(std::string_view type) {
+    if (torn_at_.empty()) return;
+    if (type == "epoch" || type == "gap" || type == "cut")
+      note(torn_at_ + "the file ends in half a line: a hard stop, before the file was rotated");
+    else
+      add_break(torn_at_ + "the file ends in half a line and another file follows");
+    torn_at_.clear();
   }
 
   // Bytes that no gap record accounted for.
@@ -360,6 +394,9 @@ class Verifier {
   void add_break(std::string text) {
     if (verdict_.breaks.size() < kBreaksMax) verdict_.breaks.push_back(std::move(text));
   }
+  void add_break_if(std::string text) {
+    if (!text.empty()) add_break(std::move(text));
+  }
   void note(std::string text) {
     if (verdict_.notes.size() < kNotesMax) verdict_.notes.push_back(std::move(text));
   }
@@ -370,9 +407,12 @@ class Verifier {
   Verdict verdict_;
   std::string file_;
   bool last_file_ = false;
+  std::vector<std::string> files_before_;
+  Excuses excuses_;
   std::uint64_t line_number_ = 0;
   Position last_;
   std::string last_at_;
+  std::string torn_at_;           // half a line at the end of the file before
   std::uint64_t junk_bytes_ = 0;  // lines that are none, not yet accounted for
   std::string junk_at_;
   // An end counts once it is signed: anybody can write `closed`. Among lines that the device missed
