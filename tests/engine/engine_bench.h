@@ -109,6 +109,8 @@ class EngineBench {
   SystemClock real_clock;
   const target::Tag tag{"bench1", "benchincarnation"};
 
+  std::vector<std::string> quiet_warnings;  // of the last effect's plan
+
  private:
   core::Call call_of(const core::Request& request, std::string_view path,
                      const core::Fields& fields) {
@@ -126,8 +128,6 @@ class EngineBench {
     auto answer = run(request, path);
     return answer.ok() ? shown(std::move(*answer)) : shown(core::error_response(answer.error()));
   }
-
-  std::vector<std::string> quiet_warnings;  // of the last effect's plan
 
   Result<core::Response> run(const core::Request& request, std::string_view path) {
     core::Captures captures;
