@@ -183,6 +183,46 @@ class ByHsm(Device, unittest.TestCase):
         self.hsm.show()
 
 
+class StaticKeyInMemory(unittest.TestCase):
+    """The key of the stanza, or of a variable, is in the vault's memory once: where it is locked."""
+
+    def times_in_memory(self, pid, secret):
+        count = 0
+        try:
+            memory = open(f"/proc/{pid}/mem", "rb", 0)
+        except PermissionError:
+            self.skipTest("only root sees the memory of a process that guards it")
+        with memory:
+            for line in pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines():
+                fields = line.split()
+                start, end = (int(part, 16) for part in fields[0].split("-"))
+                name = fields[5] if len(fields) > 5 else ""
+                if fields[1][0] != "r" or name.startswith("[v") or end - start > 1 << 30:
+                    continue
+                try:
+                    memory.seek(start)
+                    count += memory.read(end - start).count(secret)
+                except OSError:  # a guard page
+                    continue
+        return count
+
+    def check(self, source, key, environment):
+        stanza = f'seal "static" {{\n  current_key_id = "a"\n  current_key = "{source}"\n}}'
+        with Vault(seal=stanza, environment=environment) as vault:
+            vault.init(recovery_shares=1, recovery_threshold=1)
+            self.assertFalse(vault.sealed())
+            self.assertEqual(self.times_in_memory(vault.process.pid, bytes.fromhex(key)), 1)
+            self.assertEqual(self.times_in_memory(vault.process.pid, key.encode()), 0)
+
+    def test_of_the_stanza_itself(self):
+        key = os.urandom(32).hex()
+        self.check(key, key, {})
+
+    def test_of_a_variable(self):
+        key = os.urandom(32).hex()
+        self.check("env://SOME_KEY", key, {"SOME_KEY": key})
+
+
 class PinInTheEnvironment(unittest.TestCase):
     """The PIN is in use and no longer in the vault's environment, nor in that of its key host."""
 

@@ -4,7 +4,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 
 #include "vault/base/encoding.h"
@@ -112,24 +114,30 @@ void take_from_environment(Source& source) {
   if (!key.empty()) source.inline_key.emplace(key.reveal());
 }
 
-// The threads that start next inherit the vector registers, and the dynamic linker puts them on
-// their stacks: the key that was copied through them would stay there.
-#if defined(__has_attribute) && __has_attribute(zero_call_used_regs)
-__attribute__((zero_call_used_regs("all")))
-#endif
-Result<Source>
-take_source(Stanza& stanza, const std::string& name) {
+// Copies go through vector registers, which threads that start next inherit and the dynamic linker
+// saves on their stacks. So something else is copied after a key, in sizes that take the same ones.
+void forget_in_registers() {
+  static constexpr std::array<std::uint8_t, 128> kNothing{};
+  std::array<std::uint8_t, kNothing.size()> to;
+  static const volatile std::size_t kSizes[] = {16, 32, 64, 128};  // not known when compiled
+  for (const volatile std::size_t& size : kSizes) std::memcpy(to.data(), kNothing.data(), size);
+  wipe(to.data(), to.size());
+}
+
+Result<Source> take_source(Stanza& stanza, const std::string& name) {
   Source source;
   VAULT_TRY_ASSIGN(source.id, stanza.text(name + "_id"));
   VAULT_TRY_ASSIGN(std::string text, stanza.text(name));
   if (names_a_place(text)) {
     source.place = std::move(text);
     take_from_environment(source);
+    forget_in_registers();
     return source;
   }
   const SecretBytes key = parse_static_key(as_bytes(text));
   if (!key.empty()) source.inline_key.emplace(key.reveal());
   wipe(text);
+  forget_in_registers();
   return source;
 }
 
