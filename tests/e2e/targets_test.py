@@ -114,7 +114,7 @@ class Targets(unittest.TestCase):
         self.first.kill()
         self.assertEqual(self.vault.call("GET", "database/creds/app").status, 500)
         began = time.monotonic()
-        revoked = self.revoke(lease)
+        revoked = self.vault.call("POST", "sys/leases/revoke", {"lease_id": lease})
         self.assertLess(time.monotonic() - began, 5)
         self.assertEqual(revoked.status, 500)
         self.assertIn("cannot be reached", revoked.errors[0])

@@ -54,7 +54,9 @@ class Verbs(Wire):
                 if verb == "LIST" and path in ("kv2/config", "sys/leases/lookup"):
                     continue  # a list of this name is another route's
                 answer = self.vault.call(verb, path)
-                self.assertEqual(answer.status, 405, (verb, path, answer))
+                # As Vault: a list is asked for with a slash behind the path, which few patterns have.
+                refused = (404, 405) if verb == "LIST" else (405,)
+                self.assertIn(answer.status, refused, (verb, path, answer))
                 swept += 1
         self.assertGreater(swept, 400)
 
@@ -782,7 +784,8 @@ class Database(Wire):
                 "connection_url": self.postgres.url,
             },
         )
-        answer = self.vault.call("POST", "database/roles/late", {**self.role(), "db_name": "orders"})
+        self.vault.write("database/roles/late", {**self.role(), "db_name": "orders"})
+        answer = self.vault.call("GET", "database/creds/late")
         self.assertGreaterEqual(answer.status, 400, answer)
         self.assertIn("password authentication failed", answer.errors[0])
         self.assertIn("target database/orders (", self.vault.log.read_text())

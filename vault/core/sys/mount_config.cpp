@@ -187,6 +187,13 @@ std::vector<Field> tune_fields() {
           {"user_lockout_config", FieldType::map}};
 }
 
+std::vector<Field> unused_fields() {
+  std::vector<Field> fields;
+  for (const std::string_view name : kNotHere)
+    if (!name.starts_with("plugin_")) fields.push_back({std::string(name), FieldType::any});
+  return fields;
+}
+
 Result<Json> mount_config(const Json& given, Json config, const MountedAs& mount,
                           const TtlDefaults& system) {
   if (!given.is_object()) return config;

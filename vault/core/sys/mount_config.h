@@ -13,6 +13,8 @@ namespace leasehold::core {
 
 // The fields of a tune, besides the path.
 std::vector<Field> tune_fields();
+// What Vault's mounts have besides: told by warn_of_unused(), and no unknown parameter.
+std::vector<Field> unused_fields();
 // Of which mount: what may be set depends on it.
 struct MountedAs {
   std::string path, type;

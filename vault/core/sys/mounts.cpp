@@ -325,6 +325,7 @@ std::vector<Field> mount_fields() {
                                {"plugin_name"},
                                {"plugin_version"}};
   for (Field& field : tune_fields()) fields.push_back(std::move(field));
+  for (Field& field : unused_fields()) fields.push_back(std::move(field));
   return fields;
 }
 
