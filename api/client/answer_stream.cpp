@@ -7,8 +7,6 @@
 #include <cerrno>
 #include <climits>
 
-#include "vault/base/bytes.h"
-
 namespace leasehold::client {
 
 bool AnswerStream::is_ready(short events) const {

@@ -11,6 +11,8 @@
 #include <array>
 #include <chrono>
 
+#include "vault/base/bytes.h"
+
 namespace leasehold::client {
 
 inline constexpr std::size_t kHeadBytesMax = 64u << 10;
@@ -28,6 +30,11 @@ class AnswerStream final : public httplib::Stream {
   // `tls`: null for a plain connection.
   AnswerStream(int socket, SSL* tls, std::chrono::seconds patience, AnswerProgress& progress)
       : socket_(socket), tls_(tls), patience_(patience), progress_(progress) {}
+
+  // What was read and not asked for may be part of a secret.
+  ~AnswerStream() override { wipe(buffer_.data(), buffer_.size()); }
+  AnswerStream(const AnswerStream&) = delete;
+  AnswerStream& operator=(const AnswerStream&) = delete;
 
   bool is_readable() const override;
   bool is_writable() const override;

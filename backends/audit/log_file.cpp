@@ -124,9 +124,8 @@ Status LogFile::check() const {
 
 // Of kRoom behind the last line, `allocated` bytes are the file's already.
 Status LogFile::check_room(std::int64_t allocated) const {
-  const std::string directory = file_path_.substr(0, file_path_.rfind('/') + 1);
   struct statvfs disk {};
-  if (::statvfs(directory.c_str(), &disk) != 0) return {};  // told by who opens it
+  if (::statvfs(directory_of(file_path_).c_str(), &disk) != 0) return {};  // told by who opens it
   const std::uint64_t free = std::uint64_t{disk.f_bavail} * disk.f_frsize;
   if (free + static_cast<std::uint64_t>(allocated) >= static_cast<std::uint64_t>(kRoom)) return {};
   return failure(Code::no_space, where() + ": has no room yet",

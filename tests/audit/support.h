@@ -16,6 +16,7 @@
 
 #include "backends/audit/file.h"
 #include "backends/audit/log_file.h"
+#include "tests/support/eventually.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/seeded_random.h"
 #include "vault/audit/chain_records.h"
@@ -26,6 +27,8 @@
 #include "vault/crypto/ed25519.h"
 
 namespace leasehold::audit {
+
+using testing::eventually;
 
 class Folder {
  public:
@@ -78,16 +81,6 @@ inline std::string joined(const std::vector<std::string>& lines) {
   std::string text;
   for (const auto& line : lines) text += line + "\n";
   return text;
-}
-
-// Polls until `condition` holds; false after a minute: the machine may be busy.
-inline bool eventually(const std::function<bool()>& condition) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > end) return false;
-    std::this_thread::yield();
-  }
-  return true;
 }
 
 // A real file whose disk fills and whose cable comes loose when the test says so.

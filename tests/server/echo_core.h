@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "api/server/listener.h"
+#include "tests/support/eventually.h"
 #include "tests/support/null_log.h"
 #include "vault/base/mutex.h"
 
@@ -108,16 +109,5 @@ class TestServer {
   NullLog log;
   std::unique_ptr<server::Listener> listener;
 };
-
-// Runs `condition` until it holds or half a minute is over.
-template <class Condition>
-bool eventually(const Condition& condition) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > end) return false;
-    std::this_thread::yield();
-  }
-  return true;
-}
 
 }  // namespace leasehold::testing

@@ -308,11 +308,4 @@ bool TestVault::verifies() {
   });
 }
 
-void TestVault::look_later() {
-  std::mutex mutex;
-  std::condition_variable never;
-  std::unique_lock<std::mutex> lock(mutex);
-  never.wait_for(lock, std::chrono::milliseconds(5));
-}
-
 }  // namespace leasehold::testing

@@ -11,11 +11,11 @@
 //
 // Requests run on the io thread as a listener's would; any test thread may make them.
 
-#include <condition_variable>
 #include <mutex>
 #include <thread>
 
 #include "backends/storage/memory.h"
+#include "tests/support/eventually.h"
 #include "tests/support/every_storage.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/seeded_random.h"
@@ -188,7 +188,6 @@ class TestVault {
   void build();
   void prepare();
   core::Environment environment();
-  static void look_later();
 
   std::unique_ptr<TestWorld> own_;
   TestWorld& world_;
@@ -202,12 +201,7 @@ class TestVault {
 
 template <class Condition>
 bool TestVault::eventually(Condition condition) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > end) return false;
-    look_later();
-  }
-  return true;
+  return testing::eventually(std::move(condition));
 }
 
 template <class Condition>

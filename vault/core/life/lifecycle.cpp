@@ -197,8 +197,7 @@ std::string Lifecycle::why_it_must_seal() {
   }
   if (!owned_->committer.broken()) return {};
   return "sealed by itself: storage could not say whether a write happened; when the log shows "
-         "that "
-         "it works again, unseal";
+         "that it works again, unseal";
 }
 
 bool Lifecycle::seal_if_broken() {

@@ -21,9 +21,8 @@ constexpr std::string_view kRevokesAlone =
     "the server's log names each device";
 
 constexpr std::string_view kDrill =
-    "a restore drill (-restored=drill): this is a copy for looking at; no target is reached, "
-    "nothing "
-    "is issued, renewed or revoked, and what is due waits";
+    "a restore drill (-restored=drill): this is a copy for looking at; no target is "
+    "reached, nothing is issued, renewed or revoked, and what is due waits";
 
 // Whoever wants it sealed has what he wants; there is no key to check a token with.
 Response seal_again(const Request& request) {
