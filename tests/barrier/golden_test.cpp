@@ -67,6 +67,23 @@ TEST_CASE_FIXTURE(Golden, "golden: a sealed value, version 1") {
   CHECK(as_text(opened->reveal()) == "value");
 }
 
+TEST_CASE_FIXTURE(Golden, "golden: a sealed value, version 2, and the key of its name") {
+  const PhysicalKey key = barrier.value_key(kSpace, "a/b");
+  Bytes sealed;
+  barrier.seal(key, "a/b", as_bytes("value"), sealed, 0x0102030405);
+  const std::string golden =
+      "020100000001000102030405e0e1e2e3e4e5e6e7e8e9eaebecedeeeff0f1f2f3f4f5f6f744f89c4d"
+      "f6907f639ca80e23bb25f10f281f95646cc976d39c37";
+  CHECK(hex(sealed) == golden);
+  const auto opened = barrier.open(key, "a/b", *from_hex(golden));
+  REQUIRE(opened.ok());
+  CHECK(as_text(opened->reveal()) == "value");
+  CHECK(hex(barrier::name_of(key, barrier::name_order(sealed)).view()) ==
+        "11a0a1a2a3a4a5a6a704a1d282f8c530b06c51264722661d55000102030405"
+        "14e981cb9a21aeac78bc");
+  CHECK(barrier::name_of(key, {}) == barrier.name_key(kSpace, "a/b"));
+}
+
 TEST_CASE_FIXTURE(Golden, "golden: what a record gives to the multiset, version 1") {
   const Bytes key{0x10, 0x01, 0x02};
   Bytes value(60);

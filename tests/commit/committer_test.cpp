@@ -739,7 +739,7 @@ TEST_CASE("head: it is read back as it was written, and nothing else is") {
   for (std::size_t size = 0; size < bytes.size(); ++size)
     CHECK_FALSE(commit::Head::deserialize(ByteView(bytes).first(size)).ok());
   Bytes newer = bytes;
-  newer[0] = 4;
+  newer[0] = 5;
   CHECK_FALSE(commit::Head::deserialize(newer).ok());
 }
 
@@ -790,6 +790,20 @@ TEST_CASE("head: of format 1 it knew no line of the audit log") {
   REQUIRE(read.ok());
   CHECK(read->serialize() == head.serialize());
   CHECK_FALSE(read->covers_seal);
+}
+
+TEST_CASE("head: of format 3 is read, and is of format 4 from then on") {
+  commit::Head head;
+  head.index = 77;
+  Bytes bytes = head.serialize();
+  REQUIRE(bytes[0] == 4);
+  bytes[0] = 3;
+  const auto read = commit::Head::deserialize(bytes);
+  REQUIRE(read.ok());
+  CHECK(read->covers_seal);
+  CHECK(read->serialize() == head.serialize());
+  bytes[0] = 5;
+  CHECK(commit::Head::deserialize(bytes).error().message.find("upgrade") != std::string::npos);
 }
 
 TEST_CASE("head: the multiset adds and subtracts modulo 2^256") {

@@ -51,6 +51,54 @@ struct Race {
 
 }  // namespace
 
+TEST_CASE_FIXTURE(VaultStore, "txn: names stand in the order in which they came") {
+  for (const char* name : {"d/c", "d/a", "d/b"}) REQUIRE(write(putting(name)).ok());
+  REQUIRE(write(putting("d/c", "again")).ok());
+  std::vector<std::string> names;
+  const auto snapshot = this->snapshot();
+  const auto prefix = barrier.directory_prefix(kTestSpace, "d/");
+  const auto each = [&](const storage::Entry& entry) {
+    names.push_back(barrier.open_named(barrier::PhysicalKey::from(entry.key), entry.value)->name);
+    return true;
+  };
+  REQUIRE(snapshot
+              ->scan(prefix.view(), prefix.end_of_prefix().view(), SIZE_MAX, storage::Scan::values,
+                     each)
+              .ok());
+  CHECK(names == std::vector<std::string>{"d/c", "d/a", "d/b"});
+  for (const char* name : {"d/c", "d/a", "d/b"}) REQUIRE(write(erasing(name)).ok());
+  CHECK(names_stored(*this) == 0);
+}
+
+TEST_CASE_FIXTURE(VaultStore, "txn: a name that is put, erased and put again at once stands once") {
+  REQUIRE(write(putting("d/a", "1")).ok());
+  REQUIRE(write([](WriteTxn& txn) -> Status {
+            VAULT_TRY(put(txn, "d/a", "2"));
+            VAULT_TRY(txn.erase("d/a"));
+            return put(txn, "d/a", "3");
+          }).ok());
+  CHECK(read("d/a") == "3");
+  CHECK(names_stored(*this) == 2);  // and its directory
+  REQUIRE(write(erasing("d/a")).ok());
+  CHECK(names_stored(*this) == 0);
+}
+
+// As an earlier version wrote it: format 1, and the name under the hashes of its value.
+TEST_CASE_FIXTURE(VaultStore, "txn: the name of a value of format 1 goes with it") {
+  const auto key = barrier.value_key(kTestSpace, "a");
+  REQUIRE(write([&](WriteTxn& txn) -> Status {
+            VAULT_TRY(txn.put(key, "a", as_bytes("old")));
+            return txn.put(key.in(barrier::Table::name), "a", {});
+          }).ok());
+  CHECK(read("a") == "old");
+  CHECK(names_stored(*this) == 1);
+  REQUIRE(write(putting("a", "new")).ok());
+  CHECK(read("a") == "new");
+  CHECK(names_stored(*this) == 1);
+  REQUIRE(write(erasing("a")).ok());
+  CHECK(names_stored(*this) == 0);
+}
+
 TEST_CASE_FIXTURE(VaultStore, "txn: what was put is read, replaced and erased by its name") {
   CHECK(read("a/b") == "-");
   CHECK(write(putting("a/b", "1")).ok());

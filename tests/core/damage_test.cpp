@@ -220,9 +220,12 @@ struct MountedVault : DamagedVault {
     return "mounts/" + get("sys/mounts/" + path, root()).data().string_at("uuid");
   }
   void damage_record(const std::string& name, bool of_name) {
-    damage(read([&](core::Unsealed& live, commit::ReadTxn&) {
-      return of_name ? live.barrier.name_key(barrier::kCoreSpace, name)
-                     : live.barrier.value_key(barrier::kCoreSpace, name);
+    damage(read([&](core::Unsealed& live, commit::ReadTxn& txn) {
+      const auto value = live.barrier.value_key(barrier::kCoreSpace, name);
+      const auto found = txn.snapshot().get(value.view());
+      REQUIRE(found.ok());
+      REQUIRE(found->has_value());
+      return of_name ? barrier::name_of(value, barrier::name_order((*found)->value)) : value;
     }));
   }
 };

@@ -418,6 +418,10 @@ TEST_CASE("rotate: a new data key is used at once, and older records follow it i
   CHECK(vault.get("test/notes/after", vault.root()).status() == 200);
   CHECK(vault.get("auth/token/lookup-self", token).status() == 200);
   CHECK(world.audit_text().find("key-rewrapped") != std::string::npos);
+
+  const auto names = vault.count(barrier::Table::name);
+  CHECK(vault.request("DELETE", "test/notes/42", vault.root()).status() == 204);
+  CHECK(vault.count(barrier::Table::name) == names - 1);  // the name went with what was rewrapped
 }
 
 TEST_CASE("rotate: records that are larger together than a batch follow as well") {

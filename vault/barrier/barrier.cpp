@@ -48,6 +48,10 @@ PhysicalKey tree_key(const crypto::Key& index, Table table, const Space& space,
   return key;
 }
 
+std::size_t header_size(std::uint8_t format) {
+  return format == kFormatWithOrder ? kHeaderSize + kOrderSize : kHeaderSize;
+}
+
 Error damaged(std::string_view detail) {
   return failure(Code::internal,
                  "storage is damaged: run `leasehold operator verify` and restore a backup",
@@ -114,12 +118,17 @@ PhysicalKey Barrier::ordered_key(Table table, const OrderedId& id) const {
   return key;
 }
 
-void Barrier::seal(const PhysicalKey& key, std::string_view name, ByteView plain,
-                   Bytes& out) const {
+void Barrier::seal(const PhysicalKey& key, std::string_view name, ByteView plain, Bytes& out,
+                   NameOrder order) const {
   VAULT_ASSERT(name.size() <= 0xffff);
-  std::uint8_t header[kHeaderSize] = {kFormat, kSuiteXChaCha20Poly1305};
+  std::uint8_t bytes[kHeaderSize + kOrderSize] = {kFormat, kSuiteXChaCha20Poly1305};
   const Terms& terms = *terms_.load();
-  put_be(header + 2, terms.newest, 4);
+  put_be(bytes + 2, terms.newest, 4);
+  if (order) {
+    bytes[0] = kFormatWithOrder;
+    put_be(bytes + kHeaderSize, *order, kOrderSize);
+  }
+  const ByteView header = ByteView(bytes).first(header_size(bytes[0]));
   std::uint8_t length[kNameLengthSize];
   put_be(length, name.size(), kNameLengthSize);
 
@@ -128,7 +137,7 @@ void Barrier::seal(const PhysicalKey& key, std::string_view name, ByteView plain
   all.append(length);
   all.append(as_bytes(name));
   all.append(plain);
-  out.reserve(out.size() + kOverhead + all.size());
+  out.reserve(out.size() + kOverheadMax + all.size());
   append(out, header);
   crypto::seal(terms.keys.at(terms.newest)->reveal(), all.reveal(),
                aad_for(store_, header, key.view()), random_, out);
@@ -138,15 +147,18 @@ void Barrier::seal(const PhysicalKey& key, std::string_view name, ByteView plain
 Result<SecretBytes> Barrier::open_whole(const PhysicalKey& key, ByteView sealed,
                                         std::size_t& length) const {
   if (sealed.size() < kOverhead + kNameLengthSize) return damaged("a sealed value is too short");
-  if (sealed[0] > kFormat || sealed[1] != kSuiteXChaCha20Poly1305)
+  if (sealed[0] > kFormatWithOrder || sealed[1] != kSuiteXChaCha20Poly1305)
     return damaged("a sealed value has a format or suite this version does not know");
-  if (sealed[0] != kFormat) return damaged("a sealed value has no format");
+  if (sealed[0] < kFormat) return damaged("a sealed value has no format");
+  const std::size_t header_bytes = header_size(sealed[0]);
+  if (sealed.size() < header_bytes - kHeaderSize + kOverhead + kNameLengthSize)
+    return damaged("a sealed value is too short");
   const Terms& terms = *terms_.load();
   const auto term = terms.keys.find(static_cast<std::uint32_t>(get_be(&sealed[2], 4)));
   if (term == terms.keys.end()) return damaged("a sealed value names a key term that is not here");
 
-  const ByteView header = sealed.first(kHeaderSize);
-  auto opened = crypto::open(term->second->reveal(), sealed.subspan(kHeaderSize),
+  const ByteView header = sealed.first(header_bytes);
+  auto opened = crypto::open(term->second->reveal(), sealed.subspan(header_bytes),
                              aad_for(store_, header, key.view()));
   if (!opened.ok()) return damaged("a sealed value does not belong to its key");
   length = get_be(opened->reveal().data(), kNameLengthSize);

@@ -44,8 +44,9 @@ class Barrier {
   PhysicalKey ordered_key(Table table, const OrderedId& id) const;
 
   // Appends the sealed form of (name, plain) under `key` to `out`. `name` may be empty for keys
-  // that are a name by themselves.
-  void seal(const PhysicalKey& key, std::string_view name, ByteView plain, Bytes& out) const;
+  // that are a name by themselves. `order` of what was sealed there before stays with it.
+  void seal(const PhysicalKey& key, std::string_view name, ByteView plain, Bytes& out,
+            NameOrder order = {}) const;
   // Code::internal "storage is damaged …" when the bytes are not what this key sealed under this
   // name.
   Result<SecretBytes> open(const PhysicalKey& key, std::string_view name, ByteView sealed) const;
@@ -59,7 +60,7 @@ class Barrier {
   // What readers of large directories keep for the next page, for as long as the vault is open.
   NameLists& name_lists() const { return name_lists_; }
 
-  // What a record contributes to the multiset hash: HMAC over key, mod, nonce and tag.
+  // What a record contributes to the multiset hash: HMAC over key, mod, the first bytes and tag.
   crypto::Digest contribution(ByteView key, ByteView value, std::uint64_t mod) const;
 
  private:

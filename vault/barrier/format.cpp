@@ -17,6 +17,20 @@ PhysicalKey PhysicalKey::successor() const {
   return next;
 }
 
+NameOrder name_order(ByteView sealed) {
+  if (sealed.size() < kOverheadMax || sealed[0] != kFormatWithOrder) return std::nullopt;
+  return get_be(&sealed[kHeaderSize], kOrderSize);
+}
+
+PhysicalKey name_of(const PhysicalKey& value, NameOrder order) {
+  if (!order) return value.in(Table::name);
+  constexpr std::size_t kDirectory = 1 + kSpaceSize + kHashSize;
+  PhysicalKey key = PhysicalKey::from(value.view().first(kDirectory)).in(Table::name);
+  key.push_be(*order, kOrderSize);
+  key.push(value.view().subspan(kDirectory, kHashSize - kOrderSize));
+  return key;
+}
+
 bool is_well_formed(ByteView key) {
   if (key.empty() || key.size() > PhysicalKey::kMax) return false;
   constexpr std::size_t kTree = 1 + kSpaceSize + 2 * kHashSize;
@@ -60,7 +74,7 @@ bool is_well_formed(ByteView key) {
 }
 
 Bytes aad_for(const StoreId& store, ByteView header, ByteView key) {
-  VAULT_ASSERT(header.size() == kHeaderSize);
+  VAULT_ASSERT(header.size() == kHeaderSize || header.size() == kHeaderSize + kOrderSize);
   Bytes aad;
   aad.reserve(store.size() + header.size() + key.size());
   append(aad, store);

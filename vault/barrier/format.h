@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "vault/base/bytes.h"
@@ -37,11 +38,14 @@ enum class Table : std::uint8_t {
 };
 
 // format:u8  suite:u8  term:u32be  nonce[24]  ciphertext[n]  tag[16]
-inline constexpr std::uint8_t kFormat = 1;
+// Format 2 has order:u48be behind the term: of a value in the hidden tree, where its name stands.
+inline constexpr std::uint8_t kFormat = 1, kFormatWithOrder = 2;
 inline constexpr std::uint8_t kSuiteXChaCha20Poly1305 = 1;
 inline constexpr std::size_t kHeaderSize = 6;
 inline constexpr std::size_t kOverhead = kHeaderSize + crypto::kNonceSize + crypto::kTagSize;
 static_assert(kOverhead == 46, "the size of every stored value depends on it");
+inline constexpr std::size_t kOrderSize = 6;
+inline constexpr std::size_t kOverheadMax = kOverhead + kOrderSize;
 
 // The plaintext: length:u16be  name[length]  payload.
 inline constexpr std::size_t kNameLengthSize = 2;
@@ -122,6 +126,14 @@ inline Table table_at_end(ByteView key) {
   VAULT_ASSERT(key.size() > kOrderedIdSize);
   return static_cast<Table>(key[key.size() - kOrderedIdSize - 1]);
 }
+
+// The record of a name stands in its directory in the order in which names came, so that names made
+// one after the other are neighbours on disk: space | H(directory) | order:u48be | the first 10
+// bytes of the entry's hash. Its value keeps the order. Values of format 1 have none: their names
+// stand under the hashes of the value, as those of directories do.
+using NameOrder = std::optional<std::uint64_t>;
+NameOrder name_order(ByteView sealed);
+PhysicalKey name_of(const PhysicalKey& value, NameOrder order);
 
 // Whether a key that storage returned has the size and form of one that this version writes. Bytes
 // read from storage are looked at before anything is taken from them.

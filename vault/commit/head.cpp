@@ -10,9 +10,10 @@ using barrier::Table;
 
 // format:u8 | term:u64 | incarnation[16] | index:u64 | group:u64 | time:i64 | synced:u64 | sum[32]
 // | line:u64 | hash of the line[32] | (tag:u8 | length:u32 | bytes)*
+// Format 4 says that values may be of format 2 (barrier/FORMAT.md), and has the bytes of format 3.
 // Format 2 had no fields behind, and left the seal table out of the sum; format 1 ended with the
 // sum.
-constexpr std::uint8_t kHeadFormat = 3;
+constexpr std::uint8_t kHeadFormat = 4, kHeadFormatWithFields = 3;
 constexpr std::size_t kHeadSize1 = 1 + 8 + 16 + 8 + 8 + 8 + 8 + 32;
 constexpr std::size_t kHeadSize = kHeadSize1 + 8 + 32;
 // Of the field: line:u64 | closed:u8 | (device[8] | line:u64 | hash[32])*. The line is that of
@@ -112,15 +113,15 @@ Result<Head> Head::deserialize(ByteView bytes) {
     return failure(Code::internal, "storage was written by a newer version: upgrade Leasehold");
   const bool first_format = bytes[0] == 1 && bytes.size() == kHeadSize1;
   const bool second_format = bytes[0] == 2 && bytes.size() == kHeadSize;
-  if (!first_format && !second_format && (bytes[0] != kHeadFormat || bytes.size() < kHeadSize))
-    return damaged("format or size");
+  const bool has_fields = bytes[0] >= kHeadFormatWithFields && bytes.size() >= kHeadSize;
+  if (!first_format && !second_format && !has_fields) return damaged("format or size");
   const std::uint8_t* at = bytes.data() + 1;
   const auto number = [&at] {
     at += 8;
     return get_be(at - 8, 8);
   };
   Head head;
-  head.covers_seal = bytes[0] == kHeadFormat;
+  head.covers_seal = has_fields;
   head.term = number();
   std::memcpy(head.incarnation.data(), at, head.incarnation.size());
   at += head.incarnation.size();

@@ -170,10 +170,15 @@ Status WriteTxn::room_for(std::size_t operations, std::size_t bytes) const {
 }
 
 Status WriteTxn::put(const PhysicalKey& key, std::string_view name, ByteView value) {
-  VAULT_TRY(room_for(1, key.size() + barrier::kOverhead + name.size() + value.size()));
+  return put_in_tree(key, name, value, {});
+}
+
+Status WriteTxn::put_in_tree(const PhysicalKey& key, std::string_view name, ByteView value,
+                             barrier::NameOrder order) {
+  VAULT_TRY(room_for(1, key.size() + barrier::kOverheadMax + name.size() + value.size()));
   changes_.sealed_under = std::min(changes_.sealed_under, barrier_.term());
   Bytes sealed;
-  barrier_.seal(key, name, value, sealed);
+  barrier_.seal(key, name, value, sealed, order);
   changes_.storage.put(key.view(), sealed);
   return {};
 }
@@ -196,11 +201,11 @@ Status WriteTxn::put(std::string_view name, ByteView value) {
   VAULT_TRY(check_name(name));
   const PhysicalKey key = barrier_.value_key(space_, name);
   VAULT_TRY_ASSIGN(const auto before, find(key));
-  const bool existed = before.has_value();
-  VAULT_TRY(put(key, name, value));
-  if (existed) return {};
+  if (before) return put_in_tree(key, name, value, barrier::name_order(before->value));
 
-  VAULT_TRY(put(key.in(barrier::Table::name), name, {}));
+  VAULT_TRY_ASSIGN(const barrier::NameOrder order, next_order());
+  VAULT_TRY(put_in_tree(key, name, value, order));
+  VAULT_TRY(put(barrier::name_of(key, order), name, {}));
   for (auto directory = directory_of(name); !directory.empty();
        directory = directory_of(directory)) {
     const PhysicalKey record = barrier_.name_key(space_, directory);
@@ -211,13 +216,20 @@ Status WriteTxn::put(std::string_view name, ByteView value) {
   return {};
 }
 
+// The index of the last commit that this transaction saw. Two names may share it.
+Result<barrier::NameOrder> WriteTxn::next_order() {
+  VAULT_TRY_ASSIGN(const auto head, snapshot_.get(head_key().view()));
+  return barrier::NameOrder(head ? head->mod : 0);
+}
+
 Status WriteTxn::erase(std::string_view name) {
   if (!check_name(name).ok()) return {};
   const PhysicalKey key = barrier_.value_key(space_, name);
   VAULT_TRY_ASSIGN(const auto before, find(key));
   if (!before) return {};
+  const PhysicalKey name_record = barrier::name_of(key, barrier::name_order(before->value));
   VAULT_TRY(erase(key));
-  VAULT_TRY(erase(key.in(barrier::Table::name)));
+  VAULT_TRY(erase(name_record));
 
   // A batch that has no room for more directories leaves the upper ones, empty: better than a
   // secret that cannot be removed. They go with the last of what is put there later.

@@ -104,6 +104,9 @@ class WriteTxn : public ReadTxn {
   const storage::Batch* written() const override { return &changes_.storage; }
 
  private:
+  Status put_in_tree(const barrier::PhysicalKey& key, std::string_view name, ByteView value,
+                     barrier::NameOrder order);
+  Result<barrier::NameOrder> next_order();
   Result<bool> emptied_by_this(std::string_view directory);
   Status room_for(std::size_t operations, std::size_t bytes) const;
   Changes& changes_;

@@ -30,7 +30,7 @@ bool is_rewrapped(Table table) {
 }
 
 bool is_older(ByteView value, std::uint32_t term) {
-  return value.size() >= barrier::kOverhead && value[0] == barrier::kFormat &&
+  return value.size() >= barrier::kOverhead && value[0] >= barrier::kFormat &&
          get_be(&value[2], 4) < term;
 }
 
@@ -229,7 +229,8 @@ Result<bool> KeyRotation::take_some(storage::Snapshot& snapshot,
       continue;
     }
     Bytes sealed;
-    live_.barrier.seal(keys[at], opened->name, opened->value.reveal(), sealed);
+    live_.barrier.seal(keys[at], opened->name, opened->value.reveal(), sealed,
+                       barrier::name_order(found->value));
     changes.storage.guard(keys[at].view(), found->mod);
     changes.storage.put(keys[at].view(), sealed);
     of_core |= is_of_core(keys[at]);
