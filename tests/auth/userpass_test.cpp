@@ -173,8 +173,36 @@ TEST_CASE("userpass: a bcrypt hash may be brought along, and nothing else") {
   CHECK(vault.log_in("old", "U*U").status() == 200);
   CHECK(vault.log_in("old", "U*V").status() == 400);
   CHECK(vault.write("auth/userpass/users/x", R"({"password_hash":"$6$a$b"})").status() == 400);
+  const std::string dear = R"({"password_hash":
+      "$2a$13$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"})";
+  CHECK(vault.write("auth/userpass/users/x", dear).error() ==
+        "password_hash must be a bcrypt hash with a cost of 4 to 12");
+  CHECK(vault.write("auth/userpass/users/old/password", dear).status() == 400);
   CHECK(vault.write("auth/userpass/users/x", R"({"password":"a","password_hash":"b"})").status() ==
         400);
+}
+
+TEST_CASE("userpass: a bcrypt hash that was brought along is ours after the first login") {
+  AuthVault vault;
+  REQUIRE(vault
+              .write("auth/userpass/users/old", R"({"token_ttl":"1h","password_hash":
+      "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"})")
+              .status() == 204);
+  const auto kept = [&] {
+    return vault->read([](core::Unsealed& live, commit::ReadTxn& look) {
+      commit::ReadTxn txn =
+          look.in((*live.mounts.at(look))->mounts.find("auth/userpass/")->info.space);
+      return (**core::load_json(txn, "users/old")).string_at("password_hash");
+    });
+  };
+  CHECK(kept().substr(0, 4) == "$2a$");
+  CHECK(vault.log_in("old", "U*V").status() == 400);
+  CHECK(kept().substr(0, 4) == "$2a$");
+  CHECK(vault.log_in("old", "U*U").status() == 200);
+  CHECK(kept().substr(0, 10) == "$argon2id$");
+  CHECK(vault.log_in("old", "U*U").status() == 200);
+  CHECK(vault.log_in("old", "U*V").status() == 400);
+  CHECK(vault.read("auth/userpass/users/old").data().integer_at("token_ttl") == 3600);
 }
 
 TEST_CASE("userpass: a user is shown without a password, with the older names that were used") {

@@ -73,6 +73,27 @@ TEST_CASE("workers: one address fills its share of a queue and no more") {
   CHECK(testing::TestVault::eventually([&] { return ran == 4; }));
 }
 
+TEST_CASE("workers: addresses that wait take turns") {
+  core::Workers workers(core::Workers::Sizes{{{1, 9}, {1, 9}, {1, 9}, {1, 9}, {1, 9}}});
+  struct Named : core::WorkerTask {
+    Named(std::string_view who, std::string& into) : order(into) {
+      asker = who;
+      work = [](WorkerTask* self) { static_cast<Named*>(self)->order += self->asker; };
+      resume = [](Waiter*) {};
+    }
+    std::string& order;  // of the one thread's own until it has stopped
+  };
+  std::string order;
+  std::deque<Named> tasks;
+  {
+    const Occupied occupied(workers, WorkClass::hashes, 1);
+    for (const char* who : {"a", "a", "a", "b", "a", "b", "c"})
+      REQUIRE(workers.submit(WorkClass::hashes, &tasks.emplace_back(who, order)));
+  }
+  workers.stop();
+  CHECK(order == "abcabaa");
+}
+
 TEST_CASE("workers: what goes on is not refused by a bound, and takes no share of it") {
   core::Workers workers(core::Workers::Sizes{{{1, 2, 1}, {1, 4}, {1, 4}, {1, 4}, {1, 4}}});
   std::atomic<int> ran{0};

@@ -53,25 +53,27 @@ Result<std::string> hash_password(std::string_view password) {
 bool verify_password(std::string_view hash, std::string_view password) {
   if (password.size() > kPasswordMax) return false;
   const std::string terminated(hash);
-  if (is_bcrypt_hash(hash)) return verify_bcrypt(terminated, password);
+  if (bcrypt_cost(hash)) return verify_bcrypt(terminated, password);
   if (terminated.size() >= crypto_pwhash_STRBYTES) return false;
   char text[crypto_pwhash_STRBYTES] = {};
   std::copy(terminated.begin(), terminated.end(), text);
   return crypto_pwhash_str_verify(text, address_of(password), password.size()) == 0;
 }
 
-bool is_bcrypt_hash(std::string_view text) {
+std::optional<int> bcrypt_cost(std::string_view text) {
   if (text.size() != kBcryptSize || text.substr(0, 2) != "$2" || text[3] != '$' || text[6] != '$')
-    return false;
-  if (std::string_view("aby").find(text[2]) == std::string_view::npos) return false;
+    return std::nullopt;
+  if (std::string_view("aby").find(text[2]) == std::string_view::npos) return std::nullopt;
   const auto digit = [&](std::size_t at) { return text[at] >= '0' && text[at] <= '9'; };
-  if (!digit(4) || !digit(5)) return false;
+  if (!digit(4) || !digit(5)) return std::nullopt;
   const int cost = (text[4] - '0') * 10 + (text[5] - '0');
   const std::string_view body = text.substr(7);
-  return cost >= kBcryptCostMin && cost <= kBcryptCostMax &&
-         std::all_of(body.begin(), body.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '.' && c <= '9');
-         });
+  const bool whole =
+      cost >= kBcryptCostMin && cost <= kBcryptCostMax &&
+      std::all_of(body.begin(), body.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '.' && c <= '9');
+      });
+  return whole ? std::optional<int>(cost) : std::nullopt;
 }
 
 }  // namespace leasehold::crypto

@@ -7,10 +7,10 @@ namespace leasehold::core {
 namespace {
 
 // What waits in a class: all of it, and that of one address.
-struct Waiting {
+struct WaitingBounds {
   Bound all, of_one;
 };
-constexpr Waiting kWaiting[kWorkClasses] = {
+constexpr WaitingBounds kWaiting[kWorkClasses] = {
     {{"lists and walks are waiting"}, {"lists and walks of one address are waiting"}},
     {{"requests that hash a password are waiting"},
      {"requests that hash a password of one address are waiting"}},
@@ -36,40 +36,55 @@ Workers::Workers(const Sizes& sizes) : sizes_(sizes) {
       threads_.emplace_back([this, kind] { run(kind); });
 }
 
-bool Workers::submit(WorkClass of, WorkerTask* job) {
+std::size_t Workers::Waiting::share_of(std::string_view asker) const {
+  const auto line = lines_.find(asker);
+  return line == lines_.end() ? 0 : line->second.bounded;
+}
+
+void Workers::Waiting::push(WorkerTask* task) {
+  const auto [line, first] = lines_.try_emplace(std::string(task->asker));
+  if (first) turns_.push_back(line->first);
+  line->second.tasks.push(task);
+  if (!task->goes_on) ++line->second.bounded;
+  ++size_;
+}
+
+WorkerTask* Workers::Waiting::pop() {
+  const auto line = lines_.find(turns_.front());
+  turns_.pop_front();
+  auto* const task = static_cast<WorkerTask*>(line->second.tasks.pop());
+  if (!task->goes_on) --line->second.bounded;
+  --size_;
+  if (line->second.tasks.empty())
+    lines_.erase(line);
+  else
+    turns_.push_back(line->first);
+  return task;
+}
+
+bool Workers::submit(WorkClass of, WorkerTask* task) {
   const auto kind = static_cast<std::size_t>(of);
+  const Size& size = sizes_[kind];
   {
     MutexLock lock(mutex_);
-    WaiterQueue& queue = queues_[kind];
-    const std::size_t most = sizes_[kind].queue_max;
-    if (stopping_ || (queue.size() >= most && !job->goes_on)) {
-      job->refused =
-          stopping_ ? failure(Code::unavailable, "shutting down") : kWaiting[kind].all.hit(most);
+    Waiting& waiting = waiting_[kind];
+    if (stopping_) {
+      task->refused = failure(Code::unavailable, "shutting down");
       return false;
     }
-    if (!take_share(kind, *job)) {
-      job->refused = kWaiting[kind].of_one.hit(sizes_[kind].share_max);
+    if (!task->goes_on && waiting.size() >= size.queue_max) {
+      task->refused = kWaiting[kind].all.hit(size.queue_max);
       return false;
     }
-    queue.push(job);
+    const bool shared = size.share_max > 0 && !task->asker.empty() && !task->goes_on;
+    if (shared && waiting.share_of(task->asker) >= size.share_max) {
+      task->refused = kWaiting[kind].of_one.hit(size.share_max);
+      return false;
+    }
+    waiting.push(task);
   }
   wake_[kind].notify_one();
   return true;
-}
-
-bool Workers::take_share(std::size_t kind, const WorkerTask& job) {
-  const std::size_t most = sizes_[kind].share_max;
-  if (most == 0 || job.asker.empty() || job.goes_on) return true;
-  const auto share = shares_[kind].try_emplace(std::string(job.asker), 0).first;
-  if (share->second >= most) return false;
-  ++share->second;
-  return true;
-}
-
-void Workers::give_share(std::size_t kind, const WorkerTask& job) {
-  if (sizes_[kind].share_max == 0 || job.asker.empty() || job.goes_on) return;
-  const auto share = shares_[kind].find(job.asker);
-  if (--share->second == 0) shares_[kind].erase(share);
 }
 
 void Workers::stop() {
@@ -84,17 +99,16 @@ void Workers::stop() {
 
 void Workers::run(std::size_t kind) {
   for (;;) {
-    WorkerTask* job = nullptr;
+    WorkerTask* task = nullptr;
     {
       MutexLock lock(mutex_);
-      WaiterQueue& queue = queues_[kind];
-      while (queue.empty() && !stopping_) wake_[kind].wait(mutex_);
-      if (queue.empty()) return;
-      job = static_cast<WorkerTask*>(queue.pop());
-      give_share(kind, *job);
+      Waiting& waiting = waiting_[kind];
+      while (waiting.size() == 0 && !stopping_) wake_[kind].wait(mutex_);
+      if (waiting.size() == 0) return;
+      task = waiting.pop();
     }
-    job->work(job);
-    complete(job);
+    task->work(task);
+    complete(task);
   }
 }
 

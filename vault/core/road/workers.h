@@ -1,10 +1,12 @@
 #pragma once
 // Threads for what must not run on an io thread, in classes: each has threads and a bounded queue
 // of its own, so that slow hashes never hold up lists, nor a device that hangs the audit log's
-// flushes. A job is refused at once or completed exactly once, also at shutdown. Revocation has
-// threads of its own (core/leases) and waits for none of these. Thread-safe.
+// flushes. In a class the addresses that wait take turns, so that one who asks often does not hold
+// up one who asks once. A task is refused at once or completed exactly once, also at shutdown.
+// Revocation has threads of its own (core/leases) and waits for none of these. Thread-safe.
 
 #include <array>
+#include <deque>
 #include <map>
 #include <string>
 #include <thread>
@@ -23,9 +25,10 @@ inline constexpr std::size_t kWorkClasses = 5;
 WorkClass class_of(Place place);  // of a place that is not inline
 
 struct WorkerTask : Waiter {
-  void (*work)(WorkerTask*) = nullptr;  // runs on a worker, leaves its result in the job
+  void (*work)(WorkerTask*) = nullptr;  // runs on a worker, leaves its result in the task
   Status refused;
-  // Whose share of the queue it takes while it waits: a client's address; empty: nobody's.
+  // Whose share of the queue and whose turn it takes: a client's address. The share of the empty
+  // one has no bound.
   std::string_view asker;
   // Of a request that was let into the class before: no bound refuses it, or what was done for it
   // would be lost.
@@ -36,7 +39,7 @@ class Workers {
  public:
   struct Size {
     unsigned threads = 1;
-    std::size_t queue_max = 0;  // jobs that wait; those that run do not count
+    std::size_t queue_max = 0;  // tasks that wait; those that run do not count
     std::size_t share_max = 0;  // of them, of one asker; 0: all
   };
   using Sizes = std::array<Size, kWorkClasses>;  // by WorkClass
@@ -46,22 +49,35 @@ class Workers {
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
 
-  // False: `job->refused` says why, and which bound was hit.
-  bool submit(WorkClass kind, WorkerTask* job);
+  // False: `task->refused` says why, and which bound was hit.
+  bool submit(WorkClass kind, WorkerTask* task);
   void stop();  // completes what was taken in
 
  private:
+  // What waits in a class.
+  class Waiting {
+   public:
+    std::size_t size() const { return size_; }
+    std::size_t share_of(std::string_view asker) const;
+    void push(WorkerTask* task);
+    WorkerTask* pop();  // of the asker whose turn it is; not empty
+
+   private:
+    struct Line {
+      WaiterQueue tasks;
+      std::size_t bounded = 0;  // of them, those that a bound may refuse
+    };
+    std::map<std::string, Line, std::less<>> lines_;
+    std::deque<std::string_view> turns_;  // the keys of `lines_`
+    std::size_t size_ = 0;
+  };
+
   void run(std::size_t kind);
-  bool take_share(std::size_t kind, const WorkerTask& job) REQUIRES(mutex_);
-  void give_share(std::size_t kind, const WorkerTask& job) REQUIRES(mutex_);
 
   const Sizes sizes_;
   Mutex mutex_;
   std::array<Condition, kWorkClasses> wake_;
-  std::array<WaiterQueue, kWorkClasses> queues_ GUARDED_BY(mutex_);
-  // How many of an asker wait, in the classes where that is bounded.
-  std::array<std::map<std::string, std::size_t, std::less<>>, kWorkClasses> shares_
-      GUARDED_BY(mutex_);
+  std::array<Waiting, kWorkClasses> waiting_ GUARDED_BY(mutex_);
   bool stopping_ GUARDED_BY(mutex_) = false;
   std::vector<std::thread> threads_;
 };
