@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 import unittest
 
 from vaultproc import Postgres, Vault, free_port, wait_until
@@ -166,6 +167,28 @@ class RotateRoot(unittest.TestCase):
         self.vault.unseal()
         self.issue()
         self.vault.write("database/config/other", {"allowed_roles": "*"})
+
+    def test_a_rotation_that_hangs_holds_up_no_other_mount(self):
+        silent = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(silent.close)
+        self.vault.write("sys/mounts/tenant", {"type": "database"})
+        settings = {
+            "plugin_name": "postgresql-database-plugin",
+            "connection_url": "postgresql://{{username}}:{{password}}@127.0.0.1:%d/app" % silent.getsockname()[1],
+            "username": self.postgres.MANAGER,
+            "password": "x",
+            "verify_connection": False,
+        }
+        self.vault.write("tenant/config/pg", settings)
+        hanging = threading.Thread(target=lambda: self.vault.call("POST", "tenant/rotate-root/pg", timeout=60))
+        hanging.start()
+        asked, _ = silent.accept()
+        self.addCleanup(asked.close)
+        started = time.monotonic()
+        self.assertEqual(self.rotate().status, 204)
+        self.assertTrue(hanging.is_alive())
+        self.assertLess(time.monotonic() - started, 10)
+        hanging.join()
 
     def other(self, **more):
         """A second connection as the same manager, to another database of the server."""

@@ -133,8 +133,8 @@ struct InFlight : Authorised {
   // Runs again side by side: those that issue at one path meet once, at the first lease there, and
   // none of them waits while another's target hangs.
   bool issues() const { return planned && std::holds_alternative<intent::Issue>(planned->intent); }
-  // What it runs alone on: the lease that it renews, the manager it rotates (several targets may
-  // have one), or its path.
+  // What it runs alone on: the lease that it renews, the manager it rotates (several targets of a
+  // mount may have one), or its path.
   std::uint64_t latch_key() const;
   // `done` is durable; `taken`: a device took its lines. Those of what ends credentials need none:
   // they are owed from the outbox.
@@ -158,13 +158,14 @@ struct InFlight : Authorised {
 };
 
 inline std::uint64_t InFlight::latch_key() const {
-  auto key = std::string_view(request.path);
+  std::string key = "path " + request.path;
   if (planned) {
     if (const auto* renew = std::get_if<intent::Renew>(&planned->intent))
-      key = as_text(renew->lease);
-    if (const auto* rotate = std::get_if<intent::Rotate>(&planned->intent)) key = rotate->account;
+      key = "lease " + std::string(as_text(renew->lease));
+    if (const auto* rotate = std::get_if<intent::Rotate>(&planned->intent))
+      key = "manager " + std::string(as_text(mount->info.space)) + rotate->account;
   }
-  return std::hash<std::string_view>()(key);
+  return std::hash<std::string>()(key);
 }
 
 // The argument of every handler, from what the stations found.
