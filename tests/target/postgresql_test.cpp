@@ -566,16 +566,16 @@ TEST_CASE("postgresql: a new password that does not let the manager in is not le
   SUBCASE("by statements that set another") {
     statements = {"ALTER ROLE \"{{name}}\" PASSWORD '{{password}}x'"};
   }
-  SUBCASE("as it may not log in with it") {
-    statements = {"ALTER ROLE \"{{name}}\" PASSWORD '{{password}}' VALID UNTIL '2001-01-01'"};
-  }
+  bool expired = false;
+  SUBCASE("as it may not log in with any") { expired = true; }
   AccountOnPostgres test("rotating", {}, server);
+  REQUIRE(test.connection->ping(test.soon()).ok());
+  if (expired) server.query("ALTER ROLE vaultmgr VALID UNTIL '2001-01-01'");
   const Status changed = test.connection->set_password(
       testing::kManager, SecretBytes("Another-4-it"), statements, test.soon());
-  const bool expires = statements.front().find("VALID") != std::string::npos;
   REQUIRE(changed.is(Code::denied));
   CHECK(changed.error().message.find("the one from before is set again") != std::string::npos);
-  if (expires) server.query("ALTER ROLE vaultmgr VALID UNTIL 'infinity'");
+  if (expired) server.query("ALTER ROLE vaultmgr VALID UNTIL 'infinity'");
   CHECK(test.target->connect(test.tag, test.soon()).ok());
 }
 
