@@ -254,10 +254,14 @@ Json shown_tuning(const Json& record, const TtlDefaults& system) {
   return shown;
 }
 
+Status check_size_of_path(std::string_view path) {
+  if (is_auth_path(path)) path.remove_prefix(kAuthPrefix.size());
+  if (path.size() >= 2 && path.size() <= kMountPathMax) return {};
+  return failure(Code::invalid, "the path of a mount has 1 to 256 characters");
+}
+
 Status check_tunable(const std::string& path, const Fields& fields) {
-  constexpr std::string_view kOurs[] = {"cubbyhole/", "sys/", "identity/", "audit/"};
-  const auto is_ours = [&](std::string_view one) { return path.starts_with(one); };
-  if (std::none_of(std::begin(kOurs), std::end(kOurs), is_ours)) return {};
+  if (is_auth_path(path)) return {};
   std::vector<Field> all = tune_fields();
   for (const char* more : {"description", "options", "plugin_version"}) all.push_back({more});
   for (const Field& field : all)

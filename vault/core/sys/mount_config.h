@@ -19,7 +19,10 @@ std::vector<Field> unused_fields();
 struct MountedAs {
   std::string path, type;
 };
-// The mounts that come with the server may be told what audit lines show of them, and nothing else.
+// Of a new mount, or one that moves. `path` as it is stored.
+Status check_size_of_path(std::string_view path);
+// Of the core's own mounts: they may be told what audit lines show of them, and nothing else;
+// tokens are an auth method like others.
 Status check_tunable(const std::string& path, const Fields& fields);
 // `config` of a new mount, on top of what such a mount begins with.
 Result<Json> mount_config(const Json& given, Json config, const MountedAs& mount,

@@ -15,7 +15,6 @@ constexpr std::string_view kLater[] = {
     "kerberos",  "kmip",     "kubernetes", "ldap",      "nomad",  "oci",    "oidc",
     "okta",      "openldap", "pki",        "rabbitmq",  "radius", "saml",   "ssh",
     "terraform", "token",    "totp",       "transform", "transit"};
-constexpr std::string_view kProtected[] = {"sys/", "cubbyhole/", "identity/", kAuthPrefix};
 
 // As sys/mounts shows it: the stored record without what only we need.
 Json shown(const Mount& mount) {
@@ -49,7 +48,6 @@ class MountRoutes {
 
  private:
   Result<std::shared_ptr<const Mount>> find(ReadTxn& txn, const std::string& path);
-  Status check_path(const std::string& path) const;
   TtlDefaults system_ttls() const {
     return {live_.mounts.defaults().default_ttl, live_.mounts.defaults().max_ttl};
   }
@@ -87,11 +85,11 @@ Result<Response> MountRoutes::read(Call& call, ReadTxn& txn, bool auth) {
   return response;
 }
 
-Status MountRoutes::check_path(const std::string& path) const {
-  if (path.size() > kMountPathMax || path == "/")
-    return failure(Code::invalid, "the path of a mount has 1 to 256 characters");
-  for (const std::string_view taken : kProtected)
-    if (path.starts_with(taken)) return failure(Code::invalid, "cannot mount \"" + path + "\"");
+// Of an auth method, `path` has kAuthPrefix.
+Status check_path(const std::string& path, bool auth) {
+  VAULT_TRY(check_size_of_path(path));
+  if (!auth && (is_auth_path(path) || is_core_path(path)))
+    return failure(Code::invalid, "cannot mount \"" + path + "\"");
   return {};
 }
 
@@ -143,7 +141,7 @@ Result<Response> MountRoutes::enable(Call& call, WriteTxn& txn, bool auth) {
       return failure(Code::invalid, "mount type of \"" + type + "\" is not mountable");
     return not_here(type, live_.mounts.nearest_type(type, auth));
   }
-  VAULT_TRY(check_path(auth ? path.substr(kAuthPrefix.size()) : path));
+  VAULT_TRY(check_path(path, auth));
   for (const auto& entry : compiled->mounts.all())
     if (entry.first.starts_with(path) || path.starts_with(entry.first))
       return failure(Code::invalid,
@@ -168,12 +166,11 @@ Result<Response> MountRoutes::enable(Call& call, WriteTxn& txn, bool auth) {
 Result<Response> MountRoutes::disable(Call& call, WriteTxn& txn) {
   if (live_.drill()) return refused_in_drill();
   const std::string path = mount_path(call.fields.text("path"));
-  if (path == "auth/token/")
-    return failure(Code::invalid, "token credential backend cannot be disabled");
-  for (const char* fixed : {"sys/", "cubbyhole/", "identity/"})
-    if (path == fixed) return failure(Code::invalid, "cannot unmount \"" + path + "\"");
   VAULT_TRY(txn.version(Mounts::mounts_key()));
   VAULT_TRY_ASSIGN(const auto mount, find(txn, path));
+  if (is_core_mount(path, mount.get()))
+    return failure(Code::invalid, is_auth_path(path) ? "token credential backend cannot be disabled"
+                                                     : "cannot unmount \"" + path + "\"");
   if (mount) {
     Json record = mount->record;
     record.set("tainted", true).set("removed_by", call.caller.display_name);
@@ -232,9 +229,9 @@ Status check_version_kept(const Mount& mount, const Json& options) {
 
 Result<Response> MountRoutes::tune(Call& call, WriteTxn& txn) {
   const std::string path = mount_path(call.fields.text("path"));
-  VAULT_TRY(check_tunable(path, call.fields));
   VAULT_TRY(txn.version(Mounts::mounts_key()));
   VAULT_TRY_ASSIGN(const auto mount, find(txn, path));
+  if (is_core_mount(path, mount.get())) VAULT_TRY(check_tunable(path, call.fields));
   if (!mount)
     return failure(Code::invalid, "tune of path \"" + path + "\" failed: no mount entry found");
   Json record = mount->record;
