@@ -185,4 +185,10 @@ std::unique_ptr<EngineKind> make_kind(const EngineRow& row, const EngineContext&
   return kind;
 }
 
+bool locks_names(const EngineKind& kind) {
+  const std::span<const Route> routes = kind.engine->routes();
+  return std::any_of(routes.begin(), routes.end(),
+                     [](const Route& route) { return route.login_alias != nullptr; });
+}
+
 }  // namespace leasehold::core

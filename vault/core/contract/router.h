@@ -63,6 +63,8 @@ struct EngineKind {  // one per row of the catalog, and one per system engine
 };
 std::unique_ptr<EngineKind> make_kind(const EngineRow& row, const EngineContext& context,
                                       bool is_auth);
+// Whether failed logins of its mounts are counted: one of its routes says which name logs in.
+bool locks_names(const EngineKind& kind);
 
 struct Mount {
   MountInfo info;
