@@ -14,8 +14,6 @@ namespace leasehold::core {
 
 namespace {
 
-constexpr std::string_view kBodyTooLarge = "http: request body too large";
-
 std::string unsupported_path(const Mount& mount) {
   if (!mount.kind->engine->routes().empty()) return multierror("unsupported path");
   return multierror("unsupported path: " + mount.info.type + " is not in this version");
