@@ -101,7 +101,7 @@ Status Core::run_live(InFlight& flight) {
     ReadTxn core(**held, flight.live->barrier, barrier::kCoreSpace);
     VAULT_TRY(resolve(flight, core, Making::allowed));
   }
-  if (flight.uses_left) flight.caller.uses_left = *flight.uses_left > 0 ? *flight.uses_left : -1;
+  flight.caller.uses_left = flight.uses_left;
   const MountInfo* mount = flight.mount ? &flight.mount->info : nullptr;
   ReadTxn txn(**held, flight.live->barrier, mount ? mount->space : barrier::kCoreSpace);
   VAULT_TRY(authorize(flight, txn));

@@ -36,39 +36,39 @@ Workers::Workers(const Sizes& sizes) : sizes_(sizes) {
       threads_.emplace_back([this, kind] { run(kind); });
 }
 
-bool Workers::submit(WorkClass of, WorkerTask* job) {
+bool Workers::submit(WorkClass of, WorkerTask* task) {
   const auto kind = static_cast<std::size_t>(of);
   {
     MutexLock lock(mutex_);
     WaiterQueue& queue = queues_[kind];
     const std::size_t most = sizes_[kind].queue_max;
-    if (stopping_ || (queue.size() >= most && !job->goes_on)) {
-      job->refused =
+    if (stopping_ || (queue.size() >= most && !task->goes_on)) {
+      task->refused =
           stopping_ ? failure(Code::unavailable, "shutting down") : kWaiting[kind].all.hit(most);
       return false;
     }
-    if (!take_share(kind, *job)) {
-      job->refused = kWaiting[kind].of_one.hit(sizes_[kind].share_max);
+    if (!take_share(kind, *task)) {
+      task->refused = kWaiting[kind].of_one.hit(sizes_[kind].share_max);
       return false;
     }
-    queue.push(job);
+    queue.push(task);
   }
   wake_[kind].notify_one();
   return true;
 }
 
-bool Workers::take_share(std::size_t kind, const WorkerTask& job) {
+bool Workers::take_share(std::size_t kind, const WorkerTask& task) {
   const std::size_t most = sizes_[kind].share_max;
-  if (most == 0 || job.asker.empty() || job.goes_on) return true;
-  const auto share = shares_[kind].try_emplace(std::string(job.asker), 0).first;
+  if (most == 0 || task.asker.empty() || task.goes_on) return true;
+  const auto share = shares_[kind].try_emplace(std::string(task.asker), 0).first;
   if (share->second >= most) return false;
   ++share->second;
   return true;
 }
 
-void Workers::give_share(std::size_t kind, const WorkerTask& job) {
-  if (sizes_[kind].share_max == 0 || job.asker.empty() || job.goes_on) return;
-  const auto share = shares_[kind].find(job.asker);
+void Workers::give_share(std::size_t kind, const WorkerTask& task) {
+  if (sizes_[kind].share_max == 0 || task.asker.empty() || task.goes_on) return;
+  const auto share = shares_[kind].find(task.asker);
   if (--share->second == 0) shares_[kind].erase(share);
 }
 
@@ -84,17 +84,17 @@ void Workers::stop() {
 
 void Workers::run(std::size_t kind) {
   for (;;) {
-    WorkerTask* job = nullptr;
+    WorkerTask* task = nullptr;
     {
       MutexLock lock(mutex_);
       WaiterQueue& queue = queues_[kind];
       while (queue.empty() && !stopping_) wake_[kind].wait(mutex_);
       if (queue.empty()) return;
-      job = static_cast<WorkerTask*>(queue.pop());
-      give_share(kind, *job);
+      task = static_cast<WorkerTask*>(queue.pop());
+      give_share(kind, *task);
     }
-    job->work(job);
-    complete(job);
+    task->work(task);
+    complete(task);
   }
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 // Threads for what must not run on an io thread, in classes: each has threads and a bounded queue
 // of its own, so that slow hashes never hold up lists, nor a device that hangs the audit log's
-// flushes. A job is refused at once or completed exactly once, also at shutdown. Revocation has
+// flushes. A task is refused at once or completed exactly once, also at shutdown. Revocation has
 // threads of its own (core/leases) and waits for none of these. Thread-safe.
 
 #include <array>
@@ -23,7 +23,7 @@ inline constexpr std::size_t kWorkClasses = 5;
 WorkClass class_of(Place place);  // of a place that is not inline
 
 struct WorkerTask : Waiter {
-  void (*work)(WorkerTask*) = nullptr;  // runs on a worker, leaves its result in the job
+  void (*work)(WorkerTask*) = nullptr;  // runs on a worker, leaves its result in the task
   Status refused;
   // Whose share of the queue it takes while it waits: a client's address; empty: nobody's.
   std::string_view asker;
@@ -36,7 +36,7 @@ class Workers {
  public:
   struct Size {
     unsigned threads = 1;
-    std::size_t queue_max = 0;  // jobs that wait; those that run do not count
+    std::size_t queue_max = 0;  // tasks that wait; those that run do not count
     std::size_t share_max = 0;  // of them, of one asker; 0: all
   };
   using Sizes = std::array<Size, kWorkClasses>;  // by WorkClass
@@ -46,14 +46,14 @@ class Workers {
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
 
-  // False: `job->refused` says why, and which bound was hit.
-  bool submit(WorkClass kind, WorkerTask* job);
+  // False: `task->refused` says why, and which bound was hit.
+  bool submit(WorkClass kind, WorkerTask* task);
   void stop();  // completes what was taken in
 
  private:
   void run(std::size_t kind);
-  bool take_share(std::size_t kind, const WorkerTask& job) REQUIRES(mutex_);
-  void give_share(std::size_t kind, const WorkerTask& job) REQUIRES(mutex_);
+  bool take_share(std::size_t kind, const WorkerTask& task) REQUIRES(mutex_);
+  void give_share(std::size_t kind, const WorkerTask& task) REQUIRES(mutex_);
 
   const Sizes sizes_;
   Mutex mutex_;
