@@ -234,7 +234,7 @@ void HttpParser::content_length(std::string_view value) {
   const bool digits = !value.empty() && std::all_of(value.begin(), value.end(),
                                                     [](char c) { return c >= '0' && c <= '9'; });
   if (!digits) return refuse(400, "Content-Length is not a number");
-  if (value.size() > kDigits) return refuse(413, "http: request body too large");
+  if (value.size() > kDigits) return refuse(413, core::kBodyTooLarge);
   for (const char c : value) left_ = left_ * 10 + static_cast<std::uint64_t>(c - '0');
 }
 
@@ -271,7 +271,7 @@ void HttpParser::end_of_head(std::span<const char> buffer) {
   const bool shows_token = token_.size > 0 || authorization_.size > 0;
   body_max_ = limits_->body_bytes;
   if (!writes || !shows_token) body_max_ = std::min<std::uint64_t>(body_max_, core::kSmallBodyMax);
-  if (left_ > body_max_) return refuse(413, "http: request body too large");
+  if (left_ > body_max_) return refuse(413, core::kBodyTooLarge);
   state_ = chunked_ || left_ > 0 ? State::body : State::complete;
 }
 
@@ -313,15 +313,14 @@ void HttpParser::chunk_header(std::string_view line) {
   std::size_t i = 0;
   left_ = 0;
   for (; i < line.size() && hex_digit(line[i]) >= 0; ++i) {
-    if (i == kDigits) return refuse(413, "http: request body too large");
+    if (i == kDigits) return refuse(413, core::kBodyTooLarge);
     left_ = left_ << 4 | static_cast<std::uint64_t>(hex_digit(line[i]));
   }
   const bool extension = i < line.size() && line[i] == ';';
   if (i == 0 || (i < line.size() && !extension)) return refuse(400, "malformed chunk size");
   if (!std::all_of(line.begin() + static_cast<std::ptrdiff_t>(i), line.end(), is_text))
     return refuse(400, "malformed chunk extension");
-  if (left_ > body_max_ - (body_end_ - head_size_))
-    return refuse(413, "http: request body too large");
+  if (left_ > body_max_ - (body_end_ - head_size_)) return refuse(413, core::kBodyTooLarge);
   chunk_ = left_ == 0 ? Chunk::trailer : Chunk::data;
 }
 

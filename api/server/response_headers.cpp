@@ -30,8 +30,6 @@ std::optional<int> status_named(std::string_view name) {
   return (name[0] - '0') * 100 + (name[1] - '0') * 10 + (name[2] - '0');
 }
 
-}  // namespace
-
 bool is_header_name(std::string_view name) {
   constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
   const auto fits = [&](char c) {
@@ -44,6 +42,8 @@ bool is_header_name(std::string_view name) {
 bool is_header_value(std::string_view value) {
   return std::all_of(value.begin(), value.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
 }
+
+}  // namespace
 
 Result<ResponseHeaders::Set> ResponseHeaders::read_set(const Stanza& block,
                                                        const HclAttribute& attribute) {

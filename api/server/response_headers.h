@@ -21,10 +21,6 @@
 
 namespace leasehold::server {
 
-// What HTTP allows (RFC 9110, section 5): a name of token characters, a value without controls.
-bool is_header_name(std::string_view name);
-bool is_header_value(std::string_view value);
-
 // One that the listener sets by itself over TLS, unless it is told otherwise here.
 inline constexpr std::string_view kTransportSecurity = "Strict-Transport-Security";
 

@@ -225,7 +225,7 @@ bool read_body(const HttpMessage& message, core::Request& request, WireError& re
   if (body.empty()) return true;
   const bool is_form = equal_ignoring_case(type, kForm) && body[0] != '{' && body[0] != '[';
   if (body.size() > core::kSmallBodyMax) {
-    if (anybody_may_send(request)) return refuse(refusal, 413, "http: request body too large");
+    if (anybody_may_send(request)) return refuse(refusal, 413, std::string(core::kBodyTooLarge));
     request.late_body = std::make_unique<LargeText>(body, is_form);
     return true;
   }

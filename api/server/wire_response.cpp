@@ -15,6 +15,7 @@ constexpr std::size_t kHeadRoom = 768;  // of what stands in every head
 constexpr std::string_view kStrictTransport =
     "\r\nStrict-Transport-Security: max-age=31536000; includeSubDomains";
 constexpr std::size_t kContentTypeBytes = 256;
+constexpr std::size_t kWarningsMax = 8, kWarningBytes = 500;
 constexpr std::size_t kKeptBytes = 64u << 10;
 
 std::string_view reason_of(int status) {
@@ -80,15 +81,23 @@ std::string_view content_type_of(const Response& answer) {
 // of the next answer.
 bool allows_body(int status) { return status >= 200 && status != 204 && status != 304; }
 
-std::size_t bytes_of_headers(const Response& answer) {
-  std::size_t size = 0;
-  for (const auto& header : answer.headers) size += header.first.size() + header.second.size() + 4;
-  return size;
+// Lines of `Warning` (RFC 7234, section 5.5): who does not know the header passes over it.
+std::string lines_of_warnings(const std::vector<std::string>& warnings) {
+  std::string lines;
+  for (std::size_t i = 0; i < std::min(warnings.size(), kWarningsMax); ++i) {
+    lines += "Warning: 299 - \"";
+    for (const char c : std::string_view(warnings[i]).substr(0, kWarningBytes)) {
+      if (c == '"' || c == '\\') lines += '\\';
+      lines += c >= 0x20 && c < 0x7f ? c : '?';
+    }
+    lines += "\"\r\n";
+  }
+  return lines;
 }
 
-// `custom` are whole lines.
+// `custom` and `warnings` are whole lines.
 void write_head(std::string& head, const Response& answer, int status, std::size_t body_size,
-                const ReplyOptions& options, std::string_view custom) {
+                const ReplyOptions& options, std::string_view custom, std::string_view warnings) {
   const auto number = [&head](std::int64_t what) {
     char digits[24];
     head.append(digits, std::to_chars(digits, digits + sizeof digits, what).ptr);
@@ -112,10 +121,7 @@ void write_head(std::string& head, const Response& answer, int status, std::size
     head += "\r\nConnection: close";
   else if (options.keep_alive)
     head += "\r\nConnection: keep-alive";
-  for (const auto& header : answer.headers)
-    if (is_header_name(header.first) && is_header_value(header.second))
-      head.append("\r\n").append(header.first).append(": ").append(header.second);
-  head.append("\r\n").append(custom).append("\r\n");
+  head.append("\r\n").append(warnings).append(custom).append("\r\n");
 }
 
 }  // namespace
@@ -126,12 +132,12 @@ void encode_reply(const core::Response& answer, const ReplyOptions& options, Rep
   const int status = core::status_of(answer);
   const std::string_view custom =
       options.headers != nullptr ? options.headers->lines(status) : std::string_view();
-  const std::size_t room =
-      kHeadRoom + options.location.size() + custom.size() + bytes_of_headers(answer);
+  const std::string warnings = lines_of_warnings(answer.quiet_warnings);
+  const std::size_t room = kHeadRoom + options.location.size() + custom.size() + warnings.size();
   bytes.reserve(room + core::body_bytes_max(answer));
   bytes.resize(room);
   if (allows_body(status)) core::write_body(bytes, answer);
-  write_head(out.head_, answer, status, bytes.size() - room, options, custom);
+  write_head(out.head_, answer, status, bytes.size() - room, options, custom, warnings);
   out.begin_ = room - out.head_.size();
   std::memcpy(bytes.data() + out.begin_, out.head_.data(), out.head_.size());
   if (options.head) {

@@ -32,7 +32,6 @@ constexpr TokenField kFields[] = {
 };
 constexpr std::string_view kTypes[] = {"default", "service", "batch", "default-service",
                                        "default-batch"};
-constexpr std::size_t kPoliciesMax = 1000;
 
 bool contains(std::span<const std::string_view> list, std::string_view name) {
   return std::find(list.begin(), list.end(), name) != list.end();
@@ -69,11 +68,9 @@ Result<Json> checked_cidrs(const TokenField& field, const Json& value) {
 
 Result<Json> checked(const TokenField& field, const Json& value) {
   if (field.name == "token_policies") {
-    if (value.size() > kPoliciesMax)
+    if (value.size() > core::kPoliciesMax)
       return failure(Code::invalid, "a token has at most 1000 policies");
-    const auto names = core::canonical_policies(texts_of(value));
-    if (std::find(names.begin(), names.end(), "response-wrapping") != names.end())
-      return failure(Code::invalid, "cannot assign policy \"response-wrapping\"");
+    VAULT_TRY(core::check_assignable(core::canonical_policies(texts_of(value))));
   }
   if (field.name == "token_bound_cidrs") return checked_cidrs(field, value);
   if (field.name == "token_num_uses" && value.integer().value_or(0) < 0)

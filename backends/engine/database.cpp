@@ -206,8 +206,8 @@ class Database final : public core::Engine {
     return route;
   }
 
-  // There are none, as who looks for them is told; who wants one is told in so many words, before
-  // he looks for a mistake of his own.
+  // Static roles are not in this version: reading one is 404, deleting one 204, and whoever asks
+  // for one is told so.
   void add_static_routes() {
     const core::ReadHandler none = [](core::Call&, core::ReadTxn&) -> Result<core::Response> {
       return core::Response::refused(404, "");

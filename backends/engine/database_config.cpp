@@ -205,8 +205,8 @@ Result<std::unique_ptr<target::Target>> open_candidate(const core::EngineContext
   return beside(std::move(next), std::move(*before), server->string_at("server"), context.clock);
 }
 
-// Whoever wrote a password knows what it is, and another manager has one of his own. A rotation
-// that is not settled stays else: its password may be the one that holds.
+// Ends a rotation that is not settled when the write brings a password or names another manager.
+// Any other write keeps it: its password may be the one that works.
 Status end_rotation(Call& call, WriteTxn& txn, const std::string& target, const Json& record) {
   VAULT_TRY_ASSIGN(const auto rotation, load(txn, kRotations, target));
   if (!rotation) return {};

@@ -81,20 +81,15 @@ bool has_user_in_path(std::string_view method) {
   return std::find(std::begin(kUserInPath), end, method) != end;
 }
 
-// Those whose names are locked out after failed logins.
-bool locks_names(const std::string& method) {
-  return method == "userpass" || method == "ldap" || method == "approle";
-}
-
 // A method that is not there is denied, too, in the same words as a name that is locked.
-std::string hint_of_method(const Result<Answer>& answer, const std::string& method,
-                           const std::string& mount) {
+std::string hint_of_method(const Result<Answer>& answer, const std::string& mount) {
   if (!answer.ok() || (answer->status != 403 && answer->status != 404)) return {};
-  if (answer->status == 403 && locks_names(method))
+  if (answer->status == 403)
     return fmt::format(
         "this name may be locked after failed logins: wait, or have an operator look:\n"
         "      leasehold read sys/locked-users\n"
-        "      If the method is mounted elsewhere than at auth/{}/, give -path=PATH",
+        "      Or no auth method is mounted at auth/{}/: see leasehold auth list, and give\n"
+        "      -path=PATH for one that is mounted elsewhere",
         mount);
   return fmt::format(
       "is an auth method mounted at auth/{}/? Who may list them sees it: leasehold auth list\n"
@@ -125,8 +120,7 @@ Login login_with_method(Session& session, const std::string& method) {
   call.hidden = hidden;
   auto answer = session.send(std::move(call));
   if (!is_good(answer))
-    return {session.refused("Error authenticating", answer, hint_of_method(answer, method, mount)),
-            {}};
+    return {session.refused("Error authenticating", answer, hint_of_method(answer, mount)), {}};
   return {kSuccess, std::move(answer->json)};
 }
 

@@ -63,8 +63,14 @@ TEST_CASE_FIXTURE(AddedVault, "adding: an auth method is a file and a row") {
   CHECK(self.data().string_at("display_name") == "pin-ann");
   CHECK(world.audit_text().find("4711") == std::string::npos);
   CHECK(vault.post("sys/mounts/pin", vault.root(), R"({"type":"pin"})").status() == 400);
-  for (int i = 0; i < 5; ++i) vault.post("auth/pin/login/ann", "", R"({"pin":"4712"})");
+  write("sys/auth/pin/tune", R"({"user_lockout_config":{"lockout_threshold":"3"}})");
+  for (int i = 0; i < 3; ++i) vault.post("auth/pin/login/ann", "", R"({"pin":"4712"})");
   CHECK(vault.post("auth/pin/login/ann", "", R"({"pin":"4711"})").status() == 403);  // locked
+  write("sys/mounts/desk", R"({"type":"notes"})");
+  CHECK(vault
+            .post("sys/mounts/desk/tune", vault.root(),
+                  R"({"user_lockout_config":{"lockout_threshold":"3"}})")
+            .status() == 400);
 }
 
 TEST_CASE_FIXTURE(AddedVault, "adding: a target is a file and a row") {

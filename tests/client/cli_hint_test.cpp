@@ -121,7 +121,7 @@ TEST_CASE("hint: a login that fails is not told to log in") {
         "this token was not accepted: it is unknown, expired or revoked, or may not look "
         "itself up");
   const auto method = program.run({"login", "-method=foo", "role=a"});
-  CHECK(contains(hint_in(method.err), "is an auth method mounted at auth/foo/?"));
+  CHECK(contains(hint_in(method.err), "no auth method is mounted at auth/foo/"));
   CHECK(contains(hint_in(method.err), "leasehold auth list"));
   CHECK(hint_in(program.run({"login", "-method=approle", "role_id=a"}).err).empty());
   const auto two = program.run({"login", "hvs.a", "hvs.b"});
@@ -136,6 +136,10 @@ TEST_CASE("hint: a name that may be locked is not told that its method is missin
       Program(server.address()).run({"login", "-method=userpass", "username=ann", "password=x"});
   CHECK(contains(hint_in(locked.err), "leasehold read sys/locked-users"));
   CHECK_FALSE(contains(hint_in(locked.err), "is an auth method mounted"));
+  server.on("PUT /v1/auth/pin/login",
+            {403, kNotAToken});  // a method that this program never heard of
+  const auto other = Program(server.address()).run({"login", "-method=pin", "name=ann"});
+  CHECK(contains(hint_in(other.err), "leasehold read sys/locked-users"));
 }
 
 TEST_CASE("hint: without any token a ceremony names the switch of the listener") {

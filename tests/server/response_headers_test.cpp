@@ -65,12 +65,11 @@ TEST_CASE("response headers: what would break an answer is refused where it stan
   }
 }
 
-TEST_CASE("response headers: an answer has the listener's and its own, and no broken one") {
+TEST_CASE("response headers: an answer has the listener's and Vault's, each once") {
   const auto headers = headers_of(
       R"(custom_response_headers { "2xx" = { "X-A" = ["b"], "strict-transport-security" = ["none"] } })");
   REQUIRE(headers.ok());
   core::Response answer = core::Response::of(Json::object());
-  answer.headers = {{"WWW-Authenticate", "Basic"}, {"X-Bad", "a\r\nb: c"}, {"", "x"}};
   ReplyOptions options;
   options.secure = true;
   options.headers = &*headers;
@@ -78,9 +77,7 @@ TEST_CASE("response headers: an answer has the listener's and its own, and no br
   encode_reply(answer, options, out);
   const std::string text(out.view());
   CHECK(text.find("\r\nX-A: b\r\n") != std::string::npos);
-  CHECK(text.find("\r\nWWW-Authenticate: Basic\r\n") != std::string::npos);
   CHECK(text.find("\r\nStrict-Transport-Security: none\r\n") != std::string::npos);
   CHECK(text.find("max-age") == std::string::npos);
-  CHECK(text.find("X-Bad") == std::string::npos);
   CHECK(text.find("\r\n\r\n{") != std::string::npos);
 }

@@ -54,6 +54,20 @@ TEST_CASE("wire: an answer is one head and one body, byte for byte") {
         "\n");
 }
 
+TEST_CASE("wire: what is warned of without a body is in headers, and breaks none") {
+  core::Response answer;
+  answer.quiet_warnings = {"n\"s\n: \\", std::string(600, 'x')};
+  CHECK(encoded(answer) ==
+        "HTTP/1.1 204 No Content\r\nCache-Control: no-store\r\nContent-Type: application/json\r\n"
+        "Warning: 299 - \"n\\\"s?: \\\\\"\r\nWarning: 299 - \"" +
+            std::string(500, 'x') + "\"\r\n\r\n");
+  answer.quiet_warnings.assign(20, "x");
+  const std::string text = encoded(answer);
+  std::size_t lines = 0;
+  for (std::size_t at = 0; (at = text.find("Warning: ", at)) != text.npos; ++at) ++lines;
+  CHECK(lines == 8);
+}
+
 TEST_CASE("wire: nothing to say is 204 with Vault's headers and no length") {
   CHECK(encoded({}) ==
         "HTTP/1.1 204 No Content\r\nCache-Control: no-store\r\nContent-Type: application/json\r\n"

@@ -158,7 +158,7 @@ struct IdleWorkers {
     threads.emplace_back([this, connected] {
       Link link;
       if (connected) link.connection = std::make_unique<testing::FakeConnection>(machine);
-      link.generation = 1;
+      link.settings_version = 1;
       if (state->next_task(link).kind == Task::Kind::quit) ++quit;
     });
   }

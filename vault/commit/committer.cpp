@@ -233,7 +233,7 @@ Status Committer::State::write_head() {
   return alone.status();
 }
 
-// Without room for it the next change, or the next look, writes it.
+// When storage is full, the head is written with the next change or at the next look.
 void Committer::State::remember_log(Instant now) {
   if (now < add(remembered_at, kRememberAgain)) return;
   remembered_at = now;

@@ -61,7 +61,7 @@ void Lane::replace(std::unique_ptr<Target> target) {
   std::shared_ptr<Target> before = std::move(target);  // goes after the lock
   MutexLock lock(state.mutex);
   state.target.swap(before);
-  ++state.generation;
+  ++state.settings_version;
   state.health = State::Health::unknown;
   state.probing = false;
   ++state.probe;

@@ -49,7 +49,7 @@ std::optional<Task> Lane::State::takeable(Instant now, const Link& link) {
   if (!link.connection && takeable_count(now) <= connected) return std::nullopt;
   Task task;
   task.target = target;
-  task.generation = generation;
+  task.settings_version = settings_version;
   task.outages = outages;
   if (health != Health::healthy) {
     const bool due = health == Health::open ? now >= status.retry_at : has_work();
@@ -112,7 +112,8 @@ Task Lane::State::next_task(const Link& link) {
     const Instant now = clock.instant();
     if (stopping) return {};
     // Before anything is taken: a task never meets a connection of older settings.
-    if (link.connection && link.generation != generation) return {.kind = Task::Kind::disconnect};
+    if (link.connection && link.settings_version != settings_version)
+      return {.kind = Task::Kind::disconnect};
     if (auto task = takeable(now, link)) {
       start_threads();  // there may be more than this one
       return std::move(*task);
@@ -144,12 +145,12 @@ void Lane::State::probe_succeeded(const Task& task) {
   bool again = false;
   {
     MutexLock lock(mutex);
-    if (task.generation != generation) {
+    if (task.settings_version != settings_version) {
       if (task.probe == probe) probing = false;
       return;
     }
     probing = false;
-    fenced = generation;
+    fenced = settings_version;
     again = health == Health::open;
     if (again) pace.restart(clock.instant());
     health = Health::healthy;
@@ -191,7 +192,7 @@ void Lane::State::unreachable(const Task& task, const Error& why) {
   {
     MutexLock lock(mutex);
     const bool late = task.kind == Task::Kind::probe && task.probe != probe;
-    if (late || task.generation != generation) return;
+    if (late || task.settings_version != settings_version) return;
     if (task.kind == Task::Kind::probe) probing = false;
     // Several connections find out about one outage: it counts once.
     if (health == Health::open && task.kind != Task::Kind::probe) return;

@@ -32,17 +32,17 @@ struct Task {
   enum class Kind : std::uint8_t { quit, probe, issue, revoke, disconnect };
   Kind kind = Kind::quit;
   std::shared_ptr<Job> job;
-  std::size_t count = 0;           // of revoke
-  std::uint64_t probe = 0;         // its number
-  std::shared_ptr<Target> target;  // to connect to
-  std::uint64_t generation = 0;    // of `target`
-  std::uint64_t outages = 0;       // so far
+  std::size_t count = 0;               // of revoke
+  std::uint64_t probe = 0;             // its number
+  std::shared_ptr<Target> target;      // to connect to
+  std::uint64_t settings_version = 0;  // of `target`
+  std::uint64_t outages = 0;           // so far
 };
 
 // One thread's own connection.
 struct Link {
   std::unique_ptr<Connection> connection;
-  std::uint64_t generation = 0;
+  std::uint64_t settings_version = 0;
   std::uint64_t outages = 0;  // when the connection was last known to answer
   Instant opened, used;
 };
@@ -102,8 +102,8 @@ struct Lane::State : std::enable_shared_from_this<Lane::State> {
   Condition work;                                    // workers wait here
   Condition watch;                                   // the keeper and stop()
   std::shared_ptr<Target> target GUARDED_BY(mutex);  // an older one lives while a task has it
-  std::uint64_t generation GUARDED_BY(mutex) = 1;
-  std::uint64_t fenced GUARDED_BY(mutex) = 0;  // the generation that was fenced
+  std::uint64_t settings_version GUARDED_BY(mutex) = 1;
+  std::uint64_t fenced GUARDED_BY(mutex) = 0;  // the one that was fenced
   LaneQueue jobs GUARDED_BY(mutex);
   Jobs running GUARDED_BY(mutex);
   bool revocations_due GUARDED_BY(mutex) = true;     // perhaps: what an earlier process left

@@ -20,7 +20,7 @@ Status connect(State& state, const Task& task, Link& link) {
   state.leave();
   VAULT_TRY(met);
   link.connection = std::move(made);
-  link.generation = task.generation;
+  link.settings_version = task.settings_version;
   link.outages = task.outages;
   link.opened = now;
   return {};
@@ -57,7 +57,7 @@ void look_at(State& state, Link& link) {
 Status fence(State& state, const Task& task, Link& link) {
   {
     MutexLock lock(state.mutex);
-    if (state.fenced == task.generation) return {};
+    if (state.fenced == task.settings_version) return {};
   }
   return link.connection->end_other_incarnations(add(state.clock.instant(), kConnectLimit));
 }

@@ -2,15 +2,12 @@
 
 #include "vault/base/encoding.h"
 #include "vault/core/authority/mounts.h"
+#include "vault/core/contract/policy_names.h"
 
 namespace leasehold::core {
 
-namespace {
-constexpr std::string_view kWrapping = "response-wrapping";
-}
-
 Policies::Policies(LogSink& log) : log_(log) {
-  auto built_in = parse_policy(std::string(kWrapping), response_wrapping_policy_text());
+  auto built_in = parse_policy(std::string(kWrappingPolicy), response_wrapping_policy_text());
   VAULT_ASSERT(built_in.ok());
   wrapping_ = std::make_shared<const Policy>(std::move(built_in).value());
 }
@@ -45,7 +42,7 @@ Result<bool> Policies::look_up(ReadTxn& txn, Making making, Authority::Set& set)
   bool ready = true;
   for (const std::string& name : set.names) {
     if (name == "root") continue;  // no record: it may everything, alone, and never changes
-    if (name == kWrapping) {
+    if (name == kWrappingPolicy) {
       set.rests.push_back({{}, 0, wrapping_});
       continue;
     }
@@ -63,7 +60,7 @@ Result<bool> Policies::look_up(ReadTxn& txn, Making making, Authority::Set& set)
 }
 
 Result<bool> Policies::exists(ReadTxn& txn, std::string_view name) {
-  if (name == kWrapping) return true;
+  if (name == kWrappingPolicy) return true;
   VAULT_TRY_ASSIGN(const auto found, txn.snapshot().get(record_of(txn, std::string(name)).view()));
   return found.has_value();
 }

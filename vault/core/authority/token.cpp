@@ -1,4 +1,5 @@
 #include "vault/core/authority/token.h"
+#include "vault/core/contract/policy_names.h"
 
 namespace leasehold::core {
 

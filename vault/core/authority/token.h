@@ -16,7 +16,6 @@
 namespace leasehold::core {
 
 inline constexpr std::size_t kTokenMetaMax = 1024;  // pairs
-inline constexpr std::string_view kWrappingPolicy = "response-wrapping";
 
 struct Token {
   barrier::OrderedId id{};

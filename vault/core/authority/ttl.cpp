@@ -7,8 +7,8 @@
 
 namespace leasehold::core {
 
-Result<TtlAnswer> resolve_ttl(const TtlTerms& terms) {
-  TtlAnswer answer;
+Result<ResolvedTtl> resolve_ttl(const TtlTerms& terms) {
+  ResolvedTtl answer;
   Seconds max = terms.max_ttl;
   if (terms.backend_max.count() > 0) max = std::min(max, terms.backend_max);
   if (terms.explicit_max.count() > 0 && terms.period.count() == 0)

@@ -21,11 +21,11 @@ struct TtlTerms {
   Seconds explicit_max{0};  // 0: none
   WallTime issued, now;
 };
-struct TtlAnswer {
+struct ResolvedTtl {
   Seconds ttl{0};
   std::vector<std::string> warnings;
 };
 // Code::invalid "past the max TTL, cannot renew" when nothing is left. Never 0, never unbounded.
-Result<TtlAnswer> resolve_ttl(const TtlTerms& terms);
+Result<ResolvedTtl> resolve_ttl(const TtlTerms& terms);
 
 }  // namespace leasehold::core

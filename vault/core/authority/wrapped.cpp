@@ -2,6 +2,7 @@
 
 #include "vault/core/contract/codec.h"
 #include "vault/core/contract/envelope.h"
+#include "vault/core/contract/policy_names.h"
 #include "vault/crypto/aead.h"
 #include "vault/crypto/hash.h"
 

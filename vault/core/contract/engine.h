@@ -1,8 +1,8 @@
 #pragma once
 // The contract of an engine: one table of routes. Routing, parameter checks, path-help, the sudo
-// and unauthenticated lists and OpenAPI all come from that table. An engine is one
-// file in backends/engine/ that ends in `make_x` and one row in backends/catalog.h. An auth
-// method is an engine whose handlers return a Response with `login` set.
+// and unauthenticated lists and OpenAPI all come from that table. An engine is a file in
+// backends/engine/, an auth method one in backends/auth/; each ends in `make_x` and has a row in
+// backends/catalog.h. A login handler answers Response::of_login().
 //
 // A handler's signature says what it may do:
 //
@@ -98,10 +98,12 @@ struct Caller {
   std::vector<std::string> policies;
   std::string entity_id;
   bool is_root = false;
-  bool has_sudo = false;       // `sudo` on this very path
-  std::int64_t uses_left = 0;  // after this use; 0: unlimited, -1: this was the last
+  bool has_sudo = false;                  // `sudo` on this very path
+  std::optional<std::int64_t> uses_left;  // after this use; nothing: unlimited
   std::optional<WallTime> expires;
-  bool was_last_use() const { return uses_left < 0; }
+  bool was_last_use() const { return uses_left && *uses_left <= 0; }
+  // As Vault shows it: 0 for unlimited, -1 after the last use.
+  std::int64_t shown_uses_left() const { return was_last_use() ? -1 : uses_left.value_or(0); }
 };
 
 struct MountInfo {
@@ -128,7 +130,7 @@ struct Call {
   WallTime now;
   Random& random;
   std::vector<std::string> warnings;
-  // The same, where clients count on an answer without a body: there it is a header, `Warning`.
+  // The same, where clients count on an answer without a body: they do not make one.
   std::vector<std::string> quiet_warnings;
   std::vector<Event> events;  // written with the batch; an effect's settle adds them
 };

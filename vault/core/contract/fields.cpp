@@ -179,8 +179,7 @@ bool is_missing(const Json& value) {
   return value.is_null() || (value.is_string() && value.text().empty());
 }
 
-// Vault finds the fault of a write when it asks whether the thing exists, if the route asks that,
-// and says it without these words.
+// As Vault: without the prefix on writes of a route that asks whether the thing exists.
 Error refusal(const Route& route, Operation operation, Error error) {
   const bool writes = operation == Operation::create || operation == Operation::update;
   if (!writes || !route.exists) error.message = "Field validation failed: " + error.message;

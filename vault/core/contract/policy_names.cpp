@@ -50,4 +50,9 @@ std::vector<std::string> canonical_policies(const std::vector<std::string>& name
   return out;
 }
 
+Status check_assignable(const std::vector<std::string>& policies) {
+  if (std::find(policies.begin(), policies.end(), kWrappingPolicy) == policies.end()) return {};
+  return failure(Code::invalid, "cannot assign policy \"response-wrapping\"");
+}
+
 }  // namespace leasehold::core

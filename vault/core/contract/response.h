@@ -87,11 +87,12 @@ struct Response {
   // What lies inside an answer that is wrapped, or was.
   std::optional<Issued> inside;
   std::vector<std::string> warnings;
+  // Of an answer without a body, which stays one: told beside it.
+  std::vector<std::string> quiet_warnings;
   std::vector<std::string> errors;  // an error answer, whatever else is set
   bool is_error = false;
   std::optional<Seconds> retry_after;
-  std::vector<std::pair<std::string, std::string>> headers;  // further ones; the wire checks them
-  std::string request_id;                                    // set by the core
+  std::string request_id;  // set by the core
   Orders orders;
 
   bool has_body() const {

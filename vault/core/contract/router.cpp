@@ -162,6 +162,17 @@ const Mount* MountTable::by_accessor(std::string_view accessor) const {
   return nullptr;
 }
 
+bool is_core_path(std::string_view path) {
+  constexpr std::string_view kOurs[] = {"sys/", "cubbyhole/", "identity/", "audit/", "auth/token/"};
+  return std::any_of(std::begin(kOurs), std::end(kOurs),
+                     [&](std::string_view ours) { return path.starts_with(ours); });
+}
+
+bool is_core_mount(std::string_view path, const Mount* mount) {
+  const bool is_users = mount != nullptr && (mount->kind == nullptr || !mount->kind->is_system);
+  return is_core_path(path) && !is_users;
+}
+
 std::unique_ptr<EngineKind> make_kind(const EngineRow& row, const EngineContext& context,
                                       bool is_auth) {
   auto kind = std::make_unique<EngineKind>();
@@ -172,6 +183,12 @@ std::unique_ptr<EngineKind> make_kind(const EngineRow& row, const EngineContext&
   kind->engine = row.make(context);
   kind->routes = std::make_unique<RouteTrie>(kind->engine->routes());
   return kind;
+}
+
+bool locks_names(const EngineKind& kind) {
+  const std::span<const Route> routes = kind.engine->routes();
+  return std::any_of(routes.begin(), routes.end(),
+                     [](const Route& route) { return route.login_alias != nullptr; });
 }
 
 }  // namespace leasehold::core

@@ -63,6 +63,8 @@ struct EngineKind {  // one per row of the catalog, and one per system engine
 };
 std::unique_ptr<EngineKind> make_kind(const EngineRow& row, const EngineContext& context,
                                       bool is_auth);
+// Whether failed logins of its mounts are counted: one of its routes says which name logs in.
+bool locks_names(const EngineKind& kind);
 
 struct Mount {
   MountInfo info;
@@ -76,6 +78,12 @@ struct Mount {
 // Auth methods are mounted below it, and nothing else is.
 inline constexpr std::string_view kAuthPrefix = "auth/";
 inline bool is_auth_path(std::string_view path) { return path.starts_with(kAuthPrefix); }
+// Where the core's own mounts are and the paths that it keeps for itself: nothing is mounted there,
+// and nothing moves from or to it.
+bool is_core_path(std::string_view path);
+// Whether what is at `path`, if anything, is the core's. A mount that an earlier version let a user
+// make at a path like "audit/" stays theirs.
+bool is_core_mount(std::string_view path, const Mount* mount);
 inline constexpr std::size_t kMountPathMax = 256;  // below kAuthPrefix, if it lies there
 // As a mount's path is stored, of what a client gives: no slash in front, one at the end.
 std::string mount_path(std::string given);

@@ -35,7 +35,7 @@ void DueQueue::failed(const OrderedId& id, const Error& error) {
   const bool busy = error.code == Code::deadline;
   const Nanos first = busy ? kBusyRetryMin : Nanos{Seconds{1}};
   const Nanos most = busy ? kBusyRetryMax : Nanos{kRetryMax};
-  // Moments of being in use are not held against what is refused once after them.
+  // When the reason changes between "in use" and "refused", the pauses start from the shortest.
   if (std::exchange(retry.busy, busy) != busy) retry.alike = 0;
   const Nanos wait = std::min(first * (std::int64_t{1} << std::min(retry.alike, 12U)), most);
   ++retry.alike;

@@ -27,7 +27,7 @@ std::string forgotten_event(const Lease& lease, WallTime now) {
   return audit::event_body("lease-forgotten", now, fields.dump());
 }
 
-// No login lands once its mount is being removed, so there the time of its making says nothing.
+// No login succeeds while its mount is being removed, so all tokens of the mount end.
 bool ends_token(const LeaseJob& job, const Token& token, WallTime asked) {
   if (!job.mount_accessor.empty()) return token.mount == job.mount_accessor;
   return token.created <= asked &&

@@ -9,8 +9,6 @@ namespace leasehold::core {
 
 namespace {
 
-constexpr std::int64_t kSharesMax = 255;
-
 Status check_no_pgp(const Json& body) {
   for (const char* name : {"pgp_keys", "root_token_pgp_key", "recovery_pgp_keys"}) {
     const Json* given = body.is_object() ? body.find(name) : nullptr;
@@ -39,11 +37,9 @@ Result<seal::InitOptions> shares_asked(const Json& body, const std::string& seal
                    "shamir");
   const std::int64_t shares = number(device ? "recovery_shares" : "secret_shares");
   const std::int64_t threshold = number(device ? "recovery_threshold" : "secret_threshold");
-  if (shares < 0 || shares > kSharesMax || threshold < 0 || threshold > kSharesMax)
-    return failure(Code::invalid, "shares and threshold must be between 1 and 255");
   seal::InitOptions options;
-  options.shares = static_cast<unsigned>(shares);
-  options.threshold = static_cast<unsigned>(threshold);
+  VAULT_TRY_ASSIGN(options.shares, share_count(shares));
+  VAULT_TRY_ASSIGN(options.threshold, share_count(threshold));
   return options;
 }
 

@@ -24,7 +24,7 @@ constexpr std::string_view kDrill =
     "a restore drill (-restored=drill): this is a copy for looking at; no target is "
     "reached, nothing is issued, renewed or revoked, and what is due waits";
 
-// Whoever wants it sealed has what he wants; there is no key to check a token with.
+// It is sealed already, and a sealed vault cannot check a token.
 Response seal_again(const Request& request) {
   return request.operation == Operation::update ? Response::none() : Response::refused(405, "");
 }

@@ -23,8 +23,8 @@ struct Flush : WorkerTask {
   WaiterQueue waiting;
   Status written;
 
-  static void append(WorkerTask* job) {
-    auto* self = static_cast<Flush*>(job);
+  static void append(WorkerTask* task) {
+    auto* self = static_cast<Flush*>(task);
     self->written = self->log->append(self->lines.views());
   }
   static void finish(Waiter* waiter) {
@@ -36,8 +36,8 @@ struct Flush : WorkerTask {
 }  // namespace
 
 AuditAppend& AuditAppend::current() {
-  static thread_local AuditAppend turn;
-  return turn;
+  static thread_local AuditAppend append;
+  return append;
 }
 
 void AuditAppend::add(AuditWait* wait, audit::AuditLog& log, Workers& workers) {
@@ -47,9 +47,9 @@ void AuditAppend::add(AuditWait* wait, audit::AuditLog& log, Workers& workers) {
   if (!first) return;
   log_ = &log;
   workers_ = &workers;
-  end_.turn = this;
+  end_.owner = this;
   end_.home = Loop::current();
-  end_.resume = [](Waiter* waiter) { static_cast<End*>(waiter)->turn->end(); };
+  end_.resume = [](Waiter* waiter) { static_cast<End*>(waiter)->owner->end(); };
   complete(&end_);
 }
 

@@ -28,7 +28,7 @@ class AuditAppend {
 
  private:
   struct End : Waiter {
-    AuditAppend* turn = nullptr;
+    AuditAppend* owner = nullptr;
   };
   void end();
 

@@ -44,10 +44,10 @@ void fill_auth(const Authorised& flight, Backing& backing, audit::Record& record
   record.auth.token_ttl = token.creation_ttl.count();
   record.auth.token_issue_time = token.created;
   record.auth.num_uses = token.num_uses;
-  record.auth.remaining_uses = flight.caller.uses_left;
+  record.auth.remaining_uses = flight.caller.shown_uses_left();
 }
 
-// As the operator wants them when the request was judged, whatever the listener had in mind.
+// By the table of headers that the request was judged by; the listener may have used an older one.
 void fill_headers(const Admitted& flight, Backing& backing, audit::Record& record) {
   if (flight.request.headers.empty() || flight.compiled == nullptr) return;
   for (const AuditedHeader& asked : flight.compiled->audited_headers.all()) {

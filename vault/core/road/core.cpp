@@ -52,7 +52,7 @@ Detached Core::handle(Request request, Exchange& asker) {
   InFlight flight(std::move(request), asker);
   Latch latch;
   Status status = admit(flight);  // which route, who
-  if (status.ok() && waits_for_body(flight))
+  if (status.ok() && settle_body(flight))
     status = co_await placed(workers_, flight, Place::bodies, [&] { return read_late(flight); });
   if (status.ok()) status = co_await committed(flight);  // a use is counted before anything else
   if (status.ok()) status = admit_counted(flight);
@@ -92,10 +92,9 @@ Detached Core::handle(Request request, Exchange& asker) {
   asker.deliver(std::move(answer));
 }
 
-// A large body that is still to be read. It costs a thread more than its bytes cost the sender: of
-// a caller without a valid token it stays unread, and of one whose use of the token is counted by
-// what the body says.
-bool Core::waits_for_body(Admitted& flight) {
+// Whether a large body must still be read. Reading one costs more than sending it. So it stays
+// unread for a caller without a valid token, and where the route opens a wrapped answer.
+bool Core::settle_body(Admitted& flight) {
   Request& request = flight.request;
   if (!request.late_body) return false;
   request.body_unread =

@@ -35,7 +35,7 @@ class Core {
   Status admit_counted(Admitted& flight);
   Status admit_again(InFlight& flight);
   static Status may_be_recorded(Admitted& flight);
-  static bool waits_for_body(Admitted& flight);
+  static bool settle_body(Admitted& flight);
   Status outcome_of_settling(InFlight& flight, const Status& outcome, const Status& durable);
   Status still_allowed(Authorised& flight);
   Status run(InFlight& flight);

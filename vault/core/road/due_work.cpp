@@ -68,7 +68,7 @@ void DueWork::call_due() {
 std::vector<std::shared_ptr<const Mount>> DueWork::due_now() {
   std::vector<std::shared_ptr<const Mount>> due;
   auto held = parts_.snapshots.take();
-  if (!held.ok()) return due;  // tried again in the next turn
+  if (!held.ok()) return due;  // tried again in the next pass
   ReadTxn txn(**held, parts_.barrier, barrier::kCoreSpace);
   const auto compiled = parts_.mounts.at(txn);
   if (!compiled.ok()) return due;
@@ -103,7 +103,7 @@ void DueWork::work_in(const Mount& mount) {
     for (int i = 1; i < kTriesOfSlice && !done.ok() && done.error().code == Code::conflict; ++i)
       done = slice(mount, from);
     if (!done.ok()) {
-      parts_.log.warn("the due work of {} stops until its next turn: {}", mount.info.path,
+      parts_.log.warn("the due work of {} stops until its next pass: {}", mount.info.path,
                       done.error().message);
       return;
     }

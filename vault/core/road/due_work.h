@@ -49,8 +49,8 @@ class DueWork {
   Result<DueSlice> slice(const Mount& mount, const std::string& from);
 
   const Parts parts_;
-  std::map<barrier::Space, Instant> next_;  // of the thread alone, as is the next
-  std::set<barrier::Space> asked_for_;      // in this turn
+  std::map<barrier::Space, Instant> next_;  // used by the thread alone, as is asked_for_
+  std::set<barrier::Space> asked_for_;      // in this pass
   std::thread thread_;
   Mutex mutex_;
   Condition wake_;

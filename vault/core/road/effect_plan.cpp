@@ -47,7 +47,7 @@ Result<Seconds> Planning::ttl_of(const LeaseTerms& wanted) {
   terms.default_ttl = flight.mount->info.default_ttl;
   terms.max_ttl = flight.mount->info.max_ttl;
   terms.issued = terms.now = flight.started;
-  VAULT_TRY_ASSIGN(TtlAnswer answer, resolve_ttl(terms));
+  VAULT_TRY_ASSIGN(ResolvedTtl answer, resolve_ttl(terms));
   for (std::string& warning : answer.warnings) flight.warnings.push_back(std::move(warning));
   return answer.ttl;
 }

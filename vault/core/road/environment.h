@@ -50,7 +50,7 @@ struct Environment {
   // The configured devices; none in dev mode.
   std::function<Result<std::vector<std::unique_ptr<audit::Device>>>()> audit_devices;
   int dev_kv_version = 0;  // of secret/, which a dev server begins with; 0: none
-  // Asks for sealing, from any thread; set by Lifecycle, as is the next.
+  // Asks for sealing, from any thread; set by Lifecycle.
   std::function<void()> request_seal;
   // Tells the clock the last time the storage saw.
   std::function<void(WallTime)> never_before;

@@ -11,8 +11,6 @@ namespace leasehold::core {
 
 namespace {
 
-constexpr std::size_t kHeadersMax = 8, kHeaderBytes = 500;
-
 // The request's wish and the handler's: the shorter one, and no longer than any lease. What has no
 // body, or is an error, hands out nothing and is not wrapped.
 std::optional<WrapTerms> wrapping_of(const InFlight& flight) {
@@ -46,17 +44,6 @@ void say(std::vector<std::string>& warnings, const std::string& warning) {
     warnings.push_back(warning);
 }
 
-// RFC 7234, section 5.5: who does not know the header passes over it.
-void say_in_header(Response& answer, const std::string& warning) {
-  if (answer.headers.size() == kHeadersMax) return;
-  std::string text = "299 - \"";
-  for (const char c : warning.substr(0, kHeaderBytes)) {
-    if (c == '"' || c == '\\') text += '\\';
-    text += c >= 0x20 && c < 0x7f ? c : '?';
-  }
-  answer.headers.emplace_back("Warning", text + '"');
-}
-
 // A handler's warning makes an answer of its own: 200 in place of 204. A quiet one does not, as in
 // Vault: clients count on the 204.
 void say_warnings(InFlight& flight, Call& call) {
@@ -64,10 +51,9 @@ void say_warnings(InFlight& flight, Call& call) {
   if (answer.is_error) return;
   for (const auto* warnings : {&call.warnings, &flight.warnings})
     for (const std::string& warning : *warnings) say(answer.warnings, warning);
-  const bool has_body = answer.has_body();
+  auto& quiet = answer.has_body() ? answer.warnings : answer.quiet_warnings;
   for (const auto* warnings : {&call.quiet_warnings, &flight.quiet_warnings})
-    for (const std::string& warning : *warnings)
-      has_body ? say(answer.warnings, warning) : say_in_header(answer, warning);
+    for (const std::string& warning : *warnings) say(quiet, warning);
 }
 
 // The change is on record with the line of the request; what the client gets is known, and written,

@@ -8,9 +8,8 @@
 
 namespace leasehold::core {
 
-// The handler's warnings make a body, or join it; those about parameters join it alone. Its events
-// are lines. Makes flight.batch
-// of `changes`, if there are any.
+// The handler's warnings make a body or join it; quiet ones join a body and make none. Its events
+// are lines. Makes flight.batch of `changes`, if there are any.
 Status finish(InFlight& flight, storage::Snapshot& snapshot, commit::Changes&& changes, Call& call);
 
 }  // namespace leasehold::core

@@ -8,6 +8,7 @@
 #include "vault/base/duration.h"
 #include "vault/core/authority/entities.h"
 #include "vault/core/authority/ttl.h"
+#include "vault/core/contract/policy_names.h"
 
 namespace leasehold::core {
 
@@ -45,7 +46,7 @@ Result<Seconds> ttl_of(const Admitted& flight, const Login& login,
   terms.backend_max = login.max_ttl;
   terms.explicit_max = login.explicit_max_ttl;
   terms.issued = terms.now = flight.started;
-  VAULT_TRY_ASSIGN(TtlAnswer answer, resolve_ttl(terms));
+  VAULT_TRY_ASSIGN(ResolvedTtl answer, resolve_ttl(terms));
   for (std::string& warning : answer.warnings) warnings.push_back(std::move(warning));
   return answer.ttl;
 }

@@ -14,8 +14,6 @@ namespace leasehold::core {
 
 namespace {
 
-constexpr std::string_view kBodyTooLarge = "http: request body too large";
-
 std::string unsupported_path(const Mount& mount) {
   if (!mount.kind->engine->routes().empty()) return multierror("unsupported path");
   return multierror("unsupported path: " + mount.info.type + " is not in this version");
@@ -103,7 +101,7 @@ Status Core::run_live(InFlight& flight) {
     ReadTxn core(**held, flight.live->barrier, barrier::kCoreSpace);
     VAULT_TRY(resolve(flight, core, Making::allowed));
   }
-  if (flight.uses_left) flight.caller.uses_left = *flight.uses_left > 0 ? *flight.uses_left : -1;
+  flight.caller.uses_left = flight.uses_left;
   const MountInfo* mount = flight.mount ? &flight.mount->info : nullptr;
   ReadTxn txn(**held, flight.live->barrier, mount ? mount->space : barrier::kCoreSpace);
   VAULT_TRY(authorize(flight, txn));

@@ -19,7 +19,7 @@ namespace leasehold::core {
 // Named as the road reads them: `co_await committed(flight)`.
 // NOLINTBEGIN(readability-identifier-naming)
 
-// An operation that resumes the coroutine on the loop that suspended it.
+// Something to wait for; resumes the coroutine on the loop that suspended it.
 template <class Op>
 class Suspended : protected Op {
  public:
@@ -48,12 +48,13 @@ class [[nodiscard]] recorded : Suspended<AuditWait> {
       written = failure(Code::internal, "no audit device");
       return;
     }
-    AuditAppend& turn = AuditAppend::current();
+    AuditAppend& append = AuditAppend::current();
     if (flight.lines.empty())
-      append_bodies(flight, flight.answer, turn.lines());
+      append_bodies(flight, flight.answer, append.lines());
     else
-      for (std::size_t i = 0; i < flight.lines.size(); ++i) turn.lines().push_back(flight.lines[i]);
-    turn.add(this, *flight.live->audit, workers);
+      for (std::size_t i = 0; i < flight.lines.size(); ++i)
+        append.lines().push_back(flight.lines[i]);
+    append.add(this, *flight.live->audit, workers);
     waits_ = true;
   }
   bool await_ready() const noexcept { return !waits_; }
@@ -107,8 +108,8 @@ class [[nodiscard]] placed : Suspended<WorkerTask> {
   }
   bool await_suspend(std::coroutine_handle<> frame) {
     this->suspend(frame);
-    this->work = [](WorkerTask* job) {
-      auto* self = static_cast<placed*>(job);
+    this->work = [](WorkerTask* task) {
+      auto* self = static_cast<placed*>(task);
       self->result_ = self->f_();
     };
     return workers_.submit(class_of(place_), this);

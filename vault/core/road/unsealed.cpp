@@ -127,8 +127,8 @@ Status Unsealed::start() {
       if (mark->keep_tokens && evidence.how == Restored::no) evidence.how = Restored::keep_tokens;
     }
     evidence.store_commit = who.commit = head ? head->group : 0;
-    // Whoever can put an older copy back can put the mark beside it, which no key vouches for: a
-    // log that knows more is passed over on the word said at this start alone.
+    // No key protects the mark of a restore: whoever puts back an older copy can put one beside it.
+    // So a newer audit log is passed over only when -restored was given at this start.
     who.may_be_older = environment.restored != Restored::no && head.has_value();
     restored = restored && head.has_value();
     compared = !head || mark;

@@ -130,7 +130,7 @@ Result<Intent> SysLeases::plan_renewal(Call& call, ReadTxn& txn) {
   terms.backend_max = lease->max_ttl;
   terms.issued = lease->issued;
   terms.now = call.now;
-  VAULT_TRY_ASSIGN(TtlAnswer answer, resolve_ttl(terms));
+  VAULT_TRY_ASSIGN(ResolvedTtl answer, resolve_ttl(terms));
   for (std::string& warning : answer.warnings) call.warnings.push_back(std::move(warning));
   intent::Renew renewal{lease->id, {}, add(call.now, answer.ttl), answer.ttl};
   if (!lease->renewal_json.empty()) {

@@ -4,6 +4,7 @@
 
 #include "vault/base/duration.h"
 #include "vault/core/contract/fields.h"
+#include "vault/core/contract/version.h"
 
 namespace leasehold::core {
 
@@ -94,7 +95,6 @@ Status set_token_type(const Json& given, Json& config, std::string_view path) {
   return {};
 }
 
-constexpr std::string_view kLockingTypes[] = {"userpass", "approle"};  // where logins are counted
 constexpr std::string_view kThreshold = "lockout_threshold";
 constexpr std::int64_t kFailuresMost = 1'000'000;
 constexpr std::int64_t kLockedMost = 10 * 365 * 24 * 3600;  // seconds
@@ -120,15 +120,14 @@ Status set_number(const Json& given, std::string_view from, const char* to, std:
   return {};
 }
 
-Status set_lockout(const Json& given, Json& config, const std::string& type) {
+Status set_lockout(const Json& given, Json& config, const MountedAs& mount) {
   const Json* wanted = given.find("user_lockout_config");
   if (wanted == nullptr || wanted->is_null()) return {};
   if (!wanted->is_object()) return failure(Code::invalid, "user_lockout_config must be an object");
   if (wanted->size() == 0) return {};
-  if (std::find(std::begin(kLockingTypes), std::end(kLockingTypes), type) ==
-      std::end(kLockingTypes))
-    return failure(Code::invalid, "tuning of user lockout configuration for auth type \"" + type +
-                                      "\" not allowed");
+  if (mount.kind == nullptr || !locks_names(*mount.kind))
+    return failure(Code::invalid, "tuning of user lockout configuration for auth type \"" +
+                                      mount.type + "\" not allowed");
   const Json* known = config.find("user_lockout_config");
   Json rule = known != nullptr ? *known : Json::object();
   VAULT_TRY(set_number(*wanted, "lockout_threshold", "lockout_threshold", kFailuresMost, rule));
@@ -143,7 +142,7 @@ Status set_lockout(const Json& given, Json& config, const std::string& type) {
 
 Status set_all(const Json& given, Json& config, const MountedAs& mount, Setting setting) {
   VAULT_TRY(set_ttls(given, config, setting));
-  VAULT_TRY(set_lockout(given, config, mount.type));
+  VAULT_TRY(set_lockout(given, config, mount));
   if (const Json* value = given.find("force_no_cache"); value != nullptr && value->is_bool())
     config.set("force_no_cache", *value);
   for (const char* key : kLists)
@@ -207,15 +206,16 @@ Result<Json> mount_config(const Json& given, Json config, const MountedAs& mount
                            std::to_string(ttls.shown_max));
 }
 
-Status tune_mount(Json& record, const Fields& fields, const TtlDefaults& system) {
+Status tune_mount(Json& record, const EngineKind* kind, const Fields& fields,
+                  const TtlDefaults& system) {
   Json given = Json::object();
   for (const Field& field : tune_fields())
     if (fields.given(field.name)) given.set(field.name, fields.json(field.name));
   // Clients that do not mean it send false, too.
   if (!fields.boolean("force_no_cache")) given.erase("force_no_cache");
   Json config = *record.find("config");
-  VAULT_TRY(
-      set_all(given, config, {record.string_at("path"), record.string_at("type")}, Setting::tuned));
+  VAULT_TRY(set_all(given, config, {record.string_at("path"), record.string_at("type"), kind},
+                    Setting::tuned));
   const Ttls ttls = ttls_of(config, system);
   if (default_above_max(ttls))
     return failure(Code::invalid, "backend max lease TTL of " + std::to_string(ttls.shown_max) +
@@ -232,6 +232,22 @@ Json shown_lockout(const Json& rule) {
   shown.set("user_lockout_duration", rule.integer_at("lockout_duration"));
   shown.set("user_lockout_threshold", rule.integer_at("lockout_threshold"));
   return shown.set("user_lockout_disable", rule.bool_at("lockout_disable"));
+}
+
+Json shown_mount(const Mount& mount) {
+  Json info = mount.record;
+  for (const char* ours : {"path", "space", "tainted", "removed_by", "removed_at"})
+    info.erase(ours);
+  Json config = *info.find("config");
+  if (const Json* rule = config.find("user_lockout_config")) {
+    config.set("user_lockout_config", shown_lockout(*rule));
+    info.set("config", std::move(config));
+  }
+  info.set("external_entropy_access", false).set("plugin_version", "");
+  info.set("running_plugin_version", "v" + std::string(kApiVersion) + "+builtin.leasehold");
+  info.set("running_sha256", "");
+  if (mount.kind != nullptr && !mount.kind->is_system) info.set("deprecation_status", "supported");
+  return info;
 }
 
 Json shown_tuning(const Json& record, const TtlDefaults& system) {
@@ -254,10 +270,14 @@ Json shown_tuning(const Json& record, const TtlDefaults& system) {
   return shown;
 }
 
+Status check_size_of_path(std::string_view path) {
+  if (is_auth_path(path)) path.remove_prefix(kAuthPrefix.size());
+  if (path.size() >= 2 && path.size() <= kMountPathMax) return {};
+  return failure(Code::invalid, "the path of a mount has 1 to 256 characters");
+}
+
 Status check_tunable(const std::string& path, const Fields& fields) {
-  constexpr std::string_view kOurs[] = {"cubbyhole/", "sys/", "identity/", "audit/"};
-  const auto is_ours = [&](std::string_view one) { return path.starts_with(one); };
-  if (std::none_of(std::begin(kOurs), std::end(kOurs), is_ours)) return {};
+  if (is_auth_path(path)) return {};
   std::vector<Field> all = tune_fields();
   for (const char* more : {"description", "options", "plugin_version"}) all.push_back({more});
   for (const Field& field : all)

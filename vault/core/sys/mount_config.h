@@ -18,14 +18,21 @@ std::vector<Field> unused_fields();
 // Of which mount: what may be set depends on it.
 struct MountedAs {
   std::string path, type;
+  const EngineKind* kind;  // null: its engine is not in this build
 };
-// The mounts that come with the server may be told what audit lines show of them, and nothing else.
+// Of a new mount, or one that moves. `path` as it is stored.
+Status check_size_of_path(std::string_view path);
+// Of the core's own mounts: they may be told what audit lines show of them, and nothing else;
+// tokens are an auth method like others.
 Status check_tunable(const std::string& path, const Fields& fields);
 // `config` of a new mount, on top of what such a mount begins with.
 Result<Json> mount_config(const Json& given, Json config, const MountedAs& mount,
                           const TtlDefaults& system);
 // `record`, the stored mount, with what `fields` gives.
-Status tune_mount(Json& record, const Fields& fields, const TtlDefaults& system);
+Status tune_mount(Json& record, const EngineKind* kind, const Fields& fields,
+                  const TtlDefaults& system);
+// As sys/mounts shows it: the stored record without what only we need.
+Json shown_mount(const Mount& mount);
 // As sys/mounts/:path/tune shows it: the TTLs resolved, and all else that was set, as it was set.
 Json shown_tuning(const Json& record, const TtlDefaults& system);
 // A stored user_lockout_config under the names that it is shown by, all of them: 0 and false for

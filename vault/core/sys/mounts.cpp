@@ -1,8 +1,7 @@
-// sys/mounts, sys/auth (reading), sys/internal/ui: enable, disable, list, read and tune mounts.
+// sys/mounts and sys/auth: enable, disable, list, read and tune mounts.
 
 #include <algorithm>
 
-#include "vault/core/contract/version.h"
 #include "vault/core/sys/mount_config.h"
 #include "vault/core/sys/system.h"
 
@@ -15,24 +14,6 @@ constexpr std::string_view kLater[] = {
     "kerberos",  "kmip",     "kubernetes", "ldap",      "nomad",  "oci",    "oidc",
     "okta",      "openldap", "pki",        "rabbitmq",  "radius", "saml",   "ssh",
     "terraform", "token",    "totp",       "transform", "transit"};
-constexpr std::string_view kProtected[] = {"sys/", "cubbyhole/", "identity/", kAuthPrefix};
-
-// As sys/mounts shows it: the stored record without what only we need.
-Json shown(const Mount& mount) {
-  Json info = mount.record;
-  for (const char* ours : {"path", "space", "tainted", "removed_by", "removed_at"})
-    info.erase(ours);
-  Json config = *info.find("config");
-  if (const Json* rule = config.find("user_lockout_config")) {
-    config.set("user_lockout_config", shown_lockout(*rule));
-    info.set("config", std::move(config));
-  }
-  info.set("external_entropy_access", false).set("plugin_version", "");
-  info.set("running_plugin_version", "v" + std::string(kApiVersion) + "+builtin.leasehold");
-  info.set("running_sha256", "");
-  if (mount.kind != nullptr && !mount.kind->is_system) info.set("deprecation_status", "supported");
-  return info;
-}
 
 class MountRoutes {
  public:
@@ -44,12 +25,9 @@ class MountRoutes {
   Status revoke_logins(Call& call, WriteTxn& txn, const MountInfo& mount, Response& response);
   Result<Response> read_tune(Call& call, ReadTxn& txn);
   Result<Response> tune(Call& call, WriteTxn& txn);
-  Result<Response> ui_mounts(Call& call, ReadTxn& txn);
-  Result<Response> ui_mount(Call& call, ReadTxn& txn);
 
  private:
   Result<std::shared_ptr<const Mount>> find(ReadTxn& txn, const std::string& path);
-  Status check_path(const std::string& path) const;
   TtlDefaults system_ttls() const {
     return {live_.mounts.defaults().default_ttl, live_.mounts.defaults().max_ttl};
   }
@@ -69,7 +47,8 @@ Result<Response> MountRoutes::list(ReadTxn& txn, bool auth) {
   for (const auto& entry : compiled->mounts.all()) {
     const bool is_auth = is_auth_path(entry.first);
     if (is_auth == auth)
-      data.set(auth ? entry.first.substr(kAuthPrefix.size()) : entry.first, shown(*entry.second));
+      data.set(auth ? entry.first.substr(kAuthPrefix.size()) : entry.first,
+               shown_mount(*entry.second));
   }
   Response response = Response::of(data);
   response.form = Response::Form::injected;
@@ -82,16 +61,16 @@ Result<Response> MountRoutes::read(Call& call, ReadTxn& txn, bool auth) {
   if (!mount || (!auth && is_auth_path(path)))
     return failure(Code::invalid,
                    auth ? "No auth engine at " + path : "No secret engine mount at " + path);
-  Response response = Response::of(shown(*mount));
+  Response response = Response::of(shown_mount(*mount));
   response.form = Response::Form::injected;
   return response;
 }
 
-Status MountRoutes::check_path(const std::string& path) const {
-  if (path.size() > kMountPathMax || path == "/")
-    return failure(Code::invalid, "the path of a mount has 1 to 256 characters");
-  for (const std::string_view taken : kProtected)
-    if (path.starts_with(taken)) return failure(Code::invalid, "cannot mount \"" + path + "\"");
+// Of an auth method, `path` has kAuthPrefix.
+Status check_path(const std::string& path, bool auth) {
+  VAULT_TRY(check_size_of_path(path));
+  if (!auth && (is_auth_path(path) || is_core_path(path)))
+    return failure(Code::invalid, "cannot mount \"" + path + "\"");
   return {};
 }
 
@@ -143,7 +122,7 @@ Result<Response> MountRoutes::enable(Call& call, WriteTxn& txn, bool auth) {
       return failure(Code::invalid, "mount type of \"" + type + "\" is not mountable");
     return not_here(type, live_.mounts.nearest_type(type, auth));
   }
-  VAULT_TRY(check_path(auth ? path.substr(kAuthPrefix.size()) : path));
+  VAULT_TRY(check_path(path, auth));
   for (const auto& entry : compiled->mounts.all())
     if (entry.first.starts_with(path) || path.starts_with(entry.first))
       return failure(Code::invalid,
@@ -154,7 +133,7 @@ Result<Response> MountRoutes::enable(Call& call, WriteTxn& txn, bool auth) {
   record.set("options", std::move(options)).set("local", call.fields.boolean("local"));
   record.set("seal_wrap", call.fields.boolean("seal_wrap"));
   VAULT_TRY_ASSIGN(Json config, mount_config(call.fields.json("config"), *record.find("config"),
-                                             {path, type}, system_ttls()));
+                                             {path, type, kind}, system_ttls()));
   Response response;
   response.warnings = without_effect(config);
   warn_of_unused(call.fields.json("config"), true, response.warnings);
@@ -168,12 +147,11 @@ Result<Response> MountRoutes::enable(Call& call, WriteTxn& txn, bool auth) {
 Result<Response> MountRoutes::disable(Call& call, WriteTxn& txn) {
   if (live_.drill()) return refused_in_drill();
   const std::string path = mount_path(call.fields.text("path"));
-  if (path == "auth/token/")
-    return failure(Code::invalid, "token credential backend cannot be disabled");
-  for (const char* fixed : {"sys/", "cubbyhole/", "identity/"})
-    if (path == fixed) return failure(Code::invalid, "cannot unmount \"" + path + "\"");
   VAULT_TRY(txn.version(Mounts::mounts_key()));
   VAULT_TRY_ASSIGN(const auto mount, find(txn, path));
+  if (is_core_mount(path, mount.get()))
+    return failure(Code::invalid, is_auth_path(path) ? "token credential backend cannot be disabled"
+                                                     : "cannot unmount \"" + path + "\"");
   if (mount) {
     Json record = mount->record;
     record.set("tainted", true).set("removed_by", call.caller.display_name);
@@ -232,15 +210,15 @@ Status check_version_kept(const Mount& mount, const Json& options) {
 
 Result<Response> MountRoutes::tune(Call& call, WriteTxn& txn) {
   const std::string path = mount_path(call.fields.text("path"));
-  VAULT_TRY(check_tunable(path, call.fields));
   VAULT_TRY(txn.version(Mounts::mounts_key()));
   VAULT_TRY_ASSIGN(const auto mount, find(txn, path));
+  if (is_core_mount(path, mount.get())) VAULT_TRY(check_tunable(path, call.fields));
   if (!mount)
     return failure(Code::invalid, "tune of path \"" + path + "\" failed: no mount entry found");
   Json record = mount->record;
   const Json& options = call.fields.json("options");
   VAULT_TRY(check_version_kept(*mount, options));
-  VAULT_TRY(tune_mount(record, call.fields, system_ttls()));
+  VAULT_TRY(tune_mount(record, mount->kind, call.fields, system_ttls()));
   tune_options(record, options);
   Response response;
   Json given = Json::object();
@@ -252,48 +230,6 @@ Result<Response> MountRoutes::tune(Call& call, WriteTxn& txn) {
   warn_of_unused(call.request.body, false, response.warnings);
   VAULT_TRY(Mounts::put_mount(txn, record));
   return response;
-}
-
-Result<Response> MountRoutes::ui_mounts(Call& call, ReadTxn& txn) {
-  VAULT_TRY_ASSIGN(const auto compiled, live_.mounts.at(txn));
-  VAULT_TRY_ASSIGN(const Acl acl, acl_of(live_, txn, call.caller.policies, call.now));
-  Json secret = Json::object(), auth = Json::object();
-  for (const auto& entry : compiled->mounts.all()) {
-    const bool is_auth = is_auth_path(entry.first);
-    Json info = shown(*entry.second);
-    if (!call.caller.present) {
-      if (entry.second->record.find("config")->string_at("listing_visibility") != "unauth")
-        continue;
-      Json little = Json::object();
-      for (const char* key : {"type", "description", "options"})
-        if (const Json* value = info.find(key)) little.set(key, *value);
-      info = std::move(little);
-    } else if (!acl.may_reach(entry.first)) {
-      continue;
-    }
-    (is_auth ? auth : secret)
-        .set(is_auth ? entry.first.substr(kAuthPrefix.size()) : entry.first, std::move(info));
-  }
-  Json data = Json::object();
-  data.set("secret", std::move(secret)).set("auth", std::move(auth));
-  return Response::of(data);
-}
-
-Result<Response> MountRoutes::ui_mount(Call& call, ReadTxn& txn) {
-  const std::string path = mount_path(call.fields.text("path"));
-  VAULT_TRY_ASSIGN(const auto compiled, live_.mounts.at(txn));
-  VAULT_TRY_ASSIGN(const Acl acl, acl_of(live_, txn, call.caller.policies, call.now));
-  const Mount* mount = compiled->mounts.find(path);
-  if (!call.caller.present) return failure(Code::denied, "permission denied");
-  // An unknown mount and a forbidden one look the same.
-  if (mount == nullptr || !acl.may_reach(mount->info.path))
-    return failure(Code::denied,
-                   "preflight capability check returned 403, please ensure client's policies "
-                   "grant access to path \"" +
-                       path + "\"");
-  Json data = shown(*mount);
-  data.set("path", mount->info.path);
-  return Response::of(data);
 }
 
 // By the handlers below, which outlive the call that makes them.
@@ -374,21 +310,6 @@ Route one_auth(const Shared& mounts) {
   return one;
 }
 
-Route reachable(const Shared& mounts) {
-  const auto shows = [mounts](Call& call, ReadTxn& txn) { return mounts->ui_mounts(call, txn); };
-  Route all = route("internal/ui/mounts", {}, {reads(shows, Place::lists)},
-                    "The mounts that the caller can reach");
-  all.unauthenticated = true;
-  return all;
-}
-
-Route behind_path(const Shared& mounts) {
-  const auto shows = [mounts](Call& call, ReadTxn& txn) { return mounts->ui_mount(call, txn); };
-  Route one = route("internal/ui/mounts/:path*", {}, {reads(shows)}, "The mount behind a path");
-  one.unauthenticated = true;
-  return one;
-}
-
 }  // namespace
 
 void add_mount_routes(std::vector<Route>& routes, Unsealed& live) {
@@ -397,8 +318,6 @@ void add_mount_routes(std::vector<Route>& routes, Unsealed& live) {
   routes.push_back(one_mount(mounts));
   routes.push_back(all_of(mounts, true));
   routes.push_back(one_auth(mounts));
-  routes.push_back(reachable(mounts));
-  routes.push_back(behind_path(mounts));
 }
 
 }  // namespace leasehold::core

@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "vault/base/encoding.h"
+#include "vault/core/contract/policy_names.h"
 #include "vault/core/sys/system.h"
 
 namespace leasehold::core {
@@ -119,7 +120,7 @@ Result<Response> write(Unsealed& live, Call& call, WriteTxn& txn) {
   VAULT_TRY_ASSIGN(const std::string name, name_in(live, call, txn));
   if (name.empty() || name.size() > kPolicyNameMax)
     return failure(Code::invalid, "a policy name has 1 to 512 characters");
-  if (name == "root" || name == "response-wrapping")
+  if (name == "root" || name == kWrappingPolicy)
     return failure(Code::invalid, "cannot update \"" + name + "\" policy");
   const std::string text = text_of(call.fields);
   if (text.empty()) return failure(Code::invalid, "'policy' parameter not supplied or empty");
@@ -148,7 +149,7 @@ Result<Response> write(Unsealed& live, Call& call, WriteTxn& txn) {
 
 Result<Response> remove(Unsealed& live, Call& call, WriteTxn& txn) {
   VAULT_TRY_ASSIGN(const std::string name, name_in(live, call, txn));
-  if (name == "root" || name == "response-wrapping")
+  if (name == "root" || name == kWrappingPolicy)
     return failure(Code::invalid, "cannot delete \"" + name + "\" policy");
   if (name == "default") return failure(Code::invalid, "cannot delete default policy");
   VAULT_TRY(erase_policy(txn, name));

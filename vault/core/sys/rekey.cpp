@@ -33,8 +33,8 @@ class RekeyRoutes {
   Result<Response> begin(const Call& call) {
     VAULT_TRY(refuse_pgp(call));
     Rekey::Plan plan;
-    VAULT_TRY_ASSIGN(plan.shares, share_count(call, "secret_shares"));
-    VAULT_TRY_ASSIGN(plan.threshold, share_count(call, "secret_threshold"));
+    VAULT_TRY_ASSIGN(plan.shares, share_count(call.fields.integer("secret_shares")));
+    VAULT_TRY_ASSIGN(plan.threshold, share_count(call.fields.integer("secret_threshold")));
     plan.verified = call.fields.boolean("require_verification");
     VAULT_TRY(rekey_.begin(plan));
     return status();

@@ -2,8 +2,6 @@
 // and the move is done when the answer leaves; the leases and logins of the old path end, as in
 // Vault, by a job: until it is done the status is in-progress.
 
-#include <span>
-
 #include "vault/base/encoding.h"
 #include "vault/core/sys/mount_config.h"
 #include "vault/core/sys/system.h"
@@ -12,29 +10,12 @@ namespace leasehold::core {
 
 namespace {
 
-constexpr std::string_view kFixed[] = {"sys/", "cubbyhole/", "identity/", "audit/", kAuthPrefix};
-constexpr std::string_view kFixedAuth[] = {"auth/token/"};
-
 constexpr const char* kBothPaths = "both 'from' and 'to' path must be specified as a string";
 constexpr Seconds kRemountsKept{30 * 24 * 3600};
 constexpr std::string_view kRecords = "remounts/";
 constexpr std::size_t kErasedAtOnce = 50;
 
 std::string record_of(const std::string& migration) { return std::string(kRecords) + migration; }
-
-Error not_there(const std::string& to, bool quoted) {
-  return failure(Code::invalid,
-                 "cannot remount to destination " + (quoted ? "\"" + to + "\"" : to));
-}
-
-Status check_fixed(const std::string& from, const std::string& to, bool auth) {
-  using Paths = std::span<const std::string_view>;
-  for (const std::string_view fixed : auth ? Paths(kFixedAuth) : Paths(kFixed)) {
-    if (from.starts_with(fixed)) return failure(Code::invalid, "cannot remount \"" + from + "\"");
-    if (to.starts_with(fixed)) return not_there(to, auth);
-  }
-  return {};
-}
 
 // As a request could name it: without empty segments, "." and "..". `path` ends in '/'.
 std::string cleaned(std::string_view path) {
@@ -57,11 +38,10 @@ Status check_paths(const std::string& from, const std::string& to) {
                                       "' does not match cleaned path '" + clean + "'");
   if (auth && !is_auth_path(to))
     return failure(Code::invalid, "cannot remount auth mount to non-auth mount \"" + to + "\"");
-  VAULT_TRY(check_fixed(from, to, auth));
-  const std::size_t size = to.size() - (auth ? kAuthPrefix.size() : 0);
-  if (size < 2 || size > kMountPathMax)
-    return failure(Code::invalid, "the path of a mount has 1 to 256 characters");
-  return {};
+  if (is_core_path(to) || (!auth && is_auth_path(to)))
+    return failure(Code::invalid,
+                   "cannot remount to destination " + (auth ? "\"" + to + "\"" : to));
+  return check_size_of_path(to);
 }
 
 bool has_spaces_around(const std::string& path) {
@@ -80,6 +60,7 @@ Result<Response> remount(Unsealed& live, Call& call, WriteTxn& txn) {
   VAULT_TRY(txn.version(Mounts::mounts_key()));  // guards what is free and what is taken
   VAULT_TRY_ASSIGN(const auto compiled, live.mounts.at(txn));
   const Mount* mount = compiled->mounts.at(from);
+  if (is_core_mount(from, mount)) return failure(Code::invalid, "cannot remount \"" + from + "\"");
   if (mount == nullptr) return failure(Code::invalid, "no matching mount at \"" + from + "\"");
   for (const auto& other : compiled->mounts.all())
     if (other.first.starts_with(to) || to.starts_with(other.first))

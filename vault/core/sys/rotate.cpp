@@ -80,11 +80,11 @@ void add_rotate_routes(std::vector<Route>& routes, Unsealed& live) {
   root.sudo = true;
   routes.push_back(std::move(root));
   for (const std::string path : {"rotate", "rotate/keyring"}) {
-    Route turn =
+    Route rotation =
         route(path, {}, {writes([&live](Call&, WriteTxn& txn) { return rotate(live, txn); })},
               "Adds a data key, under which everything is sealed from now on");
-    turn.sudo = true;
-    routes.push_back(std::move(turn));
+    rotation.sudo = true;
+    routes.push_back(std::move(rotation));
     Route config =
         route(path + "/config",
               {{"max_operations", FieldType::integer},

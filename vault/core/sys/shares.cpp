@@ -1,6 +1,7 @@
 #include "vault/core/sys/shares.h"
 
 #include "vault/base/encoding.h"
+#include "vault/crypto/shamir.h"
 
 namespace leasehold::core {
 
@@ -42,9 +43,8 @@ Json shares_as_text(const std::vector<SecretBytes>& shares, bool as_hex) {
   return list;
 }
 
-Result<unsigned> share_count(const Call& call, std::string_view field) {
-  const std::int64_t count = call.fields.integer(field);
-  if (count < 0 || count > 255)
+Result<unsigned> share_count(std::int64_t count) {
+  if (count < 0 || count > std::int64_t{crypto::kSharesMax})
     return failure(Code::invalid, "shares and threshold must be between 1 and 255");
   return static_cast<unsigned>(count);
 }

@@ -12,8 +12,8 @@ std::optional<SecretBytes> parse_share(ByteView text);
 // The field `key` of a request. Code::invalid with Vault's words.
 Result<SecretBytes> share_of(const Call& call);
 Json shares_as_text(const std::vector<SecretBytes>& shares, bool as_hex);
-// Numbers from 0 to 255; Code::invalid else.
-Result<unsigned> share_count(const Call& call, std::string_view field);
+// A number from 0 to 255; Code::invalid else.
+Result<unsigned> share_count(std::int64_t count);
 // Code::invalid when the request asks for keys encrypted with PGP, which nothing here does.
 Status refuse_pgp(const Call& call);
 // Shares approve something while their slot is the one that is stored, of this generation. Else

@@ -64,6 +64,7 @@ Result<Acl> acl_of(Unsealed& live, ReadTxn& txn, const std::vector<std::string>&
 std::unique_ptr<Engine> make_system_engine(Unsealed& live) {
   std::vector<Route> routes;
   add_mount_routes(routes, live);
+  add_ui_mount_routes(routes, live);
   add_remount_routes(routes, live);
   add_policy_routes(routes, live);
   add_lease_routes(routes, live);

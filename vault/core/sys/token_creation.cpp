@@ -4,13 +4,13 @@
 
 #include "vault/base/duration.h"
 #include "vault/core/authority/ttl.h"
+#include "vault/core/contract/policy_names.h"
 
 namespace leasehold::core {
 
 namespace {
 
 constexpr std::size_t kDisplayNameMax = 512;  // it stands in each audit line of the token
-constexpr std::size_t kPoliciesMax = 1000;    // so do they, and each costs every request
 constexpr std::string_view kCustomIdWarning =
     "Supplying a custom ID for the token uses the weaker SHA1 hashing instead of the more secure "
     "SHA2-256 HMAC for token obfuscation. SHA1 hashed tokens on the wire leads to less secure "
@@ -73,8 +73,7 @@ Status set_policies(Call& call, Token& token) {
     if (adds_default && !contains(wanted, "root")) wanted.push_back("default");
   }
   wanted = canonical_policies(wanted);
-  if (contains(wanted, kWrappingPolicy))  // also one that the caller has
-    return failure(Code::invalid, "cannot assign policy \"response-wrapping\"");
+  VAULT_TRY(check_assignable(wanted));  // also one that the caller has
   if (drop_default) std::erase(wanted, "default");
   token.policies = std::move(wanted);
   return {};
@@ -103,7 +102,7 @@ Status set_lifetime(Call& call, Token& token) {
   terms.max_ttl = call.mount.max_ttl;
   terms.explicit_max = token.explicit_max_ttl;
   terms.issued = terms.now = call.now;
-  VAULT_TRY_ASSIGN(TtlAnswer answer, resolve_ttl(terms));
+  VAULT_TRY_ASSIGN(ResolvedTtl answer, resolve_ttl(terms));
   for (std::string& warning : answer.warnings) call.warnings.push_back(std::move(warning));
   token.creation_ttl = answer.ttl;
   token.expires = add(call.now, answer.ttl);
@@ -122,7 +121,7 @@ Status warn_of_unknown(Unsealed& live, Call& call, ReadTxn& txn, const Token& to
 // What this version, or this caller, cannot have.
 Status check_asked(const Call& call) {
   const Fields& fields = call.fields;
-  if (call.caller.uses_left != 0)
+  if (call.caller.uses_left)
     return failure(Code::invalid, "restricted use token cannot generate child tokens");
   const std::string type = fields.text("type");
   if (type == "batch")

@@ -48,7 +48,7 @@ Result<Response> TokenEngine::show(Call& call, ReadTxn& txn, const Token& token,
   std::int64_t uses = token.num_uses;
   if (token.num_uses > 0) {
     VAULT_TRY_ASSIGN(uses, live_.tokens.uses_left(txn, token));
-    if (self) uses = call.caller.uses_left;
+    if (self) uses = call.caller.shown_uses_left();
   }
   Json data = Json::object();
   data.set("accessor", token.accessor).set("creation_time", token.created.seconds());
@@ -106,7 +106,7 @@ Result<Response> TokenEngine::renew(Call& call, WriteTxn& txn, const TokenRef& t
     if (granted.is(Code::not_found)) return Response::none();
     VAULT_TRY(granted);
   }
-  VAULT_TRY_ASSIGN(TtlAnswer answer, resolve_ttl(terms));
+  VAULT_TRY_ASSIGN(ResolvedTtl answer, resolve_ttl(terms));
   for (std::string& warning : answer.warnings) call.warnings.push_back(std::move(warning));
   Token after = *token;
   after.expires = add(call.now, answer.ttl);
