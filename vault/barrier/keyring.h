@@ -14,9 +14,9 @@ struct KeyRing {
   crypto::Key index;                          // names to keys (keyed BLAKE2b)
   crypto::Key multiset;                       // head record
   crypto::Key token;                          // accessor of a token, key of an accessor
-  crypto::Key batch_token;                    // AEAD of batch tokens
-  crypto::Key audit_hmac;                     // HMAC of values in the audit log
-  crypto::Key audit_sign;                     // Ed25519 seed for checkpoints
+  crypto::Key batch_token;  // for batch tokens, which are not in this version; kept by the format
+  crypto::Key audit_hmac;   // HMAC of values in the audit log
+  crypto::Key audit_sign;   // Ed25519 seed for checkpoints
 
   static KeyRing generate(Random& random);
   KeyRing clone() const;

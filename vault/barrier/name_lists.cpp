@@ -12,23 +12,23 @@ constexpr std::size_t kDirectorySize = 1 + kSpaceSize + kHashSize;  // of the ke
 
 void NameList::add(std::string_view name) {
   VAULT_ASSERT(text_.size() + name.size() <= UINT32_MAX);
-  places_.push_back(
+  ranges_.push_back(
       {static_cast<std::uint32_t>(text_.size()), static_cast<std::uint32_t>(name.size())});
   text_.append(as_bytes(name));
 }
 
 void NameList::sort() {
-  std::sort(places_.begin(), places_.end(),
-            [this](const Place& a, const Place& b) { return at(a) < at(b); });
+  std::sort(ranges_.begin(), ranges_.end(),
+            [this](const Range& a, const Range& b) { return at(a) < at(b); });
 }
 
 std::vector<std::string> NameList::page(std::string_view after, std::size_t limit) const {
-  auto from = places_.begin();
+  auto from = ranges_.begin();
   if (!after.empty())
     from = std::upper_bound(
-        from, places_.end(), after,
-        [this](std::string_view name, const Place& place) { return name < at(place); });
-  const auto left = static_cast<std::size_t>(places_.end() - from);
+        from, ranges_.end(), after,
+        [this](std::string_view name, const Range& range) { return name < at(range); });
+  const auto left = static_cast<std::size_t>(ranges_.end() - from);
   const std::size_t count = limit == 0 ? left : std::min(limit, left);
   std::vector<std::string> names;
   names.reserve(count);

@@ -22,20 +22,20 @@ class NameList {
  public:
   void add(std::string_view name);
   void sort();
-  std::size_t size() const { return places_.size(); }
+  std::size_t size() const { return ranges_.size(); }
   // The names greater than `after`, at most `limit` (0: all); once it is sorted.
   std::vector<std::string> page(std::string_view after, std::size_t limit) const;
-  std::size_t weight() const { return text_.size() + places_.size() * sizeof(Place); }  // bytes
+  std::size_t weight() const { return text_.size() + ranges_.size() * sizeof(Range); }  // bytes
 
  private:
-  struct Place {
+  struct Range {
     std::uint32_t at = 0, size = 0;
   };
-  std::string_view at(const Place& place) const {
-    return as_text(text_.reveal()).substr(place.at, place.size);
+  std::string_view at(const Range& range) const {
+    return as_text(text_.reveal()).substr(range.at, range.size);
   }
   SecretBytes text_;
-  std::vector<Place> places_;
+  std::vector<Range> ranges_;
 };
 
 class NameLists {

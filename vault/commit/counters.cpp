@@ -32,7 +32,7 @@ void CounterCache::forget(ByteView key) {
 }
 
 void CounterCache::age() {
-  if (young_.size() < kGenerationMax) return;
+  if (young_.size() < kYoungMax) return;
   old_ = std::move(young_);
   young_.clear();
 }

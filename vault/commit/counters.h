@@ -1,6 +1,6 @@
 #pragma once
 // The counters the Committer has folded lately, so that the next addition needs no read. Bounded: a
-// newer and an older half of at most kHalfMax each, where the older one is dropped as a whole.
+// newer and an older half of at most kYoungMax each, where the older one is dropped as a whole.
 //
 // Thread safety: none; the commit thread's own.
 
@@ -24,7 +24,7 @@ Result<Counter> read_counter(storage::Snapshot& snapshot, const barrier::Barrier
 
 class CounterCache {
  public:
-  static constexpr std::size_t kGenerationMax = 4096;
+  static constexpr std::size_t kYoungMax = 4096;
 
   Counter* find(ByteView key);
   void put(ByteView key, const Counter& counter);

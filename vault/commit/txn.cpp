@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "vault/commit/counters.h"
 #include "vault/commit/head.h"
 
 namespace leasehold::commit {
@@ -11,7 +12,6 @@ namespace {
 using barrier::PhysicalKey;
 using storage::Scan;
 
-constexpr std::size_t kCounterSize = 8;
 constexpr std::size_t kErasedDirectory = 4;  // operations that erasing one takes
 constexpr std::size_t kKeptFree = 8;         // for what a caller does besides
 

@@ -47,7 +47,7 @@ class Snapshot {
   virtual Status scan(ByteView from, ByteView to, std::size_t limit, Scan what,
                       FunctionRef<bool(const Entry&)> each) = 0;
   // Gives up what it shows (before its thread blocks) and takes the newest state again. A fresh
-  // snapshot is renewed already. Long jobs renew every 1,000 entries.
+  // snapshot is renewed already. Long walks renew every 1,000 entries.
   virtual void release() = 0;
   virtual Status renew() = 0;
 };
