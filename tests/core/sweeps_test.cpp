@@ -85,7 +85,9 @@ TEST_CASE_FIXTURE(SweptVault, "sweeps: a token's leases end, however large their
 }
 
 TEST_CASE_FIXTURE(SweptVault, "sweeps: children become orphans, however large their records are") {
-  const std::string parent = token(R"({"policies":["root"]})");
+  policy("p", R"(path "auth/token/create" { capabilities = ["update"] }
+                 path "test/creds/*" { capabilities = ["read"] })");
+  const std::string parent = token(R"({"policies":["p"]})");
   lease(parent);
   std::vector<std::string> children;
   for (int i = 0; i < 12; ++i) children.push_back(token("{}", parent));
@@ -96,6 +98,9 @@ TEST_CASE_FIXTURE(SweptVault, "sweeps: children become orphans, however large th
       after.bound_cidrs.assign(20'000, "0.0.0.0/0");
       REQUIRE(live.tokens.update(txn, before, after).ok());
     });
+  const Answer more = post("auth/token/create", children[0]);
+  CHECK(more.status() == 400);
+  CHECK(more.error().find("networks that a token is bound to") != std::string::npos);
   REQUIRE(post("auth/token/revoke-orphan", root(), body("token", parent)).status() == 204);
   CHECK(no_job_left());
   CHECK(as_time_passes([&] { return server()->accounts().empty(); }));
@@ -133,6 +138,16 @@ TEST_CASE_FIXTURE(SweptVault,
   CHECK(eventually([&] { return count(barrier::Table::job) == 66; }));
   CHECK(tried() == before);
   CHECK(as_time_passes([&] { return tried() > before; }));
+}
+
+TEST_CASE_FIXTURE(SweptVault, "sweeps: a role whose leases would carry too much issues none") {
+  role(R"({"ttl":"1h","revoked_by":")" + std::string(65'536, 'x') + "\"}");
+  CHECK(get("test/creds/ro", root()).status() == 200);
+  role(R"({"ttl":"1h","revoked_by":")" + std::string(65'537, 'x') + "\"}");
+  const Answer refused = get("test/creds/ro", root());
+  CHECK(refused.status() == 400);
+  CHECK(refused.error().find("can have at most 65536") != std::string::npos);
+  CHECK(server()->accounts().size() == 1);
 }
 
 TEST_CASE_FIXTURE(SweptVault, "sweeps: a lease whose token is dead is not renewed") {
