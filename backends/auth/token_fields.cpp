@@ -54,6 +54,7 @@ Json empty_of(FieldType type) {
 // As they were given; a range of one address is that address.
 Result<Json> checked_cidrs(const TokenField& field, const Json& value) {
   Json shown = Json::array();
+  std::size_t bytes = 0;
   for (const Json& given : value.items()) {
     const auto range = Cidr::parse(given.text());
     if (!range)
@@ -62,7 +63,12 @@ Result<Json> checked_cidrs(const TokenField& field, const Json& value) {
                                         ". of the list");
     const std::string canonical = range->text();
     shown.push(Json(canonical.find('/') == canonical.npos ? canonical : given.text()));
+    bytes += shown.items().back().text().size();
   }
+  if (bytes > core::kBoundCidrsMax)
+    return failure(
+        Code::invalid,
+        text(field.name) + " can have at most 16384 bytes: this list has " + std::to_string(bytes));
   return shown;
 }
 

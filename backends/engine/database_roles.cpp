@@ -63,6 +63,17 @@ Status check(const Json& role) {
   return {};
 }
 
+// Every lease carries them. A role of an earlier version may have more.
+Status check_size(const Json& role) {
+  std::size_t bytes = Json(statements_of(role, "renew_statements")).dump().size();
+  for (const std::string& one : statements_of(role, "revocation_statements")) bytes += one.size();
+  if (bytes <= core::kLeaseStatementsMax) return {};
+  return failure(Code::invalid,
+                 "revocation_statements and renew_statements can have at most 65536 bytes "
+                 "together: these have " +
+                     std::to_string(bytes));
+}
+
 bool mention(const std::vector<std::string>& statements,
              std::initializer_list<std::string_view> marks) {
   for (const std::string& statement : statements)
@@ -116,6 +127,7 @@ Result<Json> draft_of(Call& call, ReadTxn& txn) {
   if (call.fields.given("credential_config"))
     VAULT_TRY(take_credential_config(role, call.fields.json("credential_config")));
   VAULT_TRY(check(role));
+  VAULT_TRY(check_size(role));
   VAULT_TRY(check_marks(role, call.fields.boolean("force")));
   return role;
 }

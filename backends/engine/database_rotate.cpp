@@ -155,7 +155,8 @@ Status record_rotation(Call&, WriteTxn& txn, const Intent& intent) {
   return {};
 }
 
-// The target, and all for which the same rotation was begun on its server.
+// The target, and all for which the same rotation was begun on its server. Those that the batch has
+// no room for keep both passwords, until their own first connection shows which one holds.
 Status settle_all(WriteTxn& txn, const std::string& target, const std::string& manager,
                   const SecretBytes& password) {
   VAULT_TRY_ASSIGN(const std::string server, server_of(txn, target));
@@ -166,8 +167,11 @@ Status settle_all(WriteTxn& txn, const std::string& target, const std::string& m
     VAULT_TRY_ASSIGN(const std::string server_of_other, server_of(txn, other));
     // Of a server that is not known yet the first connection says which password holds.
     const bool same = rotation && !server.empty() && server_of_other == server;
-    if (same && SecretBytes(rotation->string_at("password")) == password)
-      VAULT_TRY(settle(txn, other, manager, password));
+    if (!same || SecretBytes(rotation->string_at("password")) != password) continue;
+    const std::string settings = std::string(kTargets) + other;
+    VAULT_TRY_ASSIGN(const bool fits,
+                     core::has_room(txn, txn.barrier().value_key(txn.space(), settings)));
+    if (fits) VAULT_TRY(settle(txn, other, manager, password));
   }
   return {};
 }

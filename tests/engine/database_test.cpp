@@ -418,6 +418,15 @@ TEST_CASE_FIXTURE(Database, "database: roles that cannot be meant are refused") 
   }
   CHECK(post("roles/ro", R"({"db_name":"pg","credential_type":"rsa_private_key"})").status == 400);
   CHECK(post("roles/ro", R"({"db_name":"pg","default_ttl":"-5"})").status == 400);
+  const std::string half(40'000, 'x');
+  const auto carried = [&](const std::string& renew) {
+    Json body = Json::object();
+    body.set("db_name", "pg").set("revocation_statements", half).set("renew_statements", renew);
+    return post("roles/ro", body.dump());
+  };
+  CHECK(carried("SELECT 1").status == 200);
+  CHECK(carried(half).status == 400);
+  CHECK(carried(half).error.find("can have at most 65536 bytes") != std::string::npos);
 }
 
 TEST_CASE_FIXTURE(Database, "database: a role write keeps what it does not name") {
@@ -640,6 +649,43 @@ TEST_CASE_FIXTURE(Moving, "database: no rotated password goes with settings that
   put(rotation, begun.dump());
   CHECK(post("config/pg", body.set("same_server", true).dump()).status == 204);
   CHECK(stored(rotation).empty());
+}
+
+TEST_CASE_FIXTURE(Moving, "database: a rotation is settled however large the settings are") {
+  configure();
+  const core::TargetId first = current();
+  Json target = *parse_json(stored("targets/" + hex(first)));
+  Json settings = *target.find("settings");
+  settings.set("password", "the-old-one");
+  put("targets/" + hex(first), target.set("settings", settings).dump());
+  settings.set("tls_ca", std::string(200'000, 'x'));
+  const std::string large = target.set("settings", settings).dump();
+  Json begun = Json::object();
+  begun.set("username", testing::kManager).set("password", testing::kManagerPassword);
+  begun.set("run", "another");
+  put("rotations/" + hex(first), begun.dump());
+  std::vector<core::TargetId> all{first};
+  for (std::uint8_t i = 1; i < 8; ++i) all.push_back({i});
+  auto made = this->target(first);
+  REQUIRE(made.ok());
+  auto connected = (*made)->connect(tag, soon());
+  REQUIRE(connected.ok());
+  for (const core::TargetId& id : all) {
+    put("servers/" + hex(id), stored("servers/" + hex(first)));
+    put("targets/" + hex(id), large);
+    put("rotations/" + hex(id), begun.dump());
+  }
+  const auto settled = [&](const core::TargetId& id) {
+    const Json now = *parse_json(stored("targets/" + hex(id)));
+    const bool is_new = now.find("settings")->string_at("password") == testing::kManagerPassword;
+    CHECK(stored("rotations/" + hex(id)).empty() == is_new);
+    return is_new;
+  };
+  for (const core::TargetId& id : all) {
+    REQUIRE(recovers(id, **connected).ok());
+    CHECK(settled(id));
+    if (id == first) CHECK_FALSE(settled(all.back()));  // by its own connection
+  }
 }
 
 TEST_CASE_FIXTURE(Moving, "database: same_server is meant of the server that was left last") {

@@ -96,6 +96,15 @@ class EngineBench {
     if (!batch.empty()) REQUIRE(store.committer.commit(batch).status().ok());
     return *moved;
   }
+  // A connection of this target settles a rotation that was begun.
+  Status recovers(const core::TargetId& id, target::Connection& connection) {
+    const auto snapshot = store.snapshot();
+    commit::Batch batch({}, commit::Unrecorded{"a test"});
+    core::WriteTxn txn(*snapshot, store.barrier, kTestSpace, batch);
+    VAULT_TRY_ASSIGN(const auto event, engine_->recover(id, {connection, "run", soon()}, txn));
+    static_cast<void>(event);
+    return store.committer.commit(batch).status();
+  }
   std::string target_name(const core::TargetId& id) {
     const auto snapshot = store.snapshot();
     core::ReadTxn txn(*snapshot, store.barrier, kTestSpace);

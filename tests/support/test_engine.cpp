@@ -111,6 +111,7 @@ Json role_of(const Call& call) {
   role.set("ttl", static_cast<std::int64_t>(call.fields.duration("ttl").count()));
   role.set("max_ttl", static_cast<std::int64_t>(call.fields.duration("max_ttl").count()));
   role.set("renewable", call.fields.boolean("renewable"));
+  role.set("revoked_by", call.fields.text("revoked_by"));
   return role;
 }
 
@@ -127,6 +128,8 @@ core::intent::Account TestEngine::account_of(const std::string& name, const Json
   account.terms.ttl = Seconds{role.integer_at("ttl")};
   account.terms.max_ttl = Seconds{role.integer_at("max_ttl")};
   account.terms.renewable = role.bool_at("renewable", true);
+  if (const std::string statement = role.string_at("revoked_by"); !statement.empty())
+    account.revocation_statements = {statement};
   return account;
 }
 
@@ -143,6 +146,7 @@ void TestEngine::add_roles() {
   const std::vector<core::Field> fields = {{"target", FieldType::text, Json("db")},
                                            {"ttl", FieldType::duration, Json(0)},
                                            {"max_ttl", FieldType::duration, Json(0)},
+                                           {"revoked_by"},
                                            {"renewable", FieldType::boolean, Json(true)}};
   const auto erase = [](Call& call, WriteTxn& txn) -> Result<Response> {
     VAULT_TRY(txn.erase("roles/" + call.fields.text("name")));

@@ -2,7 +2,8 @@
 // An engine for tests of the core: notes (a small key/value store with an existence check), a
 // guarded counter, roles over AccountServers, and their credentials.
 //
-//   roles/:name    {target, ttl, max_ttl, renewable}     creds/:name   issues under a lease
+//   roles/:name    {target, ttl, max_ttl, renewable, revoked_by}
+//   creds/:name    issues under a lease
 //   tried/:name    the same as roles, after a probe       notes/:path*  read, write, list, delete
 //   checked/:name  the same, after looking at the target
 //   counters/:name adds one to a record that it read      open/:name    unauthenticated

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "vault/core/authority/indexes.h"
+#include "vault/core/contract/records.h"
 
 namespace leasehold::core {
 
@@ -13,7 +14,7 @@ using barrier::Table;
 
 namespace {
 
-constexpr std::size_t kRevokedAtOnce = 12;  // tokens or leases: a batch holds only so much
+constexpr std::size_t kRevokedAtOnce = 12;  // tokens or leases, by number
 constexpr std::size_t kErasedAtOnce = 90;   // keys
 
 Result<std::vector<OrderedId>> ids_below(ReadTxn& txn, Table table, const OrderedId& owner) {
@@ -31,6 +32,8 @@ Result<std::vector<OrderedId>> ids_below(ReadTxn& txn, Table table, const Ordere
 Result<bool> sweep_children(Ending& ending) {
   VAULT_TRY_ASSIGN(const auto children, ids_below(ending.txn, Table::child, ending.owner));
   for (const OrderedId& id : children) {
+    VAULT_TRY_ASSIGN(const bool fits, has_room(ending.txn, ending.tokens.key_of(id)));
+    if (!fits) break;
     const auto child = ending.tokens.load(ending.txn, id);
     if (ending.stub && child.ok() && *child) {
       VAULT_TRY(ending.tokens.make_orphan(ending.txn, **child, ending.owner));
@@ -52,7 +55,13 @@ Result<bool> sweep_children(Ending& ending) {
 
 Result<bool> sweep_leases(Ending& ending) {
   VAULT_TRY_ASSIGN(const auto leases, ids_below(ending.txn, Table::lease_owner, ending.owner));
-  for (const OrderedId& id : leases) VAULT_TRY(ending.revoke_lease(ending.txn, id));
+  for (const OrderedId& id : leases) {
+    PhysicalKey record(Table::lease);
+    record.push(id);
+    VAULT_TRY_ASSIGN(const bool fits, has_room(ending.txn, record));
+    if (!fits) break;
+    VAULT_TRY(ending.revoke_lease(ending.txn, id));
+  }
   return !leases.empty();
 }
 

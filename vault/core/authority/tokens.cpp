@@ -6,6 +6,7 @@
 #include "vault/core/authority/indexes.h"
 #include "vault/core/authority/owned.h"
 #include "vault/core/authority/wrapped.h"
+#include "vault/core/contract/login.h"
 
 namespace leasehold::core {
 
@@ -87,8 +88,23 @@ Result<TokenRef> Tokens::current(ReadTxn& txn, const OrderedId& id) const {
   return read;
 }
 
-Result<TokenRef> Tokens::valid(ReadTxn& txn, const OrderedId& id, WallTime now,
-                               Chain* chain) const {
+namespace {
+
+// Whether the auth method that gave the token is there, at the path that it logged in at: one that
+// is being removed is in no table, and one that moved left its tokens behind.
+bool stands(const Token& token, const MountTable& mounts, Tokens::Chain* chain) {
+  if (token.mount.empty()) return true;
+  const Mount* mount = mounts.by_accessor(token.mount);
+  if (mount == nullptr || !token.path.starts_with(mount->info.path)) return false;
+  if (chain != nullptr) chain->emplace_back(mount->stored_at, mount->mod);
+  return true;
+}
+
+}  // namespace
+
+Result<TokenRef> Tokens::valid(ReadTxn& txn, const MountTable& mounts, const OrderedId& id,
+                               WallTime now, Chain* chain) const {
+  if (chain != nullptr) chain->reserve(4);  // of most: a token, its method, and as much above
   TokenRef asked;
   OrderedId at = id;
   for (unsigned depth = 0; depth <= kTokenDepthMax; ++depth) {
@@ -102,6 +118,7 @@ Result<TokenRef> Tokens::valid(ReadTxn& txn, const OrderedId& id, WallTime now,
     }
     if (token->stub) return asked;  // none: a stub is no token itself
     if (token->expires && *token->expires <= now) return TokenRef();
+    if (!stands(*token, mounts, chain)) return TokenRef();
     if (depth == 0) asked = token;
     if (!token->parent) return asked;
     at = *token->parent;
@@ -155,7 +172,13 @@ namespace {
 constexpr std::size_t kTextsMax = 16u << 10;
 
 Status check_texts(const Token& token) {
-  std::size_t policies = 0, metadata = 0;
+  std::size_t policies = 0, metadata = 0, networks = 0;
+  for (const std::string& range : token.bound_cidrs) networks += range.size();
+  if (networks > kBoundCidrsMax)
+    return failure(Code::invalid,
+                   "the networks that a token is bound to can have at most 16384 bytes together: "
+                   "those of this one have " +
+                       std::to_string(networks));
   for (const std::string& name : token.policies) policies += name.size();
   for (const auto& pair : token.meta) metadata += pair.first.size() + pair.second.size();
   const std::size_t rest = token.display_name.size() + token.path.size() + token.entity_id.size();

@@ -1,9 +1,10 @@
 #pragma once
 // Service tokens. One record per token, keyed by its time and a keyed hash; the record never holds
-// the token itself. A token is valid iff its record exists, is not expired, and its parent, if any,
-// is valid, read upward in the request's own snapshot (at most 32 steps). So revoking a tree is
-// erasing one record; the tokens and leases below it are invalid at once, and a job sweeps their
-// records.
+// the token itself. A token is valid iff its record exists, is not expired, the auth method that it
+// logged in at, if any, still stands where it stood, and its parent, if any, is valid, read upward
+// in the request's own snapshot (at most 32 steps). So revoking a tree is erasing one record, and
+// disabling an auth method is changing one; the tokens and leases below are invalid at once, and a
+// job sweeps their records.
 //
 //   token    hvs. | base62(be48 ms, 24 random bytes)       ms is 0 for root and custom tokens
 //   accessor base62(be48 ms, HMAC(token key, token)[12])
@@ -16,7 +17,7 @@
 
 #include "vault/core/authority/token.h"
 #include "vault/core/authority/token_cache.h"
-#include "vault/core/contract/engine.h"
+#include "vault/core/contract/router.h"
 
 namespace leasehold::core {
 
@@ -32,11 +33,12 @@ class Tokens {
 
   // The record alone, valid or not.
   Result<std::optional<Token>> load(ReadTxn& txn, const barrier::OrderedId& id) const;
-  // With its ancestors: null unless valid at `now`. `chain` receives the keys and versions that
-  // must still hold when a change made on this token's authority is committed.
+  // With its ancestors: null unless valid at `now`. `mounts`: as `txn` shows them. `chain` receives
+  // the keys and versions that must still hold when a change made on this token's authority is
+  // committed.
   using Chain = std::vector<std::pair<barrier::PhysicalKey, std::uint64_t>>;
-  Result<TokenRef> valid(ReadTxn& txn, const barrier::OrderedId& id, WallTime now,
-                         Chain* chain) const;
+  Result<TokenRef> valid(ReadTxn& txn, const MountTable& mounts, const barrier::OrderedId& id,
+                         WallTime now, Chain* chain) const;
   // Records by the time of their creation, from that of the accessor `from` on (empty: all), valid
   // or not, until `take` says false; those that cannot be read are passed over. After `max` it
   // stops with the millisecond it is in, and `cut` says so.

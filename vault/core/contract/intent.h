@@ -17,6 +17,9 @@ namespace leasehold::core {
 
 using TargetId = std::array<std::uint8_t, 8>;  // names a target for as long as a lease needs it
 
+// Of what a role's leases carry to their end, in bytes: each change of a lease writes it anew.
+inline constexpr std::size_t kLeaseStatementsMax = 64u << 10;
+
 // Asked of the core by an effect: a lease for the account it plans.
 struct LeaseTerms {
   Seconds ttl{0};      // 0: the mount's default

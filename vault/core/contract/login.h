@@ -2,6 +2,7 @@
 // What a login of an auth method hands to the core, which mints the token: the handler says who
 // logged in and what its role grants, and never sees a token. A value; not thread-shared.
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -10,6 +11,9 @@
 #include "vault/base/clock.h"
 
 namespace leasehold::core {
+
+// Of the networks that a token is bound to, in bytes: its record is written anew as a whole.
+inline constexpr std::size_t kBoundCidrsMax = 16u << 10;
 
 struct Login {
   std::string alias;         // who it is within the mount: the same name is the same entity

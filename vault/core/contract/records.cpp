@@ -2,6 +2,12 @@
 
 namespace leasehold::core {
 
+namespace {
+
+constexpr std::size_t kRewrittenBytes = 256 * 1024;  // of a batch's 1 MiB
+
+}  // namespace
+
 Result<std::optional<Json>> load_json(ReadTxn& txn, std::string_view name) {
   VAULT_TRY_ASSIGN(const auto stored, txn.get(name));
   if (!stored) return std::optional<Json>();
@@ -22,6 +28,13 @@ Result<Response> list_names(Call& call, ReadTxn& txn, std::string_view directory
   VAULT_TRY_ASSIGN(const Page page, page_of(call.request.body));
   VAULT_TRY_ASSIGN(const auto names, txn.list(directory, page.after, page.limit));
   return Response::keys(names);
+}
+
+Result<bool> has_room(WriteTxn& txn, const barrier::PhysicalKey& record) {
+  const storage::Batch& batch = txn.changes().storage;
+  if (!batch.has_writes()) return true;
+  VAULT_TRY_ASSIGN(const auto found, txn.snapshot().get(record.view()));
+  return batch.bytes() + (found ? found->value.size() : 0) <= kRewrittenBytes;
 }
 
 }  // namespace leasehold::core

@@ -119,6 +119,7 @@ void MountTable::add(std::shared_ptr<const Mount> mount) {
   if (mount->mod != 0) by_record_[std::string(as_text(mount->stored_at.view()))] = mount;
   if (mount->tainted) return removing_.push_back(std::move(mount));
   index_[mount->info.path] = mount.get();
+  by_accessor_[mount->info.accessor] = mount.get();
   by_path_[mount->info.path] = std::move(mount);
 }
 
@@ -157,9 +158,8 @@ const Mount* MountTable::by_space(const barrier::Space& space) const {
 }
 
 const Mount* MountTable::by_accessor(std::string_view accessor) const {
-  for (const auto& entry : by_path_)
-    if (entry.second->info.accessor == accessor) return entry.second.get();
-  return nullptr;
+  const auto found = by_accessor_.find(accessor);
+  return found == by_accessor_.end() ? nullptr : found->second;
 }
 
 bool is_core_path(std::string_view path) {

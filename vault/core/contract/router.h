@@ -114,7 +114,7 @@ class MountTable {
       return std::hash<std::string_view>()(text);
     }
   };
-  std::unordered_map<std::string, const Mount*, Hash, std::equal_to<>> index_;
+  std::unordered_map<std::string, const Mount*, Hash, std::equal_to<>> index_, by_accessor_;
   std::unordered_map<std::string, std::shared_ptr<const Mount>, Hash, std::equal_to<>> by_record_;
 };
 

@@ -13,8 +13,11 @@ using barrier::Table;
 
 namespace {
 
-constexpr std::size_t kAtOnce = 64;          // expired entries a pass takes
-constexpr std::size_t kWalkedAtOnce = 1000;  // entries that fall due soon
+constexpr std::size_t kAtOnce = 64;         // leases that a pass takes, or receipts
+constexpr std::size_t kTokensInBatch = 18;  // five operations each: a batch takes 100
+constexpr std::size_t kTokensAtOnce = 32 * kTokensInBatch;
+constexpr std::size_t kEventBytes = 128 * 1024;  // of one batch: a token has up to 16 KiB of names
+constexpr std::size_t kWalkedAtOnce = 1000;      // entries that fall due soon
 constexpr commit::Unrecorded kLeftOver{"an index entry that leads to nothing any more"};
 
 std::string receipts_event(std::size_t count, WallTime kept_since, WallTime now) {
@@ -66,9 +69,8 @@ bool Expirer::erase_old_receipts(WallTime now) {
   return endings_.commit_all({erase}).count > 0 && old.size() == kAtOnce;
 }
 
-Result<OnRecord> Expirer::expire_one(WriteTxn& txn, Table table, const OrderedId& id,
-                                     const PhysicalKey& entry, WallTime now) {
-  if (table == Table::token) return expire_token(txn, id, entry, now);
+Result<OnRecord> Expirer::expire_lease(WriteTxn& txn, const PhysicalKey& entry, WallTime now) {
+  const OrderedId id = barrier::id_at_end(entry.view());
   auto loaded = endings_.parts.leases.load(txn, id);
   if (!loaded.ok()) {
     VAULT_TRY(endings_.damage.set_aside(txn, lease_key(id), id, "lease"));
@@ -77,29 +79,37 @@ Result<OnRecord> Expirer::expire_one(WriteTxn& txn, Table table, const OrderedId
   auto& lease = *loaded;
   if (lease && lease->state != Lease::State::revoking) {
     if (lease->expires <= now) VAULT_TRY(endings_.parts.leases.start_revoking(txn, *lease, now));
-    if (lease->expires <= now || expiry_key(lease->expires, table, id) == entry)
+    if (lease->expires <= now || expiry_key(lease->expires, Table::lease, id) == entry)
       return OnRecord(kOnRecordWhenGone);
   }
   VAULT_TRY(txn.erase(entry));
   return OnRecord(kLeftOver);
 }
 
-Result<OnRecord> Expirer::expire_token(WriteTxn& txn, const OrderedId& id, const PhysicalKey& entry,
-                                       WallTime now) {
-  const auto loaded = endings_.parts.tokens.load(txn, id);
-  if (!loaded.ok()) {
-    VAULT_TRY(endings_.damage.set_aside(txn, endings_.parts.tokens.key_of(id), id, "token"));
-    return OnRecord(kLeftOver);
+// The first of these, as many as their events leave room for.
+Result<OnRecord> Expirer::expire_tokens(WriteTxn& txn, std::span<const PhysicalKey> entries,
+                                        WallTime now) {
+  Texts events;
+  for (const PhysicalKey& entry : entries) {
+    if (events.bytes() > kEventBytes) break;
+    VAULT_TRY(expire_token(txn, entry, now, events));
   }
+  return events.empty() ? OnRecord(kLeftOver) : OnRecord(std::move(events));
+}
+
+Status Expirer::expire_token(WriteTxn& txn, const PhysicalKey& entry, WallTime now, Texts& events) {
+  const OrderedId id = barrier::id_at_end(entry.view());
+  const auto loaded = endings_.parts.tokens.load(txn, id);
+  if (!loaded.ok())
+    return endings_.damage.set_aside(txn, endings_.parts.tokens.key_of(id), id, "token");
   const auto& token = *loaded;
   if (token && token->expires && *token->expires <= now) {
-    VAULT_TRY(endings_.parts.tokens.revoke(txn, *token, now));
-    return OnRecord(token_event("token-expired", *token, now, endings_.parts.audit_key));
+    events.push_back(token_event("token-expired", *token, now, endings_.parts.audit_key));
+    return endings_.parts.tokens.revoke(txn, *token, now);
   }
   const bool later =
       token && token->expires && expiry_key(*token->expires, Table::token, id) == entry;
-  if (!later) VAULT_TRY(txn.erase(entry));
-  return OnRecord(kLeftOver);
+  return later ? Status() : txn.erase(entry);
 }
 
 // Nobody can have the password of a lease that an earlier process left PENDING, so it does not wait
@@ -143,40 +153,60 @@ bool Expirer::is_interrupted(ReadTxn& txn, const PhysicalKey& entry) {
          (*lease)->incarnation != endings_.parts.committer.incarnation();
 }
 
-// The first index entries of what has ended; nothing when storage cannot be read.
-std::optional<std::vector<PhysicalKey>> Expirer::expired(WallTime now) const {
+// Nothing when storage cannot be read. Of the tokens the first; of the leases also those behind all
+// tokens that are due.
+std::optional<Expirer::Expired> Expirer::expired(WallTime now) const {
   auto held = endings_.parts.snapshots.take();
   if (!held.ok()) return std::nullopt;
-  std::vector<PhysicalKey> entries;
+  Expired found;
   ReadTxn txn(**held, endings_.parts.barrier, barrier::kCoreSpace);
   PhysicalKey to(Table::expiry);
   to.push_be(static_cast<std::uint64_t>(now.millis()), barrier::kMillisSize);
   txn.scan(PhysicalKey(Table::expiry), to, SIZE_MAX, storage::Scan::keys,
            [&](const storage::Entry& entry) {
-             if (!endings_.damage.is_aside(barrier::id_at_end(entry.key)))
-               entries.push_back(PhysicalKey::from(entry.key));
-             return entries.size() < kAtOnce;
+             const bool is_lease = barrier::table_at_end(entry.key) == Table::lease;
+             auto& of_kind = is_lease ? found.leases : found.tokens;
+             const bool full = of_kind.size() == (is_lease ? kAtOnce : kTokensAtOnce);
+             found.more = found.more || full;
+             if (!full && !endings_.damage.is_aside(barrier::id_at_end(entry.key)))
+               of_kind.push_back(PhysicalKey::from(entry.key));
+             return !(is_lease && full);
            })
       .ignore();  // tried again with the next tick
-  return entries;
+  return found;
+}
+
+std::vector<Fill> Expirer::fills_of(const Expired& found, WallTime now) {
+  std::vector<Fill> fills;
+  for (const PhysicalKey& entry : found.leases)
+    fills.push_back([this, &entry, now](WriteTxn& txn) { return expire_lease(txn, entry, now); });
+  const std::span<const PhysicalKey> tokens(found.tokens);
+  for (std::size_t at = 0; at < tokens.size(); at += kTokensInBatch) {
+    const auto some = tokens.subspan(at, std::min(kTokensInBatch, tokens.size() - at));
+    fills.push_back([this, some, now](WriteTxn& txn) { return expire_tokens(txn, some, now); });
+  }
+  return fills;
+}
+
+bool Expirer::is_any_aside(const Expired& found) const {
+  const auto aside = [this](const PhysicalKey& entry) {
+    return endings_.damage.is_aside(barrier::id_at_end(entry.view()));
+  };
+  return std::any_of(found.leases.begin(), found.leases.end(), aside) ||
+         std::any_of(found.tokens.begin(), found.tokens.end(), aside);
 }
 
 bool Expirer::move_expired(WallTime now) {
   const auto found = expired(now);
   if (!found) return false;
-  const std::vector<PhysicalKey>& entries = *found;
   std::vector<OrderedId> asked, asked_tokens;
   {
     MutexLock lock(mutex_);
     asked.swap(asked_);
     asked_tokens.swap(asked_tokens_);
   }
-  std::vector<Fill> fills;
-  for (const PhysicalKey& entry : entries)
-    fills.push_back([this, &entry, now](WriteTxn& txn) {
-      return expire_one(txn, barrier::table_at_end(entry.view()), barrier::id_at_end(entry.view()),
-                        entry, now);
-    });
+  std::vector<Fill> fills = fills_of(*found, now);
+  const std::size_t of_expired = fills.size();
   for (const OrderedId& id : asked)
     fills.push_back(
         [this, &id, now](WriteTxn& txn) { return endings_.start_revoking(txn, id, now); });
@@ -186,18 +216,15 @@ bool Expirer::move_expired(WallTime now) {
   if (fills.empty()) return false;
   const Committed committed = endings_.commit_all(fills);
   // Damage that was set aside is out of the way, too: what lies behind it does not wait for a tick.
-  const bool moved = committed.count > 0 ||
-                     std::any_of(entries.begin(), entries.end(), [this](const PhysicalKey& entry) {
-                       return endings_.damage.is_aside(barrier::id_at_end(entry.view()));
-                     });
+  const bool moved = committed.count > 0 || is_any_aside(*found);
   // What was asked for stands nowhere else: it is asked again until it is durable.
   MutexLock lock(mutex_);
-  auto result = committed.each.begin() + static_cast<std::ptrdiff_t>(entries.size());
+  auto result = committed.each.begin() + static_cast<std::ptrdiff_t>(of_expired);
   for (const OrderedId& id : asked)
     if (!(result++)->ok()) asked_.push_back(id);
   for (const OrderedId& id : asked_tokens)
     if (!(result++)->ok()) asked_tokens_.push_back(id);
-  return moved && entries.size() == kAtOnce;
+  return moved && found->more;
 }
 
 }  // namespace leasehold::core

@@ -1,7 +1,8 @@
 #pragma once
 // Begins the end of what expired, of what was asked for from elsewhere, and of what an earlier
 // process left PENDING: leases become REVOKING and due at their target, tokens end. Also erases
-// receipts that are old enough. A bounded part in each pass.
+// receipts that are old enough. A bounded part in each pass; leases first, whatever else fell due
+// before them, for who asks for wrapped answers chooses when these do.
 // Thread safety: revoke_soon() and revoke_token_soon() from any thread, the rest from one at a
 // time.
 
@@ -20,14 +21,22 @@ class Expirer {
   void revoke_token_soon(const barrier::OrderedId& token);
 
  private:
-  std::optional<std::vector<barrier::PhysicalKey>> expired(WallTime now) const;
+  // Index entries of what has ended.
+  struct Expired {
+    std::vector<barrier::PhysicalKey> leases, tokens;
+    bool more = false;  // than a pass takes
+  };
+  std::optional<Expired> expired(WallTime now) const;
+  std::vector<Fill> fills_of(const Expired& found, WallTime now);
+  bool is_any_aside(const Expired& found) const;
   bool end_interrupted(WallTime now);
   bool is_interrupted(ReadTxn& txn, const barrier::PhysicalKey& entry);
   bool erase_old_receipts(WallTime now);
-  Result<OnRecord> expire_one(WriteTxn& txn, barrier::Table table, const barrier::OrderedId& id,
-                              const barrier::PhysicalKey& entry, WallTime now);
-  Result<OnRecord> expire_token(WriteTxn& txn, const barrier::OrderedId& id,
-                                const barrier::PhysicalKey& entry, WallTime now);
+  Result<OnRecord> expire_lease(WriteTxn& txn, const barrier::PhysicalKey& entry, WallTime now);
+  Result<OnRecord> expire_tokens(WriteTxn& txn, std::span<const barrier::PhysicalKey> entries,
+                                 WallTime now);
+  Status expire_token(WriteTxn& txn, const barrier::PhysicalKey& entry, WallTime now,
+                      Texts& events);
 
   Endings& endings_;
   // Where the walk over what an earlier process left PENDING goes on; none: it is done.

@@ -1,6 +1,7 @@
 #include "vault/core/leases/jobs.h"
 
 #include <algorithm>
+#include <set>
 
 #include "vault/audit/record.h"
 #include "vault/core/authority/indexes.h"
@@ -16,6 +17,7 @@ namespace {
 
 constexpr std::size_t kAtOnce = 64;          // jobs, and what one of them handles, in a pass
 constexpr std::size_t kWalkedAtOnce = 1000;  // tokens that a job looks at in a pass
+constexpr Nanos kPauseMin{Seconds{1}}, kPauseMax{Seconds{10}};  // of a job that fails
 constexpr commit::Unrecorded kAskedFor{
     "a job's own record: the request that asked for it is on record, and what it ends"};
 
@@ -38,37 +40,78 @@ bool ends_token(const LeaseJob& job, const Token& token, WallTime asked) {
 
 bool Jobs::tick(WallTime now) {
   std::vector<Step> steps;
-  {
-    auto held = endings_.parts.snapshots.take();
-    if (!held.ok()) return false;
-    ReadTxn txn(**held, endings_.parts.barrier, barrier::kCoreSpace);
-    std::vector<std::pair<PhysicalKey, bool>> jobs;
-    const PhysicalKey from(Table::job);
-    const Status read =
-        txn.scan(from, from.end_of_prefix(), SIZE_MAX, storage::Scan::values,
-                 [&](const storage::Entry& entry) {
-                   const bool of_prefix = !entry.value.empty();
-                   if (!of_prefix || !endings_.damage.is_aside(barrier::id_at_end(entry.key)))
-                     jobs.emplace_back(PhysicalKey::from(entry.key), of_prefix);
-                   return jobs.size() < kAtOnce;
-                 });
-    if (!read.ok()) endings_.parts.log.error("jobs wait: {}", read.error().message);
-    for (const auto& job : jobs) {
-      const Status added = job.second ? prefix_steps(txn, job.first, now, steps)
-                                      : token_steps(job.first, now, steps);
-      if (!added.ok()) endings_.parts.log.error("a job waits: {}", added.error().message);
-    }
-  }
+  const bool more = plan(now, steps);
   std::vector<Fill> fills;
   for (Step& step : steps) fills.push_back(std::move(step.fill));
-  if (fills.empty()) return false;
+  if (fills.empty()) return more;
   const Committed committed = endings_.commit_all(fills);
+  note_failures(steps, committed);
   for (std::size_t i = 0; i < steps.size(); ++i)
     if (steps[i].gone && committed.each[i].ok()) {
       waits_.ended(*steps[i].gone, {});
       if (!steps[i].part_of.empty()) endings_.parts.log.info("{}: done", steps[i].part_of);
     }
-  return committed.count > 0;
+  return more || committed.count > 0;
+}
+
+// What this pass does. True: it did not come to all jobs, or a walk is not at its end.
+bool Jobs::plan(WallTime now, std::vector<Step>& steps) {
+  auto held = endings_.parts.snapshots.take();
+  if (!held.ok()) return false;
+  ReadTxn txn(**held, endings_.parts.barrier, barrier::kCoreSpace);
+  std::vector<std::pair<PhysicalKey, bool>> jobs;
+  if (const Status read = take_jobs(txn, jobs); !read.ok())
+    endings_.parts.log.error("jobs wait: {}", read.error().message);
+  walking_ = false;
+  for (const auto& job : jobs) {
+    const Status added =
+        job.second ? prefix_steps(txn, job.first, now, steps) : token_steps(job.first, now, steps);
+    if (added.ok()) continue;
+    endings_.parts.log.error("a job waits: {}", added.error().message);
+    set_aside(job.first);
+  }
+  return walking_ || next_.has_value();
+}
+
+// In turn, so that none waits for those that do not come to their end.
+Status Jobs::take_jobs(ReadTxn& txn, std::vector<std::pair<PhysicalKey, bool>>& jobs) {
+  const PhysicalKey first(Table::job);
+  const PhysicalKey from = next_.value_or(first);
+  next_.reset();
+  return txn.scan(from, first.end_of_prefix(), SIZE_MAX, storage::Scan::values,
+                  [&](const storage::Entry& entry) {
+                    const PhysicalKey job = PhysicalKey::from(entry.key);
+                    const bool of_prefix = !entry.value.empty();
+                    const bool damaged =
+                        of_prefix && endings_.damage.is_aside(barrier::id_at_end(entry.key));
+                    if (!damaged && !is_aside(job)) jobs.emplace_back(job, of_prefix);
+                    if (jobs.size() == kAtOnce) next_ = job.end_of_prefix();
+                    return jobs.size() < kAtOnce;
+                  });
+}
+
+bool Jobs::is_aside(const PhysicalKey& job) const {
+  const auto known = failing_.find(job);
+  return known != failing_.end() && endings_.parts.clock.instant() < known->second.until;
+}
+
+void Jobs::set_aside(const PhysicalKey& job) {
+  Failing& failing = failing_[job];
+  failing.pause = std::clamp(2 * failing.pause, kPauseMin, kPauseMax);
+  failing.until = add(endings_.parts.clock.instant(), failing.pause);
+}
+
+// A conflict is no failure, and what storage refuses it refuses to all.
+void Jobs::note_failures(const std::vector<Step>& steps, const Committed& committed) {
+  std::set<PhysicalKey> failed, went_on;
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const Status& status = committed.each[i];
+    const bool passing = status.is(Code::conflict) || status.is(Code::unavailable);
+    (status.ok() || passing ? went_on : failed).insert(steps[i].job);
+  }
+  for (const PhysicalKey& job : went_on) failing_.erase(job);
+  for (const PhysicalKey& job : failed)
+    if (went_on.count(job) == 0) set_aside(job);
 }
 
 Jobs::Step Jobs::erase_job(const PhysicalKey& job, const LeaseJob& about) {
@@ -78,7 +121,7 @@ Jobs::Step Jobs::erase_job(const PhysicalKey& job, const LeaseJob& about) {
     write.erase_counter(done_counter(job));
     return OnRecord(kAskedFor);
   };
-  return {erase, job, about.part_of};
+  return {job, erase, job, about.part_of};
 }
 
 // The job of a token is a bare mark.
@@ -94,7 +137,7 @@ Status Jobs::token_steps(const PhysicalKey& job, WallTime now, std::vector<Step>
     VAULT_TRY(endings_.parts.tokens.sweep(write, job, now, end_token, end_lease));
     return events.empty() ? OnRecord(kAskedFor) : OnRecord(std::move(events));
   };
-  steps.push_back({sweep, std::nullopt, {}});
+  steps.push_back({job, sweep, std::nullopt, {}});
   return {};
 }
 
@@ -117,7 +160,8 @@ Status Jobs::prefix_steps(ReadTxn& txn, const PhysicalKey& key, WallTime now,
   VAULT_TRY_ASSIGN(const auto ids,
                    endings_.parts.leases.below(txn, job->prefix, kAtOnce, asked_at(key)));
   for (const OrderedId& id : ids)
-    steps.push_back({[this, key, id, now](WriteTxn& write) {
+    steps.push_back({key,
+                     [this, key, id, now](WriteTxn& write) {
                        write.add(done_counter(key), 1, 0);
                        return endings_.start_revoking(write, id, now);
                      },
@@ -151,6 +195,7 @@ Status Jobs::login_steps(ReadTxn& txn, const PhysicalKey& key, const LeaseJob& j
                          std::vector<Step>& steps) {
   Status looked;
   std::size_t found = 0;
+  Walk& walk = walks_[key];
   const auto take = [&](const OrderedId& id) {
     const auto token = endings_.parts.tokens.load(txn, id);
     if (!token.ok())
@@ -161,14 +206,18 @@ Status Jobs::login_steps(ReadTxn& txn, const PhysicalKey& key, const LeaseJob& j
       write.add(done_counter(key), 1, 0);
       return endings_.revoke_token(write, id, now);
     };
-    steps.push_back({revoke, std::nullopt, {}});
+    steps.push_back({key, revoke, std::nullopt, {}});
+    walk.found = true;
     return ++found < kAtOnce;
   };
-  auto& next = walks_[key];
-  VAULT_TRY_ASSIGN(const bool at_end, walk_tokens(txn, next, take));
+  VAULT_TRY_ASSIGN(const bool at_end, walk_tokens(txn, walk.next, take));
   VAULT_TRY(std::move(looked));
-  if (at_end) next.reset();  // once more, to see that they are gone
-  if (at_end && found == 0) steps.push_back(erase_job(key, job));
+  walking_ = walking_ || !at_end;
+  if (!at_end) return {};
+  if (walk.found)
+    walk = {};  // once more, to see that they are gone
+  else
+    steps.push_back(erase_job(key, job));
   return {};
 }
 
@@ -187,7 +236,7 @@ Status Jobs::forget_steps(ReadTxn& txn, const PhysicalKey& key, const LeaseJob& 
       VAULT_TRY(endings_.parts.leases.forget(write, *lease, now));
       return OnRecord(forgotten_event(*lease, now));
     };
-    steps.push_back({forget, lease_key(id), {}});
+    steps.push_back({key, forget, lease_key(id), {}});
   }
   return {};
 }

@@ -18,10 +18,26 @@ class Jobs {
  private:
   // A step of a job, and the record that is gone with it: whoever waits for that is told.
   struct Step {
+    barrier::PhysicalKey job;
     Fill fill;
     std::optional<barrier::PhysicalKey> gone;
     std::string part_of;  // of a job that is done
   };
+  // A job that walks over all tokens: where it goes on, and whether it found any since it began.
+  struct Walk {
+    std::optional<barrier::PhysicalKey> next;
+    bool found = false;
+  };
+  // A job of which nothing could be done: not tried before, and ever more seldom.
+  struct Failing {
+    Instant until;
+    Nanos pause{0};
+  };
+  Status take_jobs(ReadTxn& txn, std::vector<std::pair<barrier::PhysicalKey, bool>>& jobs);
+  bool plan(WallTime now, std::vector<Step>& steps);
+  bool is_aside(const barrier::PhysicalKey& job) const;
+  void set_aside(const barrier::PhysicalKey& job);
+  void note_failures(const std::vector<Step>& steps, const Committed& committed);
   Status token_steps(const barrier::PhysicalKey& job, WallTime now, std::vector<Step>& steps);
   Status prefix_steps(ReadTxn& txn, const barrier::PhysicalKey& job, WallTime now,
                       std::vector<Step>& steps);
@@ -38,8 +54,10 @@ class Jobs {
 
   Endings& endings_;
   Waits& waits_;
-  // Where a job that walks over all tokens goes on.
-  std::map<barrier::PhysicalKey, std::optional<barrier::PhysicalKey>> walks_;
+  std::optional<barrier::PhysicalKey> next_;  // the jobs from here on are next; none: the first
+  bool walking_ = false;                      // a walk went on in this pass, and is not at its end
+  std::map<barrier::PhysicalKey, Walk> walks_;
+  std::map<barrier::PhysicalKey, Failing> failing_;
 };
 
 }  // namespace leasehold::core

@@ -1,7 +1,6 @@
 #include "vault/core/leases/lanes.h"
 
 #include <algorithm>
-#include <thread>
 
 #include "vault/base/encoding.h"
 
@@ -24,9 +23,18 @@ void Lanes::stop() {
     MutexLock lock(mutex_);
     lanes.swap(lanes_);
   }
-  std::vector<std::thread> stopping;  // side by side: hung lanes do not add up
-  for (auto& entry : lanes)
-    stopping.emplace_back([lane = entry.second.lane] { lane->stop(kStopLimit); });
+  std::vector<LaneEntry> all;
+  for (auto& entry : lanes) all.push_back(std::move(entry.second));
+  stop_all(all);
+  for (Dropped& before : dropped_) before.thread.join();
+  dropped_.clear();
+}
+
+// Side by side: hung lanes do not add up.
+void Lanes::stop_all(const std::vector<LaneEntry>& entries) {
+  std::vector<std::thread> stopping;
+  for (const LaneEntry& entry : entries)
+    stopping.emplace_back([lane = entry.lane] { lane->stop(kStopLimit); });
   for (std::thread& one : stopping) one.join();
 }
 
@@ -75,7 +83,19 @@ void Lanes::drop(const barrier::Space& space, const std::optional<TargetId>& tar
       at = of_it ? lanes_.erase(at) : std::next(at);
     }
   }
-  for (const LaneEntry& entry : gone) entry.lane->stop(kStopLimit);  // then its queue may go
+  dropped_.remove_if([](Dropped& before) {
+    if (!before.stopped) return false;
+    before.thread.join();
+    return true;
+  });
+  if (gone.empty()) return;
+  Dropped& dropped = dropped_.emplace_back();
+  dropped.lanes = std::move(gone);
+  dropped.thread = std::thread([&dropped] {
+    stop_all(dropped.lanes);
+    dropped.lanes.clear();  // the queues may go
+    dropped.stopped = true;
+  });
 }
 
 std::size_t Lanes::size() const {

@@ -4,8 +4,11 @@
 // Thread safety: lane(), size() and trouble_with() from any thread, the rest from one at a time.
 // Under `mutex_` a lane's own lock is taken, never the other way round.
 
+#include <atomic>
+#include <list>
 #include <map>
 #include <memory>
+#include <thread>
 
 #include "vault/core/leases/due_queue.h"
 
@@ -28,7 +31,7 @@ class Lanes {
   // Requests that wait for leases of a target that cannot be reached, and is tried again later than
   // they may wait: they are told why.
   void tell_of_outages();
-  // Of one target, or all of a mount.
+  // Of one target, or all of a mount. Waits for none of them: they stop on threads of their own.
   void drop(const barrier::Space& space, const std::optional<TargetId>& target);
   void stop();  // bounded; hung lanes are left behind
 
@@ -39,6 +42,13 @@ class Lanes {
     std::uint64_t mod = 0;
     barrier::Space space{};
   };
+  // With their queues, until they have stopped.
+  struct Dropped {
+    std::vector<LaneEntry> lanes;
+    std::atomic<bool> stopped{false};
+    std::thread thread;
+  };
+  static void stop_all(const std::vector<LaneEntry>& entries);
   std::map<TargetId, std::string> outages() const;  // of which target, and why
   void recover_targets(ReadTxn& txn, const Mount& mount);
   // Once until it changes, not with every pass.
@@ -46,6 +56,7 @@ class Lanes {
 
   Endings& endings_;
   Waits& waits_;
+  std::list<Dropped> dropped_;
   std::map<TargetId, std::string> waiting_;  // what was said
   // Path of the mount whose targets were looked at last; none: that was the last.
   std::optional<std::string> unrecovered_ = std::string();

@@ -242,6 +242,7 @@ Status Leases::start_revoking(WriteTxn& txn, Lease& lease, WallTime now) const {
   lease.was_active = lease.state == Lease::State::active;
   lease.state = Lease::State::revoking;
   lease.due_since = now;
+  lease.renewal_json.clear();  // it is renewed no more
   VAULT_TRY(write(txn, lease));
   VAULT_TRY(txn.erase(expiry_key(lease.expires, Table::lease, lease.id)));
   VAULT_TRY(txn.erase(owner_key(lease.owner, lease.id)));

@@ -33,9 +33,9 @@ std::optional<barrier::OrderedId> id_in(std::string_view leaf) {
   return id;
 }
 
-Result<TokenRef> valid_lease(const Tokens& tokens, ReadTxn& txn, const barrier::OrderedId& id,
-                             WallTime now) {
-  VAULT_TRY_ASSIGN(TokenRef token, tokens.valid(txn, id, now, nullptr));
+Result<TokenRef> valid_lease(const Tokens& tokens, const MountTable& mounts, ReadTxn& txn,
+                             const barrier::OrderedId& id, WallTime now) {
+  VAULT_TRY_ASSIGN(TokenRef token, tokens.valid(txn, mounts, id, now, nullptr));
   return token && has_lease(*token) ? token : TokenRef();
 }
 
@@ -57,21 +57,21 @@ bool is_token_lease(std::string_view lease_id) {
   return lease_id == "auth" || is_auth_path(lease_id);
 }
 
-Result<TokenRef> find_by_lease(const Tokens& tokens, ReadTxn& txn, std::string_view lease_id,
-                               WallTime now) {
+Result<TokenRef> find_by_lease(const Tokens& tokens, const MountTable& mounts, ReadTxn& txn,
+                               std::string_view lease_id, WallTime now) {
   const auto id = id_in(leaf_of(lease_id));
   if (!id || !is_token_lease(lease_id)) return TokenRef();
-  VAULT_TRY_ASSIGN(TokenRef token, valid_lease(tokens, txn, *id, now));
+  VAULT_TRY_ASSIGN(TokenRef token, valid_lease(tokens, mounts, txn, *id, now));
   const bool named =
       token && (lease_id_of(*token) == lease_id || earlier_lease_id_of(*token) == lease_id);
   return named ? token : TokenRef();
 }
 
-Result<TokenRef> find_by_old_lease(const Tokens& tokens, ReadTxn& txn, std::string_view lease_id,
-                                   WallTime now) {
+Result<TokenRef> find_by_old_lease(const Tokens& tokens, const MountTable& mounts, ReadTxn& txn,
+                                   std::string_view lease_id, WallTime now) {
   const auto id = tokens.id_of_accessor(leaf_of(lease_id));
   if (!id || !is_token_lease(lease_id)) return TokenRef();
-  VAULT_TRY_ASSIGN(TokenRef token, valid_lease(tokens, txn, *id, now));
+  VAULT_TRY_ASSIGN(TokenRef token, valid_lease(tokens, mounts, txn, *id, now));
   return token && old_lease_id_of(*token) == lease_id ? token : TokenRef();
 }
 

@@ -20,10 +20,10 @@ std::string old_lease_id_of(const Token& token);
 bool is_token_lease(std::string_view lease_id);
 
 // Null: no such token, or it is not valid at `now`.
-Result<TokenRef> find_by_lease(const Tokens& tokens, ReadTxn& txn, std::string_view lease_id,
-                               WallTime now);
-Result<TokenRef> find_by_old_lease(const Tokens& tokens, ReadTxn& txn, std::string_view lease_id,
-                                   WallTime now);
+Result<TokenRef> find_by_lease(const Tokens& tokens, const MountTable& mounts, ReadTxn& txn,
+                               std::string_view lease_id, WallTime now);
+Result<TokenRef> find_by_old_lease(const Tokens& tokens, const MountTable& mounts, ReadTxn& txn,
+                                   std::string_view lease_id, WallTime now);
 // The names one level below `directory` ("" or ending in '/'), sorted, directories ending in '/';
 // `cut`: there were more tokens than are looked at.
 Result<std::vector<std::string>> list_token_leases(const Tokens& tokens, ReadTxn& txn,

@@ -192,8 +192,8 @@ Status Core::identify(Admitted& flight, ReadTxn& txn) {
   TokenRef token;
   flight.chain.clear();
   if (!text.empty() && text.size() <= kTokenSizeMax) {
-    VAULT_TRY_ASSIGN(
-        token, live.tokens.valid(txn, live.tokens.id_of(text), flight.started, &flight.chain));
+    VAULT_TRY_ASSIGN(token, live.tokens.valid(txn, flight.compiled->mounts, live.tokens.id_of(text),
+                                              flight.started, &flight.chain));
   }
   if (!token) {
     if (open_to_strangers(flight)) return {};

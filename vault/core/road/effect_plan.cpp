@@ -80,6 +80,16 @@ Result<Lease> Planning::lease_of(const intent::Account& account, Seconds ttl) {
   return lease;
 }
 
+// A role of an earlier version may have more.
+Status check_size(const Lease& lease) {
+  std::size_t bytes = lease.renewal_json.size();
+  for (const std::string& one : lease.revocation_statements) bytes += one.size();
+  if (bytes <= kLeaseStatementsMax) return {};
+  return failure(Code::invalid,
+                 "the statements that end and renew an account have " + std::to_string(bytes) +
+                     " bytes and can have at most 65536: write the role with shorter ones");
+}
+
 // Its lease is PENDING before the account is made.
 Status Planning::make_lease(intent::Account& account) {
   Unsealed& live = *flight.live;
@@ -91,6 +101,7 @@ Status Planning::make_lease(intent::Account& account) {
   const Intent& intent = flight.planned->intent;
   if (const auto* issue = std::get_if<intent::Issue>(&intent))
     lease.renewal_json = issue->renewal_json;
+  VAULT_TRY(check_size(lease));
   lease.probe = std::holds_alternative<intent::Probe>(intent);
   account.create.account = lease.account;
   account.create.not_after = add(flight.started, ttl);

@@ -236,6 +236,11 @@ Unsealed::~Unsealed() {
   committer.write_last_head();
 }
 
+Result<TokenRef> Unsealed::valid_token(ReadTxn& txn, const barrier::OrderedId& id, WallTime now) {
+  VAULT_TRY_ASSIGN(const auto compiled, mounts.at(txn));
+  return tokens.valid(txn, compiled->mounts, id, now, nullptr);
+}
+
 Result<SecretBytes> Unsealed::write_initial(std::string_view wanted_root, int dev_kv_version) {
   const WallTime now = environment.clock.now();
   VAULT_TRY_ASSIGN(auto held, snapshots.take());

@@ -75,6 +75,8 @@ class Unsealed {
   // A copy that is looked at while its original may run: no target is reached, nothing is revoked,
   // renewed, rotated or reconciled, and what is due waits (docs/decisions/170).
   bool drill() const { return environment.restored == Restored::drill; }
+  // Tokens::valid for whoever has no table of the mounts at hand.
+  Result<TokenRef> valid_token(ReadTxn& txn, const barrier::OrderedId& id, WallTime now);
   // Wraps the key registry; set before the vault opens. The root key itself is in memory only while
   // Seal::with_root() runs.
   crypto::Key registry_key;

@@ -57,7 +57,9 @@ Result<Response> SysLeases::lookup(Call& call, ReadTxn& txn) {
   if (id.empty()) return failure(Code::invalid, "lease_id must be specified");
   Shown shown;
   if (is_token_lease(id)) {
-    VAULT_TRY_ASSIGN(const auto token, find_by_lease(live_.tokens, txn, id, call.now));
+    VAULT_TRY_ASSIGN(const auto compiled, live_.mounts.at(txn));
+    VAULT_TRY_ASSIGN(const auto token,
+                     find_by_lease(live_.tokens, compiled->mounts, txn, id, call.now));
     if (!token) return failure(Code::invalid, "invalid lease");
     shown = {token->path, token->created, *token->expires, token->last_renewal, token->renewable};
   } else {
@@ -118,6 +120,9 @@ Result<Intent> SysLeases::plan_renewal(Call& call, ReadTxn& txn) {
   VAULT_TRY_ASSIGN(const auto lease, live_.leases.find(txn, id));
   if (!lease || lease->state != Lease::State::active || lease->expires <= call.now)
     return failure(Code::invalid, "lease not found");
+  // It ends with its token, and is being ended when that is dead.
+  VAULT_TRY_ASSIGN(const auto owner, live_.valid_token(txn, lease->owner, call.now));
+  if (!owner) return failure(Code::invalid, "lease not found");
   if (!lease->renewable) return failure(Code::invalid, "lease is not renewable");
   VAULT_TRY_ASSIGN(const auto compiled, live_.mounts.at(txn));
   const Mount* mount = compiled->mounts.by_space(lease->space);
@@ -146,9 +151,11 @@ Result<Response> SysLeases::revoke(Call& call, WriteTxn& txn) {
   Response response = Response::none();
   const bool sync = call.fields.boolean("sync");
   if (is_token_lease(id)) {
-    VAULT_TRY_ASSIGN(auto token, find_by_lease(live_.tokens, txn, id, call.now));
+    VAULT_TRY_ASSIGN(const auto compiled, live_.mounts.at(txn));
+    const MountTable& mounts = compiled->mounts;
+    VAULT_TRY_ASSIGN(auto token, find_by_lease(live_.tokens, mounts, txn, id, call.now));
     if (!token) {
-      VAULT_TRY_ASSIGN(token, find_by_old_lease(live_.tokens, txn, id, call.now));
+      VAULT_TRY_ASSIGN(token, find_by_old_lease(live_.tokens, mounts, txn, id, call.now));
     }
     if (token) VAULT_TRY(live_.tokens.revoke(txn, *token, call.now));
   } else {

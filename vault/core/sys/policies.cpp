@@ -240,7 +240,7 @@ Route capabilities_route(Unsealed& live, std::string pattern, Subject subject,
 
 void add_capabilities(std::vector<Route>& routes, Unsealed& live) {
   const auto caller = [&live](Call& call, ReadTxn& txn) {
-    return live.tokens.valid(txn, call.caller.token_id, call.now, nullptr);
+    return live.valid_token(txn, call.caller.token_id, call.now);
   };
   routes.push_back(
       capabilities_route(live, "capabilities-self", caller, "What the caller may do on a path"));
@@ -248,7 +248,7 @@ void add_capabilities(std::vector<Route>& routes, Unsealed& live) {
     const std::string token = call.fields.json("token").text();
     if (token.empty()) return failure(Code::invalid, multierror("no token found"));
     const auto id = live.tokens.id_of(token);
-    return live.tokens.valid(txn, id, call.now, nullptr);
+    return live.valid_token(txn, id, call.now);
   };
   routes.push_back(
       capabilities_route(live, "capabilities", named, "What a token may do on a path"));
@@ -256,7 +256,7 @@ void add_capabilities(std::vector<Route>& routes, Unsealed& live) {
     if (call.fields.text("accessor").empty()) return failure(Code::invalid, "missing accessor");
     const auto id = live.tokens.id_of_accessor(call.fields.text("accessor"));
     if (!id) return failure(Code::invalid, multierror("invalid accessor"));
-    return live.tokens.valid(txn, *id, call.now, nullptr);
+    return live.valid_token(txn, *id, call.now);
   };
   routes.push_back(capabilities_route(live, "capabilities-accessor", by_accessor,
                                       "What a token may do on a path, by its accessor"));

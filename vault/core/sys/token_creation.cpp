@@ -137,14 +137,18 @@ Status check_asked(const Call& call) {
 
 // Bound to the same networks as the caller's own token, an orphan too: else who took a token of
 // another network would make one that holds everywhere. Below that token, unless it is an orphan.
-Status set_parent(const Unsealed& live, const Call& call, ReadTxn& txn, Token& token) {
+Status set_parent(Unsealed& live, const Call& call, ReadTxn& txn, Token& token) {
   Tokens::Chain above;
-  VAULT_TRY_ASSIGN(const auto maker,
-                   live.tokens.valid(txn, call.caller.token_id, call.now, &above));
+  VAULT_TRY_ASSIGN(const auto compiled, live.mounts.at(txn));
+  VAULT_TRY_ASSIGN(const auto maker, live.tokens.valid(txn, compiled->mounts, call.caller.token_id,
+                                                       call.now, &above));
   if (!maker) return failure(Code::denied, "permission denied");
   token.bound_cidrs = maker->bound_cidrs;
   if (token.orphan) return {};
-  if (above.size() > kTokenDepthMax)
+  const auto depth = std::count_if(above.begin(), above.end(), [](const auto& link) {
+    return link.first.table() == barrier::Table::token;
+  });
+  if (depth > kTokenDepthMax)
     return failure(Code::invalid, "tokens hang at most 32 deep: create an orphan instead");
   token.parent = call.caller.token_id;
   token.entity_id = call.caller.entity_id;

@@ -30,14 +30,14 @@ class TokenEngine final : public Engine {
   Status login_terms(WriteTxn& txn, const Token& token, TtlTerms& terms);
   Result<Response> accessors(Call& call, ReadTxn& txn);
   Result<TokenRef> valid(Call& call, ReadTxn& txn, std::string_view text) {
-    return live_.tokens.valid(txn, live_.tokens.id_of(text), call.now, nullptr);
+    return live_.valid_token(txn, live_.tokens.id_of(text), call.now);
   }
   Result<TokenRef> by_accessor(Call& call, ReadTxn& txn) {
     if (call.fields.text("accessor").empty())
       return failure(Code::invalid, multierror("missing accessor"));
     const auto id = live_.tokens.id_of_accessor(call.fields.text("accessor"));
     if (!id) return TokenRef();
-    return live_.tokens.valid(txn, *id, call.now, nullptr);
+    return live_.valid_token(txn, *id, call.now);
   }
   Unsealed& live_;
   std::vector<Route> routes_;
@@ -144,8 +144,9 @@ Result<Response> TokenEngine::accessors(Call& call, ReadTxn& txn) {
   std::vector<std::string> names;
   bool cut = false;
   Status looked;
+  VAULT_TRY_ASSIGN(const auto compiled, live_.mounts.at(txn));
   VAULT_TRY(live_.tokens.each(txn, page.after, kListedMax, cut, [&](const Token& token) {
-    const auto valid = live_.tokens.valid(txn, token.id, call.now, nullptr);
+    const auto valid = live_.tokens.valid(txn, compiled->mounts, token.id, call.now, nullptr);
     if (!valid.ok()) looked = valid.error();
     if (valid.ok() && *valid) names.push_back(token.accessor);
     return looked.ok();

@@ -14,13 +14,12 @@ struct Asked {
   std::string_view text;  // in the request, which wipes it
 };
 
-Result<Asked> asked_for(const Unsealed& live, const Call& call, ReadTxn& txn) {
+Result<Asked> asked_for(Unsealed& live, const Call& call, ReadTxn& txn) {
   Asked asked;
   asked.text = call.fields.json("token").text();
   if (asked.text.empty()) asked.text = call.request.token;
   if (!asked.text.empty() && asked.text.size() <= kTokenSizeMax) {
-    VAULT_TRY_ASSIGN(asked.token,
-                     live.tokens.valid(txn, live.tokens.id_of(asked.text), call.now, nullptr));
+    VAULT_TRY_ASSIGN(asked.token, live.valid_token(txn, live.tokens.id_of(asked.text), call.now));
   }
   if (!asked.token || !asked.token->wrapping)
     return failure(Code::invalid, std::string(kNoWrappingToken));
@@ -33,7 +32,7 @@ Result<Response> wrap_body(const Call& call) {
   return Response::of(call.request.body.is_object() ? call.request.body : Json::object());
 }
 
-Result<Response> lookup(const Unsealed& live, Call& call, ReadTxn& txn) {
+Result<Response> lookup(Unsealed& live, Call& call, ReadTxn& txn) {
   VAULT_TRY_ASSIGN(const Asked asked, asked_for(live, call, txn));
   Json data = Json::object();
   data.set("creation_path", asked.token->path);
@@ -43,7 +42,7 @@ Result<Response> lookup(const Unsealed& live, Call& call, ReadTxn& txn) {
 }
 
 // Answer and token go together, in the batch of this request: of many who ask, one gets it.
-Result<Response> unwrap(const Unsealed& live, Call& call, WriteTxn& txn) {
+Result<Response> unwrap(Unsealed& live, Call& call, WriteTxn& txn) {
   VAULT_TRY_ASSIGN(const Asked asked, asked_for(live, call, txn));
   VAULT_TRY_ASSIGN(Response answer, opened(txn, *asked.token, asked.text));
   VAULT_TRY(live.tokens.revoke(txn, *asked.token, call.now));
@@ -51,7 +50,7 @@ Result<Response> unwrap(const Unsealed& live, Call& call, WriteTxn& txn) {
 }
 
 // The same answer under a new token, for as long as the first time, and still of the first path.
-Result<Response> rewrap(const Unsealed& live, Call& call, WriteTxn& txn) {
+Result<Response> rewrap(Unsealed& live, Call& call, WriteTxn& txn) {
   VAULT_TRY_ASSIGN(const Asked asked, asked_for(live, call, txn));
   VAULT_TRY_ASSIGN(Response answer, opened(txn, *asked.token, asked.text));
   VAULT_TRY(live.tokens.revoke(txn, *asked.token, call.now));
