@@ -48,6 +48,7 @@ ssize_t AnswerStream::read(char* to, std::size_t size) {
     given = static_cast<std::size_t>(got);
   }
   handed_over_ += given;
+  if (!progress_.head_is_over) progress_.head.append(to, given);
   return static_cast<ssize_t>(given);
 }
 

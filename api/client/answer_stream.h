@@ -10,6 +10,7 @@
 
 #include <array>
 #include <chrono>
+#include <string>
 
 #include "vault/base/bytes.h"
 
@@ -23,6 +24,7 @@ inline constexpr std::size_t kAnswerBytesMax = 128u << 20;
 struct AnswerProgress {
   bool head_is_over = false;  // set by the caller when the body begins
   bool too_large = false;     // set by the stream, which then read no further
+  std::string head{};         // as it came, with those that came before it
 };
 
 class AnswerStream final : public httplib::Stream {

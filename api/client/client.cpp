@@ -193,10 +193,11 @@ Result<RawResponse> Client::follow(Url& server, RawRequest& request, RawResponse
   if (settings_.disable_redirects) return response;
   if ((status != 301 && status != 302 && status != 307) || response.location.empty())
     return response;
-  if (response.location.front() == '/') {
-    request.target = response.location;
+  const std::string place = response.location.substr(0, response.location.find('#'));
+  if (place.starts_with('/')) {
+    request.target = place;
   } else {
-    VAULT_TRY_ASSIGN(Url next, parse_url(response.location));
+    VAULT_TRY_ASSIGN(Url next, parse_url(place));
     if (next.scheme == Url::Scheme::unix_socket ||
         (next.scheme == Url::Scheme::http && server.scheme != Url::Scheme::http))
       return failure(Code::denied, "the server redirects to " + next.origin() +

@@ -3,10 +3,12 @@
 #include <netdb.h>
 #include <openssl/x509_vfy.h>
 
+#include <algorithm>
 #include <ctime>
 #include <filesystem>
 #include <vector>
 
+#include "api/client/answer_head.h"
 #include "api/client/answer_stream.h"
 #include "api/client/memory_file.h"
 #include "api/client/time_limit.h"
@@ -123,11 +125,22 @@ class Bounded final : public Base {
   AnswerProgress& progress_;
 };
 
+// What may stand in a request's first line. It is sent as it is: a line break would begin another
+// request (RFC 9112, section 3.2).
+bool is_target(std::string_view target) {
+  return target.starts_with('/') &&
+         std::all_of(target.begin(), target.end(), [](char c) { return c > ' ' && c < 127; });
+}
+
 class HttpTransport final : public Transport {
  public:
   explicit HttpTransport(const Settings& settings) : settings_(settings) {}
 
   Result<RawResponse> exchange(const Url& server, const RawRequest& request) override {
+    if (!is_target(request.target))
+      return failure(Code::invalid,
+                     "the request was not sent: its URL has a blank, a line break or "
+                     "another character that has to be escaped");
     if (!client_ || origin_ != server.origin()) {
       VAULT_TRY(connect(server));
       origin_ = server.origin();
@@ -159,16 +172,19 @@ class HttpTransport final : public Transport {
       return failure(Code::internal, "the answer is larger than 64 MiB");
     if (!result) return explain(server, result.error());
     response.status = result->status;
-    response.content_type = result->get_header_value("Content-Type");
-    response.location = result->get_header_value("Location");
-    response.retry_after = result->get_header_value("Retry-After");
-    const auto warnings = result->headers.equal_range("Warning");
-    for (auto at = warnings.first; at != warnings.second; ++at)
-      response.warnings.push_back(at->second);
+    response.content_type = field("content-type");
+    response.location = field("location");
+    response.retry_after = field("retry-after");
+    response.warnings = fields_named(progress_.head, "warning");
     return response;
   }
 
  private:
+  std::string field(std::string_view name) const {
+    auto values = fields_named(progress_.head, name);
+    return values.empty() ? std::string() : std::move(values.front());
+  }
+
   Status connect(const Url& server) {
     if (server.scheme == Url::Scheme::https) {
       VAULT_TRY(connect_tls(server));

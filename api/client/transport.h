@@ -20,7 +20,7 @@ inline constexpr std::size_t kResponseBytesMax = 64u << 20;
 
 struct RawRequest {
   std::string method;
-  std::string target;  // "/v1/secret/a?list=true", escaped
+  std::string target;  // "/v1/secret/a?list=true", escaped; one that is not is never sent
   Fields headers;
   std::string body;
 };
@@ -28,7 +28,7 @@ struct RawRequest {
 struct RawResponse {
   int status = 0;
   std::string content_type;
-  std::string location;
+  std::string location;  // as it came, as are the two below
   std::string retry_after;
   std::vector<std::string> warnings;  // `Warning` headers as they came
   std::string body;

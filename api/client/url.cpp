@@ -1,5 +1,6 @@
 #include "api/client/url.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "vault/base/url_path.h"
@@ -29,6 +30,13 @@ bool parse_port(std::string_view text, int& port) {
   return outcome.ec == std::errc() && outcome.ptr == end && port > 0 && port < 65536;
 }
 
+// It goes into the header `Host` as it is.
+bool is_host(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return c > ' ' && c < 127 && std::string_view("/?#@\\").find(c) == std::string_view::npos;
+  });
+}
+
 bool parse_authority(std::string_view text, Url& url) {
   if (!text.empty() && text.front() == '[') {
     const auto close = text.find(']');
@@ -41,7 +49,7 @@ bool parse_authority(std::string_view text, Url& url) {
     url.host = text.substr(0, colon);
     text.remove_prefix(std::min(colon, text.size()));
   }
-  if (url.host.empty()) return false;
+  if (!is_host(url.host)) return false;
   return text.empty() || parse_port(text.substr(1), url.port);
 }
 

@@ -15,7 +15,6 @@ constexpr std::uint32_t kEvents = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 constexpr std::string_view kNotTls =
     "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
-constexpr Seconds kRetryAfter{1};
 constexpr Bound kLarge{"large requests are in flight"};
 constexpr Bound kInFlight{"requests are in flight"};
 // Messages, or blocks of one, and bytes of answers: so that nobody starves the others.
@@ -58,11 +57,13 @@ void Connection::ready(std::uint32_t epoll_events) {
   if ((epoll_events & EPOLLRDHUP) != 0 && !peer_closed_) {
     peer_closed_ = true;
     socket_.note_peer_closed();
-    hung_up_ = busy_;
   }
-  if ((epoll_events & (EPOLLHUP | EPOLLERR)) != 0) hung_up_ = true;
+  // Both sides have sent their FIN in this phase: that is no hang-up.
+  const std::uint32_t gone = phase_ == Phase::confirming ? EPOLLERR : EPOLLHUP | EPOLLERR;
+  if ((epoll_events & gone) != 0) hung_up_ = true;
   if (busy_ || phase_ == Phase::closed) return;
   if (hung_up_) return close();
+  if (phase_ == Phase::confirming) return confirm();
   if (!unsent_.empty()) flush();
   // A handshake waits for the end of the turn: those who are in come first.
   if (phase_ == Phase::handshake && socket_.readable()) return wait_for_next_turn();
@@ -150,7 +151,7 @@ bool Connection::receive() {
     return false;
   }
   if (got.status != Io::done) {
-    close();
+    end_of_input();
     return false;
   }
   const std::span<char> bytes(thread_.scratch().data(), got.bytes);
@@ -251,90 +252,6 @@ void Connection::invite_body() {
   if (write_some(line) == Io::failed || !line.empty()) close();
 }
 
-// Nothing that follows on this connection can be trusted to begin where it seems to.
-void Connection::refuse(int status, std::string_view message) {
-  close_after_ = true;
-  head_request_ = http_1_0_ = false;
-  kept_.release();
-  answer_here({status, std::string(message)});
-}
-
-void Connection::answer_here(const WireError& refusal) {
-  core::Response answer = reply_of(refusal);
-  if (refusal.status == 503) answer.retry_after = kRetryAfter;
-  send_reply(std::move(answer), false, refusal.location);
-}
-
-void Connection::deliver(core::Response&& answer) {
-  VAULT_ASSERT(busy_);
-  VAULT_ASSERT(Loop::current() == &thread_.loop());
-  busy_ = false;
-  in_flight_ = 0;
-  --thread_.loop().live;
-  if (hung_up_) {
-    unsent_issue_ = core::issued_by(answer);
-    return close();
-  }
-  if (thread_.closing()) close_after_ = true;
-  send_reply(std::move(answer), true);
-  if (!advancing_) advance();
-}
-
-void Connection::send_reply(core::Response&& answer, bool from_core, std::string_view location) {
-  ReplyBuffer& out = thread_.reply();
-  encode_reply(answer,
-               {head_request_, close_after_, http_1_0_ && !close_after_, socket_.secure(),
-                thread_.date(), location, &gate_.endpoint().settings().headers},
-               out);
-  std::string_view left = out.view();
-  answered_ += left.size();
-  const bool failed = write_some(left) == Io::failed;
-  if (!failed) unsent_.append(left);
-  out.wipe_used();
-  if (from_core && (failed || !unsent_.empty())) unsent_issue_ = core::issued_by(answer);
-  if (failed) return close();
-  if (unsent_.empty()) after_reply();
-}
-
-// Shortens `bytes` by what was sent.
-Io Connection::write_some(std::string_view& bytes) {
-  while (!bytes.empty()) {
-    const IoResult sent = socket_.write(bytes);
-    if (sent.status != Io::done)
-      return sent.status == Io::would_block ? Io::would_block : Io::failed;
-    bytes.remove_prefix(sent.bytes);
-  }
-  return Io::done;
-}
-
-void Connection::flush() {
-  std::string_view left = unsent_.text().substr(unsent_from_);
-  const std::size_t before = left.size();
-  if (write_some(left) == Io::failed) return close();
-  unsent_from_ = unsent_.size() - left.size();
-  if (left.size() < before) gate_.writing.enter(*this);
-  if (!left.empty()) return;
-  unsent_.release();
-  unsent_from_ = 0;
-  unsent_issue_ = {};
-  after_reply();
-}
-
-// Closing while the peer still sends would destroy the answer on its way: it is given time to read.
-void Connection::after_reply() {
-  if (!close_after_) return;
-  if (peer_closed_) return close();
-  kept_.release();
-  socket_.shut_writing();
-  phase_ = Phase::lingering;
-}
-
-bool Connection::discard_some() {
-  const IoResult got = socket_.discard(thread_.scratch());
-  if (got.status == Io::ended || got.status == Io::failed) close();
-  return got.status == Io::done;
-}
-
 void Connection::deadline_passed() {
   const bool in_message = phase_ == Phase::open && unsent_.empty() && parser_.started();
   if (!in_message) return close();
@@ -350,7 +267,7 @@ void Connection::choose_deadline() {
     queue = &gate_.linger;
   else if (busy_)
     return leave_deadline();
-  else if (!unsent_.empty())
+  else if (!unsent_.empty() || phase_ == Phase::confirming)
     queue = &gate_.writing;
   else if (parser_.started() && parser_.state() != HttpParser::State::head)
     queue = &gate_.body;
@@ -368,27 +285,13 @@ void Connection::account() {
 
 void Connection::finish_soon() {
   const bool idle = !busy_ && unsent_.empty() && !parser_.started();
-  if (idle || phase_ != Phase::open) close();
+  if (phase_ != Phase::confirming && (idle || phase_ != Phase::open)) close();
 }
 
 void Connection::give_way() {
   if (!unsent_.empty()) return close();
   refuse(503, kLarge.hit().message);
   if (phase_ != Phase::closed) advance();
-}
-
-void Connection::close() {
-  if (phase_ == Phase::closed) return;
-  phase_ = Phase::closed;
-  leave_deadline();
-  thread_.loop().disarm(next_turn_);
-  if (waits_to_parse_) thread_.stop_waiting(*this);
-  thread_.loop().remove(socket_.fd());
-  kept_.release();
-  unsent_.release();
-  account();
-  if (!unsent_issue_.nothing()) thread_.shared().handler.undelivered(std::move(unsent_issue_));
-  thread_.bury(*this);
 }
 
 }  // namespace leasehold::server

@@ -38,7 +38,8 @@ class Connection final : public Pollable, public core::Exchange, public Deadline
   Connection* next = nullptr;
 
  private:
-  enum class Phase : std::uint8_t { announcement, handshake, open, lingering, closed };
+  // confirming: all is sent and both sides said that they send no more; whether it arrives.
+  enum class Phase : std::uint8_t { announcement, handshake, open, lingering, confirming, closed };
   struct NextTurn : Timer {
     Connection* owner = nullptr;
   };
@@ -64,6 +65,9 @@ class Connection final : public Pollable, public core::Exchange, public Deadline
   void flush();
   void after_reply();
   bool discard_some();
+  void await_arrival(const core::Response& answer);
+  void end_of_input();
+  void confirm();
   void choose_deadline();
   void account();
 
@@ -88,8 +92,9 @@ class Connection final : public Pollable, public core::Exchange, public Deadline
   WipedBuffer kept_;           // the message that is not whole yet
   WipedBuffer unsent_;         // of an answer
   std::size_t unsent_from_ = 0;
-  std::size_t answered_ = 0;   // bytes, in this turn
-  core::Issued unsent_issue_;  // by the answer that is not sent
+  std::size_t answered_ = 0;  // bytes, in this turn
+  // By answers that are not sent, or were sent behind the peer's FIN.
+  std::vector<core::Issued> unarrived_;
   Peer peer_;
   NextTurn next_turn_;
 };

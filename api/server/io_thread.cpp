@@ -21,6 +21,7 @@ constexpr std::size_t kParsedPerTurn = 64u << 10;
 constexpr int kHandshakesPerTurn = 2;
 constexpr std::size_t kSilentShare = 4;  // one silent connection to so many idle ones is welcome
 constexpr int kAcceptsPerTurn = 64;      // so that a flood does not starve those who are in
+constexpr Nanos kPauseWithoutDescriptors = Millis{100};
 constexpr std::string_view kFull =
     "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n"
     "Connection: close\r\nDate: ";
@@ -40,17 +41,43 @@ Gate::Gate(IoThread& thread, Endpoint& endpoint, int fd)
       endpoint_(endpoint),
       fd_(fd),
       spare_(spare_descriptor()) {
-  const bool own_socket = endpoint.settings().kind == ListenerSettings::Kind::tcp;
-  thread_.loop().add(fd_, this, own_socket ? EPOLLIN : EPOLLIN | EPOLLEXCLUSIVE);
+  pause_.owner = this;
+  pause_.expired = [](Timer* timer) { static_cast<Pause*>(timer)->owner->watch(); };
+  watch();
 }
 
 Gate::~Gate() { shut(); }
 
 void Gate::shut() {
-  if (fd_ >= 0) thread_.loop().remove(std::exchange(fd_, -1));
+  const int fd = std::exchange(fd_, -1);
+  if (fd < 0) return;
+  if (pause_.armed())
+    thread_.loop().disarm(pause_);
+  else
+    thread_.loop().remove(fd);
+}
+
+void Gate::watch() {
+  const bool own_socket = endpoint_.settings().kind == ListenerSettings::Kind::tcp;
+  thread_.loop().add(fd_, this, own_socket ? EPOLLIN : EPOLLIN | EPOLLEXCLUSIVE);
+}
+
+// Out of descriptors the socket would stay ready for ever and the thread would spin. Another thread
+// may take the one that is given up here, and keep it.
+bool Gate::drop_one() {
+  spare_.reset();
+  const bool dropped = Descriptor(::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC)).get() >= 0;
+  spare_ = spare_descriptor();
+  return dropped;
+}
+
+void Gate::pause() {
+  thread_.loop().remove(fd_);
+  thread_.loop().arm(pause_, kPauseWithoutDescriptors);
 }
 
 void Gate::ready(std::uint32_t) {
+  if (spare_.get() < 0) spare_ = spare_descriptor();
   for (int i = 0; i < kAcceptsPerTurn; ++i) {
     sockaddr_storage address{};
     socklen_t size = sizeof address;
@@ -64,11 +91,7 @@ void Gate::ready(std::uint32_t) {
     }
     if (errno == EINTR || errno == ECONNABORTED) continue;
     if (errno != EMFILE && errno != ENFILE) return;
-    // Out of descriptors the socket would stay ready for ever and the thread would spin.
-    spare_.reset();
-    Descriptor dropped(::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC));
-    dropped.reset();
-    spare_ = spare_descriptor();
+    if (!drop_one()) pause();
     return;
   }
 }

@@ -47,9 +47,17 @@ class Gate final : public Pollable {
   DeadlineQueue handshake, head, body, idle, writing, linger;
 
  private:
+  struct Pause : Timer {
+    Gate* owner = nullptr;
+  };
+  void watch();
+  bool drop_one();
+  void pause();
+
   IoThread& thread_;
   Endpoint& endpoint_;
   int fd_;
+  Pause pause_;       // while armed, fd_ is not watched
   Descriptor spare_;  // given up to accept and drop a connection when no descriptor is left
 };
 

@@ -8,10 +8,10 @@
 //   listener->stop_intake();   // first of the shutdown: nothing new comes in
 //   listener->join();          // once everything that may complete a request has run dry
 //
-// A client that is gone before its answer has left (its FIN came while the answer was being made,
-// or the connection broke) is reported by Handler::undelivered, so that what was issued can be
-// revoked. A client that half-closes its connection together with its request is answered: it only
-// says that no further request follows.
+// A client that is gone before its answer has left is reported by Handler::undelivered, so that
+// what was issued can be revoked. Its FIN alone only says that no further request follows: those
+// before it are answered, and what they issued is reported unless the client's machine acknowledges
+// the answers (docs/decisions/200-behind-a-clients-fin.md).
 //
 // Limits on what a stranger can send or hold: head, headers, body, each phase's time, connections,
 // requests in flight, bytes kept, work in one turn of a loop. When all connections or the memory

@@ -1,9 +1,11 @@
 #include "api/server/socket.h"
 
+#include <linux/sockios.h>
 #include <openssl/bio.h>
 #include <openssl/bn.h>
 #include <openssl/err.h>
 #include <openssl/x509.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -81,6 +83,13 @@ Socket::~Socket() {
   ::close(fd_);
 }
 
+// What errno says of a call that moved nothing.
+bool Socket::lost() {
+  const bool waits = errno == EAGAIN || errno == EWOULDBLOCK;
+  lost_ = lost_ || !waits;
+  return !waits;
+}
+
 IoResult Socket::receive(std::span<char> into) {
   if (!readable_) return {Io::would_block};
   const ssize_t got = ::recv(fd_, into.data(), into.size(), 0);
@@ -93,7 +102,7 @@ IoResult Socket::receive(std::span<char> into) {
   }
   if (got == 0) return {Io::ended};
   if (errno == EINTR) return receive(into);
-  if (errno != EAGAIN && errno != EWOULDBLOCK) return {Io::failed};
+  if (lost()) return {Io::failed};
   readable_ = false;
   return {Io::would_block};
 }
@@ -131,7 +140,7 @@ IoResult Socket::send(std::string_view what) {
   const ssize_t sent = ::send(fd_, what.data(), what.size(), MSG_NOSIGNAL);
   if (sent >= 0) return {Io::done, static_cast<std::size_t>(sent)};
   if (errno == EINTR) return send(what);
-  return {errno == EAGAIN || errno == EWOULDBLOCK ? Io::would_block : Io::failed};
+  return {lost() ? Io::failed : Io::would_block};
 }
 
 IoResult Socket::tls_outcome(int result) {
@@ -183,6 +192,11 @@ IoResult Socket::write(std::string_view what) {
   const int sent = SSL_write(tls_.get(), what.data(), int_size(what.size()));
   if (sent > 0) return {Io::done, static_cast<std::size_t>(sent)};
   return tls_outcome(sent);
+}
+
+bool Socket::all_arrived() const {
+  int unread = 0;
+  return !lost_ && ::ioctl(fd_, SIOCOUTQ, &unread) == 0 && unread == 0;
 }
 
 void Socket::write_plain(std::string_view what) { (void)send(what); }

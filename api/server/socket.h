@@ -67,6 +67,9 @@ class Socket {
   void write_plain(std::string_view what);
   // No more from us; the peer may go on sending.
   void shut_writing();
+  // All that was sent, and the end of it, is acknowledged by the peer's machine; over a unix socket
+  // it was read. Stays false when the connection breaks first.
+  bool all_arrived() const;
 
  private:
   friend int socket_bio_read(BIO*, char*, int);
@@ -80,6 +83,7 @@ class Socket {
   // around it, has less.
   static constexpr std::size_t kIdleBytes = 32u << 10;
 
+  bool lost();
   IoResult receive(std::span<char> into);
   IoResult receive_records(std::span<char> into);
   IoResult send(std::string_view what);
@@ -89,6 +93,7 @@ class Socket {
   bool readable_ = false;
   bool peer_closed_ = false;
   bool plain_http_ = false;
+  bool lost_ = false;  // a call said that the connection is broken
   std::size_t left_in_turn_ = kTurnBytes;
   std::size_t idle_bytes_ = 0;  // since there was application data
   bool broken_ = false;         // after a fatal TLS error OpenSSL must not be asked to shut down

@@ -42,16 +42,21 @@ int show_versioned(const Session& session, const KvPath& place, const Answer& an
   show_warnings(session, answer.json);
   const std::string path = place.path("data");
   session.print(path_header("Secret Path", path));
-  if (metadata != nullptr && metadata->is_object())
-    session.print("\n" + section("Metadata", *metadata));
-  if (data != nullptr && data->is_object()) session.print("\n" + section("Data", *data));
+  if (metadata != nullptr && metadata->is_object()) {
+    session.print("\n");
+    print_section(session, "Metadata", *metadata);
+  }
+  if (data != nullptr && data->is_object()) {
+    session.print("\n");
+    print_section(session, "Data", *data);
+  }
   return kSuccess;
 }
 
 int show_unversioned(const Session& session, const Answer& answer) {
   if (session.args().has("field") || session.format() != Format::table || answer.data() == nullptr)
     return show(session, answer);
-  session.print(section("Data", *answer.data()));
+  print_section(session, "Data", *answer.data());
   return kSuccess;
 }
 

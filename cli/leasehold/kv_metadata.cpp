@@ -32,12 +32,16 @@ constexpr Flag kPatchFlags[] = {
 void print_metadata(const Session& session, const std::string& path, Json data) {
   Json versions = data.find("versions") == nullptr ? Json::object() : *data.find("versions");
   data.erase("versions");
-  session.print(path_header("Metadata Path", path) + "\n" + section("Metadata", data));
+  session.print(path_header("Metadata Path", path) + "\n");
+  print_section(session, "Metadata", data);
   auto rows = versions.members();
   std::sort(rows.begin(), rows.end(), [](const Json::Member& a, const Json::Member& b) {
     return a.first.size() != b.first.size() ? a.first.size() < b.first.size() : a.first < b.first;
   });
-  for (const auto& row : rows) session.print("\n" + section("Version " + row.first, row.second));
+  for (const auto& row : rows) {
+    session.print("\n");
+    print_section(session, "Version " + row.first, row.second);
+  }
 }
 
 int run_get(Session& session) {

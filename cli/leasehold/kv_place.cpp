@@ -76,14 +76,15 @@ std::string path_header(std::string_view title, std::string_view path) {
   return fmt::format("{}{}\n", ruled(title, path.size()), path);
 }
 
-std::string section(std::string_view title, const Json& object) {
+void print_section(const Session& session, std::string_view title, const Json& object) {
   std::vector<Row> rows = {{"Key", "Value"}};
   std::size_t widest = 0;
   for (const auto& member : object.members()) {
     rows.push_back({member.first, plain(member.second)});
     widest = std::max(widest, member.first.size());
   }
-  return ruled(title, widest + 4 + 5) + table(rows);
+  session.print(ruled(title, widest + 4 + 5));
+  print_table(session, rows);
 }
 
 int no_value(const Session& session, std::string_view path) {
@@ -95,7 +96,8 @@ int show_written(const Session& session, const Answer& answer, std::string_view 
   if (session.format() != Format::table || session.args().has("field") || answer.data() == nullptr)
     return show(session, answer);
   show_warnings(session, answer.json);
-  session.print(path_header("Secret Path", path) + "\n" + section("Metadata", *answer.data()));
+  session.print(path_header("Secret Path", path) + "\n");
+  print_section(session, "Metadata", *answer.data());
   return kSuccess;
 }
 

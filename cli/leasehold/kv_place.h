@@ -34,8 +34,8 @@ Located locate_versioned(Session& session, std::string_view what);
 
 // "== Secret Path ==" over the path.
 std::string path_header(std::string_view title, std::string_view path);
-// A titled table of one object, as `kv get` prints metadata and data.
-std::string section(std::string_view title, const Json& object);
+// Prints a titled table of one object, as `kv get` shows metadata and data.
+void print_section(const Session& session, std::string_view title, const Json& object);
 int no_value(const Session& session, std::string_view path);
 // What the server says of a version it has just written.
 int show_written(const Session& session, const Answer& answer, std::string_view path);

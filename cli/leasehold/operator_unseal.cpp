@@ -48,10 +48,10 @@ int show_key_status(Session& session, bool rotated) {
   if (rotated) session.line("Success! Rotated key\n");
   const Json empty = Json::object();
   const Json& data = answer->data() == nullptr ? empty : *answer->data();
-  session.print(table({{"Key", "Value"},
-                       {"Key Term", std::to_string(data.integer_at("term"))},
-                       {"Install Time", data.string_at("install_time")},
-                       {"Encryption Count", std::to_string(data.integer_at("encryptions"))}}));
+  print_table(session, {{"Key", "Value"},
+                        {"Key Term", std::to_string(data.integer_at("term"))},
+                        {"Install Time", data.string_at("install_time")},
+                        {"Encryption Count", std::to_string(data.integer_at("encryptions"))}});
   return kSuccess;
 }
 

@@ -17,6 +17,10 @@ std::size_t width_of(std::string_view text) {
       std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
+// No column is padded beyond this: of a wide name every row, and every line of a value, would get
+// the width, and one stored secret would fill the memory of whoever reads it.
+constexpr std::size_t kPaddedMax = 64;
+
 // A value of several lines stays in its column: none of them looks like a row.
 std::string in_column(const std::string& cell, std::size_t column) {
   std::string text;
@@ -36,7 +40,8 @@ std::string to_line(const Row& row, const std::vector<std::size_t>& widths) {
         row[i].empty() ? "n/a" : in_column(printable(row[i], last ? "\n\t" : ""), column);
     line += cell;
     column += widths[i] + 4;
-    if (i + 1 < row.size()) line.append(widths[i] - width_of(cell) + 4, ' ');
+    const std::size_t width = width_of(cell);
+    if (!last) line.append(std::max(widths[i], width) - width + 4, ' ');
   }
   return line + "\n";
 }
@@ -160,17 +165,17 @@ Json enveloped(const Json& answer) {
 
 }  // namespace
 
-std::string table(const std::vector<Row>& rows) {
-  if (rows.empty()) return {};
+void print_table(const Session& session, const std::vector<Row>& rows) {
+  if (rows.empty()) return;
   std::vector<std::size_t> widths(rows[0].size(), 0);
   for (const Row& row : rows)
     for (std::size_t i = 0; i < row.size() && i < widths.size(); ++i)
-      widths[i] = std::max(widths[i], row[i].empty() ? 3 : width_of(printable(row[i])));
+      widths[i] =
+          std::clamp(row[i].empty() ? 3 : width_of(printable(row[i])), widths[i], kPaddedMax);
   Row ruler;
   for (const std::string& title : rows[0]) ruler.emplace_back(width_of(title), '-');
-  std::string text = to_line(rows[0], widths) + to_line(ruler, widths);
-  for (std::size_t i = 1; i < rows.size(); ++i) text += to_line(rows[i], widths);
-  return text;
+  session.print(to_line(rows[0], widths) + to_line(ruler, widths));
+  for (std::size_t i = 1; i < rows.size(); ++i) session.print(to_line(rows[i], widths));
 }
 
 std::string plain(const Json& value) {
@@ -252,7 +257,7 @@ int show_value(const Session& session, const Json& value, const std::vector<Row>
   } else if (session.format() == Format::yaml) {
     session.print(yaml(value));
   } else {
-    session.print(table(rows));
+    print_table(session, rows);
   }
   return kSuccess;
 }

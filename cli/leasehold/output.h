@@ -12,8 +12,9 @@
 namespace leasehold::cli {
 
 using Row = std::vector<std::string>;
-// Columns padded to their widest cell, four spaces between; the first row is ruled with dashes.
-std::string table(const std::vector<Row>& rows);
+// Prints columns padded to their widest cell, or to 64 characters, four spaces between; the first
+// row is ruled with dashes.
+void print_table(const Session& session, const std::vector<Row>& rows);
 
 // A value as Go prints it with %v: `[a b]`, `map[k:v]`, `<nil>`, text without quotes.
 std::string plain(const Json& value);

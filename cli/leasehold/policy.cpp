@@ -1,15 +1,18 @@
 // policy list, read, write, delete, fmt.
 
+#include <fcntl.h>
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 #include "cli/leasehold/groups.h"
 #include "cli/leasehold/input.h"
 #include "cli/leasehold/output.h"
 #include "cli/leasehold/policy_format.h"
+#include "cli/leasehold/token_file.h"
 #include "vault/base/encoding.h"
 #include "vault/base/hcl.h"
 
@@ -65,14 +68,36 @@ int run_delete(Session& session) {
   return session.succeed(fmt::format("Deleted policy: {}", name));
 }
 
-// In place through a temporary name would lose the owner's links and rights; the text is small.
+Error cannot_write(const std::string& file, const std::string& hint = {}) {
+  return failure(Code::invalid, "cannot write " + file + ": " + std::strerror(errno) + hint);
+}
+
+bool write_and_close(int descriptor, std::string_view text) {
+  const bool wrote = write_all(descriptor, as_bytes(text)) && ::fsync(descriptor) == 0;
+  const int why = errno;
+  const bool closed = ::close(descriptor) == 0;
+  if (!wrote) errno = why;
+  return wrote && closed;
+}
+
+// The file keeps its links and rights: it is written over, and not before all of the text stands
+// beside it, where it stays should that fail.
 Status overwrite(const std::string& file, const std::string& text) {
-  std::FILE* out = std::fopen(file.c_str(), "wb");
-  if (out == nullptr)
-    return failure(Code::invalid, "cannot write " + file + ": " + std::strerror(errno));
-  const bool wrote = std::fwrite(text.data(), 1, text.size(), out) == text.size();
-  if (std::fclose(out) == 0 && wrote) return {};
-  return failure(Code::invalid, "cannot write " + file + ": " + std::strerror(errno));
+  const int over = ::open(file.c_str(), O_WRONLY | O_CLOEXEC);
+  if (over < 0) return cannot_write(file);
+  std::string beside = file + ".XXXXXX";
+  const int copy = ::mkstemp(beside.data());
+  if (copy < 0 || !write_and_close(copy, text)) {
+    const Error why = cannot_write(copy < 0 ? file + ".XXXXXX" : beside);
+    if (copy >= 0) ::unlink(beside.c_str());
+    ::close(over);
+    return why;
+  }
+  const bool emptied = ::ftruncate(over, 0) == 0;
+  if (!write_and_close(over, text) || !emptied)
+    return cannot_write(file, "; the whole text is in " + beside);
+  ::unlink(beside.c_str());
+  return {};
 }
 
 int run_fmt(Session& session) {

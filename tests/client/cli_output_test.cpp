@@ -76,6 +76,24 @@ TEST_CASE("output: what others wrote begins no row and moves no cursor") {
   CHECK(failed.err.find("no\\x1b[2J\\x0dsuch") != std::string::npos);
 }
 
+TEST_CASE("output: a long name widens no other row, nor the lines of its value") {
+  const std::string name(70, 'k');
+  const std::string pad(64, ' ');
+  VaultServer server;
+  server.on("GET /v1/a", {200, R"({"data":{"b":"x\ny",")" + name + R"(":"1\n2"}})"});
+  std::string many = R"({"data":{")" + std::string(60000, 'k') + R"(":"x")";
+  for (int i = 0; i < 20000; ++i) many += ",\"a" + std::to_string(i) + "\":\"\"";
+  server.on("GET /v1/many", {200, many + "}}"});
+  const Program program(server.address());
+  const std::string to_value = pad.substr(1) + "    ";
+  CHECK(program.run({"read", "a"}).out == "Key" + pad.substr(3) + "    Value\n---" + pad.substr(3) +
+                                              "    -----\nb" + to_value + "x\n" + pad + "    y\n" +
+                                              name + "    1\n" + pad + "    2\n");
+  const auto outcome = program.run({"read", "many"});
+  CHECK(outcome.code == 0);
+  CHECK(outcome.out.size() < 2'000'000);
+}
+
 TEST_CASE("output: JSON is the envelope, indented by two") {
   VaultServer server;
   server.on("GET /v1/s", {200, R"({"data":{"k":"v","n":12345678901234567890123},"lease_id":""})"});

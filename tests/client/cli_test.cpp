@@ -1,8 +1,11 @@
 // What the program sends, keeps and refuses.
 
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <filesystem>
 #include <sstream>
 
 #include "tests/client/program.h"
@@ -441,6 +444,35 @@ TEST_CASE("cli: policy fmt lays a file out and keeps its comments") {
   CHECK(refused.code == 1);
   CHECK(contains(refused.err, "Failed to parse"));
   CHECK(text_of(broken) == "path \"x\" {\n");
+}
+
+TEST_CASE("cli: policy fmt leaves the file whole when the disk is full") {
+  const Program program;
+  std::string text;
+  while (text.size() < 70000) text += "path \"a\" {\ncapabilities=[\"read\"]\n}\n";
+  const std::string file = program.home().write("p.hcl", text);
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_FSIZE, &before) == 0);
+  const rlimit small{20000, before.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_FSIZE, &small) == 0);
+  const auto refused = program.run({"policy", "fmt", file});
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  CHECK(refused.code == 1);
+  CHECK(contains(refused.err, "cannot write " + file));
+  CHECK(text_of(file) == text);
+  const auto files = [&] {
+    std::size_t count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(program.home().path()))
+      count += entry.path().string().starts_with(file) ? 1 : 0;
+    return count;
+  };
+  CHECK(files() == 1);
+  const std::string other_name = program.home().path() + "/linked.hcl";
+  REQUIRE(::link(file.c_str(), other_name.c_str()) == 0);
+  CHECK(program.run({"policy", "fmt", file}).code == 0);
+  CHECK(text_of(file) != text);
+  CHECK(text_of(other_name) == text_of(file));
+  CHECK(files() == 1);
 }
 
 TEST_CASE("cli: audit verify refuses what is no log") {

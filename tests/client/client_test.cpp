@@ -156,6 +156,50 @@ TEST_CASE("client: one redirect is followed, a second is not") {
   CHECK(loop->status == 307);
 }
 
+TEST_CASE("client: a redirect is followed as it was written, escapes and all") {
+  for (const std::string target :
+       {"/v1/secret/a%20b%25c%3Fd", "/v1/a%0d%0aX:%20y", "/v1/a%00%C3%A4?b=%26"}) {
+    for (const bool relative : {false, true}) {
+      CAPTURE(target);
+      VaultServer server;
+      const std::string host = relative ? "" : server.address();
+      server.on("GET /v1/x", {307, "", {{"Location", host + target + "#part"}}});
+      Caller caller(server.address());
+      caller.settings.token = SecretBytes(std::string_view("t"));
+      REQUIRE(caller.send({"GET", "x"}).ok());
+      CHECK(server.seen().size() == 2);
+      CHECK(server.last().target == target);
+      CHECK(server.last().headers.count("x") == 0);
+    }
+  }
+}
+
+TEST_CASE("client: what cannot stand in a request's first line is never sent") {
+  for (const std::string target : {"/v1/a b", "/v1/a\tb", "/v1/\xc3\xa4", "/v1/a\x7f"}) {
+    CAPTURE(target);
+    VaultServer server;
+    server.on("GET /v1/x", {307, "", {{"Location", target}}});
+    Caller caller(server.address());
+    const auto answer = caller.send({"GET", "x"});
+    REQUIRE_FALSE(answer.ok());
+    CHECK(answer.error().message.find("was not sent") != std::string::npos);
+    CHECK(server.seen().size() == 1);
+  }
+  VaultServer server;
+  Caller caller(server.address() + "/prefix HTTP/1.1\r\nX: y");
+  CHECK_FALSE(caller.send({"GET", "x"}).ok());
+  CHECK(server.seen().empty());
+}
+
+TEST_CASE("client: a warning is shown as it was written") {
+  VaultServer server;
+  server.on("PUT /v1/x", {204, "", {{"Warning", "299 - \"100%25 of a%20b\""}}});
+  Caller caller(server.address());
+  const auto answer = caller.send({"PUT", "x"});
+  REQUIRE(answer.ok());
+  CHECK(answer->quiet_warnings == std::vector<std::string>{"100%25 of a%20b"});
+}
+
 TEST_CASE("client: TLS is verified against the given authority") {
   const Certificate certificate;
   VaultServer server(certificate.file(), certificate.key());

@@ -29,8 +29,10 @@ TEST_CASE("url: ports have defaults, IPv6 stands in brackets, a socket is a path
 }
 
 TEST_CASE("url: what is no address is refused with an example") {
-  for (const char* text : {"", "127.0.0.1:8200", "ftp://h", "http://", "http://h:0", "http://h:x",
-                           "http://h:99999", "unix://run/s", "http://[::1"}) {
+  for (const char* text :
+       {"", "127.0.0.1:8200", "ftp://h", "http://", "http://h:0", "http://h:x", "http://h:99999",
+        "unix://run/s", "http://[::1", "http://h\rX: y", "http://a b", "http://[::1\r]",
+        "http://user@h", "http://h?x", "http://h\xc3\xa4"}) {
     CAPTURE(text);
     const auto url = parse_url(text);
     REQUIRE_FALSE(url.ok());

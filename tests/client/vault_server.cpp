@@ -42,11 +42,12 @@ struct VaultServer::State {
     const auto handler = [this](const httplib::Request& request, httplib::Response& response) {
       answer(request, response);
     };
-    server->Get(".*", handler);
-    server->Put(".*", handler);
-    server->Post(".*", handler);
-    server->Delete(".*", handler);
-    server->Patch(".*", handler);
+    const char* every = R"([\s\S]*)";  // an escaped line break, too
+    server->Get(every, handler);
+    server->Put(every, handler);
+    server->Post(every, handler);
+    server->Delete(every, handler);
+    server->Patch(every, handler);
     thread = std::thread([this] { server->listen_after_bind(); });
     while (!server->is_running()) std::this_thread::yield();
   }

@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import shlex
 import subprocess
 import tempfile
@@ -866,6 +867,17 @@ class Operator(unittest.TestCase):
             vault.stop()
             vault.owned.remove()
         self.assertFalse(os.path.exists(authority))
+
+    def test_without_memory_there_is_a_message(self):
+        small = (60 << 20, 60 << 20)
+        run = subprocess.run(
+            [BIN / "leasehold", "policy", "fmt", "-"],
+            input=b"a" * 25_000_000,
+            capture_output=True,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, small),
+        )
+        self.assertEqual(run.returncode, 1)
+        self.assertEqual(run.stderr, b"Error: there is not enough memory\n")
 
     def test_configuration_mistakes_name_file_and_line(self):
         for wrong, said in (

@@ -190,42 +190,6 @@ TEST_CASE("listener: clients that come, ask and go at any moment leave nothing b
   CHECK(server.listener->connections() == 0);
 }
 
-TEST_CASE("listener: a client that closes its side with the request is answered") {
-  TestServer server;
-  RawClient client = server.connect();
-  client.send(kGet);
-  client.finish_sending();
-  CHECK(client.reply().status == 200);
-  CHECK(client.ended());
-}
-
-TEST_CASE("listener: an answer that nobody waits for is handed back") {
-  TestServer server;
-  {
-    RawClient client = server.connect();
-    client.send("GET /v1/held HTTP/1.1\r\nHost: x\r\n\r\n");
-    REQUIRE(server.core.wait_for_held(1));
-    SUBCASE("the client closed") { client.hang_up(); }
-    SUBCASE("the connection was reset") { client.reset(); }
-  }
-  // The hang-up has to arrive first: another request on each thread is answered after it.
-  for (int i = 0; i < 20; ++i) CHECK(server.connect().ask(kGet).status == 200);
-  server.core.release();
-  REQUIRE(server.core.wait_for_undelivered(1));
-  CHECK(server.core.undelivered_leases() == std::vector<std::string>{"held/lease"});
-}
-
-TEST_CASE("listener: an answer that was sent in part is handed back when the client goes") {
-  TestServer server;
-  RawClient client = server.connect();
-  client.send("GET /v1/big HTTP/1.1\r\nHost: x\r\n\r\n");
-  char some[1024];
-  REQUIRE(::read(client.fd(), some, sizeof some) > 0);
-  client.reset();
-  REQUIRE(server.core.wait_for_undelivered(1));
-  CHECK(server.core.undelivered_leases() == std::vector<std::string>{"big/lease"});
-}
-
 TEST_CASE("listener: a large answer reaches a slow reader whole") {
   const TestServer server;
   RawClient client = server.connect();
@@ -391,6 +355,26 @@ TEST_CASE(
   CHECK(dropped.ended());
   REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
   CHECK(first.ask(kGet).status == 200);
+  CHECK(server.connect().ask(kGet).status == 200);
+}
+
+TEST_CASE("listener: while no descriptor can be had at all, a waiting connection costs nothing") {
+  const TestServer server;
+  RawClient first = server.connect();
+  CHECK(first.ask(kGet).status == 200);
+  RawClient waiting{RawClient::Later{}};
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const rlimit none{3, before.rlim_max};  // not even the spare one that is given up
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  waiting.connect(server.address());
+  const std::clock_t begun = std::clock();
+  std::this_thread::sleep_for(std::chrono::seconds(1));
+  const double busy = static_cast<double>(std::clock() - begun) / CLOCKS_PER_SEC;
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  CHECK(busy < 0.3);
+  CHECK(first.ask(kGet).status == 200);
+  CHECK(waiting.ask(kGet).status == 200);
   CHECK(server.connect().ask(kGet).status == 200);
 }
 

@@ -89,6 +89,8 @@ class TlsClient {
     return SSL_write(ssl_, bytes.data(), static_cast<int>(bytes.size())) > 0;
   }
   void send(std::string_view records) { raw_.send(records); }  // past the TLS layer
+  void finish_sending() { raw_.finish_sending(); }             // without a word of TLS
+  void hang_up() { raw_.hang_up(); }
   std::string answer() {
     std::string text;
     char some[65536];
@@ -209,6 +211,30 @@ int note_asked(SSL*, void* asked) {
 bool served(std::string_view text) { return text.find("HTTP/1.1 200") == 0; }
 
 }  // namespace
+
+TEST_CASE(
+    "tls: a client that closes its side is answered, what one that is gone was given is not") {
+  TlsFixture fixture;
+  for (const bool gone : {false, true}) {
+    CAPTURE(gone);
+    TestServer server(fixture.options);
+    TlsClient client(server.address(), fixture.client.context);
+    REQUIRE(client.write("GET /v1/held HTTP/1.1\r\nHost: x\r\n\r\n"));
+    REQUIRE(server.core.wait_for_held(1));
+    if (gone)
+      client.hang_up();
+    else
+      client.finish_sending();
+    for (int i = 0; i < 20; ++i)
+      CHECK(TlsClient(server.address(), fixture.client.context)
+                .ask(kGet)
+                .starts_with("HTTP/1.1 200"));
+    server.core.release();
+    if (!gone) CHECK(client.answer().starts_with("HTTP/1.1 200"));
+    CHECK(eventually([&] { return server.listener->connections() == 0; }));
+    CHECK(server.core.undelivered_leases().size() == (gone ? 1 : 0));
+  }
+}
 
 TEST_CASE("tls: a certificate that ends soon, has ended or has not begun is told") {
   const Folder folder;
