@@ -216,7 +216,7 @@ TEST_CASE_FIXTURE(VaultStore, "committer: a counter's record may be erased as a 
 TEST_CASE("committer: counters beyond the cache are read again, in the same run and the next") {
   for (auto& made : testing::every_storage()) {
     CAPTURE(made.name);
-    const int many = 3 * commit::CounterCache::kGenerationMax;
+    const int many = 3 * commit::CounterCache::kYoungMax;
     {
       VaultRun run(*made.storage);
       REQUIRE(run.start().ok());
