@@ -1,4 +1,5 @@
-// A large body is read, judged and recorded on a worker, of callers with a valid token.
+// A large body is read, judged and recorded on a worker, of callers with a valid token; a large answer
+// is made and recorded on one.
 
 #include <doctest/doctest.h>
 
@@ -81,7 +82,7 @@ TEST_CASE("large bodies: too many are refused before they are read, and those re
     waiting.push_back(vault.begin(large("test/notes/a", vault.root(), seen)));
   const Answer refused = vault.wait(vault.begin(large("test/notes/over", vault.root(), seen)));
   CHECK(refused.status() == 503);
-  CHECK(refused.error() == "busy: 4 requests with a large body are waiting already; try again");
+  CHECK(refused.error() == "busy: 4 large requests or answers are waiting already; try again");
   CHECK(seen.read == 0);
   CHECK(world.audit_text().find("test/notes/over") != std::string::npos);
   occupied.let_go();
@@ -138,4 +139,70 @@ TEST_CASE("large bodies: a denied one is recorded with its data, as a small one"
         line.find(R"("data":{"x":"hmac-sha256:)") != std::string::npos)
       ++lines;
   CHECK(lines == 2);  // the request's and the answer's
+}
+
+namespace {
+
+// Stores a large value; its text.
+std::string stored_large(TestVault& vault, const std::string& path, const std::string& token) {
+  Seen seen;
+  const std::string text = std::string(kLarge, 'v');
+  CHECK(vault.wait(vault.begin(large(path, token, seen, R"({"x":")" + text + "\"}"))).status() ==
+        204);
+  return text;
+}
+
+core::Request read_of(const std::string& path, const std::string& token) {
+  core::Request request;
+  request.operation = core::Operation::read;
+  request.path = path;
+  request.token = token;
+  request.remote_address = "127.0.0.1";
+  return request;
+}
+
+// Not compared in the check: a failure would print it.
+bool holds(const Answer& answer, const std::string& text) {
+  CHECK(answer.status() == 200);
+  CHECK(answer.error().empty());
+  return answer.data().string_at("x") == text;
+}
+
+}  // namespace
+
+TEST_CASE("large answers: others are answered while one waits for its worker") {
+  testing::TestWorld world;
+  TestVault vault(world);
+  const std::string own = vault.token(R"({"policies":["default"]})");
+  const std::string text = stored_large(vault, "cubbyhole/a", own);
+  Occupied occupied(vault.workers(), core::WorkClass::bodies);
+  const auto waiting = vault.begin(read_of("cubbyhole/a", own));
+  CHECK(vault.post("cubbyhole/b", own, R"({"x":"z"})").status() == 204);
+  CHECK(vault.get("cubbyhole/b", own).data().string_at("x") == "z");
+  CHECK_FALSE(vault.answered(waiting));
+  occupied.let_go();
+  CHECK(holds(vault.wait(waiting), text));
+  int lines = 0;
+  for (const std::string& line : world.audit_lines())
+    if (line.find(R"("operation":"read")") != std::string::npos &&
+        line.find(R"("path":"cubbyhole/a")") != std::string::npos)
+      ++lines;
+  CHECK(lines == 2);
+}
+
+TEST_CASE("large answers: too many are refused, but none that has cost a use") {
+  TestVault vault;
+  const std::string text = stored_large(vault, "test/notes/a", vault.root());
+  const std::string twice = vault.token(R"({"policies":["root"],"num_uses":2})");
+  Occupied occupied(vault.workers(), core::WorkClass::bodies);
+  std::vector<TestVault::Waiting> waiting;
+  for (int i = 0; i < 4; ++i) waiting.push_back(vault.begin(read_of("test/notes/a", vault.root())));
+  const auto counted = vault.begin(read_of("test/notes/a", twice));
+  const Answer refused = vault.wait(vault.begin(read_of("test/notes/a", vault.root())));
+  CHECK(refused.status() == 503);
+  CHECK(refused.error() == "busy: 4 large requests or answers are waiting already; try again");
+  CHECK_FALSE(vault.answered(counted));
+  occupied.let_go();
+  for (const auto& one : waiting) CHECK(holds(vault.wait(one), text));
+  CHECK(holds(vault.wait(counted), text));
 }

@@ -315,6 +315,31 @@ TEST_CASE("wire: a large body is read later, as a small one is read at once") {
   CHECK(later("k=%4" + much) == "malformed form");
 }
 
+TEST_CASE("wire: a body of many values is a large one, and no stranger sends it") {
+  const auto zeros = [](std::size_t count) {
+    std::string text = R"({"k":[0)";
+    for (std::size_t i = 1; i < count; ++i) text += ",0";
+    return text + "]}";
+  };
+  const std::string many = zeros(core::kSmallBodyValues), few = zeros(core::kSmallBodyValues - 10);
+  std::string form = "k=1";
+  for (std::size_t i = 0; i < core::kSmallBodyValues; ++i) form += "&k=1";
+  const std::string text = R"({"k":")" + std::string(60'000, 'x') + "\"}";
+  HttpMessage from = message("POST", "/v1/a", many);
+  refuses(from, 413, "http: request body too large");
+  from.body = few;
+  CHECK(read(from).request.body.is_object());
+  from.token = "hvs.x";
+  CHECK_FALSE(read(from).request.late_body);
+  from.body = many;
+  CHECK(read(from).request.late_body);
+  from.body = text;
+  CHECK_FALSE(read(from).request.late_body);
+  from.content_type = "application/x-www-form-urlencoded";
+  from.body = form;
+  CHECK(read(from).request.late_body);
+}
+
 TEST_CASE("wire: what a large body may take in memory is known before it is read") {
   std::string zeros = R"({"k":[0)";
   for (int i = 0; i < 100'000; ++i) zeros += ",0";

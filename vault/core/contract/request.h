@@ -36,6 +36,8 @@ struct ListenerTraits {
 // Reading a larger body takes longer than the others on an io thread may wait, and so does all that
 // is done with it: both are done on a worker. In bytes as it came.
 inline constexpr std::size_t kSmallBodyMax = 64u << 10;
+// Nor has a small one more values: a list of zeros takes fifty times as long as one text.
+inline constexpr std::size_t kSmallBodyValues = 4096;
 // As Vault says it of a body that is not read.
 inline constexpr std::string_view kBodyTooLarge = "http: request body too large";
 

@@ -59,6 +59,8 @@ Detached Core::handle(Request request, Exchange& asker) {
   while (status.ok()) {
     status = co_await placed(workers_, flight, flight.place,
                              [&] { return run(flight); });  // may they; engine
+    if (flight.runs_anew_aside())
+      status = co_await placed(workers_, flight, Place::bodies, [&] { return run(flight); });
     if (status.ok() && flight.planned && flight.planned->candidate)
       status =
           co_await placed(workers_, flight, Place::outside, [&] { return try_candidate(flight); });
@@ -84,8 +86,9 @@ Detached Core::handle(Request request, Exchange& asker) {
   if (status.ok()) status = co_await revoked(flight);  // what it revoked is gone when it answers
   conclude(flight, status);
   status = co_await committed(flight);  // of a token without uses left: its end
-  if (flight.large_body_was_read())
-    status = co_await placed(workers_, flight, Place::bodies, [&] { return write_lines(flight); });
+  if (flight.is_large())
+    status = co_await placed(
+        workers_, flight, Place::bodies, [&] { return write_lines(flight); }, true);
   const Status on_record = co_await recorded(flight, workers_);
   Response answer = answer_of(flight, on_record);
   if (flight.live != nullptr) gate_.leave();
@@ -164,7 +167,7 @@ Status Core::admit_counted(Admitted& flight) {
 Status Core::route(Admitted& flight) {
   flight.route = nullptr;
   flight.action = nullptr;
-  flight.place = flight.has_large_body ? Place::bodies : Place::inline_;
+  flight.place = flight.has_large_body || flight.reads_much ? Place::bodies : Place::inline_;
   const std::string_view path = flight.request.path;
   flight.mount = flight.compiled->mounts.find(path);
   if (flight.mount == nullptr || flight.mount->kind == nullptr) return {};

@@ -40,6 +40,7 @@ class Core {
   Status still_allowed(Authorised& flight);
   Status run(InFlight& flight);
   Status run_live(InFlight& flight);
+  Status run_in(InFlight& flight, storage::Snapshot& snapshot);
   Status authorize(Authorised& flight, ReadTxn& txn);
   Status dispatch(InFlight& flight, storage::Snapshot& snapshot);
   Status run_read(InFlight& flight, const ReadHandler& handler, storage::Snapshot& snapshot);

@@ -83,6 +83,8 @@ struct Admitted : Arrived {
   Captures captures;
   const Action* action = nullptr;
   Place place = Place::inline_;
+  bool reads_much = false;  // more than an io thread opens for one: the handler runs on a worker
+  bool runs_anew_aside() const { return reads_much && place == Place::inline_; }
   std::string_view inner_path;
   // Who asks.
   TokenRef token;
@@ -116,7 +118,10 @@ struct InFlight : Authorised {
   bool planned_anew = false;           // what the first plan rested on was changed before it began
 
   Recording recording = Recording::nothing;
-  Texts lines;  // of a large body: what is left to say, made on a worker
+  Texts lines;  // of what is large: what is left to say, made on a worker
+  bool is_large() const {
+    return live != nullptr && (large_body_was_read() || answer.data.size() > kSmallBodyMax);
+  }
 
   // What a run found out or left behind, before the next run of the same request. `planned_anew` is
   // about all of them.

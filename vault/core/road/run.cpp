@@ -9,6 +9,7 @@
 #include "vault/core/road/effects.h"
 #include "vault/core/road/finish.h"
 #include "vault/core/road/login.h"
+#include "vault/core/road/sparing_snapshot.h"
 
 namespace leasehold::core {
 
@@ -93,6 +94,7 @@ Status Core::run(InFlight& flight) {
   return {};
 }
 
+// An io thread opens no large value for one, while others wait.
 Status Core::run_live(InFlight& flight) {
   std::optional<commit::Snapshots::Held> held = std::exchange(flight.snapshot, std::nullopt);
   if (!held) {
@@ -102,10 +104,19 @@ Status Core::run_live(InFlight& flight) {
     VAULT_TRY(resolve(flight, core, Making::allowed));
   }
   flight.caller.uses_left = flight.uses_left;
+  if (flight.place != Place::inline_) return run_in(flight, **held);
+  SparingSnapshot sparing(**held);
+  const Status status = run_in(flight, sparing);
+  flight.reads_much = sparing.met_much();
+  if (flight.reads_much) flight.forget_attempt();
+  return status;
+}
+
+Status Core::run_in(InFlight& flight, storage::Snapshot& snapshot) {
   const MountInfo* mount = flight.mount ? &flight.mount->info : nullptr;
-  ReadTxn txn(**held, flight.live->barrier, mount ? mount->space : barrier::kCoreSpace);
+  ReadTxn txn(snapshot, flight.live->barrier, mount ? mount->space : barrier::kCoreSpace);
   VAULT_TRY(authorize(flight, txn));
-  return dispatch(flight, **held);
+  return dispatch(flight, snapshot);
 }
 
 Status Core::authorize(Authorised& flight, ReadTxn& txn) {

@@ -18,8 +18,8 @@ constexpr WaitingBounds kWaiting[kWorkClasses] = {
      {"requests of one address that wait for a device or a target are waiting"}},
     {{"flushes of the audit log are waiting"},
      {"flushes of the audit log for one address are waiting"}},
-    {{"requests with a large body are waiting"},
-     {"requests with a large body of one address are waiting"}},
+    {{"large requests or answers are waiting"},
+     {"large requests or answers of one address are waiting"}},
 };
 
 }  // namespace
