@@ -1,5 +1,5 @@
-// A large body is read, judged and recorded on a worker, of callers with a valid token; a large answer
-// is made and recorded on one.
+// A large body is read, judged and recorded on a worker, of callers with a valid token; a large
+// answer is made and recorded on one.
 
 #include <doctest/doctest.h>
 

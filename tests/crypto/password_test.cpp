@@ -3,8 +3,8 @@
 #include "vault/crypto/password.h"
 
 using namespace leasehold;
-using crypto::hash_password;
 using crypto::bcrypt_cost;
+using crypto::hash_password;
 using crypto::verify_password;
 
 TEST_CASE("password: a hash verifies its own password only, and no two hashes are alike") {
