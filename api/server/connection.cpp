@@ -285,7 +285,8 @@ void Connection::account() {
 
 void Connection::finish_soon() {
   const bool idle = !busy_ && unsent_.empty() && !parser_.started();
-  if (phase_ != Phase::confirming && (idle || phase_ != Phase::open)) close();
+  const bool issued = !busy_ && !unarrived_.empty();  // what did not arrive ends before the seal
+  if (idle || issued || phase_ != Phase::open) close();
 }
 
 void Connection::give_way() {

@@ -37,6 +37,7 @@ void Connection::deliver(core::Response&& answer) {
   }
   if (thread_.closing()) close_after_ = true;
   send_reply(std::move(answer), true);
+  if (thread_.closing() && !unarrived_.empty()) return close();  // nobody will see it arrive
   if (!advancing_) advance();
 }
 
@@ -102,7 +103,7 @@ void Connection::await_arrival(const core::Response& answer) {
 // A peer that sent its FIN may have closed its side, or all: only that it acknowledges what was
 // sent shows that it still reads. Our own FIN makes the end of that an event.
 void Connection::end_of_input() {
-  if (unarrived_.empty()) return close();
+  if (unarrived_.empty() || socket_.is_lost()) return close();
   if (phase_ != Phase::lingering) socket_.shut_writing();
   phase_ = Phase::confirming;
   confirm();

@@ -130,7 +130,10 @@ void IoThread::run() {
   reap();
 }
 
-void IoThread::stop_intake() { loop_.post(&stop_request_); }
+void IoThread::stop_intake(std::latch& closed) {
+  intake_closed_ = &closed;
+  loop_.post(&stop_request_);
+}
 
 void IoThread::close_intake() {
   closing_ = true;
@@ -140,6 +143,7 @@ void IoThread::close_intake() {
     one->finish_soon();
     one = next;
   }
+  intake_closed_->count_down();
 }
 
 // Of those in one of the queues who keep so much: who has been there longest, or null.

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <deque>
 #include <initializer_list>
+#include <latch>
 #include <memory>
 #include <vector>
 
@@ -70,8 +71,9 @@ class IoThread {
 
   void accept_from(Endpoint& endpoint, int fd);
   void run();
-  // Any thread: no new connections; idle ones close now, others after their answer.
-  void stop_intake();
+  // Another thread, once: no new connections; idle ones close now, others after their answer.
+  // Counts down when the idle ones are closed.
+  void stop_intake(std::latch& closed);
 
   // Of gates and connections.
   void welcome(Gate& gate, Descriptor fd, Peer peer);
@@ -122,6 +124,7 @@ class IoThread {
   std::uint64_t asked_version_ = 0;
   KeptBytes kept_;
   bool closing_ = false;
+  std::latch* intake_closed_ = nullptr;
   bool making_space_ = false;
   std::size_t parsed_ = 0;            // bytes of bodies, in this turn
   std::deque<Connection*> to_parse_;  // in the order in which they asked

@@ -117,7 +117,9 @@ Status Listener::reload() {
 
 void Listener::stop_intake() {
   if (running_.empty() || std::exchange(intake_stopped_, true)) return;
-  for (const auto& io : io_) io->stop_intake();
+  std::latch closed(static_cast<std::ptrdiff_t>(io_.size()));
+  for (const auto& io : io_) io->stop_intake(closed);
+  closed.wait();  // what was issued and did not arrive is told to the handler
 }
 
 void Listener::join() {

@@ -70,6 +70,7 @@ class Socket {
   // All that was sent, and the end of it, is acknowledged by the peer's machine; over a unix socket
   // it was read. Stays false when the connection breaks first.
   bool all_arrived() const;
+  bool is_lost() const { return lost_; }  // an error ended it
 
  private:
   friend int socket_bio_read(BIO*, char*, int);

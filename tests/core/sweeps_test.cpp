@@ -125,7 +125,7 @@ TEST_CASE_FIXTURE(SweptVault,
   lease(text);
   revoke(text);
   CHECK(eventually([&] { return server()->accounts().empty(); }));
-  CHECK(count(barrier::Table::job) == 66);
+  CHECK(eventually([&] { return count(barrier::Table::job) == 66; }));
   const auto tried = [&] {
     const std::string log = world().log.text(), words = "cubbyhole record is damaged";
     std::size_t times = 0;

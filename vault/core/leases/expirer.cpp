@@ -16,8 +16,9 @@ namespace {
 constexpr std::size_t kAtOnce = 64;         // leases that a pass takes, or receipts
 constexpr std::size_t kTokensInBatch = 18;  // five operations each: a batch takes 100
 constexpr std::size_t kTokensAtOnce = 32 * kTokensInBatch;
-constexpr std::size_t kEventBytes = 128 * 1024;  // of one batch: a token has up to 16 KiB of names
-constexpr std::size_t kWalkedAtOnce = 1000;      // entries that fall due soon
+constexpr std::size_t kEventBytes = 128 * 1024;   // of one batch: a token has up to 16 KiB of names
+constexpr std::size_t kWalkedAtOnce = 1000;       // entries that fall due soon
+constexpr std::size_t kDueWalkedAtOnce = 16'384;  // entries that are due, in each half of a pass
 constexpr commit::Unrecorded kLeftOver{"an index entry that leads to nothing any more"};
 
 std::string receipts_event(std::size_t count, WallTime kept_since, WallTime now) {
@@ -154,26 +155,42 @@ bool Expirer::is_interrupted(ReadTxn& txn, const PhysicalKey& entry) {
 }
 
 // Nothing when storage cannot be read. Of the tokens the first; of the leases also those behind all
-// tokens that are due.
-std::optional<Expirer::Expired> Expirer::expired(WallTime now) const {
+// tokens that are due, which are passed over in as many passes as their number takes.
+std::optional<Expirer::Expired> Expirer::expired(WallTime now) {
   auto held = endings_.parts.snapshots.take();
   if (!held.ok()) return std::nullopt;
   Expired found;
   ReadTxn txn(**held, endings_.parts.barrier, barrier::kCoreSpace);
   PhysicalKey to(Table::expiry);
   to.push_be(static_cast<std::uint64_t>(now.millis()), barrier::kMillisSize);
-  txn.scan(PhysicalKey(Table::expiry), to, SIZE_MAX, storage::Scan::keys,
+  const auto behind = find_due(txn, PhysicalKey(Table::expiry), to, found);
+  if (behind)
+    leases_from_ = find_due(txn, std::max(*behind, leases_from_.value_or(*behind)), to, found);
+  else
+    leases_from_.reset();
+  return found;
+}
+
+// Where it stopped: there were more than are looked at here.
+std::optional<PhysicalKey> Expirer::find_due(ReadTxn& txn, const PhysicalKey& from,
+                                             const PhysicalKey& to, Expired& found) const {
+  std::optional<PhysicalKey> stopped;
+  std::size_t walked = 0;
+  txn.scan(from, to, SIZE_MAX, storage::Scan::keys,
            [&](const storage::Entry& entry) {
              const bool is_lease = barrier::table_at_end(entry.key) == Table::lease;
              auto& of_kind = is_lease ? found.leases : found.tokens;
              const bool full = of_kind.size() == (is_lease ? kAtOnce : kTokensAtOnce);
              found.more = found.more || full;
+             if (is_lease && full) return false;
              if (!full && !endings_.damage.is_aside(barrier::id_at_end(entry.key)))
                of_kind.push_back(PhysicalKey::from(entry.key));
-             return !(is_lease && full);
+             if (++walked == kDueWalkedAtOnce) stopped = PhysicalKey::from(entry.key).successor();
+             return !stopped;
            })
       .ignore();  // tried again with the next tick
-  return found;
+  found.more = found.more || stopped;
+  return stopped;
 }
 
 std::vector<Fill> Expirer::fills_of(const Expired& found, WallTime now) {

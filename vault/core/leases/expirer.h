@@ -26,7 +26,10 @@ class Expirer {
     std::vector<barrier::PhysicalKey> leases, tokens;
     bool more = false;  // than a pass takes
   };
-  std::optional<Expired> expired(WallTime now) const;
+  std::optional<Expired> expired(WallTime now);
+  std::optional<barrier::PhysicalKey> find_due(ReadTxn& txn, const barrier::PhysicalKey& from,
+                                               const barrier::PhysicalKey& to,
+                                               Expired& found) const;
   std::vector<Fill> fills_of(const Expired& found, WallTime now);
   bool is_any_aside(const Expired& found) const;
   bool end_interrupted(WallTime now);
@@ -39,6 +42,8 @@ class Expirer {
                       Texts& events);
 
   Endings& endings_;
+  // Where leases are looked for next, behind the tokens that are due.
+  std::optional<barrier::PhysicalKey> leases_from_;
   // Where the walk over what an earlier process left PENDING goes on; none: it is done.
   std::optional<barrier::PhysicalKey> interrupted_ = barrier::PhysicalKey(barrier::Table::expiry);
   Mutex mutex_;  // stands last: nothing is locked under it

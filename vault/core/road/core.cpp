@@ -60,7 +60,8 @@ Detached Core::handle(Request request, Exchange& asker) {
     status = co_await placed(workers_, flight, flight.place,
                              [&] { return run(flight); });  // may they; engine
     if (flight.runs_anew_aside())
-      status = co_await placed(workers_, flight, Place::bodies, [&] { return run(flight); });
+      status = co_await placed(
+          workers_, flight, Place::bodies, [&] { return run(flight); }, true);
     if (status.ok() && flight.planned && flight.planned->candidate)
       status =
           co_await placed(workers_, flight, Place::outside, [&] { return try_candidate(flight); });

@@ -92,16 +92,16 @@ class [[nodiscard]] committed : Suspended<commit::Submission> {
   std::optional<RequestBatch> taken_;
 };
 
-// Runs `f` here, or on a worker of the class that the route asks for. What is large is let into its
-// class before anything is done for it that a refusal would lose, or `certainly`.
+// Runs `f` here, or on a worker of the class that the route asks for. A large body is let into its
+// class before anything is done for it that a refusal would lose; what goes in `certainly` is not
+// refused.
 template <class F>
 class [[nodiscard]] placed : Suspended<WorkerTask> {
  public:
   placed(Workers& workers, const Admitted& flight, Place place, F f, bool certainly = false)
       : workers_(workers), place_(place), f_(std::move(f)) {
     this->asker = flight.request.remote_address;
-    this->goes_on = place == Place::bodies &&
-                    (certainly || flight.large_body_was_read() || flight.uses_left.has_value());
+    this->goes_on = place == Place::bodies && (certainly || flight.large_body_was_read());
   }
   bool await_ready() {
     const bool here = place_ == Place::inline_;
