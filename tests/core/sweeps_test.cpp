@@ -187,6 +187,26 @@ TEST_CASE_FIXTURE(SweptVault, "sweeps: leases that are due do not wait for token
   CHECK(verifies());
 }
 
+// More than a pass looks at in its two halves: entries of tokens that are gone stand for them.
+TEST_CASE_FIXTURE(SweptVault, "sweeps: a lease is found behind any number of tokens that are due") {
+  constexpr int kInBatch = 90, kBatches = 400;
+  const auto due = add(world().clock.now(), Seconds{1});
+  for (int done = 0; done < kBatches; ++done)
+    write([&](core::Unsealed&, commit::WriteTxn& txn) {
+      for (int i = 0; i < kInBatch; ++i)
+        REQUIRE(txn.mark(core::expiry_key(due, barrier::Table::token,
+                                          world().random.take<sizeof(barrier::OrderedId)>()))
+                    .ok());
+    });
+  role(R"({"ttl":"2s"})");
+  lease(root());
+  std::atomic<std::size_t> left{0};
+  server()->at("revoke", [&] { left = count(barrier::Table::expiry); });
+  advance(Seconds{3});
+  CHECK(eventually([&] { return server()->accounts().empty(); }));
+  CHECK(left > kInBatch * kBatches / 2);  // it is among the first to end
+}
+
 TEST_CASE_FIXTURE(SweptVault,
                   "sweeps: the lanes of a removed mount hold up nothing while they stop") {
   constexpr int kHung = 6;

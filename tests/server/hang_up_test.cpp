@@ -72,6 +72,18 @@ TEST_CASE("listener: an answer that nobody waits for is handed back") {
   CHECK(server.core.undelivered_leases() == std::vector<std::string>{"held/lease"});
 }
 
+TEST_CASE("listener: what did not arrive is handed back before the vault is sealed") {
+  TestServer server;
+  RawClient client = server.connect();
+  client.send("GET /v1/big HTTP/1.1\r\nHost: x\r\n\r\n");
+  SUBCASE("to a client that goes on") {}
+  SUBCASE("to one that closed its side") { ::shutdown(client.fd(), SHUT_WR); }
+  char some[1024];
+  REQUIRE(::read(client.fd(), some, sizeof some) > 0);
+  server.listener->stop_intake();
+  CHECK(server.core.undelivered_leases() == std::vector<std::string>{"big/lease"});
+}
+
 TEST_CASE("listener: an answer that was sent in part is handed back when the client goes") {
   TestServer server;
   RawClient client = server.connect();
