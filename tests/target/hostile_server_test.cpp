@@ -137,7 +137,9 @@ TEST_CASE("hostile server: one row without end is cut off, too") {
   const auto rows = hostile.run(add(hostile.clock.instant(), std::chrono::seconds(60)));
   REQUIRE_FALSE(rows.ok());
   CHECK(rows.error().message == "the answer of PostgreSQL is too long");
-  CHECK(parts < 600);  // of a MiB each
+  // Of a MiB each. libpq reads on while bytes come as fast as it reads, to the end of the row that
+  // was announced: a GiB at most.
+  CHECK(parts < 1100);
 }
 
 TEST_CASE("hostile server: one that never stops talking has not answered in time") {
