@@ -163,15 +163,22 @@ TEST_CASE_FIXTURE(SweptVault, "sweeps: a lease whose token is dead is not renewe
   CHECK(refused.error() == "lease not found");
 }
 
+// A pass that says there is more is followed by the next at once.
 TEST_CASE_FIXTURE(SweptVault, "sweeps: a walk over all tokens does not wait between its parts") {
-  wrap(12'000, Seconds{3600});
-  advance(Seconds{1});
+  wrap(3000, Seconds{3600});
   const std::string text = token(R"({"ttl":"1h"})");
-  const auto began = std::chrono::steady_clock::now();
-  REQUIRE(post("sys/leases/revoke-prefix/auth/token", root()).status() == 204);
+  core::Revoker& revoker = *read([](core::Unsealed& live, commit::ReadTxn&) {
+    live.revoker->stop();
+    return live.revoker.get();
+  });
+  advance(Seconds{1});
+  const std::string path = "sys/leases/revoke-prefix/auth/token";
+  REQUIRE(post(path, root(), R"({"sync":false})").status() == 202);
+  int passes = 0;
+  while (revoker.tick(world().clock.now())) ++passes;
+  CHECK(passes >= 6);  // two walks of four parts, the last of each of which finds the end
+  CHECK(count(barrier::Table::job) == 0);
   CHECK(get("auth/token/lookup-self", text).status() == 403);
-  // Two walks of 13 parts each; with a tick of 200 ms for each they take 5.2 s.
-  CHECK(std::chrono::steady_clock::now() - began < std::chrono::milliseconds(3500));
 }
 
 TEST_CASE_FIXTURE(SweptVault, "sweeps: leases that are due do not wait for tokens that are") {
@@ -224,10 +231,9 @@ TEST_CASE_FIXTURE(SweptVault,
   const std::size_t lanes = targets();
   REQUIRE(remove("sys/mounts/other", root()).status() == 204);
   REQUIRE(eventually([&] { return targets() < lanes; }));
-  const auto began = std::chrono::steady_clock::now();
   revoke(text);
   CHECK(eventually([&] { return server()->accounts().empty(); }));
-  CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds(4));
+  for (const auto& one : waiting) CHECK_FALSE(answered(one));  // their lanes have not stopped yet
   for (int i = 0; i < kHung; ++i) server("hung" + std::to_string(i))->release_all();
   for (const auto& one : waiting) wait(one);
 }
