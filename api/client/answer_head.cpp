@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "vault/base/trimmed.h"
+
 namespace leasehold::client {
 namespace {
 
@@ -11,11 +13,6 @@ constexpr std::string_view kLineEnd = "\r\n";
 bool is_name(std::string_view text, std::string_view lower_case) {
   return std::equal(text.begin(), text.end(), lower_case.begin(), lower_case.end(),
                     [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b; });
-}
-
-std::string_view trimmed(std::string_view text) {
-  const std::size_t begin = std::min(text.find_first_not_of(" \t"), text.size());
-  return text.substr(begin, text.find_last_not_of(" \t") + 1 - begin);
 }
 
 }  // namespace

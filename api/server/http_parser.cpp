@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "vault/base/encoding.h"
+#include "vault/base/trimmed.h"
 #include "vault/core/contract/request.h"
 
 namespace leasehold::server {
@@ -24,7 +25,6 @@ constexpr std::array<bool, 256> token_characters() {
 constexpr auto kToken = token_characters();  // RFC 9110, section 5.6.2
 
 bool is_token(char c) { return kToken[static_cast<unsigned char>(c)]; }
-bool is_blank(char c) { return c == ' ' || c == '\t'; }
 bool is_text(char c) {
   const auto byte = static_cast<unsigned char>(c);
   return (byte >= 0x20 && byte != 0x7f) || byte == '\t';
@@ -39,12 +39,6 @@ int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   const char l = lower_case(c);
   return l >= 'a' && l <= 'f' ? l - 'a' + 10 : -1;
-}
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
-  return text;
 }
 
 }  // namespace

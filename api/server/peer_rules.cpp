@@ -6,6 +6,8 @@
 #include <charconv>
 #include <optional>
 
+#include "vault/base/trimmed.h"
+
 namespace leasehold::server {
 namespace {
 
@@ -86,12 +88,6 @@ ProxyHeader version_2(std::string_view bytes, ProxySays& says) {
   says.peer.address = IpAddress::from({source, width}).text();
   says.peer.port = static_cast<int>(number(bytes, kFixed2 + 2 * width));
   return ProxyHeader::present;
-}
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
 }
 
 // An address, as proxies write it: "192.0.2.1", "192.0.2.1:80", "2001:db8::1", "[2001:db8::1]:80".

@@ -6,6 +6,7 @@
 
 #include "api/server/wire.h"
 #include "vault/base/duration.h"
+#include "vault/base/trimmed.h"
 
 namespace leasehold::server {
 namespace {
@@ -46,15 +47,8 @@ std::optional<bool> flag_of(std::string_view text) {
   return std::nullopt;
 }
 
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kBlank = " \t\r\n";
-  const std::size_t from = text.find_first_not_of(kBlank);
-  if (from == std::string_view::npos) return {};
-  return text.substr(from, text.find_last_not_of(kBlank) - from + 1);
-}
-
 std::string_view media_type(std::string_view content_type) {
-  return trimmed(content_type.substr(0, content_type.find(';')));
+  return trimmed(content_type.substr(0, content_type.find(';')), kBlanksAndLines);
 }
 
 // Path and query of an origin-form or absolute-form target (RFC 9112, section 3.2).
@@ -232,7 +226,7 @@ bool read_body(const HttpMessage& message, core::Request& request, WireError& re
     return refuse(refusal, 415,
                   "PATCH requires Content-Type of " + std::string(kMergePatch) + ", provided " +
                       std::string(message.content_type));
-  const std::string_view body = trimmed(message.body);
+  const std::string_view body = trimmed(message.body, kBlanksAndLines);
   request.body_size = body.size();
   if (body.empty()) return true;
   const bool is_form = equal_ignoring_case(type, kForm) && body[0] != '{' && body[0] != '[';

@@ -4,20 +4,14 @@
 
 #include "backends/engine/database.h"
 #include "vault/base/encoding.h"
+#include "vault/base/trimmed.h"
 
 namespace leasehold::engine::database {
 namespace {
 
-constexpr std::string_view kSpaces = " \t\r\n";
-
-std::string_view trimmed(std::string_view text) {
-  const auto begin = std::min(text.find_first_not_of(kSpaces), text.size());
-  return text.substr(begin, text.find_last_not_of(kSpaces) + 1 - begin);
-}
-
 // A single word may happen to be base64 as well; what it stands for then is no statement.
 std::string decoded(std::string_view text) {
-  const auto bytes = from_base64(trimmed(text));
+  const auto bytes = from_base64(trimmed(text, kBlanksAndLines));
   if (!bytes) return std::string(text);
   const std::string_view plain = as_text(*bytes);
   const bool is_text = std::all_of(plain.begin(), plain.end(), [](char c) {
@@ -28,8 +22,8 @@ std::string decoded(std::string_view text) {
 
 void append_read(std::vector<std::string>& out, std::string_view written) {
   const std::string text = decoded(written);
-  if (trimmed(text).starts_with('[')) {
-    const auto array = parse_json(trimmed(text));
+  if (trimmed(text, kBlanksAndLines).starts_with('[')) {
+    const auto array = parse_json(trimmed(text, kBlanksAndLines));
     const bool of_texts = array.ok() && array->is_array() &&
                           std::all_of(array->items().begin(), array->items().end(),
                                       [](const Json& one) { return one.is_string(); });
@@ -38,7 +32,7 @@ void append_read(std::vector<std::string>& out, std::string_view written) {
       return;
     }
   }
-  if (!trimmed(text).empty()) out.push_back(text);
+  if (!trimmed(text, kBlanksAndLines).empty()) out.push_back(text);
 }
 
 }  // namespace

@@ -28,7 +28,7 @@ void replace_all(std::string& text, std::string_view from, std::string_view to) 
     text.replace(at, from.size(), to);
 }
 
-std::string trimmed(std::string_view text) {
+std::string clipped(std::string_view text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.remove_suffix(1);
   return std::string(text.substr(0, kMessageMax));
 }
@@ -52,7 +52,7 @@ bool refused_by_pooler(std::string_view state, std::string_view message) {
 }
 
 std::string without_location(std::string_view message) {
-  return trimmed(message.substr(0, message.find("\nLOCATION:")));
+  return clipped(message.substr(0, message.find("\nLOCATION:")));
 }
 
 // Returns how much memory it takes.
@@ -240,7 +240,7 @@ Error Session::failed(const PGresult* result) {
   for (const int part : {+PG_DIAG_MESSAGE_DETAIL, +PG_DIAG_MESSAGE_HINT})
     if (const std::string more = field(part); !more.empty()) text += ": " + more;
   return failure(code_of_state(last_state_),
-                 without_secrets(trimmed(text)) + " (SQLSTATE " + last_state_ + ")");
+                 without_secrets(clipped(text)) + " (SQLSTATE " + last_state_ + ")");
 }
 
 Error Session::lost() {

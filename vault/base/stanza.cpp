@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "vault/base/nearest.h"
+#include "vault/base/trimmed.h"
 
 namespace leasehold {
 namespace {
@@ -24,17 +25,11 @@ std::optional<bool> parse_flag(std::string_view text) {
   return std::nullopt;
 }
 
-std::string trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return std::string(text.substr(first, text.find_last_not_of(" \t") - first + 1));
-}
-
 std::vector<std::string> split_commas(std::string_view text) {
   std::vector<std::string> parts;
   while (!text.empty()) {
     const auto comma = std::min(text.find(','), text.size());
-    if (auto part = trimmed(text.substr(0, comma)); !part.empty()) parts.push_back(std::move(part));
+    if (const auto part = trimmed(text.substr(0, comma)); !part.empty()) parts.emplace_back(part);
     text.remove_prefix(std::min(comma + 1, text.size()));
   }
   return parts;

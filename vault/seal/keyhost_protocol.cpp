@@ -5,7 +5,6 @@
 namespace leasehold::seal {
 namespace {
 
-constexpr std::size_t kKindMax = 32;
 constexpr std::size_t kNameMax = 64;
 constexpr std::size_t kValueMax = 8 * 1024;
 constexpr std::size_t kTextMax = 2 * 1024;

@@ -5,7 +5,6 @@
 namespace leasehold::seal {
 namespace {
 
-constexpr std::size_t kKindMax = 32;
 constexpr std::size_t kBoxMax = 1024;
 constexpr std::string_view kAttestation = "this slot authorizes";
 

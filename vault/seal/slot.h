@@ -21,6 +21,8 @@
 
 namespace leasehold::seal {
 
+inline constexpr std::size_t kKindMax = 32;  // bytes of the kind of a slot
+
 using barrier::StoreId;
 using SlotId = std::array<std::uint8_t, 16>;
 

@@ -7,6 +7,7 @@
 
 #include "vault/base/duration.h"
 #include "vault/base/encoding.h"
+#include "vault/base/trimmed.h"
 #include "vault/core/contract/fields.h"
 
 namespace leasehold::core {
@@ -87,12 +88,6 @@ Result<Json> to_duration(const Field& field, const Json& value) {
     return mismatch(field.name,
                     "cannot provide negative value '" + std::to_string(parsed->count()) + "'");
   return Json(static_cast<std::int64_t>(parsed->count()));
-}
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
 }
 
 // False: the list is full.

@@ -43,9 +43,6 @@ struct EffectJob : target::Job, Waiter {
   void* waiting = nullptr;
 };
 
-// What was authorised before a revocation cannot land after it: guards on the caller's tokens, the
-// mounts and the policies, as `flight` was judged by them.
-void guard_authority(const Admitted& flight, commit::Changes& changes);
 // What run() does for an action that is an Effect: plans it and builds its PENDING batch.
 Status plan_effect(InFlight& flight, const Effect& effect, storage::Snapshot& snapshot);
 // Of a rotation, once no other of its manager is under way: conflict when what it was planned with

@@ -193,4 +193,9 @@ inline bool open_to_strangers(const Admitted& flight) {
          (flight.route->open_by != nullptr && flight.request.listener.*flight.route->open_by);
 }
 
+// Guards the records that the request rests on: what was authorised before a revocation cannot land
+// after it, and a change sends back only those that it concerns. A batch has room for only so many
+// guards: a request of more policies waits for any of them.
+void guard_authority(const Admitted& flight, commit::Changes& changes);
+
 }  // namespace leasehold::core

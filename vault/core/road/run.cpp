@@ -75,16 +75,6 @@ void cap_page(Request& request, std::int64_t most) {
 
 }  // namespace
 
-// The records that the request rests on, so that a change sends back those that it concerns. A
-// batch has room for only so many: whoever holds more policies waits for any of them.
-void guard_authority(const Admitted& flight, commit::Changes& changes) {
-  for (const auto& link : flight.chain) changes.storage.guard(link.first.view(), link.second);
-  if (flight.mount != nullptr && flight.mount->mod != 0)
-    changes.storage.guard(flight.mount->stored_at.view(), flight.mount->mod);
-  for (const Authority::Rest& rest : flight.authority.policies->rests)
-    if (rest.record.size() > 0) changes.storage.guard(rest.record.view(), rest.mod);
-}
-
 Status Core::run(InFlight& flight) {
   if (flight.gate_route == nullptr) return run_live(flight);
   if (flight.request.body_unread)
