@@ -91,8 +91,10 @@ void Lanes::drop(const barrier::Space& space, const std::optional<TargetId>& tar
   if (gone.empty()) return;
   Dropped& dropped = dropped_.emplace_back();
   dropped.lanes = std::move(gone);
-  dropped.thread = std::thread([&dropped] {
+  stopping_ += dropped.lanes.size();
+  dropped.thread = std::thread([this, &dropped] {
     stop_all(dropped.lanes);
+    stopping_ -= dropped.lanes.size();
     dropped.lanes.clear();  // the queues may go
     dropped.stopped = true;
   });

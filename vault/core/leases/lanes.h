@@ -1,8 +1,8 @@
 #pragma once
 // The lanes of all targets: made when one is asked for, told of new settings, woken when a lease
 // falls due at their target or an intent there was not settled (recovery.cpp).
-// Thread safety: lane(), size() and trouble_with() from any thread, the rest from one at a time.
-// Under `mutex_` a lane's own lock is taken, never the other way round.
+// Thread safety: lane(), size(), stopping() and trouble_with() from any thread, the rest from one
+// at a time. Under `mutex_` a lane's own lock is taken, never the other way round.
 
 #include <atomic>
 #include <list>
@@ -22,6 +22,8 @@ class Lanes {
   Result<std::shared_ptr<target::Lane>> lane(ReadTxn& txn, const barrier::Space& space,
                                              const TargetId& id);
   std::size_t size() const;
+  // Of removed mounts, whose threads have not ended yet.
+  std::size_t stopping() const { return stopping_; }
   // Why the last attempt at this lease failed, or else at its target; empty: it did not, or there
   // was none.
   std::string trouble_with(const TargetId& id, const barrier::OrderedId& lease) const;
@@ -57,6 +59,7 @@ class Lanes {
   Endings& endings_;
   Waits& waits_;
   std::list<Dropped> dropped_;
+  std::atomic<std::size_t> stopping_{0};
   std::map<TargetId, std::string> waiting_;  // what was said
   // Path of the mount whose targets were looked at last; none: that was the last.
   std::optional<std::string> unrecovered_ = std::string();

@@ -60,6 +60,7 @@ class Revoker {
   bool give_up(RevocationWait* wait) { return waits_.give_up(wait); }
 
   std::size_t lanes() const { return lanes_.size(); }  // targets with threads of their own
+  std::size_t stopping_lanes() const { return lanes_.stopping(); }
   // Of a removed mount, by its space; none: its leases are not counted yet.
   std::optional<std::size_t> leases_left(const barrier::Space& space) const {
     return removals_.leases_left(space);
