@@ -8,30 +8,35 @@
 #include <climits>
 
 namespace leasehold::client {
+namespace {
 
-bool AnswerStream::is_ready(short events) const {
-  pollfd watched{socket_, events, 0};
-  const auto millis = std::min<std::chrono::milliseconds::rep>(
-      std::chrono::milliseconds(patience_).count(), INT_MAX);
-  int ready = 0;
-  do {
-    ready = ::poll(&watched, 1, static_cast<int>(millis));
-  } while (ready < 0 && errno == EINTR);
-  return ready > 0;
-}
+bool is_worth_another(int error) { return error == EINTR || error == EAGAIN; }
+
+}  // namespace
 
 bool AnswerStream::is_readable() const {
-  return from_ < to_ || (tls_ != nullptr && SSL_pending(tls_) > 0) || is_ready(POLLIN);
+  return from_ < to_ || (tls_ != nullptr && SSL_pending(tls_) > 0) ||
+         deadline_.is_ready(socket_, POLLIN);
 }
 
-bool AnswerStream::is_writable() const { return is_ready(POLLOUT); }
+bool AnswerStream::is_writable() const { return deadline_.is_ready(socket_, POLLOUT); }
+
+std::string_view AnswerStream::too_large() const {
+  if (progress_.head_is_over)
+    return handed_over_ < kAnswerBytesMax ? "" : "the answer is larger than 64 MiB";
+  const std::string_view line = std::string_view(progress_.head).substr(line_);
+  // Behind "100 Continue" comes another first line.
+  if (line.starts_with("HTTP/") && line.size() >= kFirstLineMax)
+    return "the first line of the answer is larger than 1 KiB";
+  return handed_over_ < kHeadBytesMax ? "" : "the head of the answer is larger than 64 KiB";
+}
 
 ssize_t AnswerStream::read(char* to, std::size_t size) {
-  const std::size_t most = progress_.head_is_over ? kAnswerBytesMax : kHeadBytesMax;
-  progress_.too_large = handed_over_ >= most;
-  if (progress_.too_large) return -1;
-  size = std::min(size, most - handed_over_);
-  if (from_ == to_ && size < buffer_.size()) {
+  progress_.too_large = too_large();
+  if (!progress_.too_large.empty()) return -1;
+  // Of the head a byte, as the library asks for it: no line is handed over beyond its bound.
+  size = progress_.head_is_over ? std::min(size, kAnswerBytesMax - handed_over_) : 1;
+  if (from_ == to_ && size < buffer_.size() && progress_.reads_ahead) {
     const ssize_t got = receive(buffer_.data(), buffer_.size());
     if (got <= 0) return got;
     from_ = 0;
@@ -48,7 +53,10 @@ ssize_t AnswerStream::read(char* to, std::size_t size) {
     given = static_cast<std::size_t>(got);
   }
   handed_over_ += given;
-  if (!progress_.head_is_over) progress_.head.append(to, given);
+  if (!progress_.head_is_over) {
+    progress_.head.append(to, given);
+    if (to[given - 1] == '\n') line_ = progress_.head.size();
+  }
   return static_cast<ssize_t>(given);
 }
 
@@ -57,7 +65,7 @@ ssize_t AnswerStream::receive(char* to, std::size_t size) {
     if (!is_readable()) return -1;
     if (tls_ == nullptr) {
       const ssize_t got = ::recv(socket_, to, size, 0);
-      if (got >= 0 || errno != EINTR) return got;
+      if (got >= 0 || !is_worth_another(errno)) return got;
       continue;
     }
     const int got = SSL_read(tls_, to, static_cast<int>(std::min<std::size_t>(size, INT_MAX)));
@@ -74,13 +82,13 @@ ssize_t AnswerStream::write(const char* bytes, std::size_t size) {
     if (!is_writable()) return -1;
     if (tls_ == nullptr) {
       const ssize_t sent = ::send(socket_, bytes, size, MSG_NOSIGNAL);
-      if (sent >= 0 || errno != EINTR) return sent;
+      if (sent >= 0 || !is_worth_another(errno)) return sent;
       continue;
     }
     const int sent = SSL_write(tls_, bytes, static_cast<int>(std::min<std::size_t>(size, INT_MAX)));
     if (sent > 0) return sent;
     const int why = SSL_get_error(tls_, sent);
-    if (why == SSL_ERROR_WANT_READ && !is_ready(POLLIN)) return -1;
+    if (why == SSL_ERROR_WANT_READ && !deadline_.is_ready(socket_, POLLIN)) return -1;
     if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE) return -1;
   }
 }

@@ -1,10 +1,11 @@
 #pragma once
-// One HTTP exchange, without knowledge of Vault: request out, response in. `http.cpp` implements it
-// over cpp-httplib; it and answer_stream.h are the only files that see that library. Not
-// thread-safe: one per thread.
+// One HTTP exchange, without knowledge of Vault: request out, response in, within `timeout` as a
+// whole. `http.cpp` implements it over cpp-httplib; it and answer_stream.h are the only files that
+// see that library. Not thread-safe: one per thread.
 //
 // Errors by what the reader would do:
-//   unavailable  nobody answers at that address       invalid   TLS on one side only, bad settings
+//   unavailable  nobody answers at that address, or the proxy does not lead there
+//   invalid      TLS on one side only, bad settings
 //   denied       the server's certificate is not trusted   deadline  no answer in time
 //   internal     the connection broke before the answer
 

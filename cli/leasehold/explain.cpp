@@ -21,8 +21,29 @@ std::string other_scheme(const std::string& address) {
   return address;
 }
 
+// What is known of the server there is what the proxy lets through. No address without TLS is
+// proposed: the proxy would read the token.
+std::string hint_of_proxy(const Error& error, const client::Settings& settings) {
+  if (contains(error.message, "the proxy answered 407"))
+    return "give a name and a password that it takes: "
+           "VAULT_PROXY_ADDR=http://USER:PASSWORD@HOST:PORT";
+  if (contains(error.message, "the proxy answered"))
+    return "ask who runs the proxy whether it may lead to this server, and reaches it; to do\n"
+           "      without it, unset VAULT_PROXY_ADDR and VAULT_HTTP_PROXY";
+  if (error.code == Code::unavailable)
+    return "is this the address of a proxy that runs? VAULT_PROXY_ADDR or VAULT_HTTP_PROXY gives "
+           "it";
+  if (error.code == Code::invalid && contains(error.message, "handshake"))
+    return fmt::format(
+        "is {} a server with TLS? Otherwise ask who runs the proxy: it has to pass TLS on unread",
+        settings.address);
+  return {};
+}
+
 std::string hint_of_transport(const Error& error, const client::Settings& settings) {
   const std::string& address = settings.address;
+  if (contains(error.message, "through the proxy"))
+    if (std::string hint = hint_of_proxy(error, settings); !hint.empty()) return hint;
   switch (error.code) {
     case Code::unavailable:
       if (contains(error.message, "could not be resolved"))

@@ -1,16 +1,12 @@
 // operator backup: the storage of a running vault into a file, piece by piece.
 
-#include <fcntl.h>
 #include <fmt/core.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
 
+#include "cli/leasehold/backup_file.h"
 #include "cli/leasehold/groups.h"
 #include "cli/leasehold/output.h"
 #include "cli/leasehold/session.h"
@@ -19,95 +15,35 @@
 namespace leasehold::cli {
 namespace {
 
-// As vault/backup/FORMAT.md draws it; tests/e2e/restored_test.py holds the two together.
-constexpr std::string_view kMagic = "leasehold backup";
 constexpr std::string_view kLastPiece = "application/vnd.leasehold.backup-end";
+// No server makes one for longer.
+constexpr Nanos kLongest{Seconds{6 * 3600}};
 
-// A file that is there under its name when all of it is on the disk, and not at all before.
-class NewFile {
- public:
-  explicit NewFile(std::string path) : path_(std::move(path)), temporary_(path_ + ".part") {}
-  ~NewFile() {
-    if (fd_ < 0) return;
-    ::close(fd_);
-    ::unlink(temporary_.c_str());
-  }
-  NewFile(const NewFile&) = delete;
-  NewFile& operator=(const NewFile&) = delete;
+// As vault/backup/FORMAT.md draws a frame: type:u8 | length:u32 | payload | chain[32].
+constexpr std::size_t kFrameHead = 1 + 4, kChainSize = 32;
+constexpr std::size_t kFrameMax = 16u << 20;
 
-  Status open() {
-    if (::access(path_.c_str(), F_OK) == 0)
-      return failure(Code::invalid, path_ + " exists already: name another file");
-    for (int tries = 0; tries < kTries; ++tries) {
-      fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-      if (fd_ >= 0) return lock();
-      if (errno != EEXIST) return cannot("make");
-      VAULT_TRY(remove_left_over());
-    }
-    return in_use();
-  }
-  Status write(std::string_view bytes) {
-    while (!bytes.empty()) {
-      const ssize_t written = ::write(fd_, bytes.data(), bytes.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) return cannot("write");
-      bytes.remove_prefix(static_cast<std::size_t>(written));
-    }
-    return {};
-  }
-  Status finish() {
-    if (::fsync(fd_) != 0) return cannot("write");
-    if (::link(temporary_.c_str(), path_.c_str()) != 0) return cannot("name");
-    return {};  // the other name goes with this
-  }
+bool take_frame(std::string_view& piece) {
+  if (piece.size() < kFrameHead) return false;
+  std::size_t length = 0;
+  for (const char byte : piece.substr(1, kFrameHead - 1))
+    length = length << 8 | static_cast<unsigned char>(byte);
+  const std::size_t size = kFrameHead + length + kChainSize;
+  if (length == 0 || length > kFrameMax || size > piece.size()) return false;
+  piece.remove_prefix(size);
+  return true;
+}
 
- private:
-  static constexpr int kTries = 3;
-
-  // Held as long as it is written, so that it is not taken for one that was left behind.
-  Status lock() const { return ::flock(fd_, LOCK_EX | LOCK_NB) == 0 ? Status() : Status(in_use()); }
-  // What a backup that was killed has left: ours by its beginning, and nobody writes to it.
-  Status remove_left_over() const {
-    const int left = ::open(temporary_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    if (left < 0) return errno == ENOENT ? Status() : Status(foreign());
-    struct stat status {
-    }, named{};
-    const bool free = ::flock(left, LOCK_EX | LOCK_NB) == 0;
-    const bool ours = ::fstat(left, &status) == 0 && S_ISREG(status.st_mode) &&
-                      status.st_uid == ::geteuid() && begins_a_backup(left);
-    // Another backup may have removed it, and have made its own, before the lock was ours.
-    const bool still = ::lstat(temporary_.c_str(), &named) == 0 && named.st_ino == status.st_ino &&
-                       named.st_dev == status.st_dev;
-    if (free && ours && still) ::unlink(temporary_.c_str());
-    ::close(left);
-    if (!ours) return foreign();
-    return free ? Status() : Status(in_use());
+// Whole frames, behind the magic in the first piece. What they hold, `backup verify` looks at.
+bool is_piece(std::uint64_t number, std::string_view piece) {
+  if (number == 1) {
+    if (!piece.starts_with(kBackupMagic)) return false;
+    piece.remove_prefix(kBackupMagic.size());
   }
-  static bool begins_a_backup(int fd) {
-    std::string begin(kMagic.size(), 0);
-    const ssize_t size = ::pread(fd, begin.data(), begin.size(), 0);
-    return size >= 0 && kMagic.starts_with(begin.substr(0, static_cast<std::size_t>(size)));
-  }
-  Error foreign() const {
-    return failure(
-        Code::invalid,
-        fmt::format("{} is in the way, where the backup is written until it is whole, and "
-                    "is not of a backup: `rm {}` if nobody needs it, or name another file",
-                    temporary_, temporary_));
-  }
-  Error in_use() const {
-    return failure(Code::invalid,
-                   temporary_ +
-                       " is being written by another backup: wait for it, or name another "
-                       "file");
-  }
-  Error cannot(const char* what) const {
-    return failure(Code::internal,
-                   fmt::format("cannot {} {}: {}", what, temporary_, std::strerror(errno)));
-  }
-  const std::string path_, temporary_;
-  int fd_ = -1;
-};
+  while (take_frame(piece))
+    if (piece.empty()) return true;
+  return false;
+}
 
 // How far it is, on a terminal; the server cannot say how much there is.
 class Progress {
@@ -116,10 +52,11 @@ class Progress {
   void add(std::size_t bytes) {
     bytes_ += bytes;
     if (!shown_) return;
-    const double took = static_cast<double>(clock_.instant().ns - since_.ns) / 1e9;
     const double mib = static_cast<double>(bytes_) / (1u << 20);
-    fmt::print(stderr, "\r{:.1f} MiB, {:.1f} MiB/s", mib, mib / std::max(took, 0.001));
+    const double seconds = static_cast<double>(took().count()) / 1e9;
+    fmt::print(stderr, "\r{:.1f} MiB, {:.1f} MiB/s", mib, mib / std::max(seconds, 0.001));
   }
+  Nanos took() { return Nanos{clock_.instant().ns - since_.ns}; }
   void end() const {
     if (shown_) fmt::print(stderr, "\r\033[K");
   }
@@ -132,8 +69,19 @@ class Progress {
   std::uint64_t bytes_ = 0;
 };
 
+// The next piece, written; true when it was the last.
+Result<bool> take(const Answer& piece, std::uint64_t number, BackupFile& file, Progress& progress) {
+  if (!is_piece(number, piece.body))
+    return failure(Code::invalid, "what the server sent is no part of a backup; nothing was kept");
+  if (progress.took() > kLongest)
+    return failure(Code::deadline, "the backup did not end within six hours; nothing was kept");
+  VAULT_TRY(file.write(piece.body));
+  progress.add(piece.body.size());
+  return piece.content_type == kLastPiece;
+}
+
 // 0, or the exit code of what went wrong and was said.
-int fetch(Session& session, const std::string& id, NewFile& file, Progress& progress) {
+int fetch(Session& session, const std::string& id, BackupFile& file, Progress& progress) {
   for (std::uint64_t number = 1;; ++number) {
     Call call{"GET", "sys/storage/backup/" + id};
     call.query.push_back({"piece", std::to_string(number)});
@@ -142,18 +90,18 @@ int fetch(Session& session, const std::string& id, NewFile& file, Progress& prog
       progress.end();
       return session.refused("Error reading the backup", piece);
     }
-    if (const Status written = file.write(piece->body); !written.ok()) {
+    const auto last = take(*piece, number, file, progress);
+    if (!last.ok()) {
       progress.end();
-      return session.misused(written.error().message);
+      return session.misused(last.error().message);
     }
-    progress.add(piece->body.size());
-    if (piece->content_type == kLastPiece) return kSuccess;
+    if (*last) return kSuccess;
   }
 }
 
 int run_backup(Session& session) {
   const std::string path = session.args().positional(0);
-  NewFile file(path);
+  BackupFile file(path);
   if (const Status opened = file.open(); !opened.ok())
     return session.misused(opened.error().message);
   const auto begun = session.send({"PUT", "sys/storage/backup"});

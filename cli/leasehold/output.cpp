@@ -21,29 +21,27 @@ std::size_t width_of(std::string_view text) {
 // the width, and one stored secret would fill the memory of whoever reads it.
 constexpr std::size_t kPaddedMax = 64;
 
-// A value of several lines stays in its column: none of them looks like a row.
-std::string in_column(const std::string& cell, std::size_t column) {
-  std::string text;
-  for (const char c : cell) {
-    text += c;
-    if (c == '\n') text.append(column, ' ');
-  }
-  return text;
-}
-
-std::string to_line(const Row& row, const std::vector<std::size_t>& widths) {
+// A value of several lines stays in its column: none of them looks like a row. Each is printed once
+// it is made: a value may have as many as it has bytes.
+void print_row(const Session& session, const Row& row, const std::vector<std::size_t>& widths) {
   std::string line;
   std::size_t column = 0;
-  for (std::size_t i = 0; i < row.size(); ++i) {
-    const bool last = i + 1 == row.size();
-    const std::string cell =
-        row[i].empty() ? "n/a" : in_column(printable(row[i], last ? "\n\t" : ""), column);
-    line += cell;
-    column += widths[i] + 4;
+  for (std::size_t i = 0; i + 1 < row.size(); ++i) {
+    const std::string cell = row[i].empty() ? "n/a" : printable(row[i]);
     const std::size_t width = width_of(cell);
-    if (!last) line.append(std::max(widths[i], width) - width + 4, ' ');
+    line += cell;
+    line.append(std::max(widths[i], width) - width + 4, ' ');
+    column += widths[i] + 4;
   }
-  return line + "\n";
+  const std::string value = row.back().empty() ? "n/a" : printable(row.back(), "\n\t");
+  std::string_view rest = value;
+  for (std::size_t end = 0; (end = rest.find('\n')) != rest.npos; rest.remove_prefix(end + 1)) {
+    line += rest.substr(0, end + 1);
+    session.print(line);
+    line.assign(column, ' ');
+  }
+  line += rest;
+  session.line(line);
 }
 
 bool ends_with(std::string_view text, std::string_view end) {
@@ -174,8 +172,9 @@ void print_table(const Session& session, const std::vector<Row>& rows) {
           std::clamp(row[i].empty() ? 3 : width_of(printable(row[i])), widths[i], kPaddedMax);
   Row ruler;
   for (const std::string& title : rows[0]) ruler.emplace_back(width_of(title), '-');
-  session.print(to_line(rows[0], widths) + to_line(ruler, widths));
-  for (std::size_t i = 1; i < rows.size(); ++i) session.print(to_line(rows[i], widths));
+  print_row(session, rows[0], widths);
+  print_row(session, ruler, widths);
+  for (std::size_t i = 1; i < rows.size(); ++i) print_row(session, rows[i], widths);
 }
 
 std::string plain(const Json& value) {

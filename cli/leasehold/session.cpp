@@ -163,7 +163,7 @@ int Session::misused(std::string_view message) const {
 
 // A file or a program gets every byte; a terminal no sequence that others wrote.
 void Session::print(std::string_view text) const {
-  if (::isatty(STDOUT_FILENO) != 1) {
+  if (!is_terminal_) {
     std::fwrite(text.data(), 1, text.size(), stdout);
     return;
   }

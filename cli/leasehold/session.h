@@ -2,6 +2,8 @@
 // What a command works with: its arguments, one client, and the way out (results to stdout in the
 // chosen format, everything else to stderr). Not thread-safe: a process runs one command.
 
+#include <unistd.h>
+
 #include <optional>
 #include <string>
 #include <string_view>
@@ -59,6 +61,7 @@ class Session {
   client::Settings settings_;
   Format format_;
   bool is_detailed_;
+  const bool is_terminal_ = ::isatty(STDOUT_FILENO) == 1;  // asked once: lines are many
   bool token_sought_ = false;
   bool lacks_token_ = false;  // what keeps it cannot be read
   bool described_ = false;    // -output-curl-string or -output-policy has printed a call

@@ -3,7 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "tests/client/certificate.h"
-#include "tests/client/dripping_server.h"
+#include "tests/client/raw_server.h"
 #include "tests/client/vault_server.h"
 #include "tests/support/temporary_folder.h"
 
@@ -17,7 +17,7 @@ using leasehold::client::Client;
 using leasehold::client::make_http_transport;
 using leasehold::client::Settings;
 using leasehold::testing::Certificate;
-using leasehold::testing::DrippingServer;
+using leasehold::testing::RawServer;
 using leasehold::testing::TemporaryFolder;
 using leasehold::testing::VaultServer;
 
@@ -242,8 +242,8 @@ TEST_CASE("client: TLS is verified against the given authority") {
 }
 
 TEST_CASE("client: an answer that comes in drops ends with the time limit") {
-  const DrippingServer server;
-  Caller caller(server.address());
+  const RawServer server("HTTP/1.1 200 OK\r\nX-Slow: ", "a", 100);
+  Caller caller("http://" + server.authority());
   caller.settings.timeout = Seconds(1);
   const auto answer = caller.send({"GET", "x"});
   REQUIRE_FALSE(answer.ok());

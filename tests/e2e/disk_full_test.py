@@ -9,7 +9,7 @@ import subprocess
 import sys
 import unittest
 
-from vaultproc import BIN, Folder, Vault, find, random_text, wait_until
+from vaultproc import BIN, BackupServer, Folder, Vault, find, frame, random_text, wait_until
 
 INSIDE = "LEASEHOLD_SMALL_DISK"
 DISK = 160 << 20  # the vault keeps 64 MiB of it in reserve
@@ -136,6 +136,26 @@ class DiskFull(unittest.TestCase):
             self.assertIn("auth/token/revoke", vault.audit.read_text())
             self.assertEqual(vault.cli("audit", "verify", str(vault.audit)).returncode, 0)
             vault.start().unseal()
+
+    def test_a_backup_leaves_room_for_others(self):
+        free = []
+
+        def piece(number):
+            disk = os.statvfs(self.disk)
+            free.append(disk.f_bavail * disk.f_frsize)
+            return (b"leasehold backup" if number == 1 else b"") + frame(4 << 20)
+
+        with BackupServer(piece) as server:
+            run = subprocess.run(
+                [BIN / "leasehold", "operator", "backup", str(self.disk / "backup")],
+                env={**os.environ, "VAULT_ADDR": server.address, "VAULT_TOKEN": "t"},
+                capture_output=True,
+                text=True,
+            )
+        self.assertEqual(run.returncode, 1, run.stderr)
+        self.assertIn("leaves 8 MiB of its disk free", run.stderr)
+        self.assertGreaterEqual(min(free), DISK // 20)
+        self.assertEqual([file for file in os.listdir(self.disk) if "backup" in file], [])
 
 
 def enter_a_small_disk():

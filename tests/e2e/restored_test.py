@@ -2,13 +2,16 @@
 
 import fcntl
 import json
+import os
 import pathlib
 import resource
 import shutil
+import signal
 import subprocess
+import threading
 import unittest
 
-from vaultproc import BIN, Vault
+from vaultproc import BIN, PATIENCE, BackupServer, Vault, frame
 
 
 class PutBack(unittest.TestCase):
@@ -183,6 +186,31 @@ class Backup(unittest.TestCase):
             self.assertIn("another backup", refused.stderr)
             self.assertTrue(part.exists())
         self.assertFalse(self.file.exists())
+
+    def test_a_signal_takes_an_unfinished_backup_along(self):
+        part = pathlib.Path(f"{self.file}.part")
+        hang, gone = threading.Event(), threading.Event()
+        self.addCleanup(gone.set)
+
+        def piece(number):
+            if number > 1:
+                hang.set()
+                gone.wait(PATIENCE)
+            return b"leasehold backup" + frame(90)
+
+        with BackupServer(piece) as server:
+            for which in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                hang.clear()
+                run = subprocess.Popen(
+                    [BIN / "leasehold", "operator", "backup", str(self.file)],
+                    env={**os.environ, "VAULT_ADDR": server.address, "VAULT_TOKEN": "t"},
+                )
+                self.assertTrue(hang.wait(PATIENCE))
+                self.assertTrue(part.exists())
+                run.send_signal(which)
+                self.assertEqual(run.wait(PATIENCE), -which)
+                self.assertFalse(part.exists())
+            gone.set()
 
     def test_a_restore_that_may_not_write_so_much_says_so(self):
         self.assertEqual(self.vault.cli("operator", "backup", str(self.file)).returncode, 0)

@@ -11,6 +11,7 @@ socket in that folder, as an unprivileged user where root is refused. Whatever i
 without its real counterpart fails. Everything dies with the process that started it.
 """
 
+from .backup_server import BackupServer, frame
 from .hsm import Hsm
 from .pooler import Pooler
 from .postgres import Postgres
@@ -22,6 +23,7 @@ from .vault import Answer, Vault, certificate
 __all__ = [
     "Answer",
     "BIN",
+    "BackupServer",
     "CLIENTS",
     "Folder",
     "Hsm",
@@ -32,6 +34,7 @@ __all__ = [
     "Vault",
     "certificate",
     "find",
+    "frame",
     "free_port",
     "in_threads",
     "mortal",
