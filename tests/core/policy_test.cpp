@@ -416,6 +416,11 @@ TEST_CASE("policy: what is wrong in a text is named with its line") {
   CHECK(contains(refusal("path \"a\" { min_wrapping_ttl = \"9s\" max_wrapping_ttl = \"8s\" }"),
                  "max_wrapping_ttl cannot be less than min_wrapping_ttl"));
   CHECK(contains(refusal("path \"a\" { control_group = {} }"), "control_group is not supported"));
+  CHECK(contains(refusal("path \"a\" {\n control_group = {\n  factor \"ops\" {\n   identity { "
+                         "group_names = [\"m\"] approvals = 1 }\n  }\n }\n}"),
+                 "control_group is not supported on line 2"));
+  CHECK(contains(refusal("path \"a\" { control_group { factor \"ops\" { } } }"),
+                 "control_group is not supported"));
   CHECK(contains(refusal("path \"a\" { expiration = \"soon\" }"), "expiration must be a time"));
   CHECK(contains(refusal("path \"a/{{identity.entity.id\" { }"), "unbalanced template"));
   CHECK(contains(refusal("path \"a/{{nonsense}}\" { }"), "a template names"));
