@@ -543,10 +543,9 @@ TEST_CASE("policy: a request is judged by the rules of many policies without mer
 
 TEST_CASE("policy: what is written is bounded, and the error says by what") {
   const auto bounds = [](const std::string& text) {
-    const auto policy = parse_policy("p", text);
-    REQUIRE(policy.ok());
-    const Status status = within_bounds(*policy);
-    return status.ok() ? std::string() : status.error().message;
+    REQUIRE(parse_policy("p", text).ok());
+    const auto policy = parse_new_policy("p", text);
+    return policy.ok() ? std::string() : policy.error().message;
   };
   CHECK(bounds(parameters_text(0, kPolicyParametersMax / 2)).empty());
   CHECK(bounds(parameters_text(0, kPolicyParametersMax)) ==
