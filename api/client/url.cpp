@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "vault/base/encoding.h"
 #include "vault/base/url_path.h"
 
 namespace leasehold::client {
@@ -18,8 +19,9 @@ Error malformed(std::string_view text) {
                                     "http://HOST:PORT or unix:///PATH");
 }
 
+// In any case (RFC 3986, section 3.1).
 bool take_prefix(std::string_view& text, std::string_view prefix) {
-  if (text.substr(0, prefix.size()) != prefix) return false;
+  if (lower_case(text.substr(0, prefix.size())) != prefix) return false;
   text.remove_prefix(prefix.size());
   return true;
 }

@@ -82,10 +82,7 @@ Status Listener::open_endpoint(ListenerSettings settings) {
   auto endpoint = std::make_unique<Endpoint>(std::move(settings));
   VAULT_TRY(endpoint->open(static_cast<unsigned>(io_.size())));
   if (endpoint->plain_beyond_loopback())
-    shared_->log.warn(
-        "listener {} speaks plain HTTP beyond this machine: tokens and secrets can be read on the "
-        "network; set tls_cert_file and tls_key_file",
-        endpoint->address());
+    shared_->log.warn("{}", plain_http_warning(endpoint->address()));
   for (std::size_t i = 0; i < io_.size(); ++i)
     io_[i]->accept_from(*endpoint, endpoint->socket_of(static_cast<unsigned>(i)));
   endpoints_.push_back(std::move(endpoint));

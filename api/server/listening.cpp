@@ -151,6 +151,17 @@ Result<TcpSockets> listen_tcp(const std::string& address, unsigned count) {
   return opened;
 }
 
+Result<bool> is_loopback(const std::string& address) {
+  VAULT_TRY_ASSIGN(const Endpoint endpoint, resolve(address));
+  return is_loopback(endpoint.storage);
+}
+
+std::string plain_http_warning(const std::string& address) {
+  return "listener " + address +
+         " speaks plain HTTP beyond this machine: tokens and secrets can be read on the network; "
+         "set tls_cert_file and tls_key_file";
+}
+
 Result<Descriptor> listen_unix(const std::string& path, const SocketAccess& access) {
   VAULT_TRY_ASSIGN(const sockaddr_un address, unix_address(path));
   VAULT_TRY(remove_stale(address, path));

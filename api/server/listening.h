@@ -54,6 +54,10 @@ struct TcpSockets {
 
 // "host:port", "[v6]:port", ":port" (every address); port 0 takes a free one.
 Result<TcpSockets> listen_tcp(const std::string& address, unsigned count);
+// Whether only this machine reaches it there. Nothing is opened.
+Result<bool> is_loopback(const std::string& address);
+// What is warned of when plain HTTP is spoken elsewhere.
+std::string plain_http_warning(const std::string& address);
 // Replaces a socket file that nobody listens on.
 Result<Descriptor> listen_unix(const std::string& path, const SocketAccess& access);
 

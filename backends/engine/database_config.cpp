@@ -74,12 +74,30 @@ std::string nearest_plugin(const core::EngineContext& context, const std::string
   return nearest.name();
 }
 
+// Those of Vault and OpenBao that this version lacks.
+constexpr std::string_view kLater[] = {
+    "cassandra",    "couchbase",    "elasticsearch", "hana",  "influxdb",
+    "mongodb",      "mongodbatlas", "mssql",         "mysql", "mysql-aurora",
+    "mysql-legacy", "mysql-rds",    "oracle",        "redis", "redis-elasticache",
+    "redshift",     "snowflake",    "valkey"};
+
+bool is_later(const std::string& plugin) {
+  constexpr std::string_view kEnd = "-database-plugin";
+  std::string_view name = plugin;
+  if (name.ends_with(kEnd)) name.remove_suffix(kEnd.size());
+  return std::find(std::begin(kLater), std::end(kLater), name) != std::end(kLater);
+}
+
+std::string hint_for(const std::string& plugin, const std::string& nearest) {
+  if (is_later(lower_case(plugin))) return plugin + " is not in this version of Leasehold";
+  return nearest.empty() ? "" : "did you mean \"" + nearest + "\"?";
+}
+
 Error no_plugin(const std::string& plugin, const std::string& nearest) {
   const std::string missing = "\t* plugin not found in the catalog: " + plugin + "\n";
   return failure(Code::invalid,
                  "error creating database object: invalid database version: 2 errors occurred:\n" +
-                     missing + missing + "\n" +
-                     (nearest.empty() ? "" : "did you mean \"" + nearest + "\"?"));
+                     missing + missing + "\n" + hint_for(plugin, nearest));
 }
 
 Result<Draft> draft_of(const core::EngineContext& context, Call& call, ReadTxn& txn) {

@@ -38,23 +38,6 @@ std::string advice(uid_t owner, const std::string& path) {
       name, ::geteuid(), path);
 }
 
-Status check_owner(const std::string& path) {
-  struct stat found;
-  if (::stat(path.c_str(), &found) != 0) return cannot("read", path);
-  if (!S_ISDIR(found.st_mode))
-    return failure(Code::invalid, fmt::format("{} is not a directory: name another path", path));
-  if (found.st_uid != ::geteuid())
-    return failure(Code::invalid,
-                   fmt::format("{} belongs to user {}, but the vault runs as {}: {}", path,
-                               found.st_uid, ::geteuid(), advice(found.st_uid, path)));
-  // One that was made for us and holds nothing yet has nothing to give away: open() narrows it.
-  if ((found.st_mode & 077) != 0 && !is_empty_folder(path))
-    return failure(Code::invalid,
-                   fmt::format("{} is open to other users (mode {:o}): run `chmod 700 {}`", path,
-                               found.st_mode & 07777, path));
-  return {};
-}
-
 // Files of ours that are another user's: root ran something here once. All else in the directory,
 // as lost+found, concerns nobody.
 Status check_file(const std::string& directory, const std::string& path, int wanted) {
@@ -167,6 +150,24 @@ const char* network_file_system(std::uint64_t magic) {
     default:
       return nullptr;
   }
+}
+
+Status check_owner(const std::string& path) {
+  struct stat found;
+  if (::stat(path.c_str(), &found) != 0)
+    return errno == ENOENT ? Status() : Status(cannot("read", path));
+  if (!S_ISDIR(found.st_mode))
+    return failure(Code::invalid, fmt::format("{} is not a directory: name another path", path));
+  if (found.st_uid != ::geteuid())
+    return failure(Code::invalid,
+                   fmt::format("{} belongs to user {}, but the vault runs as {}: {}", path,
+                               found.st_uid, ::geteuid(), advice(found.st_uid, path)));
+  // One that was made for us and holds nothing yet has nothing to give away: open() narrows it.
+  if ((found.st_mode & 077) != 0 && !is_empty_folder(path))
+    return failure(Code::invalid,
+                   fmt::format("{} is open to other users (mode {:o}): run `chmod 700 {}`", path,
+                               found.st_mode & 07777, path));
+  return {};
 }
 
 Status check_data_directory(const std::string& path, LogSink& log) {

@@ -17,6 +17,8 @@ namespace leasehold::storage {
 // there.
 const char* network_file_system(std::uint64_t magic);
 
+// Whether the directory, where there is one, is this user's and closed to others.
+Status check_owner(const std::string& path);
 // What open() would refuse, without making, changing or locking anything. Path: without a slash at
 // its end.
 Status check_data_directory(const std::string& path, LogSink& log);

@@ -129,7 +129,10 @@ constexpr std::string_view kHelp =
     "on.\n"
     "What is sealed stays sealed: the file shows as much as a stolen disk, and opens with the "
     "vault's\n"
-    "own seal. It needs a token with sudo on sys/storage/backup.\n\n"
+    "own seal. It needs a token with update and sudo on sys/storage/backup, and no other right:\n\n"
+    "  $ echo 'path \"sys/storage/backup\" { capabilities = [\"update\", \"sudo\"] }' | leasehold "
+    "policy write backup -\n"
+    "  $ leasehold token create -policy=backup -orphan -period=72h   # nightly: `token renew`\n"
     "  $ leasehold operator backup vault.backup";
 
 constexpr std::string_view kAliasHelp =

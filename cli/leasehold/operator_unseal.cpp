@@ -38,7 +38,7 @@ int run_seal(Session& session) {
 int run_step_down(Session& session) {
   const auto answer = session.send({"PUT", "sys/step-down"});
   if (!is_good(answer)) return session.refused("Error stepping down", answer);
-  return session.succeed(fmt::format("Stepped down: {}", session.settings().address));
+  return session.succeed(fmt::format("Asked to step down: {}", session.settings().address));
 }
 
 int show_key_status(Session& session, bool rotated) {
@@ -84,10 +84,11 @@ constexpr Command kCommands[] = {
      0,
      run_seal},
     {"operator step-down",
-     "Hand over to a standby (not served by Leasehold yet)",
+     "Ask the active node to hand over to a standby",
      "[flags]",
-     "Asks the active node to give up its role. Not served by Leasehold\n"
-     "yet, but by other servers.\n\n"
+     "Asks the active node to give up its role. Leasehold has no standbys yet: its one node warns "
+     "of\n"
+     "that and stays active.\n\n"
      "  $ leasehold operator step-down",
      {},
      0,

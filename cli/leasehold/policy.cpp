@@ -14,7 +14,7 @@
 #include "cli/leasehold/policy_format.h"
 #include "cli/leasehold/token_file.h"
 #include "vault/base/encoding.h"
-#include "vault/base/hcl.h"
+#include "vault/policy/policy.h"
 
 namespace leasehold::cli {
 namespace {
@@ -104,9 +104,9 @@ int run_fmt(Session& session) {
   const std::string file = session.args().positional(0);
   const auto text = read_input(file);
   if (!text.ok()) return session.misused(text.error().message);
-  const auto parsed = parse_hcl(*text, {"path"});
-  if (!parsed.ok())
-    return session.misused(fmt::format("Failed to parse {}: {}", file, parsed.error().message));
+  const auto parsed = policy::parse_new_policy({}, *text);
+  if (!parsed.ok()) return session.misused(fmt::format("{}: {}", file, parsed.error().message));
+  for (const std::string& doubt : policy::doubts_about(*parsed)) session.note("WARNING! " + doubt);
   const std::string formatted = format_policy(*text);
   if (file == "-") {
     session.print(formatted);
@@ -158,9 +158,9 @@ constexpr Command kCommands[] = {
     {"policy fmt",
      "Lay out a policy file",
      "[flags] FILE",
-     "Checks FILE and lays it out: indentation, blank lines, columns. `-` reads standard input "
-     "and\n"
-     "prints.\n\n  $ leasehold policy fmt app.hcl",
+     "Checks FILE as `policy write` does, without a server, and lays it out: indentation, blank "
+     "lines,\n"
+     "columns. `-` reads standard input and prints.\n\n  $ leasehold policy fmt app.hcl",
      {},
      1,
      1,

@@ -10,8 +10,10 @@
 #include <filesystem>
 
 #include "api/server/listener_stanza.h"
+#include "backends/storage/data_directory.h"
 #include "backends/storage/lmdb.h"
 #include "cli/leaseholdd/catalog.h"
+#include "cli/leaseholdd/user_name.h"
 #include "vault/base/problems.h"
 
 namespace leasehold::server_process {
@@ -70,8 +72,8 @@ uid_t user_of(const std::string& directory) {
 }
 
 Status become(uid_t user, std::string& name) {
+  name = user_name(user);
   const passwd* entry = ::getpwuid(user);
-  name = entry != nullptr ? entry->pw_name : std::to_string(user);
   const gid_t group = entry != nullptr ? entry->pw_gid : static_cast<gid_t>(user);
   const bool groups =
       entry != nullptr ? ::initgroups(entry->pw_name, group) == 0 : ::setgroups(0, nullptr) == 0;
@@ -114,8 +116,15 @@ Status check_listeners(const config::Configuration& configuration, Clock& clock,
           context.ok() ? server::trouble_with_dates(**context, clock.now()) : std::string();
       if (!dates.empty()) warnings.push_back(stanza.where() + ": " + dates);
     }
-    if (settings->kind == server::ListenerSettings::Kind::unix_socket)
+    if (settings->kind == server::ListenerSettings::Kind::unix_socket) {
       problems.add(may_write_in(settings->address, "socket"));
+      continue;
+    }
+    const auto loopback = server::is_loopback(settings->address);
+    if (!loopback.ok())
+      problems.add(stanza.where() + ": " + loopback.error().message);
+    else if (!settings->tls && !*loopback)
+      warnings.push_back(server::plain_http_warning(settings->address));
   }
   say(warnings, log);
   return problems.status();
@@ -177,6 +186,14 @@ Status check_stanzas(const config::Configuration& configuration, const Surroundi
   return problems.status();
 }
 
+bool owns_data(const config::Configuration& configuration) {
+  if (!configuration.storage) return false;
+  std::string directory;
+  Stanza storage = *configuration.storage;
+  if (!read_storage(storage, directory).ok()) return false;
+  return directory.empty() || storage::check_owner(directory).ok();
+}
+
 Status check_machine(const config::Configuration& configuration, const Surroundings& where,
                      std::string& as) {
   const std::string directory = data_directory_of(configuration);
@@ -187,8 +204,10 @@ Status check_machine(const config::Configuration& configuration, const Surroundi
   problems.add(check_devices(configuration, directory, where.log));
   problems.add(check_listeners(configuration, where.clock, where.log));
   problems.add(check_seals(configuration, where, directory));
-  for (const std::string& file : {configuration.log_file, configuration.pid_file})
-    if (!file.empty()) problems.add(may_write_in(file, "file"));
+  if (!configuration.log_file.empty())
+    problems.add(may_write_in(configuration.log_file, "log_file"));
+  if (!configuration.pid_file.empty())
+    problems.add(may_write_in(configuration.pid_file, "pid_file"));
   return problems.status();
 }
 

@@ -23,6 +23,9 @@ struct Surroundings {
 Status check_each_stanza(const config::Configuration& configuration, const Surroundings& where);
 // Those, and whether the ones that a server needs are there.
 Status check_stanzas(const config::Configuration& configuration, const Surroundings& where);
+// Whether the data directory, where there is one, is this user's: no other may start a server on
+// it.
+bool owns_data(const config::Configuration& configuration);
 // As the user who will run the server: when root asks, the owner of the data directory. `as` is the
 // name of that user, or empty when nobody else was meant; the process stays that user.
 Status check_machine(const config::Configuration& configuration, const Surroundings& where,

@@ -6,6 +6,10 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
+
+#include "cli/leaseholdd/user_name.h"
 #include "vault/base/json.h"
 #include "vault/base/printable.h"
 
@@ -47,10 +51,17 @@ class SpdLog final : public LogSink {
   const bool as_json_;
 };
 
+Error cannot_open(const std::string& file, const std::string& why) {
+  return failure(Code::invalid, "log_file " + file + " cannot be opened by the user " +
+                                    user_name(::geteuid()) + ": " + why);
+}
+
 // The library would make it for others to read: the first messages come before the umask is set.
-void make_private(const std::string& file) {
-  const int made = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (made >= 0) ::close(made);
+Status make_private(const std::string& file) {
+  const int made = ::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  if (made < 0) return cannot_open(file, std::strerror(errno));
+  ::close(made);
+  return {};
 }
 
 }  // namespace
@@ -62,7 +73,7 @@ Result<std::unique_ptr<LogSink>> make_log(const LogSettings& settings) {
     if (settings.file.empty()) {
       sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
     } else {
-      make_private(settings.file);
+      VAULT_TRY(make_private(settings.file));
       sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(settings.file);
     }
     auto logger = std::make_shared<spdlog::logger>("leasehold", std::move(sink));
@@ -73,8 +84,8 @@ Result<std::unique_ptr<LogSink>> make_log(const LogSettings& settings) {
                 : "%Y-%m-%dT%H:%M:%S.%eZ [%^%l%$] %v",
         spdlog::pattern_time_type::utc);
     return std::unique_ptr<LogSink>(std::make_unique<SpdLog>(std::move(logger), as_json));
-  } catch (const spdlog::spdlog_ex&) {
-    return failure(Code::invalid, "log_file " + settings.file + " cannot be opened");
+  } catch (const spdlog::spdlog_ex& error) {
+    return cannot_open(settings.file, error.what());
   }
 }
 

@@ -16,7 +16,7 @@ struct LogSettings {
   std::string file;  // empty: stderr
 };
 
-// Code::invalid for a file that cannot be opened.
+// Code::invalid for a file that cannot be opened, with the reason and who tried.
 Result<std::unique_ptr<LogSink>> make_log(const LogSettings& settings);
 
 }  // namespace leasehold::server_process

@@ -62,6 +62,13 @@ Error with_stanzas(Error error, const config::Configuration& configuration,
   return error;
 }
 
+// Where a server that may start logs to. All else is asked for by whoever stands before the screen,
+// often as root, who would leave a file behind that the service cannot open.
+std::string log_file_of(const Options& options, const config::Configuration& configuration) {
+  const bool serves = options.command == Options::Command::server && !options.test_config;
+  return serves && owns_data(configuration) ? configuration.log_file : "";
+}
+
 int run(const Options& options, const std::string& own_executable,
         const server::DevCertificate* certificate) {
   config::Configuration configuration;
@@ -70,7 +77,8 @@ int run(const Options& options, const std::string& own_executable,
   LogSettings settings;
   settings.level = options.log_level.value_or(configuration.log_level);
   settings.format = options.log_format.value_or(configuration.log_format);
-  settings.file = options.log_file.empty() ? configuration.log_file : options.log_file;
+  if (!options.log_file.empty()) configuration.log_file = options.log_file;
+  settings.file = log_file_of(options, configuration);
   auto log = make_log(settings);
   if (!log.ok()) return fail(log.error());
   for (const std::string& warning : configuration.warnings) (*log)->warn("{}", warning);

@@ -87,6 +87,13 @@ TEST_CASE("hcl: map entries are separated by lines, commas or blanks") {
   CHECK(value("{}") == "{}");
 }
 
+TEST_CASE("hcl: a map entry may have labels, as a block has") {
+  CHECK(value(R"({ factor "ops" { approvals = 1 } more "a" b { } })") ==
+        R"({"factor":{"ops":{"approvals":1}},"more":{"a":{"b":{}}}})");
+  CHECK(error("x = {\n  factor \"ops\" = 1\n}") == "line 2: expected `=` after a name");
+  CHECK(error("x = {\n  factor \"ops\"\n}") == "line 2: expected `=` after a name");
+}
+
 TEST_CASE("hcl: blocks have no label, one or two, quoted or bare") {
   const HclBody file = parse(R"(
 telemetry { disable_hostname = true }
@@ -195,6 +202,14 @@ TEST_CASE("hcl: depth and size have limits") {
   };
   CHECK(parse_hcl(nested(32), {}).ok());
   CHECK(error(nested(33)) == "line 1: nested too deeply");
+  const auto labelled = [](std::size_t labels) {
+    std::string text = "a = { b";
+    while (labels-- > 0) text += " c";
+    return text + " { } }";
+  };
+  CHECK(parse_hcl(labelled(30), {}).ok());
+  CHECK(error(labelled(31)) == "line 1: nested too deeply");
+  CHECK(error(labelled(100'000)) == "line 1: nested too deeply");
   CHECK(parse_hcl(std::string(1 << 20, ' '), {}).ok());
   CHECK(error(std::string((1 << 20) + 1, ' ')) == "line 1: the text is longer than 1 MiB");
 }

@@ -442,8 +442,33 @@ TEST_CASE("cli: policy fmt lays a file out and keeps its comments") {
   const std::string broken = program.home().write("broken.hcl", "path \"x\" {\n");
   const auto refused = program.run({"policy", "fmt", broken});
   CHECK(refused.code == 1);
-  CHECK(contains(refused.err, "Failed to parse"));
+  CHECK(contains(refused.err, "failed to parse policy"));
   CHECK(text_of(broken) == "path \"x\" {\n");
+}
+
+TEST_CASE("cli: policy fmt refuses what policy write refuses, and warns as it does") {
+  const Program program;
+  const std::pair<const char*, const char*> kRefused[] = {
+      {"path \"a\" {\ncapabilities = [\"fly\"]\n}\n", "invalid capability \"fly\" on line 2"},
+      {"paths \"a\" {\n}\n", "invalid key \"paths\" on line 1"},
+      {"path \"a\" {\ncontrol_group = {}\n}\n", "control_group is not supported on line 2"},
+      {"path \"{{identity.entity.id}}/*\" {\ncapabilities = [\"deny\"]\n}\n",
+       "templates are not evaluated by this version"},
+  };
+  for (const auto& row : kRefused) {
+    CAPTURE(row.first);
+    const std::string file = program.home().write("p.hcl", row.first);
+    const auto refused = program.run({"policy", "fmt", file});
+    CHECK(refused.code == 1);
+    CHECK(contains(refused.err, row.second));
+    CHECK(text_of(file) == row.first);
+  }
+  const std::string file =
+      program.home().write("star.hcl", "path \"a/*/b\" {\ncapabilities = [\"read\"]\n}\n");
+  const auto warned = program.run({"policy", "fmt", file});
+  CHECK(warned.code == 0);
+  CHECK(contains(warned.err, "WARNING! path \"a/*/b\" on line 1: only a `*` at the very end"));
+  CHECK(contains(text_of(file), "  capabilities"));
 }
 
 TEST_CASE("cli: policy fmt leaves the file whole when the disk is full") {

@@ -16,6 +16,12 @@ TEST_CASE("url: an address is scheme, host, port and prefix") {
   CHECK(url->origin() == "https://vault.example:8201");
 }
 
+TEST_CASE("url: a scheme is the same in any case") {
+  CHECK(parse_url("HTTPS://h")->origin() == "https://h:443");
+  CHECK(parse_url("Http://h")->port == 80);
+  CHECK(parse_url("UNIX:///run/S")->host == "/run/S");
+}
+
 TEST_CASE("url: ports have defaults, IPv6 stands in brackets, a socket is a path") {
   CHECK(parse_url("http://h")->port == 80);
   CHECK(parse_url("https://h")->port == 443);

@@ -416,6 +416,11 @@ TEST_CASE("policy: what is wrong in a text is named with its line") {
   CHECK(contains(refusal("path \"a\" { min_wrapping_ttl = \"9s\" max_wrapping_ttl = \"8s\" }"),
                  "max_wrapping_ttl cannot be less than min_wrapping_ttl"));
   CHECK(contains(refusal("path \"a\" { control_group = {} }"), "control_group is not supported"));
+  CHECK(contains(refusal("path \"a\" {\n control_group = {\n  factor \"ops\" {\n   identity { "
+                         "group_names = [\"m\"] approvals = 1 }\n  }\n }\n}"),
+                 "control_group is not supported on line 2"));
+  CHECK(contains(refusal("path \"a\" { control_group { factor \"ops\" { } } }"),
+                 "control_group is not supported"));
   CHECK(contains(refusal("path \"a\" { expiration = \"soon\" }"), "expiration must be a time"));
   CHECK(contains(refusal("path \"a/{{identity.entity.id\" { }"), "unbalanced template"));
   CHECK(contains(refusal("path \"a/{{nonsense}}\" { }"), "a template names"));
@@ -538,10 +543,9 @@ TEST_CASE("policy: a request is judged by the rules of many policies without mer
 
 TEST_CASE("policy: what is written is bounded, and the error says by what") {
   const auto bounds = [](const std::string& text) {
-    const auto policy = parse_policy("p", text);
-    REQUIRE(policy.ok());
-    const Status status = within_bounds(*policy);
-    return status.ok() ? std::string() : status.error().message;
+    REQUIRE(parse_policy("p", text).ok());
+    const auto policy = parse_new_policy("p", text);
+    return policy.ok() ? std::string() : policy.error().message;
   };
   CHECK(bounds(parameters_text(0, kPolicyParametersMax / 2)).empty());
   CHECK(bounds(parameters_text(0, kPolicyParametersMax)) ==

@@ -392,6 +392,13 @@ class Tokens(Cli):
 
 
 class Administration(Cli):
+    def test_a_node_without_others_says_that_it_stays(self):
+        run = self.vault.cli("operator", "step-down")
+        self.assertEqual(run.stdout, f"Success! Asked to step down: {self.vault.address}\n")
+        self.assertEqual(
+            run.stderr, "WARNING! there is no other node, so this one stays active\n"
+        )
+
     def test_policies(self):
         file = pathlib.Path(self.vault.folder / "app.hcl")
         file.write_text('path "secret/app/*" {\n  capabilities = ["read"]\n}\n')

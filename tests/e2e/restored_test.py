@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import pathlib
+import re
 import resource
 import shutil
 import signal
@@ -244,6 +245,18 @@ class Backup(unittest.TestCase):
             "operator", "backup", "restore", str(self.file), f"-config={other.config}"
         )
         self.assertEqual(restored.returncode, 0, restored.stderr)  # nothing had been written
+
+    def test_the_policy_that_its_help_names_is_enough(self):
+        vault = self.vault
+        said = vault.cli("operator", "backup", "-h").stdout
+        policy, create = re.search(r"echo '(.*)' \|.*\n *\$ leasehold (token create .*?)  ", said).groups()
+        written = vault.cli("policy", "write", "backup", "-", input=policy)
+        self.assertEqual(written.returncode, 0, written.stderr)
+        token = vault.cli(*create.split(), "-field=token").stdout.strip()
+        made = vault.cli("operator", "backup", str(self.file), token=token)
+        self.assertEqual(made.returncode, 0, made.stderr)
+        begun = vault.write("sys/storage/backup", token=token).data
+        vault.must("DELETE", f"sys/storage/backup/{begun['id']}", token=token)
 
     def test_it_needs_sudo_and_is_made_while_the_vault_writes(self):
         weak = self.vault.new_token(policy='path "sys/storage/*" { capabilities = ["read", "update"] }')

@@ -105,6 +105,11 @@ TEST_CASE_FIXTURE(Database,
   body.set("plugin_name", "PostgreSQL");
   CHECK(post("config/bad", body.dump())
             .error.ends_with("did you mean \"postgresql-database-plugin\"?"));
+  for (const std::string later : {"mysql-database-plugin", "MySQL", "oracle"}) {
+    body.set("plugin_name", later);
+    CHECK(post("config/bad", body.dump())
+              .error.ends_with("\n\n" + later + " is not in this version of Leasehold"));
+  }
   body.erase("plugin_name");
   CHECK(post("config/bad", body.dump()).error == "empty plugin name");
   body = config();

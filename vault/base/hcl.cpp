@@ -10,7 +10,7 @@ namespace {
 // body  = { item [","] }        item = key "=" value | key { key } "{" body "}"
 // key   = name | string         value = string | heredoc | number | bool | list | map
 // list  = "[" [ value { "," value } [","] ] "]"
-// map   = "{" { key ( "=" value | map ) [","] } "}"
+// map   = "{" { key ( "=" value | { key } map ) [","] } "}"
 class Parser {
  public:
   Parser(std::string_view text, const std::vector<std::string>& block_types)
@@ -133,14 +133,35 @@ class Parser {
     std::vector<Json::Member> members;
     while (!cursor_.at_end() && cursor_.peek() != '}') {
       VAULT_TRY_ASSIGN(const std::string name, key());
-      if (!cursor_.accept('=') && cursor_.peek() != '{')
-        return cursor_.error("expected `=` after a name");
-      VAULT_TRY_ASSIGN(Json found, value());
+      VAULT_TRY_ASSIGN(Json found, entry());
       members.emplace_back(name, std::move(found));
       VAULT_TRY(skip_comma());
     }
     VAULT_TRY(leave('}', line));
     return Json::object_of(std::move(members));
+  }
+
+  // What a name in a map stands for: `factor "ops" { ... }` is `factor = { "ops" = { ... } }`.
+  Result<Json> entry() {
+    constexpr std::string_view kNoValue = "expected `=` after a name";
+    const int line = cursor_.line(), depth = depth_;
+    std::vector<std::string> labels;
+    while (cursor_.peek() == '"' || cursor_.at_name()) {
+      VAULT_TRY_ASSIGN(std::string label, key());
+      labels.push_back(std::move(label));
+    }
+    if (labels.empty() && !cursor_.accept('=') && cursor_.peek() != '{')
+      return cursor_.error(kNoValue);
+    if (!labels.empty() && cursor_.peek() != '{') return HclCursor::error_at(line, kNoValue);
+    depth_ += static_cast<int>(labels.size());
+    VAULT_TRY_ASSIGN(Json found, value());
+    depth_ = depth;
+    for (auto label = labels.rbegin(); label != labels.rend(); ++label) {
+      Json outer = Json::object();
+      outer.set(*label, std::move(found));
+      found = std::move(outer);
+    }
+    return found;
   }
 
   Status skip_comma() {

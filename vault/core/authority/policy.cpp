@@ -4,7 +4,7 @@
 #include <map>
 #include <utility>
 
-#include "vault/core/authority/policy_rules.h"
+#include "vault/policy/rules.h"
 
 namespace leasehold::core {
 namespace {

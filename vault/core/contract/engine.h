@@ -185,6 +185,9 @@ struct Route {
   std::vector<Action> actions;  // update also answers create unless create stands alone
   bool sudo = false;
   bool unauthenticated = false;
+  // A path of the same mount: who may update that one needs no right to this one. A policy that
+  // denies this one holds all the same.
+  std::string granted_with;
   // Opens a wrapped answer: without `token` in the body, the caller's own token is the one to open.
   bool takes_wrapping_token = false;
   // Its names mean the same in any case: who asks needs the right for the lower case, too.

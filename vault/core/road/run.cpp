@@ -36,9 +36,15 @@ Status tell_create_from_update(Authorised& flight, ReadTxn& txn) {
   return {};
 }
 
+// Not what a rule denies or limits.
+bool is_not_granted(const Decision& decision) {
+  return decision.reason == "no rule matches" || decision.reason == "capability";
+}
+
 // On the path as it was asked for, and on what the handler takes it for.
 Decision decision_on(const Authorised& flight, const Acl& acl) {
   const Request& request = flight.request;
+  const std::string mount = request.path.substr(0, request.path.size() - flight.inner_path.size());
   const bool sudo = flight.route != nullptr && flight.route->sudo;
   const Slash slash = slash_of(flight.route, flight.captures);
   const auto on = [&](std::string_view path) {
@@ -46,11 +52,14 @@ Decision decision_on(const Authorised& flight, const Acl& acl) {
   };
   Decision decision = on(request.path);
   if (decision.allowed && flight.route != nullptr && flight.route->folds_case) {
-    const std::size_t mount = request.path.size() - flight.inner_path.size();
-    const std::string meant = request.path.substr(0, mount) + lower_case(flight.inner_path);
+    const std::string meant = mount + lower_case(flight.inner_path);
     if (meant != request.path) decision = on(meant);
   }
-  return decision;
+  if (flight.route == nullptr || flight.route->granted_with.empty() || !is_not_granted(decision))
+    return decision;
+  const Decision other = acl.decide(Operation::update, mount + flight.route->granted_with,
+                                    Json::object(), sudo, request.wrap_ttl);
+  return other.allowed ? other : decision;
 }
 
 // A list, or a route that answers one when it is read (sys/policy).

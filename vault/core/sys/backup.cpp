@@ -136,8 +136,9 @@ Action on_worker(Action action) {
 
 void add_backup_routes(std::vector<Route>& routes, Unsealed& live) {
   const auto backups = std::make_shared<Backups>(live);
+  const std::string begin_path = "storage/backup";
   Route begin =
-      route("storage/backup", {},
+      route(begin_path, {},
             {on_worker(asks([backups](Call& call, ReadTxn&) { return backups->begin(call.now); }))},
             "Begins a backup of the vault's storage");
   begin.description =
@@ -165,6 +166,7 @@ void add_backup_routes(std::vector<Route>& routes, Unsealed& live) {
       "when "
       "a piece is the last.";
   pieces.sudo = true;
+  pieces.granted_with = begin_path;
   routes.push_back(std::move(pieces));
 }
 

@@ -11,6 +11,7 @@ namespace leasehold::core {
 
 namespace {
 
+constexpr std::string_view kStays = "there is no other node, so this one stays active";
 constexpr std::size_t kHostNameMax = 256;  // bytes, with the end
 
 std::string host_name() {
@@ -37,8 +38,9 @@ Result<Response> nodes() {
 void add_ha_routes(std::vector<Route>& routes, Unsealed& live) {
   routes.push_back(route("ha-status", {}, {reads([](Call&, ReadTxn&) { return nodes(); })},
                          "The nodes of the cluster: this one"));
-  const auto stays = [&log = live.environment.log](Call&, ReadTxn&) -> Result<Response> {
-    log.info("asked to step down: there is no other node, so this one stays active");
+  const auto stays = [&log = live.environment.log](Call& call, ReadTxn&) -> Result<Response> {
+    log.info("asked to step down: {}", kStays);
+    call.quiet_warnings.emplace_back(kStays);
     return Response::none();
   };
   Route step_down = route("step-down", {}, {asks(stays)}, "Has no effect: there is one node");

@@ -11,7 +11,6 @@ namespace leasehold::core {
 
 namespace {
 
-constexpr std::size_t kTextMax = 256u << 10;
 constexpr std::size_t kAskedMax = 1000;  // paths of one question about capabilities
 // What a template may put into a path; templates are not evaluated, so they are never on.
 constexpr const char* kTemplateFlags[] = {"allow_slashes_in_identity_templates",
@@ -124,17 +123,7 @@ Result<Response> write(Unsealed& live, Call& call, WriteTxn& txn) {
     return failure(Code::invalid, "cannot update \"" + name + "\" policy");
   const std::string text = text_of(call.fields);
   if (text.empty()) return failure(Code::invalid, "'policy' parameter not supplied or empty");
-  if (text.size() > kTextMax) return failure(Code::invalid, "the policy is larger than 256 KiB");
-  const auto parsed = parse_policy(name, text);
-  if (!parsed.ok()) return parsed.error();
-  VAULT_TRY(within_bounds(*parsed));
-  // A rule that grants less than it says is told below; one that denies less must not be there.
-  for (const PathRule& rule : parsed->templated)
-    if ((rule.capabilities & kDeny) != 0)
-      return failure(Code::invalid, "line " + std::to_string(rule.line) + ": path \"" +
-                                        rule.pattern + (rule.prefix ? "*" : "") +
-                                        "\" denies, and templates are not evaluated by this "
-                                        "version: name the path without {{...}}");
+  VAULT_TRY_ASSIGN(const Policy parsed, parse_new_policy(name, text));
   VAULT_TRY(check_version(call, txn, name));
   VAULT_TRY(put_policy(txn, name, text, call.now));
   Response response;
@@ -142,8 +131,7 @@ Result<Response> write(Unsealed& live, Call& call, WriteTxn& txn) {
     response.warnings.push_back("policy name was converted to " + name);
   if (uses_rules(call.fields))
     response.warnings.emplace_back("'rules' is deprecated, please use 'policy' instead");
-  for (std::string& warning : doubts_about(*parsed))
-    response.warnings.push_back(std::move(warning));
+  for (std::string& warning : doubts_about(parsed)) response.warnings.push_back(std::move(warning));
   return response;
 }
 

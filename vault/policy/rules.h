@@ -1,6 +1,6 @@
 #pragma once
-// The parts that policy.cpp and policy_parse.cpp share (docs/policy.md has the rules): the rules of
-// one pattern taken together, the names of capabilities, and the match of `+` patterns. Thread
+// The parts that reading a policy and judging by it share (docs/policy.md has the rules): the rules
+// of one pattern taken together, the names of capabilities, and the match of `+` patterns. Thread
 // safety: functions.
 
 #include <span>
@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
-#include "vault/core/authority/policy.h"
+#include "vault/policy/policy.h"
 
-namespace leasehold::core {
+namespace leasehold::policy {
 
 // 0 when there is no capability of that name.
 std::uint16_t capability_of(std::string_view name);
@@ -45,4 +45,4 @@ bool segments_may_match_below(std::string_view pattern, bool prefix, std::string
 // Required, denied and allowed parameters against a request's data.
 bool parameters_permit(RulesOfPattern rules, const Json& body);
 
-}  // namespace leasehold::core
+}  // namespace leasehold::policy

@@ -5,10 +5,10 @@
 #include "vault/base/duration.h"
 #include "vault/base/encoding.h"
 #include "vault/base/hcl.h"
-#include "vault/core/authority/policy.h"
-#include "vault/core/authority/policy_rules.h"
+#include "vault/policy/policy.h"
+#include "vault/policy/rules.h"
 
-namespace leasehold::core {
+namespace leasehold::policy {
 namespace {
 
 // A rule under construction, with what an error message needs.
@@ -312,6 +312,8 @@ Result<Policy> parse_policy(std::string name, std::string_view text) {
   return policy;
 }
 
+namespace {
+
 Status within_bounds(const Policy& policy) {
   const std::size_t paths = policy.rules.size() + policy.templated.size();
   if (paths > kPolicyPathsMax)
@@ -327,6 +329,28 @@ Status within_bounds(const Policy& policy) {
                      rule.line);
     }
   return {};
+}
+
+// A rule that grants less than it says is a doubt; one that denies less must not be there.
+Status check_templated(const Policy& policy) {
+  for (const PathRule& rule : policy.templated)
+    if ((rule.capabilities & kDeny) != 0)
+      return failure(Code::invalid, "line " + std::to_string(rule.line) + ": path \"" +
+                                        rule.pattern + (rule.prefix ? "*" : "") +
+                                        "\" denies, and templates are not evaluated by this "
+                                        "version: name the path without {{...}}");
+  return {};
+}
+
+}  // namespace
+
+Result<Policy> parse_new_policy(std::string name, std::string_view text) {
+  if (text.size() > kPolicyBytesMax)
+    return failure(Code::invalid, "the policy is larger than 256 KiB");
+  VAULT_TRY_ASSIGN(Policy policy, parse_policy(std::move(name), text));
+  VAULT_TRY(within_bounds(policy));
+  VAULT_TRY(check_templated(policy));
+  return policy;
 }
 
 std::vector<std::string> doubts_about(const Policy& policy) {
@@ -354,4 +378,4 @@ std::vector<std::string> doubts_about(const Policy& policy) {
   return doubts;
 }
 
-}  // namespace leasehold::core
+}  // namespace leasehold::policy

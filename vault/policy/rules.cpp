@@ -1,4 +1,4 @@
-#include "vault/core/authority/policy_rules.h"
+#include "vault/policy/rules.h"
 
 #include <algorithm>
 #include <array>
@@ -9,7 +9,7 @@
 
 #include "vault/base/encoding.h"
 
-namespace leasehold::core {
+namespace leasehold::policy {
 namespace {
 
 struct Named {
@@ -254,4 +254,4 @@ bool parameters_permit(RulesOfPattern rules, const Json& body) {
   return !any_denied(rules, body) && all_allowed(rules, body);
 }
 
-}  // namespace leasehold::core
+}  // namespace leasehold::policy
