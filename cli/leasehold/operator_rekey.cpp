@@ -100,13 +100,14 @@ int show_keys_once(Session& session, const Json& done) {
   std::string text;
   for (const std::string& key : done.strings_at("keys_base64"))
     text += fmt::format("Key {}: {}\n", ++number, key);
+  show_warnings(session, done);
   session.print(text + fmt::format("\nOperation nonce: {}\n\n", done.string_at("nonce")));
   if (const std::string nonce = done.string_at("verification_nonce"); !nonce.empty())
     session.print(
         fmt::format("The old keys count until enough of these {} keys were shown:\n\n"
                     "  leasehold operator rekey -verify -nonce={}\n",
                     number, nonce));
-  else
+  else if (done.strings_at("warnings").empty())
     session.print(fmt::format(
         "The keys that were used until now are worth nothing any more. Give each of these {} keys "
         "to\na different person: they are shown this once and kept nowhere.\n",

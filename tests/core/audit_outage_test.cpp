@@ -67,6 +67,72 @@ TEST_CASE("audit outage: a change is refused before it is made, and the store do
   CHECK(vault.get("auth/token/lookup-self", limited).data().integer_at("num_uses") == 3);
 }
 
+TEST_CASE("audit outage: no use of a token is spent on an answer that could not leave") {
+  TestVault vault;
+  const std::string limited = vault.token(R"({"num_uses":3,"policies":["root"]})");
+  end_recording(vault);
+  for (const char* path : {"test/notes/a", "nowhere/x"})
+    CHECK(vault.get(path, limited).response().retry_after == Seconds{1});
+  let_record(vault);
+  CHECK(vault.get("auth/token/lookup-self", limited).data().integer_at("num_uses") == 2);
+}
+
+// The first change that meets the failure: nobody could know before.
+TEST_CASE("audit outage: what a change made is handed out, and its record follows") {
+  TestWorld world;
+  TestVault vault(world);
+  vault.post("test/notes/a", vault.root(), R"({"only":"copy"})");
+  std::string path;
+  std::function<void()> works;
+  SUBCASE("new keys") {
+    const std::string nonce =
+        vault.post("sys/rekey/init", vault.root(), R"({"secret_shares":1,"secret_threshold":1})")
+            .data()
+            .string_at("nonce");
+    world.audit_fails = true;
+    path = "sys/rekey/update";
+    const Answer made = vault.post(
+        path, vault.root(), R"({"key":")" + world.unseal_key + R"(","nonce":")" + nonce + R"("})");
+    REQUIRE(made.status() == 200);
+    works = [&, key = made.data().strings_at("keys").at(0)] {
+      vault.seal();
+      world.unseal_key = key;
+      CHECK(vault.unseal().status() == 200);
+      CHECK_FALSE(vault.sealed());
+    };
+  }
+  SUBCASE("what is in a wrapped answer") {
+    core::Request request;
+    request.operation = core::Operation::read;
+    request.path = "test/notes/a";
+    request.token = vault.root();
+    request.wrap_ttl = Seconds{60};
+    const Answer wrapped = vault.wait(vault.begin(std::move(request)));
+    REQUIRE(wrapped.status() == 200);
+    const std::string token(as_text(wrapped.response().wrap->token.reveal()));
+    world.audit_fails = true;
+    path = "sys/wrapping/unwrap";
+    const Answer opened = vault.post(path, token);
+    CHECK(as_text(opened.response().data.reveal()).find("copy") != std::string_view::npos);
+    works = [] {};
+  }
+  SUBCASE("a token") {
+    world.audit_fails = true;
+    path = "auth/token/create";
+    const Answer made = vault.post(path, vault.root());
+    REQUIRE(made.status() == 200);
+    works = [&vault, token = made.token()] {
+      CHECK(vault.get("auth/token/lookup-self", token).status() == 200);
+    };
+  }
+  CHECK_FALSE(has_line(world, path));
+  let_record(vault);
+  CHECK(TestVault::eventually([&] { return has_line(world, path); }));
+  works();
+  vault.seal();
+  CHECK(audit::verify_files({world.audit_path()}, {})->whole);
+}
+
 TEST_CASE("audit outage: what ends credentials is done, and its records wait") {
   TestWorld world;
   TestVault vault(world);

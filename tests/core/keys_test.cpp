@@ -3,7 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "tests/support/fake_protector.h"
-#include "tests/support/faulty_storage.h"
+#include "tests/support/faulty_world.h"
 #include "tests/support/test_vault.h"
 #include "vault/base/encoding.h"
 #include "vault/core/road/key_rotation.h"
@@ -187,6 +187,31 @@ TEST_CASE("rekey: two last shares that arrive together make one new slot") {
   }
   CHECK(complete == 1);
   CHECK(world.opens(fresh));
+}
+
+TEST_CASE("rekey: new shares are shown also when storage cannot say whether they count") {
+  testing::FaultyWorld world;
+  TestVault vault(world);
+  const std::string plan = R"({"secret_shares":1,"secret_threshold":1})";
+  const std::string nonce =
+      vault.post("sys/rekey/init", world.root_token, plan).data().string_at("nonce");
+  const std::string before = world.unseal_key;
+  world.fails->outcome = storage::Outcome::unknown;
+  world.fails->commits_only = true;
+  world.fails->left = 0;
+  const Answer done = vault.post("sys/rekey/update", world.root_token,
+                                 R"({"key":")" + before + R"(","nonce":")" + nonce + R"("})");
+  world.fails->left = -1;
+  REQUIRE(done.status() == 200);
+  CHECK(done.data().bool_at("complete"));
+  REQUIRE(done.response().warnings.size() == 1);
+  CHECK(done.response().warnings[0].find("keep them and the ones") != std::string::npos);
+  CHECK(done.response().form == core::Response::Form::injected);  // which has room for warnings
+  REQUIRE(TestVault::eventually([&] { return vault.sealed(); }));
+  CHECK(vault.unseal().status() == 400);
+  world.unseal_key = done.data().strings_at("keys").at(0);
+  CHECK(vault.unseal().status() == 200);
+  CHECK_FALSE(vault.sealed());
 }
 
 TEST_CASE("rekey: recovery keys of a device's vault are replaced under their own name") {

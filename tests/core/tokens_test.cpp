@@ -451,17 +451,6 @@ TEST_CASE("tokens: an id that is taken anew brings nothing back of its first tok
   CHECK_FALSE(is_dead(vault, mine));
 }
 
-TEST_CASE("tokens: one whose answer is not on record is revoked") {
-  TestVault vault;
-  const std::size_t before = vault.count(barrier::Table::token);
-  vault.world().audit_fails = true;
-  CHECK(vault.post("auth/token/create", vault.root(), R"({"ttl":"700h"})").status() == 500);
-  vault.world().audit_fails = false;
-  CHECK(vault.as_time_passes([&] { return vault.count(barrier::Table::token) == before; }));
-  CHECK(vault.as_time_passes(
-      [&] { return vault.world().audit_text().find("token-revoked") != std::string::npos; }));
-}
-
 TEST_CASE("tokens: an expiring root token makes no endless one") {
   TestVault vault;
   const std::string root = vault.token(R"({"policies":["root"],"ttl":"1h"})");

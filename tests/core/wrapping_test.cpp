@@ -291,33 +291,6 @@ TEST_CASE("wrapping: an answer that did not arrive takes with it what lies insid
   CHECK(vault.as_time_passes([&] { return vault.count(barrier::Table::token) == 1; }));
 }
 
-TEST_CASE("wrapping: without a record nothing leaves, and what was wrapped ends") {
-  TestWorld world;
-  TestVault vault(world);
-  vault.post("test/notes/a", vault.root(), R"({"x":1})");
-  world.audit_fails = true;
-  const Answer answer = wrapped(vault, Operation::read, "test/notes/a", vault.root());
-  CHECK(answer.status() == 500);
-  CHECK_FALSE(answer.response().wrap.has_value());
-  world.audit_fails = false;
-  CHECK(vault.as_time_passes([&] { return vault.count(barrier::Table::wrapped) == 0; }));
-}
-
-TEST_CASE("wrapping: credentials that are opened without a record end") {
-  TestWorld world;
-  TestVault vault(world);
-  vault.role();
-  const std::string token =
-      wrapping_token(wrapped(vault, Operation::read, "test/creds/ro", vault.root()));
-  REQUIRE_FALSE(vault.server()->accounts().empty());
-  world.audit_fails = true;
-  const Answer opened = unwrap(vault, token);
-  CHECK(opened.status() == 500);
-  CHECK(opened.response().data.empty());
-  world.audit_fails = false;
-  CHECK(vault.as_time_passes([&] { return vault.server()->accounts().empty(); }));
-}
-
 TEST_CASE("wrapping: the log shows who wrapped and who opened, and no token") {
   TestWorld world;
   TestVault vault(world);

@@ -387,14 +387,14 @@ TEST_CASE("seal: a slot record that cannot be read stops no other way in") {
 TEST_CASE("seal: an init that was undone leaves nothing and can be done again") {
   Machine machine;
   const auto seal = machine.start();
-  const Initialized lost = initialize(*seal, 3, 2);
-  CHECK(seal->is_of(lost.opened.store.id));
+  Initialized lost = initialize(*seal, 3, 2);
+  CHECK(seal->confirm(lost.opened).ok());
   storage::Batch other;
   other.put(as_bytes(std::string("\x05what came after")), as_bytes(std::string("x")));
   REQUIRE(commit_alone(*machine.storage, other).ok());
   REQUIRE(seal->undo_initialize().ok());
   CHECK_FALSE(seal->initialized());
-  CHECK_FALSE(seal->is_of(lost.opened.store.id));
+  CHECK(seal->confirm(lost.opened).is(Code::unavailable));
   CHECK_FALSE(machine.start()->initialized());
   const Initialized made = initialize(*seal, 1, 1);
   CHECK(open_with(*machine.start(), made.shares, 1));

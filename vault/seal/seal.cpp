@@ -61,6 +61,7 @@ Result<Opened> open_store(const Records& records, const crypto::Key& root,
   opened.slots = std::move(registry.slots);
   opened.keys = std::move(registry.keys);
   opened.store = records.store;
+  opened.through = through;
   opened.by = std::move(by);
   opened.root = root.clone();
   return opened;
@@ -131,11 +132,6 @@ Seal::Cluster Seal::cluster() const {
   return {state_->records->store.cluster_name, state_->records->store.cluster_id};
 }
 
-bool Seal::is_of(const StoreId& store) const {
-  MutexLock lock(state_->mutex);
-  return state_->records && state_->records->store.id == store;
-}
-
 bool Seal::has_device_slot() const {
   MutexLock lock(state_->mutex);
   return state_->records &&
@@ -177,6 +173,27 @@ Result<Step> Seal::add_share(SecretBytes share) {
   state_->compare_slots(*state_->records, *opened, log_);
   step.opened = std::move(*opened);
   return step;
+}
+
+Status Seal::confirm(Opened& opened) {
+  VAULT_TRY(load());
+  std::optional<Records> records;
+  {
+    MutexLock lock(state_->mutex);
+    records = state_->records;
+  }
+  if (!records || records->store.id != opened.store.id)
+    return failure(Code::unavailable, "the storage holds another store than the one opened");
+  opened.keys = {};  // one copy of them at a time
+  auto again = open_store(*records, opened.root, opened.through, opened.by);
+  if (again.is(Code::invalid))
+    return failure(Code::invalid,
+                   "what opened the vault was replaced since: begin again with what opens it now",
+                   again.error().message);
+  if (!again.ok()) return again.error();
+  again->degraded = opened.degraded;
+  opened = std::move(*again);
+  return {};
 }
 
 void Seal::State::compare_slots(const Records& stored, const Opened& opened, LogSink& log) {

@@ -49,6 +49,7 @@ struct Opened {
   barrier::KeyRing keys;
   crypto::Key registry_key;       // to change the registry (change_registry)
   std::optional<SlotList> slots;  // as the registry lists them; absent in a store of version 1
+  SlotRecord through;             // the slot that opened it
   std::string by;                 // "tpm slot 1f2e…", "3 of 5 shares", for the audit record
   bool degraded = false;          // opened by shares although a device slot exists
   crypto::Key root;
@@ -109,7 +110,6 @@ class Seal {
   };
   Cluster cluster() const;       // empty before init
   bool has_device_slot() const;  // try open_with_devices() at start and while sealed
-  bool is_of(const StoreId& store) const;
 
   // Code::invalid "Vault is already initialized", or why the share counts are refused.
   Result<Initialized> initialize(const InitOptions& options);
@@ -119,6 +119,11 @@ class Seal {
 
   // Tries every device slot once, in order. Absent when none opened; status() says why for each.
   std::optional<Opened> open_with_devices(Millis timeout = kDeviceTimeout);
+
+  // Before what was opened goes to work: reads the records anew, since there may be a write of
+  // which storage could not say whether it happened, and takes the keys from them. An error: they
+  // are of another store, or what opened them was replaced.
+  Status confirm(Opened& opened);
 
   // A share of the quorum that unseals. A repeated share changes nothing; a wrong or foreign one is
   // Code::invalid naming it, and the others stay.

@@ -62,6 +62,10 @@ struct Orders {
   std::vector<barrier::PhysicalKey> awaited;
   bool forgets = false;   // what their target refuses ends in time all the same: it is forgotten
   bool due_work = false;  // the engine's due work in this mount begins now
+  // Of an answer that is worth nothing without its change, and with it the only copy of what counts
+  // from then on: it leaves also when storage cannot say whether the change was made, with this
+  // warning.
+  std::string warning_in_doubt = {};
   // What follows in memory from the request's batch, once it is durable and before the answer
   // leaves.
   std::function<void()> on_commit = {};

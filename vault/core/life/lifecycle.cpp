@@ -246,9 +246,7 @@ Status Lifecycle::go_live(seal::Opened opened, SecretBytes* root_token,
     if (stopping_) return failure(Code::unavailable, "the vault is stopping");
   }
   VAULT_TRY(environment_.storage.ready());
-  VAULT_TRY(seal_.load());  // there may be a write of which storage could not say if it happened
-  if (!seal_.is_of(opened.store.id))
-    return failure(Code::unavailable, "the storage holds another store than the one opened");
+  VAULT_TRY(seal_.confirm(opened));
   StoreIdentity identity;
   identity.store = opened.store.id;
   identity.cluster_name = opened.store.cluster_name;

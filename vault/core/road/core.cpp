@@ -225,12 +225,14 @@ Status Core::admit_again(InFlight& flight) {
   return look(flight);
 }
 
-// While no audit device works nothing is changed, but credentials end all the same: their records
-// wait in the outbox.
+// While no audit device works nothing is changed, and no use of a token is spent on an answer that
+// could not leave. Credentials end all the same: their records wait in the outbox.
 Status Core::may_be_recorded(Admitted& flight) {
+  if (flight.action != nullptr && flight.action->frees) return {};
   const bool changes =
-      flight.action != nullptr && !flight.action->frees &&
-      (flight.request.wrap_ttl || !std::holds_alternative<ReadHandler>(flight.action->handler));
+      use_is_counted(flight) ||
+      (flight.action != nullptr &&
+       (flight.request.wrap_ttl || !std::holds_alternative<ReadHandler>(flight.action->handler)));
   flight.try_later = changes && !flight.live->audit->can_record();
   if (!flight.try_later) return {};
   return failure(Code::internal, "no audit device can record: nothing was changed, try again");
@@ -313,10 +315,7 @@ void Core::end_use(InFlight& flight) {
 
 Response Core::answer_of(InFlight& flight, const Status& on_record) {
   if (on_record.ok()) return std::move(flight.answer);
-  // Nothing secret leaves without a record of it, and what was just issued ends.
-  if (flight.planned && flight.planned->makes_lease())
-    flight.live->revoker->revoke_soon(flight.planned->lease->id);
-  undelivered(issued_by(flight.answer));
+  // Nothing secret leaves without a record of it. What a change made is on record with it.
   Response answer =
       Response::refused(500, multierror("internal error: no audit device can record this request"));
   answer.request_id = flight.id;

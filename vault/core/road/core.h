@@ -49,7 +49,7 @@ class Core {
   void conclude(InFlight& flight, const Status& status);
   void end_use(InFlight& flight);
   void owe_answer(InFlight& flight);
-  Response answer_of(InFlight& flight, const Status& on_record);
+  static Response answer_of(InFlight& flight, const Status& on_record);
 
   Gate& gate_;
   Workers& workers_;

@@ -10,4 +10,13 @@ void guard_authority(const Admitted& flight, commit::Changes& changes) {
     if (rest.record.size() > 0) changes.storage.guard(rest.record.view(), rest.mod);
 }
 
+// The lines, too, are durable if the change is.
+Status InFlight::was_left_in_doubt(const RequestBatch& perhaps, const Status& outcome) {
+  if (orders.warning_in_doubt.empty()) return outcome;
+  was_committed(perhaps);
+  if (answer.form == Response::Form::bare) answer.form = Response::Form::injected;  // for warnings
+  answer.warnings.push_back(orders.warning_in_doubt);
+  return {};
+}
+
 }  // namespace leasehold::core

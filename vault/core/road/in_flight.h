@@ -39,12 +39,12 @@ struct Planned {
   bool makes_lease() const { return lease && !renews(); }
 };
 
-// What the audit log has of a request, in its files or in the outbox.
+// What is on record of a request: in the files of the audit log, or in the outbox, durable with the
+// change and owed to the next device that works.
 enum class Recording : std::uint8_t {
   nothing,
-  request,    // the line of the request: it was durable before a target was asked
-  both,       // the answer's line, too
-  unaudited,  // durable, but no device took the lines: nothing may be handed out
+  request,  // the line of the request: it was durable before a target was asked
+  both,     // the answer's line, too
 };
 
 // A batch, and what of its request is on record once it is durable.
@@ -141,13 +141,10 @@ struct InFlight : Authorised {
   // What it runs alone on: the lease that it renews, the manager it rotates (several targets of a
   // mount may have one), or its path.
   std::uint64_t latch_key() const;
-  // `done` is durable; `taken`: a device took its lines. Those of what ends credentials need none:
-  // they are owed from the outbox.
-  void was_committed(const RequestBatch& done, bool taken) {
-    if (recording == Recording::unaudited) return;
-    const bool needs_device = !taken && !done.background;
-    recording = needs_device ? Recording::unaudited : std::max(recording, done.recording);
-  }
+  void was_committed(const RequestBatch& done) { recording = std::max(recording, done.recording); }
+  // Storage cannot say whether it is durable: `outcome`, or success where the answer goes all the
+  // same.
+  Status was_left_in_doubt(const RequestBatch& perhaps, const Status& outcome);
   // A conflict, and nothing has happened outside.
   bool runs_again(const Status& status) const {
     return status.is(Code::conflict) && !(planned && must_settle(planned->state));

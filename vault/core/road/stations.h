@@ -44,10 +44,6 @@ class [[nodiscard]] recorded : Suspended<AuditWait> {
   recorded(InFlight& flight, Workers& workers) {
     if (flight.live == nullptr) return;
     if (flight.recording == Recording::both) return;
-    if (flight.recording == Recording::unaudited) {
-      written = failure(Code::internal, "no audit device");
-      return;
-    }
     AuditAppend& append = AuditAppend::current();
     if (flight.lines.empty())
       append_bodies(flight, flight.answer, append.lines());
@@ -80,14 +76,16 @@ class [[nodiscard]] committed : Suspended<commit::Submission> {
   Status await_resume() {
     if (batch == nullptr) return {};
     const Status outcome = status();
-    if (!outcome.ok()) return outcome;
-    flight_.was_committed(*taken_, audit.ok());
+    if (!outcome.ok()) return is_in_doubt() ? flight_.was_left_in_doubt(*taken_, outcome) : outcome;
+    flight_.was_committed(*taken_);
     if (flight_.orders.on_commit) std::exchange(flight_.orders.on_commit, nullptr)();
     if (flight_.use_begun && !flight_.uses_left) flight_.uses_left = counted;
     return {};
   }
 
  private:
+  bool is_in_doubt() const { return refused.ok() && result.outcome == storage::Outcome::unknown; }
+
   InFlight& flight_;
   std::optional<RequestBatch> taken_;
 };

@@ -12,6 +12,11 @@ namespace {
 
 using seal::Rekey;
 
+constexpr const char* kEitherKeysCount =
+    "storage failed, and cannot say whether these keys were stored: keep them and the ones that "
+    "were "
+    "used until now. The next unseal shows which of them count";
+
 class RekeyRoutes {
  public:
   explicit RekeyRoutes(Unsealed& live)
@@ -112,6 +117,7 @@ class RekeyRoutes {
     VAULT_TRY(guard_slot(txn, step.slot->id, step.slot->generation - 1, "no rekey in progress"));
     VAULT_TRY(live_.environment.seal->place(txn.changes().storage, *step.slot, live_.registry_key));
     answer.orders.on_commit = [this, slot = *step.slot] { rekey_.installed(slot); };
+    if (!step.shares.empty()) answer.orders.warning_in_doubt = kEitherKeysCount;
     return answer;
   }
 
