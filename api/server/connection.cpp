@@ -278,7 +278,8 @@ void Connection::choose_deadline() {
 }
 
 void Connection::account() {
-  const std::size_t now = kept_.capacity() + unsent_.capacity() + in_flight_;
+  const std::size_t handshake = phase_ == Phase::handshake ? KeptBytes::kHandshake : 0;
+  const std::size_t now = kept_.capacity() + unsent_.capacity() + in_flight_ + handshake;
   thread_.kept().change(accounted_, now);
   accounted_ = now;
 }
@@ -290,7 +291,7 @@ void Connection::finish_soon() {
 }
 
 void Connection::give_way() {
-  if (!unsent_.empty()) return close();
+  if (phase_ == Phase::handshake || !unsent_.empty()) return close();
   refuse(503, kLarge.hit().message);
   if (phase_ != Phase::closed) advance();
 }

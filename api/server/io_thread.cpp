@@ -19,8 +19,9 @@ namespace {
 constexpr std::size_t kScratchBytes = 64u << 10;
 constexpr std::size_t kParsedPerTurn = 64u << 10;
 constexpr int kHandshakesPerTurn = 2;
-constexpr std::size_t kSilentShare = 4;  // one silent connection to so many idle ones is welcome
-constexpr int kAcceptsPerTurn = 64;      // so that a flood does not starve those who are in
+constexpr std::size_t kSilentShare = 4;     // one silent connection to so many idle ones is welcome
+constexpr std::size_t kHandshakeShare = 4;  // of the memory; more only while nobody needs it
+constexpr int kAcceptsPerTurn = 64;         // so that a flood does not starve those who are in
 constexpr Nanos kPauseWithoutDescriptors = Millis{100};
 constexpr std::string_view kFull =
     "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n"
@@ -182,11 +183,21 @@ bool IoThread::make_room() {
   return true;
 }
 
+// Honest handshakes are few and short: when there are many, the longest gives way.
+Connection* IoThread::longest_of_many_handshakes() const {
+  std::size_t count = 0;
+  for (const auto& gate : gates_) count += gate->handshake.size();
+  const bool many = count * KeptBytes::kHandshake > kept_.limit() / kHandshakeShare;
+  return many ? longest({&Gate::handshake}, 1) : nullptr;
+}
+
 // Who sends or reads something large gives way to the next, the slowest first.
 bool IoThread::make_space(std::size_t more) {
   if (kept_.fits(more) || std::exchange(making_space_, true)) return kept_.fits(more);
   while (!kept_.fits(more)) {
-    Connection* one = longest({&Gate::head, &Gate::body, &Gate::writing}, kept_.share() + 1);
+    Connection* one = longest_of_many_handshakes();
+    if (one == nullptr)
+      one = longest({&Gate::head, &Gate::body, &Gate::writing}, kept_.share() + 1);
     if (one == nullptr) break;
     one->give_way();
   }

@@ -109,6 +109,7 @@ class IoThread {
   using Queues = std::initializer_list<DeadlineQueue Gate::*>;
   bool make_room();
   Connection* longest(Queues queues, std::size_t least_kept) const;
+  Connection* longest_of_many_handshakes() const;
   void reap();
   void close_intake();
   void in_this_turn();

@@ -1,9 +1,9 @@
 #pragma once
 // How much the connections of one io thread keep in memory: messages that are not whole, answers
-// that are not sent, bodies of requests in flight. Over the limit a connection that keeps more than
-// an equal share gives way. One that keeps less never has to, so a few large requests cannot
-// displace many small ones. Memory that was needed for a while goes back to the system. Thread
-// safety: one thread.
+// that are not sent, bodies of requests in flight, handshakes. Over the limit a connection that
+// keeps more than an equal share gives way. One that keeps less never has to, so a few large
+// requests cannot displace many small ones. Memory that was needed for a while goes back to the
+// system. Thread safety: one thread.
 
 #include <malloc.h>
 
@@ -16,6 +16,10 @@ class KeptBytes {
   KeptBytes(std::size_t limit, std::size_t connections)
       : limit_(limit), share_(limit / connections) {}
 
+  // What OpenSSL takes for one: a message, the records of both directions, the rest.
+  static constexpr std::size_t kHandshake = 64u << 10;
+
+  std::size_t limit() const { return limit_; }
   std::size_t share() const { return share_; }
   bool fits(std::size_t more) const { return total_ + more <= limit_; }
   // One connection keeps `now` bytes instead of `before`.

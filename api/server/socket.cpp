@@ -107,12 +107,19 @@ IoResult Socket::receive(std::span<char> into) {
   return {Io::would_block};
 }
 
+// A hello comes first, and once more where TLS 1.3 asks for another: until the handshake is over,
+// or the version is known to be an older one. Their next messages may be encrypted.
+bool Socket::may_send_hello() const {
+  return !SSL_is_init_finished(tls_.get()) && SSL_version(tls_.get()) >= TLS1_3_VERSION;
+}
+
 IoResult Socket::receive_records(std::span<char> into) {
   if (idle_bytes_ >= kIdleBytes) return {Io::failed};
   if (left_in_turn_ == 0) return {Io::would_block};
   const IoResult got = receive(into.first(std::min(into.size(), left_in_turn_)));
   left_in_turn_ -= got.bytes;
   idle_bytes_ += got.bytes;
+  if (may_send_hello() && !hello_.passes({into.data(), got.bytes})) return {Io::failed};
   return got;
 }
 

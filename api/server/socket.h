@@ -16,6 +16,8 @@
 #include <string>
 #include <string_view>
 
+#include "api/server/hello_watch.h"
+
 namespace leasehold::server {
 
 enum class Io : std::uint8_t { done, would_block, ended, failed };
@@ -85,6 +87,7 @@ class Socket {
   static constexpr std::size_t kIdleBytes = 32u << 10;
 
   bool lost();
+  bool may_send_hello() const;
   IoResult receive(std::span<char> into);
   IoResult receive_records(std::span<char> into);
   IoResult send(std::string_view what);
@@ -96,6 +99,7 @@ class Socket {
   bool plain_http_ = false;
   bool lost_ = false;  // a call said that the connection is broken
   std::size_t left_in_turn_ = kTurnBytes;
+  HelloWatch hello_;
   std::size_t idle_bytes_ = 0;  // since there was application data
   bool broken_ = false;         // after a fatal TLS error OpenSSL must not be asked to shut down
   std::unique_ptr<SSL, SslFree> tls_;
