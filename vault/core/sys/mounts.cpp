@@ -19,7 +19,7 @@ class MountRoutes {
  public:
   explicit MountRoutes(Unsealed& live) : live_(live) {}
   Result<Response> list(ReadTxn& txn, bool auth);
-  Result<Response> read(Call& call, ReadTxn& txn, bool auth);
+  Result<Response> read(Call& call, ReadTxn& txn);
   Result<Response> enable(Call& call, WriteTxn& txn, bool auth);
   Result<Response> disable(Call& call, WriteTxn& txn);
   Status revoke_logins(Call& call, WriteTxn& txn, const MountInfo& mount, Response& response);
@@ -55,12 +55,13 @@ Result<Response> MountRoutes::list(ReadTxn& txn, bool auth) {
   return response;
 }
 
-Result<Response> MountRoutes::read(Call& call, ReadTxn& txn, bool auth) {
+Result<Response> MountRoutes::read(Call& call, ReadTxn& txn) {
   const std::string path = mount_path(call.fields.text("path"));
-  VAULT_TRY_ASSIGN(const auto mount, find(txn, auth ? std::string(kAuthPrefix) + path : path));
-  if (!mount || (!auth && is_auth_path(path)))
-    return failure(Code::invalid,
-                   auth ? "No auth engine at " + path : "No secret engine mount at " + path);
+  VAULT_TRY_ASSIGN(const auto mount, find(txn, path));
+  if (!mount)
+    return failure(Code::invalid, is_auth_path(path)
+                                      ? "No auth engine at " + path.substr(kAuthPrefix.size())
+                                      : "No secret engine mount at " + path);
   Response response = Response::of(shown_mount(*mount));
   response.form = Response::Form::injected;
   return response;
@@ -271,11 +272,12 @@ Route all_of(const Shared& mounts, bool auth) {
                auth ? "Lists the auth methods" : "Lists the mounts");
 }
 
+// An auth method is read and tuned here, too, as `auth/x`, and without sudo.
 Route one_mount(const Shared& mounts) {
   const auto shows = [mounts](Call& call, ReadTxn& txn) -> Result<Response> {
     if (call.fields.text("path").empty())
       return failure(Code::not_found, multierror("unsupported path"));
-    return tunes(call) ? mounts->read_tune(call, txn) : mounts->read(call, txn, false);
+    return tunes(call) ? mounts->read_tune(call, txn) : mounts->read(call, txn);
   };
   const auto changes = [mounts](Call& call, WriteTxn& txn) -> Result<Response> {
     return tunes(call) ? mounts->tune(call, txn) : mounts->enable(call, txn, false);
@@ -293,8 +295,7 @@ Route one_mount(const Shared& mounts) {
 
 Route one_auth(const Shared& mounts) {
   const auto shows = [mounts](Call& call, ReadTxn& txn) -> Result<Response> {
-    if (!tunes(call)) return mounts->read(call, txn, true);
-    return mounts->read_tune(in_auth(call), txn);
+    return tunes(call) ? mounts->read_tune(in_auth(call), txn) : mounts->read(in_auth(call), txn);
   };
   const auto changes = [mounts](Call& call, WriteTxn& txn) -> Result<Response> {
     if (tunes(call)) return mounts->tune(in_auth(call), txn);
