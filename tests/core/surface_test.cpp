@@ -297,6 +297,7 @@ TEST_CASE("surface: what is for operators needs sudo beside every other capabili
       {"POST", "sys/rotate/root/init"},
       {"GET", "sys/rekey/backup"},
       {"POST", "sys/generate-root/attempt"},
+      {"POST", "sys/generate-root-token/attempt"},
       {"GET", "sys/leases"},
       {"LIST", "sys/leases/lookup/test/"},
       {"POST", "sys/leases/revoke-prefix/test"},
