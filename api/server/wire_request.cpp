@@ -226,10 +226,12 @@ bool read_body(const HttpMessage& message, core::Request& request, WireError& re
     return refuse(refusal, 415,
                   "PATCH requires Content-Type of " + std::string(kMergePatch) + ", provided " +
                       std::string(message.content_type));
-  const std::string_view body = trimmed(message.body, kBlanksAndLines);
-  request.body_size = body.size();
-  if (body.empty()) return true;
-  const bool is_form = equal_ignoring_case(type, kForm) && body[0] != '{' && body[0] != '[';
+  const std::string_view text = trimmed(message.body, kBlanksAndLines);
+  request.body_size = text.size();
+  if (text.empty()) return true;
+  const bool is_form = equal_ignoring_case(type, kForm) && text[0] != '{' && text[0] != '[';
+  // JSON as it came: an error in it says at which offset.
+  const std::string_view body = is_form ? text : std::string_view(message.body);
   if (!is_small(body)) {
     if (anybody_may_send(request)) return refuse(refusal, 413, std::string(core::kBodyTooLarge));
     request.late_body = std::make_unique<LargeText>(body, is_form);

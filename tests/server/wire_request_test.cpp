@@ -265,6 +265,8 @@ TEST_CASE("wire: a body is a JSON object, a form, or nothing") {
   CHECK(read(form).request.body.dump() == R"({"json":true})");
   form.body = "k=%4";
   refuses(form, 400, "malformed form");
+  refuses(message("POST", "/v1/a", " \n{\"a\": x}"), 400,
+          "failed to decode JSON input: invalid character at offset 8");
 }
 
 TEST_CASE("wire: what anybody may write is small") {
