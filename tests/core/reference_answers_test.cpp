@@ -134,8 +134,8 @@ TEST_CASE("answers: options of a mount are tuned one by one, and an empty one go
     return vault.post("sys/mounts/test/tune", vault.root(), R"({"options":)" + given + "}");
   };
   const Answer kept = tune(R"({"a":"1","b":"2"})");
-  CHECK(kept.status() == 200);
-  CHECK(kept.response().warnings.size() == 2);
+  CHECK(kept.status() == 204);
+  CHECK(kept.response().quiet_warnings.size() == 2);
   CHECK(options() == R"({"a":"1","b":"2"})");
   tune(R"({"a":""})");
   CHECK(options() == R"({"b":"2"})");

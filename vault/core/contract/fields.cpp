@@ -180,6 +180,20 @@ Error refusal(const Route& route, Operation operation, Error error) {
   if (!writes || !route.exists) error.message = "Field validation failed: " + error.message;
   return error;
 }
+// The keys of `body` that mean nothing to the route, in Vault's words; empty: none.
+std::string warning_of_ignored(const Route& route, const Captures& captures, const Json& body) {
+  if (!body.is_object() || route.whole_body) return {};
+  std::string names;
+  for (const auto& member : body.members()) {
+    const auto is_it = [&](const auto& one) { return one.name == member.first; };
+    const auto* const end = captures.items.data() + captures.size;
+    if (std::any_of(captures.items.data(), end, is_it)) continue;
+    if (std::any_of(route.fields.begin(), route.fields.end(), is_it)) continue;
+    names += (names.empty() ? "" : " ") + member.first;
+  }
+  return names.empty() ? names : "Endpoint ignored these unrecognized parameters: [" + names + "]";
+}
+
 
 }  // namespace
 
@@ -251,19 +265,6 @@ std::vector<std::string> part_of(std::vector<std::string> names, const Page& pag
     names.erase(names.begin(), std::upper_bound(names.begin(), names.end(), page.after));
   if (page.limit > 0 && names.size() > page.limit) names.resize(page.limit);
   return names;
-}
-
-std::string warning_of_ignored(const Route& route, const Captures& captures, const Json& body) {
-  if (!body.is_object() || route.whole_body) return {};
-  std::string names;
-  for (const auto& member : body.members()) {
-    const auto is_it = [&](const auto& one) { return one.name == member.first; };
-    const auto* const end = captures.items.data() + captures.size;
-    if (std::any_of(captures.items.data(), end, is_it)) continue;
-    if (std::any_of(route.fields.begin(), route.fields.end(), is_it)) continue;
-    names += (names.empty() ? "" : " ") + member.first;
-  }
-  return names.empty() ? names : "Endpoint ignored these unrecognized parameters: [" + names + "]";
 }
 
 Result<Fields> fields_of(const Route& route, Operation operation, const Captures& captures,

@@ -130,18 +130,17 @@ Result<Response> MountRoutes::enable(Call& call, WriteTxn& txn, bool auth) {
                      "path is already in use at " +
                          (auth ? entry.first.substr(kAuthPrefix.size()) : entry.first));
   Json record = Mounts::new_mount(call.random, path, type, call.fields.text("description"));
-  warn_of_flags(call.fields, options, call.warnings);
+  warn_of_flags(call.fields, options, call.quiet_warnings);
   record.set("options", std::move(options)).set("local", call.fields.boolean("local"));
   record.set("seal_wrap", call.fields.boolean("seal_wrap"));
   VAULT_TRY_ASSIGN(Json config, mount_config(call.fields.json("config"), *record.find("config"),
                                              {path, type, kind}, system_ttls()));
-  Response response;
-  response.warnings = without_effect(config);
-  warn_of_unused(call.fields.json("config"), true, response.warnings);
-  warn_of_unused(call.request.body, false, response.warnings);  // plugin_version beside the type
+  warn_of_no_effect(config, call.quiet_warnings);
+  warn_of_unused(call.fields.json("config"), true, call.quiet_warnings);
+  warn_of_unused(call.request.body, false, call.quiet_warnings);  // plugin_version beside the type
   record.set("config", std::move(config));
   VAULT_TRY(Mounts::put_mount(txn, record));
-  return response;
+  return Response::none();
 }
 
 // The path is gone at once; leases are revoked and data erased behind it, through any crash.
@@ -221,16 +220,15 @@ Result<Response> MountRoutes::tune(Call& call, WriteTxn& txn) {
   VAULT_TRY(check_version_kept(*mount, options));
   VAULT_TRY(tune_mount(record, mount->kind, call.fields, system_ttls()));
   tune_options(record, options);
-  Response response;
   Json given = Json::object();
   for (const Field& field : tune_fields())
     if (const Json* set = record.find("config")->find(field.name); call.fields.given(field.name))
       given.set(field.name, set != nullptr ? *set : Json());
-  response.warnings = without_effect(given);
-  warn_of_options(options, response.warnings);
-  warn_of_unused(call.request.body, false, response.warnings);
+  warn_of_no_effect(given, call.quiet_warnings);
+  warn_of_options(options, call.quiet_warnings);
+  warn_of_unused(call.request.body, false, call.quiet_warnings);
   VAULT_TRY(Mounts::put_mount(txn, record));
-  return response;
+  return Response::none();
 }
 
 // By the handlers below, which outlive the call that makes them.

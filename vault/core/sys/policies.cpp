@@ -143,7 +143,7 @@ Result<Response> write(Unsealed& live, Call& call, WriteTxn& txn) {
   if (uses_rules(call.fields))
     response.warnings.emplace_back("'rules' is deprecated, please use 'policy' instead");
   for (std::string& warning : doubts_about(*parsed))
-    response.warnings.push_back(std::move(warning));
+    call.quiet_warnings.push_back(std::move(warning));
   return response;
 }
 
