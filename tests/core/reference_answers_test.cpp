@@ -209,6 +209,28 @@ TEST_CASE("answers: what a request names and what it leaves out") {
        {"POST", "sys/capabilities-accessor", R"({"path":"a"})", 400, "missing accessor"}});
 }
 
+TEST_CASE("answers: an engine may be called a plugin and named as one") {
+  TestVault vault;
+  check_all(vault,
+            {{"POST", "sys/mounts/a", R"({"type":"plugin","plugin_name":"test"})", 204, ""},
+             {"POST", "sys/mounts/b",
+              R"({"type":"plugin","config":{"plugin_name":"test","plugin_version":""}})", 204, ""},
+             {"POST", "sys/mounts/c", R"({"type":"plugin","plugin_name":"nosuch"})", 400,
+              "plugin not found in the catalog: nosuch"},
+             {"POST", "sys/mounts/c", R"({"type":"plugin"})", 400,
+              "plugin_name must be provided for plugin backend"},
+             {"POST", "sys/auth/c", R"({"type":"plugin","plugin_name":"test"})", 400,
+              "plugin not found in the catalog: test"}});
+  CHECK(vault.get("sys/mounts/a", vault.root()).data().string_at("type") == "test");
+  CHECK(vault.get("sys/mounts/b", vault.root()).data().string_at("type") == "test");
+  const auto quiet = [&](const std::string& body) {
+    return vault.post("sys/mounts/d", vault.root(), body).response().quiet_warnings.size();
+  };
+  CHECK(quiet(R"({"type":"test","plugin_name":"test"})") == 1);
+  vault.remove("sys/mounts/d", vault.root());
+  CHECK(quiet(R"({"type":"plugin","plugin_name":"test"})") == 0);
+}
+
 TEST_CASE("answers: a revocation that nobody waits for is taken with 202 and no body") {
   TestVault vault;
   vault.role(R"({"ttl":"1h"})");

@@ -314,6 +314,10 @@ void warn_of_no_effect(const Json& config, std::vector<std::string>& warnings) {
     warnings.emplace_back("force_no_cache is kept and has no effect: nothing stale is ever read");
 }
 
+std::string unused(const std::string& name) {
+  return name + " is not supported by this version and is not used";
+}
+
 void warn_of_unused(const Json& given, bool is_config, std::vector<std::string>& warnings) {
   if (!given.is_object()) return;
   const std::vector<Field> used = tune_fields();
@@ -325,7 +329,7 @@ void warn_of_unused(const Json& given, bool is_config, std::vector<std::string>&
         std::find(std::begin(kNotHere), std::end(kNotHere), name) != std::end(kNotHere);
     const bool elsewhere = name == "description" || name == "options";
     if (known || elsewhere || asks_nothing(value) || (!is_config && !of_vault)) continue;
-    warnings.push_back(name + " is not supported by this version and is not used");
+    warnings.push_back(unused(name));
   }
 }
 

@@ -46,5 +46,6 @@ void warn_of_no_effect(const Json& config, std::vector<std::string>& warnings);
 // What is neither kept nor acted on. `given`: the `config` of a new mount, or a body, of which only
 // such keys are told that Vault has.
 void warn_of_unused(const Json& given, bool is_config, std::vector<std::string>& warnings);
+std::string unused(const std::string& name);
 
 }  // namespace leasehold::core

@@ -15,6 +15,8 @@ constexpr std::string_view kLater[] = {
     "okta",      "openldap", "pki",        "rabbitmq",  "radius", "saml",   "ssh",
     "terraform", "token",    "totp",       "transform", "transit"};
 
+constexpr std::string_view kPlugin = "plugin";
+
 class MountRoutes {
  public:
   explicit MountRoutes(Unsealed& live) : live_(live) {}
@@ -101,10 +103,30 @@ Error no_version(const std::string& type, bool auth) {
                                     type + "\" does not allow setting a version");
 }
 
+// Older clients call every engine a plugin and give its type as the plugin's name.
+Result<std::string> type_of(const Fields& fields) {
+  std::string type = fields.text("type");
+  if (type.empty()) return failure(Code::invalid, "backend type must be specified as a string");
+  if (type != kPlugin) return type;
+  type = fields.json("config").string_at("plugin_name");
+  if (type.empty()) type = fields.text("plugin_name");
+  if (type.empty())
+    return failure(Code::invalid, "plugin_name must be provided for plugin backend");
+  return type;
+}
+
+Status check_free(const MountTable& mounts, const std::string& path, bool auth) {
+  for (const auto& entry : mounts.all())
+    if (entry.first.starts_with(path) || path.starts_with(entry.first))
+      return failure(Code::invalid,
+                     "path is already in use at " +
+                         (auth ? entry.first.substr(kAuthPrefix.size()) : entry.first));
+  return {};
+}
+
 Result<Response> MountRoutes::enable(Call& call, WriteTxn& txn, bool auth) {
   const std::string path = mount_path(call.fields.text("path"));
-  std::string type = call.fields.text("type");
-  if (type.empty()) return failure(Code::invalid, "backend type must be specified as a string");
+  VAULT_TRY_ASSIGN(std::string type, type_of(call.fields));
   VAULT_TRY(txn.version(Mounts::mounts_key()));  // guards what is free and what is taken
   VAULT_TRY_ASSIGN(const auto compiled, live_.mounts.at(txn));
   Json options = call.fields.json("options");
@@ -124,11 +146,7 @@ Result<Response> MountRoutes::enable(Call& call, WriteTxn& txn, bool auth) {
     return not_here(type, live_.mounts.nearest_type(type, auth));
   }
   VAULT_TRY(check_path(path, auth));
-  for (const auto& entry : compiled->mounts.all())
-    if (entry.first.starts_with(path) || path.starts_with(entry.first))
-      return failure(Code::invalid,
-                     "path is already in use at " +
-                         (auth ? entry.first.substr(kAuthPrefix.size()) : entry.first));
+  VAULT_TRY(check_free(compiled->mounts, path, auth));
   Json record = Mounts::new_mount(call.random, path, type, call.fields.text("description"));
   warn_of_flags(call.fields, options, call.quiet_warnings);
   record.set("options", std::move(options)).set("local", call.fields.boolean("local"));
@@ -138,6 +156,7 @@ Result<Response> MountRoutes::enable(Call& call, WriteTxn& txn, bool auth) {
   warn_of_no_effect(config, call.quiet_warnings);
   warn_of_unused(call.fields.json("config"), true, call.quiet_warnings);
   warn_of_unused(call.request.body, false, call.quiet_warnings);  // plugin_version beside the type
+  if (call.fields.text("type") == kPlugin) std::erase(call.quiet_warnings, unused("plugin_name"));
   record.set("config", std::move(config));
   VAULT_TRY(Mounts::put_mount(txn, record));
   return Response::none();
