@@ -122,6 +122,7 @@ Result<Json> draft_of(Call& call, ReadTxn& txn) {
   Json role = before ? std::move(*before) : new_role();
   for (const char* name : {"db_name", "default_ttl", "max_ttl", "credential_type"})
     if (call.fields.given(name)) role.set(name, call.fields.json(name));
+  if (role.string_at("credential_type").empty()) role.set("credential_type", "password");
   for (const char* name : kStatementFields)
     if (call.fields.given(name)) role.set(name, call.fields.json(name));
   if (call.fields.given("credential_config"))

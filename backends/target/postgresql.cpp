@@ -129,8 +129,8 @@ Result<Settings> Settings::parse(const Json& json) {
   wipe(next);
   settings.escape = !json.bool_at("disable_escaping");
   if (settings.url.empty()) return failure(Code::invalid, "connection_url cannot be empty");
-  const std::string how = json.string_at("password_authentication", "password");
-  if (how != "password" && how != "scram-sha-256")
+  const std::string how = json.string_at("password_authentication");
+  if (!how.empty() && how != "password" && how != "scram-sha-256")
     return failure(Code::invalid,
                    "password_authentication must be \"password\" or \"scram-sha-256\"");
   settings.scram = how == "scram-sha-256";

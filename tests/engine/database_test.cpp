@@ -299,6 +299,26 @@ TEST_CASE_FIXTURE(Database, "database: a setting that is not used says so") {
   CHECK(post("config/pg", body.dump()).status == 400);
 }
 
+TEST_CASE_FIXTURE(Database, "database: what is sent empty is not given, as Terraform does") {
+  Json body = config();
+  for (const char* name :
+       {"username_template", "auth_type", "service_account_json", "tls_ca", "tls_certificate",
+        "private_key", "password_policy", "plugin_version", "password_authentication",
+        "rotation_schedule", "max_connection_lifetime", "max_open_connections",
+        "max_idle_connections", "disable_escaping", "self_managed"})
+    body.set(name, "");
+  const auto configured = post("config/pg", body.dump());
+  CHECK(configured.status == 204);
+  CHECK(configured.response.quiet_warnings.empty());
+  CHECK(post("config/pg", R"({"password_authentication":"md5"})").status == 400);
+  const std::string role = R"({"db_name":"pg","creation_statements":)" + std::string(kCreate);
+  CHECK(post("roles/ro", role + R"(,"credential_type":"","credential_config":"",)" +
+                             R"("default_ttl":"","max_ttl":"","renew_statements":"",)" +
+                             R"("revocation_statements":"","rollback_statements":""})")
+            .status == 204);
+  CHECK(get("roles/ro").data.string_at("credential_type") == "password");
+}
+
 TEST_CASE_FIXTURE(Database, "database: leases of a removed config still reach their target") {
   configure();
   const core::TargetId id = planned<intent::Check>().target;
