@@ -46,8 +46,7 @@ Json settings_of(const target::TargetRow& row, const Json& record) {
 Json merged_settings(const target::TargetRow& row, Call& call, const Json& before) {
   Json settings = settings_of(row, before);
   for (const Field& field : fields_of(row))
-    if (call.request.body.find(field.name) != nullptr)
-      settings.set(field.name, call.fields.json(field.name));
+    if (call.fields.given(field.name)) settings.set(field.name, call.fields.json(field.name));
   return settings;
 }
 
@@ -114,8 +113,8 @@ Result<Draft> draft_of(const core::EngineContext& context, Call& call, ReadTxn& 
   if (row == nullptr) return no_plugin(plugin, nearest_plugin(context, plugin));
   if (row->takes != nullptr) VAULT_TRY(row->takes(merged_settings(*row, call, Json::object())));
   Json settings = merged_settings(*row, call, stored.settings);
-  warn_of_settings(draft.config, settings, call.quiet_warnings);
   VAULT_TRY(may_keep_secret(*row, call, stored, settings));
+  warn_of_settings(draft.config, settings, call.quiet_warnings);
   draft.config.set("target", hex(draft.id));
   draft.config.set("connection_details", shown_settings(*row, settings, call.warnings));
   draft.target = Json::object();
@@ -187,7 +186,7 @@ Status try_template(Call& call, const std::string& text, const target::Target& t
 // With the password of a rotation that has not ended, unless the request brings one.
 Result<std::unique_ptr<target::Target>> open_draft(const core::EngineContext& context, Call& call,
                                                    ReadTxn& txn, const Draft& draft) {
-  if (call.request.body.find("password") != nullptr) return open_target(context, draft.target);
+  if (call.fields.given("password")) return open_target(context, draft.target);
   return open_target(context, txn, draft.id, draft.target);
 }
 
@@ -216,7 +215,7 @@ Status end_rotation(Call& call, WriteTxn& txn, const std::string& target, const 
   const Json* settings = record.find("settings");
   const bool same_manager =
       settings != nullptr && settings->string_at("username") == rotation->string_at("username");
-  if (same_manager && call.request.body.find("password") == nullptr) return {};
+  if (same_manager && !call.fields.given("password")) return {};
   return txn.erase(std::string(kRotations) + target);
 }
 

@@ -231,6 +231,17 @@ TEST_CASE("answers: an engine may be called a plugin and named as one") {
   CHECK(quiet(R"({"type":"plugin","plugin_name":"test"})") == 0);
 }
 
+TEST_CASE("answers: null is as absent") {
+  TestVault vault;
+  const auto renewable = [&](const std::string& value) {
+    const std::string body = R"({"policies":["default"],"renewable":)" + value + "}";
+    return vault.post("auth/token/create", vault.root(), body).response().auth->renewable;
+  };
+  CHECK(renewable("null"));
+  CHECK(renewable("true"));
+  CHECK_FALSE(renewable("false"));
+}
+
 TEST_CASE("answers: a revocation that nobody waits for is taken with 202 and no body") {
   TestVault vault;
   vault.role(R"({"ttl":"1h"})");

@@ -319,6 +319,23 @@ TEST_CASE_FIXTURE(Database, "database: what is sent empty is not given, as Terra
   CHECK(get("roles/ro").data.string_at("credential_type") == "password");
 }
 
+TEST_CASE_FIXTURE(Database, "database: null is as absent, and keeps what is stored") {
+  configure();
+  CHECK(post("config/pg", R"({"password":null,"username":null,"allowed_roles":"ro,x"})").status ==
+        204);
+  const Json shown = get("config/pg").data;
+  CHECK(shown.find("connection_details")->string_at("username") == testing::kManager);
+  CHECK(shown.strings_at("allowed_roles") == std::vector<std::string>{"ro", "x"});
+  const char* elsewhere = "postgresql://{{username}}:{{password}}@127.0.0.1:1/app";
+  Json led = Json::object();
+  led.set("connection_url", elsewhere).set("password", nullptr).set("verify_connection", false);
+  CHECK(post("config/pg", led.dump()).error.find("give password again") != std::string::npos);
+  led = Json::object();
+  led.set("connection_url", elsewhere).set("password", "p").set("verify_connection", nullptr);
+  CHECK(post("config/pg", led.dump()).error.find("error verifying connection") !=
+        std::string::npos);
+}
+
 TEST_CASE_FIXTURE(Database, "database: leases of a removed config still reach their target") {
   configure();
   const core::TargetId id = planned<intent::Check>().target;

@@ -145,7 +145,6 @@ Result<Json> to_text_map(const Field& field, const Json& value) {
 }
 
 Result<Json> convert(const Field& field, const Json& value) {
-  if (value.is_null()) return value;
   switch (field.type) {
     case FieldType::text:
       return to_text(field, value);
@@ -180,6 +179,7 @@ Error refusal(const Route& route, Operation operation, Error error) {
   if (!writes || !route.exists) error.message = "Field validation failed: " + error.message;
   return error;
 }
+
 // The keys of `body` that mean nothing to the route, in Vault's words; empty: none.
 std::string warning_of_ignored(const Route& route, const Captures& captures, const Json& body) {
   if (!body.is_object() || route.whole_body) return {};
@@ -193,7 +193,6 @@ std::string warning_of_ignored(const Route& route, const Captures& captures, con
   }
   return names.empty() ? names : "Endpoint ignored these unrecognized parameters: [" + names + "]";
 }
-
 
 }  // namespace
 
@@ -272,13 +271,13 @@ Result<Fields> fields_of(const Route& route, Operation operation, const Captures
   Fields fields;
   for (const Field& field : route.fields) {
     const Json* found = body.is_object() ? body.find(field.name) : nullptr;
-    if (found == nullptr) {
+    if (found == nullptr || found->is_null()) {
       if (!field.fallback.is_null()) fields.set(field.name, field.fallback, false);
       continue;
     }
     auto value = convert(field, *found);
     if (!value.ok()) return refusal(route, operation, std::move(value).error());
-    fields.set(field.name, std::move(*value), !found->is_null());
+    fields.set(field.name, std::move(*value), true);
   }
   std::string replaced;
   for (std::size_t i = 0; i < captures.size; ++i) {
