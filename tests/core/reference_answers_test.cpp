@@ -231,8 +231,15 @@ TEST_CASE("answers: an engine may be called a plugin and named as one") {
   CHECK(quiet(R"({"type":"plugin","plugin_name":"test"})") == 0);
 }
 
-TEST_CASE("answers: null is as absent") {
+TEST_CASE("answers: null is as absent, and so is an empty time of a policy") {
   TestVault vault;
+  const std::string policy = R"({"policy":"path \"a\" { capabilities = [\"read\"] }",)";
+  const auto write = [&](const std::string& more) {
+    return vault.post("sys/policies/acl/p", vault.root(), policy + more + "}").status();
+  };
+  CHECK(write(R"("ttl":"","expiration":"")") == 204);
+  CHECK(write(R"("ttl":null,"expiration":null,"cas":null)") == 204);
+  CHECK(write(R"("ttl":"1h")") == 400);
   const auto renewable = [&](const std::string& value) {
     const std::string body = R"({"policies":["default"],"renewable":)" + value + "}";
     return vault.post("auth/token/create", vault.root(), body).response().auth->renewable;

@@ -104,7 +104,7 @@ Status check_version(const Call& call, ReadTxn& txn, const std::string& name) {
   for (const char* flag : kLaterFlags)
     if (call.fields.boolean(flag)) return unsupported(flag);
   for (const char* time : kLaterTimes)
-    if (call.fields.given(time)) return unsupported(time);
+    if (!call.fields.text(time).empty()) return unsupported(time);
   if (!call.fields.given("cas")) return {};
   VAULT_TRY_ASSIGN(const auto stored, txn.in(barrier::kCoreSpace).get(policy_record(name)));
   std::int64_t version = -1;
