@@ -92,14 +92,14 @@ bool read_target(const HttpMessage& message, core::Request& request, Json& query
 }
 
 bool read_list_flag(core::Request& request, Json& query, WireError& refusal) {
-  if (!query.string_at("scan").empty()) return refuse(refusal, 405);
-  const std::string text = query.string_at("list");
-  if (text.empty()) return true;
-  const std::optional<bool> list = flag_of(text);
-  if (!list) return refuse(refusal, 400);
-  if (!*list) return true;
-  query.erase("list");
-  request.operation = Operation::list;
+  const auto flag = [&query](std::string_view name) {
+    const std::string text = query.string_at(name);
+    return text.empty() ? std::optional<bool>(false) : flag_of(text);
+  };
+  const std::optional<bool> scan = flag("scan"), list = flag("list");
+  if (!scan || !list) return refuse(refusal, 400);
+  if (*scan) return refuse(refusal, 405);
+  if (*list) request.operation = Operation::list;
   return true;
 }
 
@@ -109,10 +109,10 @@ bool read_operation(std::string_view method, core::Request& request, Json& query
   if (!operation) return refuse(refusal, 405);
   request.operation = *operation;
   if (query.is_object() && !query.string_at("help").empty()) request.operation = Operation::help;
-  query.erase("help");
   if (request.operation == Operation::read && query.is_object() &&
       !read_list_flag(request, query, refusal))
     return false;
+  for (const char* reserved : {"help", "list", "scan"}) query.erase(reserved);
   if (request.operation == Operation::list && !request.path.ends_with('/')) request.path += '/';
   const bool writes =
       request.operation == Operation::update || request.operation == Operation::patch;
@@ -226,10 +226,12 @@ bool read_body(const HttpMessage& message, core::Request& request, WireError& re
     return refuse(refusal, 415,
                   "PATCH requires Content-Type of " + std::string(kMergePatch) + ", provided " +
                       std::string(message.content_type));
-  const std::string_view body = trimmed(message.body, kBlanksAndLines);
-  request.body_size = body.size();
-  if (body.empty()) return true;
-  const bool is_form = equal_ignoring_case(type, kForm) && body[0] != '{' && body[0] != '[';
+  const std::string_view text = trimmed(message.body, kBlanksAndLines);
+  request.body_size = text.size();
+  if (text.empty()) return true;
+  const bool is_form = equal_ignoring_case(type, kForm) && text[0] != '{' && text[0] != '[';
+  // JSON as it came: an error in it says at which offset.
+  const std::string_view body = is_form ? text : std::string_view(message.body);
   if (!is_small(body)) {
     if (anybody_may_send(request)) return refuse(refusal, 413, std::string(core::kBodyTooLarge));
     request.late_body = std::make_unique<LargeText>(body, is_form);

@@ -81,12 +81,16 @@ std::string_view content_type_of(const Response& answer) {
 // of the next answer.
 bool allows_body(int status) { return status >= 200 && status != 204 && status != 304; }
 
-// Lines of `Warning` (RFC 7234, section 5.5): who does not know the header passes over it.
+// Lines of `Warning` (RFC 7234, section 5.5): who does not know the header passes over it. The last
+// one says how many there are behind it.
 std::string lines_of_warnings(const std::vector<std::string>& warnings) {
   std::string lines;
   for (std::size_t i = 0; i < std::min(warnings.size(), kWarningsMax); ++i) {
+    const bool is_cut = i + 1 == kWarningsMax && warnings.size() > kWarningsMax;
+    const std::string more = "and " + std::to_string(warnings.size() - i) + " more warnings";
+    const std::string_view text = is_cut ? more : warnings[i];
     lines += "Warning: 299 - \"";
-    for (const char c : std::string_view(warnings[i]).substr(0, kWarningBytes)) {
+    for (const char c : text.substr(0, kWarningBytes)) {
       if (c == '"' || c == '\\') lines += '\\';
       lines += c >= 0x20 && c < 0x7f ? c : '?';
     }

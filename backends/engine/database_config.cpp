@@ -46,21 +46,26 @@ Json settings_of(const target::TargetRow& row, const Json& record) {
 Json merged_settings(const target::TargetRow& row, Call& call, const Json& before) {
   Json settings = settings_of(row, before);
   for (const Field& field : fields_of(row))
-    if (call.request.body.find(field.name) != nullptr)
-      settings.set(field.name, call.fields.json(field.name));
+    if (call.fields.given(field.name)) settings.set(field.name, call.fields.json(field.name));
   return settings;
 }
 
 Json shown_settings(const target::TargetRow& row, Json settings,
                     std::vector<std::string>& warnings) {
   settings.erase("password");
-  Json shown = row.shown(settings, warnings);
+  return row.shown(settings, warnings);
+}
+
+void warn_of_settings(const Json& config, const Json& settings,
+                      std::vector<std::string>& warnings) {
+  if (!config.string_at("password_policy").empty())
+    warnings.emplace_back(
+        "password_policy is kept, but this version has no password policies: passwords have 20 "
+        "characters, with upper and lower case, digits and a dash");
   if (!settings.string_at("username_template").empty())
-    warnings.push_back(
+    warnings.emplace_back(
         "accounts named by username_template do not begin with v-<cluster>-: leases end them as "
-        "any "
-        "other, but a sweep for accounts without a lease cannot tell that they are ours");
-  return shown;
+        "any other, but a sweep for accounts without a lease cannot tell that they are ours");
 }
 
 // The name that was meant: misspelt, or short for one.
@@ -124,13 +129,10 @@ Result<Draft> draft_of(const core::EngineContext& context, Call& call, ReadTxn& 
   if (plugin.empty()) return failure(Code::invalid, "empty plugin name");
   const target::TargetRow* row = target::find_row(context.targets, plugin);
   if (row == nullptr) return no_plugin(plugin, nearest_plugin(context, plugin));
-  if (!draft.config.string_at("password_policy").empty())
-    call.warnings.push_back(
-        "password_policy is kept, but this version has no password policies: passwords have 20 "
-        "characters, with upper and lower case, digits and a dash");
   if (row->takes != nullptr) VAULT_TRY(row->takes(merged_settings(*row, call, Json::object())));
   Json settings = merged_settings(*row, call, stored.settings);
   VAULT_TRY(may_keep_secret(*row, call, stored, settings));
+  warn_of_settings(draft.config, settings, call.quiet_warnings);
   draft.config.set("target", hex(draft.id));
   draft.config.set("connection_details", shown_settings(*row, settings, call.warnings));
   draft.target = Json::object();
@@ -202,7 +204,7 @@ Status try_template(Call& call, const std::string& text, const target::Target& t
 // With the password of a rotation that has not ended, unless the request brings one.
 Result<std::unique_ptr<target::Target>> open_draft(const core::EngineContext& context, Call& call,
                                                    ReadTxn& txn, const Draft& draft) {
-  if (call.request.body.find("password") != nullptr) return open_target(context, draft.target);
+  if (call.fields.given("password")) return open_target(context, draft.target);
   return open_target(context, txn, draft.id, draft.target);
 }
 
@@ -231,7 +233,7 @@ Status end_rotation(Call& call, WriteTxn& txn, const std::string& target, const 
   const Json* settings = record.find("settings");
   const bool same_manager =
       settings != nullptr && settings->string_at("username") == rotation->string_at("username");
-  if (same_manager && call.request.body.find("password") == nullptr) return {};
+  if (same_manager && !call.fields.given("password")) return {};
   return txn.erase(std::string(kRotations) + target);
 }
 
@@ -244,16 +246,14 @@ core::Effect write_config(const core::EngineContext& context) {
     const auto opened = open_draft(context, call, txn, draft);
     if (!opened.ok()) return not_created(opened.error());
     VAULT_TRY(try_template(call, template_of(draft.config), **opened));
-    for (std::string& note : (*opened)->notes()) call.warnings.push_back(std::move(note));
+    for (std::string& note : (*opened)->notes()) call.quiet_warnings.push_back(std::move(note));
     return Intent(core::intent::Check{draft.id, {}});
   };
   // Without verification there is nothing to try: no candidate.
   effect.candidate = [&context](Call& call,
                                 ReadTxn& txn) -> Result<std::unique_ptr<target::Target>> {
     if (!call.fields.boolean("verify_connection")) return std::unique_ptr<target::Target>();
-    std::vector<std::string> said = call.warnings;  // by plan, already
     VAULT_TRY_ASSIGN(const Draft draft, draft_of(context, call, txn));
-    call.warnings = std::move(said);
     return open_candidate(context, call, txn, draft);
   };
   effect.settle = [&context](Call& call, WriteTxn& txn, const Intent& intent) -> Result<Response> {
@@ -264,9 +264,8 @@ core::Effect write_config(const core::EngineContext& context) {
     VAULT_TRY(lead_to(txn, move.target, draft.target, std::move(draft.config)));
     VAULT_TRY(end_rotation(call, txn, hex(move.target), draft.target));
     if (move.earlier) VAULT_TRY(end_rotation(call, txn, hex(*move.earlier), draft.target));
-    Response response = Response::none();
-    if (!move.warning.empty()) response.warnings.push_back(move.warning);
-    return response;
+    if (!move.warning.empty()) call.quiet_warnings.push_back(move.warning);
+    return Response::none();
   };
   effect.explain = [](const Error& error) {
     const bool of_database = error.code == Code::denied || error.code == Code::unavailable ||
@@ -293,7 +292,6 @@ core::Route config_route(const core::EngineContext& context) {
   core::Route route;
   route.pattern = "config/:name";
   route.fields = fields_of_all(context);
-  route.tells_ignored = true;
   route.actions = {{Operation::read, core::ReadHandler([&context](Call& call, ReadTxn& txn) {
                       return read_config(context, call, txn);
                     })},

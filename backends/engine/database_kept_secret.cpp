@@ -45,7 +45,7 @@ std::string kept_secret(const target::TargetRow& row, const core::Call& call, co
   shown = row.shown(shown, known);
   for (const target::Setting& setting : row.settings()) names.emplace_back(setting.name);
   for (const std::string& name : names) {
-    if (call.request.body.find(name) != nullptr) continue;
+    if (call.fields.given(name)) continue;
     if (!(value_of(before, name) == value_of(shown, name))) return name;
   }
   return {};

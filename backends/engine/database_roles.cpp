@@ -122,6 +122,7 @@ Result<Json> draft_of(Call& call, ReadTxn& txn) {
   Json role = before ? std::move(*before) : new_role();
   for (const char* name : {"db_name", "default_ttl", "max_ttl", "credential_type"})
     if (call.fields.given(name)) role.set(name, call.fields.json(name));
+  if (role.string_at("credential_type").empty()) role.set("credential_type", "password");
   for (const char* name : kStatementFields)
     if (call.fields.given(name)) role.set(name, call.fields.json(name));
   if (call.fields.given("credential_config"))
@@ -133,18 +134,17 @@ Result<Json> draft_of(Call& call, ReadTxn& txn) {
 }
 
 // A role may be written before its database is, or before that allows it; it issues nothing then.
-// The last is a quiet warning: the reference answers 204 there, and a client may count on it.
 bool can_issue(const core::EngineContext& context, Call& call, const Json& role,
                const std::optional<Json>& config) {
   const std::string name = call.fields.text("name"), database = role.string_at("db_name");
   const bool has_statements = !statements_of(role, "creation_statements").empty();
   const bool allowed = config && is_allowed(*config, name);
   if (!config)
-    call.warnings.push_back(
+    call.quiet_warnings.push_back(
         "db_name names no configured connection; the role was not tried and issues nothing until "
         "it does");
   if (!has_statements)
-    call.warnings.push_back(
+    call.quiet_warnings.push_back(
         "creation_statements are missing; the role issues nothing without them");
   if (config && !allowed) {
     call.quiet_warnings.push_back(
@@ -235,7 +235,6 @@ core::Route role_route(const core::EngineContext& context) {
   core::Route route;
   route.pattern = "roles/:name";
   route.fields = role_fields();
-  route.tells_ignored = true;
   route.actions = {{Operation::read, core::ReadHandler(read_role)},
                    {Operation::update, std::move(write)},
                    {Operation::remove, core::WriteHandler(remove_role)}};

@@ -70,7 +70,7 @@ std::string describe(const Key& key, std::uint64_t number);
 std::string deletion_time(const Version& version);
 std::string go_duration(Seconds duration);  // "0s", "1h0m0s"
 
-// In the body or the query, even as null, which sets a value back.
+// In the body or the query; of a merge patch (RFC 7396) even as null, which sets a value back.
 bool is_mentioned(const core::Call& call, std::string_view field);
 // As Vault converts: a number, its text, true or false; null is 0.
 std::optional<std::int64_t> whole_number(const Json& value);

@@ -163,6 +163,7 @@ std::string go_duration(Seconds duration) {
 }
 
 bool is_mentioned(const Call& call, std::string_view field) {
+  if (call.request.operation != core::Operation::patch) return call.fields.given(field);
   return call.request.body.is_object() && call.request.body.find(field) != nullptr;
 }
 

@@ -50,6 +50,17 @@ Result<Seconds> lifetime_of(const Json& json) {
   return *parsed;
 }
 
+// Other ways to prove who the manager is; a write that counts on one is told.
+void note_unused(const Json& json, std::vector<std::string>& notes) {
+  for (const char* name :
+       {"tls_certificate", "private_key", "auth_type", "service_account_json", "self_managed"}) {
+    const Json* given = json.find(name);
+    if (given == nullptr) continue;
+    const bool asks = given->is_string() ? !given->text().empty() : given->boolean();
+    if (asks) notes.push_back(std::string(name) + " is not supported and is not used");
+  }
+}
+
 std::string safe_part(std::string_view text, std::size_t limit) {
   std::string out;
   for (const char c : lower_case(text.substr(0, limit))) {
@@ -118,8 +129,8 @@ Result<Settings> Settings::parse(const Json& json) {
   wipe(next);
   settings.escape = !json.bool_at("disable_escaping");
   if (settings.url.empty()) return failure(Code::invalid, "connection_url cannot be empty");
-  const std::string how = json.string_at("password_authentication", "password");
-  if (how != "password" && how != "scram-sha-256")
+  const std::string how = json.string_at("password_authentication");
+  if (!how.empty() && how != "password" && how != "scram-sha-256")
     return failure(Code::invalid,
                    "password_authentication must be \"password\" or \"scram-sha-256\"");
   settings.scram = how == "scram-sha-256";
@@ -134,6 +145,7 @@ Result<Settings> Settings::parse(const Json& json) {
   settings.url = std::move(others.url);
   settings.options = std::move(others.options);
   settings.notes = std::move(others.notes);
+  note_unused(json, settings.notes);
   VAULT_TRY_ASSIGN(settings.connection_lifetime, lifetime_of(json));
   if (const std::string pem = json.string_at("tls_ca"); !pem.empty()) {
     if (pem.find("-----BEGIN CERTIFICATE-----") == std::string::npos)

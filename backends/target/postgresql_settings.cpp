@@ -1,7 +1,6 @@
 // The settings of a PostgreSQL connection as clients write and read them.
 
 #include <algorithm>
-#include <array>
 
 #include "backends/target/postgresql.h"
 #include "backends/target/postgresql_keywords.h"
@@ -31,9 +30,6 @@ constexpr Setting kSettings[] = {
     {"service_account_json", Type::any, kKept, true},
     {"self_managed", Type::any, kKept},
 };
-// Other ways to prove who the manager is; a write that counts on one is told.
-constexpr auto kNotUsed = std::to_array<std::string_view>(
-    {"tls_certificate", "private_key", "auth_type", "service_account_json", "self_managed"});
 constexpr std::string_view kNeverShown[] = {"private_key", "service_account_json"};
 
 // The keywords that lead, whatever the form of the text. With a mark in it any other leads, too: it
@@ -67,10 +63,6 @@ Json shown_settings(const Json& settings, std::vector<std::string>& warnings) {
         "{{username}} and {{password}} and give both as fields of their own: then a new password "
         "is one field");
   }
-  for (const std::string_view name : kNotUsed)
-    if (const Json* given = settings.find(name);
-        given != nullptr && (given->is_string() ? !given->text().empty() : given->dump() == "true"))
-      warnings.push_back(std::string(name) + " is not supported and is not used");
   return shown;
 }
 

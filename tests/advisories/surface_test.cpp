@@ -104,6 +104,8 @@ TEST_CASE("class 22 root-protected routes: they are these and no others") {
       "system config/auditing/request-headers",
       "system config/auditing/request-headers/:name*",
       "system generate-root",
+      "system generate-root-token/attempt",
+      "system generate-root-token/update",
       "system generate-root/attempt",
       "system generate-root/update",
       "system jobs",

@@ -312,6 +312,33 @@ TEST_CASE("generate-root: the holders of the shares make a root token, under a o
   CHECK(world.audit_text().find(otp) == std::string::npos);
 }
 
+TEST_CASE("generate-root: its newer name is the same ceremony, in the envelope and with a token") {
+  Shared world;
+  TestVault& vault = *world.vault;
+  const std::string attempt = "sys/generate-root-token/attempt";
+  const std::string update = "sys/generate-root-token/update";
+  CHECK(vault.get(attempt, "").status() == 403);
+  CHECK(stranger(vault, attempt, {true, true}).status() == 403);
+  const Answer begun =
+      vault.request("PUT", attempt, world.root_token, R"({"otp":"","pgp_key":""})");
+  REQUIRE(begun.status() == 200);
+  CHECK(begun.response().form == core::Response::Form::envelope);
+  const std::string nonce = begun.data().string_at("nonce");
+  CHECK(vault.get("sys/generate-root/attempt", world.root_token).data().string_at("nonce") ==
+        nonce);
+  CHECK(world.give(update, world.keys[0], nonce).data().integer_at("progress") == 1);
+  CHECK(vault.get(attempt, world.root_token).data().integer_at("progress") == 1);
+  const Answer done = world.give(update, world.keys[1], nonce);
+  CHECK(done.response().form == core::Response::Form::envelope);
+  REQUIRE(done.data().bool_at("complete"));
+  const std::string token =
+      decoded(done.data().string_at("encoded_token"), begun.data().string_at("otp"));
+  CHECK(vault.get("auth/token/lookup-self", token).data().strings_at("policies") ==
+        std::vector<std::string>{"root"});
+  CHECK(world.give(update, world.keys[0], nonce).status() == 400);
+  CHECK(vault.remove(attempt, world.root_token).status() == 204);
+}
+
 TEST_CASE("generate-root: an answer that leaves wrapped ends the attempt, too") {
   Shared world;
   TestVault& vault = *world.vault;

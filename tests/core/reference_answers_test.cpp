@@ -134,8 +134,8 @@ TEST_CASE("answers: options of a mount are tuned one by one, and an empty one go
     return vault.post("sys/mounts/test/tune", vault.root(), R"({"options":)" + given + "}");
   };
   const Answer kept = tune(R"({"a":"1","b":"2"})");
-  CHECK(kept.status() == 200);
-  CHECK(kept.response().warnings.size() == 2);
+  CHECK(kept.status() == 204);
+  CHECK(kept.response().quiet_warnings.size() == 2);
   CHECK(options() == R"({"a":"1","b":"2"})");
   tune(R"({"a":""})");
   CHECK(options() == R"({"b":"2"})");
@@ -210,6 +210,46 @@ TEST_CASE("answers: what a request names and what it leaves out") {
        {"POST", "sys/capabilities", R"({"path":"a"})", 400,
         "1 error occurred:\n\t* no token found\n\n"},
        {"POST", "sys/capabilities-accessor", R"({"path":"a"})", 400, "missing accessor"}});
+}
+
+TEST_CASE("answers: an engine may be called a plugin and named as one") {
+  TestVault vault;
+  check_all(vault,
+            {{"POST", "sys/mounts/a", R"({"type":"plugin","plugin_name":"test"})", 204, ""},
+             {"POST", "sys/mounts/b",
+              R"({"type":"plugin","config":{"plugin_name":"test","plugin_version":""}})", 204, ""},
+             {"POST", "sys/mounts/c", R"({"type":"plugin","plugin_name":"nosuch"})", 400,
+              "plugin not found in the catalog: nosuch"},
+             {"POST", "sys/mounts/c", R"({"type":"plugin"})", 400,
+              "plugin_name must be provided for plugin backend"},
+             {"POST", "sys/auth/c", R"({"type":"plugin","plugin_name":"test"})", 400,
+              "plugin not found in the catalog: test"}});
+  CHECK(vault.get("sys/mounts/a", vault.root()).data().string_at("type") == "test");
+  CHECK(vault.get("sys/mounts/b", vault.root()).data().string_at("type") == "test");
+  const auto quiet = [&](const std::string& body) {
+    return vault.post("sys/mounts/d", vault.root(), body).response().quiet_warnings.size();
+  };
+  CHECK(quiet(R"({"type":"test","plugin_name":"test"})") == 1);
+  vault.remove("sys/mounts/d", vault.root());
+  CHECK(quiet(R"({"type":"plugin","plugin_name":"test"})") == 0);
+}
+
+TEST_CASE("answers: null is as absent, and so is an empty time of a policy") {
+  TestVault vault;
+  const std::string policy = R"({"policy":"path \"a\" { capabilities = [\"read\"] }",)";
+  const auto write = [&](const std::string& more) {
+    return vault.post("sys/policies/acl/p", vault.root(), policy + more + "}").status();
+  };
+  CHECK(write(R"("ttl":"","expiration":"")") == 204);
+  CHECK(write(R"("ttl":null,"expiration":null,"cas":null)") == 204);
+  CHECK(write(R"("ttl":"1h")") == 400);
+  const auto renewable = [&](const std::string& value) {
+    const std::string body = R"({"policies":["default"],"renewable":)" + value + "}";
+    return vault.post("auth/token/create", vault.root(), body).response().auth->renewable;
+  };
+  CHECK(renewable("null"));
+  CHECK(renewable("true"));
+  CHECK_FALSE(renewable("false"));
 }
 
 TEST_CASE("answers: a revocation that nobody waits for is taken with 202 and no body") {

@@ -179,6 +179,7 @@ TEST_CASE("fields: defaults fill what is absent, unknown keys are a warning") {
                             "Endpoint ignored these unrecognized parameters: [another other]"});
   const Converted null = convert({"n", FieldType::integer, Json(7)}, R"({"n":null})");
   CHECK_FALSE(null.fields->given("n"));
+  CHECK(null.fields->integer("n") == 7);
 }
 
 TEST_CASE("fields: the path wins over the body, and says so") {

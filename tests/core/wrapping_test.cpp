@@ -144,6 +144,28 @@ TEST_CASE("wrapping: a wrapping token opens itself, and is no other token") {
   CHECK(vault.count(barrier::Table::wrapped) == 0);
 }
 
+TEST_CASE("wrapping: a token that opens nothing is told as that, whoever asks") {
+  TestVault vault;
+  vault.policy("none", R"(path "sys/wrapping/unwrap" { capabilities = ["deny"] }
+                          path "sys/wrapping/rewrap" { capabilities = ["deny"] })");
+  const std::string other = vault.token(R"({"policies":["none"]})");
+  const std::string token = wrapping_token(
+      wrapped(vault, Operation::update, "sys/wrapping/wrap", vault.root(), R"({"a":1})"));
+  for (const std::string path : {"unwrap", "rewrap", "lookup"})
+    for (const std::string& asker : {std::string(), std::string("hvs.nosuch"), other}) {
+      CAPTURE(path);
+      CAPTURE(asker);
+      for (const std::string& bad : {std::string("hvs.nosuch"), vault.root()}) {
+        const Answer refused = vault.post("sys/wrapping/" + path, asker, in_body(bad));
+        CHECK(refused.status() == 400);
+        CHECK(refused.error() == kGone);
+      }
+      if (path != "lookup")
+        CHECK(vault.post("sys/wrapping/" + path, asker, in_body(token)).status() == 403);
+    }
+  CHECK(unwrap(vault, token).status() == 200);  // nobody above has spent it
+}
+
 TEST_CASE("wrapping: reads, credentials and tokens leave wrapped, errors and nothing do not") {
   TestVault vault;
   CHECK(wrapped(vault, Operation::update, "test/notes/a", vault.root(), R"({"x":"y"})").status() ==

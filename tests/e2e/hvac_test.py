@@ -42,6 +42,22 @@ class Hvac(unittest.TestCase):
         with self.assertRaises(hvac.exceptions.InvalidPath):
             kv.read_secret("app/db", mount_point="secret")
 
+    def test_what_has_no_effect_changes_no_answer(self):
+        """Where there is a body hvac hands out a dictionary, in place of the response."""
+        system, database = self.client.sys, self.client.secrets.database
+        statement = "CREATE ROLE \"{{name}}\" LOGIN PASSWORD '{{password}}'"
+        system.enable_secrets_engine("database", path="early")
+        answers = [
+            system.enable_secrets_engine("kv", path="sealed", seal_wrap=True, local=True),
+            system.tune_mount_configuration("sealed", passthrough_request_headers=["X-Trace"]),
+            system.enable_auth_method("userpass", path="people", local=True),
+            system.create_or_update_policy("doubtful", 'path "a*b" { capabilities = ["read"] }'),
+            database.create_role("app", "none", [statement], mount_point="early"),
+        ]
+        for answer in answers:
+            self.assertEqual(answer.status_code, 204)
+            self.assertIn("299 - ", answer.headers["Warning"])
+
     def test_wrapping(self):
         # Debian's older hvac has no sys.wrap().
         wrap = {"json": {"a": "b"}, "headers": {"X-Vault-Wrap-TTL": "60"}}

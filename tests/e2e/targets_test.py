@@ -49,7 +49,7 @@ class Targets(unittest.TestCase):
     def test_a_config_that_leads_elsewhere(self):
         lease, user, password = self.issue()
         self.enterContext(self.second)
-        self.assertEqual(self.configure(self.second.port).status, 200)
+        self.assertEqual(self.configure(self.second.port).status, 204)
         _, new_user, new_password = self.issue()
         self.assertTrue(self.second.logs_in(new_user, new_password))
         self.assertTrue(self.first.logs_in(user, password))
@@ -61,8 +61,8 @@ class Targets(unittest.TestCase):
         lease, user, password = self.issue()
         with self.first.copy() as copy:
             moved = self.configure(copy.port)
-            self.assertEqual(moved.status, 200)
-            self.assertIn("taken for a copy of it", moved.json["warnings"][0])
+            self.assertEqual(moved.status, 204)
+            self.assertIn("taken for a copy of it", moved.warnings[0])
             new_lease, new_user, new_password = self.issue()
             self.assertTrue(copy.logs_in(new_user, new_password))
             self.assertFalse(self.first.logs_in(new_user, new_password))
@@ -100,12 +100,12 @@ class Targets(unittest.TestCase):
             revoked = [line for line in self.vault.audit.read_text().splitlines() if lease in line]
             self.assertIn('"standbys":1', revoked[-1])
             config = self.vault.call("POST", "database/config/pg", {"allowed_roles": "*"})
-            self.assertIn("standbys", str(config.json["warnings"]))
+            self.assertIn("standbys", str(config.warnings))
             role = self.vault.must("GET", "database/roles/app").data
             body = {"db_name": "pg", "creation_statements": role["creation_statements"]}
             self.vault.call("DELETE", "database/roles/app")
             written = self.vault.call("POST", "database/roles/app", body)
-            self.assertIn("standbys", str(written.json["warnings"]))
+            self.assertIn("standbys", str(written.warnings))
 
     def test_a_server_that_is_down_is_told_at_once_and_stops_no_role(self):
         lease, _, _ = self.issue()
@@ -121,8 +121,8 @@ class Targets(unittest.TestCase):
         longer = self.vault.call("POST", "database/roles/app", {**body, "default_ttl": "2h"})
         self.assertEqual(longer.status, 204)  # was tried
         new = self.vault.call("POST", "database/roles/new", body)
-        self.assertEqual(new.status, 200)
-        self.assertIn("without a trial", new.json["warnings"][0])
+        self.assertEqual(new.status, 204)
+        self.assertIn("without a trial", new.warnings[0])
 
     def test_another_server_behind_the_same_url(self):
         lease, user, password = self.issue()

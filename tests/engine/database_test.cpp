@@ -57,6 +57,10 @@ struct Database : testing::EngineBench {
     CAPTURE(answer.error);
     REQUIRE(answer.status == 204);
   }
+  // Done, with something to say beside it.
+  static bool is_told(const testing::EngineAnswer& answer) {
+    return answer.status == 204 && !answer.response.quiet_warnings.empty();
+  }
   std::string accounts() {
     return server.query("SELECT count(*) FROM pg_roles WHERE rolname LIKE 'v-bench1-%'");
   }
@@ -221,8 +225,10 @@ TEST_CASE_FIXTURE(Database, "database: a key that is no setting is told, and not
   Json body = config();
   body.set("verify_connection", false).set("pasword", "TopSecret");
   const auto answer = post("config/pg", body.dump());
-  REQUIRE(answer.response.warnings.size() == 1);
-  CHECK(answer.response.warnings[0] == "Endpoint ignored these unrecognized parameters: [pasword]");
+  CHECK(answer.status == 204);
+  REQUIRE(answer.response.quiet_warnings.size() == 1);
+  CHECK(answer.response.quiet_warnings[0] ==
+        "Endpoint ignored these unrecognized parameters: [pasword]");
   CHECK(get("config/pg").data.dump().find("pasword") == std::string::npos);
   const auto snapshot = store.snapshot();
   core::ReadTxn txn(*snapshot, store.barrier, testing::kTestSpace);
@@ -279,8 +285,8 @@ TEST_CASE_FIXTURE(Database, "database: a rotation that was asked for is refused,
   CHECK(post("config/pg", body.dump()).status == 204);
   body.set("use_private_ip", true).set("odd", "");
   const auto told = post("config/pg", body.dump());
-  CHECK(told.status == 200);
-  CHECK(told.response.warnings ==
+  CHECK(told.status == 204);
+  CHECK(told.response.quiet_warnings ==
         std::vector<std::string>{
             "Endpoint ignored these unrecognized parameters: [odd use_private_ip]"});
 }
@@ -290,12 +296,49 @@ TEST_CASE_FIXTURE(Database, "database: a setting that is not used says so") {
   body.set("verify_connection", false).set("tls_certificate", "-----BEGIN CERTIFICATE-----");
   body.set("self_managed", false).set("auth_type", "");
   const auto answer = post("config/pg", body.dump());
-  CHECK(answer.status == 200);
-  REQUIRE(answer.response.warnings.size() == 1);
-  CHECK(answer.response.warnings[0] == "tls_certificate is not supported and is not used");
+  CHECK(answer.status == 204);
+  CHECK(answer.response.quiet_warnings ==
+        std::vector<std::string>{"tls_certificate is not supported and is not used"});
   body = config();
   body.set("max_connection_lifetime", "soon");
   CHECK(post("config/pg", body.dump()).status == 400);
+}
+
+TEST_CASE_FIXTURE(Database, "database: what is sent empty is not given, as Terraform does") {
+  Json body = config();
+  for (const char* name :
+       {"username_template", "auth_type", "service_account_json", "tls_ca", "tls_certificate",
+        "private_key", "password_policy", "plugin_version", "password_authentication",
+        "rotation_schedule", "max_connection_lifetime", "max_open_connections",
+        "max_idle_connections", "disable_escaping", "self_managed"})
+    body.set(name, "");
+  const auto configured = post("config/pg", body.dump());
+  CHECK(configured.status == 204);
+  CHECK(configured.response.quiet_warnings.empty());
+  CHECK(post("config/pg", R"({"password_authentication":"md5"})").status == 400);
+  const std::string role = R"({"db_name":"pg","creation_statements":)" + std::string(kCreate);
+  CHECK(post("roles/ro", role + R"(,"credential_type":"","credential_config":"",)" +
+                             R"("default_ttl":"","max_ttl":"","renew_statements":"",)" +
+                             R"("revocation_statements":"","rollback_statements":""})")
+            .status == 204);
+  CHECK(get("roles/ro").data.string_at("credential_type") == "password");
+}
+
+TEST_CASE_FIXTURE(Database, "database: null is as absent, and keeps what is stored") {
+  configure();
+  CHECK(post("config/pg", R"({"password":null,"username":null,"allowed_roles":"ro,x"})").status ==
+        204);
+  const Json shown = get("config/pg").data;
+  CHECK(shown.find("connection_details")->string_at("username") == testing::kManager);
+  CHECK(shown.strings_at("allowed_roles") == std::vector<std::string>{"ro", "x"});
+  const char* elsewhere = "postgresql://{{username}}:{{password}}@127.0.0.1:1/app";
+  Json led = Json::object();
+  led.set("connection_url", elsewhere).set("password", nullptr).set("verify_connection", false);
+  CHECK(post("config/pg", led.dump()).error.find("give password again") != std::string::npos);
+  led = Json::object();
+  led.set("connection_url", elsewhere).set("password", "p").set("verify_connection", nullptr);
+  CHECK(post("config/pg", led.dump()).error.find("error verifying connection") !=
+        std::string::npos);
 }
 
 TEST_CASE_FIXTURE(Database, "database: leases of a removed config still reach their target") {
@@ -369,10 +412,10 @@ TEST_CASE_FIXTURE(Database, "database: a role without the marks it needs runs no
 TEST_CASE_FIXTURE(Database, "database: a role that issues nothing yet is saved, and says so") {
   const auto warned = [&](const std::string& name, const std::string& body) {
     const auto answer = post("roles/" + name, body);
-    CHECK(answer.status == 200);
-    REQUIRE(answer.response.warnings.size() == 1);
+    CHECK(answer.status == 204);
+    REQUIRE(answer.response.quiet_warnings.size() == 1);
     CHECK(std::holds_alternative<intent::Nothing>(intent()));
-    return answer.response.warnings[0];
+    return answer.response.quiet_warnings[0];
   };
   CHECK(warned("early", kBroken).rfind("db_name names no configured connection", 0) == 0);
   CHECK(get("creds/early").status == 400);
@@ -400,11 +443,12 @@ TEST_CASE_FIXTURE(Database, "database: static roles are refused in so many words
 
 TEST_CASE_FIXTURE(Database, "database: a role may be written before its database allows it") {
   configure();
-  CHECK(post("roles/other", kBroken).status == 204);
+  const auto saved = post("roles/other", kBroken);
+  CHECK(saved.status == 204);
   REQUIRE(log.warnings().size() == 1);
   CHECK(log.warnings()[0].find("allowed_roles of mount/config/pg") != std::string::npos);
-  REQUIRE(quiet_warnings.size() == 1);
-  CHECK(quiet_warnings[0].find("saved without a trial") != std::string::npos);
+  REQUIRE(saved.response.quiet_warnings.size() == 1);
+  CHECK(saved.response.quiet_warnings[0].find("saved without a trial") != std::string::npos);
   const auto refused = get("creds/other");
   CHECK(refused.status == 500);
   CHECK(refused.error == "1 error occurred:\n\t* \"other\" is not an allowed role\n\n");
@@ -429,7 +473,7 @@ TEST_CASE_FIXTURE(Database, "database: roles that cannot be meant are refused") 
     body.set("db_name", "pg").set("revocation_statements", half).set("renew_statements", renew);
     return post("roles/ro", body.dump());
   };
-  CHECK(carried("SELECT 1").status == 200);
+  CHECK(carried("SELECT 1").status == 204);
   CHECK(carried(half).status == 400);
   CHECK(carried(half).error.find("can have at most 65536 bytes") != std::string::npos);
 }
@@ -559,15 +603,15 @@ TEST_CASE_FIXTURE(Moving, "database: a config that leads to another server is an
   const std::string before = server_of(first);
   CHECK(before == reached(first));
   const auto moved = post("config/pg", config_of(second).dump());
-  CHECK(moved.status == 200);
-  REQUIRE(moved.response.warnings.size() == 1);
-  CHECK(moved.response.warnings[0].find("same_server=true") != std::string::npos);
+  CHECK(moved.status == 204);
+  REQUIRE(moved.response.quiet_warnings.size() == 1);
+  CHECK(moved.response.quiet_warnings[0].find("same_server=true") != std::string::npos);
   CHECK(current() != first);
   CHECK(server_of(current()) == reached(current()));
   CHECK(server_of(first) == before);
   CHECK(reached(first) == before);  // with the settings of before
   CHECK_FALSE(stored("retired/" + hex(first)).empty());
-  CHECK(post("config/pg", config_of(server).dump()).status == 200);
+  CHECK(is_told(post("config/pg", config_of(server).dump())));
   CHECK(current() == first);
   CHECK(stored("retired/" + hex(first)).empty());
 }
@@ -628,7 +672,7 @@ TEST_CASE_FIXTURE(Moving, "database: same_server keeps the target, on record and
   REQUIRE(events().size() == 1);
   CHECK(events()[0].name == "target-same-server");
   CHECK(events()[0].fields.string_at("server") == reached(first));
-  CHECK(post("config/pg", config_of(server).dump()).status == 200);  // said once, not for ever
+  CHECK(is_told(post("config/pg", config_of(server).dump())));  // said once, not for ever
   CHECK(current() != first);
   CHECK(get("config/pg").data.dump().find("same_server") == std::string::npos);
 }
@@ -637,7 +681,7 @@ TEST_CASE_FIXTURE(Moving, "database: same_server may be said after the configura
   configure();
   const core::TargetId first = current();
   Json body = config_of(second);
-  CHECK(post("config/pg", body.dump()).status == 200);
+  CHECK(is_told(post("config/pg", body.dump())));
   CHECK(post("config/pg", body.set("same_server", true).dump()).status == 204);
   CHECK(server_of(first) == server_of(current()));
   CHECK(reached(first) == server_of(current()));
@@ -648,7 +692,7 @@ TEST_CASE_FIXTURE(Moving, "database: no rotated password goes with settings that
   configure();
   const std::string rotation = "rotations/" + hex(current());
   Json body = config_of(second);
-  CHECK(post("config/pg", body.dump()).status == 200);
+  CHECK(is_told(post("config/pg", body.dump())));
   Json begun = Json::object();
   begun.set("username", testing::kManager).set("password", "not-settled").set("run", "a");
   put(rotation, begun.dump());
@@ -697,11 +741,11 @@ TEST_CASE_FIXTURE(Moving, "database: same_server is meant of the server that was
   configure();
   const core::TargetId first = current();
   const std::string before = server_of(first);
-  CHECK(post("config/pg", config_of(second).dump()).status == 200);  // a move for good
+  CHECK(is_told(post("config/pg", config_of(second).dump())));  // a move for good
   const core::TargetId middle = current();
   Postgres third{{.own_identity = true}};
   Json body = config_of(third);
-  CHECK(post("config/pg", body.dump()).status == 200);  // a failover
+  CHECK(is_told(post("config/pg", body.dump())));  // a failover
   CHECK(post("config/pg", body.set("same_server", true).dump()).status == 204);
   CHECK(reached(middle) == server_of(current()));
   CHECK(server_of(first) == before);
@@ -713,12 +757,12 @@ TEST_CASE_FIXTURE(Moving, "database: of two servers left for the same one the la
   const core::TargetId first = current();
   const std::string before = server_of(first);
   Postgres third{{.own_identity = true}};
-  CHECK(post("config/pg", config_of(second).dump()).status == 200);  // moves for good
+  CHECK(is_told(post("config/pg", config_of(second).dump())));  // moves for good
   const core::TargetId middle = current();
-  CHECK(post("config/pg", config_of(third).dump()).status == 200);
+  CHECK(is_told(post("config/pg", config_of(third).dump())));
   const core::TargetId last = current();
   Json body = config_of(second);
-  CHECK(post("config/pg", body.dump()).status == 200);
+  CHECK(is_told(post("config/pg", body.dump())));
   REQUIRE(current() == middle);  // both others were left for it
   CHECK(post("config/pg", body.set("same_server", true).dump()).status == 204);
   CHECK(server_of(last) == server_of(middle));
@@ -730,9 +774,9 @@ TEST_CASE_FIXTURE(Database, "database: same_server where nothing moved is told t
   configure();
   Json body = config();
   const auto idle = post("config/pg", body.set("same_server", true).dump());
-  CHECK(idle.status == 200);
-  REQUIRE(idle.response.warnings.size() == 1);
-  CHECK(idle.response.warnings[0].find("changes nothing here") != std::string::npos);
+  CHECK(idle.status == 204);
+  REQUIRE(idle.response.quiet_warnings.size() == 1);
+  CHECK(idle.response.quiet_warnings[0].find("changes nothing here") != std::string::npos);
 }
 
 TEST_CASE_FIXTURE(Database, "database: verify_roles=false takes roles without a trial") {
@@ -760,9 +804,9 @@ TEST_CASE_FIXTURE(Database, "database: a role whose database is away is saved, a
                                      creation + R"(,"default_ttl":"4m"})"}) {
     CAPTURE(changed);  // the second: what was not tried is tried with the next write
     const auto answer = post("roles/ro", changed);
-    CHECK(answer.status == 200);
-    REQUIRE(answer.response.warnings.size() == 1);
-    CHECK(answer.response.warnings[0].find("without a trial") != std::string::npos);
+    CHECK(answer.status == 204);
+    REQUIRE(answer.response.quiet_warnings.size() == 1);
+    CHECK(answer.response.quiet_warnings[0].find("without a trial") != std::string::npos);
   }
   CHECK(get("roles/ro").data.integer_at("default_ttl") == 240);
   CHECK(get("roles/ro").data.find("untried") == nullptr);
@@ -775,9 +819,9 @@ TEST_CASE_FIXTURE(Database, "database: a role whose database is away is saved, a
 TEST_CASE_FIXTURE(Database, "database: a password policy is kept, and told not to be used yet") {
   Json body = config();
   const auto answer = post("config/pg", body.set("password_policy", "strong").dump());
-  CHECK(answer.status == 200);
-  REQUIRE(answer.response.warnings.size() == 1);
-  CHECK(answer.response.warnings[0].rfind("password_policy is kept", 0) == 0);
+  CHECK(answer.status == 204);
+  REQUIRE(answer.response.quiet_warnings.size() == 1);
+  CHECK(answer.response.quiet_warnings[0].rfind("password_policy is kept", 0) == 0);
   CHECK(get("config/pg").data.string_at("password_policy") == "strong");
   role();
   CHECK(post("roles/ro", R"({"credential_config":{"password_policy":"strong"}})").status == 204);
@@ -818,9 +862,9 @@ TEST_CASE_FIXTURE(Database, "database: accounts are named by username_template")
   Json body = config();
   body.set("username_template", "app-{{.RoleName | uppercase}}-{{random 12}}");
   const auto configured = post("config/pg", body.dump());
-  CHECK(configured.status == 200);
-  REQUIRE(configured.response.warnings.size() == 1);
-  CHECK(configured.response.warnings[0].find("do not begin with v-") != std::string::npos);
+  CHECK(configured.status == 204);
+  REQUIRE(configured.response.quiet_warnings.size() == 1);
+  CHECK(configured.response.quiet_warnings[0].find("do not begin with v-") != std::string::npos);
   role();
   const auto answer = get("creds/ro");
   REQUIRE(answer.status == 200);

@@ -7,6 +7,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "tests/support/vault_store.h"
 #include "vault/base/encoding.h"
 #include "vault/core/contract/fields.h"
@@ -118,8 +120,6 @@ class EngineBench {
   SystemClock real_clock;
   const target::Tag tag{"bench1", "benchincarnation"};
 
-  std::vector<std::string> quiet_warnings;  // of the last effect's plan
-
  private:
   core::Call call_of(const core::Request& request, std::string_view path,
                      const core::Fields& fields) {
@@ -144,16 +144,24 @@ class EngineBench {
     if (route == nullptr) return failure(Code::not_found, "unsupported path");
     for (const core::Action& action : route->actions) {
       if (action.operation != request.operation) continue;
-      std::vector<std::string> warnings;
-      VAULT_TRY_ASSIGN(
-          const core::Fields fields,
-          core::fields_of(*route, request.operation, captures, request.body, warnings));
+      std::vector<std::string> ignored;
+      VAULT_TRY_ASSIGN(const core::Fields fields,
+                       core::fields_of(*route, request.operation, captures, request.body, ignored));
       core::Call call = call_of(request, path, fields);
-      const std::string told = core::warning_of_ignored(*route, captures, request.body);
-      if (route->tells_ignored && !told.empty()) call.warnings.push_back(told);
-      return handle(action, call);
+      VAULT_TRY_ASSIGN(core::Response response, handle(action, call));
+      say(response.warnings, call.warnings);
+      auto& quiet = response.has_body() ? response.warnings : response.quiet_warnings;
+      say(quiet, call.quiet_warnings);
+      say(quiet, ignored);
+      return response;
     }
     return failure(Code::unsupported, "unsupported operation");
+  }
+
+  // As the road does: what several parts of an effect say is said once.
+  static void say(std::vector<std::string>& into, const std::vector<std::string>& warnings) {
+    for (const std::string& one : warnings)
+      if (std::find(into.begin(), into.end(), one) == into.end()) into.push_back(one);
   }
 
   Result<core::Response> handle(const core::Action& action, core::Call& call) {
@@ -181,7 +189,6 @@ class EngineBench {
     intent_.reset();
     at_target_ = false;
     VAULT_TRY_ASSIGN(intent_, effect.plan(call, txn));
-    quiet_warnings = std::move(call.quiet_warnings);
     at_target_ = true;
     if (effect.candidate) {
       VAULT_TRY_ASSIGN(const auto candidate, effect.candidate(call, txn));
@@ -193,7 +200,7 @@ class EngineBench {
     }
     const Status done = on_target(*intent_, txn);
     if (done.is(Code::unavailable) && effect.untried) {
-      call.warnings.push_back(effect.untried(done.error()));
+      call.quiet_warnings.push_back(effect.untried(done.error()));
       intent_ = core::intent::Nothing();
     } else {
       VAULT_TRY(done);
@@ -201,12 +208,9 @@ class EngineBench {
     at_target_ = false;
     commit::Batch batch({}, commit::Unrecorded{"a test"});
     core::WriteTxn writes(snapshot, store.barrier, kTestSpace, batch);
-    std::vector<std::string> warnings = std::move(call.warnings);
-    call.warnings.clear();
     VAULT_TRY_ASSIGN(core::Response response, effect.settle(call, writes, *intent_));
     events_ = std::move(call.events);
     if (!batch.empty()) VAULT_TRY(store.committer.commit(batch).status());
-    response.warnings.insert(response.warnings.begin(), warnings.begin(), warnings.end());
     return response;
   }
 

@@ -327,8 +327,11 @@ TEST_CASE_FIXTURE(Kv2, "kv v2: metadata is replaced by a write and merged by a p
   CHECK(metadata("a").integer_at("max_versions") == 7);
   patch("metadata/a", R"({"max_versions":null})");
   CHECK(metadata("a").integer_at("max_versions") == 0);
-  post("metadata/a", R"({"custom_metadata":{"q":"4"}})");
+  post("metadata/a", R"({"custom_metadata":{"q":"4"},"max_versions":5})");
   CHECK(metadata("a").find("custom_metadata")->dump() == R"({"q":"4"})");
+  post("metadata/a", R"({"custom_metadata":null,"max_versions":null})");  // as absent
+  CHECK(metadata("a").find("custom_metadata")->dump() == R"({"q":"4"})");
+  CHECK(metadata("a").integer_at("max_versions") == 5);
   patch("metadata/a", R"({"custom_metadata":null})");
   CHECK(metadata("a").find("custom_metadata")->is_null());
 }

@@ -83,8 +83,15 @@ TEST_CASE("wire: GET with list=true is LIST, with help it is HELP") {
     CHECK(result.request.path == "a/");
     CHECK(result.request.body.dump() == R"({"after":"x"})");
   }
-  CHECK(read(message("GET", "/v1/a?list=false")).request.operation == Operation::read);
+  // Their names are kept: nothing is told that it does not know them.
+  for (const std::string_view none : {"list=false", "list=", "scan=0&help=", "list=f&scan=false"}) {
+    const Read result = read(message("GET", "/v1/a?after=x&" + std::string(none)));
+    CHECK(result.request.operation == Operation::read);
+    CHECK(result.request.body.dump() == R"({"after":"x"})");
+  }
+  CHECK(read(message("DELETE", "/v1/a?list=true&help=")).request.body.size() == 0);
   refuses(message("GET", "/v1/a?list=maybe"), 400, "");
+  refuses(message("GET", "/v1/a?scan=maybe"), 400, "");
   refuses(message("GET", "/v1/a?scan=true"), 405, "");
   CHECK(read(message("GET", "/v1/a?help=1")).request.operation == Operation::help);
 }
@@ -258,6 +265,8 @@ TEST_CASE("wire: a body is a JSON object, a form, or nothing") {
           "failed to decode JSON input: json: cannot unmarshal number into Go value of type "
           "map[string]interface {}");
   refuses(message("POST", "/v1/a", "{\"a\": "), 400, "failed to decode JSON input: unexpected EOF");
+  refuses(message("POST", "/v1/a", " \n{\"a\": x}"), 400,
+          "failed to decode JSON input: invalid character at offset 8");
   HttpMessage form = message("POST", "/v1/a", "k=v+w&k2=%41");
   form.content_type = "application/x-www-form-urlencoded; charset=utf-8";
   CHECK(read(form).request.body.dump() == R"({"k":"v w","k2":"A"})");

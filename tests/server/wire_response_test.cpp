@@ -66,6 +66,7 @@ TEST_CASE("wire: what is warned of without a body is in headers, and breaks none
   std::size_t lines = 0;
   for (std::size_t at = 0; (at = text.find("Warning: ", at)) != text.npos; ++at) ++lines;
   CHECK(lines == 8);
+  CHECK(text.find("\"x\"\r\nWarning: 299 - \"and 13 more warnings\"\r\n\r\n") != text.npos);
 }
 
 TEST_CASE("wire: nothing to say is 204 with Vault's headers and no length") {

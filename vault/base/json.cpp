@@ -33,6 +33,9 @@ constexpr std::string_view kRefused = "refused JSON input due to high complexity
 Error decode_error(std::string_view what) {
   return failure(Code::invalid, std::string(kPrefix).append(what));
 }
+Error wrong_at(std::string_view what, std::size_t offset) {
+  return decode_error(std::string(what) + " at offset " + std::to_string(offset));
+}
 Error complexity_error(std::string_view what) {
   return failure(Code::invalid, std::string(kRefused).append(what));
 }
@@ -45,9 +48,13 @@ class NumberTexts {
  public:
   explicit NumberTexts(std::string_view text) : text_(text) {}
 
-  std::string next() {
+  // Where the next one begins.
+  std::size_t offset() {
     while (!at_number()) skip();
-    const std::size_t start = at_;
+    return at_;
+  }
+  std::string next() {
+    const std::size_t start = offset();
     at_ = std::min(text_.find_first_not_of("+-.0123456789eE", at_), text_.size());
     return std::string(text_.substr(start, at_ - start));
   }
@@ -108,11 +115,13 @@ class Builder {
     return add_counted(std::move(array));
   }
 
-  bool parse_error(std::size_t position, const std::string&, const Reader::exception& why) {
+  // `read`: bytes, with the wrong one, or the end of the token that must not stand here.
+  bool parse_error(std::size_t read, const std::string&, const Reader::exception& why) {
     constexpr int kNumberTooLarge = 406;  // nlohmann's number for it
-    failed_at_ = std::min(position, size_);
-    if (why.id == kNumberTooLarge) return fail(decode_error("number out of range"));
-    return fail(decode_error(position > size_ ? "unexpected EOF" : "invalid character"));
+    if (why.id == kNumberTooLarge) return fail_at("number out of range", numbers_.offset());
+    if (read > 0 && read <= size_) return fail_at("invalid character", read - 1);
+    failed_at_ = size_;
+    return fail(decode_error("unexpected EOF"));
   }
 
   Error take_error() { return std::move(error_); }
@@ -129,6 +138,10 @@ class Builder {
     error_ = std::move(error);
     return false;
   }
+  bool fail_at(std::string_view what, std::size_t offset) {
+    failed_at_ = offset;
+    return fail(wrong_at(what, offset));
+  }
   bool count_string() {
     return ++strings_ <= limits_.strings ||
            fail(complexity_error("exceeded maximum number of strings"));
@@ -139,8 +152,9 @@ class Builder {
   }
   // The reader sees "0" and then "1" in "01"; we see what stands there, and that it is no number.
   bool number() {
+    const std::size_t offset = numbers_.offset();
     std::string text = numbers_.next();
-    if (!is_json_number(text)) return fail(decode_error("invalid character"));
+    if (!is_json_number(text)) return fail_at("invalid character", offset);
     return add(Json::number(std::move(text)));
   }
   bool add(Json value) { return count_value() && add_counted(std::move(value)); }
@@ -174,9 +188,10 @@ class Builder {
   std::size_t failed_at_ = 0;
 };
 
-// What the reader would let pass: it takes a NUL for the end and skips a byte order mark.
-bool has_foreign_bytes(std::string_view text) {
-  return text.find('\0') != std::string_view::npos || text.substr(0, 3) == "\xEF\xBB\xBF";
+// The offset of what the reader would let pass: it takes a NUL for the end and skips a byte order
+// mark. npos: there is none.
+std::size_t foreign_byte(std::string_view text) {
+  return text.substr(0, 3) == "\xEF\xBB\xBF" ? 0 : text.find('\0');
 }
 
 }  // namespace
@@ -184,7 +199,10 @@ bool has_foreign_bytes(std::string_view text) {
 Result<Json> parse_json(std::string_view text, const JsonLimits& limits, std::size_t* failed_at) {
   if (failed_at != nullptr) *failed_at = 0;
   if (text.size() > limits.bytes) return decode_error("too large");
-  if (has_foreign_bytes(text)) return decode_error("invalid character");
+  if (const std::size_t at = foreign_byte(text); at != std::string_view::npos) {
+    if (failed_at != nullptr) *failed_at = at;
+    return wrong_at("invalid character", at);
+  }
   Builder builder(text, limits);
   try {
     if (Reader::sax_parse(text.begin(), text.end(), &builder)) return builder.take_root();

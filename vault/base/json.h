@@ -102,10 +102,10 @@ class Json {
 // Whether the whole of `text` is a number as RFC 8259 writes it.
 bool is_json_number(std::string_view text);
 
-// The error message is fixed per kind of failure and quotes none of the input:
-// "failed to decode JSON input: unexpected EOF", "... invalid character", "... nested too deeply",
-// "... too large", "refused JSON input due to high complexity: exceeded maximum number of strings".
-// `failed_at`, when given, receives the place of a syntax error, in bytes from the start.
+// The error message is of a few kinds and quotes none of the input: "failed to decode JSON input:
+// unexpected EOF", "... invalid character at offset 7", "... nested too deeply", "... too large",
+// "refused JSON input due to high complexity: exceeded maximum number of strings".
+// `failed_at`, when given, receives the offset of a syntax error, in bytes.
 Result<Json> parse_json(std::string_view text, const JsonLimits& limits = {},
                         std::size_t* failed_at = nullptr);
 

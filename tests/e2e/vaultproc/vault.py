@@ -31,6 +31,13 @@ class Answer:
     def errors(self):
         return (self.json or {}).get("errors")
 
+    @property
+    def warnings(self):
+        """Of an answer with a body, or without one."""
+        if self.json:
+            return self.json["warnings"] or []
+        return self.headers.get_all("Warning") or []
+
     def __repr__(self):
         return f"{self.status} {self.body[:600].decode(errors='replace')}"
 

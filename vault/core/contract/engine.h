@@ -129,8 +129,9 @@ struct Call {
   std::string_view path;  // behind the mount
   WallTime now;
   Random& random;
+  // They make a body: for answers that have one, and where Vault warns, too.
   std::vector<std::string> warnings;
-  // The same, where clients count on an answer without a body: they do not make one.
+  // The same, where Vault answers without a body and clients count on that.
   std::vector<std::string> quiet_warnings;
   std::vector<Event> events;  // written with the batch; an effect's settle adds them
 };
@@ -199,9 +200,6 @@ struct Route {
   // Of a login: the alias it claims to be, from the request alone and before anything is verified,
   // so that who failed too often is refused at once.
   std::function<std::string(const Fields&)> login_alias;
-  // What it ignores of a body is told also where the answer would have none: a misspelt setting of
-  // what holds power is not found out otherwise.
-  bool tells_ignored = false;
   bool whole_body = false;   // the body is the data (kv v1): no field checks, no warning
   std::size_t body_max = 0;  // bytes of the body as it came; 0: what the listener takes
   std::function<Result<bool>(Call&, ReadTxn&)> exists;  // null: writes are always updates

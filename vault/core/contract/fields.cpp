@@ -145,7 +145,6 @@ Result<Json> to_text_map(const Field& field, const Json& value) {
 }
 
 Result<Json> convert(const Field& field, const Json& value) {
-  if (value.is_null()) return value;
   switch (field.type) {
     case FieldType::text:
       return to_text(field, value);
@@ -179,6 +178,20 @@ Error refusal(const Route& route, Operation operation, Error error) {
   const bool writes = operation == Operation::create || operation == Operation::update;
   if (!writes || !route.exists) error.message = "Field validation failed: " + error.message;
   return error;
+}
+
+// The keys of `body` that mean nothing to the route, in Vault's words; empty: none.
+std::string warning_of_ignored(const Route& route, const Captures& captures, const Json& body) {
+  if (!body.is_object() || route.whole_body) return {};
+  std::string names;
+  for (const auto& member : body.members()) {
+    const auto is_it = [&](const auto& one) { return one.name == member.first; };
+    const auto* const end = captures.items.data() + captures.size;
+    if (std::any_of(captures.items.data(), end, is_it)) continue;
+    if (std::any_of(route.fields.begin(), route.fields.end(), is_it)) continue;
+    names += (names.empty() ? "" : " ") + member.first;
+  }
+  return names.empty() ? names : "Endpoint ignored these unrecognized parameters: [" + names + "]";
 }
 
 }  // namespace
@@ -253,31 +266,18 @@ std::vector<std::string> part_of(std::vector<std::string> names, const Page& pag
   return names;
 }
 
-std::string warning_of_ignored(const Route& route, const Captures& captures, const Json& body) {
-  if (!body.is_object() || route.whole_body) return {};
-  std::string names;
-  for (const auto& member : body.members()) {
-    const auto is_it = [&](const auto& one) { return one.name == member.first; };
-    const auto* const end = captures.items.data() + captures.size;
-    if (std::any_of(captures.items.data(), end, is_it)) continue;
-    if (std::any_of(route.fields.begin(), route.fields.end(), is_it)) continue;
-    names += (names.empty() ? "" : " ") + member.first;
-  }
-  return names.empty() ? names : "Endpoint ignored these unrecognized parameters: [" + names + "]";
-}
-
 Result<Fields> fields_of(const Route& route, Operation operation, const Captures& captures,
                          const Json& body, std::vector<std::string>& warnings) {
   Fields fields;
   for (const Field& field : route.fields) {
     const Json* found = body.is_object() ? body.find(field.name) : nullptr;
-    if (found == nullptr) {
+    if (found == nullptr || found->is_null()) {
       if (!field.fallback.is_null()) fields.set(field.name, field.fallback, false);
       continue;
     }
     auto value = convert(field, *found);
     if (!value.ok()) return refusal(route, operation, std::move(value).error());
-    fields.set(field.name, std::move(*value), !found->is_null());
+    fields.set(field.name, std::move(*value), true);
   }
   std::string replaced;
   for (std::size_t i = 0; i < captures.size; ++i) {

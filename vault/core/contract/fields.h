@@ -15,9 +15,8 @@ inline constexpr std::size_t kListMax = 4096;
 bool add_items(std::string_view text, Json& list);
 Error too_many_items(std::string_view field);
 
-// The keys of `body` that mean nothing to the route, in Vault's words; empty: none.
-std::string warning_of_ignored(const Route& route, const Captures& captures, const Json& body);
-// Path captures win over the body; unknown body keys become a warning.
+// Path captures win over the body, and null is as absent as in Go; unknown body keys become a
+// warning.
 Result<Fields> fields_of(const Route& route, Operation operation, const Captures& captures,
                          const Json& body, std::vector<std::string>& warnings);
 

@@ -2,7 +2,6 @@
 
 #include "vault/base/cidr.h"
 #include "vault/base/encoding.h"
-#include "vault/core/authority/wrapped.h"
 #include "vault/core/road/audit_lines.h"
 #include "vault/core/road/stations.h"
 
@@ -15,16 +14,35 @@ constexpr commit::Unrecorded kUseCounted{
 
 constexpr Bound kTokenUses{"uses of a token", Code::denied, "permission denied"};
 
-// A wrapping token that is spent, has expired, or never was one, where one is opened.
+// The wrapping token that a body names.
+std::string_view named_token(const Request& request) {
+  const Json* named = request.body.find("token");
+  return named != nullptr && named->is_string() ? std::string_view(named->text()) : "";
+}
+
+// Where the caller's own token is the one that is opened.
 bool wants_wrapping_token(const Admitted& flight) {
   return flight.route != nullptr && flight.route->takes_wrapping_token &&
-         flight.request.body.string_at("token").empty();
+         named_token(flight.request).empty();
 }
 
 // Opening a wrapped answer ends its token in the same batch: no use of it is counted before.
 bool use_is_counted(const Admitted& flight) {
   if (!flight.token || flight.token->num_uses == 0) return false;
   return !flight.token->wrapping || !wants_wrapping_token(flight);
+}
+
+// A wrapping token that cannot be opened is told as that, before the question who may open it.
+// Where anybody may ask, the handler does. A large body is not read here.
+Status check_wrapping_token(const Admitted& flight, ReadTxn& txn) {
+  const Request& request = flight.request;
+  if (flight.action == nullptr || !flight.route->takes_wrapping_token) return {};
+  if (open_to_strangers(flight)) return {};
+  if (request.late_body || request.body_unread) return {};
+  const std::string_view named = named_token(request);
+  const std::string_view text = named.empty() ? std::string_view(request.token) : named;
+  VAULT_TRY(flight.live->wrapping_token(txn, text, flight.started));
+  return {};
 }
 
 // On a worker.
@@ -201,7 +219,7 @@ Status Core::identify(Admitted& flight, ReadTxn& txn) {
   }
   if (!token) {
     if (open_to_strangers(flight)) return {};
-    if (wants_wrapping_token(flight)) return failure(Code::invalid, std::string(kNoWrappingToken));
+    VAULT_TRY(check_wrapping_token(flight, txn));
     return failure(Code::denied, "permission denied");
   }
   if (!is_allowed(token->bound_cidrs, flight.request.remote_address))
@@ -216,7 +234,7 @@ Status Core::identify(Admitted& flight, ReadTxn& txn) {
   caller.is_root = token->is_root();
   caller.expires = token->expires;
   flight.token = std::move(token);
-  return {};
+  return check_wrapping_token(flight, txn);
 }
 
 // After a conflict: everything is looked at again, but a use is not counted again.

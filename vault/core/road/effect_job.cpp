@@ -185,7 +185,7 @@ Status applied::await_resume() {
     return as_client_sees(flight_, effect_,
                           failure(Code::deadline, "the target did not answer in time"));
   Planned& planned = flight_.planned.emplace(std::move(job_->planned));
-  for (std::string& one : job_->advice) flight_.warnings.push_back(std::move(one));
+  for (std::string& one : job_->advice) flight_.quiet_warnings.push_back(std::move(one));
   if (planned.makes_lease() && !must_settle(planned.state))
     flight_.live->revoker->release(planned.lease->id);
   if (job_->pending && must_settle(planned.state)) flight_.recording = job_->pending->recording;
@@ -206,7 +206,7 @@ Status applied::await_resume() {
 
 // Nothing is on record and nothing was asked: what was to be tried is settled without a trial.
 Status applied::settle_untried(const Error& why) {
-  flight_.warnings.push_back(effect_.untried(why));
+  flight_.quiet_warnings.push_back(effect_.untried(why));
   flight_.planned->intent = intent::Nothing();
   flight_.planned->lease.reset();
   return {};

@@ -161,10 +161,6 @@ Status Core::dispatch(InFlight& flight, storage::Snapshot& snapshot) {
   }
   VAULT_TRY_ASSIGN(flight.fields, fields_of(*flight.route, request.operation, flight.captures,
                                             request.body, flight.quiet_warnings));
-  if (flight.route->tells_ignored) {
-    std::string told = warning_of_ignored(*flight.route, flight.captures, request.body);
-    if (!told.empty()) flight.warnings.push_back(std::move(told));
-  }
   VAULT_TRY(check_lockout(flight));
   if (const auto* read = std::get_if<ReadHandler>(&flight.action->handler))
     return run_read(flight, *read, snapshot);
@@ -201,7 +197,7 @@ Status Core::try_candidate(InFlight& flight) {
   const Status status = connection.ok() ? (*connection)->ping(deadline) : connection.error();
   if (!status.ok()) return as_client_sees(flight, *planned.effect, status.error());
   for (std::string& one : (*connection)->advice(deadline))
-    flight.warnings.push_back(std::move(one));
+    flight.quiet_warnings.push_back(std::move(one));
   if (auto* check = std::get_if<intent::Check>(&planned.intent))
     check->server = (*connection)->identity();
   return {};

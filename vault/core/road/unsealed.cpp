@@ -3,6 +3,7 @@
 #include "vault/audit/record.h"
 #include "vault/base/clock_anchor.h"
 #include "vault/base/encoding.h"
+#include "vault/core/authority/wrapped.h"
 #include "vault/core/road/key_rotation.h"
 
 namespace leasehold::core {
@@ -239,6 +240,15 @@ Unsealed::~Unsealed() {
 Result<TokenRef> Unsealed::valid_token(ReadTxn& txn, const barrier::OrderedId& id, WallTime now) {
   VAULT_TRY_ASSIGN(const auto compiled, mounts.at(txn));
   return tokens.valid(txn, compiled->mounts, id, now, nullptr);
+}
+
+Result<TokenRef> Unsealed::wrapping_token(ReadTxn& txn, std::string_view text, WallTime now) {
+  TokenRef token;
+  if (!text.empty() && text.size() <= kTokenSizeMax) {
+    VAULT_TRY_ASSIGN(token, valid_token(txn, tokens.id_of(text), now));
+  }
+  if (!token || !token->wrapping) return failure(Code::invalid, std::string(kNoWrappingToken));
+  return token;
 }
 
 Result<SecretBytes> Unsealed::write_initial(std::string_view wanted_root, int dev_kv_version) {

@@ -77,6 +77,8 @@ class Unsealed {
   bool drill() const { return environment.restored == Restored::drill; }
   // Tokens::valid for whoever has no table of the mounts at hand.
   Result<TokenRef> valid_token(ReadTxn& txn, const barrier::OrderedId& id, WallTime now);
+  // The wrapping token that `text` is; Code::invalid when it is spent, has ended, or never was one.
+  Result<TokenRef> wrapping_token(ReadTxn& txn, std::string_view text, WallTime now);
   // Wraps the key registry; set before the vault opens. The root key itself is in memory only while
   // Seal::with_root() runs.
   crypto::Key registry_key;

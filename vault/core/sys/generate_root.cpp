@@ -1,5 +1,7 @@
 // sys/generate-root/*: a new root token, approved by the holders of the shares and handed out under
 // a one-time password, so that whoever gives the last share does not see it.
+// sys/generate-root-token/* is the same ceremony under its newer name, which OpenBao's clients use:
+// with a token always, and in the envelope.
 
 #include "vault/base/encoding.h"
 #include "vault/core/sys/shares.h"
@@ -128,23 +130,43 @@ class RootGeneration {
   SecretBytes otp_ GUARDED_BY(mutex_);
 };
 
+// Shared by the handlers of the routes, which are what it lives for.
+using Shared = std::shared_ptr<RootGeneration>;
+
+struct Names {
+  std::vector<std::string> attempt;
+  std::string update;
+  bool newer = false;
+};
+
+void add_routes(std::vector<Route>& routes, const Shared& all, const Names& names) {
+  bool ListenerTraits::*const open =
+      names.newer ? nullptr : &ListenerTraits::unauthenticated_generate_root;
+  const auto named = [newer = names.newer](auto act) {
+    return [=](Call& call, auto& txn) -> Result<Response> {
+      return newer ? enveloped(act(call, txn)) : act(call, txn);
+    };
+  };
+  for (const std::string& path : names.attempt)
+    routes.push_back(ceremony_route(
+        path, {sensitive({"otp"}), {"pgp_key"}},
+        {reads(named([all](Call&, ReadTxn&) { return all->status(); })),
+         asks(named([all](Call& call, ReadTxn&) { return all->begin(call); })),
+         removes(named([all](Call&, WriteTxn&) { return all->cancel(); }))},
+        open, "Begins the making of a root token, tells how far it is, or gives it up"));
+  routes.push_back(ceremony_route(
+      names.update, {sensitive({"key"}), {"nonce"}},
+      {writes(named([all](Call& call, WriteTxn& txn) { return all->update(call, txn); }))}, open,
+      "Gives one of the shares"));
+}
+
 }  // namespace
 
 void add_generate_root_routes(std::vector<Route>& routes, Unsealed& live) {
-  // Shared by the handlers of the routes, which are what it lives for.
-  const auto all = std::make_shared<RootGeneration>(live);
-  constexpr auto kOpen = &ListenerTraits::unauthenticated_generate_root;
-  for (const char* path : {"generate-root", "generate-root/attempt"})
-    routes.push_back(ceremony_route(
-        path, {sensitive({"otp"}), {"pgp_key"}},
-        {reads([all](Call&, ReadTxn&) { return all->status(); }),
-         asks([all](Call& call, ReadTxn&) { return all->begin(call); }),
-         removes([all](Call&, WriteTxn&) { return all->cancel(); })},
-        kOpen, "Begins the making of a root token, tells how far it is, or gives it up"));
-  routes.push_back(
-      ceremony_route("generate-root/update", {sensitive({"key"}), {"nonce"}},
-                     {writes([all](Call& call, WriteTxn& txn) { return all->update(call, txn); })},
-                     kOpen, "Gives one of the shares"));
+  const Shared all = std::make_shared<RootGeneration>(live);
+  add_routes(routes, all,
+             {{"generate-root", "generate-root/attempt"}, "generate-root/update", false});
+  add_routes(routes, all, {{"generate-root-token/attempt"}, "generate-root-token/update", true});
 }
 
 }  // namespace leasehold::core

@@ -304,8 +304,7 @@ void warn_of_options(const Json& options, std::vector<std::string>& warnings) {
                          " is kept and has no effect: no engine of this version reads it");
 }
 
-std::vector<std::string> without_effect(const Json& config) {
-  std::vector<std::string> warnings;
+void warn_of_no_effect(const Json& config, std::vector<std::string>& warnings) {
   for (const char* key : {"passthrough_request_headers", "allowed_response_headers"})
     if (const Json* value = config.find(key); value != nullptr && value->size() > 0)
       warnings.push_back(std::string(key) +
@@ -313,7 +312,10 @@ std::vector<std::string> without_effect(const Json& config) {
                          "headers");
   if (config.bool_at("force_no_cache"))
     warnings.emplace_back("force_no_cache is kept and has no effect: nothing stale is ever read");
-  return warnings;
+}
+
+std::string unused(const std::string& name) {
+  return name + " is not supported by this version and is not used";
 }
 
 void warn_of_unused(const Json& given, bool is_config, std::vector<std::string>& warnings) {
@@ -327,7 +329,7 @@ void warn_of_unused(const Json& given, bool is_config, std::vector<std::string>&
         std::find(std::begin(kNotHere), std::end(kNotHere), name) != std::end(kNotHere);
     const bool elsewhere = name == "description" || name == "options";
     if (known || elsewhere || asks_nothing(value) || (!is_config && !of_vault)) continue;
-    warnings.push_back(name + " is not supported by this version and is not used");
+    warnings.push_back(unused(name));
   }
 }
 

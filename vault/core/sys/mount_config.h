@@ -42,9 +42,10 @@ Json shown_lockout(const Json& rule);
 void tune_options(Json& record, const Json& given);
 // What is kept and shown, and has no effect in this version, in words for whoever sets it.
 void warn_of_options(const Json& options, std::vector<std::string>& warnings);
-std::vector<std::string> without_effect(const Json& config);
+void warn_of_no_effect(const Json& config, std::vector<std::string>& warnings);
 // What is neither kept nor acted on. `given`: the `config` of a new mount, or a body, of which only
 // such keys are told that Vault has.
 void warn_of_unused(const Json& given, bool is_config, std::vector<std::string>& warnings);
+std::string unused(const std::string& name);
 
 }  // namespace leasehold::core

@@ -15,11 +15,13 @@ constexpr std::string_view kLater[] = {
     "okta",      "openldap", "pki",        "rabbitmq",  "radius", "saml",   "ssh",
     "terraform", "token",    "totp",       "transform", "transit"};
 
+constexpr std::string_view kPlugin = "plugin";
+
 class MountRoutes {
  public:
   explicit MountRoutes(Unsealed& live) : live_(live) {}
   Result<Response> list(ReadTxn& txn, bool auth);
-  Result<Response> read(Call& call, ReadTxn& txn, bool auth);
+  Result<Response> read(Call& call, ReadTxn& txn);
   Result<Response> enable(Call& call, WriteTxn& txn, bool auth);
   Result<Response> disable(Call& call, WriteTxn& txn);
   Status revoke_logins(Call& call, WriteTxn& txn, const MountInfo& mount, Response& response);
@@ -55,12 +57,13 @@ Result<Response> MountRoutes::list(ReadTxn& txn, bool auth) {
   return response;
 }
 
-Result<Response> MountRoutes::read(Call& call, ReadTxn& txn, bool auth) {
+Result<Response> MountRoutes::read(Call& call, ReadTxn& txn) {
   const std::string path = mount_path(call.fields.text("path"));
-  VAULT_TRY_ASSIGN(const auto mount, find(txn, auth ? std::string(kAuthPrefix) + path : path));
-  if (!mount || (!auth && is_auth_path(path)))
-    return failure(Code::invalid,
-                   auth ? "No auth engine at " + path : "No secret engine mount at " + path);
+  VAULT_TRY_ASSIGN(const auto mount, find(txn, path));
+  if (!mount)
+    return failure(Code::invalid, is_auth_path(path)
+                                      ? "No auth engine at " + path.substr(kAuthPrefix.size())
+                                      : "No secret engine mount at " + path);
   Response response = Response::of(shown_mount(*mount));
   response.form = Response::Form::injected;
   return response;
@@ -100,10 +103,30 @@ Error no_version(const std::string& type, bool auth) {
                                     type + "\" does not allow setting a version");
 }
 
+// Older clients call every engine a plugin and give its type as the plugin's name.
+Result<std::string> type_of(const Fields& fields) {
+  std::string type = fields.text("type");
+  if (type.empty()) return failure(Code::invalid, "backend type must be specified as a string");
+  if (type != kPlugin) return type;
+  type = fields.json("config").string_at("plugin_name");
+  if (type.empty()) type = fields.text("plugin_name");
+  if (type.empty())
+    return failure(Code::invalid, "plugin_name must be provided for plugin backend");
+  return type;
+}
+
+Status check_free(const MountTable& mounts, const std::string& path, bool auth) {
+  for (const auto& entry : mounts.all())
+    if (entry.first.starts_with(path) || path.starts_with(entry.first))
+      return failure(Code::invalid,
+                     "path is already in use at " +
+                         (auth ? entry.first.substr(kAuthPrefix.size()) : entry.first));
+  return {};
+}
+
 Result<Response> MountRoutes::enable(Call& call, WriteTxn& txn, bool auth) {
   const std::string path = mount_path(call.fields.text("path"));
-  std::string type = call.fields.text("type");
-  if (type.empty()) return failure(Code::invalid, "backend type must be specified as a string");
+  VAULT_TRY_ASSIGN(std::string type, type_of(call.fields));
   VAULT_TRY(txn.version(Mounts::mounts_key()));  // guards what is free and what is taken
   VAULT_TRY_ASSIGN(const auto compiled, live_.mounts.at(txn));
   Json options = call.fields.json("options");
@@ -123,24 +146,20 @@ Result<Response> MountRoutes::enable(Call& call, WriteTxn& txn, bool auth) {
     return not_here(type, live_.mounts.nearest_type(type, auth));
   }
   VAULT_TRY(check_path(path, auth));
-  for (const auto& entry : compiled->mounts.all())
-    if (entry.first.starts_with(path) || path.starts_with(entry.first))
-      return failure(Code::invalid,
-                     "path is already in use at " +
-                         (auth ? entry.first.substr(kAuthPrefix.size()) : entry.first));
+  VAULT_TRY(check_free(compiled->mounts, path, auth));
   Json record = Mounts::new_mount(call.random, path, type, call.fields.text("description"));
-  warn_of_flags(call.fields, options, call.warnings);
+  warn_of_flags(call.fields, options, call.quiet_warnings);
   record.set("options", std::move(options)).set("local", call.fields.boolean("local"));
   record.set("seal_wrap", call.fields.boolean("seal_wrap"));
   VAULT_TRY_ASSIGN(Json config, mount_config(call.fields.json("config"), *record.find("config"),
                                              {path, type, kind}, system_ttls()));
-  Response response;
-  response.warnings = without_effect(config);
-  warn_of_unused(call.fields.json("config"), true, response.warnings);
-  warn_of_unused(call.request.body, false, response.warnings);  // plugin_version beside the type
+  warn_of_no_effect(config, call.quiet_warnings);
+  warn_of_unused(call.fields.json("config"), true, call.quiet_warnings);
+  warn_of_unused(call.request.body, false, call.quiet_warnings);  // plugin_version beside the type
+  if (call.fields.text("type") == kPlugin) std::erase(call.quiet_warnings, unused("plugin_name"));
   record.set("config", std::move(config));
   VAULT_TRY(Mounts::put_mount(txn, record));
-  return response;
+  return Response::none();
 }
 
 // The path is gone at once; leases are revoked and data erased behind it, through any crash.
@@ -220,16 +239,15 @@ Result<Response> MountRoutes::tune(Call& call, WriteTxn& txn) {
   VAULT_TRY(check_version_kept(*mount, options));
   VAULT_TRY(tune_mount(record, mount->kind, call.fields, system_ttls()));
   tune_options(record, options);
-  Response response;
   Json given = Json::object();
   for (const Field& field : tune_fields())
     if (const Json* set = record.find("config")->find(field.name); call.fields.given(field.name))
       given.set(field.name, set != nullptr ? *set : Json());
-  response.warnings = without_effect(given);
-  warn_of_options(options, response.warnings);
-  warn_of_unused(call.request.body, false, response.warnings);
+  warn_of_no_effect(given, call.quiet_warnings);
+  warn_of_options(options, call.quiet_warnings);
+  warn_of_unused(call.request.body, false, call.quiet_warnings);
   VAULT_TRY(Mounts::put_mount(txn, record));
-  return response;
+  return Response::none();
 }
 
 // By the handlers below, which outlive the call that makes them.
@@ -271,11 +289,12 @@ Route all_of(const Shared& mounts, bool auth) {
                auth ? "Lists the auth methods" : "Lists the mounts");
 }
 
+// An auth method is read and tuned here, too, as `auth/x`, and without sudo.
 Route one_mount(const Shared& mounts) {
   const auto shows = [mounts](Call& call, ReadTxn& txn) -> Result<Response> {
     if (call.fields.text("path").empty())
       return failure(Code::not_found, multierror("unsupported path"));
-    return tunes(call) ? mounts->read_tune(call, txn) : mounts->read(call, txn, false);
+    return tunes(call) ? mounts->read_tune(call, txn) : mounts->read(call, txn);
   };
   const auto changes = [mounts](Call& call, WriteTxn& txn) -> Result<Response> {
     return tunes(call) ? mounts->tune(call, txn) : mounts->enable(call, txn, false);
@@ -293,8 +312,7 @@ Route one_mount(const Shared& mounts) {
 
 Route one_auth(const Shared& mounts) {
   const auto shows = [mounts](Call& call, ReadTxn& txn) -> Result<Response> {
-    if (!tunes(call)) return mounts->read(call, txn, true);
-    return mounts->read_tune(in_auth(call), txn);
+    return tunes(call) ? mounts->read_tune(in_auth(call), txn) : mounts->read(in_auth(call), txn);
   };
   const auto changes = [mounts](Call& call, WriteTxn& txn) -> Result<Response> {
     if (tunes(call)) return mounts->tune(in_auth(call), txn);

@@ -103,7 +103,7 @@ Status check_version(const Call& call, ReadTxn& txn, const std::string& name) {
   for (const char* flag : kLaterFlags)
     if (call.fields.boolean(flag)) return unsupported(flag);
   for (const char* time : kLaterTimes)
-    if (call.fields.given(time)) return unsupported(time);
+    if (!call.fields.text(time).empty()) return unsupported(time);
   if (!call.fields.given("cas")) return {};
   VAULT_TRY_ASSIGN(const auto stored, txn.in(barrier::kCoreSpace).get(policy_record(name)));
   std::int64_t version = -1;
@@ -131,7 +131,8 @@ Result<Response> write(Unsealed& live, Call& call, WriteTxn& txn) {
     response.warnings.push_back("policy name was converted to " + name);
   if (uses_rules(call.fields))
     response.warnings.emplace_back("'rules' is deprecated, please use 'policy' instead");
-  for (std::string& warning : doubts_about(parsed)) response.warnings.push_back(std::move(warning));
+  for (std::string& warning : doubts_about(parsed))
+    call.quiet_warnings.push_back(std::move(warning));
   return response;
 }
 

@@ -152,10 +152,7 @@ void add_routes(std::vector<Route>& routes, const Shared& all, const Names& name
   const auto named = [all, recovery, newer = names.newer](auto act) {
     return [=](Call& call, auto& txn) -> Result<Response> {
       VAULT_TRY(all->is_of(recovery));
-      Result<Response> answer = act(call, txn);
-      if (newer && answer.ok() && answer->form == Response::Form::bare)
-        answer->form = Response::Form::envelope;
-      return answer;
+      return newer ? enveloped(act(call, txn)) : act(call, txn);
     };
   };
   const std::vector<Field> plan = {{"secret_shares", FieldType::integer},

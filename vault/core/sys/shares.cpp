@@ -79,4 +79,9 @@ Route ceremony_route(std::string pattern, std::vector<Field> fields, std::vector
   return made;
 }
 
+Result<Response> enveloped(Result<Response> answer) {
+  if (answer.ok() && answer->form == Response::Form::bare) answer->form = Response::Form::envelope;
+  return answer;
+}
+
 }  // namespace leasehold::core

@@ -21,8 +21,10 @@ Status refuse_pgp(const Call& call);
 Status guard_slot(WriteTxn& txn, const seal::SlotId& id, std::uint32_t generation,
                   const char* otherwise);
 
-// With a token: `sudo` on the path. Without: where the listener lets strangers.
+// With a token: `sudo` on the path. Without: where the listener lets strangers; null: never.
 Route ceremony_route(std::string pattern, std::vector<Field> fields, std::vector<Action> actions,
                      bool ListenerTraits::*open_by, std::string synopsis);
+// A ceremony's answer under its newer name: in the envelope, where the older one's is bare.
+Result<Response> enveloped(Result<Response> answer);
 
 }  // namespace leasehold::core

@@ -18,11 +18,7 @@ Result<Asked> asked_for(Unsealed& live, const Call& call, ReadTxn& txn) {
   Asked asked;
   asked.text = call.fields.json("token").text();
   if (asked.text.empty()) asked.text = call.request.token;
-  if (!asked.text.empty() && asked.text.size() <= kTokenSizeMax) {
-    VAULT_TRY_ASSIGN(asked.token, live.valid_token(txn, live.tokens.id_of(asked.text), call.now));
-  }
-  if (!asked.token || !asked.token->wrapping)
-    return failure(Code::invalid, std::string(kNoWrappingToken));
+  VAULT_TRY_ASSIGN(asked.token, live.wrapping_token(txn, asked.text, call.now));
   return asked;
 }
 
