@@ -15,6 +15,7 @@
 #include "cli/leasehold/output.h"
 #include "cli/leasehold/session.h"
 #include "vault/base/clock.h"
+#include "vault/base/folder.h"
 
 namespace leasehold::cli {
 namespace {
@@ -58,6 +59,7 @@ class NewFile {
   Status finish() {
     if (::fsync(fd_) != 0) return cannot("write");
     if (::link(temporary_.c_str(), path_.c_str()) != 0) return cannot("name");
+    if (!sync_folder_of(path_)) return cannot("flush to disk the folder of");
     return {};  // the other name goes with this
   }
 
