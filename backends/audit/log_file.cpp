@@ -12,6 +12,7 @@
 #include <system_error>
 
 #include "backends/audit/lines_backward.h"
+#include "vault/base/folder.h"
 
 namespace leasehold::audit {
 namespace {
@@ -40,16 +41,6 @@ std::optional<std::uint64_t> size_of(int fd) {
 
 std::string directory_of(const std::string& file_path) {
   return file_path.substr(0, file_path.rfind('/') + 1);
-}
-
-// A new file is not on disk before the name is.
-bool sync_directory(const std::string& file_path) {
-  const std::string directory = directory_of(file_path);
-  const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return errno == EACCES;  // may enter, may not list: nothing to be done
-  const bool synced = ::fsync(fd) == 0 || errno == EINVAL;
-  ::close(fd);
-  return synced;
 }
 
 class StandardOutput final : public Device {
@@ -153,7 +144,7 @@ Result<int> LogFile::open_file() const {
   }
   if (::flock(fd, LOCK_EX | LOCK_NB) != 0)
     refusal = "another process writes to it; give each server its own file";
-  if (refusal.empty() && status.st_size == 0 && !sync_directory(file_path_))
+  if (refusal.empty() && status.st_size == 0 && !sync_folder_of(file_path_))
     refusal = "its directory cannot be flushed to disk: " + reason(errno);
   if (refusal.empty()) return fd;
   ::close(fd);

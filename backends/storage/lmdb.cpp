@@ -89,11 +89,16 @@ class LmdbSnapshot final : public Snapshot {
   }
 
  private:
+  // A tree that somebody made, whose branches name one page many times, would be walked for ever:
+  // keys that do not ascend end it.
   static int walk(MDB_cursor* cursor, ByteView from, ByteView to, std::size_t limit, Scan what,
                   FunctionRef<bool(const Entry&)> each) {
     MDB_val key = to_val(from), value;
     int rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+    ByteView last;
     while (rc == 0 && compare(to_view(key), to) < 0) {
+      if (!last.empty() && compare(last, to_view(key)) >= 0) return MDB_CORRUPTED;
+      last = to_view(key);
       const Found found = to_found(value);
       const Entry entry{to_view(key), what == Scan::values ? found.value : ByteView(), found.mod};
       if (!each(entry) || --limit == 0) return 0;

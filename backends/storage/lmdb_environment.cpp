@@ -6,6 +6,7 @@
 
 #include "backends/storage/lmdb_group.h"
 #include "backends/storage/lmdb_pages.h"
+#include "vault/base/folder.h"
 
 namespace leasehold::storage {
 
@@ -129,6 +130,7 @@ Result<std::unique_ptr<LmdbEnvironment>> LmdbEnvironment::open(const std::string
   int dead = 0;
   mdb_reader_check(env, &dead);  // what a killed process left would keep old pages for ever
   VAULT_TRY(environment->open_databases());
+  if (!sync_folder_of(environment->file_)) return lmdb_error("flush its folder to disk", errno);
   return environment;
 }
 

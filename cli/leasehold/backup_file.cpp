@@ -13,6 +13,8 @@
 #include <csignal>
 #include <cstring>
 
+#include "vault/base/folder.h"
+
 namespace leasehold::cli {
 namespace {
 
@@ -84,6 +86,7 @@ Status BackupFile::write(std::string_view bytes) {
 Status BackupFile::finish() {
   if (::fsync(fd_) != 0) return cannot("write");
   if (::link(temporary_.c_str(), path_.c_str()) != 0) return cannot("name");
+  if (!sync_folder_of(path_)) return cannot("flush to disk the folder of");
   return {};  // the other name goes with this
 }
 

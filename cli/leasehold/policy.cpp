@@ -14,6 +14,7 @@
 #include "cli/leasehold/policy_format.h"
 #include "cli/leasehold/token_file.h"
 #include "vault/base/encoding.h"
+#include "vault/base/folder.h"
 #include "vault/policy/policy.h"
 
 namespace leasehold::cli {
@@ -87,7 +88,7 @@ Status overwrite(const std::string& file, const std::string& text) {
   if (over < 0) return cannot_write(file);
   std::string beside = file + ".XXXXXX";
   const int copy = ::mkstemp(beside.data());
-  if (copy < 0 || !write_and_close(copy, text)) {
+  if (copy < 0 || !write_and_close(copy, text) || !sync_folder_of(beside)) {
     const Error why = cannot_write(copy < 0 ? file + ".XXXXXX" : beside);
     if (copy >= 0) ::unlink(beside.c_str());
     ::close(over);

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "api/client/settings.h"
+#include "vault/base/folder.h"
 
 namespace leasehold::cli {
 namespace {
@@ -49,8 +50,10 @@ Status write_token_file(const SecretBytes& token) {
   std::string temporary = path + ".XXXXXX";
   const int descriptor = ::mkstemp(temporary.data());  // mode 0600
   if (descriptor < 0) return cannot("write", path, errno);
-  const bool wrote = write_all(descriptor, token.reveal()) && ::close(descriptor) == 0;
-  if (wrote && ::rename(temporary.c_str(), path.c_str()) == 0) return {};
+  const bool wrote = write_all(descriptor, token.reveal()) && ::fsync(descriptor) == 0;
+  const bool closed = ::close(descriptor) == 0;
+  if (wrote && closed && ::rename(temporary.c_str(), path.c_str()) == 0 && sync_folder_of(path))
+    return {};
   const int error_number = errno;
   ::unlink(temporary.c_str());
   return cannot("write", path, error_number);

@@ -94,7 +94,7 @@ TEST_CASE("audit format: one line of each kind has exactly these bytes") {
       epoch_body(identity, kTime, last),
       checkpoint_body(identity, kTime, last),
       torn_body(kTime, "file /a"),
-      gap_body(kTime, {&gap, 1}),
+      gap_body(Identity{}, kTime, {&gap, 1}),
       continued_body(identity, kTime, last, devices),
       closed_body(kTime),
       cut_body(kTime, {&cut, 1}),

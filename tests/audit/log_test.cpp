@@ -587,7 +587,8 @@ TEST_CASE("audit log: a forged gap record does not step over the line that is re
   std::vector<std::string> kept(lines.begin(), lines.begin() + 4);
   const Gap gap{"file " + file, place_of(kept.back()), 0};
   std::string line;
-  append_line(line, remembered.seq + 1, remembered.hash, gap_body(WallTime{}, {&gap, 1}));
+  append_line(line, remembered.seq + 1, remembered.hash,
+              gap_body(Identity{}, WallTime{}, {&gap, 1}));
   line.pop_back();
   kept.push_back(line);
   write_file(file, joined(forged(kept, 3)));
@@ -833,6 +834,83 @@ TEST_CASE_FIXTURE(TwoFiles, "audit log: a device that missed a start goes on beh
   CHECK(read_file(file(1)).find("\"not missed\"") != std::string::npos);
   CHECK(verified({file(0)}).broken == "");
   CHECK(verified({file(1)}).broken == "");
+}
+
+TEST_CASE_FIXTURE(TwoFiles,
+                  "audit log: a file that is begun after its device failed tells what it lacks") {
+  const std::string before = file(1) + ".1";
+  VerifyOptions options;
+  options.device = file(1);
+  run(5);
+  faults[1].write = true;
+  run(5);
+  faults[1].write = false;
+  std::filesystem::rename(file(1), before);
+  SUBCASE("when the server starts") { run(5); }
+  SUBCASE("when it can be opened, later") {
+    faults[1].open = true;
+    Running running(devices());
+    Identity identity = test_identity();
+    identity.remembered = seen.last;
+    identity.held = seen.held;
+    identity.closed = seen.closed;
+    REQUIRE(running.log->start(identity).ok());
+    CHECK(running.add("missed").ok());
+    faults[1].open = false;
+    running.clock.advance(std::chrono::seconds(2));
+    CHECK(running.add("not missed").ok());
+  }
+  CHECK(read_file(file(1)).find("\"gap\"") < read_file(file(1)).find('\n'));
+  CHECK(verified({file(0)}).broken == "");
+  CHECK(verified({before, file(1)}, options).broken == "");
+}
+
+TEST_CASE_FIXTURE(TwoFiles, "audit log: of two files one is rotated behind a hard stop") {
+  const std::string before = file(1) + ".1";
+  VerifyOptions options;
+  options.device = file(1);
+  Identity identity = test_identity();
+  identity.commit = 10;
+  using Lines = std::vector<std::string>;
+  Lines left[2];
+  {
+    Running running(devices());
+    REQUIRE(running.log->start(identity).ok());
+    REQUIRE(running.add("known").ok());
+    REQUIRE(eventually([&] { return running.log->synced().last == running.log->position(); }));
+    seen = running.log->synced();
+    for (int i = 0; i < 5; ++i) REQUIRE(running.add("behind").ok());
+    for (int i = 0; i < 2; ++i) left[i] = lines_of(read_file(file(i)));
+  }
+  const auto go_on = [&](int lost_by_first, const Lines& rotated) {
+    write_file(file(0), joined({left[0].begin(), left[0].end() - lost_by_first}));
+    write_file(before, joined(rotated));
+    std::filesystem::remove(file(1));
+    Running running(devices());
+    Identity again = identity;
+    again.remembered = seen.last;
+    again.held = seen.held;
+    REQUIRE(running.log->start(again).ok());
+    REQUIRE(running.add("after").ok());
+    running.log->close();
+    CHECK(verified({file(0)}).broken == "");
+    return verified({before, file(1)}, options).broken;
+  };
+  CHECK(go_on(0, left[1]) == "");
+  CHECK(go_on(2, left[1]) == "");
+  CHECK(go_on(0, {left[1].begin(), left[1].end() - 2}) == "");
+  // Less than the store knows it to have held.
+  CHECK(go_on(0, {left[1].begin(), left[1].begin() + 2}) != "");
+  // The store had gone further: an older copy of it went on.
+  Identity newer = identity;
+  newer.commit = 11;
+  Lines later = left[1];
+  const Position last = place_of(later.back());
+  std::string line;
+  append_line(line, last.seq + 1, last.hash, checkpoint_body(newer, WallTime{}, last));
+  line.pop_back();
+  later.push_back(line);
+  CHECK(go_on(0, later) != "");
 }
 
 TEST_CASE("audit log: nothing is continued behind an orderly end") {

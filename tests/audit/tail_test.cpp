@@ -126,9 +126,9 @@ TEST_CASE_FIXTURE(TwoRuns, "audit tail: nothing that is appended hides that a st
       {line_behind(known, kRequest)},
       {line_behind(known, epoch_body(first, WallTime{}, known, 0))},
       {line_behind(end, closed_body(WallTime{}))},
-      {line_behind(end, gap_body(WallTime{}, {&here, 1}))},
-      {line_behind(known, gap_body(WallTime{}, {&here, 1}))},
-      {line_behind(known, gap_body(WallTime{}, {&away, 1}))},
+      {line_behind(end, gap_body(Identity{}, WallTime{}, {&here, 1}))},
+      {line_behind(known, gap_body(Identity{}, WallTime{}, {&here, 1}))},
+      {line_behind(known, gap_body(Identity{}, WallTime{}, {&away, 1}))},
       {line_behind(known, cut_body(WallTime{}, {&cut, 1}))},
       Lines(100, made_up),
   };
@@ -204,7 +204,7 @@ TEST_CASE_FIXTURE(TwoRuns, "audit tail: a gap record that no run signed accounts
   std::filesystem::rename(file, file + ".1");
   const Lines kept(newer.begin(), newer.begin() + 3);
   const Gap gap{"file " + file, place_of(kept.back()), 0};
-  const Lines forged = {line_behind(end, gap_body(WallTime{}, {&gap, 1}))};
+  const Lines forged = {line_behind(end, gap_body(Identity{}, WallTime{}, {&gap, 1}))};
   write_file(file + ".1", joined(older + kept));
   CHECK(start(forged, second).changed());
   write_file(file, joined(forged));

@@ -368,7 +368,7 @@ TEST_CASE("audit verify: a remnant is believed only with its exact size and a ga
     auto all = lines;
     all.push_back(junk);
     std::string text;
-    const std::string body = gap_body(WallTime{}, {&gap, 1});
+    const std::string body = gap_body(Identity{}, WallTime{}, {&gap, 1});
     append_line(text, at.seq + 1, at.hash, body);
     const Position told{at.seq + 1, line_hash(at.hash, at.seq + 1, body)};
     append_line(text, told.seq + 1, told.hash, checkpoint_body(test_identity(), WallTime{}, told));

@@ -1,6 +1,7 @@
 // An older copy of the storage with nothing but the newest head in it: found at unseal, at once or
 // soon after.
 #include <doctest/doctest.h>
+#include <pthread.h>
 
 #include "tests/support/test_vault.h"
 #include "vault/commit/head.h"
@@ -33,8 +34,14 @@ class Slow final : public storage::Storage {
  public:
   explicit Slow(testing::FakeClock& clock) : clock_(clock) {}
   std::atomic<bool> slow{false};
+  std::atomic<bool> breaks{false};  // what stands behind the first 1500 cannot be read
+  std::atomic<int> busy{0};         // so often the comparison beside an open vault finds no place
 
   Result<std::unique_ptr<storage::Snapshot>> snapshot() override {
+    char name[16] = {};
+    pthread_getname_np(pthread_self(), name, sizeof name);
+    if (std::string_view(name) == "store-check" && busy-- > 0)
+      return failure(Code::busy, "busy: as the test asked");
     VAULT_TRY_ASSIGN(auto shown, kept_->snapshot());
     return std::unique_ptr<storage::Snapshot>(std::make_unique<Shown>(*this, std::move(shown)));
   }
@@ -54,10 +61,14 @@ class Slow final : public storage::Storage {
     Status scan(ByteView from, ByteView to, std::size_t limit, storage::Scan what,
                 FunctionRef<bool(const storage::Entry&)> each) override {
       const bool all = from.size() == 1 && from[0] == 0x00 && what == storage::Scan::values;
-      return shown_->scan(from, to, limit, what, [&](const storage::Entry& entry) {
+      int seen = 0;
+      bool broke = false;
+      const Status scanned = shown_->scan(from, to, limit, what, [&](const storage::Entry& entry) {
         if (all && home_.slow) home_.clock_.advance(std::chrono::microseconds(100));
-        return each(entry);
+        broke = all && home_.breaks && ++seen > 1500;
+        return !broke && each(entry);
       });
+      return broke ? failure(Code::internal, "storage failed", "a page is not there") : scanned;
     }
     void release() override { shown_->release(); }
     Status renew() override { return shown_->renew(); }
@@ -119,7 +130,11 @@ struct HeadExchanged {
 };
 
 struct LargeStore : HeadExchanged {
-  LargeStore() : HeadExchanged(2000) { storage->slow = true; }
+  const std::size_t logged;  // by the vault that made it
+  LargeStore() : HeadExchanged(2000), logged(world.log.text().size()) { storage->slow = true; }
+  bool is_compared() const {
+    return world.log.text().find("are those that its head counts", logged) != std::string::npos;
+  }
 };
 
 bool says(const TestWorld& world, const std::string& text) {
@@ -149,7 +164,7 @@ TEST_CASE_FIXTURE(LargeStore, "store check: a large store opens, and is compared
   TestVault vault(world, true);
   REQUIRE(vault.unseal().status() == 200);
   CHECK(vault.post("test/notes/b", vault.root(), R"({"x":"1"})").status() == 204);
-  CHECK(TestVault::eventually([&] { return says(world, "are those that its head counts"); }));
+  CHECK(TestVault::eventually([&] { return is_compared(); }));
   CHECK_FALSE(vault.sealed());
 }
 
@@ -165,6 +180,30 @@ TEST_CASE_FIXTURE(LargeStore,
   // It is known now, and compared to the end before anything is answered.
   CHECK(vault.unseal().status() == 400);
   CHECK(vault.sealed());
+}
+
+TEST_CASE_FIXTURE(LargeStore, "store check: a large store that cannot be compared is sealed, too") {
+  put_back();
+  storage->breaks = true;
+  TestVault vault(world, true);
+  REQUIRE(vault.unseal().status() == 200);
+  CHECK(TestVault::eventually([&] { return vault.sealed(); }));
+  CHECK(says(world, "sealed by itself: the storage cannot be compared with its head record"));
+  CHECK(says(world, "a page is not there"));
+  CHECK(TestVault::eventually(
+      [&] { return world.audit_text().find("\"event\":\"sealed\"") != std::string::npos; }));
+  CHECK(vault.unseal().status() == 500);
+  storage->breaks = false;
+  CHECK(vault.unseal().status() == 400);  // it was changed indeed
+  CHECK(vault.sealed());
+}
+
+TEST_CASE_FIXTURE(LargeStore, "store check: where too many are reading it waits for its turn") {
+  storage->busy = 1;
+  TestVault vault(world, true);
+  REQUIRE(vault.unseal().status() == 200);
+  CHECK(TestVault::eventually([&] { return is_compared(); }));
+  CHECK_FALSE(vault.sealed());
 }
 
 TEST_CASE_FIXTURE(LargeStore, "store check: a seal does not wait for the comparison") {

@@ -166,6 +166,51 @@ class Backup(unittest.TestCase):
         )
         self.assertEqual(whole.returncode, 0, whole.stdout + whole.stderr)
 
+    @unittest.skipIf(
+        any(k.endswith("SAN_OPTIONS") for k in os.environ), "a sanitizer goes before what is preloaded"
+    )
+    def test_what_is_written_is_on_the_disk_under_its_name(self):
+        flushed = self.vault.folder / "flushed"
+        seen = {
+            "LD_PRELOAD": str(BIN / "tests" / "libshim_fsync.so"),
+            "SEEN_FSYNCS": str(flushed),
+        }
+
+        def check(file):
+            """The folder was flushed when the file had its name."""
+            lines = [line.split() for line in flushed.read_text().splitlines()]
+            self.assertTrue(
+                any(line[0] == str(file.parent) and file.name in line[1:] for line in lines), lines
+            )
+            flushed.unlink()
+
+        done = self.vault.cli("operator", "backup", str(self.file), environment=seen)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        check(self.file)
+        other = Vault()
+        self.addCleanup(lambda: other.__exit__(None, None, None))
+        other.data.rmdir()
+        restore = ["operator", "backup", "restore", str(self.file), f"-config={other.config}"]
+        self.assertEqual(other.cli(*restore, environment=seen).returncode, 0)
+        copy = flushed.read_text()
+        check(other.data)  # in the folder that it was made in
+        flushed.write_text(copy)
+        check(other.data / "data.mdb")
+        other.environment = seen
+        other.keys = self.vault.keys
+        other.start().unseal()
+        check(other.audit)
+        policy = self.vault.folder / "policy.hcl"
+        policy.write_text('path "a" {capabilities=["read"]}')
+        formatted = self.vault.cli("policy", "fmt", str(policy), environment=seen)
+        self.assertEqual(formatted.returncode, 0, formatted.stderr)
+        self.assertIn(f"{policy}.", flushed.read_text())
+        self.assertIn(f"{policy.parent} ", flushed.read_text())
+        flushed.unlink()
+        login = self.vault.cli("login", self.vault.token, environment=seen, token="")
+        self.assertEqual(login.returncode, 0, login.stderr)
+        check(self.vault.folder / "home" / ".vault-token")
+
     def test_what_a_killed_backup_left_is_replaced_and_what_is_not_its_own_stays(self):
         part = pathlib.Path(f"{self.file}.part")
         for left in (b"leasehold backup and half a frame", b""):

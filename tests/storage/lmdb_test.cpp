@@ -554,3 +554,36 @@ TEST_CASE("lmdb: the size of the map is bytes, or a number of MiB, GiB or TiB") 
     CHECK_FALSE(storage::parse_map_size(text).ok());
   }
 }
+
+TEST_CASE("lmdb: a tree that leads to one page many times is damage, and walked no further") {
+  const TemporaryDirectory directory;
+  constexpr int kRecords = 1000;
+  {
+    auto storage = open_lmdb(directory.path(), small_lmdb(), null_log);
+    REQUIRE(storage.ok());
+    for (int i = 0; i < kRecords; i += 50) {
+      Batch batch;
+      for (int k = i; k < i + 50; ++k)
+        batch.put(as_bytes(std::to_string(100'000 + k)), as_bytes(std::string(100, 'v')));
+      const Batch* const group[] = {&batch};
+      CommitResult result[1];
+      Accept accept;
+      (*storage)->commit(group, accept, result);
+      REQUIRE(result[0].outcome == Outcome::committed);
+    }
+  }
+  testing::make_lmdb_repeat_itself(directory.path());
+  auto storage = open_lmdb(directory.path(), small_lmdb(), null_log);
+  REQUIRE(storage.ok());
+  auto snapshot = (*storage)->snapshot();
+  REQUIRE(snapshot.ok());
+  int seen = 0;
+  const std::uint8_t from[] = {0x00}, to[] = {0xff};
+  const Status scanned =
+      (*snapshot)->scan(from, to, SIZE_MAX, storage::Scan::values, [&](const storage::Entry&) {
+        ++seen;
+        return true;
+      });
+  CHECK(scanned.is(Code::internal));
+  CHECK(seen < kRecords / 2);
+}

@@ -3,10 +3,13 @@
 // every transaction from then on. The data before it is whole.
 //
 //   break_lmdb(directory);   // the next commit ends with Outcome::unknown
+//
+// And what whoever can write its file does to it.
 
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <filesystem>
 #include <string>
 
@@ -27,6 +30,32 @@ inline void break_lmdb(const std::string& directory) {
     ++broken;
   }
   VAULT_ASSERT(broken == 1);
+}
+
+// Somebody made the tree: all branches of a page lead to its first child. Of a storage that is
+// closed.
+inline void make_lmdb_repeat_itself(const std::string& directory) {
+  constexpr std::size_t kPage = 4096, kFlagsAt = 10, kLowerAt = 12, kNodesAt = 16, kChildSize = 6;
+  constexpr std::uint16_t kIsBranch = 1;
+  const int fd = ::open((directory + "/data.mdb").c_str(), O_RDWR | O_CLOEXEC);
+  VAULT_ASSERT(fd >= 0);
+  int branches = 0;
+  std::uint8_t page[kPage];
+  const auto number_at = [&page](std::size_t at) {
+    return static_cast<std::size_t>(page[at] | page[at + 1] << 8);
+  };
+  for (off_t at = 0; ::pread(fd, page, kPage, at) == kPage; at += kPage) {
+    std::uint64_t own = 0;
+    std::memcpy(&own, page, sizeof own);
+    if (own != static_cast<std::uint64_t>(at) / kPage || number_at(kFlagsAt) != kIsBranch) continue;
+    const std::size_t first = number_at(kNodesAt);
+    for (std::size_t node = kNodesAt + 2; node < number_at(kLowerAt); node += 2)
+      std::memcpy(page + number_at(node), page + first, kChildSize);
+    VAULT_ASSERT(::pwrite(fd, page, kPage, at) == kPage);
+    ++branches;
+  }
+  ::close(fd);
+  VAULT_ASSERT(branches > 0);
 }
 
 // The descriptor that its pages are written through takes nothing while this lives; its root is not

@@ -75,7 +75,7 @@ std::string torn_body(WallTime time, const std::string& device) {
   return out;
 }
 
-std::string gap_body(WallTime time, std::span<const Gap> gaps) {
+std::string gap_body(const Identity& identity, WallTime time, std::span<const Gap> gaps) {
   std::string out;
   Members record = begin(out, "gap", time);
   record.member("devices") += '[';
@@ -88,6 +88,7 @@ std::string gap_body(WallTime time, std::span<const Gap> gaps) {
     device.close();
   }
   out += ']';
+  add_commit(record, identity);
   record.close();
   return out;
 }

@@ -14,7 +14,8 @@
 
 namespace leasehold::audit {
 
-// A device that is back after lines it did not get, by the last line it holds. `remnant` counts the
+// A device that is back after lines it did not get, by the last line it holds; where its file is
+// another one now, by the last that the one before was seen to hold. `remnant` counts the
 // bytes of half a line that could not be removed, with the newline that now ends it.
 struct Gap {
   std::string device;
@@ -34,7 +35,7 @@ std::string epoch_body(const Identity& identity, WallTime time, const Position& 
                        std::optional<std::uint64_t> told = {});
 std::string checkpoint_body(const Identity& identity, WallTime time, const Position& covered);
 std::string torn_body(WallTime time, const std::string& device);
-std::string gap_body(WallTime time, std::span<const Gap> gaps);
+std::string gap_body(const Identity& identity, WallTime time, std::span<const Gap> gaps);
 std::string cut_body(WallTime time, std::span<const Cut> cuts);
 std::string continued_body(const Identity& identity, WallTime time, const Position& last,
                            std::span<const std::string> devices);

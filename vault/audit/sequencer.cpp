@@ -22,7 +22,8 @@ void Sequencer::open(const Identity& identity) {
   store_commit_ = identity.commit;
   const Position& remembered = identity.remembered;
   for (Slot& slot : slots_) {
-    slot.on_disk = known_of(*slot.device);
+    // Another file than the one that held it misses what came behind.
+    slot.last = slot.on_disk = known_of(*slot.device);
     const auto tail = open(slot);
     if (!tail.ok()) {
       fail(slot, tail.error());
@@ -34,9 +35,9 @@ void Sequencer::open(const Identity& identity) {
           "while the server was down",
           slot.device->where(), slot.on_disk.seq);
     slot.health = Health::returning;
-    slot.last = {tail->seq, tail->hash};
+    if (tail->seq != 0) slot.last = {tail->seq, tail->hash};
     slot.remnant = tail->remnant;
-    if (slot.last.seq > position_.seq) position_ = slot.last;
+    if (tail->seq > position_.seq) position_ = slot.last;
     held_remembered_ = held_remembered_ || (tail->seq != 0 && tail->seq >= remembered.seq);
   }
   const bool opened = std::any_of(slots_.begin(), slots_.end(),
@@ -247,7 +248,7 @@ Position Sequencer::begin_lines() {
   const WallTime now = clock_.now();
   const auto tell = [&](const std::string& body) { chain(after, body, body_hash(body)); };
   // In the file of a device that missed lines, the gap record is the one that stands behind them.
-  if (!missed.empty()) tell(gap_body(now, missed));
+  if (!missed.empty()) tell(gap_body(*identity_, now, missed));
   if (!cut.empty()) tell(cut_body(now, cut));
   if (!fresh.empty()) tell(continued_body(*identity_, now, after, fresh));
   if (begun_) tell(checkpoint_body(*identity_, now, after));

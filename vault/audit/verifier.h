@@ -10,6 +10,7 @@
 
 #include "vault/audit/chain_records.h"
 #include "vault/audit/excuses.h"
+#include "vault/audit/left_behind.h"
 #include "vault/audit/log_files.h"
 #include "vault/audit/signer.h"
 #include "vault/audit/unsigned_tail.h"
@@ -41,7 +42,8 @@ class Verifier {
   void follow(const ParsedLine& line, const std::optional<Json>& own);
   std::string order() const;
   void first(const ParsedLine& line);
-  bool explained(const Json& gap, std::uint64_t seq);
+  bool explained(const Json& gap, std::uint64_t seq, std::uint64_t commit);
+  std::optional<LeftBehind> left_in_files_before(const Position& from, std::uint64_t commit) const;
   bool goes_on_behind_hard_stop(const ParsedLine& line, const Json& own);
   bool names_cut(const Json& own) const;
   void cut(const Json& own);

@@ -157,7 +157,8 @@ void Verifier::follow(const ParsedLine& line, const std::optional<Json>& own) {
   const bool follows = line.seq == expected.seq + 1 && line.previous == expected.hash;
   const bool is_gap = own && own->string_at("type") == "gap";
   if (verdict_.records == 0) verdict_.first_seq = line.seq;
-  if (is_gap && (!follows || junk_bytes_ != 0) && explained(*own, line.seq)) return;
+  if (is_gap && (!follows || junk_bytes_ != 0) && explained(*own, line.seq, commit_of(line.body)))
+    return;
   if (verdict_.records == 0) return first(line);
   drop_junk();
   if (follows || (own && (names_cut(*own) || goes_on_behind_hard_stop(line, *own)))) return;

@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "vault/base/encoding.h"
+#include "vault/base/folder.h"
 #include "vault/crypto/hash.h"
 #include "vault/crypto/password.h"
 
@@ -21,11 +22,6 @@ constexpr std::size_t kMarkSize = 2048;
 constexpr std::size_t kRefusedMax = 8;  // of the hashes; real tokens lock after fewer tries
 constexpr std::int64_t kPauseMax = 300;
 constexpr std::array<std::string_view, 3> kWords = {"asked", "good", "refused"};
-
-void sync_directory(const std::string& path) {
-  const File directory(path, O_RDONLY | O_DIRECTORY);
-  if (directory.fd() >= 0) ::fsync(directory.fd());
-}
 
 std::string name_of(const Pin& pin) {
   return std::to_string(pin.inode) + " " + std::to_string(pin.modified);
@@ -144,7 +140,7 @@ void PinLatch::forget() {
   marked_.reset();
   if (directory_.empty()) return;
   ::unlink(path_.c_str());
-  sync_directory(directory_);
+  (void)sync_folder_of(path_);  // else it is there again after a power cut, and forbids a try
 }
 
 Result<std::optional<PinLatch::Mark>> PinLatch::read() const {
@@ -176,7 +172,7 @@ Result<std::optional<PinLatch::Mark>> PinLatch::read() const {
 Status PinLatch::write(const Mark& mark) {
   marked_ = mark;
   if (directory_.empty()) return {};
-  ::mkdir(directory_.c_str(), S_IRWXU);
+  const bool has_folder = ::mkdir(directory_.c_str(), S_IRWXU) != 0 || sync_folder_of(directory_);
   std::string text = std::string(kWords[static_cast<std::size_t>(mark.state)]) + " " + mark.pin +
                      (mark.accepted ? " 1 " : " 0 ") + std::to_string(mark.asks) + " " +
                      std::to_string(mark.last_ask.seconds());
@@ -185,14 +181,13 @@ Status PinLatch::write(const Mark& mark) {
   text.resize(kMarkSize - 1, ' ');
   text += '\n';
   const File file(path_, O_WRONLY | O_CREAT, S_IRUSR | S_IWUSR);
-  if (file.fd() < 0 ||
+  if (!has_folder || file.fd() < 0 ||
       ::write(file.fd(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
-      ::fsync(file.fd()) != 0)
+      ::fsync(file.fd()) != 0 || !sync_folder_of(path_))
     return failure(Code::internal,
                    "cannot write " + path_ +
                        ", which keeps a wrong PIN from being tried again and again; "
                        "the PIN is not tried");
-  sync_directory(directory_);
   return {};
 }
 

@@ -191,9 +191,12 @@ void Lifecycle::seal_if_wanted() {
 // Empty: it need not.
 std::string Lifecycle::why_it_must_seal() {
   if (!owned_) return {};
-  if (owned_->store_check.changed()) {
+  const Status compared = owned_->store_check.outcome();
+  if (!compared.ok()) {
     environment_.storage_in_doubt = true;
-    return "sealed by itself: " + changed_storage().message;
+    const std::string& detail = compared.error().detail;
+    if (!detail.empty()) environment_.log.error("storage: {}", detail);
+    return "sealed by itself: " + compared.error().message;
   }
   if (!owned_->committer.broken()) return {};
   return "sealed by itself: storage could not say whether a write happened; when the log shows "

@@ -6,12 +6,28 @@
 
 namespace leasehold::core {
 
+namespace {
+
+constexpr Nanos kTryAgain{std::chrono::seconds(1)};
+
+// Fit for strangers: seal-status shows it.
 Error changed_storage() {
   return failure(Code::invalid,
                  "the storage was changed by somebody else: its records are not those that its "
                  "head record counts, one was removed, put back or exchanged. Keep the files as "
                  "evidence and restore a backup");
 }
+
+// The same, but for the detail.
+Error not_compared(const Error& why) {
+  return failure(Code::internal,
+                 "the storage cannot be compared with its head record, so somebody else may have "
+                 "changed it: " +
+                     why.message,
+                 why.detail);
+}
+
+}  // namespace
 
 Status StoreCheck::at_once(Nanos at_most) {
   const Instant begun = parts_.clock.instant();
@@ -39,26 +55,40 @@ void StoreCheck::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
+Status StoreCheck::outcome() const {
+  MutexLock lock(mutex_);
+  return outcome_;
+}
+
 void StoreCheck::run() {
   pthread_setname_np(pthread_self(), "store-check");
+  Status compared = compare();
+  MutexLock lock(mutex_);
+  if (!stopping_) outcome_ = std::move(compared);
+}
+
+Status StoreCheck::compare() {
   const Instant begun = worked_since_ = parts_.clock.instant();
-  auto snapshot = parts_.storage.snapshot();
-  if (!snapshot.ok()) {
-    parts_.log.error("storage: its records could not be compared with their head: {}",
-                     snapshot.error().message);
-    return;
-  }
+  auto shown = snapshot();
+  if (!shown.ok()) return not_compared(shown.error());
   const auto verified =
-      commit::verify_store(**snapshot, parts_.barrier, [this](std::uint64_t) { return rest(); });
-  if (verified.is(Code::deadline)) return;  // stopped
-  if (!verified.ok())
-    parts_.log.error("storage: its records could not be compared with their head: {} {}",
-                     verified.error().message, verified.error().detail);
-  else if (verified->matches)
-    parts_.log.info("storage: its {} records are those that its head counts; compared in {} ms",
-                    verified->records, (parts_.clock.instant().ns - begun.ns) / 1'000'000);
-  else
-    changed_ = true;
+      commit::verify_store(**shown, parts_.barrier, [this](std::uint64_t) { return rest(); });
+  if (!verified.ok()) return not_compared(verified.error());
+  if (!verified->matches) return changed_storage();
+  parts_.log.info("storage: its {} records are those that its head counts; compared in {} ms",
+                  verified->records, (parts_.clock.instant().ns - begun.ns) / 1'000'000);
+  return {};
+}
+
+// While too many requests are reading it waits for its turn.
+Result<std::unique_ptr<storage::Snapshot>> StoreCheck::snapshot() {
+  for (;;) {
+    auto taken = parts_.storage.snapshot();
+    if (!taken.is(Code::busy)) return taken;
+    MutexLock lock(mutex_);
+    if (stopping_) return taken;
+    wake_.wait_for(mutex_, kTryAgain);
+  }
 }
 
 bool StoreCheck::rest() {

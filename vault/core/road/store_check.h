@@ -4,13 +4,14 @@
 // head in it. A store of some ten thousand records is compared before the vault opens; a larger one
 // right after, by a thread of its own that works half of the time. What is committed meanwhile does
 // no harm: one snapshot is compared with the head that stands in it, and a record that was put back
-// is missed in every later one too.
+// is missed in every later one too. Whoever can write the files can also make them unreadable in
+// part: what cannot be compared to the end counts as changed.
 //
-//   VAULT_TRY(check.at_once(StoreCheck::kAtOnce));   … check.start(); …   check.changed()
+//   VAULT_TRY(check.at_once(StoreCheck::kAtOnce));   … check.start(); …   check.outcome()
 //
-// Thread safety: changed() from any thread, the rest from one.
+// Thread safety: outcome() from any thread, the rest from one.
 
-#include <atomic>
+#include <memory>
 #include <thread>
 
 #include "vault/barrier/barrier.h"
@@ -42,24 +43,23 @@ class StoreCheck {
   Status at_once(Nanos at_most);
   void start();  // nothing to do when at_once() has seen all of it
   void stop();
-  // What the thread found.
-  bool changed() const { return changed_; }
+  // What the thread found so far: an error, and the vault must not stay open.
+  Status outcome() const;
 
  private:
   void run();
+  Status compare();
+  Result<std::unique_ptr<storage::Snapshot>> snapshot();
   bool rest();  // as long as it worked since the last rest; false: to stop
 
   const Parts parts_;
   bool compared_ = false;
-  std::atomic<bool> changed_{false};
   Instant worked_since_;  // of the thread alone
   std::thread thread_;
-  Mutex mutex_;
+  mutable Mutex mutex_;
   Condition wake_;
   bool stopping_ GUARDED_BY(mutex_) = false;
+  Status outcome_ GUARDED_BY(mutex_);
 };
-
-// Fit for strangers: seal-status shows it.
-Error changed_storage();
 
 }  // namespace leasehold::core
