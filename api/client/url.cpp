@@ -52,6 +52,7 @@ bool parse_authority(std::string_view text, Url& url) {
     text.remove_prefix(std::min(colon, text.size()));
   }
   if (!is_host(url.host)) return false;
+  url.host = lower_case(url.host);  // it is the same in any case, and compared with certificates
   return text.empty() || parse_port(text.substr(1), url.port);
 }
 

@@ -115,6 +115,16 @@ TEST_CASE("reach: a certificate that is not of today is told apart from an unkno
   }
 }
 
+TEST_CASE("reach: the name of a server is the same in any case") {
+  const Certificate certificate("localhost", "DNS:localhost");
+  VaultServer server(certificate.file(), certificate.key());
+  server.on("GET /v1/s", {200, R"({"data":{"k":"v"}})"});
+  const Program program("https://LocalHost:" + std::to_string(server.port()));
+  const auto read = program.run({"read", "-ca-cert=" + certificate.file(), "-field=k", "s"});
+  CHECK(read.out == "v");
+  CHECK(read.err.empty());
+}
+
 TEST_CASE("reach: a plain request is handed to the proxy whole") {
   VaultServer proxy;
   proxy.on("GET http://vault.test:8200/v1/s", {200, R"({"data":{"k":"v"}})"});

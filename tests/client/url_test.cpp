@@ -16,8 +16,10 @@ TEST_CASE("url: an address is scheme, host, port and prefix") {
   CHECK(url->origin() == "https://vault.example:8201");
 }
 
-TEST_CASE("url: a scheme is the same in any case") {
-  CHECK(parse_url("HTTPS://h")->origin() == "https://h:443");
+TEST_CASE("url: a scheme and a host are the same in any case") {
+  CHECK(parse_url("HTTPS://Vault.Example/Path")->origin() == "https://vault.example:443");
+  CHECK(parse_url("https://h/Path")->path == "/Path");
+  CHECK(parse_url("https://[FE80::1]")->host == "fe80::1");
   CHECK(parse_url("Http://h")->port == 80);
   CHECK(parse_url("UNIX:///run/S")->host == "/run/S");
 }
