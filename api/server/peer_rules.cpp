@@ -22,10 +22,10 @@ bool begins_alike(std::string_view bytes, std::string_view signature) {
 }
 
 std::optional<int> port_of(std::string_view text) {
-  int port = 0;
+  std::uint16_t port = 0;  // unsigned: no "-0"
   const auto end = std::from_chars(text.data(), text.data() + text.size(), port);
   const bool whole = end.ec == std::errc() && end.ptr == text.data() + text.size();
-  if (!whole || port < 0 || port > 65535 || (text.size() > 1 && text[0] == '0')) return {};
+  if (!whole || (text.size() > 1 && text[0] == '0')) return {};
   return port;
 }
 

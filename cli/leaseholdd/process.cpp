@@ -26,15 +26,15 @@ namespace leasehold::server_process {
 
 namespace {
 
-// Threads, requests that may wait, and those of one address among them. Two hashes at once leave
-// the machine to the others; 256 that wait are 10 to 20 s of them, so that half of that is the most
-// that one guesser costs the others. A body of 2 MiB takes a tenth of a second or two.
+// Threads, and places for requests that wait. Two hashes at once leave the machine to the others;
+// 256 that wait are 10 to 20 s of them, for whoever has them: clients take turns. A body of 2 MiB
+// takes a tenth of a second or two.
 constexpr core::Workers::Sizes kWorkers = {{
-    {2, 1024},      // lists
-    {2, 256, 128},  // hashes
-    {4, 256},       // outside: devices and targets
-    {4, 1024},      // flushes: those that wait together share one fsync
-    {2, 128, 32},   // bodies
+    {2, 1024},  // lists
+    {2, 256},   // hashes
+    {4, 256},   // outside: devices and targets
+    {4, 1024},  // flushes: those that wait together share one fsync
+    {2, 128},   // bodies
 }};
 
 constexpr timespec kLookAtDatesEvery{3600, 0};

@@ -63,3 +63,13 @@ TEST_CASE("cidr: a range holds another one only as a whole") {
   CHECK_FALSE(narrow->contains(*wide));
   CHECK_FALSE(Cidr::parse("11.0.0.0/8")->contains(*narrow));
 }
+
+TEST_CASE("cidr: an IPv6 client is its network of 64 bits, any other is its address") {
+  CHECK(leasehold::client_network("192.0.2.1") == "192.0.2.1");
+  CHECK(leasehold::client_network("::ffff:192.0.2.1") == "192.0.2.1");
+  CHECK(leasehold::client_network("2001:db8:0:1:ffff::9") == "2001:db8:0:1::/64");
+  CHECK(leasehold::client_network("2001:db8:0:1::") == "2001:db8:0:1::/64");
+  CHECK(leasehold::client_network("2001:db8:0:2::9") == "2001:db8:0:2::/64");
+  CHECK(leasehold::client_network("").empty());
+  CHECK(leasehold::client_network("not:an:address") == "not:an:address");
+}

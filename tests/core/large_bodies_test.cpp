@@ -82,7 +82,7 @@ TEST_CASE("large bodies: too many are refused before they are read, and those re
     waiting.push_back(vault.begin(large("test/notes/a", vault.root(), seen)));
   const Answer refused = vault.wait(vault.begin(large("test/notes/over", vault.root(), seen)));
   CHECK(refused.status() == 503);
-  CHECK(refused.error() == "busy: 4 large requests or answers are waiting already; try again");
+  CHECK(refused.error() == "busy: 4 large requests are waiting already; try again");
   CHECK(seen.read == 0);
   CHECK(world.audit_text().find("test/notes/over") != std::string::npos);
   occupied.let_go();

@@ -85,8 +85,9 @@ TEST_CASE("proxy protocol: what is cut is waited for, what is wrong is refused")
        {"PROXY TCP4 192.0.2.7 10.0.0.1 56324\r\n", "PROXY TCP4 999.0.2.7 10.0.0.1 1 2\r\n",
         "PROXY TCP4 ::1 ::1 1 2\r\n", "PROXY TCP4 1.2.3.4 1.2.3.4 65536 2\r\n",
         "PROXY TCP4 1.2.3.4 1.2.3.4 01 2\r\n", "PROXY TCP4 1.2.3.4 1.2.3.4 -1 2\r\n",
-        "PROXY TCP4 1.2.3.4 1.2.3.4 1 2 \r\n", "PROXY TCP4  1.2.3.4 1.2.3.4 1 2\r\n",
-        "PROXY UDP4 1.2.3.4 1.2.3.4 1 2\r\n", "PROXY \r\n"})
+        "PROXY TCP4 1.2.3.4 1.2.3.4 -0 2\r\n", "PROXY TCP4 1.2.3.4 1.2.3.4 1 +2\r\n",
+        "PROXY TCP4 1.2.3.4 1.2.3.4 1 -0\r\n", "PROXY TCP4 1.2.3.4 1.2.3.4 1 2 \r\n",
+        "PROXY TCP4  1.2.3.4 1.2.3.4 1 2\r\n", "PROXY UDP4 1.2.3.4 1.2.3.4 1 2\r\n", "PROXY \r\n"})
     CHECK(kind_of(wrong) == ProxyHeader::malformed);
   CHECK(kind_of("PROXY TCP4 " + std::string(200, '1')) == ProxyHeader::malformed);
   CHECK(kind_of(version_2('\x11', '\x11', kV4)) == ProxyHeader::malformed);
@@ -166,8 +167,9 @@ TEST_CASE("x-forwarded-for: the hop that a believed proxy names is the client") 
   CHECK(says_address(ask("X-Forwarded-For: 6.6.6.6\r\nx-forwarded-for: [2001:db8::1]:443\r\n"),
                      "2001:db8::1"));
   CHECK(ask("").status == 400);
-  for (const char* wrong : {"X-Forwarded-For: \r\n", "X-Forwarded-For: evil\r\n",
-                            "X-Forwarded-For: 192.0.2.7,\r\n", "X-Forwarded-For: 1.2.3.4:x\r\n"})
+  for (const char* wrong :
+       {"X-Forwarded-For: \r\n", "X-Forwarded-For: evil\r\n", "X-Forwarded-For: 192.0.2.7,\r\n",
+        "X-Forwarded-For: 1.2.3.4:x\r\n", "X-Forwarded-For: 1.2.3.4:-0\r\n"})
     CHECK(ask(wrong).status == 400);
   rules.hop_skips = 1;
   CHECK(says_address(ask("X-Forwarded-For: 192.0.2.7, 10.0.0.9\r\n"), "192.0.2.7"));

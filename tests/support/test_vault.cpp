@@ -169,7 +169,7 @@ void TestVault::build() {
   const Status loaded = seal_->load();
   VAULT_ASSERT(loaded.ok());
   workers_ = std::make_unique<core::Workers>(
-      core::Workers::Sizes{{{2, 64}, {2, 64}, {2, 64}, {2, 64}, {2, 4}}});
+      core::Workers::Sizes{{{2, 64}, {2, 64}, {2, 64}, {2, 64}, {2, 4}}}, world_.held_max);
   lifecycle_ = std::make_unique<core::Lifecycle>(environment(), *seal_, world_.recovery_mode,
                                                  "test-cluster", "0.0.0", "2026-11-23");
   core_ = std::make_unique<core::Core>(*lifecycle_, *workers_, environment());

@@ -99,6 +99,7 @@ struct TestWorld {
   std::vector<core::ConfiguredPart> configured;
   Seconds sweep_period{0};  // 0: the vault does not sweep by itself
   core::AskedHeaders asked_headers;
+  std::size_t held_max = core::Workers::kHeldMax;
 
   std::string audit_path() const { return directory.path() + "/audit.log"; }
   std::string audit_text() const;

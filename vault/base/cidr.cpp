@@ -96,6 +96,14 @@ bool is_in_any(const std::vector<std::string>& ranges, std::string_view address)
   });
 }
 
+std::string client_network(std::string_view address) {
+  std::string text(address);
+  if (address.find(':') == address.npos) return text;
+  const auto parsed = IpAddress::parse(address);
+  if (!parsed) return text;
+  return parsed->v6 ? Cidr::parse(text + "/64")->text() : parsed->text();
+}
+
 std::string not_a_range(const std::vector<std::string>& ranges) {
   for (const std::string& range : ranges)
     if (!Cidr::parse(range)) return range;

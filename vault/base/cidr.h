@@ -44,6 +44,10 @@ class Cidr {
 bool is_in_any(const std::vector<std::string>& ranges, std::string_view address);
 bool is_allowed(const std::vector<std::string>& bound, std::string_view address);
 
+// Whom to count an address as: of IPv6 its network of 64 bits, which whoever has one address has.
+// What is no address is taken as it is.
+std::string client_network(std::string_view address);
+
 // The first that is no range; empty: each is one.
 std::string not_a_range(const std::vector<std::string>& ranges);
 // Each in canonical form. Code::invalid names the first that is no range.

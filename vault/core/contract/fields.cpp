@@ -36,6 +36,8 @@ std::string_view go_type(const Json& value) {
       return "json.Number";
   }
 }
+// '' is where that library names what lies deeper in the field. The value is not told: it may be
+// secret.
 Error unconvertible(std::string_view field, const char* want, const Json& value) {
   return mismatch(field, fmt::format("'' expected type '{}', got unconvertible type '{}'", want,
                                      go_type(value)));

@@ -29,7 +29,7 @@ struct Flush : WorkerTask {
   }
   static void finish(Waiter* waiter) {
     const std::unique_ptr<Flush> self(static_cast<Flush*>(waiter));
-    resume_all(self->waiting, self->written);
+    resume_all(self->waiting, self->refused.ok() ? self->written : self->refused);
   }
 };
 

@@ -78,8 +78,7 @@ Detached Core::handle(Request request, Exchange& asker) {
     status = co_await placed(workers_, flight, flight.place,
                              [&] { return run(flight); });  // may they; engine
     if (flight.runs_anew_aside())
-      status = co_await placed(
-          workers_, flight, Place::bodies, [&] { return run(flight); }, true);
+      status = co_await placed(workers_, flight, Place::bodies, [&] { return run(flight); });
     if (status.ok() && flight.planned && flight.planned->candidate)
       status =
           co_await placed(workers_, flight, Place::outside, [&] { return try_candidate(flight); });
@@ -91,6 +90,7 @@ Detached Core::handle(Request request, Exchange& asker) {
       status = co_await applied(flight);  // intent on record, then the target
     if (status.ok()) status = co_await committed(flight);
     if (!flight.runs_again(status)) break;
+    flight.drop_answer();
     if (!flight.issues()) co_await latched(latches_, flight, latch);
     status = admit_again(flight);
   }
@@ -107,7 +107,8 @@ Detached Core::handle(Request request, Exchange& asker) {
   status = co_await committed(flight);  // of a token without uses left: its end
   if (flight.is_large())
     status = co_await placed(
-        workers_, flight, Place::bodies, [&] { return write_lines(flight); }, true);
+        workers_, flight, Place::bodies, [&] { return write_lines(flight); },
+        WorkerTask::Entry::ends);
   const Status on_record = co_await recorded(flight, workers_);
   Response answer = answer_of(flight, on_record);
   if (flight.live != nullptr) gate_.leave();

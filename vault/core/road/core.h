@@ -40,6 +40,7 @@ class Core {
   Status still_allowed(Authorised& flight);
   Status run(InFlight& flight);
   Status run_live(InFlight& flight);
+  void count_large(InFlight& flight);
   Status run_in(InFlight& flight, storage::Snapshot& snapshot);
   Status authorize(Authorised& flight, ReadTxn& txn);
   Status dispatch(InFlight& flight, storage::Snapshot& snapshot);

@@ -18,6 +18,7 @@
 #include "vault/core/contract/fields.h"
 #include "vault/core/road/effect_state.h"
 #include "vault/core/road/unsealed.h"
+#include "vault/core/road/workers.h"
 
 namespace leasehold::core {
 
@@ -110,7 +111,8 @@ struct Authorised : Admitted {
 struct InFlight : Authorised {
   using Authorised::Authorised;
   Response answer;
-  Orders orders;  // of the answer, also when that is wrapped in another one
+  Workers::Held held;  // what it takes, and the batch, where they are large
+  Orders orders;       // of the answer, also when that is wrapped in another one
 
   // effect
   std::optional<Planned> planned;
@@ -123,6 +125,11 @@ struct InFlight : Authorised {
     return live != nullptr && (large_body_was_read() || answer.data.size() > kSmallBodyMax);
   }
 
+  // Before it waits for others to end, who may wait for room.
+  void drop_answer() {
+    answer = Response();
+    held = {};
+  }
   // What a run found out or left behind, before the next run of the same request. `planned_anew` is
   // about all of them.
   void forget_attempt() {

@@ -85,12 +85,25 @@ void cap_page(Request& request, std::int64_t most) {
 }  // namespace
 
 Status Core::run(InFlight& flight) {
-  if (flight.gate_route == nullptr) return run_live(flight);
+  if (flight.gate_route == nullptr) {
+    const Status status = run_live(flight);
+    count_large(flight);
+    return status;
+  }
   if (flight.request.body_unread)
     flight.answer = Response::refused(413, std::string(kBodyTooLarge));
   else
     flight.answer = gate_.answer(*flight.gate_route, flight.request);
   return {};
+}
+
+// What is large of what a run made. Who still waits for a target, or for revocations, holds
+// nothing: the answer of those is small.
+void Core::count_large(InFlight& flight) {
+  std::size_t bytes = flight.answer.data.size();
+  if (flight.batch) bytes += flight.batch->storage.bytes();
+  const bool waits = flight.planned || !flight.orders.awaited.empty();
+  if (bytes > kSmallBodyMax && !waits) flight.held = Workers::Held(workers_, bytes);
 }
 
 // An io thread opens no large value for one, while others wait.

@@ -91,15 +91,18 @@ class [[nodiscard]] committed : Suspended<commit::Submission> {
 };
 
 // Runs `f` here, or on a worker of the class that the route asks for. A large body is let into its
-// class before anything is done for it that a refusal would lose; what goes in `certainly` is not
-// refused.
+// class before anything is done for it that a refusal would lose, and what runs anew there was let
+// in before.
 template <class F>
 class [[nodiscard]] placed : Suspended<WorkerTask> {
  public:
-  placed(Workers& workers, const Admitted& flight, Place place, F f, bool certainly = false)
+  using Entry = WorkerTask::Entry;
+  placed(Workers& workers, const Admitted& flight, Place place, F f, Entry as = Entry::asks)
       : workers_(workers), place_(place), f_(std::move(f)) {
     this->asker = flight.request.remote_address;
-    this->goes_on = place == Place::bodies && (certainly || flight.large_body_was_read());
+    const bool let_in = flight.large_body_was_read() || flight.reads_much;
+    const bool goes_on = as == Entry::asks && place == Place::bodies && let_in;
+    this->entry = goes_on ? Entry::goes_on : as;
   }
   bool await_ready() {
     const bool here = place_ == Place::inline_;

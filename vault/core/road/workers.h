@@ -1,21 +1,20 @@
 #pragma once
 // Threads for what must not run on an io thread, in classes: each has threads and a bounded queue
 // of its own, so that slow hashes never hold up lists, nor a device that hangs the audit log's
-// flushes. In a class the addresses that wait take turns, so that one who asks often does not hold
-// up one who asks once. A task is refused at once or completed exactly once, also at shutdown.
-// Revocation has threads of its own (core/leases) and waits for none of these. Thread-safe.
+// flushes. Who waits in a queue, and who gives way in it, is one rule for all (work_queue.h). A
+// task is refused at once or completed exactly once, also at shutdown; one that lost its place is
+// completed and says so in `refused`. Revocation has threads of its own (core/leases) and waits for
+// none of these. Thread-safe.
 
 #include <array>
-#include <deque>
-#include <map>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
-#include "vault/base/loop.h"
 #include "vault/base/mutex.h"
-#include "vault/base/result.h"
 #include "vault/core/contract/engine.h"
+#include "vault/core/road/work_queue.h"
 
 namespace leasehold::core {
 
@@ -24,27 +23,45 @@ inline constexpr std::size_t kWorkClasses = 5;
 
 WorkClass class_of(Place place);  // of a place that is not inline
 
-struct WorkerTask : Waiter {
-  void (*work)(WorkerTask*) = nullptr;  // runs on a worker, leaves its result in the task
-  Status refused;
-  // Whose share of the queue and whose turn it takes: a client's address. The share of the empty
-  // one has no bound.
-  std::string_view asker;
-  // Of a request that was let into the class before: no bound refuses it, or what was done for it
-  // would be lost.
-  bool goes_on = false;
-};
-
 class Workers {
  public:
   struct Size {
     unsigned threads = 1;
-    std::size_t queue_max = 0;  // tasks that wait; those that run do not count
-    std::size_t share_max = 0;  // of them, of one asker; 0: all
+    std::size_t places = 0;  // for tasks that wait; those that run have none
   };
   using Sizes = std::array<Size, kWorkClasses>;  // by WorkClass
 
-  explicit Workers(const Sizes& sizes);
+  // What of an answer is in memory from when it is made until it is delivered. Whoever has one
+  // waits for no worker that has to begin something, nor for who does.
+  class Held {
+   public:
+    Held() = default;
+    Held(Workers& workers, std::size_t bytes) : workers_(&workers), bytes_(bytes) {
+      workers.change_held(bytes, 0);
+    }
+    Held(Held&& other) noexcept { swap(other); }
+    Held& operator=(Held&& other) noexcept {
+      Held(std::move(other)).swap(*this);
+      return *this;
+    }
+    ~Held() {
+      if (workers_ != nullptr) workers_->change_held(0, bytes_);
+    }
+
+   private:
+    void swap(Held& other) noexcept {
+      std::swap(workers_, other.workers_);
+      std::swap(bytes_, other.bytes_);
+    }
+    Workers* workers_ = nullptr;
+    std::size_t bytes_ = 0;
+  };
+
+  static constexpr std::size_t kHeldMax = 64u << 20;
+
+  // While `held_max` bytes are held, the classes that make large answers (lists, bodies) begin
+  // nothing: what was made is recorded and delivered first. So they exceed it by one a thread.
+  explicit Workers(const Sizes& sizes, std::size_t held_max = kHeldMax);
   ~Workers() { stop(); }
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
@@ -54,30 +71,16 @@ class Workers {
   void stop();  // completes what was taken in
 
  private:
-  // What waits in a class.
-  class Waiting {
-   public:
-    std::size_t size() const { return size_; }
-    std::size_t share_of(std::string_view asker) const;
-    void push(WorkerTask* task);
-    WorkerTask* pop();  // of the asker whose turn it is; not empty
-
-   private:
-    struct Line {
-      WaiterQueue tasks;
-      std::size_t bounded = 0;  // of them, those that a bound may refuse
-    };
-    std::map<std::string, Line, std::less<>> lines_;
-    std::deque<std::string_view> turns_;  // the keys of `lines_`
-    std::size_t size_ = 0;
-  };
-
   void run(std::size_t kind);
+  WorkerTask* next(std::size_t kind) REQUIRES(mutex_);
+  void change_held(std::size_t more, std::size_t less);
 
   const Sizes sizes_;
+  const std::size_t held_max_;
   Mutex mutex_;
   std::array<Condition, kWorkClasses> wake_;
-  std::array<Waiting, kWorkClasses> waiting_ GUARDED_BY(mutex_);
+  std::array<WorkQueue, kWorkClasses> waiting_ GUARDED_BY(mutex_);
+  std::size_t held_ GUARDED_BY(mutex_) = 0;
   bool stopping_ GUARDED_BY(mutex_) = false;
   std::vector<std::thread> threads_;
 };
