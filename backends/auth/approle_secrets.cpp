@@ -5,6 +5,7 @@
 #include "backends/auth/approle.h"
 #include "vault/base/cidr.h"
 #include "vault/base/encoding.h"
+#include "vault/base/nothing_done.h"
 #include "vault/crypto/hash.h"
 
 namespace leasehold::auth::approle {
@@ -194,6 +195,7 @@ Result<Response> destroy(Call& call, WriteTxn& txn, bool by_its_accessor) {
   VAULT_TRY_ASSIGN(const auto secret, asked_for(call, txn, by_its_accessor));
   if (!secret && by_its_accessor) return unknown_accessor(call);
   if (secret) VAULT_TRY(erase_secret(*secret, txn));
+  if (!secret) call.quiet_warnings.push_back(nothing_done("the role has no such secret id"));
   return Response::none();
 }
 

@@ -65,7 +65,7 @@ int run_delete(Session& session) {
   const std::string name = lower_case(session.args().positional(0));
   const auto answer = session.send({"DELETE", policy_path(name)});
   if (!is_good(answer)) return session.refused(fmt::format("Error deleting {}", name), answer);
-  return session.succeed(fmt::format("Deleted policy: {}", name));
+  return session.did(*answer, fmt::format("Deleted policy: {}", name));
 }
 
 Error cannot_write(const std::string& file, const std::string& hint = {}) {

@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "vault/base/encoding.h"
+#include "vault/base/nothing_done.h"
 #include "vault/core/contract/policy_names.h"
 #include "vault/core/sys/system.h"
 
@@ -152,6 +153,8 @@ Result<Response> remove(Unsealed& live, Call& call, WriteTxn& txn) {
   if (name == "root" || name == kWrappingPolicy)
     return failure(Code::invalid, "cannot delete \"" + name + "\" policy");
   if (name == "default") return failure(Code::invalid, "cannot delete default policy");
+  VAULT_TRY_ASSIGN(const auto there, txn.in(barrier::kCoreSpace).version(policy_record(name)));
+  if (there == 0) call.quiet_warnings.push_back(nothing_done("no policy has this name"));
   VAULT_TRY(erase_policy(txn, name));
   return Response::none();
 }
