@@ -77,8 +77,8 @@ Result<Policy> parse_policy(std::string name, std::string_view text);
 inline constexpr std::size_t kPolicyPathsMax = 4096;
 inline constexpr std::size_t kPolicyParametersMax = 1024;  // names and values of one path
 Status within_bounds(const Policy& policy);
-// Paths that match less than they seem to, in the order of their lines: for who writes the policy.
-std::vector<std::string> doubts_about(const Policy& policy);
+// Rules that match less than they seem to, in the order of their lines: for who writes the policy.
+std::vector<std::string> doubts_about(const Policy& policy, WallTime now);
 // "default" and "response-wrapping" as a new vault has them.
 std::string_view default_policy_text();
 std::string_view response_wrapping_policy_text();

@@ -143,7 +143,7 @@ Result<Response> write(Unsealed& live, Call& call, WriteTxn& txn) {
     response.warnings.push_back("policy name was converted to " + name);
   if (uses_rules(call.fields))
     response.warnings.emplace_back("'rules' is deprecated, please use 'policy' instead");
-  for (std::string& warning : doubts_about(*parsed))
+  for (std::string& warning : doubts_about(*parsed, call.now))
     response.warnings.push_back(std::move(warning));
   return response;
 }
