@@ -166,6 +166,7 @@ std::string Lifecycle::health_text(bool initialized, bool sealed, const Listener
   string("replication_dr_mode", replication);
   string("replication_performance_mode", replication);
   member("replication_primary_canary_age_ms", "0");
+  if (!environment_.storage.trouble().empty()) member("leasehold_storage_works", "false");
   member("sealed", sealed ? "true" : "false");
   member("server_time_utc", std::to_string(environment_.clock.now().seconds()));
   member("standby", "false");
