@@ -13,7 +13,7 @@ namespace {
 constexpr commit::Unrecorded kUseCounted{
     "a use is counted before the request is judged; the request's own lines follow"};
 
-constexpr Bound kTokenUses{"uses of a token", Code::denied, "permission denied"};
+constexpr Bound kTokenUses{"the token is used up", Code::denied, "permission denied"};
 
 // A wrapping token that is spent, has expired, or never was one, where one is opened.
 bool wants_wrapping_token(const Admitted& flight) {
