@@ -9,7 +9,14 @@ namespace leasehold::auth {
 namespace approle {
 namespace {
 
-Response wrong() { return Response::refused_login("invalid role or secret ID"); }
+constexpr char kWrong[] = "invalid role or secret ID";
+
+// Told to the client as a wrong secret id is, whatever the reason.
+Response refused_by_role(std::string_view reason) {
+  Response response = Response::refused_login(kWrong, std::string(reason));
+  response.orders.tells_log = true;
+  return response;
+}
 
 core::Login login_of(const Role& role) {
   core::Login login;
@@ -57,16 +64,24 @@ Result<Response> log_in(Call& call, WriteTxn& txn) {
   if (role_id.empty()) return failure(Code::invalid, "missing role_id");
   VAULT_TRY_ASSIGN(const auto role, find_role_by_id(role_id, txn));
   // No name of ours to lock, and no hash that it costs: it is not counted.
-  if (!role) return Response::refused(400, "invalid role or secret ID");
+  if (!role) {
+    Response unknown = Response::refused(400, kWrong);
+    unknown.reason = "no role has this role id";
+    return unknown;
+  }
   core::Login login = login_of(*role);
   const std::string& from = call.request.remote_address;
-  if (!is_allowed(role->record.strings_at("secret_id_bound_cidrs"), from)) return wrong();
+  if (!is_allowed(role->record.strings_at("secret_id_bound_cidrs"), from))
+    return refused_by_role("the role's secret_id_bound_cidrs do not hold the address");
   if (!role->record.bool_at("bind_secret_id")) return granted(call, role->record, std::move(login));
   if (secret_id.empty()) return failure(Code::invalid, "missing secret_id");
   VAULT_TRY_ASSIGN(const auto secret, find_secret(*role, as_text(secret_id.reveal()), txn));
-  if (!secret || !is_allowed(secret->record.strings_at("cidr_list"), from)) return wrong();
-  VAULT_TRY_ASSIGN(const bool valid, is_valid(*secret, txn, call.now));
-  if (!valid) return wrong();
+  if (!secret)
+    return Response::refused_login(kWrong, "the role has no such secret id, or none any more");
+  if (!is_allowed(secret->record.strings_at("cidr_list"), from))
+    return refused_by_role("the secret id's cidr_list does not hold the address");
+  VAULT_TRY_ASSIGN(const auto over, why_over(*secret, txn, call.now));
+  if (!over.empty()) return refused_by_role(over);
   VAULT_TRY(spend(*secret, txn));
   VAULT_TRY(apply_secret(*secret, login));
   return granted(call, role->record, std::move(login));

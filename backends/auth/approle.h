@@ -43,8 +43,8 @@ struct Secret {
 // Valid or not; nothing when it is unknown.
 Result<std::optional<Secret>> find_secret(const Role& role, std::string_view secret_id,
                                           ReadTxn& txn);
-// Neither expired nor used up.
-Result<bool> is_valid(const Secret& secret, ReadTxn& txn, WallTime now);
+// Why it serves no more, such as "the secret id has expired"; empty: it does.
+Result<std::string_view> why_over(const Secret& secret, ReadTxn& txn, WallTime now);
 // One use less; the last one erases it. Not for one that is no longer valid.
 Status spend(const Secret& secret, WriteTxn& txn);
 Status erase_secret(const Secret& secret, WriteTxn& txn);

@@ -93,7 +93,7 @@ Result<Response> write_role(Call& call, WriteTxn& txn) {
   if (fresh || !asked.empty())
     VAULT_TRY(set_role_id(role, asked.empty() ? uuid(call.random) : asked, txn));
   VAULT_TRY(save(role, txn));
-  return Response::none();
+  return written(call.fields, role.record);
 }
 
 Result<Response> read_role(Call& call, ReadTxn& txn) {
@@ -177,7 +177,7 @@ Route part_route(Part part) {
     VAULT_TRY(take_fields(call.fields, role.record));
     if (of_policies) sort_policies(role.record);
     VAULT_TRY(save(role, txn));
-    return Response::none();
+    return written(call.fields, role.record);
   };
   const auto remove = [part](Call& call, WriteTxn& txn) -> Result<Response> {
     VAULT_TRY_ASSIGN(Role role, role_of(call.fields, txn));

@@ -5,6 +5,7 @@
 #include "backends/auth/approle.h"
 #include "vault/base/cidr.h"
 #include "vault/base/encoding.h"
+#include "vault/base/nothing_done.h"
 #include "vault/crypto/hash.h"
 
 namespace leasehold::auth::approle {
@@ -172,7 +173,8 @@ Result<Response> look_up(Call& call, ReadTxn& txn, bool by_its_accessor) {
   VAULT_TRY_ASSIGN(const auto secret, asked_for(call, txn, by_its_accessor));
   bool valid = false;
   if (secret) {
-    VAULT_TRY_ASSIGN(valid, is_valid(*secret, txn, call.now));
+    VAULT_TRY_ASSIGN(const auto over, why_over(*secret, txn, call.now));
+    valid = over.empty();
   }
   if (!valid) return by_its_accessor ? unknown_accessor(call) : Response::none();
   std::int64_t uses = secret->record.integer_at("num_uses");
@@ -194,6 +196,7 @@ Result<Response> destroy(Call& call, WriteTxn& txn, bool by_its_accessor) {
   VAULT_TRY_ASSIGN(const auto secret, asked_for(call, txn, by_its_accessor));
   if (!secret && by_its_accessor) return unknown_accessor(call);
   if (secret) VAULT_TRY(erase_secret(*secret, txn));
+  if (!secret) call.quiet_warnings.push_back(nothing_done("the role has no such secret id"));
   return Response::none();
 }
 
@@ -232,8 +235,8 @@ Result<bool> erase_if_over(const std::string& directory, const std::string& hash
   auto seen = core::load_json(look, name);
   if (!seen.ok() || !*seen) return false;  // a damaged one holds up none behind it
   const Secret secret{directory.substr(0, directory.size() - 1), hash, std::move(**seen)};
-  VAULT_TRY_ASSIGN(const bool valid, is_valid(secret, look, now));
-  if (valid && !forgotten) return false;
+  VAULT_TRY_ASSIGN(const auto over, why_over(secret, look, now));
+  if (over.empty() && !forgotten) return false;
   VAULT_TRY(txn.version(name));
   VAULT_TRY(erase_secret(secret, txn));
   return true;
@@ -249,12 +252,12 @@ Result<std::optional<Secret>> find_secret(const Role& role, std::string_view sec
   return std::optional<Secret>(Secret{role.directory(), hash, std::move(*record)});
 }
 
-Result<bool> is_valid(const Secret& secret, ReadTxn& txn, WallTime now) {
+Result<std::string_view> why_over(const Secret& secret, ReadTxn& txn, WallTime now) {
   const WallTime expires{secret.record.integer_at("expires")};
-  if (expires.ns != 0 && expires <= now) return false;
-  if (secret.record.integer_at("num_uses") == 0) return true;
+  if (expires.ns != 0 && expires <= now) return std::string_view("the secret id has expired");
+  if (secret.record.integer_at("num_uses") == 0) return std::string_view();
   VAULT_TRY_ASSIGN(const std::int64_t left, txn.counter(uses_counter(secret)));
-  return left > 0;
+  return std::string_view(left > 0 ? "" : "the secret id is used up");
 }
 
 // The counter is folded, so many logins at once do not conflict: its bound refuses whoever comes

@@ -168,6 +168,13 @@ void apply_token_fields(const Json& record, core::Login& login) {
   login.token_type = record.string_at("token_type", "default");
 }
 
+core::Response written(const Fields& fields, const Json& record) {
+  core::Response response;
+  if (fields.given("token_policies") || fields.given("policies"))
+    response.orders.named_policies = core::canonical_policies(record.strings_at("token_policies"));
+  return response;
+}
+
 core::Response granted(core::Call& call, const Json& record, core::Login login) {
   const std::string type = record.string_at("token_type");
   if (type == "batch" || type == "default-batch")

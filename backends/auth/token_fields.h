@@ -25,6 +25,8 @@ void sort_policies(Json& record);
 void show_token_fields(const Json& record, Json& data);
 // What a login of this role or user grants.
 void apply_token_fields(const Json& record, core::Login& login);
+// The answer to who wrote `record` with `fields`: its policies are looked for if they were given.
+core::Response written(const core::Fields& fields, const Json& record);
 // The answer of a login that succeeded; it says which of the fields changed nothing.
 core::Response granted(core::Call& call, const Json& record, core::Login login);
 

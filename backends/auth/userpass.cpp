@@ -65,7 +65,7 @@ Result<Response> write_user(Call& call, WriteTxn& txn) {
   if (!known && !has_password) return failure(Code::invalid, "missing password");
   VAULT_TRY(take_token_fields(call.fields, kOlder, user));
   VAULT_TRY(core::save_json(txn, name, user));
-  return Response::none();
+  return written(call.fields, user);
 }
 
 Result<Response> read_user(Call& call, ReadTxn& txn) {
@@ -94,7 +94,7 @@ Result<Response> change(Call& call, WriteTxn& txn, bool password) {
     sort_policies(*user);
   }
   VAULT_TRY(core::save_json(txn, name, *user));
-  return Response::none();
+  return written(call.fields, *user);
 }
 
 core::Login login_of(const std::string& name, const Json& user) {
@@ -113,7 +113,9 @@ Result<Response> log_in(Call& call, WriteTxn& txn) {
   VAULT_TRY_ASSIGN(auto user, core::load_json(txn, record_of(name)));
   const std::string hash = user ? user->string_at(kHash) : kNobodysHash;
   const bool right = crypto::verify_password(hash, as_text(password.reveal())) && user;
-  if (!right) return Response::refused_login("invalid username or password");
+  if (!right)
+    return Response::refused_login("invalid username or password",
+                                   user ? "wrong password" : "no user has this name");
   if (crypto::bcrypt_cost(hash)) {
     VAULT_TRY_ASSIGN(const std::string ours, crypto::hash_password(as_text(password.reveal())));
     user->set(kHash, ours);

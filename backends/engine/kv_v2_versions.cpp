@@ -1,6 +1,7 @@
 // delete/, undelete/ and destroy/ of kv version 2: what becomes of the versions a request names.
 
 #include "backends/engine/kv_v2.h"
+#include "vault/base/nothing_done.h"
 
 namespace leasehold::engine::kv_v2 {
 namespace {
@@ -33,14 +34,19 @@ Result<Response> change_named(Call& call, WriteTxn& txn, const Change& change) {
   const std::string path = call.fields.text("path");
   VAULT_TRY_ASSIGN(const auto numbers, named_versions(call));
   VAULT_TRY_ASSIGN(auto key, load_key(txn, path));
-  if (!key) return Response::none();
-  bool is_changed = false;
+  if (!key) {
+    call.quiet_warnings.push_back(nothing_done("no secret has this name"));
+    return Response::none();
+  }
+  bool is_changed = false, any = false;
   for (const std::uint64_t number : numbers) {
     Version* version = key->version(number);
+    any = any || version != nullptr;
     if (version == nullptr || version->destroyed) continue;
     VAULT_TRY_ASSIGN(const bool did, change(path, number, *version));
     is_changed = is_changed || did;
   }
+  if (!any) call.quiet_warnings.push_back(nothing_done("the secret has none of these versions"));
   if (is_changed) VAULT_TRY(save_key(txn, path, *key));
   return Response::none();
 }

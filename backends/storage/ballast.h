@@ -25,6 +25,8 @@ class Ballast {
   // True when there was one.
   bool release() EXCLUDES(mutex_);
   bool missing() EXCLUDES(mutex_);
+  // The same as it was last seen: does not look at the disk.
+  bool absent() const { return !present_; }
 
  private:
   bool make() REQUIRES(mutex_);

@@ -121,8 +121,9 @@ class Lmdb final : public Storage {
         environment_(std::move(environment)),
         ballast_(directory_->file("ballast"), options.ballast_bytes, log),
         log_(log),
-        index_(index),
-        nearly_full_(environment_->nearly_full()) {}
+        index_(index) {
+    look_at_map();
+  }
 
   Result<std::unique_ptr<Snapshot>> snapshot() override {
     if (environment_ == nullptr) return unusable();
@@ -140,9 +141,11 @@ class Lmdb final : public Storage {
   bool low_on_space() const override { return nearly_full_ || ballast_.missing(); }
   std::string where() const override { return "lmdb " + directory_->path(); }
   std::string trouble() const override {
-    return displaced_ ? "data.mdb is not the file that the vault opened, or was cut: no writes; "
-                        "see its log"
-                      : "";
+    if (displaced_)
+      return "data.mdb is not the file that the vault opened, or was cut: no writes; see its log";
+    if (nearly_full_ || ballast_.absent())
+      return std::string(kFull) + "; until then nothing is written but revocations";
+    return {};
   }
 
  private:
@@ -156,6 +159,7 @@ class Lmdb final : public Storage {
                std::span<CommitResult> results);
   Outcome judge(const Failed& failed);
   void no_space(int rc);
+  void look_at_map();
   bool leads_here();
   bool disk_is_full() const;
   bool is_usable() const;
@@ -168,7 +172,7 @@ class Lmdb final : public Storage {
   mutable Ballast ballast_;
   LogSink& log_;
   std::atomic<std::uint64_t> index_;
-  std::atomic<bool> nearly_full_;
+  std::atomic<bool> nearly_full_{false};
   std::atomic<bool> displaced_{false};  // the path does not lead to the open file
 };
 
@@ -177,10 +181,7 @@ void Lmdb::commit(std::span<const Batch* const> group, GroupObserver& observer,
   std::fill(results.begin(), results.end(), CommitResult{});
   if (environment_ == nullptr || !leads_here()) return;
   const Failed failed = write(group, observer, results);
-  if (failed.rc == 0) {
-    nearly_full_ = environment_->nearly_full();
-    return;
-  }
+  if (failed.rc == 0) return look_at_map();
   const Outcome outcome = judge(failed);
   // What was refused before the first that would have been committed stays refused; the others were
   // refused by what did not happen, or never looked at.
@@ -252,11 +253,23 @@ void Lmdb::no_space(int rc) {
     ballast_.release();
     return;
   }
-  nearly_full_ = environment_->nearly_full();
-  log_.error(
-      "the map of storage is full, not the disk: raise map_size in the stanza storage \"lmdb\" "
-      "(it is {} MiB now) and restart",
-      options_.map_bytes >> 20);
+  look_at_map();
+  if (nearly_full_) return;  // said
+  log_.error("a write was larger than what is left of storage's map, {} MiB (map_size)",
+             options_.map_bytes >> 20);
+}
+
+// Says it when only the reserve is left, when there is room again, and at each start.
+void Lmdb::look_at_map() {
+  const bool full = environment_->nearly_full();
+  if (nearly_full_.exchange(full) == full) return;
+  if (full)
+    log_.error(
+        "the map of storage is full, not the disk: only revocations are written until map_size in "
+        "the stanza storage \"lmdb\" (it is {} MiB now) is raised and the vault restarted",
+        options_.map_bytes >> 20);
+  else
+    log_.info("the map of storage has room again: writes are accepted");
 }
 
 // Looked at before and after each commit: what was acknowledged must be there after the next start.
@@ -282,8 +295,8 @@ Status Lmdb::ready() {
   VAULT_TRY_ASSIGN(auto environment, LmdbEnvironment::open(directory_->path(), options_));
   VAULT_TRY_ASSIGN(const std::uint64_t index, environment->read_index());
   index_ = index;
-  nearly_full_ = environment->nearly_full();
   environment_ = std::move(environment);
+  look_at_map();
   return {};
 }
 

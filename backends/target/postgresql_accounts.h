@@ -35,6 +35,7 @@ class Accounts final : public target::Connection {
       : server_(std::move(server)), tag_(std::move(tag)), manager_(std::move(opened)) {}
 
   // "<system identifier>/<database>".
+  std::string started() const override { return manager_.started; }
   std::string identity() const override { return manager_.server + "/" + manager_.database; }
   bool took_next_password() const override { return manager_.with_next; }
   bool got_in_with(const SecretBytes& next) const override {

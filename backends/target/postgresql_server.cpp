@@ -121,7 +121,8 @@ std::string set_up_statements(int server_version) {
          " current_database(), r.rolsuper, r.oid,"
          " (SELECT system_identifier FROM pg_catalog.pg_control_system()), pg_is_in_recovery(),"
          " coalesce((SELECT has_language_privilege(l.oid, 'USAGE') FROM pg_catalog.pg_language l"
-         "  WHERE l.lanname = 'plpgsql'), false), pg_backend_pid()"
+         "  WHERE l.lanname = 'plpgsql'), false), pg_backend_pid(),"
+         " extract(epoch FROM pg_postmaster_start_time())"
          " FROM pg_catalog.pg_roles r WHERE r.rolname = current_user";
 }
 
@@ -212,6 +213,7 @@ Result<Server::Opened> Server::open(const target::Tag& tag, std::string_view dat
   opened.superuser = row[kSuperuser] == "t";
   opened.user_oid = row[kUserOid];
   opened.server = row[kServer];
+  opened.started = row[kStarted];
   opened.marks = row[kMarks] == "t";
   const int told = opened.session->backend();
   opened.pooled = told != 0 && row[kBackend] != std::to_string(told);

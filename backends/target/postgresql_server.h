@@ -50,6 +50,7 @@ class Server {
     std::string used_by;  // the operator's statements that ran in it last; empty: it is as new
     std::string user, user_oid, database;
     std::string server;      // its system identifier
+    std::string started;     // when, in seconds since the epoch
     bool with_next = false;  // it took the next password, and not the one before
     bool superuser = false;
     bool pooled = false;                   // what it was told of its process is not so: a pooler
@@ -113,6 +114,7 @@ enum SetUp : std::size_t {
   kStandby,
   kMarks,
   kBackend,
+  kStarted,
   kSetUpColumns
 };
 std::string lock_statement(Millis patience);

@@ -56,7 +56,8 @@ int run_disable(Session& session) {
   const std::string path = plain_path(session.args().positional(0));
   const auto answer = session.send({"DELETE", "sys/audit/" + path});
   if (!is_good(answer)) return session.refused("Error disabling audit device", answer);
-  return session.succeed(fmt::format("Disabled audit device (if it was enabled) at: {}/", path));
+  return session.did(*answer,
+                     fmt::format("Disabled audit device (if it was enabled) at: {}/", path));
 }
 
 constexpr Flag kVerifyFlags[] = {

@@ -41,7 +41,7 @@ int write(Session& session, const char* method) {
   if (!is_good(answer))
     return session.refused(fmt::format("Error writing data to {}", path), answer);
   if (answer->has_value()) return show(session, *answer);
-  return session.succeed(fmt::format("Data written to: {}", path));
+  return session.did(*answer, fmt::format("Data written to: {}", path));
 }
 
 int run_write(Session& session) { return write(session, "PUT"); }
@@ -78,7 +78,7 @@ int run_delete(Session& session) {
   const auto answer = session.send({"DELETE", path, {}, std::move(query).value()});
   if (!is_good(answer)) return session.refused(fmt::format("Error deleting {}", path), answer);
   if (answer->has_value()) return show(session, *answer);
-  return session.succeed(fmt::format("Data deleted (if it existed) at: {}", path));
+  return session.did(*answer, fmt::format("Data deleted (if it existed) at: {}", path));
 }
 
 constexpr Command kCommands[] = {

@@ -129,7 +129,7 @@ int run_delete(Session& session) {
   }
   const auto answer = session.send(std::move(call));
   if (!is_good(answer)) return session.refused(fmt::format("Error deleting {}", path), answer);
-  return session.succeed(fmt::format("Data deleted (if it existed) at: {}", path));
+  return session.did(*answer, fmt::format("Data deleted (if it existed) at: {}", path));
 }
 
 int change_versions(Session& session, const char* part) {
@@ -143,7 +143,7 @@ int change_versions(Session& session, const char* part) {
   const auto answer = session.send({"PUT", path, std::move(body).value()});
   if (!is_good(answer))
     return session.refused(fmt::format("Error writing data to {}", path), answer);
-  return session.succeed(fmt::format("Data written to: {}", path));
+  return session.did(*answer, fmt::format("Data written to: {}", path));
 }
 
 int run_undelete(Session& session) { return change_versions(session, "undelete"); }

@@ -74,6 +74,11 @@ int run_revoke(Session& session) {
     return session.refused(fmt::format("Error revoking {}{}",
                                        what.by_prefix ? "leases with prefix " : "lease ", what.id),
                            answer);
+  if (did_nothing(*answer)) {
+    if (!what.by_prefix)
+      session.note(fmt::format("No such lease: {}; did you mean -prefix?", what.id));
+    return kSuccess;
+  }
   if (what.by_force)
     return session.succeed(fmt::format(
         "Ordered the revocation of all leases with prefix: {}\nWhat is not seen gone within "

@@ -111,7 +111,8 @@ int disable_mount(Session& session, const MountKind& kind) {
   const auto answer = session.send({"DELETE", fmt::format("{}/{}", kind.api, plain_path(path))});
   if (!is_good(answer))
     return session.refused(fmt::format("Error disabling {} at {}", kind.title, path), answer);
-  return session.succeed(fmt::format("Disabled the {} (if it existed) at: {}", kind.title, path));
+  return session.did(*answer,
+                     fmt::format("Disabled the {} (if it existed) at: {}", kind.title, path));
 }
 
 int tune_mount(Session& session, const MountKind& kind) {

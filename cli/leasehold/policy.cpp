@@ -13,6 +13,7 @@
 #include "cli/leasehold/output.h"
 #include "cli/leasehold/policy_format.h"
 #include "cli/leasehold/token_file.h"
+#include "vault/base/clock.h"
 #include "vault/base/encoding.h"
 #include "vault/base/folder.h"
 #include "vault/policy/policy.h"
@@ -66,7 +67,7 @@ int run_delete(Session& session) {
   const std::string name = lower_case(session.args().positional(0));
   const auto answer = session.send({"DELETE", policy_path(name)});
   if (!is_good(answer)) return session.refused(fmt::format("Error deleting {}", name), answer);
-  return session.succeed(fmt::format("Deleted policy: {}", name));
+  return session.did(*answer, fmt::format("Deleted policy: {}", name));
 }
 
 Error cannot_write(const std::string& file, const std::string& hint = {}) {
@@ -107,7 +108,8 @@ int run_fmt(Session& session) {
   if (!text.ok()) return session.misused(text.error().message);
   const auto parsed = policy::parse_new_policy({}, *text);
   if (!parsed.ok()) return session.misused(fmt::format("{}: {}", file, parsed.error().message));
-  for (const std::string& doubt : policy::doubts_about(*parsed)) session.note("WARNING! " + doubt);
+  for (const std::string& doubt : policy::doubts_about(*parsed, SystemClock().now()))
+    session.note("WARNING! " + doubt);
   const std::string formatted = format_policy(*text);
   if (file == "-") {
     session.print(formatted);

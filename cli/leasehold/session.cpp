@@ -10,6 +10,7 @@
 #include "cli/leasehold/policy_sample.h"
 #include "cli/leasehold/token_store.h"
 #include "vault/base/encoding.h"
+#include "vault/base/nothing_done.h"
 #include "vault/base/printable.h"
 #include "vault/base/url_path.h"
 
@@ -186,6 +187,20 @@ void Session::note(std::string_view text) const {
 int Session::succeed(std::string_view text) const {
   if (format_ == Format::table) line(fmt::format("Success! {}", text));
   return kSuccess;
+}
+
+bool did_nothing(const Answer& answer) {
+  const auto says_so = [](const std::string& warning) {
+    return warning.starts_with(kNothingDone) || warning == kNoSuchAccessor;
+  };
+  const auto& quiet = answer.quiet_warnings;
+  const auto told = answer.json.strings_at("warnings");
+  return std::any_of(quiet.begin(), quiet.end(), says_so) ||
+         std::any_of(told.begin(), told.end(), says_so);
+}
+
+int Session::did(const Answer& answer, std::string_view text) const {
+  return did_nothing(answer) ? kSuccess : succeed(text);
 }
 
 std::string plain_path(std::string_view path) {

@@ -47,6 +47,8 @@ class Session {
 
   // `Success! …` of a command that answers nothing; only in the table format, as scripts expect.
   int succeed(std::string_view text) const;
+  // The same, unless `answer` says that nothing was done.
+  int did(const Answer& answer, std::string_view text) const;
 
  private:
   Session(Arguments arguments, client::Settings settings, Format format, bool is_detailed)
@@ -69,6 +71,8 @@ class Session {
 };
 
 inline bool is_good(const Result<Answer>& answer) { return answer.ok() && answer->ok(); }
+// Whether it says that what the request was about is not there.
+bool did_nothing(const Answer& answer);
 // "secret/a" of "/secret//./a/": as it is sent.
 std::string plain_path(std::string_view path);
 

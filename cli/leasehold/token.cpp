@@ -165,7 +165,7 @@ int run_revoke(Session& session) {
   const auto answer = session.send(std::move(call).value());
   if (!is_good(answer)) return session.refused("Error revoking token", answer);
   show_warnings(session, answer->json);
-  return session.succeed("Revoked token (if it existed)");
+  return session.did(*answer, "Revoked token (if it existed)");
 }
 
 // `capabilities PATH` asks about oneself, `capabilities TOKEN PATH` about a token. A path has a

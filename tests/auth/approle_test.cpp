@@ -352,3 +352,44 @@ TEST_CASE("approle: the audit log holds no secret id") {
   vault.post("auth/approle/login", "", body.dump());
   CHECK(world.audit_text().find(secret) == std::string::npos);
 }
+
+TEST_CASE("approle: the logs say why a login was refused, and the client is told the same always") {
+  AuthVault vault;
+  vault.write("auth/approle/role/a", R"({"secret_id_bound_cidrs":"10.0.0.0/8"})");
+  vault.write("auth/approle/role/t", R"({"token_bound_cidrs":"10.0.0.0/8"})");
+  vault.write("auth/approle/role/b");
+  const std::string id = vault.role_id("b");
+  const std::string bound = vault.secret_id("b", R"({"cidr_list":"10.0.0.0/8"})");
+  const std::string brief = vault.secret_id("b", R"({"ttl":"1m"})");
+  const std::string used = vault.secret_id("b", R"({"num_uses":1})");
+  CHECK(vault.role_login(id, used).status() == 200);
+  const auto refused = [&](const Answer& answer) {
+    CHECK(answer.status() == 400);
+    CHECK(answer.error() == "invalid role or secret ID");
+    const std::string lines = vault->world().audit_text();
+    const std::string last = lines.substr(lines.rfind("\"time\""));
+    const std::size_t at = last.find("\"reason\":\"");
+    return at == std::string::npos ? "" : last.substr(at + 10, last.find('"', at + 10) - at - 10);
+  };
+  const auto logged = [&](std::string_view text) {
+    return vault->world().log.text().find(text) != std::string::npos;
+  };
+  CHECK(refused(vault.role_login("none", "x")) == "no role has this role id");
+  CHECK(refused(vault.role_login(id, "x")) == "the role has no such secret id, or none any more");
+  CHECK(refused(vault.role_login(id, used)) == "the role has no such secret id, or none any more");
+  CHECK_FALSE(logged("is refused"));  // strangers send them
+  const std::string role = "the role's secret_id_bound_cidrs do not hold the address";
+  CHECK(refused(vault.role_login(vault.role_id("a"), "x", "192.0.2.7")) == role);
+  CHECK(logged("auth/approle/login: a login from 192.0.2.7 is refused: " + role));
+  const std::string secret = "the secret id's cidr_list does not hold the address";
+  CHECK(refused(vault.role_login(id, bound)) == secret);
+  CHECK_FALSE(logged(secret));  // ten seconds have not passed
+  vault->advance(Seconds{61});
+  CHECK(refused(vault.role_login(id, brief)) == "the secret id has expired");
+  CHECK(logged("is refused: the secret id has expired"));
+  vault->advance(Seconds{11});
+  CHECK(vault.role_login(vault.role_id("t"), vault.secret_id("t")).status() == 403);
+  CHECK(logged("is refused: the role binds its tokens to other networks"));
+  CHECK(vault->world().audit_text().find("\"reason\":\"the role binds its tokens") !=
+        std::string::npos);
+}

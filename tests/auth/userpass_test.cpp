@@ -561,3 +561,42 @@ TEST_CASE("userpass: sys/capabilities tells what is enforced, however a name is 
   CHECK(vault->get("auth/userpass/users/Bob", token).status() == 403);
   CHECK(vault->post("auth/userpass/users/Ann", token, kBob).status() == 403);
 }
+
+TEST_CASE("login: the audit log says why, of a password, a lockout, a network and a policy") {
+  AuthVault vault;
+  vault.write("auth/userpass/users/ann",
+              R"({"password":"right","token_bound_cidrs":"10.0.0.0/8"})");
+  const auto on_record = [&](const std::string& reason) {
+    return vault->world().audit_text().find("\"reason\":\"" + reason + "\"") != std::string::npos;
+  };
+  CHECK(vault.log_in("ann", "wrong").error() == vault.log_in("bob", "wrong").error());
+  CHECK(on_record("wrong password"));
+  CHECK(on_record("no user has this name"));
+  const std::string token = vault.log_in("ann", "right", "10.0.0.1").token();
+  CHECK(vault->get("auth/token/lookup-self", token).status() == 403);
+  CHECK(on_record("the token is bound to other networks"));
+  CHECK(vault.from("10.0.0.1", "sys/auth/x", "{}", token).status() == 403);
+  CHECK(on_record("no rule matches"));
+  for (int i = 0; i < 6; ++i) vault.log_in("ann", "wrong");
+  CHECK(on_record("the name is locked after failed logins"));
+  CHECK(vault->world().log.text().find("wrong password (request") != std::string::npos);
+}
+
+TEST_CASE("login: who grants a policy that is not there is told, in an answer without a body") {
+  AuthVault vault;
+  vault->policy("there", "path \"x\" {}");
+  const auto told = [&](const std::string& path, const std::string& body) {
+    const Answer answer = vault.write(path, body);
+    CHECK(answer.status() == 204);
+    return answer.response().quiet_warnings;
+  };
+  const std::vector<std::string> none, gone{R"(Policy "gone" does not exist)"};
+  const std::string user = "auth/userpass/users/ann", role = "auth/approle/role/app";
+  CHECK(told(user, R"({"password":"p","token_policies":"there,Gone,default"})") == gone);
+  CHECK(told(user, R"({"token_ttl":60})") == none);
+  CHECK(told(user + "/policies", R"({"policies":["gone"]})") == gone);
+  CHECK(told(user + "/policies", R"({"policies":["there"]})") == none);
+  CHECK(told(role, R"({"token_policies":["gone"]})") == gone);
+  CHECK(told(role + "/policies", R"({"token_policies":["gone","there"]})") == gone);
+  CHECK(told(role, R"({"token_policies":[]})") == none);
+}

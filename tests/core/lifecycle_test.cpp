@@ -612,10 +612,13 @@ TEST_CASE("lifecycle: a full store opens, and what is due in it ends") {
   const Answer refused = vault.post("test/notes/a", vault.root(), R"({"x":1})");
   CHECK(refused.status() == 507);
   CHECK(mentions(refused.error(), "map_size"));
+  CHECK(vault.get("sys/health", "").data().find("leasehold_storage_works") != nullptr);
+  CHECK(vault.get("sys/seal-status", "").data().strings_at("warnings").size() == 1);
   CHECK(vault.post("auth/token/revoke", vault.root(), R"({"token":")" + token + R"("})").status() ==
         204);
   CHECK(vault.get("auth/token/lookup-self", token).status() == 403);
   world.fails->low = false;
+  CHECK(vault.get("sys/health", "").data().find("leasehold_storage_works") == nullptr);
   CHECK(vault.verifies());
 }
 

@@ -206,3 +206,67 @@ TEST_CASE("reconcile: the vault sweeps by itself, and only ends accounts") {
   CHECK(TestVault::eventually(
       [&] { return vault.server()->accounts() == std::set<std::string>{kept}; }));
 }
+
+namespace {
+
+// It sweeps by itself in an hour, so what is swept before that was doubted.
+struct Doubting {
+  TestWorld world;
+  std::optional<SweptVault> vault;
+  Doubting() {
+    world.sweep_period = Seconds{3600};
+    vault.emplace(world);
+    vault->creds();
+    vault->advance(Seconds{61});
+    REQUIRE(TestVault::eventually([&] { return vault->server()->visits("list") == 1; }));
+  }
+  // Revived before what makes doubts, so that the sweep sees it.
+  bool is_swept(const std::string& revived) {
+    return TestVault::eventually([&] { return vault->server()->accounts().count(revived) == 0; });
+  }
+  void miss_one() {
+    const Answer answer = vault->get("test/creds/ro", vault->root());
+    vault->server()->drop(answer.data().string_at("username"));
+    const std::string body = R"({"lease_id":")" + answer.response().lease_id + "\"}";
+    CHECK(vault->post("sys/leases/revoke", vault->root(), body).status() == 204);
+  }
+  std::size_t sweeps() {
+    std::size_t count = 0;
+    const std::string all = world.log.text(), said = "is compared with the leases";
+    for (std::size_t at = all.find(said); at != std::string::npos; at = all.find(said, at + 1))
+      ++count;
+    return count;
+  }
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(Doubting, "doubts: a server that was started anew is swept soon") {
+  const std::string revived = vault->orphan();
+  vault->server()->restart();
+  vault->creds();
+  CHECK(is_swept(revived));
+  CHECK(vault->on_record("account-without-lease"));
+}
+
+TEST_CASE_FIXTURE(Doubting, "doubts: a target that answers after it refused is swept soon") {
+  const std::string revived = vault->orphan();
+  vault->server()->set("connect", AccountServer::Fault::refuse);
+  vault->server()->be("first");  // the sessions end
+  CHECK(vault->get("test/creds/ro", vault->root()).status() >= 500);
+  vault->server()->set("connect", AccountServer::Fault::none);
+  REQUIRE(vault->as_time_passes(
+      [&] { return vault->get("test/creds/ro", vault->root()).status() == 200; }, Seconds{1}));
+  CHECK(is_swept(revived));
+}
+
+TEST_CASE_FIXTURE(Doubting, "doubts: where accounts were missing the target is swept, in bounds") {
+  const std::string revived = vault->orphan();
+  for (int i = 0; i < 5; ++i) miss_one();
+  CHECK(is_swept(revived));
+  const std::string again = vault->orphan("again");
+  for (int i = 0; i < 5; ++i) miss_one();
+  vault->advance(Seconds{61});
+  CHECK(is_swept(again));
+  CHECK(sweeps() <= 2);
+}

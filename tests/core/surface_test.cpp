@@ -67,7 +67,7 @@ TEST_CASE("surface: a mount answers without its last slash, and says what it has
   CHECK(vault.get("test", vault.root()).status() == 404);
 }
 
-TEST_CASE("surface: a path that matches less than it seems to is warned of, by line") {
+TEST_CASE("surface: a rule that matches less than it seems to is warned of, by line") {
   TestVault vault;
   const auto warnings = [&](const std::string& text) {
     Json body = Json::object();
@@ -86,7 +86,20 @@ TEST_CASE("surface: a path that matches less than it seems to is warned of, by l
   CHECK(has(warnings("path \"a/*/b*\" { capabilities = [\"read\"] }"), "\"a/+/b*\""));
   CHECK(has(warnings("path \"a/x*y\" { capabilities = [\"read\"] }"), "grants nothing"));
   CHECK(has(warnings("path \"v1/secret/*\" { capabilities = [\"read\"] }"), "write \"secret/*\""));
-  for (const char* good : {"a/*", "/a/b", "a/+/b*", "v1", "v10/a"})
+  const auto plus = warnings("path \"secret/data/team-+/prod\" { capabilities = [\"deny\"] }");
+  CHECK(has(plus, "THIS RULE DENIES NOTHING"));
+  CHECK(has(plus, "`+`"));
+  CHECK(has(warnings("path \"a/b+\" { capabilities = [\"read\"] }"), "grants nothing"));
+  CHECK(has(warnings("path \"++/a\" { capabilities = [\"read\"] }"), "grants nothing"));
+  const std::string variable = "\npath \"${var.mount}/data/prod\" { capabilities = [\"deny\"] }";
+  CHECK(has(warnings(variable), "DENIES NOTHING"));
+  CHECK(has(warnings(variable), "\"${var.mount}/data/prod\" on line 2"));
+  const auto until = [&](const std::string& time) {
+    return warnings("path \"a\" { capabilities = [\"deny\"] expiration = \"" + time + "\" }");
+  };
+  CHECK(has(until("2000-01-01T00:00:00Z"), "has passed: THIS RULE DENIES NOTHING"));
+  CHECK(until("2100-01-01T00:00:00Z").empty());
+  for (const char* good : {"a/*", "/a/b", "a/+/b*", "v1", "v10/a", "+", "+/a", "a/+", "a$/{b}"})
     CHECK(warnings("path \"" + std::string(good) + "\" { capabilities = [\"deny\"] }").empty());
 }
 

@@ -447,6 +447,36 @@ class Administration(Cli):
             self.assertEqual(postgres.accounts(), set())
             self.ok("secrets", "disable", "database")
 
+    def test_no_success_is_told_of_what_is_not_there(self):
+        self.ok("auth", "enable", "approle")
+        self.ok("write", "auth/approle/role/r", "token_policies=p")
+        self.ok("secrets", "enable", "-path=kv2", "kv-v2")
+        token = self.ok_json("token", "create")["auth"]
+        self.ok("token", "revoke", token["client_token"])
+        for words in (
+            "lease revoke -sync database/creds/app",
+            "lease revoke database/creds/app",
+            "lease revoke -sync -prefix databse/creds/app",
+            "lease revoke -force -prefix databse",
+            f"token revoke {token['client_token']}",
+            f"token revoke -accessor {token['accessor']}",
+            "token revoke -mode=path auth/userpass/login/alice",
+            "secrets disable databse",
+            "auth disable databse",
+            "policy delete databse",
+            "audit disable databse",
+            "write auth/approle/role/r/secret-id/destroy secret_id=none",
+            "kv destroy -versions=1 kv2/none",
+        ):
+            with self.subTest(words):
+                run = self.vault.cli(*words.split())
+                self.assertEqual(run.returncode, 0, run.stderr)
+                self.assertEqual(run.stdout, "")
+                self.assertIn("WARNING!", run.stderr)
+        self.fails(0, "did you mean -prefix?", "lease", "revoke", "database/creds/app")
+        self.ok("secrets", "disable", "kv2")
+        self.ok("auth", "disable", "approle")
+
     def test_audit(self):
         self.assertIn("file", self.ok("audit", "list"))
         self.assertIn("whole", self.ok("audit", "verify", str(self.vault.audit)).lower())

@@ -47,6 +47,12 @@ class DiskFull(unittest.TestCase):
                 )
 
             wait_until("writes are refused with 507", refused)
+            self.assertIs(vault.call("GET", "sys/health").json["leasehold_storage_works"], False)
+            self.assertIn("WARNING! storage is full", vault.cli("status").stderr)
+            self.fill(leave=8 << 20)  # what the reserve gave up
+            vault.restart().unseal()
+            self.assertIn("no room for the 64 MiB reserve", vault.log.read_text())
+            self.assertIs(vault.call("GET", "sys/health").json["leasehold_storage_works"], False)
             self.assertEqual(vault.read("secret/kept"), {"k": "v"})
             for token in tokens:
                 answer = vault.call("POST", "auth/token/revoke", {"token": token})
@@ -60,10 +66,12 @@ class DiskFull(unittest.TestCase):
                 "until there is room again",
             )
             self.filler.unlink()
-            wait_until(
-                "writes work again",
-                lambda: vault.call("POST", "secret/again", {"k": "v"}).status == 204,
+            wait_until(  # whether anybody writes or not
+                "it is well again",
+                lambda: "leasehold_storage_works" not in vault.call("GET", "sys/health").json,
             )
+            self.assertEqual(vault.call("POST", "secret/again", {"k": "v"}).status, 204)
+            self.assertNotIn("WARNING", vault.cli("status").stderr)
             vault.restart().unseal()
             self.assertEqual(vault.read("secret/kept"), {"k": "v"})
             for token in tokens:

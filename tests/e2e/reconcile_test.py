@@ -3,6 +3,7 @@ store that was put back."""
 
 import json
 import shutil
+import subprocess
 import unittest
 
 from vaultproc import Postgres, Vault, wait_until
@@ -80,6 +81,26 @@ class Reconcile(unittest.TestCase):
         """Returns when the vault has swept once more."""
         orphan = self.orphan()
         wait_until("it is swept", lambda: orphan not in self.postgres.accounts())
+
+    def test_a_database_that_was_put_back_revives_nobody(self):
+        self.open()  # it sweeps by itself once an hour
+        data, backup = self.postgres.folder / "pg" / "data", self.postgres.folder / "pg" / "backup"
+        revoked = self.vault.must("GET", "database/creds/app")
+        user, password = revoked.data["username"], revoked.data["password"]
+        self.postgres.kill()
+        subprocess.run(["cp", "-a", data, backup], check=True)
+        self.postgres.start()
+        self.vault.must("PUT", "sys/leases/revoke", {"lease_id": revoked.json["lease_id"]})
+        self.assertFalse(self.postgres.logs_in(user, password))
+        self.postgres.kill()
+        shutil.rmtree(data)
+        backup.rename(data)
+        self.postgres.start()
+        self.assertTrue(self.postgres.logs_in(user, password))
+        wait_until("it is met", lambda: self.vault.call("GET", "database/creds/app").status == 200)
+        wait_until("it is gone again", lambda: not self.postgres.logs_in(user, password))
+        self.assertIn(self.kept, self.postgres.accounts())
+        self.assertIn("is compared with the leases", self.vault.log.read_text())
 
     def test_a_drill_beside_the_original_ends_nothing(self):
         self.open('lease_sweep_period = "1s"')

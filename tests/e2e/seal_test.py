@@ -397,6 +397,45 @@ class ByFile(unittest.TestCase):
             wait_until("the new file opens it", lambda: not vault.sealed())
             self.assertEqual(vault.read("secret/a"), {"k": "v"})
 
+    def test_a_static_key_that_was_lost_is_replaced_with_the_shares(self):
+        folder = Folder()
+        self.addCleanup(folder.remove)
+        key = folder.path / "seal.key"
+
+        def new_key():
+            key.write_bytes(os.urandom(32))
+            key.chmod(0o600)
+
+        new_key()
+        seal = f'seal "static" {{\n  current_key_id = "one"\n  {self.line("current_key", folder, "seal")}\n}}\n'
+        with Vault(seal=seal) as vault:
+            vault.init(recovery_shares=1, recovery_threshold=1)
+            new_key()
+            vault.restart()
+
+            def slot():
+                return vault.must("GET", "sys/seal-status").json["slots"][0]
+
+            wait_until("it is said what is wrong", lambda: slot()["state"] == "replaced")
+            wait_until("and in the log", lambda: "is not the one" in vault.log.read_text())
+            self.assertIn("replaced: a device or key is there", vault.cli("status").stdout)
+            self.assertTrue(vault.sealed())
+            vault.unseal()
+            wait_until("the slot has the new key", lambda: slot()["generation"] == 2)
+            self.assertEqual(slot()["state"], "ok")
+            vault.restart()
+            wait_until("the new key opens it", lambda: not vault.sealed())
+            with_stanza = vault.config.read_text()
+            vault.config.write_text(with_stanza.replace(seal, ""))
+            vault.restart()
+            wait_until(
+                "a stanza that was lost is said",
+                lambda: slot()["message"] == "no seal stanza of the configuration is for it",
+            )
+            wait_until(
+                "and in the log", lambda: 'no seal "static" stanza' in vault.log.read_text()
+            )
+
     @staticmethod
     def line(name, folder, key):
         return f'{name} = "file://{folder.path}/{key}.key"'

@@ -43,6 +43,8 @@ SlotRecord slot_of(const Enrolled& enrolled, const SlotContext& context) {
   slot.kind = "static";
   slot.policy = enrolled.policy;
   slot.identity = enrolled.identity;
+  static testing::SeededRandom random;
+  slot.close(enrolled.kek.reveal(), crypto::Key(), random);
   return slot;
 }
 
@@ -61,7 +63,10 @@ TEST_CASE("static: the same key gives the same slot key again, and another does 
   CHECK(again.kek == enrolled.kek);
   CHECK_FALSE(enrolled.kek == SecretBytes(ByteView(*from_hex(kHexKey))));
   folder.write("seal.key", kOtherKey);
-  CHECK_FALSE(protector->recover(slot, kTimeout).kek == enrolled.kek);
+  const Recovered other = protector->recover(slot, kTimeout);
+  CHECK(other.answer.state == DeviceState::replaced);
+  CHECK(other.kek.empty());
+  CHECK(protector->health(slot, kTimeout).state == DeviceState::replaced);
   CHECK_FALSE(protector->is_hardware());
   CHECK(enrolled.identity.find("no hardware protection") != std::string::npos);
 }

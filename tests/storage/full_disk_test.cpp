@@ -82,7 +82,7 @@ int fill(const std::string& path) {
   while ((outcome = put(storage, "k" + std::to_string(written))) == Outcome::committed) ++written;
   if (written < 500) return kFullTooEarly;
   if (outcome != Outcome::no_space) return kNotFull;
-  if (!storage.low_on_space()) return kNotLow;
+  if (!storage.low_on_space() || storage.trouble().empty()) return kNotLow;
   // The reserve has room for what must still be written.
   for (int i = 0; i < 50; ++i)
     if (put(storage, "reserve" + std::to_string(i)) != Outcome::committed) return kNoReserve;
@@ -94,7 +94,7 @@ int fill(const std::string& path) {
   }
   (*snapshot)->release();
   ::unlink((path + "/filler").c_str());
-  if (storage.low_on_space()) return kStaysLow;
+  if (storage.low_on_space() || !storage.trouble().empty()) return kStaysLow;
   return put(storage, "again") == Outcome::committed ? kTrue : kStaysLow;
 }
 

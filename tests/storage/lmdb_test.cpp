@@ -36,6 +36,11 @@ auto lmdb_of(std::size_t mib) {
 
 NullLog null_log;
 
+struct TextLog final : LogSink {
+  void write(LogLevel, std::string_view message) override { text.append(message) += '\n'; }
+  std::string text;
+};
+
 struct Accept final : storage::GroupObserver {
   bool admit(std::size_t) override { return true; }
   void changed(ByteView, const std::optional<storage::Found>&, const std::optional<ByteView>&,
@@ -302,6 +307,35 @@ TEST_CASE("lmdb: user writes stop while erasing still works: the low mark comes 
     REQUIRE(erase(storage, "k" + std::to_string(i)) == Outcome::committed);
   CHECK_FALSE(storage.low_on_space());
   CHECK(put(storage, "again", 3000) == Outcome::committed);
+}
+
+TEST_CASE("lmdb: a full map is told when it comes to that, at each start, and when it ends") {
+  const TemporaryDirectory directory;
+  TextLog log;
+  const auto open = [&] {
+    auto opened = open_lmdb(directory.path(), lmdb_of(4), log);
+    REQUIRE(opened.ok());
+    return std::move(opened).value();
+  };
+  const auto said = [&](std::string_view text) {
+    return std::exchange(log.text, {}).find(text) != std::string::npos;
+  };
+  auto storage = open();
+  CHECK(log.text.empty());
+  CHECK(storage->trouble().empty());
+  int written = 0;
+  while (!storage->low_on_space())
+    REQUIRE(put(*storage, "k" + std::to_string(written++), 3000) == Outcome::committed);
+  CHECK(said("the map of storage is full"));
+  CHECK(storage->trouble().find("map_size") != std::string::npos);
+  storage.reset();
+  storage = open();
+  CHECK(said("the map of storage is full"));
+  CHECK_FALSE(storage->trouble().empty());
+  for (int i = 0; i < written; ++i)
+    REQUIRE(erase(*storage, "k" + std::to_string(i)) == Outcome::committed);
+  CHECK(said("has room again"));
+  CHECK(storage->trouble().empty());
 }
 
 TEST_CASE("lmdb: a file size limit stops no more than what does not fit, and nothing is lost") {

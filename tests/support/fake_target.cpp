@@ -85,6 +85,13 @@ void AccountServer::be(const std::string& identity) {
   changed_.notify_all();
 }
 
+void AccountServer::restart() {
+  const Lock lock(mutex_);
+  ++starts_;
+  for (const auto& session : sessions_) *session.second = true;
+  changed_.notify_all();
+}
+
 // By the handle when there is one: the name may have become another's.
 AccountServer::Accounts::iterator AccountServer::find(const target::RevokeOrder& order) {
   if (order.handle.empty()) return accounts_.find(order.account);
@@ -133,8 +140,10 @@ class AccountConnection final : public target::Connection {
     const Lock lock(server_->mutex_);
     server_->sessions_.emplace(incarnation_, &ended_);
     identity_ = server_->identity_;
+    started_ = std::to_string(server_->starts_);
   }
   std::string identity() const override { return identity_; }
+  std::string started() const override { return started_; }
   bool usable() const override {
     const Lock lock(server_->mutex_);
     return !ended_;
@@ -216,7 +225,7 @@ class AccountConnection final : public target::Connection {
 
   const std::shared_ptr<AccountServer> server_;
   const std::string incarnation_;
-  std::string identity_;
+  std::string identity_, started_;
   bool ended_ = false;
 };
 

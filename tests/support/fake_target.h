@@ -43,6 +43,8 @@ class AccountServer {
   void add(const std::string& account);
   // From now on another machine answers at this address; sessions with the one before end.
   void be(const std::string& identity);
+  // The same machine, started anew.
+  void restart();
 
   std::set<std::string> accounts() const;
   WallTime end_of(const std::string& account) const;  // as CREATE or RENEW set it; 0 when absent
@@ -75,6 +77,7 @@ class AccountServer {
   Accounts accounts_;                           // by name
   std::multimap<std::string, bool*> sessions_;  // by incarnation
   std::string identity_ = "first";
+  int starts_ = 1;
   bool down_ = false;
   int created_ = 0;
 };

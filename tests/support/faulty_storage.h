@@ -67,6 +67,9 @@ class FaultyStorage final : public storage::Storage {
   std::string_view kind() const override { return inner_.kind(); }
   bool reads_block() const override { return inner_.reads_block(); }
   bool low_on_space() const override { return low || inner_.low_on_space(); }
+  std::string trouble() const override {
+    return low ? std::string(storage::kFull) : inner_.trouble();
+  }
 
  private:
   class FaultySnapshot final : public storage::Snapshot {

@@ -57,6 +57,7 @@ class Line {
       left_ = kResponseBytesMax;
       response(line);
       text(line, "error", record_.error, kErrorBytesMax);
+      text(line, "reason", record_.reason, kTextBytesMax);
     }
     line.close();
   }

@@ -40,7 +40,8 @@ enum class Type { request, response };
 struct Record {
   Type type = Type::request;
   WallTime time;
-  std::string_view error;  // already fit for the client; empty: none
+  std::string_view error;   // already fit for the client; empty: none
+  std::string_view reason;  // of a refusal, what the client was not told; empty: nothing
 
   struct Auth {
     std::string_view client_token;  // HMACed

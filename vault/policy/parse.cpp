@@ -261,30 +261,6 @@ std::size_t size_of(const Parameters& parameters) {
   return count;
 }
 
-// What the path may have meant: a `*` that is a whole segment reads as any one segment.
-std::string with_segments(const PathRule& rule) {
-  std::string meant;
-  std::string_view left = rule.pattern;
-  while (!left.empty()) {
-    const std::size_t size = std::min(left.find('/'), left.size() - 1) + 1;
-    const std::string_view segment = left.substr(0, size);
-    meant += segment == "*/" ? std::string_view("+/") : segment;
-    left.remove_prefix(size);
-  }
-  return meant + (rule.prefix ? "*" : "");
-}
-
-// As in Vault, and easily taken for a wildcard (docs/decisions/171).
-std::string doubt_of_star(const PathRule& rule) {
-  const bool denies = (rule.capabilities & kDeny) != 0;
-  const std::string effect = denies ? "THIS RULE DENIES NOTHING BUT A PATH WITH THAT CHARACTER"
-                                    : "this rule grants nothing but a path with that character";
-  const std::string meant = with_segments(rule);
-  const bool whole = meant.find('*') == std::string::npos || meant.find('*') == meant.size() - 1;
-  return "only a `*` at the very end is a wildcard, and this one stands for itself: " + effect +
-         "; `+` stands for one segment" + (whole ? ": \"" + meant + "\"" : "");
-}
-
 Status check_top_level(const HclBody& body) {
   for (const HclAttribute& attribute : body.attributes)
     if (attribute.name != "name")
@@ -351,31 +327,6 @@ Result<Policy> parse_new_policy(std::string name, std::string_view text) {
   VAULT_TRY(within_bounds(policy));
   VAULT_TRY(check_templated(policy));
   return policy;
-}
-
-std::vector<std::string> doubts_about(const Policy& policy) {
-  std::vector<std::pair<int, std::string>> found;
-  const auto doubt = [&found](const PathRule& rule, const std::string& why) {
-    found.emplace_back(rule.line, "path \"" + rule.pattern + (rule.prefix ? "*" : "") +
-                                      "\" on line " + std::to_string(rule.line) + ": " + why);
-  };
-  for (const PathRule& rule : policy.templated)
-    doubt(
-        rule,
-        "templates are not evaluated by this version, so this rule matches nothing; name the path "
-        "without {{...}}");
-  for (const auto* rules : {&policy.rules, &policy.templated})
-    for (const PathRule& rule : *rules) {
-      if (rule.pattern.find('*') != std::string::npos) doubt(rule, doubt_of_star(rule));
-      if (rule.pattern.starts_with("v1/"))
-        doubt(rule, "paths in policies begin behind /v1/, so this rule matches nothing; write \"" +
-                        rule.pattern.substr(3) + (rule.prefix ? "*" : "") + "\"");
-    }
-  std::stable_sort(found.begin(), found.end(),
-                   [](const auto& a, const auto& b) { return a.first < b.first; });
-  std::vector<std::string> doubts;
-  for (auto& one : found) doubts.push_back(std::move(one.second));
-  return doubts;
 }
 
 }  // namespace leasehold::policy

@@ -75,7 +75,7 @@ inline constexpr std::size_t kPolicyParametersMax = 1024;  // names and values o
 // The same for a text that is to be written, which must also be within those bounds, and deny
 // nothing that this version cannot deny: Code::invalid says what is in the way.
 Result<Policy> parse_new_policy(std::string name, std::string_view text);
-// Paths that match less than they seem to, in the order of their lines: for who writes the policy.
-std::vector<std::string> doubts_about(const Policy& policy);
+// Rules that match less than they seem to, in the order of their lines: for who writes the policy.
+std::vector<std::string> doubts_about(const Policy& policy, WallTime now);
 
 }  // namespace leasehold::policy

@@ -104,7 +104,7 @@ void Seal::enroll_missing(Opened& opened, WriteSlot write, Millis timeout) {
   MutexLock changing(state_->changing);
   for (const auto& protector : protectors_) {
     if (const auto slot = slot_to_ask_for(*protector, opened))
-      remember(slot->id, use_device(*protector, *slot, timeout));
+      note_health(*slot, use_device(*protector, *slot, timeout));
     auto wanted = wanted_slot(*protector, opened);
     if (!wanted) continue;
     auto slot = enroll(*protector, std::move(*wanted), opened.root, timeout);

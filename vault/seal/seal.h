@@ -76,6 +76,7 @@ struct SlotStatus {
   std::uint32_t generation = 1;
   bool may_unseal = true;
   bool hardware = false;
+  bool configured = true;  // a stanza is there for its kind; of shares always
 };
 
 struct SealStatus {

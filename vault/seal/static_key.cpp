@@ -199,19 +199,24 @@ class StaticProtector final : public Protector {
               {}};
     Key key = read_key(current ? current_ : previous_, data_directory_);
     if (!key.answer.ok()) return {std::move(key.answer), {}};
+    SecretBytes kek = derive(key.bytes, salt, context_of(slot));
+    // A key has no name of its own that the slot could have kept.
+    if (!slot.open(kek.reveal()).ok())
+      return {{DeviceState::replaced,
+               "the static key is not the one that the slot was made with, or the stored slot was "
+               "changed: put that key back, or open with shares, and the slot gets this one",
+               {}},
+              {}};
     if (!current)
       key.answer = {DeviceState::degraded,
                     "opened with previous_key; the slot gets the current key as soon as the vault "
                     "is open, and until then the previous one must be kept",
                     {}};
-    return {std::move(key.answer), derive(key.bytes, salt, context_of(slot))};
+    return {std::move(key.answer), std::move(kek)};
   }
 
   DeviceAnswer health(const SlotRecord& slot, Millis timeout) override {
-    Recovered recovered = recover(slot, timeout);
-    if (recovered.answer.ok() && !slot.open(recovered.kek.reveal()).ok())
-      return {DeviceState::replaced, "the static key is not the one the slot was made with", {}};
-    return std::move(recovered.answer);
+    return recover(slot, timeout).answer;
   }
 
  private:

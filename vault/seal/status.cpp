@@ -157,8 +157,12 @@ SlotStatus Seal::status_of(const SlotRecord& slot, const DeviceAnswer& answer) c
   out.message = answer.message;
   out.generation = slot.generation;
   out.may_unseal = slot.may_unseal();
-  for (const auto& protector : protectors_)
-    out.hardware |= protector->kind() == slot.kind && protector->is_hardware();
+  out.configured = !is_device(slot);
+  for (const auto& protector : protectors_) {
+    if (protector->kind() != slot.kind) continue;
+    out.configured = true;
+    out.hardware |= protector->is_hardware();
+  }
   if (slot.unreadable) {
     out.state = DeviceState::tampered;
     out.message = kCannotBeRead;

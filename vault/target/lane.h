@@ -64,6 +64,11 @@ class RevocationSource {
     static_cast<void>(identity);
     return {};
   }
+  // Called with every new connection that is used. `after_failure`: the attempt before was refused,
+  // or found nobody.
+  virtual void connected(Connection& connection, bool after_failure) {
+    static_cast<void>(connection), static_cast<void>(after_failure);
+  }
   // Called when a new connection got in with the next password of a rotation.
   virtual void rotated(Connection& connection) { static_cast<void>(connection); }
   // Called with a connection before the first job of a process, or after an outage: the sessions of

@@ -7,6 +7,7 @@
 #include <optional>
 #include <system_error>
 #include <thread>
+#include <utility>
 
 namespace leasehold::target {
 namespace {
@@ -204,6 +205,11 @@ void Lane::State::unreachable(const Task& task, const Error& why) {
   }
   if (news) say(LogLevel::warn, "target " + name + " cannot be used: " + why.message);
   refuse(refused, error);
+}
+
+bool Lane::State::connected_or_not(bool succeeded) {
+  MutexLock lock(mutex);
+  return std::exchange(connect_failed, !succeeded);
 }
 
 void Lane::State::revoked() {

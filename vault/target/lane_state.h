@@ -64,6 +64,8 @@ struct Lane::State : std::enable_shared_from_this<Lane::State> {
   void probe_succeeded(const Task& task);
   // Opens the breaker: refuses what waits, and says so.
   void unreachable(const Task& task, const Error& why);
+  // Told how an attempt to connect ended, it says whether the one before failed.
+  bool connected_or_not(bool succeeded);
   void revoked();
   // An item failed while its connection lives: others go on, the source is asked again soon.
   void revocation_failed();
@@ -113,6 +115,7 @@ struct Lane::State : std::enable_shared_from_this<Lane::State> {
   RevocationPace pace GUARDED_BY(mutex);
   Health health GUARDED_BY(mutex) = Health::unknown;
   std::uint64_t outages GUARDED_BY(mutex) = 0;
+  bool connect_failed GUARDED_BY(mutex) = false;  // the last attempt
   bool probing GUARDED_BY(mutex) = false;
   std::uint64_t probe GUARDED_BY(mutex) = 0;
   Instant probe_began GUARDED_BY(mutex);

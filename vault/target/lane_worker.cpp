@@ -13,9 +13,12 @@ bool may_be_broken(const Error& error) {
 
 Status connect(State& state, const Task& task, Link& link) {
   const Instant now = state.clock.instant();
-  VAULT_TRY_ASSIGN(auto made, task.target->connect(state.tag, add(now, kConnectLimit)));
+  auto connected = task.target->connect(state.tag, add(now, kConnectLimit));
+  const bool after_failure = state.connected_or_not(connected.ok());
+  VAULT_TRY_ASSIGN(auto made, std::move(connected));
   if (!state.enter()) return failure(Code::unavailable, "the vault is shutting down");
   const Status met = state.source.met(made->identity());
+  if (met.ok()) state.source.connected(*made, after_failure);
   if (met.ok() && made->took_next_password()) state.source.rotated(*made);
   state.leave();
   VAULT_TRY(met);

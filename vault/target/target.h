@@ -66,6 +66,9 @@ class Connection {
   // Which server this is, by what it says of itself: the same words as long as it holds the same
   // accounts, whatever its address. Empty when the target has nothing of that kind.
   virtual std::string identity() const { return {}; }
+  // When the server was started, in its own words: others than before when it may have been put
+  // back. Empty when the target has nothing of that kind.
+  virtual std::string started() const { return {}; }
   // The manager's `next_password` let it in, and `password` did not: that rotation has happened.
   virtual bool took_next_password() const { return false; }
   // Whether that was this one: another rotation may have begun since the target was made.

@@ -8,6 +8,7 @@ namespace leasehold::core {
 
 namespace {
 
+constexpr Seconds kSayEvery{10};
 constexpr std::size_t kAliasKept = 512;  // bytes of a name; longer ones cannot log in anyway
 
 std::string key_of(const std::string& mount_accessor, const std::string& alias) {
@@ -85,6 +86,13 @@ Lockout::Locked Lockout::locked(WallTime now) const {
     locked[name.key.substr(0, slash)].insert(name.key.substr(slash + 1));
   }
   return locked;
+}
+
+bool Lockout::may_say(WallTime now) {
+  MutexLock lock(mutex_);
+  if (now < say_after_) return false;
+  say_after_ = add(now, kSayEvery);
+  return true;
 }
 
 void Lockout::succeeded(const std::string& mount_accessor, const std::string& alias) {

@@ -32,6 +32,8 @@ class Lockout {
   bool failed(const std::string& mount_accessor, const std::string& alias, const LockoutRule& rule,
               WallTime now);
   void succeeded(const std::string& mount_accessor, const std::string& alias);
+  // Whether the server's log may say why a login was refused: once in ten seconds, whoever asks.
+  bool may_say(WallTime now);
   // An operator lets the name in again, and forgets its failures.
   void unlock(const std::string& mount_accessor, const std::string& alias) {
     succeeded(mount_accessor, alias);
@@ -55,6 +57,7 @@ class Lockout {
 
   mutable Mutex mutex_;
   Order order_ GUARDED_BY(mutex_);
+  WallTime say_after_ GUARDED_BY(mutex_);
   std::unordered_map<std::string, Order::iterator> by_key_ GUARDED_BY(mutex_);
 };
 

@@ -50,6 +50,10 @@ std::vector<std::string> canonical_policies(const std::vector<std::string>& name
   return out;
 }
 
+std::string no_such_policy(std::string_view name) {
+  return "Policy \"" + std::string(name) + "\" does not exist";
+}
+
 Status check_assignable(const std::vector<std::string>& policies) {
   if (std::find(policies.begin(), policies.end(), kWrappingPolicy) == policies.end()) return {};
   return failure(Code::invalid, "cannot assign policy \"response-wrapping\"");

@@ -16,6 +16,9 @@ std::string canonical_policy_name(std::string_view name);
 // The names in canonical form, sorted and once each; "root" makes all others pointless.
 std::vector<std::string> canonical_policies(const std::vector<std::string>& names);
 
+// The warning of whoever grants one that is not there.
+std::string no_such_policy(std::string_view name);
+
 // Of a token: they stand in each of its audit lines, and each costs every request.
 inline constexpr std::size_t kPoliciesMax = 1000;
 // The policy of a token that opens one wrapped answer; only the core gives it.

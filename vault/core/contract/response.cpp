@@ -70,8 +70,9 @@ Response Response::of_login(Login login) {
   response.orders.login = std::move(login);
   return response;
 }
-Response Response::refused_login(std::string message) {
+Response Response::refused_login(std::string message, std::string reason) {
   Response response = refused(400, std::move(message));
+  response.reason = std::move(reason);
   response.orders.login_refused = true;
   return response;
 }
@@ -108,6 +109,7 @@ Response error_response(const Error& error) {
   for (const StatusRow& row : kStatuses) {
     if (row.code != error.code) continue;
     Response response = Response::refused(row.status, error.message);
+    if (error.code == Code::denied) response.reason = error.detail;
     // A failure of ours reads as Go's multierror, as every client of Vault knows it.
     if (row.status == 500 && !error.message.starts_with("1 error"))
       response.errors = {multierror(error.message.empty() ? "internal error" : error.message)};

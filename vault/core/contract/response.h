@@ -56,6 +56,11 @@ struct Orders {
   };
   std::optional<Login> login;  // of an auth method: the core makes `auth` of it
   bool login_refused = false;  // a wrong name, password or secret: counts towards the lockout
+  // By what an operator set, and not for what the client sent: Response::reason goes into the
+  // server's log, too.
+  bool tells_log = false;
+  // Policies that what was written grants; who wrote it is warned of those that are not there.
+  std::vector<std::string> named_policies;
   // The answer must leave wrapped: for how long at most, and what it counts as.
   std::optional<Wrapping> must_wrap;
   // Records of leases and jobs that must be gone before the answer leaves; many are sorted.
@@ -94,6 +99,8 @@ struct Response {
   // Of an answer without a body, which stays one: told beside it.
   std::vector<std::string> quiet_warnings;
   std::vector<std::string> errors;  // an error answer, whatever else is set
+  // Of a refusal, more than the client may know: for the audit log alone. No secret.
+  std::string reason;
   bool is_error = false;
   std::optional<Seconds> retry_after;
   std::string request_id;  // set by the core
@@ -109,7 +116,7 @@ struct Response {
   static Response refused(int status, std::string message);     // {"errors":[message]}
   static Response keys(const std::vector<std::string>& names);  // {"keys":[…]}; 404 when empty
   static Response of_login(Login login);
-  static Response refused_login(std::string message);  // 400
+  static Response refused_login(std::string message, std::string reason = {});  // 400
 };
 
 Issued issued_by(const Response& answer);

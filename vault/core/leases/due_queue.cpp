@@ -200,6 +200,7 @@ Result<bool> DueQueue::settle(const Item& item, const target::Revoked& revoked) 
     const commit::Batch batch(std::move(changes), std::move(on_record));
     const Status status = endings_.parts.committer.commit(batch).status();
     if (status.ok() && !said.empty()) endings_.parts.log.warn("{}", said);
+    if (status.ok() && missing) endings_.doubts.note(space_, target_, "an account was missing");
     if (status.ok()) return !again;
     if (!status.is(Code::conflict)) return status.error();
   }

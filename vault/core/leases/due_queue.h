@@ -19,10 +19,17 @@ namespace leasehold::core {
 class DueQueue final : public target::RevocationSource {
  public:
   DueQueue(Endings& endings, Waits& waits, const TargetId& target, const barrier::Space& space)
-      : endings_(endings), waits_(waits), target_(target), watch_(endings, target, space) {}
+      : endings_(endings),
+        waits_(waits),
+        target_(target),
+        space_(space),
+        watch_(endings, target, space) {}
   std::vector<Item> next(std::size_t limit) override;
   void done(const Item& item, const Result<target::Revoked>& result) override;
   Status met(const std::string& identity) override { return watch_.met(identity); }
+  void connected(target::Connection& connection, bool after_failure) override {
+    watch_.connected(connection.started(), after_failure);
+  }
   // Why the last attempt at this lease failed; empty: it did not, or there was none.
   std::string trouble_with(const barrier::OrderedId& id);
   void rotated(target::Connection& connection) override { watch_.look_at_intent(connection); }
@@ -62,6 +69,7 @@ class DueQueue final : public target::RevocationSource {
   Endings& endings_;
   Waits& waits_;
   const TargetId target_;
+  const barrier::Space space_;
   TargetWatch watch_;
   Mutex mutex_;
   std::map<barrier::OrderedId, Work> working_ GUARDED_BY(mutex_);

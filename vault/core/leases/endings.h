@@ -17,6 +17,7 @@
 #include "vault/commit/committer.h"
 #include "vault/commit/snapshots.h"
 #include "vault/core/authority/mounts.h"
+#include "vault/core/leases/doubts.h"
 #include "vault/core/leases/leases.h"
 #include "vault/core/leases/token_events.h"
 #include "vault/target/lane.h"
@@ -108,6 +109,7 @@ class Endings {
   const WallTime started_at;
   Damage damage;
   Claims claims;
+  Doubts doubts;
 };
 
 }  // namespace leasehold::core

@@ -32,8 +32,7 @@ std::string forgotten_event(const Lease& lease, WallTime now) {
 // No login succeeds while its mount is being removed, so all tokens of the mount end.
 bool ends_token(const LeaseJob& job, const Token& token, WallTime asked) {
   if (!job.mount_accessor.empty()) return token.mount == job.mount_accessor;
-  return token.created <= asked &&
-         (is_below(lease_id_of(token), job.prefix) || is_below(old_lease_id_of(token), job.prefix));
+  return token.created <= asked && is_token_below(token, job.prefix);
 }
 
 }  // namespace

@@ -43,6 +43,7 @@ class Revoker {
     return lanes_.lane(txn, space, id);
   }
   const target::Tag& tag() const { return endings_.parts.tag; }
+  std::map<Doubts::Place, std::string> take_doubts() { return endings_.doubts.take(); }
 
   // While a lease is claimed its issuing worker owns it: no revocation begins.
   void claim(const barrier::OrderedId& id) { endings_.claims.claim(id); }

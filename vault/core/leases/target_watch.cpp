@@ -7,6 +7,8 @@ namespace leasehold::core {
 
 namespace {
 
+// Of one target: behind one name may stand several servers with the same accounts.
+constexpr std::size_t kStartsKept = 16;
 constexpr Nanos kTrialLimit{Seconds{10}};  // of a login that says what became of an intent
 
 Error another_server(const std::string& known, const std::string& found) {
@@ -55,6 +57,17 @@ Status TargetWatch::met(const std::string& identity) {
     const Status status = endings_.parts.committer.commit(batch).status();
     if (!status.is(Code::conflict)) return status;
   }
+}
+
+void TargetWatch::connected(const std::string& started, bool after_failure) {
+  bool anew = false;
+  if (!started.empty()) {
+    MutexLock lock(mutex_);
+    if (starts_.size() == kStartsKept && starts_.count(started) == 0) starts_.clear();
+    anew = starts_.insert(started).second && starts_.size() > 1;
+  }
+  if (anew) endings_.doubts.note(space_, target_, "its server was started anew");
+  if (after_failure) endings_.doubts.note(space_, target_, "it answers after it did not");
 }
 
 // The engine's configuration goes with its URL; the leases stay with the server they are on.

@@ -13,6 +13,8 @@ class TargetWatch {
   // The first server is written down beside the target's settings; any other is refused from then
   // on, until the engine says that it is the same. New leases go to the other (Engine::moved).
   Status met(const std::string& identity);
+  // A server that may have been put back is compared with the leases.
+  void connected(const std::string& started, bool after_failure);
   // An intent whose end is not on record: the engine settles it by what the connection shows.
   void look_at_intent(target::Connection& connection);
 
@@ -24,6 +26,8 @@ class TargetWatch {
   Endings& endings_;
   const TargetId target_;
   const barrier::Space space_;  // of the mount whose engine knows the target
+  Mutex mutex_;
+  std::set<std::string> starts_ GUARDED_BY(mutex_);  // that were met, in the words of the server
 };
 
 }  // namespace leasehold::core

@@ -5,6 +5,7 @@
 
 #include "vault/base/encoding.h"
 #include "vault/core/contract/router.h"
+#include "vault/core/leases/leases.h"
 
 namespace leasehold::core {
 
@@ -89,6 +90,19 @@ Result<std::vector<std::string>> list_token_leases(const Tokens& tokens, ReadTxn
     return !directory.empty();  // at the root one is enough
   }));
   return std::vector<std::string>(names.begin(), names.end());
+}
+
+bool is_token_below(const Token& token, std::string_view prefix) {
+  return is_below(lease_id_of(token), prefix) || is_below(old_lease_id_of(token), prefix);
+}
+
+Result<bool> any_token_below(const Tokens& tokens, ReadTxn& txn, std::string_view prefix) {
+  bool any = false, cut = false;
+  VAULT_TRY(tokens.each(txn, {}, kLookedAtMax, cut, [&](const Token& token) {
+    any = is_token_below(token, prefix);
+    return !any;
+  }));
+  return any || cut;
 }
 
 }  // namespace leasehold::core

@@ -29,5 +29,9 @@ Result<TokenRef> find_by_old_lease(const Tokens& tokens, const MountTable& mount
 Result<std::vector<std::string>> list_token_leases(const Tokens& tokens, ReadTxn& txn,
                                                    std::string_view directory, WallTime now,
                                                    bool& cut);
+// Whether a revocation by `prefix` means the token, and whether it means any, valid or not. The
+// latter is true also when there are more tokens than are looked at.
+bool is_token_below(const Token& token, std::string_view prefix);
+Result<bool> any_token_below(const Tokens& tokens, ReadTxn& txn, std::string_view prefix);
 
 }  // namespace leasehold::core

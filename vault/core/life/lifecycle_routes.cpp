@@ -46,7 +46,7 @@ std::string_view in_general(seal::DeviceState state) {
     case DeviceState::absent:
       return "the device, its token or its key is not there";
     case DeviceState::replaced:
-      return "a device is there, and it is another one";
+      return "a device or key is there, and it is another one";
     case DeviceState::locked:
       return "the device takes no tries for now";
     case DeviceState::auth:
@@ -63,6 +63,12 @@ std::string_view in_general(seal::DeviceState state) {
       break;
   }
   return "the device answered with an error";
+}
+
+std::string_view in_general(const seal::SlotStatus& slot) {
+  if (slot.state == seal::DeviceState::absent && !slot.configured)
+    return "no seal stanza of the configuration is for it";
+  return in_general(slot.state);
 }
 
 constexpr std::size_t kHealthBytes = 512;  // more than it usually has
@@ -160,6 +166,7 @@ std::string Lifecycle::health_text(bool initialized, bool sealed, const Listener
   member("initialized", initialized ? "true" : "false");
   if (!records()) member("leasehold_audit_works", "false");
   if (drill_) member("leasehold_restore_drill", "true");
+  if (!environment_.storage.trouble().empty()) member("leasehold_storage_works", "false");
   string("leasehold_version", shown(product_version_, listener.redact_version));
   member("performance_standby", "false");
   const std::string_view replication = sealed ? "unknown" : "disabled";
@@ -219,7 +226,7 @@ Json Lifecycle::status_json(const ListenerTraits& listener) {
   for (const seal::SlotStatus& slot : about.slots) {
     Json one = Json::object();
     one.set("id", slot.id).set("kind", slot.kind);
-    one.set("state", seal::to_text(slot.state)).set("message", in_general(slot.state));
+    one.set("state", seal::to_text(slot.state)).set("message", in_general(slot));
     one.set("generation", static_cast<std::int64_t>(slot.generation));
     one.set("may_unseal", slot.may_unseal).set("hardware", slot.hardware);
     slots.push(std::move(one));

@@ -114,6 +114,7 @@ void fill_response(const Authorised& flight, const Response& answer, Backing& ba
   backing.clear_response_keys = clear_keys(flight, "audit_non_hmac_response_keys");
   record.clear_response_keys = backing.clear_response_keys;
   if (answer.is_error && !answer.errors.empty()) record.error = answer.errors.front();
+  if (answer.is_error) record.reason = answer.reason;
   record.response.status = status_of(answer);
   // What was leased is told even where the client gets to see it later.
   record.response.lease_id =

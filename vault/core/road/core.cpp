@@ -12,7 +12,7 @@ namespace {
 constexpr commit::Unrecorded kUseCounted{
     "a use is counted before the request is judged; the request's own lines follow"};
 
-constexpr Bound kTokenUses{"uses of a token", Code::denied, "permission denied"};
+constexpr Bound kTokenUses{"the token is used up", Code::denied, "permission denied"};
 
 // The wrapping token that a body names.
 std::string_view named_token(const Request& request) {

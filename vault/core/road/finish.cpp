@@ -4,6 +4,7 @@
 
 #include "vault/audit/record.h"
 #include "vault/core/authority/wrapped.h"
+#include "vault/core/contract/policy_names.h"
 #include "vault/core/road/audit_lines.h"
 #include "vault/core/road/login.h"
 
@@ -44,6 +45,16 @@ void say(std::vector<std::string>& warnings, const std::string& warning) {
     warnings.push_back(warning);
 }
 
+// As the maker of a token is told, and quietly: Vault's answer to who writes a role has no body.
+Status warn_of_unknown_policies(const InFlight& flight, storage::Snapshot& snapshot, Call& call) {
+  ReadTxn core(snapshot, flight.live->barrier, barrier::kCoreSpace);
+  for (const std::string& name : flight.orders.named_policies) {
+    VAULT_TRY_ASSIGN(const bool exists, flight.live->mounts.policies().exists(core, name));
+    if (!exists) call.quiet_warnings.push_back(no_such_policy(name));
+  }
+  return {};
+}
+
 // A handler's warning makes an answer of its own: 200 in place of 204. A quiet one does not, as in
 // Vault: clients count on the 204.
 void say_warnings(InFlight& flight, Call& call) {
@@ -74,6 +85,7 @@ Status finish(InFlight& flight, storage::Snapshot& snapshot, commit::Changes&& c
   flight.answer.request_id = flight.id;
   flight.orders = std::exchange(flight.answer.orders, {});
   VAULT_TRY(finish_login(flight, snapshot, changes, call));
+  VAULT_TRY(warn_of_unknown_policies(flight, snapshot, call));
   say_warnings(flight, call);
   for (const Event& event : call.events)
     flight.events.push_back(audit::event_body(event.name, flight.started, event.fields.dump()));

@@ -14,7 +14,9 @@ namespace leasehold::core {
 
 namespace {
 
-constexpr Bound kLocked{"failed logins of a name", Code::denied, "permission denied"};
+constexpr Bound kLocked{"the name is locked after failed logins", Code::denied,
+                        "permission denied"};
+constexpr char kOtherNetworks[] = "the role binds its tokens to other networks";
 
 // "auth/approle/" and "bob" are "approle-bob".
 std::string display_name_of(const MountInfo& mount, const Login& login) {
@@ -75,6 +77,15 @@ Result<Token> token_of(Admitted& flight, Login& login, WriteTxn& core,
   return token;
 }
 
+// What an operator set refuses a login that may be right otherwise, and the client is told as
+// little as a stranger. The audit log has each.
+void tell_why(const InFlight& flight, std::string_view why) {
+  if (!flight.live->lockout.may_say(flight.started)) return;
+  flight.live->environment.log.warn("{}: a login from {} is refused: {} (request {})",
+                                    flight.request.path, flight.request.remote_address, why,
+                                    flight.id);
+}
+
 // The log names the path, as the audit log does, and no more: a role id is half a secret.
 void count_failure(InFlight& flight, const std::string& alias) {
   const LockoutRule rule = LockoutRule::of(*flight.mount->record.find("config"));
@@ -88,9 +99,9 @@ void count_failure(InFlight& flight, const std::string& alias) {
   fields.set("remote_address", flight.request.remote_address).set("request_id", flight.id);
   flight.events.push_back(audit::event_body("login-locked", flight.started, fields.dump()));
   flight.live->environment.log.warn(
-      "{}: locked for {} after {} failed logins in a row, the last from {} (request {})",
+      "{}: locked for {} after {} failed logins in a row, the last from {}: {} (request {})",
       flight.request.path, print_duration(rule.duration), rule.threshold,
-      flight.request.remote_address, flight.id);
+      flight.request.remote_address, flight.answer.reason, flight.id);
 }
 
 }  // namespace
@@ -109,12 +120,14 @@ Status finish_login(InFlight& flight, storage::Snapshot& snapshot, commit::Chang
   if (!flight.route->login_alias)
     return failure(Code::internal, "internal error", "a login on a route that names no alias");
   const std::string claimed = flight.route->login_alias(call.fields);
+  if (flight.orders.tells_log) tell_why(flight, flight.answer.reason);
   if (flight.orders.login_refused) count_failure(flight, claimed);
   if (!flight.orders.login) return {};
   Login login = *std::exchange(flight.orders.login, std::nullopt);
-  if (!is_allowed(login.bound_cidrs, flight.request.remote_address))
-    return failure(Code::denied, multierror("permission denied"),
-                   "the role binds its tokens to other networks");
+  if (!is_allowed(login.bound_cidrs, flight.request.remote_address)) {
+    tell_why(flight, kOtherNetworks);
+    return failure(Code::denied, multierror("permission denied"), kOtherNetworks);
+  }
   WriteTxn core(snapshot, flight.live->barrier, barrier::kCoreSpace, changes);
   VAULT_TRY_ASSIGN(Token token, token_of(flight, login, core, call.warnings));
   VAULT_TRY_ASSIGN(SecretBytes text, flight.live->tokens.create(core, token, {}, false));

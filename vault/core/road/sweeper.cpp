@@ -9,6 +9,7 @@ namespace leasehold::core {
 namespace {
 
 constexpr Seconds kFirst{60};  // after the start, when what expired meanwhile is on its way
+constexpr Seconds kBetweenDoubts{10};
 constexpr Millis kTurn{500};
 
 std::string in_words(const MountInfo& mount, const Compared& compared) {
@@ -42,38 +43,56 @@ bool Sweeper::stopping() {
 void Sweeper::run() {
   Clock& clock = parts_.comparison.clock;
   Instant next = add(clock.instant(), Nanos(std::min(kFirst, parts_.period)));
+  Instant next_doubted = clock.instant();
   for (;;) {
     {
       MutexLock lock(mutex_);
       if (!stopping_) wake_.wait_for(mutex_, kTurn);
       if (stopping_) return;
     }
+    if (clock.instant() >= next_doubted && sweep_doubted())
+      next_doubted = add(clock.instant(), Nanos(kBetweenDoubts));
     if (clock.instant() < next) continue;
     sweep_all();
     next = add(clock.instant(), Nanos(parts_.period));
   }
 }
 
+std::shared_ptr<const Compiled> Sweeper::mounts() const {
+  auto held = parts_.comparison.snapshots.take();
+  if (!held.ok()) return nullptr;
+  ReadTxn txn(**held, parts_.comparison.barrier, barrier::kCoreSpace);
+  auto compiled = parts_.mounts.at(txn);
+  return compiled.ok() ? std::move(compiled).value() : nullptr;
+}
+
 void Sweeper::sweep_all() {
-  std::vector<std::shared_ptr<const Mount>> mounts;
-  {
-    auto held = parts_.comparison.snapshots.take();
-    if (!held.ok()) return;
-    ReadTxn txn(**held, parts_.comparison.barrier, barrier::kCoreSpace);
-    const auto compiled = parts_.mounts.at(txn);
-    if (!compiled.ok()) return;
-    for (const auto& entry : (*compiled)->mounts.all())
-      if (entry.second->kind != nullptr && entry.second->kind->engine->has_targets())
-        mounts.push_back(entry.second);
+  const auto compiled = mounts();
+  if (!compiled) return;
+  for (const auto& entry : compiled->mounts.all())
+    if (entry.second->kind != nullptr && entry.second->kind->engine->has_targets())
+      sweep_unasked(*entry.second, nullptr);
+}
+
+bool Sweeper::sweep_doubted() {
+  const auto doubted = parts_.comparison.revoker.take_doubts();
+  const auto compiled = doubted.empty() ? nullptr : mounts();
+  if (!compiled) return false;
+  for (const auto& entry : doubted) {
+    const Mount* mount = compiled->mounts.by_space(entry.first.first);
+    if (mount == nullptr || mount->tainted || mount->kind == nullptr) continue;
+    parts_.log.info("a target of {} is compared with the leases: {}", mount->info.path,
+                    entry.second);
+    sweep_unasked(*mount, &entry.first.second);
   }
-  for (const auto& mount : mounts) {
-    const auto swept = sweep(*mount, Asked::nothing);
-    if (!swept.ok()) {
-      parts_.log.warn("{} could not be swept: {}", mount->info.path, swept.error().message);
-      continue;
-    }
-    for (const std::string& warning : swept->warnings) parts_.log.warn("{}", warning);
-  }
+  return true;
+}
+
+void Sweeper::sweep_unasked(const Mount& mount, const TargetId* only) {
+  const auto swept = sweep(mount, Asked::nothing, only);
+  if (!swept.ok())
+    return parts_.log.warn("{} could not be swept: {}", mount.info.path, swept.error().message);
+  for (const std::string& warning : swept->warnings) parts_.log.warn("{}", warning);
 }
 
 Result<std::vector<Sweeper::Named>> Sweeper::targets_of(const Mount& mount) const {
@@ -87,10 +106,11 @@ Result<std::vector<Sweeper::Named>> Sweeper::targets_of(const Mount& mount) cons
   return targets;
 }
 
-Result<Sweeper::Swept> Sweeper::sweep(const Mount& mount, Asked asked) {
+Result<Sweeper::Swept> Sweeper::sweep(const Mount& mount, Asked asked, const TargetId* only) {
   VAULT_TRY_ASSIGN(const auto targets, targets_of(mount));
   Swept swept;
   for (const Named& target : targets) {
+    if (only != nullptr && target.id != *only) continue;
     if (stopping()) return failure(Code::unavailable, "the vault is shutting down");
     Compared compared = comparison_.compare(mount.info, target.id);
     compared.name = target.name;

@@ -1,9 +1,10 @@
 #pragma once
-// The sweeper: compares every target with the leases, now and then by itself and when an operator
-// asks, and ends what is on no lease. By itself it ends accounts only; leases whose account is gone
-// are reported, and end only when an operator asks for it. On a target of a store that was put back
-// it only looks until an operator has said so once: there an account without a lease may be one
-// that the store has forgotten. A target whose accounts are all on leases is reconciled.
+// The sweeper: compares every target with the leases, now and then by itself, soon when one may
+// have been put back (leases/doubts.h) and when an operator asks, and ends what is on no lease. By
+// itself it ends accounts only; leases whose account is gone are reported, and end only when an
+// operator asks for it. On a target of a store that was put back it only looks until an operator
+// has said so once: there an account without a lease may be one that the store has forgotten. A
+// target whose accounts are all on leases is reconciled.
 //
 //   sweeper.sweep(mount, Sweeper::Asked::to_mend)   // blocks, some seconds for each target
 //
@@ -40,8 +41,8 @@ class Sweeper {
     std::vector<barrier::PhysicalKey> ending;  // sorted: the leases to wait for
     std::vector<std::string> warnings;
   };
-  // All targets of a mount. `nothing`: nobody asked.
-  Result<Swept> sweep(const Mount& mount, Asked asked);
+  // All targets of a mount, or one. `nothing`: nobody asked.
+  Result<Swept> sweep(const Mount& mount, Asked asked, const TargetId* only = nullptr);
 
  private:
   struct Named {
@@ -49,7 +50,10 @@ class Sweeper {
     std::string name;
   };
   void run();
+  std::shared_ptr<const Compiled> mounts() const;  // null: they cannot be read now
   void sweep_all();
+  bool sweep_doubted();  // what may have been put back; false: nothing
+  void sweep_unasked(const Mount& mount, const TargetId* only);
   Result<std::vector<Named>> targets_of(const Mount& mount) const;
   bool may_mend(const MountInfo& mount, const TargetId& target, Asked asked) const;
   Status settle(const MountInfo& mount, Compared& compared, Asked asked, Swept& swept);

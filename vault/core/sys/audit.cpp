@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "vault/audit/record.h"
+#include "vault/base/nothing_done.h"
 #include "vault/core/sys/system.h"
 
 namespace leasehold::core {
@@ -53,9 +54,11 @@ Result<Response> refuse_device() {
                  "cannot enable audit device via API; use declarative, config-based audit device "
                  "management instead");
 }
-Result<Response> disable(const Unsealed& live, const Call& call) {
-  if (!is_configured(live, path_of(call))) return Response::none();
-  return failure(Code::invalid, "cannot disable configuration-managed audit device");
+Result<Response> disable(const Unsealed& live, Call& call) {
+  if (is_configured(live, path_of(call)))
+    return failure(Code::invalid, "cannot disable configuration-managed audit device");
+  call.quiet_warnings.push_back(nothing_done("no audit device has this path"));
+  return Response::none();
 }
 
 }  // namespace

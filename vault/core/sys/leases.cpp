@@ -4,6 +4,7 @@
 #include <map>
 
 #include "vault/base/duration.h"
+#include "vault/base/nothing_done.h"
 #include "vault/core/authority/ttl.h"
 #include "vault/core/leases/token_leases.h"
 #include "vault/core/sys/system.h"
@@ -41,6 +42,7 @@ class SysLeases {
   Result<Response> revoke_prefix(Call& call, WriteTxn& txn, bool force);
 
  private:
+  Result<bool> any_below(ReadTxn& look, const std::string& prefix, WallTime now);
   // The path was authorised, so the body may not name another.
   static Result<std::string> id_of(const Call& call) {
     const std::string in_path = call.fields.text("url_lease_id");
@@ -150,6 +152,7 @@ Result<Response> SysLeases::revoke(Call& call, WriteTxn& txn) {
   if (id.empty()) return failure(Code::invalid, "lease_id must be specified");
   Response response = Response::none();
   const bool sync = call.fields.boolean("sync");
+  bool was_there = false;
   if (is_token_lease(id)) {
     VAULT_TRY_ASSIGN(const auto compiled, live_.mounts.at(txn));
     const MountTable& mounts = compiled->mounts;
@@ -158,13 +161,25 @@ Result<Response> SysLeases::revoke(Call& call, WriteTxn& txn) {
       VAULT_TRY_ASSIGN(token, find_by_old_lease(live_.tokens, mounts, txn, id, call.now));
     }
     if (token) VAULT_TRY(live_.tokens.revoke(txn, *token, call.now));
+    was_there = token != nullptr;
   } else {
     VAULT_TRY_ASSIGN(auto lease, live_.leases.find(txn, id));
+    was_there = lease.has_value();
     if (lease) VAULT_TRY(live_.leases.start_revoking(txn, *lease, call.now));
     if (lease && sync) response.orders.awaited.push_back(lease_key(lease->id));
   }
+  if (!was_there) call.quiet_warnings.push_back(nothing_done("no lease has this id"));
   if (!sync) response.status = 202;
   return response;
+}
+
+// Whether a revocation by `prefix` finds something: a lease that is there, or is being ended.
+Result<bool> SysLeases::any_below(ReadTxn& look, const std::string& prefix, WallTime now) {
+  if (is_token_lease(prefix)) return any_token_below(live_.tokens, look, prefix);
+  VAULT_TRY_ASSIGN(const auto ids, live_.leases.below(look, prefix, 1, now));
+  if (!ids.empty()) return true;
+  VAULT_TRY_ASSIGN(const auto due, live_.leases.revoking_below(look, prefix, 1, now));
+  return !due.empty();
 }
 
 // However many they are, and through any crash: by a job that this batch makes durable.
@@ -174,8 +189,10 @@ Result<Response> SysLeases::revoke_prefix(Call& call, WriteTxn& txn, bool force)
   const bool sync = call.fields.boolean("sync");
   Response response = Response::none();
   VAULT_TRY_ASSIGN(const auto key, live_.leases.queue(txn, job, call.now, call.random));
+  ReadTxn look(txn.snapshot(), txn.barrier(), barrier::kCoreSpace);
+  VAULT_TRY_ASSIGN(const bool any, any_below(look, job.prefix, call.now));
+  if (!any) call.quiet_warnings.push_back(nothing_done("no lease begins with this prefix"));
   if (sync) {
-    ReadTxn look(txn.snapshot(), txn.barrier(), barrier::kCoreSpace);
     VAULT_TRY_ASSIGN(auto ids, live_.leases.below(look, job.prefix, kAwaitedMax, call.now));
     VAULT_TRY_ASSIGN(const auto due,
                      live_.leases.revoking_below(look, job.prefix, kAwaitedMax, call.now));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "vault/base/nothing_done.h"
 #include "vault/core/sys/mount_config.h"
 #include "vault/core/sys/system.h"
 
@@ -176,6 +177,8 @@ Result<Response> MountRoutes::disable(Call& call, WriteTxn& txn) {
     record.set("tainted", true).set("removed_by", call.caller.display_name);
     record.set("removed_at", call.now.ns);
     VAULT_TRY(Mounts::put_mount(txn, record));
+  } else {
+    call.quiet_warnings.push_back(nothing_done("nothing is mounted at this path"));
   }
   if (is_auth_path(path)) {
     Response response = Response::none();

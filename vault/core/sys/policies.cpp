@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "vault/base/encoding.h"
+#include "vault/base/nothing_done.h"
 #include "vault/core/contract/policy_names.h"
 #include "vault/core/sys/system.h"
 
@@ -131,7 +132,7 @@ Result<Response> write(Unsealed& live, Call& call, WriteTxn& txn) {
     response.warnings.push_back("policy name was converted to " + name);
   if (uses_rules(call.fields))
     response.warnings.emplace_back("'rules' is deprecated, please use 'policy' instead");
-  for (std::string& warning : doubts_about(parsed))
+  for (std::string& warning : doubts_about(parsed, call.now))
     call.quiet_warnings.push_back(std::move(warning));
   return response;
 }
@@ -141,6 +142,8 @@ Result<Response> remove(Unsealed& live, Call& call, WriteTxn& txn) {
   if (name == "root" || name == kWrappingPolicy)
     return failure(Code::invalid, "cannot delete \"" + name + "\" policy");
   if (name == "default") return failure(Code::invalid, "cannot delete default policy");
+  VAULT_TRY_ASSIGN(const auto there, txn.in(barrier::kCoreSpace).version(policy_record(name)));
+  if (there == 0) call.quiet_warnings.push_back(nothing_done("no policy has this name"));
   VAULT_TRY(erase_policy(txn, name));
   return Response::none();
 }

@@ -113,7 +113,7 @@ Status warn_of_unknown(Unsealed& live, Call& call, ReadTxn& txn, const Token& to
   for (const std::string& name : token.policies) {
     if (name == "root") continue;
     VAULT_TRY_ASSIGN(const bool exists, live.mounts.policies().exists(txn, name));
-    if (!exists) call.warnings.push_back("Policy \"" + name + "\" does not exist");
+    if (!exists) call.warnings.push_back(no_such_policy(name));
   }
   return {};
 }

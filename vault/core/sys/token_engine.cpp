@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "vault/base/nothing_done.h"
 #include "vault/core/authority/ttl.h"
 #include "vault/core/sys/token_creation.h"
 
@@ -248,6 +249,7 @@ void TokenEngine::add_renewing() {
 void TokenEngine::add_revoking() {
   const auto revoke = [this](Call& call, WriteTxn& txn, const TokenRef& token) -> Result<Response> {
     if (token) VAULT_TRY(live_.tokens.revoke(txn, *token, call.now));
+    if (!token) call.quiet_warnings.push_back(nothing_done("no token is this one"));
     return Response::none();
   };
   routes_.push_back(
@@ -268,7 +270,7 @@ void TokenEngine::add_revoking() {
                             VAULT_TRY_ASSIGN(const auto token, by_accessor(call, txn));
                             if (token) return revoke(call, txn, token);
                             Response response;
-                            response.warnings.push_back("No token found with this accessor");
+                            response.warnings.emplace_back(kNoSuchAccessor);
                             return response;
                           })},
                           "Revokes a token by its accessor"));

@@ -1,0 +1,101 @@
+// Paths that match less than they seem to, for who writes the policy: what is taken as in Vault,
+// and is easily taken for something else (docs/decisions/171).
+#include <algorithm>
+
+#include "vault/policy/policy.h"
+
+namespace leasehold::policy {
+namespace {
+
+bool denies(const PathRule& rule) { return (rule.capabilities & kDeny) != 0; }
+
+std::string as_written(const PathRule& rule) { return rule.pattern + (rule.prefix ? "*" : ""); }
+
+// Of a wildcard that is none.
+std::string effect_of(const PathRule& rule) {
+  return denies(rule) ? "THIS RULE DENIES NOTHING BUT A PATH WITH THAT TEXT"
+                      : "this rule grants nothing but a path with that text";
+}
+
+// Takes the first segment off `rest`, with its slash.
+std::string_view take_segment(std::string_view& rest) {
+  const std::string_view segment = rest.substr(0, std::min(rest.find('/'), rest.size() - 1) + 1);
+  rest.remove_prefix(segment.size());
+  return segment;
+}
+
+// What the path may have meant: a `*` that is a whole segment reads as any one segment.
+std::string with_segments(const PathRule& rule) {
+  std::string meant;
+  for (std::string_view rest = rule.pattern; !rest.empty();) {
+    const std::string_view segment = take_segment(rest);
+    meant += segment == "*/" ? std::string_view("+/") : segment;
+  }
+  return meant + (rule.prefix ? "*" : "");
+}
+
+bool has_part_of_a_segment(const PathRule& rule, char sign) {
+  for (std::string_view rest = rule.pattern; !rest.empty();) {
+    std::string_view segment = take_segment(rest);
+    if (segment.ends_with('/')) segment.remove_suffix(1);
+    if (segment.size() > 1 && segment.find(sign) != segment.npos) return true;
+  }
+  return false;
+}
+
+std::string doubt_of_star(const PathRule& rule) {
+  const std::string meant = with_segments(rule);
+  const bool whole = meant.find('*') == std::string::npos || meant.find('*') == meant.size() - 1;
+  return "only a `*` at the very end is a wildcard, and this one stands for itself: " +
+         effect_of(rule) + "; `+` stands for one segment" + (whole ? ": \"" + meant + "\"" : "");
+}
+
+std::string doubt_of_plus(const PathRule& rule) {
+  return "only a `+` that is a whole segment is a wildcard, and this one stands for itself: " +
+         effect_of(rule) + "; a `*` at the very end stands for the rest of a segment, and more";
+}
+
+// What Terraform, or a shell, was to fill in.
+std::string doubt_of_variable(const PathRule& rule) {
+  return "nothing fills in `${...}` here, and it stands for itself: " + effect_of(rule);
+}
+
+std::string doubt_of_time(const PathRule& rule) {
+  return "its expiration, " + rfc3339(*rule.expiration) + ", has passed: " +
+         (denies(rule) ? "THIS RULE DENIES NOTHING" : "this rule grants nothing");
+}
+
+std::string doubt_of_version(const PathRule& rule) {
+  return "paths in policies begin behind /v1/, so this rule matches nothing; write \"" +
+         as_written(rule).substr(3) + "\"";
+}
+
+}  // namespace
+
+std::vector<std::string> doubts_about(const Policy& policy, WallTime now) {
+  std::vector<std::pair<int, std::string>> found;
+  const auto doubt = [&found](const PathRule& rule, const std::string& why) {
+    found.emplace_back(rule.line, "path \"" + as_written(rule) + "\" on line " +
+                                      std::to_string(rule.line) + ": " + why);
+  };
+  for (const PathRule& rule : policy.templated)
+    doubt(
+        rule,
+        "templates are not evaluated by this version, so this rule matches nothing; name the path "
+        "without {{...}}");
+  for (const auto* rules : {&policy.rules, &policy.templated})
+    for (const PathRule& rule : *rules) {
+      if (rule.pattern.find('*') != std::string::npos) doubt(rule, doubt_of_star(rule));
+      if (has_part_of_a_segment(rule, '+')) doubt(rule, doubt_of_plus(rule));
+      if (rule.pattern.find("${") != std::string::npos) doubt(rule, doubt_of_variable(rule));
+      if (rule.expiration && *rule.expiration <= now) doubt(rule, doubt_of_time(rule));
+      if (rule.pattern.starts_with("v1/")) doubt(rule, doubt_of_version(rule));
+    }
+  std::stable_sort(found.begin(), found.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<std::string> doubts;
+  for (auto& one : found) doubts.push_back(std::move(one.second));
+  return doubts;
+}
+
+}  // namespace leasehold::policy
