@@ -10,6 +10,7 @@
 #include "tests/target/fake_target.h"
 #include "vault/target/lane_pace.h"
 #include "vault/target/lane_state.h"
+#include "vault/target/own_threads.h"
 
 namespace leasehold::target {
 namespace {
@@ -533,10 +534,10 @@ TEST_CASE("lane: stop refuses what waits, ends what hangs and leaves its thread 
     CHECK(job->result.is(job->started ? Code::deadline : Code::unavailable));
   }
   CHECK(begun == 2);
-  CHECK(lane_threads() >= 2);  // the process must not end beneath them
+  CHECK(own_threads() >= 2);  // the process must not end beneath them
   machine->release("work");
   CHECK(eventually([&] { return machine->inside("work") == 0; }));
-  CHECK(eventually([] { return lane_threads() == 0; }));
+  CHECK(eventually([] { return own_threads() == 0; }));
   for (const auto& job : jobs) CHECK(job->ended() == 1);
 }
 

@@ -71,10 +71,6 @@ class RevocationSource {
   virtual void reached(Connection& connection) { static_cast<void>(connection); }
 };
 
-// Threads of lanes that have not ended. One that hangs in its driver is left behind by stop(): a
-// process with such a thread must end without the exit handlers of the libraries it is in.
-std::size_t lane_threads();
-
 class Lane {
  public:
   // Other incarnations' sessions are ended before the first job, and after new settings.

@@ -3,10 +3,10 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <atomic>
 #include <optional>
 #include <system_error>
-#include <thread>
+
+#include "vault/target/own_threads.h"
 
 namespace leasehold::target {
 namespace {
@@ -15,15 +15,6 @@ constexpr Nanos kLongWait = std::chrono::hours(1);
 constexpr Nanos kTurn = std::chrono::seconds(1);  // the keeper's, while somebody depends on it
 constexpr Nanos kRevokePauseMin = std::chrono::milliseconds(100);
 constexpr Nanos kAskSourceAfter = std::chrono::milliseconds(250);
-
-std::atomic<std::size_t> threads{0};  // detached, so nobody else counts them
-
-struct Counted {
-  Counted() { ++threads; }
-  ~Counted() { --threads; }
-  Counted(const Counted&) = delete;
-  Counted& operator=(const Counted&) = delete;
-};
 
 Nanos from(Instant now, Instant to) { return Nanos(std::max<std::int64_t>(0, to.ns - now.ns)); }
 
@@ -37,8 +28,6 @@ Nanos backoff(std::uint64_t failures) {
 void refuse(const Jobs& jobs, const Error& why) {
   for (const auto& job : jobs) job->done(why, false);
 }
-
-std::size_t lane_threads() { return threads; }
 
 std::size_t Lane::State::each_max() {
   return std::max<std::size_t>(2, target->connections_max()) - 1;
@@ -260,9 +249,7 @@ void Lane::State::say(LogLevel level, const std::string& message) {
 }
 
 void Lane::State::spawn(void (*body)(const std::shared_ptr<State>&)) {
-  std::thread([body, counted = std::make_shared<Counted>(), state = shared_from_this()] {
-    body(state);
-  }).detach();
+  run_on_own_thread([body, state = shared_from_this()] { body(state); });
 }
 
 void Lane::State::start_threads() {

@@ -20,6 +20,7 @@ constexpr WaitingBounds kWaiting[kWorkClasses] = {
      {"flushes of the audit log for one address are waiting"}},
     {{"large requests or answers are waiting"},
      {"large requests or answers of one address are waiting"}},
+    {{"inits and unseals are waiting"}, {"inits and unseals of one address are waiting"}},
 };
 
 }  // namespace
@@ -27,6 +28,7 @@ constexpr WaitingBounds kWaiting[kWorkClasses] = {
 WorkClass class_of(Place place) {
   if (place == Place::hashes) return WorkClass::hashes;
   if (place == Place::bodies) return WorkClass::bodies;
+  if (place == Place::gate) return WorkClass::gate;
   return place == Place::outside ? WorkClass::outside : WorkClass::lists;
 }
 

@@ -1,9 +1,10 @@
 #pragma once
 // Threads for what must not run on an io thread, in classes: each has threads and a bounded queue
-// of its own, so that slow hashes never hold up lists, nor a device that hangs the audit log's
-// flushes. In a class the addresses that wait take turns, so that one who asks often does not hold
-// up one who asks once. A task is refused at once or completed exactly once, also at shutdown.
-// Revocation has threads of its own (core/leases) and waits for none of these. Thread-safe.
+// of its own, so that slow hashes never hold up lists, nor a server that hangs an unseal or the
+// audit log's flushes. In a class the addresses that wait take turns, so that one who asks often
+// does not hold up one who asks once. A task is refused at once or completed exactly once, also at
+// shutdown. Revocation has threads of its own (core/leases) and waits for none of these.
+// Thread-safe.
 
 #include <array>
 #include <deque>
@@ -19,8 +20,8 @@
 
 namespace leasehold::core {
 
-enum class WorkClass : std::uint8_t { lists, hashes, outside, flushes, bodies };
-inline constexpr std::size_t kWorkClasses = 5;
+enum class WorkClass : std::uint8_t { lists, hashes, outside, flushes, bodies, gate };
+inline constexpr std::size_t kWorkClasses = 6;
 
 WorkClass class_of(Place place);  // of a place that is not inline
 
