@@ -145,7 +145,8 @@ void Lane::State::probe_succeeded(const Task& task) {
     health = Health::healthy;
     status.breaker_open = false;
     status.failures = 0;
-    status.last_error.clear();
+    if (!status.ends_only) status.last_error.clear();
+    again = again && !status.ends_only;
     status.last_success = clock.now();
     revocations_due = true;
     work.notify_all();  // more threads are started by this one, when it takes what it can itself
@@ -192,6 +193,30 @@ void Lane::State::unreachable(const Task& task, const Error& why) {
     refused = jobs.take_all();
   }
   if (news) say(LogLevel::warn, "target " + name + " cannot be used: " + why.message);
+  refuse(refused, error);
+}
+
+void Lane::State::connected_to(const Status& ends_only) {
+  Jobs refused;
+  Error error;
+  bool news = false;
+  {
+    MutexLock lock(mutex);
+    news = status.ends_only == ends_only.ok();
+    status.ends_only = !ends_only.ok();
+    if (status.ends_only) {
+      status.last_error = ends_only.error().message;
+      status.retry_at = add(clock.instant(), kBackoffMin);
+      error = refusal();
+      refused = jobs.take_all();
+    } else if (news) {
+      status.last_error.clear();
+    }
+  }
+  if (news && ends_only.ok()) say(LogLevel::info, "target " + name + " lets its manager in again");
+  if (news && !ends_only.ok())
+    say(LogLevel::warn, "target " + name + " refuses its manager, accounts lose their access all " +
+                            "the same: " + ends_only.error().message);
   refuse(refused, error);
 }
 

@@ -27,6 +27,7 @@ struct Trial {
 Tried look_at(Trial& trial) {
   auto connection = trial.candidate->connect(trial.tag, trial.deadline);
   if (!connection.ok()) return {connection.error(), {}, {}};
+  if (Status only = (*connection)->ends_only(); !only.ok()) return {std::move(only), {}, {}};
   Status answers = (*connection)->ping(trial.deadline);
   if (!answers.ok()) return {std::move(answers), {}, {}};
   return {{}, (*connection)->identity(), (*connection)->advice(trial.deadline)};

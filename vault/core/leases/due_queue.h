@@ -22,7 +22,7 @@ class DueQueue final : public target::RevocationSource {
       : endings_(endings), waits_(waits), target_(target), watch_(endings, target, space) {}
   std::vector<Item> next(std::size_t limit) override;
   void done(const Item& item, const Result<target::Revoked>& result) override;
-  Status met(const std::string& identity) override { return watch_.met(identity); }
+  Status met(const target::Connection& connection) override { return watch_.met(connection); }
   // Why the last attempt at this lease failed; empty: it did not, or there was none.
   std::string trouble_with(const barrier::OrderedId& id);
   void rotated(target::Connection& connection) override { watch_.look_at_intent(connection); }
