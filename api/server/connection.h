@@ -32,6 +32,7 @@ class Connection final : public Pollable, public core::Exchange, public Deadline
 
   void ready(std::uint32_t epoll_events) override;
   void deliver(core::Response&& answer) override;
+  bool has_gone() const override { return hung_up_; }
   void deadline_passed() override;
 
   Connection* previous = nullptr;  // in the list of its thread

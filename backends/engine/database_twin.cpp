@@ -34,6 +34,7 @@ class Twin final : public Connection {
  public:
   explicit Twin(std::unique_ptr<Connection> real) : real_(std::move(real)) {}
   std::string identity() const override { return real_->identity() + std::string(kMark); }
+  Status ends_only() const override { return real_->ends_only(); }
   bool took_next_password() const override { return real_->took_next_password(); }
   bool got_in_with(const SecretBytes& next) const override { return real_->got_in_with(next); }
   Result<std::string> create(const target::CreateOrder& order, Instant deadline) override {

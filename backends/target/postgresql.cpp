@@ -76,9 +76,10 @@ class PostgreSql final : public target::Target {
 
   Result<std::unique_ptr<target::Connection>> connect(const target::Tag& tag,
                                                       Instant deadline) override {
-    VAULT_TRY_ASSIGN(auto opened, server_->open(tag, {}, deadline));
+    auto opened = server_->open(tag, {}, deadline);
+    if (!opened.ok()) return connect_beside(tag, opened.error(), deadline);
     return std::unique_ptr<target::Connection>(
-        std::make_unique<Accounts>(server_, tag, std::move(opened)));
+        std::make_unique<Accounts>(server_, tag, std::move(opened).value()));
   }
   std::string account_name(const target::Tag& tag, std::string_view role,
                            std::string_view id) const override {
@@ -103,6 +104,21 @@ class PostgreSql final : public target::Target {
   Nanos connection_lifetime() const override { return server_->settings().connection_lifetime; }
 
  private:
+  Result<std::unique_ptr<target::Connection>> connect_beside(const target::Tag& tag,
+                                                             const Error& refused,
+                                                             Instant deadline) {
+    VAULT_TRY_ASSIGN(const Parameters parameters, server_->settings().parameters());
+    const std::string user(parameters.get("user")), named(parameters.get("dbname")),
+        database = named.empty() ? user : named;
+    const std::string how = opens_again(refused, database, user);
+    if (how.empty()) return refused;
+    auto opened = server_->open_beside(tag, database, deadline);
+    if (!opened.ok()) return refused;
+    return std::unique_ptr<target::Connection>(
+        std::make_unique<Accounts>(server_, tag, std::move(opened).value(),
+                                   Accounts::Closed{database, with_advice(refused, how)}));
+  }
+
   const std::shared_ptr<Server> server_;
 };
 

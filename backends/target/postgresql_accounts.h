@@ -2,9 +2,11 @@
 // Accounts of a PostgreSQL server through one managing session. Revocation, the longest procedure,
 // is in postgresql_revoke.cpp, in postgresql_password.cpp what a new password needs, in
 // postgresql_sessions.cpp how sessions end, and in postgresql_left_behind.cpp what becomes of an
-// account's objects, in postgresql_hand_over.cpp and postgresql_take_back.cpp the parts of that.
+// account's objects, in postgresql_hand_over.cpp and postgresql_take_back.cpp the parts of that, in
+// postgresql_beside.cpp what is done when the database does not let the manager in.
 // Thread safety: none.
 
+#include <optional>
 #include <set>
 
 #include "backends/target/postgresql_server.h"
@@ -31,12 +33,24 @@ inline std::string mark_of(std::string_view account) {
 
 class Accounts final : public target::Connection {
  public:
-  Accounts(std::shared_ptr<Server> server, target::Tag tag, Server::Opened opened)
-      : server_(std::move(server)), tag_(std::move(tag)), manager_(std::move(opened)) {}
+  // The database that the manager was to be in, and is beside.
+  struct Closed {
+    std::string database;
+    Error why;
+  };
+  Accounts(std::shared_ptr<Server> server, target::Tag tag, Server::Opened opened,
+           std::optional<Closed> closed = std::nullopt)
+      : server_(std::move(server)),
+        tag_(std::move(tag)),
+        manager_(std::move(opened)),
+        closed_(std::move(closed)) {}
 
   // "<system identifier>/<database>".
   std::string started() const override { return manager_.started; }
-  std::string identity() const override { return manager_.server + "/" + manager_.database; }
+  std::string identity() const override {
+    return manager_.server + "/" + (closed_ ? closed_->database : manager_.database);
+  }
+  Status ends_only() const override { return closed_ ? Status(closed_->why) : Status(); }
   bool took_next_password() const override { return manager_.with_next; }
   bool got_in_with(const SecretBytes& next) const override {
     return manager_.with_next && next == server_->settings().next_password;
@@ -135,6 +149,7 @@ class Accounts final : public target::Connection {
   Status end_abandoned(Instant deadline);
 
   Result<target::Revoked> revoke_again_if_lost(const target::RevokeOrder& order, Instant deadline);
+  Result<target::Revoked> revoke_beside(target::RevokeOrder order, Instant deadline);
   Result<target::Revoked> revoke_now(const target::RevokeOrder& order, Instant deadline);
   Status disable(const Found& account, Instant deadline);
   Error about_prepared(const Error& why, const Found& account, Instant deadline);
@@ -173,6 +188,7 @@ class Accounts final : public target::Connection {
   const std::shared_ptr<Server> server_;
   const target::Tag tag_;
   Server::Opened manager_;
+  const std::optional<Closed> closed_;
   Millis lock_patience_ = kLockPatience;
   std::uint32_t standbys_ = 0;  // at the last look whether an account is gone
 };

@@ -16,9 +16,12 @@ namespace {
 
 constexpr std::string_view kOutOfLocks = "53200", kStatementTimeout = "57014";
 
-std::string way_into(const Server::Opened& manager, const std::string& database) {
-  const std::string grant = "grant access with: GRANT CONNECT ON DATABASE " +
-                            quote_identifier(database) + " TO " + quote_identifier(manager.user);
+std::string way_into(const Server::Opened& manager, const std::string& database,
+                     const Error& refused) {
+  std::string grant = opens_again(refused, database, manager.user);
+  if (!grant.starts_with("let "))
+    grant = "grant access with: GRANT CONNECT ON DATABASE " + quote_identifier(database) + " TO " +
+            quote_identifier(manager.user);
   if (!manager.pooled) return grant;
   return "let the pooler before the server pass on that database, too (pgbouncer: a line for it, "
          "or for *, in [databases]), or name the server itself in connection_url; " +
@@ -108,7 +111,8 @@ Status Accounts::drop_owned_in(const Found& account, const std::string& database
   auto elsewhere = server_->open(tag_, database, deadline, &manager_);
   if (!elsewhere.ok())
     return with_advice(elsewhere.error(), "the account owns objects or was granted rights in " +
-                                              place + "; " + way_into(manager_, database));
+                                              place + "; " +
+                                              way_into(manager_, database, elsewhere.error()));
   const Status cleaned = clean_up(*elsewhere, account, has, deadline);
   return cleaned.ok() ? cleaned : with_advice(cleaned.error(), "while cleaning up in " + place);
 }

@@ -72,7 +72,7 @@ std::string keeper_of(const std::string& account) {
 
 Result<target::Revoked> Accounts::revoke(const target::RevokeOrder& order, Instant deadline) {
   lock_patience_ = patience_after(order.failed_attempts);
-  auto revoked = revoke_again_if_lost(order, deadline);
+  auto revoked = closed_ ? revoke_beside(order, deadline) : revoke_again_if_lost(order, deadline);
   lock_patience_ = kLockPatience;
   return revoked;
 }
@@ -212,7 +212,9 @@ Status Accounts::remove_what_it_has(const target::RevokeOrder& order, const Foun
 }
 
 Status Accounts::disable(const Found& account, Instant deadline) {
-  const auto rows = run("ALTER ROLE " + account.quoted + " NOLOGIN", deadline);
+  // One that may have to stay for long is left with nothing to log in with.
+  const std::string also = closed_ ? " PASSWORD NULL VALID UNTIL 'epoch'" : "";
+  const auto rows = run("ALTER ROLE " + account.quoted + " NOLOGIN" + also, deadline);
   if (rows.ok() || manager_.session->last_state() == kUndefinedObject) return {};
   if (manager_.session->last_state() != kInsufficientPrivilege) return rows.error();
   const std::string manager = quote_identifier(manager_.user);

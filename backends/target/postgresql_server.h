@@ -61,6 +61,8 @@ class Server {
   // `beside`: a session that it must be on the same server with; several may have one name.
   Result<Opened> open(const target::Tag& tag, std::string_view database, Instant deadline,
                       const Opened* beside = nullptr);
+  // In a database that every server has, beside `refusing`.
+  Result<Opened> open_beside(const target::Tag& tag, std::string_view refusing, Instant deadline);
   // Code::unavailable: another server than `beside` let it in.
   Status try_login(const std::string& account, const SecretBytes& password, Instant deadline,
                    const Opened& beside);
@@ -120,6 +122,10 @@ enum SetUp : std::size_t {
 std::string lock_statement(Millis patience);
 // What begins every application_name of a cluster's sessions.
 std::string application_prefix(const target::Tag& tag);
+// Why a database would not let the manager in, if it was the database and not the server: its
+// owner, and whoever is a member of that, may close it. The words that open it again; empty: it was
+// not the database (postgresql_beside.cpp).
+std::string opens_again(const Error& refused, std::string_view database, std::string_view user);
 // A condition on pg_stat_activity: anybody may give a session any name, not this.
 std::string is_managers(std::string_view user_oid);
 

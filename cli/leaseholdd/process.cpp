@@ -20,7 +20,7 @@
 #include "config/parts.h"
 #include "vault/core/road/core.h"
 #include "vault/core/road/workers.h"
-#include "vault/target/lane.h"
+#include "vault/target/own_threads.h"
 
 namespace leasehold::server_process {
 
@@ -35,6 +35,7 @@ constexpr core::Workers::Sizes kWorkers = {{
     {4, 256},   // outside: devices and targets
     {4, 1024},  // flushes: those that wait together share one fsync
     {2, 128},   // bodies
+    {3, 64},    // gate: one opens the vault, one waits for its turn, one says so to the others
 }};
 
 constexpr timespec kLookAtDatesEvery{3600, 0};
@@ -353,7 +354,7 @@ int run_server(const Options& options, config::Configuration configuration, LogS
   }
   const int exit_status = status.ok() ? EXIT_SUCCESS : EXIT_FAILURE;
   // A thread that hangs in a driver still uses the clock, and the libraries it is in.
-  if (target::lane_threads() > 0) {
+  if (target::own_threads() > 0) {
     std::fflush(nullptr);
     std::_Exit(exit_status);
   }

@@ -90,6 +90,16 @@ TEST_CASE_FIXTURE(Swept, "reconcile: an account without a lease is told, and wit
   CHECK(vault->verifies());
 }
 
+TEST_CASE_FIXTURE(Swept, "reconcile: a target that is being listed holds no vault open") {
+  vault->server()->hang("list");
+  const auto waiting = vault->begin("POST", "sys/leases/reconcile/test", vault->root(), "{}");
+  REQUIRE(TestVault::eventually([&] { return vault->server()->inside("list") == 1; }));
+  vault->seal();
+  CHECK(TestVault::eventually([&] { return vault->answered(waiting); }));
+  const Json target = SweptVault::target_of(vault->wait(waiting));
+  CHECK(target.string_at("error") == "the vault is shutting down");
+}
+
 TEST_CASE_FIXTURE(Swept, "reconcile: what is not of this cluster, or not as we name it, is left") {
   const std::string prefix = vault->prefix();
   const std::set<std::string> others = {

@@ -124,6 +124,26 @@ class Targets(unittest.TestCase):
         self.assertEqual(new.status, 204)
         self.assertIn("without a trial", new.warnings[0])
 
+    def test_a_database_that_lets_its_manager_in_no_more(self):
+        lease, user, password = self.issue()
+        own = self.issue()[0]
+        self.first.sql("alter database app connection limit 0")
+        self.vault.restart()
+        self.vault.unseal()
+        revoked = self.vault.call("POST", "sys/leases/revoke", {"lease_id": lease})
+        self.assertEqual(revoked.status, 500)
+        opens = 'ALTER DATABASE "app" CONNECTION LIMIT -1'
+        self.assertIn(opens, revoked.errors[0])
+        self.assertNotIn(user, self.first.accounts())
+        self.assertIn("CONNECTION LIMIT", self.irrevocable()[0]["error"])
+        self.assertIn(opens, self.vault.call("GET", "database/creds/app").errors[0])
+        config = self.vault.call("POST", "database/config/pg", {"allowed_roles": "*", "password": Postgres.PASSWORD})
+        self.assertIn(opens, str(config.errors))
+        self.first.sql("alter database app connection limit -1")
+        wait_until("it is seen gone", lambda: not self.irrevocable())
+        self.assertEqual(self.revoke(own).status, 204)
+        self.assertEqual(self.first.accounts(), set())
+
     def test_another_server_behind_the_same_url(self):
         lease, user, password = self.issue()
         self.first.kill()

@@ -95,6 +95,10 @@ struct TestVault::Pending final : core::Exchange, Waiter {
   bool has_answer = false, hung_up = false;
   Answer answer;
 
+  bool has_gone() const override {
+    const std::lock_guard<std::mutex> lock(mutex);
+    return hung_up;
+  }
   void deliver(core::Response&& response) override {
     {
       const std::lock_guard<std::mutex> lock(mutex);
@@ -169,7 +173,7 @@ void TestVault::build() {
   const Status loaded = seal_->load();
   VAULT_ASSERT(loaded.ok());
   workers_ = std::make_unique<core::Workers>(
-      core::Workers::Sizes{{{2, 64}, {2, 64}, {2, 64}, {2, 64}, {2, 4}}}, world_.held_max);
+      core::Workers::Sizes{{{2, 64}, {2, 64}, {2, 64}, {2, 64}, {2, 4}, {2, 64}}}, world_.held_max);
   lifecycle_ = std::make_unique<core::Lifecycle>(environment(), *seal_, world_.recovery_mode,
                                                  "test-cluster", "0.0.0", "2026-11-23");
   core_ = std::make_unique<core::Core>(*lifecycle_, *workers_, environment());

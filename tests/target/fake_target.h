@@ -27,8 +27,12 @@ class FakeMachine {
     changed_.wait(lock, [&] { return hung_.count(what) == 0; });
     --inside_[what];
     changed_.notify_all();
-    const auto fault = faults_.find(what);
-    return fault == faults_.end() ? Status() : Status(failure(fault->second, "made to fail"));
+    return fault_of(what);
+  }
+  // Of "whole": that new connections end accounts only.
+  Status fault(const std::string& what) {
+    std::unique_lock lock(mutex_);
+    return fault_of(what);
   }
   void fail(const std::string& what, Code code) {
     with_lock([&] { faults_[what] = code; });
@@ -56,6 +60,10 @@ class FakeMachine {
   }
 
  private:
+  Status fault_of(const std::string& what) const {
+    const auto fault = faults_.find(what);
+    return fault == faults_.end() ? Status() : Status(failure(fault->second, "made to fail"));
+  }
   template <class Change>
   void with_lock(Change change) {
     std::unique_lock lock(mutex_);
@@ -72,7 +80,9 @@ class FakeMachine {
 
 class FakeConnection final : public target::Connection {
  public:
-  explicit FakeConnection(std::shared_ptr<FakeMachine> machine) : machine_(std::move(machine)) {}
+  explicit FakeConnection(std::shared_ptr<FakeMachine> machine)
+      : machine_(std::move(machine)), ends_only_(machine_->fault("whole")) {}
+  Status ends_only() const override { return ends_only_; }
   Result<std::string> create(const target::CreateOrder&, Instant) override {
     VAULT_TRY(machine_->visit("create"));
     return std::string("handle");
@@ -94,6 +104,7 @@ class FakeConnection final : public target::Connection {
 
  private:
   const std::shared_ptr<FakeMachine> machine_;
+  const Status ends_only_;
 };
 
 class FakeTarget final : public target::Target {

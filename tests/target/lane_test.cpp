@@ -10,6 +10,7 @@
 #include "tests/target/fake_target.h"
 #include "vault/target/lane_pace.h"
 #include "vault/target/lane_state.h"
+#include "vault/target/own_threads.h"
 
 namespace leasehold::target {
 namespace {
@@ -106,6 +107,33 @@ TEST_CASE("lane: an old connection is kept while no other can be had") {
   REQUIRE(eventually([&] { return second->ended() == 1; }));
   CHECK(second->result.ok());
   CHECK_FALSE(test.open());
+}
+
+TEST_CASE("lane: a connection that ends accounts only revokes, and is used for nothing else") {
+  LaneTest test;
+  test.machine->fail("whole", Code::denied);
+  test.due.add(3);
+  test.lane.wake_revocations();
+  CHECK(eventually([&] { return test.due.revoked() == 3; }));
+  CHECK_FALSE(test.open());
+  CHECK(test.lane.status().ends_only);
+  const auto early = test.job();
+  const Status refused = test.lane.submit(early);
+  CHECK(refused.is(Code::unavailable));
+  CHECK(refused.error().message.find("made to fail") != std::string::npos);
+  test.pass(2s);
+  const auto late = test.submitted();
+  REQUIRE(eventually([&] { return late->ended() == 1; }));
+  CHECK(late->result.is(Code::unavailable));
+  CHECK_FALSE(late->started);
+  CHECK(test.machine->visits("work") == 0);
+  test.machine->heal("whole");
+  test.pass(2s);
+  const auto job = test.submitted();
+  REQUIRE(eventually([&] { return job->ended() == 1; }));
+  CHECK(job->result.ok());
+  CHECK_FALSE(test.lane.status().ends_only);
+  CHECK(test.lane.status().last_error.empty());
 }
 
 TEST_CASE("lane: where an account takes all other sessions, the connection that is left ends it") {
@@ -533,10 +561,10 @@ TEST_CASE("lane: stop refuses what waits, ends what hangs and leaves its thread 
     CHECK(job->result.is(job->started ? Code::deadline : Code::unavailable));
   }
   CHECK(begun == 2);
-  CHECK(lane_threads() >= 2);  // the process must not end beneath them
+  CHECK(own_threads() >= 2);  // the process must not end beneath them
   machine->release("work");
   CHECK(eventually([&] { return machine->inside("work") == 0; }));
-  CHECK(eventually([] { return lane_threads() == 0; }));
+  CHECK(eventually([] { return own_threads() == 0; }));
   for (const auto& job : jobs) CHECK(job->ended() == 1);
 }
 

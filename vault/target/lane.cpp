@@ -38,7 +38,7 @@ Status Lane::submit(std::shared_ptr<Job> job) {
   State& state = *state_;
   MutexLock lock(state.mutex);
   if (state.stopping) return failure(Code::unavailable, "the vault is shutting down");
-  if (state.health == State::Health::open) return state.refusal();
+  if (state.health == State::Health::open || state.only_ends_now()) return state.refusal();
   if (!state.jobs.takes(*job)) return kWaiting.hit(LaneQueue::max_of(job->renews));
   const Instant give_up = std::min(job->deadline, add(state.clock.instant(), kQueueWait));
   state.jobs.push(std::move(job), give_up);
@@ -65,7 +65,7 @@ void Lane::replace(std::unique_ptr<Target> target) {
   state.health = State::Health::unknown;
   state.probing = false;
   ++state.probe;
-  state.status.breaker_open = false;
+  state.status.breaker_open = state.status.ends_only = false;
   state.status.failures = 0;
   state.status.last_error.clear();
   state.start_threads();

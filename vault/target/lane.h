@@ -41,7 +41,8 @@ struct LaneStatus {
   std::string last_error;      // for operators; no secret
   std::uint64_t failures = 0;  // in a row
   WallTime last_success;
-  Instant retry_at;  // while the breaker is open
+  bool ends_only = false;  // Connection::ends_only: jobs are refused, revocations are tried
+  Instant retry_at;        // while the breaker is open, or revocations alone are tried
 };
 
 // Where revocations come from. next() is called on a lane thread, done() after each attempt. An
@@ -58,10 +59,10 @@ class RevocationSource {
   // Up to `limit` due items that are not in work, oldest first.
   virtual std::vector<Item> next(std::size_t limit) = 0;
   virtual void done(const Item& item, const Result<Revoked>& result) = 0;
-  // Called with what every new connection says it leads to (Connection::identity). An error: not to
-  // the server that the accounts of this target are on, and it is not used.
-  virtual Status met(const std::string& identity) {
-    static_cast<void>(identity);
+  // Called with every new connection, for what it says it leads to (Connection::identity). An
+  // error: not to the server that the accounts of this target are on, and it is not used.
+  virtual Status met(const Connection& connection) {
+    static_cast<void>(connection);
     return {};
   }
   // Called with every new connection that is used. `after_failure`: the attempt before was refused,
@@ -75,10 +76,6 @@ class RevocationSource {
   // earlier processes have ended.
   virtual void reached(Connection& connection) { static_cast<void>(connection); }
 };
-
-// Threads of lanes that have not ended. One that hangs in its driver is left behind by stop(): a
-// process with such a thread must end without the exit handlers of the libraries it is in.
-std::size_t lane_threads();
 
 class Lane {
  public:

@@ -3,11 +3,11 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <atomic>
 #include <optional>
 #include <system_error>
-#include <thread>
 #include <utility>
+
+#include "vault/target/own_threads.h"
 
 namespace leasehold::target {
 namespace {
@@ -16,15 +16,6 @@ constexpr Nanos kLongWait = std::chrono::hours(1);
 constexpr Nanos kTurn = std::chrono::seconds(1);  // the keeper's, while somebody depends on it
 constexpr Nanos kRevokePauseMin = std::chrono::milliseconds(100);
 constexpr Nanos kAskSourceAfter = std::chrono::milliseconds(250);
-
-std::atomic<std::size_t> threads{0};  // detached, so nobody else counts them
-
-struct Counted {
-  Counted() { ++threads; }
-  ~Counted() { --threads; }
-  Counted(const Counted&) = delete;
-  Counted& operator=(const Counted&) = delete;
-};
 
 Nanos from(Instant now, Instant to) { return Nanos(std::max<std::int64_t>(0, to.ns - now.ns)); }
 
@@ -38,8 +29,6 @@ Nanos backoff(std::uint64_t failures) {
 void refuse(const Jobs& jobs, const Error& why) {
   for (const auto& job : jobs) job->done(why, false);
 }
-
-std::size_t lane_threads() { return threads; }
 
 std::size_t Lane::State::each_max() {
   return std::max<std::size_t>(2, target->connections_max()) - 1;
@@ -157,7 +146,8 @@ void Lane::State::probe_succeeded(const Task& task) {
     health = Health::healthy;
     status.breaker_open = false;
     status.failures = 0;
-    status.last_error.clear();
+    if (!status.ends_only) status.last_error.clear();
+    again = again && !status.ends_only;
     status.last_success = clock.now();
     revocations_due = true;
     work.notify_all();  // more threads are started by this one, when it takes what it can itself
@@ -210,6 +200,30 @@ void Lane::State::unreachable(const Task& task, const Error& why) {
 bool Lane::State::connected_or_not(bool succeeded) {
   MutexLock lock(mutex);
   return std::exchange(connect_failed, !succeeded);
+}
+
+void Lane::State::connected_to(const Status& ends_only) {
+  Jobs refused;
+  Error error;
+  bool news = false;
+  {
+    MutexLock lock(mutex);
+    news = status.ends_only == ends_only.ok();
+    status.ends_only = !ends_only.ok();
+    if (status.ends_only) {
+      status.last_error = ends_only.error().message;
+      status.retry_at = add(clock.instant(), kBackoffMin);
+      error = refusal();
+      refused = jobs.take_all();
+    } else if (news) {
+      status.last_error.clear();
+    }
+  }
+  if (news && ends_only.ok()) say(LogLevel::info, "target " + name + " lets its manager in again");
+  if (news && !ends_only.ok())
+    say(LogLevel::warn, "target " + name + " refuses its manager, accounts lose their access all " +
+                            "the same: " + ends_only.error().message);
+  refuse(refused, error);
 }
 
 void Lane::State::revoked() {
@@ -266,9 +280,7 @@ void Lane::State::say(LogLevel level, const std::string& message) {
 }
 
 void Lane::State::spawn(void (*body)(const std::shared_ptr<State>&)) {
-  std::thread([body, counted = std::make_shared<Counted>(), state = shared_from_this()] {
-    body(state);
-  }).detach();
+  run_on_own_thread([body, state = shared_from_this()] { body(state); });
 }
 
 void Lane::State::start_threads() {

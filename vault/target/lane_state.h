@@ -66,6 +66,8 @@ struct Lane::State : std::enable_shared_from_this<Lane::State> {
   void unreachable(const Task& task, const Error& why);
   // Told how an attempt to connect ended, it says whether the one before failed.
   bool connected_or_not(bool succeeded);
+  // A new connection, and whether it is one that ends accounts only: then what waits is refused.
+  void connected_to(const Status& ends_only);
   void revoked();
   // An item failed while its connection lives: others go on, the source is asked again soon.
   void revocation_failed();
@@ -84,6 +86,9 @@ struct Lane::State : std::enable_shared_from_this<Lane::State> {
   void spawn(void (*body)(const std::shared_ptr<State>&)) REQUIRES(mutex);
   void keep();  // the keeper's loop
   Error refusal() REQUIRES(mutex);
+  bool only_ends_now() REQUIRES(mutex) {
+    return status.ends_only && clock.instant() < status.retry_at;
+  }
   void open_breaker(const Error& why) REQUIRES(mutex);
   std::optional<Task> takeable(Instant now, const Link& link) REQUIRES(mutex);
   std::size_t takeable_count(Instant now) REQUIRES(mutex);

@@ -17,11 +17,13 @@ Status connect(State& state, const Task& task, Link& link) {
   const bool after_failure = state.connected_or_not(connected.ok());
   VAULT_TRY_ASSIGN(auto made, std::move(connected));
   if (!state.enter()) return failure(Code::unavailable, "the vault is shutting down");
-  const Status met = state.source.met(made->identity());
+  const Status met = state.source.met(*made), ends_only = made->ends_only();
   if (met.ok()) state.source.connected(*made, after_failure);
-  if (met.ok() && made->took_next_password()) state.source.rotated(*made);
+  if (met.ok() && ends_only.ok() && made->took_next_password()) state.source.rotated(*made);
   state.leave();
   VAULT_TRY(met);
+  state.connected_to(ends_only);
+  if (link.connection && !ends_only.ok()) return ends_only;  // what is there is better
   link.connection = std::move(made);
   link.settings_version = task.settings_version;
   link.outages = task.outages;
@@ -79,7 +81,7 @@ void run_probe(State& state, const Task& task, Link& link) {
     if (status.ok()) status = link.connection->ping(add(state.clock.instant(), kPingLimit));
   }
   if (status.ok()) status = fence(state, task, link);
-  if (status.ok() && state.enter()) {
+  if (status.ok() && link.connection->ends_only().ok() && state.enter()) {
     state.source.reached(*link.connection);
     state.leave();
   }
@@ -106,9 +108,8 @@ Error why_not(State& state) {
 }
 
 void run_issue(State& state, const Task& task, Link& link) {
-  if (!healthy(state, task, link) || is_stopping(state)) {
+  if (!healthy(state, task, link) || !link.connection->ends_only().ok() || is_stopping(state))
     return end_job(state, task.job, why_not(state), false);
-  }
   const Status status = task.job->work(*link.connection, task.job->deadline);
   link.used = state.clock.instant();
   if (status.ok()) state.succeeded();
@@ -193,6 +194,7 @@ void run_lane_worker(const std::shared_ptr<Lane::State>& state) {
     const Task task = state->next_task(link);
     if (task.kind == Task::Kind::quit) break;
     run_task(*state, task, link);
+    if (link.connection && !link.connection->ends_only().ok()) link.connection.reset();
     state->finished(task);
   }
   link.connection.reset();

@@ -69,6 +69,10 @@ class Connection {
   // When the server was started, in its own words: others than before when it may have been put
   // back. Empty when the target has nothing of that kind.
   virtual std::string started() const { return {}; }
+  // Not what was asked for, but all that could be had: it leads to the same server, beside the
+  // place that refused the manager, and is there to take accounts their access. Why; nothing but
+  // revoke() and end_other_incarnations() is asked of such a one, and it is used once.
+  virtual Status ends_only() const { return {}; }
   // The manager's `next_password` let it in, and `password` did not: that rotation has happened.
   virtual bool took_next_password() const { return false; }
   // Whether that was this one: another rotation may have begun since the target was made.

@@ -169,6 +169,7 @@ enum class Place : std::uint8_t {
   hashes,   // hashes passwords
   outside,  // waits for a device, a target or its own commits
   bodies,   // has a large body; no route asks for it
+  gate,     // init and unseal, which are no engine's
 };
 struct Action {
   Operation operation;

@@ -131,6 +131,8 @@ std::string multierror(std::string_view message);
 class Exchange {
  public:
   virtual void deliver(Response&& answer) = 0;
+  // Asked on the same loop: nobody is there any more to read the answer.
+  virtual bool has_gone() const { return false; }
 
  protected:
   ~Exchange() = default;

@@ -15,6 +15,7 @@ namespace {
 
 constexpr Nanos kListLimit{Seconds{15}};
 constexpr Nanos kAnswersBy{Seconds{20}};    // a driver that hangs is left to its lane
+constexpr Nanos kLookEvery{Millis{100}};    // whether it is to stop
 constexpr std::size_t kReadAtOnce = 1000;   // leases, of all mounts
 constexpr std::size_t kAdoptedAtOnce = 16;  // accounts in a batch
 constexpr std::string_view kPath = "reconciled";
@@ -28,11 +29,15 @@ struct Listing : target::Job {
   std::vector<std::string> names GUARDED_BY(mutex);
 };
 
-Result<std::vector<std::string>> list(target::Lane& lane, const target::Tag& tag, Clock& clock) {
+}  // namespace
+
+Result<std::vector<std::string>> Comparison::list(target::Lane& lane) const {
+  Clock& clock = parts_.clock;
   auto listing = std::make_shared<Listing>();
   Listing* self = listing.get();  // the lane keeps it alive while it calls
   listing->deadline = add(clock.instant(), kListLimit);
-  listing->work = [self, tag](target::Connection& connection, Instant deadline) -> Status {
+  listing->work = [self, tag = parts_.revoker.tag()](target::Connection& connection,
+                                                     Instant deadline) -> Status {
     VAULT_TRY_ASSIGN(auto found, connection.list(target::account_prefix(tag), deadline));
     MutexLock lock(self->mutex);
     for (std::string& name : found)
@@ -47,13 +52,18 @@ Result<std::vector<std::string>> list(target::Lane& lane, const target::Tag& tag
     self->changed.notify_all();
   };
   VAULT_TRY(lane.submit(listing));
+  const Instant end = add(clock.instant(), kAnswersBy);
   MutexLock lock(listing->mutex);
-  while (!listing->ended)
-    if (!listing->changed.wait_for(listing->mutex, kAnswersBy) && !listing->ended)
-      return failure(Code::deadline, "the target did not answer in time");
+  while (!listing->ended) {
+    if (stopped_) return failure(Code::unavailable, "the vault is shutting down");
+    if (clock.instant() >= end) return failure(Code::deadline, "the target did not answer in time");
+    listing->changed.wait_for(listing->mutex, kLookEvery);
+  }
   VAULT_TRY(listing->status);
   return std::move(listing->names);
 }
+
+namespace {
 
 bool has(const std::vector<std::string>& sorted, const std::string& name) {
   return std::binary_search(sorted.begin(), sorted.end(), name);
@@ -128,7 +138,7 @@ Status Comparison::compare_now(const MountInfo& mount, Compared& compared) const
     VAULT_TRY_ASSIGN(lane, parts_.revoker.lane(txn, mount.space, compared.target));
   }
   const target::Tag& tag = parts_.revoker.tag();
-  VAULT_TRY_ASSIGN(auto listed, list(*lane, tag, parts_.clock));
+  VAULT_TRY_ASSIGN(auto listed, list(*lane));
   const std::set<std::string> all(listed.begin(), listed.end());
   Books books{compared.target, tag, std::move(listed), all, compared};
   VAULT_TRY(read_leases(books));
@@ -138,7 +148,7 @@ Status Comparison::compare_now(const MountInfo& mount, Compared& compared) const
 
 // An account may have gone, or come, since the first look.
 Status Comparison::see_again(target::Lane& lane, Compared& compared) const {
-  VAULT_TRY_ASSIGN(const auto listed, list(lane, parts_.revoker.tag(), parts_.clock));
+  VAULT_TRY_ASSIGN(const auto listed, list(lane));
   auto& accounts = compared.only_at_target;
   accounts.erase(std::remove_if(accounts.begin(), accounts.end(),
                                 [&](const std::string& name) { return !has(listed, name); }),

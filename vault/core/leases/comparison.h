@@ -10,7 +10,7 @@
 //
 // Only accounts that carry this cluster's tag, and a name as the vault makes them, are looked at;
 // an account on a lease of any mount or target is accounted for. Blocks for a listing, some seconds
-// at most: on threads that may wait. Thread-safe: no state.
+// at most: on threads that may wait; stop() ends those waits, and later ones. Thread-safe.
 
 #include "vault/core/leases/revoker.h"
 
@@ -55,9 +55,11 @@ class Comparison {
   // Code::unavailable, and nothing is done, while a lease is unreadable.
   Result<std::vector<barrier::PhysicalKey>> mend(const MountInfo& mount, const Compared& compared,
                                                  bool both) const;
+  void stop() { stopped_ = true; }
 
  private:
   struct Books;
+  Result<std::vector<std::string>> list(target::Lane& lane) const;
   Status compare_now(const MountInfo& mount, Compared& compared) const;
   Status read_leases(Books& books) const;
   Status see_again(target::Lane& lane, Compared& compared) const;
@@ -66,6 +68,7 @@ class Comparison {
                std::vector<barrier::PhysicalKey>& ending) const;
 
   const Parts parts_;
+  std::atomic<bool> stopped_{false};
 };
 
 }  // namespace leasehold::core

@@ -26,7 +26,7 @@ class DueQueue final : public target::RevocationSource {
         watch_(endings, target, space) {}
   std::vector<Item> next(std::size_t limit) override;
   void done(const Item& item, const Result<target::Revoked>& result) override;
-  Status met(const std::string& identity) override { return watch_.met(identity); }
+  Status met(const target::Connection& connection) override { return watch_.met(connection); }
   void connected(target::Connection& connection, bool after_failure) override {
     watch_.connected(connection.started(), after_failure);
   }

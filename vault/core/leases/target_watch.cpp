@@ -31,7 +31,9 @@ std::string moved_event(const std::string& mount, const TargetId& target, const 
 
 }  // namespace
 
-Status TargetWatch::met(const std::string& identity) {
+Status TargetWatch::met(const target::Connection& connection) {
+  const std::string identity = connection.identity();
+  const Status ends_only = connection.ends_only();
   if (identity.empty()) return {};
   const std::string name = std::string(kServers) + hex(target_);
   for (;;) {
@@ -44,9 +46,11 @@ Status TargetWatch::met(const std::string& identity) {
       const auto json = parse_json(as_text(record->value.reveal()));
       const std::string known = json.ok() ? json->string_at("server") : std::string();
       if (known == identity) return {};
+      if (!ends_only.ok()) return another_server(known, identity);
       if (leave(*held, txn, known, identity).is(Code::conflict)) continue;
       return another_server(known, identity);
     }
+    VAULT_TRY(ends_only);
     Json json = Json::object();
     json.set("server", identity);
     VAULT_TRY(txn.put(name, as_bytes(json.dump())));

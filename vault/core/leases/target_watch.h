@@ -11,8 +11,9 @@ class TargetWatch {
   TargetWatch(Endings& endings, const TargetId& target, const barrier::Space& space)
       : endings_(endings), target_(target), space_(space) {}
   // The first server is written down beside the target's settings; any other is refused from then
-  // on, until the engine says that it is the same. New leases go to the other (Engine::moved).
-  Status met(const std::string& identity);
+  // on, until the engine says that it is the same. New leases go to the other (Engine::moved). One
+  // that ends accounts only says nothing new of where they are.
+  Status met(const target::Connection& connection);
   // A server that may have been put back is compared with the leases.
   void connected(const std::string& started, bool after_failure);
   // An intent whose end is not on record: the engine settles it by what the connection shows.

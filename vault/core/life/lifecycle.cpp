@@ -224,8 +224,9 @@ bool Lifecycle::seal_if_broken() {
 void Lifecycle::tear_down() {
   live_.store(nullptr);
   if (!owned_) return;
+  // Requests in flight end by themselves: whatever they wait for, they look whether it is time.
+  owned_->begin_sealing();
   {
-    // Requests in flight end by themselves: their stations are bounded.
     MutexLock lock(mutex_);
     to_enroll_.reset();
     while (users_.load() > 0) wake_.wait_for(mutex_, kDrainPoll);

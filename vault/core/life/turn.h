@@ -1,9 +1,8 @@
 #pragma once
 // The turn to init, open or seal the vault: one thread at a time has it. Sealing waits until the
-// requests in flight have ended, and these need workers. Callers of sys/init and sys/unseal are not
-// authenticated and run on workers, too: if all of them waited, four strangers could hold every
-// worker, and with it the vault open. So at most one of them waits, here or for those requests, and
-// the others are told to come back.
+// requests in flight have ended. Callers of sys/init and sys/unseal are not authenticated: if all
+// of them waited, a few strangers would hold every thread that there is for them. So at most one
+// waits, here or for those requests, and the others are told to come back.
 //
 //   TurnLock lock(turn_);                                     // on a thread of our own
 //   if (!turn_.take_as_caller()) return busy();  …  turn_.let_next_wait();  …  turn_.give();

@@ -84,15 +84,16 @@ Detached Core::handle(Request request, Exchange& asker) {
           co_await placed(workers_, flight, Place::outside, [&] { return try_candidate(flight); });
     // Renewals of one lease, and rotations of one manager, end one after the other, at the target
     // and in its record.
-    if (status.ok() && flight.runs_alone()) co_await latched(latches_, flight, latch);
+    if (status.ok() && flight.runs_alone()) status = co_await latched(latches_, flight, latch);
     if (status.ok()) status = plan_holds(flight);
     if (status.ok() && flight.lane)
       status = co_await applied(flight);  // intent on record, then the target
     if (status.ok()) status = co_await committed(flight);
     if (!flight.runs_again(status)) break;
     flight.drop_answer();
-    if (!flight.issues()) co_await latched(latches_, flight, latch);
-    status = admit_again(flight);
+    status = {};
+    if (!flight.issues()) status = co_await latched(latches_, flight, latch);
+    if (status.ok()) status = admit_again(flight);
   }
   Status outcome = status;
   while (flight.is_unsettled(outcome)) {
@@ -138,11 +139,11 @@ Status Core::admit(Admitted& flight) {
   flight.gate_route = gate_.own_route(path);
   if (flight.gate_route != nullptr) {
     const bool slow = gate_.on_worker(*flight.gate_route, flight.request);
-    flight.place = slow ? Place::outside : Place::inline_;
+    flight.place = slow ? Place::gate : Place::inline_;
     return {};
   }
   flight.live = gate_.enter();
-  if (flight.live == nullptr) return failure(Code::unavailable, std::string(kVaultIsSealed));
+  if (flight.live == nullptr) return vault_is_sealed();
   VAULT_TRY(look(flight));
   if (!use_is_counted(flight)) return {};
   flight.snapshot.reset();

@@ -7,6 +7,8 @@
 
 namespace leasehold::core {
 
+using Handover = EffectJob::Handover;
+
 namespace {
 
 // From here on new connections of the lane know both passwords.
@@ -76,7 +78,6 @@ Status Asking::operator()(const intent::Rotate& rotate) {
 
 // What is durable before the target is asked. A lease that is renewed is on record already.
 Status put_on_record(EffectJob& job) {
-  using Handover = EffectJob::Handover;
   Planned& planned = job.planned;
   Handover waiting = Handover::waiting;
   if (!job.handover.compare_exchange_strong(waiting, Handover::begun, std::memory_order_acq_rel))
@@ -103,7 +104,6 @@ Status work(EffectJob& job, target::Connection& connection, Instant deadline) {
 }
 
 void finish(EffectJob& job, Status result) {
-  using Handover = EffectJob::Handover;
   job.result = std::move(result);
   if (job.handover.exchange(Handover::finished, std::memory_order_acq_rel) != Handover::abandoned)
     return complete(&job);
@@ -151,7 +151,6 @@ Error as_client_sees(Arrived& flight, const Effect& effect, const Error& why) {
 }
 
 bool applied::await_suspend(std::coroutine_handle<> frame) {
-  using Handover = EffectJob::Handover;
   frame_ = frame;
   job_ = make_job(flight_);
   records_ = job_->pending.has_value();
@@ -159,28 +158,37 @@ bool applied::await_suspend(std::coroutine_handle<> frame) {
   job_->home = Loop::current();
   job_->Waiter::resume = [](Waiter* waiter) {
     auto* self = static_cast<applied*>(static_cast<EffectJob*>(waiter)->waiting);
-    if (self->armed()) Loop::current()->disarm(*self);
+    self->end_waiting();
     self->frame_.resume();
   };
-  expired = [](Timer* timer) {
-    auto* self = static_cast<applied*>(timer);
-    const Handover was =
-        self->job_->handover.exchange(Handover::abandoned, std::memory_order_acq_rel);
-    if (was == Handover::finished) return;  // just now; its completion lies in the mailbox
-    self->abandoned_ = true;
-    // The lane's thread has the request's line in its batch, or will not record anything.
-    if (was == Handover::begun && self->records_) self->flight_.recording = Recording::request;
-    self->frame_.resume();
-  };
-  Loop::current()->arm(*this, kEffectLimit + kEffectGrace);
+  begin_waiting(kEffectLimit + kEffectGrace);
   refused_ = flight_.lane->submit(job_);
   if (refused_.ok()) return true;
-  Loop::current()->disarm(*this);
+  end_waiting();
   return false;
+}
+
+// What has not begun when the vault is being sealed does not begin.
+bool applied::gives_up(bool time_is_over) {
+  Handover was = Handover::waiting;
+  const auto abandon = [&] {
+    return job_->handover.compare_exchange_strong(was, Handover::abandoned,
+                                                  std::memory_order_acq_rel);
+  };
+  if (!time_is_over && !sealing()) return false;
+  abandoned_ = abandon();
+  begun_ = !abandoned_ && was == Handover::begun;
+  if (begun_ && time_is_over) abandoned_ = abandon();
+  if (!abandoned_) return false;  // or it has finished, and its completion lies in the mailbox
+  // The lane's thread has the request's line in its batch, or will not record anything.
+  if (begun_ && records_) flight_.recording = Recording::request;
+  frame_.resume();
+  return true;
 }
 
 // The plan comes back with the job's result; from a job that was abandoned it does not.
 Status applied::await_resume() {
+  if (abandoned_ && !begun_ && sealing()) return vault_is_sealed();
   if (abandoned_)
     return as_client_sees(flight_, effect_,
                           failure(Code::deadline, "the target did not answer in time"));

@@ -10,6 +10,7 @@ namespace leasehold::core {
 class Unsealed;
 
 inline constexpr std::string_view kVaultIsSealed = "Vault is sealed";
+inline Error vault_is_sealed() { return failure(Code::unavailable, std::string(kVaultIsSealed)); }
 
 // A route that the gate answers itself: those of every state (sys/always.h), and while the vault is
 // sealed a few that an open one has elsewhere.

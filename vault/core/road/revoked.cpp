@@ -1,4 +1,5 @@
-// The station where a request waits until the leases that it revoked are gone.
+// The stations where a request waits for others: until the leases that it revoked are gone, and
+// until it is its turn.
 
 #include <algorithm>
 
@@ -9,6 +10,7 @@ namespace leasehold::core {
 namespace {
 
 constexpr Nanos kRevokeWait{Seconds{15}};
+constexpr Nanos kTurnWait{Seconds{10}};
 
 }  // namespace
 
@@ -22,19 +24,20 @@ bool revoked::await_suspend(std::coroutine_handle<> frame) {
   forgets = flight_.orders.forgets;
   resume = [](Waiter* waiter) {
     auto* self = static_cast<revoked*>(static_cast<RevocationWait*>(waiter));
-    if (self->armed()) Loop::current()->disarm(*self);
+    self->end_waiting();
     self->frame_.resume();
   };
-  expired = [](Timer* timer) {
-    auto* self = static_cast<revoked*>(timer);
-    if (!self->flight_.live->revoker->give_up(self)) return;  // its completion lies in the mailbox
-    self->late_ = true;
-    self->frame_.resume();
-  };
-  Loop::current()->arm(*this, kRevokeWait);
+  begin_waiting(kRevokeWait);
   if (flight_.live->revoker->wait(this)) return true;
-  Loop::current()->disarm(*this);
+  end_waiting();
   return false;
+}
+
+bool revoked::gives_up(bool time_is_over) {
+  if (!time_is_over || !flight_.live->revoker->give_up(this)) return false;
+  late_ = true;
+  frame_.resume();
+  return true;
 }
 
 Status revoked::await_resume() {
@@ -47,6 +50,34 @@ Status revoked::await_resume() {
                  "seen gone; so far: " +
                      why,
                  known.ok() ? std::string() : known.error().detail);
+}
+
+bool latched::await_suspend(std::coroutine_handle<> frame) {
+  suspend(frame);
+  resume = [](Waiter* waiter) {
+    auto* self = static_cast<latched*>(static_cast<LatchWait*>(waiter));
+    self->end_waiting();
+    self->frame_.resume();
+  };
+  if (!latches_.take(this)) return false;
+  begin_waiting(kTurnWait);
+  return true;
+}
+
+bool latched::gives_up(bool time_is_over) {
+  if (!time_is_over && !sealing() && !asker_.has_gone()) return false;
+  if (!latches_.give_up(this)) return false;  // its turn has come, and lies in the mailbox
+  refused = sealing() ? vault_is_sealed()
+                      : failure(Code::busy,
+                                "busy: its turn did not come in time, others are at work on the "
+                                "same record; try again");
+  frame_.resume();
+  return true;
+}
+
+Status latched::await_resume() {
+  if (refused.ok() && !latch_.held()) latch_.hold(latches_, key);
+  return std::move(refused);
 }
 
 }  // namespace leasehold::core

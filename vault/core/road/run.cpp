@@ -10,6 +10,7 @@
 #include "vault/core/road/finish.h"
 #include "vault/core/road/login.h"
 #include "vault/core/road/sparing_snapshot.h"
+#include "vault/target/trial.h"
 
 namespace leasehold::core {
 
@@ -204,15 +205,16 @@ Status Core::run_write(InFlight& flight, const WriteHandler& handler, storage::S
 Status Core::try_candidate(InFlight& flight) {
   Planned& planned = *flight.planned;
   if (flight.live->drill()) return refused_in_drill();
-  const auto candidate = std::exchange(planned.candidate, nullptr);
   const Instant deadline = add(environment_.clock.instant(), kEffectLimit / 2);
-  const auto connection = candidate->connect(flight.live->revoker->tag(), deadline);
-  const Status status = connection.ok() ? (*connection)->ping(deadline) : connection.error();
-  if (!status.ok()) return as_client_sees(flight, *planned.effect, status.error());
-  for (std::string& one : (*connection)->advice(deadline))
-    flight.quiet_warnings.push_back(std::move(one));
+  const auto sealing = [&flight] { return flight.live->is_sealing(); };
+  target::Tried tried =
+      target::try_target(std::exchange(planned.candidate, nullptr), flight.live->revoker->tag(),
+                         environment_.clock, deadline, sealing);
+  if (!tried.status.ok() && sealing()) return vault_is_sealed();
+  if (!tried.status.ok()) return as_client_sees(flight, *planned.effect, tried.status.error());
+  for (std::string& one : tried.advice) flight.quiet_warnings.push_back(std::move(one));
   if (auto* check = std::get_if<intent::Check>(&planned.intent))
-    check->server = (*connection)->identity();
+    check->server = std::move(tried.identity);
   return {};
 }
 

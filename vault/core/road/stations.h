@@ -10,8 +10,10 @@
 #include "vault/core/road/audit_lines.h"
 #include "vault/core/road/detached.h"
 #include "vault/core/road/effects.h"
+#include "vault/core/road/gate.h"
 #include "vault/core/road/in_flight.h"
 #include "vault/core/road/latches.h"
+#include "vault/core/road/patience.h"
 #include "vault/core/road/workers.h"
 
 namespace leasehold::core {
@@ -92,13 +94,16 @@ class [[nodiscard]] committed : Suspended<commit::Submission> {
 
 // Runs `f` here, or on a worker of the class that the route asks for. A large body is let into its
 // class before anything is done for it that a refusal would lose, and what runs anew there was let
-// in before.
+// in before. What has not begun when the vault is being sealed does not begin, unless it must.
 template <class F>
 class [[nodiscard]] placed : Suspended<WorkerTask> {
  public:
   using Entry = WorkerTask::Entry;
   placed(Workers& workers, const Admitted& flight, Place place, F f, Entry as = Entry::asks)
-      : workers_(workers), place_(place), f_(std::move(f)) {
+      : workers_(workers),
+        place_(place),
+        f_(std::move(f)),
+        live_(as == Entry::asks ? flight.live : nullptr) {
     this->asker = flight.request.remote_address;
     const bool let_in = flight.large_body_was_read() || flight.reads_much;
     const bool goes_on = as == Entry::asks && place == Place::bodies && let_in;
@@ -113,7 +118,8 @@ class [[nodiscard]] placed : Suspended<WorkerTask> {
     this->suspend(frame);
     this->work = [](WorkerTask* task) {
       auto* self = static_cast<placed*>(task);
-      self->result_ = self->f_();
+      const bool begins = self->live_ == nullptr || !self->live_->is_sealing();
+      self->result_ = begins ? self->f_() : Status(vault_is_sealed());
     };
     return workers_.submit(class_of(place_), this);
   }
@@ -123,20 +129,21 @@ class [[nodiscard]] placed : Suspended<WorkerTask> {
   Workers& workers_;
   const Place place_;
   F f_;
+  const Unsealed* const live_;  // null: it begins in any case
   Status result_;
 };
 
 // Records the intent and works on the target, on the target's own thread.
-class [[nodiscard]] applied : Timer {
+class [[nodiscard]] applied final : Patience {
  public:
-  explicit applied(InFlight& flight) : flight_(flight), effect_(*flight.planned->effect) {}
-  applied(const applied&) = delete;
-  applied& operator=(const applied&) = delete;
+  explicit applied(InFlight& flight)
+      : Patience(flight), flight_(flight), effect_(*flight.planned->effect) {}
   bool await_ready() const noexcept { return false; }
   bool await_suspend(std::coroutine_handle<> frame);
   Status await_resume();
 
  private:
+  bool gives_up(bool time_is_over) override;
   Status settle_untried(const Error& why);
 
   InFlight& flight_;
@@ -145,39 +152,42 @@ class [[nodiscard]] applied : Timer {
   std::coroutine_handle<> frame_;
   Status refused_;
   bool records_ = false;  // the request's line stands in the batch of the job
-  bool abandoned_ = false;
+  bool abandoned_ = false, begun_ = false;
 };
 
 // Until the leases a request revoked are gone, for 15 s at most (revoked.cpp).
-class [[nodiscard]] revoked : Suspended<RevocationWait>, Timer {
+class [[nodiscard]] revoked final : Suspended<RevocationWait>, Patience {
  public:
-  explicit revoked(InFlight& flight) : flight_(flight) {}
+  explicit revoked(InFlight& flight) : Patience(flight), flight_(flight) {}
   bool await_ready() const noexcept { return flight_.orders.awaited.empty(); }
   bool await_suspend(std::coroutine_handle<> frame);
   Status await_resume();
 
  private:
+  bool gives_up(bool time_is_over) override;
+
   InFlight& flight_;
   bool late_ = false;
 };
 
-class [[nodiscard]] latched : Suspended<LatchWait> {
+// Until nobody before it runs alone on the same, for 10 s at most; not while the vault is being
+// sealed, nor for a client that has gone.
+class [[nodiscard]] latched final : Suspended<LatchWait>, Patience {
  public:
   latched(Latches& latches, const InFlight& flight, Latch& latch)
-      : latches_(latches), latch_(latch) {
+      : Patience(flight), latches_(latches), asker_(flight.asker), latch_(latch) {
     key = flight.latch_key();
+    at_target = flight.runs_alone();
   }
   bool await_ready() const noexcept { return latch_.held(); }
-  bool await_suspend(std::coroutine_handle<> frame) {
-    suspend(frame);
-    return latches_.take(this);
-  }
-  void await_resume() {
-    if (!latch_.held()) latch_.hold(latches_, key);
-  }
+  bool await_suspend(std::coroutine_handle<> frame);
+  Status await_resume();
 
  private:
+  bool gives_up(bool time_is_over) override;
+
   Latches& latches_;
+  const Exchange& asker_;
   Latch& latch_;
 };
 

@@ -25,6 +25,7 @@ void Sweeper::start() {
 }
 
 void Sweeper::ask_to_stop() {
+  comparison_.stop();
   MutexLock lock(mutex_);
   stopping_ = true;
   wake_.notify_all();

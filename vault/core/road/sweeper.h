@@ -61,7 +61,7 @@ class Sweeper {
   bool stopping();
 
   const Parts parts_;
-  const Comparison comparison_;
+  Comparison comparison_;
   std::thread thread_;
   Mutex mutex_;
   Condition wake_;

@@ -226,6 +226,11 @@ Status Unsealed::start_committer(const commit::Incarnation& incarnation,
   return drill() ? Status() : restoration.finish();
 }
 
+void Unsealed::begin_sealing() {
+  sealing_ = true;
+  sweeper->ask_to_stop();  // a request may wait for what it compares
+}
+
 Unsealed::~Unsealed() {
   store_check.stop();
   if (due_work) due_work->stop();

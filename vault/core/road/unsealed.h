@@ -75,6 +75,9 @@ class Unsealed {
   // A copy that is looked at while its original may run: no target is reached, nothing is revoked,
   // renewed, rotated or reconciled, and what is due waits (docs/decisions/170).
   bool drill() const { return environment.restored == Restored::drill; }
+  // Those that are in flight end soon: what has not begun does not begin, and nobody waits long.
+  void begin_sealing();
+  bool is_sealing() const { return sealing_; }
   // Tokens::valid for whoever has no table of the mounts at hand.
   Result<TokenRef> valid_token(ReadTxn& txn, const barrier::OrderedId& id, WallTime now);
   // The wrapping token that `text` is; Code::invalid when it is spent, has ended, or never was one.
@@ -98,6 +101,8 @@ class Unsealed {
   // The audit log is the store's, and tells of nothing that the store lacks.
   bool is_whole(const Restoration::Evidence& evidence) const;
   void tell_not_needed(const Restoration::Evidence& evidence) const;
+
+  std::atomic<bool> sealing_{false};
 };
 
 }  // namespace leasehold::core

@@ -16,6 +16,7 @@ constexpr ClassTraits kTraits[kWorkClasses] = {
     {{"requests that wait for a device or a target are waiting"}, false},
     {{"flushes of the audit log are waiting"}, false},
     {{"large requests are waiting"}, true},
+    {{"inits and unseals are waiting"}, false},
 };
 
 }  // namespace
@@ -23,6 +24,7 @@ constexpr ClassTraits kTraits[kWorkClasses] = {
 WorkClass class_of(Place place) {
   if (place == Place::hashes) return WorkClass::hashes;
   if (place == Place::bodies) return WorkClass::bodies;
+  if (place == Place::gate) return WorkClass::gate;
   return place == Place::outside ? WorkClass::outside : WorkClass::lists;
 }
 

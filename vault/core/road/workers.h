@@ -1,10 +1,10 @@
 #pragma once
 // Threads for what must not run on an io thread, in classes: each has threads and a bounded queue
-// of its own, so that slow hashes never hold up lists, nor a device that hangs the audit log's
-// flushes. Who waits in a queue, and who gives way in it, is one rule for all (work_queue.h). A
-// task is refused at once or completed exactly once, also at shutdown; one that lost its place is
-// completed and says so in `refused`. Revocation has threads of its own (core/leases) and waits for
-// none of these. Thread-safe.
+// of its own, so that slow hashes never hold up lists, nor a server that hangs an unseal or the
+// audit log's flushes. Who waits in a queue, and who gives way in it, is one rule for all
+// (work_queue.h). A task is refused at once or completed exactly once, also at shutdown; one that
+// lost its place is completed and says so in `refused`. Revocation has threads of its own
+// (core/leases) and waits for none of these. Thread-safe.
 
 #include <array>
 #include <string>
@@ -18,8 +18,8 @@
 
 namespace leasehold::core {
 
-enum class WorkClass : std::uint8_t { lists, hashes, outside, flushes, bodies };
-inline constexpr std::size_t kWorkClasses = 5;
+enum class WorkClass : std::uint8_t { lists, hashes, outside, flushes, bodies, gate };
+inline constexpr std::size_t kWorkClasses = 6;
 
 WorkClass class_of(Place place);  // of a place that is not inline
 
