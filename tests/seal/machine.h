@@ -13,7 +13,6 @@
 #include "backends/storage/memory.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/fake_protector.h"
-#include "tests/support/null_log.h"
 #include "tests/support/seeded_random.h"
 #include "vault/seal/seal.h"
 
@@ -34,7 +33,10 @@ struct Machine {
   std::unique_ptr<storage::Storage> storage = storage::make_memory_storage();
   testing::SeededRandom random;
   testing::FakeClock clock;
-  NullLog log;
+  struct TextLog final : LogSink {  // of one thread
+    void write(LogLevel, std::string_view message) override { text.append(message) += '\n'; }
+    std::string text;
+  } log;
 
   // A process start. Devices by kind.
   std::unique_ptr<Seal> start(std::vector<std::pair<std::string, FakeDevice*>> devices = {}) {

@@ -200,6 +200,26 @@ TEST_CASE("seal: a device that cannot be enrolled is named, and the store stays 
   CHECK(contains(seal->status().not_enrolled[0], "the TPM is locked out"));
 }
 
+TEST_CASE("seal: what a device says that is asked after the shares opened is in the log") {
+  Machine machine;
+  FakeDevice tpm;
+  const Initialized made = initialize(*machine.start({{"tpm", &tpm}}), 1, 1);
+  std::string said;
+  SUBCASE("it is not there") {
+    tpm.answer_with({DeviceState::absent, "no TPM", {}});
+    said = "(tpm) is absent: no TPM";
+  }
+  SUBCASE("its key does not open the slot") {
+    tpm.secret = 9;
+    said = "(tpm) is tampered: the tpm answered";
+  }
+  const auto seal = machine.start({{"tpm", &tpm}});
+  auto opened = open_with(*seal, made.shares, 1);  // before it was asked
+  REQUIRE(opened);
+  machine.enroll_missing(*seal, *opened);
+  CHECK(contains(machine.log.text, said));
+}
+
 TEST_CASE("seal: a replaced device is named, and enrolled again once the shares opened") {
   Machine machine;
   FakeDevice old_tpm, new_tpm;

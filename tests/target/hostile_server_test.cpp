@@ -41,8 +41,8 @@ struct Hostile {
 };
 
 std::string set_up_answer(Clock& clock, const std::string& backend = "1") {
-  return TalkingServer::one_row(
-      {std::to_string(clock.now().millis()), "someone", "app", "f", "10", "7", "f", "f", backend});
+  return TalkingServer::one_row({std::to_string(clock.now().millis()), "someone", "app", "f", "10",
+                                 "7", "f", "f", backend, "1.5"});
 }
 
 bool begins_set_up(const std::string& query) { return query.rfind("SET search_path", 0) == 0; }
@@ -56,22 +56,22 @@ TEST_CASE("hostile server: whatever it says of itself, it is unavailable and not
   SUBCASE("a row of no column") { said = TalkingServer::one_row({}); }
   SUBCASE("too few columns") { said = TalkingServer::one_row({"1", "me"}); }
   SUBCASE("no number") {
-    said = TalkingServer::one_row({"soon", "me", "app", "f", "10", "7", "f", "f", "1"});
+    said = TalkingServer::one_row({"soon", "me", "app", "f", "10", "7", "f", "f", "1", "1.5"});
   }
   SUBCASE("no time") {
-    said = TalkingServer::one_row({"", "me", "app", "f", "10", "7", "f", "f", "1"});
+    said = TalkingServer::one_row({"", "me", "app", "f", "10", "7", "f", "f", "1", "1.5"});
   }
   SUBCASE("a number beyond all") {
     said = TalkingServer::one_row(
-        {"99999999999999999999999", "me", "app", "f", "10", "7", "f", "f", "1"});
+        {"99999999999999999999999", "me", "app", "f", "10", "7", "f", "f", "1", "1.5"});
   }
   SUBCASE("the end of time") {
-    said =
-        TalkingServer::one_row({"9223372036854775807", "me", "app", "f", "10", "7", "f", "f", "1"});
+    said = TalkingServer::one_row(
+        {"9223372036854775807", "me", "app", "f", "10", "7", "f", "f", "1", "1.5"});
   }
   SUBCASE("before all time") {
     said = TalkingServer::one_row(
-        {"-9223372036854775808", "me", "app", "f", "10", "7", "f", "f", "1"});
+        {"-9223372036854775808", "me", "app", "f", "10", "7", "f", "f", "1", "1.5"});
   }
   Hostile hostile([&](const std::string&) { return Answer{said}; });
   CHECK(hostile.connect().is(Code::unavailable));

@@ -32,6 +32,8 @@ TEST_CASE("postgresql: the handle is the oid at that server") {
         test.server.query("SELECT oid FROM pg_roles WHERE rolname = '" + test.account + "'"));
   CHECK(test.handle.substr(test.handle.find('@') + 1) ==
         test.server.query("SELECT system_identifier FROM pg_control_system()"));
+  CHECK(test.connection->started() ==
+        test.server.query("SELECT extract(epoch FROM pg_postmaster_start_time())"));
   CHECK(test.revoke_known().ok());
 }
 
