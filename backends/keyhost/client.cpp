@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "backends/keyhost/host.h"
+#include "vault/base/environment.h"
 
 namespace leasehold::keyhost {
 namespace {
@@ -75,7 +76,7 @@ struct SpawnPlan {
 std::vector<std::string> environment_of(const KeyHostOptions& options) {
   std::vector<std::string> all = {"PATH=/usr/bin:/bin"};
   const auto copy = [&](const std::string& name) {
-    if (const char* const value = std::getenv(name.c_str())) all.push_back(name + "=" + value);
+    if (const char* const value = find_in_environment(name)) all.push_back(name + "=" + value);
   };
   for (const std::string_view name : kBasicEnvironment) copy(std::string(name));
   for (const std::string& each : options.environment) {
@@ -108,6 +109,7 @@ int spawn_process(const KeyHostOptions& options, int socket, pid_t& pid) {
   const int error = ::posix_spawn(&pid, options.executable.c_str(), &plan.actions, &plan.attributes,
                                   pointers_to(arguments).data(), pointers_to(environment).data());
   for (std::string& each : environment) wipe(each);  // a PIN may be among them
+  forget_in_registers();
   return error;
 }
 

@@ -1,6 +1,7 @@
 #include "backends/keyhost/device_stanza.h"
 
 #include "backends/keyhost/pin_source.h"
+#include "vault/base/environment.h"
 
 namespace leasehold::keyhost {
 namespace {
@@ -31,15 +32,15 @@ void take_pin(DeviceStanza& stanza) {
   const bool is_source = key == std::string_view("pin_source") || names_a_place(source);
   const std::string name = is_source ? pin_variable(source) : std::string();
   if (name.empty()) return;
-  const char* const value = std::getenv(name.c_str());
+  SecretBytes value = secret_in_environment(name);
   const bool shared =
       std::find(stanza.variables.begin(), stanza.variables.end(), name) != stanza.variables.end();
-  if (value == nullptr || *value == '\0' || names_a_place(value) || shared) {
+  if (value.empty() || names_a_place(as_text(value.reveal())) || shared) {
     stanza.variables.push_back(name);
     return;
   }
   std::erase_if(stanza.settings, [&](const seal::Setting& each) { return each.name == key; });
-  stanza.settings.push_back({"pin", SecretBytes(std::string_view(value))});
+  stanza.settings.push_back({"pin", std::move(value)});
   stanza.pin_variable = name;
 }
 

@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 
 #include "backends/keyhost/device.h"
+#include "vault/base/environment.h"
 
 namespace leasehold::keyhost {
 
@@ -68,11 +68,10 @@ inline Result<Pin> read_pin_file(const std::string& path) {
 }
 
 inline Result<Pin> pin_from_environment(const std::string& name) {
-  const char* const value = std::getenv(name.c_str());
-  if (value == nullptr)
+  if (find_in_environment(name) == nullptr)
     return failure(Code::invalid, "pin_source: the environment variable " + name + " is not set");
   Pin pin;
-  pin.text = SecretBytes(std::string_view(value));
+  pin.text = secret_in_environment(name);
   return pin;
 }
 

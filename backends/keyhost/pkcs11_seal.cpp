@@ -1,10 +1,9 @@
 // seal "pkcs11" { lib = "/usr/lib/softhsm/libsofthsm2.so"  token_label = "vault"  key_label =
 // "root" } Where a stanza leaves out a key, BAO_HSM_* and VAULT_HSM_* of the environment are read.
 
-#include <cstdlib>
-
 #include "backends/keyhost/device_stanza.h"
 #include "backends/keyhost/pin_source.h"
+#include "vault/base/environment.h"
 
 namespace leasehold::keyhost {
 namespace {
@@ -30,10 +29,11 @@ void add_environment(DeviceStanza& read) {
     if (!setting(read.settings, each.key).empty()) continue;
     for (const char* prefix : {"BAO_", "VAULT_"}) {
       const std::string name = std::string(prefix) + each.variable;
-      const char* const value = std::getenv(name.c_str());
-      if (value == nullptr) continue;
-      read.settings.push_back({each.key, SecretBytes(std::string_view(value))});
-      if (each.key == std::string_view("pin") && !names_a_place(value)) read.pin_variable = name;
+      if (find_in_environment(name) == nullptr) continue;
+      SecretBytes value = secret_in_environment(name);
+      const bool is_pin = each.key == std::string_view("pin");
+      if (is_pin && !names_a_place(as_text(value.reveal()))) read.pin_variable = name;
+      read.settings.push_back({each.key, std::move(value)});
       break;
     }
   }

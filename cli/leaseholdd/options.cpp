@@ -1,10 +1,10 @@
 #include "cli/leaseholdd/options.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <iterator>
 
 #include "vault/base/dashes.h"
+#include "vault/base/environment.h"
 #include "vault/base/nearest.h"
 
 namespace leasehold::server_process {
@@ -13,7 +13,7 @@ namespace {
 
 std::string from_environment(const char* name) {
   for (const char* prefix : {"LEASEHOLD_", "BAO_", "VAULT_"})
-    if (const char* value = std::getenv((std::string(prefix) + name).c_str())) return value;
+    if (const char* value = find_in_environment(std::string(prefix) + name)) return value;
   return {};
 }
 

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import unittest
 
-from vaultproc import BIN, Folder, Hsm, Tpm, Vault, wait_until
+from vaultproc import BIN, Folder, Hsm, Tpm, Vault, random_text, wait_until
 
 
 class Device:
@@ -183,9 +183,7 @@ class ByHsm(Device, unittest.TestCase):
         self.hsm.show()
 
 
-class StaticKeyInMemory(unittest.TestCase):
-    """The key of the stanza, or of a variable, is in the vault's memory once: where it is locked."""
-
+class InMemory(unittest.TestCase):
     def times_in_memory(self, pid, secret):
         count = 0
         try:
@@ -206,6 +204,10 @@ class StaticKeyInMemory(unittest.TestCase):
                     continue
         return count
 
+
+class StaticKeyInMemory(InMemory):
+    """The key of the stanza, or of a variable, is in the vault's memory once: where it is locked."""
+
     def check(self, source, key, environment):
         stanza = f'seal "static" {{\n  current_key_id = "a"\n  current_key = "{source}"\n}}'
         with Vault(seal=stanza, environment=environment) as vault:
@@ -223,11 +225,13 @@ class StaticKeyInMemory(unittest.TestCase):
         self.check("env://SOME_KEY", key, {"SOME_KEY": key})
 
 
-class PinInTheEnvironment(unittest.TestCase):
-    """The PIN is in use and no longer in the vault's environment, nor in that of its key host."""
+class PinInTheEnvironment(InMemory):
+    """The PIN is in use and no longer in the vault's environment, nor in that of its key host. In its
+    memory it is once, for the next key host."""
 
     def setUp(self):
         self.hsm = Hsm()
+        self.hsm.PIN = random_text()
         self.hsm.__enter__()
         self.addCleanup(self.hsm.__exit__, None, None, None)
 
@@ -246,6 +250,8 @@ class PinInTheEnvironment(unittest.TestCase):
             for process in processes:
                 seen = pathlib.Path(f"/proc/{process}/environ").read_bytes()
                 self.assertNotIn(self.hsm.PIN.encode(), seen)
+            in_memory = self.times_in_memory(vault.process.pid, self.hsm.PIN.encode())
+            self.assertEqual(in_memory, 1)
             for host in processes[1:]:
                 os.kill(host, signal.SIGKILL)
             self.assertEqual(vault.call("POST", "sys/seal").status, 204)

@@ -145,6 +145,40 @@ TEST_CASE("pin: a wrong PIN is tried once, however its try ended and however oft
   }
 }
 
+TEST_CASE("pin: a token that was locked, or whose PIN had expired, takes the same PIN afterwards") {
+  for (const char* how : {"locked", "expired"}) {
+    ShimmedToken token;
+    token.login_is(how);
+    CHECK(token.start()->recover(token.slot, seal::kDeviceTimeout).answer.state ==
+          (how == std::string_view("locked") ? DeviceState::locked : DeviceState::auth));
+    token.login_is("");
+    CHECK(token.start()->recover(token.slot, seal::kDeviceTimeout).answer.ok());
+    // A wrong one is tried once more.
+    token.hsm.write_pin("9999");
+    token.login_is(how);
+    CHECK_FALSE(token.start()->recover(token.slot, seal::kDeviceTimeout).answer.ok());
+    token.login_is("");
+    token.forget_logins();
+    for (int restart = 0; restart < 3; ++restart)
+      CHECK_FALSE(token.start()->recover(token.slot, seal::kDeviceTimeout).answer.ok());
+    CHECK(token.logins() == 1);
+  }
+}
+
+TEST_CASE("pin: one that was not looked at, since somebody is logged in, is not known to be good") {
+  ShimmedToken token;
+  token.hsm.write_pin("9999");
+  for (const char* how : {"logged-in", "device-error"}) {
+    token.login_is(how);
+    token.start()->recover(token.slot, seal::kDeviceTimeout);
+  }
+  token.login_is("");
+  const auto answer = token.start()->recover(token.slot, seal::kDeviceTimeout).answer;
+  CHECK(answer.state == DeviceState::auth);
+  CHECK(says(answer, "a PIN that is not known to be good"));
+  CHECK(token.logins() == 2);
+}
+
 TEST_CASE("pin: the final try is never made, not even with a PIN that was good") {
   ShimmedToken token;
   std::ofstream(token.folder + "/flags") << CKF_USER_PIN_FINAL_TRY;

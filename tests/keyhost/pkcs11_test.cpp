@@ -145,12 +145,13 @@ TEST_CASE("pkcs11: a token that is another one is not given the PIN") {
 
 TEST_CASE("pkcs11: only an answer about the PIN is a refusal, and a device error decides nothing") {
   using pkcs11::PinVerdict;
-  for (const CK_RV rv : {CK_RV(CKR_OK), CK_RV(CKR_USER_ALREADY_LOGGED_IN)})
-    CHECK(pkcs11::verdict_of(rv) == PinVerdict::accepted);
-  for (const CK_RV rv : {CK_RV(CKR_TOKEN_NOT_PRESENT), CK_RV(CKR_USER_PIN_NOT_INITIALIZED)})
+  CHECK(pkcs11::verdict_of(CKR_OK) == PinVerdict::accepted);
+  for (const CK_RV rv :
+       {CK_RV(CKR_TOKEN_NOT_PRESENT), CK_RV(CKR_USER_PIN_NOT_INITIALIZED),
+        CK_RV(CKR_USER_ALREADY_LOGGED_IN), CK_RV(CKR_PIN_EXPIRED), CK_RV(CKR_PIN_LOCKED)})
     CHECK(pkcs11::verdict_of(rv) == PinVerdict::not_looked_at);
-  for (const CK_RV rv : {CK_RV(CKR_PIN_INCORRECT), CK_RV(CKR_PIN_INVALID), CK_RV(CKR_PIN_LEN_RANGE),
-                         CK_RV(CKR_PIN_EXPIRED), CK_RV(CKR_PIN_LOCKED)})
+  for (const CK_RV rv :
+       {CK_RV(CKR_PIN_INCORRECT), CK_RV(CKR_PIN_INVALID), CK_RV(CKR_PIN_LEN_RANGE)})
     CHECK(pkcs11::verdict_of(rv) == PinVerdict::refused);
   for (const CK_RV rv :
        {CK_RV(CKR_GENERAL_ERROR), CK_RV(CKR_DEVICE_ERROR), CK_RV(CKR_FUNCTION_FAILED),

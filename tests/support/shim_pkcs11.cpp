@@ -4,6 +4,7 @@
 //   slow           waits for ever after the token's answer, as one that is slow or hangs
 //   slow-before    waits for ever, and the token never sees the PIN
 //   device-error   answers CKR_DEVICE_ERROR, and the token never sees the PIN
+//   locked, expired, logged-in   the same with another answer
 //
 // and in the file "flags", a number that is added to the token's flags. Each C_Login adds a line to
 // the file "logins", before it does anything else.
@@ -44,6 +45,9 @@ CK_RV login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR* pin, CK_U
   std::string word;
   std::ifstream(folder() + "/login") >> word;
   if (word == "device-error") return CKR_DEVICE_ERROR;
+  if (word == "locked") return CKR_PIN_LOCKED;
+  if (word == "expired") return CKR_PIN_EXPIRED;
+  if (word == "logged-in") return CKR_USER_ALREADY_LOGGED_IN;
   if (word == "slow-before") hang();
   const CK_RV rv = real.C_Login(session, user, pin, size);
   if (word == "slow") hang();

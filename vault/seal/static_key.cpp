@@ -4,9 +4,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
-#include <cstdlib>
-#include <cstring>
 #include <filesystem>
 
 #include "vault/base/encoding.h"
@@ -108,20 +105,8 @@ std::string variable_of(const Source& source) {
 
 // At the start; a text that is no key stays where it is and is told when the key is needed.
 void take_from_environment(Source& source) {
-  const char* const value = std::getenv(variable_of(source).c_str());
-  if (value == nullptr) return;
-  const SecretBytes key = parse_static_key(as_bytes(std::string_view(value)));
+  const SecretBytes key = parse_static_key(secret_in_environment(variable_of(source)).reveal());
   if (!key.empty()) source.inline_key.emplace(key.reveal());
-}
-
-// Copies go through vector registers, which threads that start next inherit and the dynamic linker
-// saves on their stacks. So something else is copied after a key, in sizes that take the same ones.
-void forget_in_registers() {
-  static constexpr std::array<std::uint8_t, 128> kNothing{};
-  std::array<std::uint8_t, kNothing.size()> to;
-  static const volatile std::size_t kSizes[] = {16, 32, 64, 128};  // not known when compiled
-  for (const volatile std::size_t& size : kSizes) std::memcpy(to.data(), kNothing.data(), size);
-  wipe(to.data(), to.size());
 }
 
 Result<Source> take_source(Stanza& stanza, const std::string& name) {
@@ -151,10 +136,9 @@ Key read_key(const Source& source, const std::string& data_directory) {
   if (text.substr(0, 7) == "file://")
     return read_key_file(std::string(text.substr(7)), data_directory);
   const std::string name(text.substr(6));
-  const char* const value = std::getenv(name.c_str());
-  if (value == nullptr)
+  if (find_in_environment(name) == nullptr)
     return no_key(DeviceState::absent, "the environment variable " + name + " is not set");
-  return key_of(SecretBytes(std::string_view(value)), "the environment variable " + name);
+  return key_of(secret_in_environment(name), "the environment variable " + name);
 }
 
 class StaticProtector final : public Protector {

@@ -39,15 +39,17 @@ constexpr Meaning kMeanings[] = {
 PinVerdict verdict_of(CK_RV rv) {
   switch (rv) {
     case CKR_OK:
-    case CKR_USER_ALREADY_LOGGED_IN:
       return PinVerdict::accepted;
     case CKR_PIN_INCORRECT:
-    case CKR_PIN_LOCKED:
     // No other try can do better with the same PIN.
     case CKR_PIN_INVALID:
     case CKR_PIN_LEN_RANGE:
-    case CKR_PIN_EXPIRED:
       return PinVerdict::refused;
+    // The PIN may be the right one, and is again once the security officer has been there. Where
+    // this very try locked the token, a wrong one is tried once more then, which is not the last.
+    case CKR_PIN_LOCKED:
+    case CKR_PIN_EXPIRED:
+    case CKR_USER_ALREADY_LOGGED_IN:
     case CKR_USER_ANOTHER_ALREADY_LOGGED_IN:
     case CKR_USER_TYPE_INVALID:
     case CKR_USER_PIN_NOT_INITIALIZED:

@@ -265,7 +265,7 @@ bool Token::try_pin(const Pin& pin, bool wrong_try_counted) {
     case PinVerdict::undecided:
       break;
   }
-  return check(rv, "log in");
+  return rv == CKR_USER_ALREADY_LOGGED_IN || check(rv, "log in");
 }
 
 bool Token::find_key(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE& key) {
