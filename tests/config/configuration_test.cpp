@@ -153,7 +153,7 @@ TEST_CASE("config: a syntax error names file and line as other errors do") {
   CHECK(contains(message_of("ui = true\nlog_level = \n}\n"), "vault.hcl:3: "));
   CHECK(contains(message_of("ui = true\nlog_level = \"info\n"),
                  "vault.hcl:2: the string is not closed"));
-  CHECK(contains(message_of("{\n\"ui\": tru\n}"), "vault.hcl:3: "));
+  CHECK(contains(message_of("{\n\"ui\": tru\n}"), "vault.hcl:2: "));
 }
 
 TEST_CASE("config: values out of range are refused") {
