@@ -14,10 +14,11 @@ constexpr Nanos kGrace = std::chrono::seconds(1);  // the target says itself tha
 
 // Shared with the thread, which may go on when nobody waits any more.
 struct Trial {
-  std::unique_ptr<Target> candidate;
-  Tag tag;
-  Clock& clock;
-  Instant deadline;
+  Trial(std::unique_ptr<Target> to_try, Tag as, Instant until)
+      : candidate(std::move(to_try)), tag(std::move(as)), deadline(until) {}
+  const std::unique_ptr<Target> candidate;
+  const Tag tag;
+  const Instant deadline;
   Mutex mutex;
   Condition changed;
   bool ended GUARDED_BY(mutex) = false;
@@ -45,7 +46,7 @@ void run(Trial& trial) {
 
 Tried try_target(std::unique_ptr<Target> candidate, const Tag& tag, Clock& clock, Instant deadline,
                  FunctionRef<bool()> given_up) {
-  const auto trial = std::make_shared<Trial>(std::move(candidate), tag, clock, deadline);
+  const auto trial = std::make_shared<Trial>(std::move(candidate), tag, deadline);
   try {
     run_on_own_thread([trial] { run(*trial); });
   } catch (const std::system_error&) {
