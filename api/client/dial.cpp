@@ -26,11 +26,11 @@ Addresses look_up(const std::string& host, int port) {
   return Addresses(found);
 }
 
-Socket make_socket(int family) {
-  return Socket(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+Descriptor make_socket(int family) {
+  return Descriptor(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
 }
 
-bool is_connected(const Socket& socket, const sockaddr* address, socklen_t size,
+bool is_connected(const Descriptor& socket, const sockaddr* address, socklen_t size,
                   const Deadline& deadline, int share) {
   if (::connect(socket.get(), address, size) == 0) return true;
   if (errno != EINPROGRESS || !deadline.is_ready(socket.get(), POLLOUT, share)) return false;
@@ -46,8 +46,8 @@ Error no_connection(const std::string& where, const Deadline& deadline) {
 
 }  // namespace
 
-Result<Socket> dial(const std::string& host, int port, const std::string& where,
-                    const Deadline& deadline) {
+Result<Descriptor> dial(const std::string& host, int port, const std::string& where,
+                        const Deadline& deadline) {
   const Addresses addresses = look_up(host, port);
   if (!addresses)
     return failure(Code::unavailable,
@@ -55,7 +55,7 @@ Result<Socket> dial(const std::string& host, int port, const std::string& where,
   int left = 0;
   for (const addrinfo* at = addresses.get(); at != nullptr; at = at->ai_next) ++left;
   for (const addrinfo* at = addresses.get(); at != nullptr; at = at->ai_next, --left) {
-    Socket socket = make_socket(at->ai_family);
+    Descriptor socket = make_socket(at->ai_family);
     if (socket.get() < 0 || !is_connected(socket, at->ai_addr, at->ai_addrlen, deadline, left))
       continue;
     const int yes = 1;
@@ -65,10 +65,10 @@ Result<Socket> dial(const std::string& host, int port, const std::string& where,
   return no_connection(where, deadline);
 }
 
-Result<Socket> dial_unix(const std::string& path, const Deadline& deadline) {
+Result<Descriptor> dial_unix(const std::string& path, const Deadline& deadline) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  Socket socket = make_socket(AF_UNIX);
+  Descriptor socket = make_socket(AF_UNIX);
   if (path.size() >= sizeof address.sun_path) return no_connection(path, deadline);
   std::copy(path.begin(), path.end(), address.sun_path);
   if (is_connected(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address, deadline,

@@ -25,7 +25,7 @@ class Codec final : public httplib::ClientImpl {
 
 struct Connection {
   std::string origin;  // of the server that it leads to
-  Socket socket;
+  Descriptor socket;
   TlsSession tls;  // null: plain
 
   // An answer that was not asked for, or an end, is nothing to go on from.
@@ -101,7 +101,7 @@ class HttpTransport final : public Transport {
 
   Result<Connection> connect(const Url& server) {
     if (server.scheme == Url::Scheme::unix_socket) {
-      VAULT_TRY_ASSIGN(Socket socket, dial_unix(server.host, deadline_));
+      VAULT_TRY_ASSIGN(Descriptor socket, dial_unix(server.host, deadline_));
       return Connection{server.origin(), std::move(socket), {}};
     }
     const bool is_tls = server.scheme == Url::Scheme::https;
@@ -112,7 +112,7 @@ class HttpTransport final : public Transport {
       VAULT_TRY_ASSIGN(context, make_tls_context(settings_, name));
     }
     const auto& proxy = settings_.proxy;
-    VAULT_TRY_ASSIGN(Socket socket,
+    VAULT_TRY_ASSIGN(Descriptor socket,
                      dial(proxy ? proxy->host : server.host, proxy ? proxy->port : server.port,
                           way_to(server), deadline_));
     Connection connection{server.origin(), std::move(socket), {}};

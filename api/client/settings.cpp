@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdlib>
 
 #include "vault/base/duration.h"
+#include "vault/base/environment.h"
 
 namespace leasehold::client {
 namespace {
@@ -66,7 +66,7 @@ Status read_proxy(std::optional<Proxy>& to) {
 
 std::optional<std::string> environment(std::string_view name) {
   for (const char* prefix : {"LEASEHOLD_", "BAO_", "VAULT_"})
-    if (const char* value = std::getenv((prefix + std::string(name)).c_str())) return value;
+    if (const char* value = find_in_environment(prefix + std::string(name))) return value;
   return std::nullopt;
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "api/client/memory_file.h"
+#include "vault/base/cidr.h"
 
 namespace leasehold::client {
 namespace {
@@ -65,7 +66,7 @@ Status show_certificate(SSL_CTX* context, const Settings& settings,
   VAULT_TRY_ASSIGN(const auto key,
                    file_for(settings.client_key, settings.client_key_pem.reveal(), files));
   if (certificate.empty() || key.empty()) return {};
-  if (SSL_CTX_use_certificate_file(context, certificate.c_str(), SSL_FILETYPE_PEM) == 1 &&
+  if (SSL_CTX_use_certificate_chain_file(context, certificate.c_str()) == 1 &&
       SSL_CTX_use_PrivateKey_file(context, key.c_str(), SSL_FILETYPE_PEM) == 1)
     return {};
   return failure(Code::invalid, "cannot load the client certificate and key; check -client-cert (" +
@@ -76,12 +77,15 @@ Status show_certificate(SSL_CTX* context, const Settings& settings,
 
 // Of a certificate only the names it was given for TLS count (RFC 9110, section 4.3.4), not its
 // common name, and a "*" stands for a whole label.
-void expect_name(X509_VERIFY_PARAM* expected, const std::string& name) {
+bool expect_name(X509_VERIFY_PARAM* expected, const std::string& name) {
   X509_VERIFY_PARAM_set_hostflags(
       expected, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-  if (X509_VERIFY_PARAM_set1_ip_asc(expected, name.c_str()) == 1) return;
-  X509_VERIFY_PARAM_set1_host(expected, name.c_str(), name.size());
+  return X509_VERIFY_PARAM_set1_ip_asc(expected, name.c_str()) == 1 ||
+         X509_VERIFY_PARAM_set1_host(expected, name.c_str(), name.size()) == 1;
 }
+
+// No server is told an address as its name (RFC 6066, section 3).
+bool is_address(const std::string& name) { return IpAddress::parse(name).has_value(); }
 
 std::string text_of(const ASN1_TIME* time) {
   std::tm parts{};
@@ -147,15 +151,16 @@ void EndSession::operator()(SSL* session) const {
 
 Result<TlsContext> make_tls_context(const Settings& settings, const std::string& name) {
   TlsContext context(SSL_CTX_new(TLS_client_method()));
-  if (!context) return failure(Code::internal, "tls: OpenSSL has no client");
-  SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
+  if (!context || SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION) != 1)
+    return failure(Code::internal, "tls: OpenSSL has no client");
   std::vector<MemoryFile> files;  // read below
   VAULT_TRY(show_certificate(context.get(), settings, files));
   if (!settings.tls_skip_verify) {
     VAULT_TRY(trust(context.get(), settings, files));
     SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
     X509_STORE_set_verify_cb(SSL_CTX_get_cert_store(context.get()), note_refusal);
-    expect_name(SSL_CTX_get0_param(context.get()), name);
+    if (!expect_name(SSL_CTX_get0_param(context.get()), name))
+      return failure(Code::internal, "tls: OpenSSL takes no such name to expect");
   }
   return context;
 }
@@ -169,7 +174,7 @@ Result<TlsSession> begin_tls(const TlsContext& context, const std::string& name,
     return failure(Code::internal, "tls: OpenSSL makes no session");
   BIO_set_callback_arg(SSL_get_rbio(session.get()), reinterpret_cast<char*>(&deadline));
   BIO_set_callback_ex(SSL_get_rbio(session.get()), end_in_time);
-  SSL_set_tlsext_host_name(session.get(), name.c_str());
+  if (!is_address(name)) SSL_set_tlsext_host_name(session.get(), name.c_str());
   if (shake_hands(session.get(), socket, deadline)) return session;
   if (!refused_because.empty() && SSL_get_verify_mode(session.get()) == SSL_VERIFY_PEER)
     return failure(Code::denied, "x509: the certificate of " + where + " " + refused_because);

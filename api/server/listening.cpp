@@ -127,11 +127,6 @@ Status remove_stale(const sockaddr_un& address, const std::string& path) {
 
 }  // namespace
 
-void Descriptor::reset() {
-  if (fd_ >= 0) ::close(fd_);
-  fd_ = -1;
-}
-
 Result<TcpSockets> listen_tcp(const std::string& address, unsigned count) {
   VAULT_TRY_ASSIGN(Endpoint endpoint, resolve(address));
   {

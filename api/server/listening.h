@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "api/server/peer_rules.h"
+#include "vault/base/descriptor.h"
 #include "vault/base/result.h"
 
 namespace leasehold::server {
@@ -23,27 +24,6 @@ struct SocketAccess {
   mode_t mode = 0600;
   uid_t user = static_cast<uid_t>(-1);  // as the server's, as is the next
   gid_t group = static_cast<gid_t>(-1);
-};
-
-// A descriptor that closes itself.
-class Descriptor {
- public:
-  Descriptor() = default;
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() { reset(); }
-  int get() const { return fd_; }
-  int release() { return std::exchange(fd_, -1); }
-  void reset();
-
- private:
-  int fd_ = -1;
 };
 
 struct TcpSockets {

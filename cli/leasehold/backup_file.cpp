@@ -86,7 +86,11 @@ Status BackupFile::write(std::string_view bytes) {
 Status BackupFile::finish() {
   if (::fsync(fd_) != 0) return cannot("write");
   if (::link(temporary_.c_str(), path_.c_str()) != 0) return cannot("name");
-  if (!sync_folder_of(path_)) return cannot("flush to disk the folder of");
+  if (!sync_folder_of(path_)) {
+    const Error why = cannot("flush to disk the folder of");
+    ::unlink(path_.c_str());
+    return why;
+  }
   return {};  // the other name goes with this
 }
 

@@ -234,7 +234,7 @@ void show_warnings(const Session& session, const Json& envelope) {
 
 void print_bare(const Session& session, std::string_view text) {
   session.print(text);
-  if (::isatty(STDOUT_FILENO) == 1) session.print("\n");
+  if (session.is_terminal()) session.print("\n");
 }
 
 int show_field(const Session& session, const Json& envelope, std::string_view field) {

@@ -74,14 +74,6 @@ Error cannot_write(const std::string& file, const std::string& hint = {}) {
   return failure(Code::invalid, "cannot write " + file + ": " + std::strerror(errno) + hint);
 }
 
-bool write_and_close(int descriptor, std::string_view text) {
-  const bool wrote = write_all(descriptor, as_bytes(text)) && ::fsync(descriptor) == 0;
-  const int why = errno;
-  const bool closed = ::close(descriptor) == 0;
-  if (!wrote) errno = why;
-  return wrote && closed;
-}
-
 // The file keeps its links and rights: it is written over, and not before all of the text stands
 // beside it, where it stays should that fail.
 Status overwrite(const std::string& file, const std::string& text) {
@@ -89,14 +81,14 @@ Status overwrite(const std::string& file, const std::string& text) {
   if (over < 0) return cannot_write(file);
   std::string beside = file + ".XXXXXX";
   const int copy = ::mkstemp(beside.data());
-  if (copy < 0 || !write_and_close(copy, text) || !sync_folder_of(beside)) {
+  if (copy < 0 || !write_and_close(copy, as_bytes(text)) || !sync_folder_of(beside)) {
     const Error why = cannot_write(copy < 0 ? file + ".XXXXXX" : beside);
     if (copy >= 0) ::unlink(beside.c_str());
     ::close(over);
     return why;
   }
   const bool emptied = ::ftruncate(over, 0) == 0;
-  if (!write_and_close(over, text) || !emptied)
+  if (!write_and_close(over, as_bytes(text)) || !emptied)
     return cannot_write(file, "; the whole text is in " + beside);
   ::unlink(beside.c_str());
   return {};

@@ -40,6 +40,7 @@ class Session {
               std::string_view hint = {}) const;
   int misused(std::string_view message) const;  // local error: stderr, exit code 1
 
+  bool is_terminal() const { return is_terminal_; }  // stdout
   // stdout: as it is, or printable on a terminal.
   void print(std::string_view text) const;
   void line(std::string_view text) const;  // with a newline

@@ -50,13 +50,14 @@ Status write_token_file(const SecretBytes& token) {
   std::string temporary = path + ".XXXXXX";
   const int descriptor = ::mkstemp(temporary.data());  // mode 0600
   if (descriptor < 0) return cannot("write", path, errno);
-  const bool wrote = write_all(descriptor, token.reveal()) && ::fsync(descriptor) == 0;
-  const bool closed = ::close(descriptor) == 0;
-  if (wrote && closed && ::rename(temporary.c_str(), path.c_str()) == 0 && sync_folder_of(path))
-    return {};
-  const int error_number = errno;
-  ::unlink(temporary.c_str());
-  return cannot("write", path, error_number);
+  if (!write_and_close(descriptor, token.reveal()) ||
+      ::rename(temporary.c_str(), path.c_str()) != 0) {
+    const int error_number = errno;
+    ::unlink(temporary.c_str());
+    return cannot("write", path, error_number);
+  }
+  if (!sync_folder_of(path)) return cannot("flush to disk the folder of", path, errno);
+  return {};
 }
 
 std::optional<SecretBytes> read_token(int descriptor) {
@@ -80,6 +81,14 @@ bool write_all(int descriptor, ByteView bytes) {
     if (wrote > 0) bytes = bytes.subspan(static_cast<std::size_t>(wrote));
   }
   return true;
+}
+
+bool write_and_close(int descriptor, ByteView bytes) {
+  const bool wrote = write_all(descriptor, bytes) && ::fsync(descriptor) == 0;
+  const int why = errno;
+  const bool closed = ::close(descriptor) == 0;
+  if (!wrote) errno = why;
+  return wrote && closed;
 }
 
 }  // namespace leasehold::cli

@@ -16,5 +16,7 @@ Status write_token_file(const SecretBytes& token);
 // The same for a descriptor, up to its end and without the newline there; errno says what is wrong.
 std::optional<SecretBytes> read_token(int descriptor);
 bool write_all(int descriptor, ByteView bytes);
+// The same, on the disk; the descriptor is closed in any case. False: errno says why.
+bool write_and_close(int descriptor, ByteView bytes);
 
 }  // namespace leasehold::cli

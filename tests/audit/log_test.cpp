@@ -770,14 +770,17 @@ struct TwoFiles {
       devices.push_back(std::make_unique<FaultyDevice>(file(i), faults[i]));
     return devices;
   }
-  // What the server log said.
-  std::string run(int count) {
-    Running running(devices());
+  Identity as_seen() const {
     Identity identity = test_identity();
     identity.remembered = seen.last;
     identity.held = seen.held;
     identity.closed = seen.closed;
-    REQUIRE(running.log->start(identity).ok());
+    return identity;
+  }
+  // What the server log said.
+  std::string run(int count) {
+    Running running(devices());
+    REQUIRE(running.log->start(as_seen()).ok());
     for (int i = 0; i < count; ++i) REQUIRE(running.add("x").ok());
     running.log->close();
     seen = running.log->synced();
@@ -850,11 +853,7 @@ TEST_CASE_FIXTURE(TwoFiles,
   SUBCASE("when it can be opened, later") {
     faults[1].open = true;
     Running running(devices());
-    Identity identity = test_identity();
-    identity.remembered = seen.last;
-    identity.held = seen.held;
-    identity.closed = seen.closed;
-    REQUIRE(running.log->start(identity).ok());
+    REQUIRE(running.log->start(as_seen()).ok());
     CHECK(running.add("missed").ok());
     faults[1].open = false;
     running.clock.advance(std::chrono::seconds(2));

@@ -2,6 +2,7 @@
 // memory; and what a proxy answers is told from what the vault does.
 
 #include <doctest/doctest.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -14,11 +15,11 @@
 #include "tests/client/vault_server.h"
 
 using leasehold::Code;
+using leasehold::Descriptor;
 using leasehold::Seconds;
 using leasehold::client::begin_tls;
 using leasehold::client::Deadline;
 using leasehold::client::make_tls_context;
-using leasehold::client::Socket;
 using leasehold::testing::Certificate;
 using leasehold::testing::Outcome;
 using leasehold::testing::Program;
@@ -84,7 +85,7 @@ TEST_CASE("hostile: a handshake that never pauses is cut off in time") {
   // "Hello requests" (RFC 5246, section 7.4.1.1): OpenSSL passes over them without coming back.
   int ends[2];
   REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) == 0);
-  const Socket client(ends[0]), server(ends[1]);
+  const Descriptor client(ends[0]), server(ends[1]);
   const std::string requests = record_head() + std::string(16384, 0);
   for (int i = 0; i < 4; ++i)
     REQUIRE(::send(server.get(), requests.data(), requests.size(), 0) == ssize_t(requests.size()));
@@ -168,4 +169,14 @@ TEST_CASE("hostile: another name than the address's is asked for through a proxy
   program.environment["VAULT_TLS_SERVER_NAME"] = "vault.test";
   CHECK(program.run({"read", "-ca-cert=" + certificate.file(), "-field=k", "s"}).out == "v");
   CHECK(contains(tunnel.request(), "CONNECT elsewhere.test:8200"));
+}
+
+TEST_CASE("hostile: one silent address leaves time for the others") {
+  int ends[2];
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+  const Descriptor one(ends[0]), other(ends[1]);
+  leasehold::SystemClock clock;
+  const Deadline deadline(clock, Seconds(3));
+  CHECK_FALSE(deadline.is_ready(one.get(), POLLIN, 30));
+  CHECK_FALSE(deadline.passed());
 }

@@ -9,7 +9,9 @@
 #include <fstream>
 #include <sstream>
 
+#include "api/client/dial.h"
 #include "api/client/proxy.h"
+#include "api/client/tls.h"
 #include "tests/client/certificate.h"
 #include "tests/client/program.h"
 #include "tests/client/tunnel.h"
@@ -214,4 +216,41 @@ TEST_CASE("reach: a redirect is not followed when that is forbidden") {
   CHECK(program.run({"read", "s"}).code == 2);
   CHECK(program.run({"read", "-disable-redirects=false", "s"}).code == 0);
   CHECK(active.seen().size() == 2);
+}
+
+TEST_CASE("reach: a client certificate goes out with those that lead to its authority") {
+  const Certificate own, above("above");
+  const std::string file =
+      own.folder.write("chain.pem", text_of(own.file()) + text_of(above.file()));
+  leasehold::client::Settings settings;
+  settings.client_cert = file;
+  settings.client_key = own.key();
+  settings.tls_skip_verify = true;
+  const auto context = leasehold::client::make_tls_context(settings, "vault.test");
+  REQUIRE(context.ok());
+  STACK_OF(X509)* chain = nullptr;
+  SSL_CTX_get0_chain_certs(context->get(), &chain);
+  CHECK(sk_X509_num(chain) == 1);
+}
+
+TEST_CASE("reach: a server is told the name that is asked for, and no address") {
+  const Certificate certificate;
+  const VaultServer server(certificate.file(), certificate.key());
+  leasehold::SystemClock clock;
+  leasehold::client::Settings settings;
+  settings.ca_cert = certificate.file();
+  for (const char* name : {"vault.test", "127.0.0.1"}) {
+    CAPTURE(name);
+    leasehold::client::Deadline deadline(clock, leasehold::Seconds(20));
+    const auto socket = leasehold::client::dial("127.0.0.1", server.port(), "it", deadline);
+    const auto context = leasehold::client::make_tls_context(settings, name);
+    REQUIRE(socket.ok());
+    REQUIRE(context.ok());
+    const auto session =
+        leasehold::client::begin_tls(*context, name, socket->get(), "it", deadline);
+    REQUIRE(session.ok());
+    const char* told = SSL_get_servername(session->get(), TLSEXT_NAMETYPE_host_name);
+    const bool is_name = std::string_view(name) == "vault.test";
+    CHECK((told != nullptr) == is_name);
+  }
 }

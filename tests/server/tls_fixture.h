@@ -12,21 +12,11 @@
 #include <filesystem>
 
 #include "tests/server/echo_core.h"
+#include "tests/support/temporary_folder.h"
 
 namespace leasehold::testing {
 
 inline constexpr std::string_view kGet = "GET /v1/a HTTP/1.1\r\nHost: x\r\n\r\n";
-
-struct Folder {
-  Folder() {
-    char name[] = "/tmp/leasehold-tls-XXXXXX";
-    REQUIRE(::mkdtemp(name) != nullptr);
-    path = name;
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
-  std::string file(std::string_view name) const { return path + "/" + std::string(name); }
-  std::string path;
-};
 
 // A self-signed certificate and its key, P-256 unless given.
 inline void make_certificate(const std::string& certificate_file, const std::string& key_file,
@@ -149,7 +139,7 @@ struct TlsFixture {
     BN_free(number);
     return text;
   }
-  Folder folder;
+  TemporaryFolder folder;
   ServerOptions options;
   ClientContext client;
 };

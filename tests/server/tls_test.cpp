@@ -52,7 +52,7 @@ TEST_CASE(
 }
 
 TEST_CASE("tls: a certificate that ends soon, has ended or has not begun is told") {
-  const Folder folder;
+  const testing::TemporaryFolder folder;
   server::TlsSettings settings;
   settings.certificate_file = folder.file("cert.pem");
   settings.key_file = folder.file("key.pem");

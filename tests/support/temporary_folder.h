@@ -24,12 +24,13 @@ class TemporaryFolder {
   }
 
   const std::string& path() const { return path_; }
+  std::string file(const std::string& name) const { return path_ + "/" + name; }
   // Returns the full path.
   std::string write(const std::string& name, const std::string& text, mode_t mode = 0600) const {
-    const std::string file = path_ + "/" + name;
-    std::ofstream(file, std::ios::binary) << text;
-    ::chmod(file.c_str(), mode);
-    return file;
+    const std::string at = file(name);
+    std::ofstream(at, std::ios::binary) << text;
+    ::chmod(at.c_str(), mode);
+    return at;
   }
 
  private:
