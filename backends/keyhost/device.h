@@ -59,11 +59,15 @@ inline DeviceAnswer answer(DeviceState state, std::string message, std::string d
   return {state, std::move(message), std::move(detail)};
 }
 
-// Text of a setting; empty when it is absent.
-inline std::string setting(const Settings& settings, std::string_view name) {
+// Text of a setting, which may be a PIN: as long as `settings` stay. Empty when it is absent.
+inline std::string_view shown(const Settings& settings, std::string_view name) {
   for (const seal::Setting& each : settings)
-    if (each.name == name) return std::string(as_text(each.value.reveal()));
+    if (each.name == name) return as_text(each.value.reveal());
   return {};
+}
+// The same of one that is no secret.
+inline std::string setting(const Settings& settings, std::string_view name) {
+  return std::string(shown(settings, name));
 }
 
 // Makes the device of a kind from its settings; Code::invalid says which setting is wrong.

@@ -27,8 +27,8 @@ Result<std::vector<std::string>> take_variables(Stanza& stanza) {
 // the variable was emptied. One that is not there, or that the library is to see, stays where it
 // is.
 void take_pin(DeviceStanza& stanza) {
-  const char* const key = setting(stanza.settings, "pin").empty() ? "pin_source" : "pin";
-  const std::string source = setting(stanza.settings, key);
+  const char* const key = shown(stanza.settings, "pin").empty() ? "pin_source" : "pin";
+  const std::string_view source = shown(stanza.settings, key);
   const bool is_source = key == std::string_view("pin_source") || names_a_place(source);
   const std::string name = is_source ? pin_variable(source) : std::string();
   if (name.empty()) return;

@@ -26,7 +26,7 @@ constexpr FromEnvironment kEnvironment[] = {{"lib", "HSM_LIB"},
 
 void add_environment(DeviceStanza& read) {
   for (const FromEnvironment& each : kEnvironment) {
-    if (!setting(read.settings, each.key).empty()) continue;
+    if (!shown(read.settings, each.key).empty()) continue;
     for (const char* prefix : {"BAO_", "VAULT_"}) {
       const std::string name = std::string(prefix) + each.variable;
       if (find_in_environment(name) == nullptr) continue;

@@ -186,9 +186,8 @@ Status check_data_directory(const std::string& path, LogSink& log) {
 }
 
 Result<std::unique_ptr<DataDirectory>> DataDirectory::open(const std::string& path, LogSink& log) {
-  const bool made = ::mkdir(path.c_str(), 0700) == 0;
-  if (!made && errno != EEXIST) return cannot("make", path);
-  if (made && !sync_folder_of(path)) return cannot("flush to disk the folder of", path);
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return cannot("make", path);
+  if (!sync_folder_of(path)) return cannot("flush to disk the folder of", path);
   VAULT_TRY(check_owner(path));
   VAULT_TRY(check_files(path));
   VAULT_TRY(narrow(path));

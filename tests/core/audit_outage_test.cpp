@@ -116,6 +116,16 @@ TEST_CASE("audit outage: what a change made is handed out, and its record follow
     CHECK(as_text(opened.response().data.reveal()).find("copy") != std::string_view::npos);
     works = [] {};
   }
+  SUBCASE("what awaits the end of others") {
+    world.audit_fails = true;
+    path = "sys/remount";
+    const Answer moved = vault.post(path, vault.root(), R"({"from":"test","to":"moved"})");
+    REQUIRE(moved.status() == 200);
+    const std::string id = moved.data().string_at("migration_id");
+    works = [&vault, id] {
+      CHECK(vault.get("sys/remount/status/" + id, vault.root()).status() == 200);
+    };
+  }
   SUBCASE("a token") {
     world.audit_fails = true;
     path = "auth/token/create";

@@ -259,6 +259,23 @@ TEST_CASE_FIXTURE(Doubting, "doubts: a server that was started anew is swept soo
   CHECK(vault->on_record("account-without-lease"));
 }
 
+TEST_CASE("doubts: each time that a server is started anew is seen") {
+  TestWorld world;  // which does not sweep by itself, so that doubts stay
+  SweptVault vault(world);
+  vault.creds();
+  const auto doubted = [&] {
+    return vault.read(
+        [](core::Unsealed& live, commit::ReadTxn&) { return live.revoker->take_doubts().size(); });
+  };
+  CHECK(doubted() == 0);
+  for (int restarts = 0; restarts < 40; ++restarts) {
+    CAPTURE(restarts);
+    vault.server()->restart();
+    vault.creds();
+    CHECK(doubted() == 1);
+  }
+}
+
 TEST_CASE_FIXTURE(Doubting, "doubts: a target that answers after it refused is swept soon") {
   const std::string revived = vault->orphan();
   vault->server()->set("connect", AccountServer::Fault::refuse);

@@ -153,6 +153,22 @@ class DueList final : public target::RevocationSource {
     else
       held_.push_back(item.id);
   }
+  void connected(target::Connection&, bool after_failure) override {
+    std::unique_lock lock(mutex_);
+    if (after_failure) ++came_back_;
+  }
+  void reached(target::Connection&) override {
+    std::unique_lock lock(mutex_);
+    ++reached_;
+  }
+  int came_back() {
+    std::unique_lock lock(mutex_);
+    return came_back_;
+  }
+  int reached() {
+    std::unique_lock lock(mutex_);
+    return reached_;
+  }
   void release_held() {
     std::unique_lock lock(mutex_);
     due_.insert(due_.end(), held_.begin(), held_.end());
@@ -170,6 +186,7 @@ class DueList final : public target::RevocationSource {
 
  private:
   std::mutex mutex_;
+  int came_back_ = 0, reached_ = 0;
   std::vector<std::string> due_, held_;
   int next_ = 0, revoked_ = 0;
 };

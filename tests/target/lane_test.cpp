@@ -127,6 +127,8 @@ TEST_CASE("lane: a connection that ends accounts only revokes, and is used for n
   CHECK(late->result.is(Code::unavailable));
   CHECK_FALSE(late->started);
   CHECK(test.machine->visits("work") == 0);
+  CHECK(test.due.came_back() == 0);
+  CHECK(test.due.reached() == 0);
   test.machine->heal("whole");
   test.pass(2s);
   const auto job = test.submitted();
@@ -134,6 +136,11 @@ TEST_CASE("lane: a connection that ends accounts only revokes, and is used for n
   CHECK(job->result.ok());
   CHECK_FALSE(test.lane.status().ends_only);
   CHECK(test.lane.status().last_error.empty());
+  CHECK(test.due.came_back() == 1);
+  test.pass(2s);
+  const auto next = test.submitted();
+  REQUIRE(eventually([&] { return next->ended() == 1; }));
+  CHECK(test.due.reached() == 1);
 }
 
 TEST_CASE("lane: where an account takes all other sessions, the connection that is left ends it") {

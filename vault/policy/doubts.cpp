@@ -34,11 +34,11 @@ std::string with_segments(const PathRule& rule) {
   return meant + (rule.prefix ? "*" : "");
 }
 
-bool has_part_of_a_segment(const PathRule& rule, char sign) {
+bool has_plus_in_a_segment(const PathRule& rule) {
   for (std::string_view rest = rule.pattern; !rest.empty();) {
     std::string_view segment = take_segment(rest);
     if (segment.ends_with('/')) segment.remove_suffix(1);
-    if (segment.size() > 1 && segment.find(sign) != segment.npos) return true;
+    if (segment.size() > 1 && segment.find('+') != segment.npos) return true;
   }
   return false;
 }
@@ -86,7 +86,7 @@ std::vector<std::string> doubts_about(const Policy& policy, WallTime now) {
   for (const auto* rules : {&policy.rules, &policy.templated})
     for (const PathRule& rule : *rules) {
       if (rule.pattern.find('*') != std::string::npos) doubt(rule, doubt_of_star(rule));
-      if (has_part_of_a_segment(rule, '+')) doubt(rule, doubt_of_plus(rule));
+      if (has_plus_in_a_segment(rule)) doubt(rule, doubt_of_plus(rule));
       if (rule.pattern.find("${") != std::string::npos) doubt(rule, doubt_of_variable(rule));
       if (rule.expiration && *rule.expiration <= now) doubt(rule, doubt_of_time(rule));
       if (rule.pattern.starts_with("v1/")) doubt(rule, doubt_of_version(rule));

@@ -1,7 +1,7 @@
 #pragma once
 // What the text of a policy says: Vault's ACL language, in HCL or JSON, compiled once.
-// docs/policy.md says how its rules match and decide; that they do is the work of
-// vault/core/authority.
+// docs/policy.md says how its rules match and decide. How one matches is in rules.h; which of them
+// decides is the work of vault/core/authority.
 //
 //   VAULT_TRY_ASSIGN(const auto policy, parse_policy("app", text));
 //

@@ -202,12 +202,13 @@ bool Lane::State::connected_or_not(bool succeeded) {
   return std::exchange(connect_failed, !succeeded);
 }
 
-void Lane::State::connected_to(const Status& ends_only) {
+void Lane::State::connected_to(const Task& task, const Status& ends_only) {
   Jobs refused;
   Error error;
   bool news = false;
   {
     MutexLock lock(mutex);
+    if (task.settings_version != settings_version) return;
     news = status.ends_only == ends_only.ok();
     status.ends_only = !ends_only.ok();
     if (status.ends_only) {
@@ -217,6 +218,7 @@ void Lane::State::connected_to(const Status& ends_only) {
       refused = jobs.take_all();
     } else if (news) {
       status.last_error.clear();
+      if (health == Health::healthy) health = Health::unknown;  // the probe tells the source of it
     }
   }
   if (news && ends_only.ok()) say(LogLevel::info, "target " + name + " lets its manager in again");

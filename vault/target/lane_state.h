@@ -67,7 +67,7 @@ struct Lane::State : std::enable_shared_from_this<Lane::State> {
   // Told how an attempt to connect ended, it says whether the one before failed.
   bool connected_or_not(bool succeeded);
   // A new connection, and whether it is one that ends accounts only: then what waits is refused.
-  void connected_to(const Status& ends_only);
+  void connected_to(const Task& task, const Status& ends_only);
   void revoked();
   // An item failed while its connection lives: others go on, the source is asked again soon.
   void revocation_failed();

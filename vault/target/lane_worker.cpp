@@ -14,15 +14,18 @@ bool may_be_broken(const Error& error) {
 Status connect(State& state, const Task& task, Link& link) {
   const Instant now = state.clock.instant();
   auto connected = task.target->connect(state.tag, add(now, kConnectLimit));
-  const bool after_failure = state.connected_or_not(connected.ok());
+  const bool whole = connected.ok() && (*connected)->ends_only().ok();
+  const bool after_failure = state.connected_or_not(whole);
   VAULT_TRY_ASSIGN(auto made, std::move(connected));
   if (!state.enter()) return failure(Code::unavailable, "the vault is shutting down");
   const Status met = state.source.met(*made), ends_only = made->ends_only();
-  if (met.ok()) state.source.connected(*made, after_failure);
-  if (met.ok() && ends_only.ok() && made->took_next_password()) state.source.rotated(*made);
+  if (met.ok() && whole) {
+    state.source.connected(*made, after_failure);
+    if (made->took_next_password()) state.source.rotated(*made);
+  }
   state.leave();
   VAULT_TRY(met);
-  state.connected_to(ends_only);
+  state.connected_to(task, ends_only);
   if (link.connection && !ends_only.ok()) return ends_only;  // what is there is better
   link.connection = std::move(made);
   link.settings_version = task.settings_version;

@@ -172,7 +172,8 @@ Result<std::optional<PinLatch::Mark>> PinLatch::read() const {
 Status PinLatch::write(const Mark& mark) {
   marked_ = mark;
   if (directory_.empty()) return {};
-  const bool has_folder = ::mkdir(directory_.c_str(), S_IRWXU) != 0 || sync_folder_of(directory_);
+  ::mkdir(directory_.c_str(), S_IRWXU);
+  const bool has_folder = sync_folder_of(directory_);
   std::string text = std::string(kWords[static_cast<std::size_t>(mark.state)]) + " " + mark.pin +
                      (mark.accepted ? " 1 " : " 0 ") + std::to_string(mark.asks) + " " +
                      std::to_string(mark.last_ask.seconds());

@@ -67,8 +67,9 @@ void TargetWatch::connected(const std::string& started, bool after_failure) {
   bool anew = false;
   if (!started.empty()) {
     MutexLock lock(mutex_);
-    if (starts_.size() == kStartsKept && starts_.count(started) == 0) starts_.clear();
-    anew = starts_.insert(started).second && starts_.size() > 1;
+    anew = !starts_.empty() && starts_.count(started) == 0;
+    if (anew && starts_.size() == kStartsKept) starts_.clear();
+    starts_.insert(started);
   }
   if (anew) endings_.doubts.note(space_, target_, "its server was started anew");
   if (after_failure) endings_.doubts.note(space_, target_, "it answers after it did not");
@@ -89,8 +90,8 @@ Status TargetWatch::leave(storage::Snapshot& snapshot, WriteTxn& txn, const std:
   VAULT_TRY(endings_.parts.committer.commit(batch).status());
   endings_.parts.log.warn(
       "{}: another server ({}) answers for target {} than before ({}): new leases go to it, "
-      "earlier "
-      "ones stay irrevocable until the one before answers again, or the configuration is written "
+      "earlier ones stay irrevocable until the one before answers again, or the configuration is "
+      "written "
       "with same_server=true",
       mount->info.path, found, hex(target_), known);
   return {};

@@ -249,6 +249,7 @@ Status Core::admit_again(InFlight& flight) {
 // could not leave. Credentials end all the same: their records wait in the outbox.
 Status Core::may_be_recorded(Admitted& flight) {
   if (flight.action != nullptr && flight.action->frees) return {};
+  if (flight.use_begun) return {};  // it was on its way when the device failed (168)
   const bool changes =
       use_is_counted(flight) ||
       (flight.action != nullptr &&
@@ -300,11 +301,13 @@ void Core::conclude(InFlight& flight, const Status& status) {
   const bool makes_lease = flight.planned && flight.planned->makes_lease();
   if (makes_lease) flight.live->revoker->release(flight.planned->lease->id);
   end_use(flight);
-  const bool ordered = flight.recording == Recording::request && flight.action->frees;
+  // What awaits others is on record with the line of its request; so is an effect, which is no
+  // order and has failed.
+  const bool ordered = flight.recording == Recording::request && flight.lane == nullptr;
   if (ordered && !flight.live->audit->can_record()) owe_answer(flight);
 }
 
-// What ends credentials is answered also while no device records: the line of the answer waits in
+// What awaits revocations is answered also while no device records: the line of the answer waits in
 // the outbox, where that of the request does.
 void Core::owe_answer(InFlight& flight) {
   Texts lines;

@@ -80,6 +80,7 @@ class [[nodiscard]] committed : Suspended<commit::Submission> {
     const Status outcome = status();
     if (!outcome.ok()) return is_in_doubt() ? flight_.was_left_in_doubt(*taken_, outcome) : outcome;
     flight_.was_committed(*taken_);
+    flight_.orders.warning_in_doubt.clear();  // it is of this batch, and of no later one
     if (flight_.orders.on_commit) std::exchange(flight_.orders.on_commit, nullptr)();
     if (flight_.use_begun && !flight_.uses_left) flight_.uses_left = counted;
     return {};

@@ -76,9 +76,10 @@ void Sweeper::sweep_all() {
 }
 
 bool Sweeper::sweep_doubted() {
+  const auto compiled = mounts();
+  if (!compiled) return false;  // what was noted stays
   const auto doubted = parts_.comparison.revoker.take_doubts();
-  const auto compiled = doubted.empty() ? nullptr : mounts();
-  if (!compiled) return false;
+  if (doubted.empty()) return false;
   for (const auto& entry : doubted) {
     const Mount* mount = compiled->mounts.by_space(entry.first.first);
     if (mount == nullptr || mount->tainted || mount->kind == nullptr) continue;
@@ -112,7 +113,9 @@ Result<Sweeper::Swept> Sweeper::sweep(const Mount& mount, Asked asked, const Tar
   Swept swept;
   for (const Named& target : targets) {
     if (only != nullptr && target.id != *only) continue;
-    if (stopping()) return failure(Code::unavailable, "the vault is shutting down");
+    // What somebody asked for is told to its end: it may have ended accounts before.
+    if (asked == Asked::nothing && stopping())
+      return failure(Code::unavailable, "the vault is shutting down");
     Compared compared = comparison_.compare(mount.info, target.id);
     compared.name = target.name;
     if (compared.status.ok())
