@@ -2,8 +2,8 @@
 // How much the connections of one io thread keep in memory: messages that are not whole, answers
 // that are not sent, bodies of requests in flight, handshakes. Over the limit a connection that
 // keeps more than an equal share gives way. One that keeps less never has to, unless it is one of
-// many handshakes: a few large requests cannot displace many small ones. Memory that was needed for a while goes back to the
-// system. Thread safety: one thread.
+// many handshakes: a few large requests cannot displace many small ones. Memory that was needed for
+// a while goes back to the system. Thread safety: one thread.
 
 #include <malloc.h>
 
