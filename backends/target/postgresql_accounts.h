@@ -31,6 +31,13 @@ inline std::string mark_of(std::string_view account) {
   return "[leasehold " + std::string(account) + "]";
 }
 
+// A name that somebody chose, for a log.
+inline std::string printable(std::string name) {
+  for (char& c : name)
+    if (c < ' ' || c > '~') c = '?';
+  return name;
+}
+
 class Accounts final : public target::Connection {
  public:
   // The database that the manager was to be in, and is beside.
@@ -178,6 +185,7 @@ class Accounts final : public target::Connection {
   static std::string left_statement(const Found& account);
   Status take_back(Server::Opened& where, const Found& account, Instant deadline);
   Status take_back_parts(Server::Opened& where, const Found& account, Instant deadline);
+  Error about_lock(Server::Opened& where, const Found& account, const Error& why, Instant deadline);
   Status drop(const Found& account, Instant deadline);
   Result<std::uint32_t> remove(const target::RevokeOrder& order, const Found& account,
                                Instant deadline);

@@ -105,8 +105,10 @@ Status Accounts::make_keeper(const Found& account, Instant deadline) {
 
 Status Accounts::drop_owned_in(const Found& account, const std::string& database, const Has& has,
                                Instant deadline) {
-  if (database.empty() || database == manager_.database)
-    return clean_up(manager_, account, has, deadline);
+  if (database.empty() || database == manager_.database) {
+    const Status cleaned = clean_up(manager_, account, has, deadline);
+    return cleaned.ok() ? cleaned : about_lock(manager_, account, cleaned.error(), deadline);
+  }
   const std::string place = "database " + quote_identifier(database);
   auto elsewhere = server_->open(tag_, database, deadline, &manager_);
   if (!elsewhere.ok())
@@ -114,7 +116,9 @@ Status Accounts::drop_owned_in(const Found& account, const std::string& database
                                               place + "; " +
                                               way_into(manager_, database, elsewhere.error()));
   const Status cleaned = clean_up(*elsewhere, account, has, deadline);
-  return cleaned.ok() ? cleaned : with_advice(cleaned.error(), "while cleaning up in " + place);
+  if (cleaned.ok()) return {};
+  return with_advice(about_lock(*elsewhere, account, cleaned.error(), deadline),
+                     "while cleaning up in " + place);
 }
 
 Status Accounts::clean_up(Server::Opened& where, const Found& account, const Has& has,

@@ -40,13 +40,6 @@ std::uint32_t count_of(const std::string& text) {
   return count;
 }
 
-// A name that somebody chose, for a log.
-std::string printable(std::string name) {
-  for (char& c : name)
-    if (c < ' ' || c > '~') c = '?';
-  return name;
-}
-
 // A server that was put back from a copy gives the oids it gave before to other roles. So one of
 // another name is the account only if it bears the account's mark, too.
 Error not_surely_it(const std::string& role, const std::string& account) {
@@ -234,7 +227,8 @@ Status Accounts::drop(const Found& account, Instant deadline) {
               account.quoted, account.oid, quote_literal(account.name), account.oid, kStandbys),
           deadline, 3);
   if (!rows.ok()) {
-    if (code_of_state(manager_.session->last_state()) != Code::denied) return rows.error();
+    if (code_of_state(manager_.session->last_state()) != Code::denied)
+      return about_lock(manager_, account, rows.error(), deadline);
     return with_advice(rows.error(),
                        "make " + quote_identifier(manager_.user) +
                            " a member of the owner of these objects, or let a superuser run DROP "

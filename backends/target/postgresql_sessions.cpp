@@ -13,6 +13,7 @@ namespace {
 
 // A back end needs moments to start. One that takes longer is ended, whosever it is.
 constexpr Nanos kStartsWithin = std::chrono::milliseconds(500);
+constexpr std::string_view kLockNotAvailable = "55P03";
 constexpr const char* kPause = "SELECT pg_catalog.pg_sleep(0.02)";
 
 std::string terminate(const std::string& pid) {
@@ -126,6 +127,43 @@ Result<std::uint32_t> Accounts::end_sessions_of(const Found& account, Instant de
   if (!ended.is(Code::denied)) return ended;
   return with_advice(ended.error(), "grant it with: GRANT pg_signal_backend TO " +
                                         quote_identifier(manager_.user));
+}
+
+// Who has what an account's end waited for in vain: a lock on the role, as everybody has who grants
+// it something and has not committed, or on what belongs to it here. pg_blocking_pids() would say
+// it only while somebody waits.
+Error Accounts::about_lock(Server::Opened& where, const Found& account, const Error& why,
+                           Instant deadline) {
+  if (why.message.find(kLockNotAvailable) == std::string::npos || where.session->broken())
+    return why;
+  const auto rows = run_in(
+      where,
+      "SELECT coalesce(l.pid::text, ''), coalesce(a.usename, p.owner), coalesce(quote_literal("
+      "p.gid), ''), coalesce(quote_ident(p.database), '') FROM pg_catalog.pg_locks l"
+      " LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid"
+      " LEFT JOIN pg_catalog.pg_locks t ON l.pid IS NULL AND t.pid IS NULL AND t.locktype ="
+      "  'transactionid' AND t.granted AND t.virtualtransaction = l.virtualtransaction"
+      " LEFT JOIN pg_catalog.pg_prepared_xacts p ON p.transaction = t.transactionid"
+      " WHERE l.granted AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()"
+      " AND coalesce(a.usename, p.owner) <> current_user AND (l.locktype = 'object' AND l.classid ="
+      "  'pg_catalog.pg_authid'::pg_catalog.regclass AND l.objid = " +
+          account.oid +
+          " OR l.locktype = 'relation' AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d"
+          "  WHERE d.datname = current_database()) AND l.relation IN (SELECT s.objid FROM"
+          "  pg_catalog.pg_shdepend s WHERE s.dbid = l.database AND s.classid ="
+          "  'pg_catalog.pg_class'::pg_catalog.regclass AND s.refobjid = " +
+          account.oid + ")) ORDER BY l.pid LIMIT 1",
+      deadline, 4);
+  if (!rows.ok() || rows->empty()) return why;
+  const Row& row = rows->front();
+  const std::string who = "an open transaction of " + quote_identifier(printable(row[1]));
+  const std::string how =
+      row[2].empty() ? " has it locked: SELECT pg_terminate_backend(" + row[0] + ") ends it"
+                     : " that was prepared has it locked: let a superuser run, in the database " +
+                           printable(row[3]) + ": ROLLBACK PREPARED " + printable(row[2]);
+  Error error = with_advice(why, who + how);
+  if (target::is_account_of(tag_, row[1])) error.detail = row[1];
+  return error;
 }
 
 }  // namespace leasehold::postgresql

@@ -727,6 +727,21 @@ TEST_CASE("leases: what is refused once after it was in use is tried again a sec
   CHECK(TestVault::eventually([&] { return nothing_left(vault); }));
 }
 
+TEST_CASE("leases: what holds up a revocation is told with the lease that ends it") {
+  LeasingVault vault;
+  const Answer creds = vault.creds(), holder = vault.creds();
+  vault.server()->set("revoke", Fault::busy);
+  vault.server()->held_up_by(account_of(holder));
+  const Answer answer = vault.revoke(creds);
+  CHECK(answer.error().find("ends when its lease is revoked: " + lease_of(holder)) !=
+        std::string::npos);
+  vault.server()->held_up_by("somebody");
+  const Answer other = vault.revoke(creds);
+  CHECK(other.error().find("its lease") == std::string::npos);
+  vault.server()->set("revoke", Fault::none);
+  CHECK(vault.as_time_passes([&] { return vault.server()->accounts().size() == 1; }, kStep));
+}
+
 TEST_CASE("leases: an account that stays in use is told as that when the time is over") {
   LeasingVault vault;
   const Answer creds = vault.creds();

@@ -18,11 +18,17 @@ constexpr std::string_view kId = "0123456789abcdefghij";
 struct SweptVault : TestVault {
   explicit SweptVault(TestWorld& world) : TestVault(world) {
     role(R"({"ttl":"1h"})");
-    read([](core::Unsealed& live, commit::ReadTxn& txn) {
+    know("db");
+  }
+  // Its settings are on record.
+  void know(const std::string& name) {
+    read([&](core::Unsealed& live, commit::ReadTxn& txn) {
+      Bytes id(8);
+      std::copy(name.begin(), name.end(), id.begin());
       const auto space = (*live.mounts.at(txn))->mounts.at("test/")->info.space;
       commit::Changes changes;
       commit::WriteTxn own(txn.snapshot(), live.barrier, space, changes);
-      REQUIRE(own.put("targets/" + hex(Bytes{'d', 'b', 0, 0, 0, 0, 0, 0}), as_bytes("db")).ok());
+      REQUIRE(own.put("targets/" + hex(id), as_bytes(name)).ok());
       const commit::Batch batch(std::move(changes), commit::Unrecorded{"a test"});
       REQUIRE(live.committer.commit(batch).status().ok());
       return true;
@@ -296,4 +302,88 @@ TEST_CASE_FIXTURE(Doubting, "doubts: where accounts were missing the target is s
   vault->advance(Seconds{61});
   CHECK(is_swept(again));
   CHECK(sweeps() <= 2);
+}
+
+namespace {
+
+// Targets beside "db", which hang or refuse to be listed. The clock stands still while one hangs.
+struct Crowd {
+  SweptVault& vault;
+  const std::vector<std::string> names;
+  Crowd(SweptVault& of, std::vector<std::string> all) : vault(of), names(std::move(all)) {
+    for (const std::string& name : names) vault.know(name);
+  }
+  void hang() const {
+    for (const std::string& name : names) vault.server(name)->hang("list");
+  }
+  void refuse() const {
+    for (const std::string& name : names) {
+      vault.server(name)->release("list");
+      vault.server(name)->set("list", AccountServer::Fault::refuse);
+    }
+  }
+  bool hangs() const {
+    return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+      return vault.server(name)->inside("list") > 0;
+    });
+  }
+  int visits() const {
+    int all = 0;
+    for (const std::string& name : names) all += vault.server(name)->visits("list");
+    return all;
+  }
+  bool loses(const std::string& account) const {
+    return TestVault::eventually([&] {
+      if (!hangs()) vault.advance(Seconds{1});
+      return vault.server()->accounts().count(account) == 0;
+    });
+  }
+};
+
+}  // namespace
+
+TEST_CASE("reconcile: targets that hang keep the others waiting for little") {
+  TestWorld world;
+  world.sweep_period = Seconds{300};
+  SweptVault vault(world);
+  const Crowd some(vault, {"a0", "a1", "a2"});
+  some.hang();
+  CHECK(some.loses(vault.orphan()));  // beside them
+  const Crowd all(vault, {"a0", "a1", "a2", "a3", "a4"});
+  all.refuse();
+  CHECK(vault.as_time_passes([&] {
+    return std::all_of(all.names.begin(), all.names.end(), [&](const std::string& name) {
+      return vault.server(name)->visits("list") > 1;
+    });
+  }));
+  // No pass is under way.
+  for (int visits = -1, alike = 0; alike < 30; testing::pause_between_looks()) {
+    const int now = all.visits();
+    alike = now == visits ? alike + 1 : 0;
+    visits = now;
+  }
+  const std::string later = vault.orphan("later");
+  all.hang();
+  CHECK(all.loses(later));  // before them
+}
+
+TEST_CASE("reconcile: an account that two targets show ends once") {
+  TestWorld world;
+  world.sweep_period = Seconds{300};
+  SweptVault vault(world);
+  world.servers.share("same", vault.server());
+  vault.know("same");
+  vault.orphan();
+  // Each looks twice, and both at the same time.
+  std::atomic<int> looks{0};
+  vault.server()->at("list", [&] {
+    const int mine = ++looks;
+    if (mine <= 4) TestVault::eventually([&] { return looks >= (mine + 1) / 2 * 2; });
+  });
+  REQUIRE(vault.as_time_passes([&] { return vault.server()->accounts().empty(); }));
+  REQUIRE(vault.as_time_passes([&] { return looks >= 6; }));  // in the next pass
+  const std::string text = world.audit_text();
+  const auto first = text.find("account-without-lease");
+  REQUIRE(first != std::string::npos);
+  CHECK(text.find("account-without-lease", first + 1) == std::string::npos);
 }

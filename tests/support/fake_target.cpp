@@ -16,6 +16,10 @@ void AccountServer::keep(std::set<std::string> accounts) {
   const Lock lock(mutex_);
   kept_ = std::move(accounts);
 }
+void AccountServer::held_up_by(const std::string& account) {
+  const Lock lock(mutex_);
+  holder_ = account;
+}
 void AccountServer::hang(const std::string& step) {
   const Lock lock(mutex_);
   hung_.insert(step);
@@ -125,7 +129,7 @@ Status AccountServer::enter(Lock& lock, const std::string& step, const bool& end
     case Fault::conflict:
       return failure(Code::conflict, "somebody else changed it");
     case Fault::busy:
-      return failure(Code::deadline, "the account is in use");
+      return failure(Code::deadline, "the account is in use", holder_);
     case Fault::lose_answer:
     case Fault::none:
       return {};

@@ -31,6 +31,8 @@ class AccountServer {
   void set(const std::string& step, Fault fault);
   void down(bool is_down);                    // not reachable by any step
   void keep(std::set<std::string> accounts);  // refuses to revoke these
+  // The account that is named as the one by which others are busy.
+  void held_up_by(const std::string& account);
   void hang(const std::string& step);
   void release(const std::string& step);
   void release_all();
@@ -76,7 +78,7 @@ class AccountServer {
   std::map<std::string, int> visits_, inside_;
   Accounts accounts_;                           // by name
   std::multimap<std::string, bool*> sessions_;  // by incarnation
-  std::string identity_ = "first";
+  std::string identity_ = "first", holder_;
   int starts_ = 1;
   bool down_ = false;
   int created_ = 0;

@@ -100,4 +100,78 @@ TEST_CASE("sessions: a login of others that takes its time is not waited for wit
   test.server.query("DROP ROLE slow_starter");
 }
 
+// Named as the vault names accounts.
+struct NamedAccount : AccountOnPostgres {
+  NamedAccount(const std::string& role, Postgres& on) : AccountOnPostgres(role, {}, on) {
+    account = target->account_name(tag, role, "0123456789abcdefghij");
+    REQUIRE(create().ok());
+  }
+};
+
+TEST_CASE("sessions: whose transaction a revocation waits for is said") {
+  Postgres server;
+  NamedAccount holder("holder", server), victim("victim", server);
+  testing::Login session(server, holder.account, holder.password());
+  const auto refusal = [&] {
+    const auto revoked =
+        victim.connection->revoke({victim.account, {}, victim.handle}, victim.soon());
+    REQUIRE_FALSE(revoked.ok());
+    CHECK(revoked.is(Code::deadline));
+    return revoked.error();
+  };
+  const std::string grant = "GRANT SELECT ON mine TO \"" + victim.account + "\"";
+  SUBCASE("that grants it something") {
+    session.query("CREATE TEMP TABLE mine (a text)");
+    session.query("BEGIN");
+    session.query(grant.c_str());
+    const Error error = refusal();
+    const std::string pid = session.query("SELECT pg_backend_pid()");
+    CHECK(error.message.find("an open transaction of \"" + holder.account +
+                             "\" has it locked: SELECT pg_terminate_backend(" + pid + ")") !=
+          std::string::npos);
+    CHECK(error.detail == holder.account);
+    session.query("ROLLBACK");
+  }
+  SUBCASE("that reads what it owns") {
+    server.query("GRANT CREATE ON SCHEMA public TO app_ro", "app");
+    testing::Login own(server, victim.account, victim.password());
+    own.query(
+        ("CREATE TABLE mine (a text); GRANT SELECT ON mine TO \"" + holder.account + "\"").c_str());
+    session.query("BEGIN; SELECT * FROM mine");
+    CHECK(refusal().detail == holder.account);
+    session.query("ROLLBACK");
+  }
+  SUBCASE("that an operator has open") {
+    server.query("CREATE ROLE operator LOGIN PASSWORD 'operator-password'");
+    testing::Login other(server, "operator", SecretBytes(std::string_view("operator-password")));
+    other.query("CREATE TEMP TABLE mine (a text)");
+    other.query("BEGIN");
+    other.query(grant.c_str());
+    const Error error = refusal();
+    CHECK(error.message.find("an open transaction of \"operator\"") != std::string::npos);
+    CHECK(error.detail.empty());
+    other.query("ROLLBACK");
+  }
+  CHECK(victim.connection->revoke({victim.account, {}, victim.handle}, victim.soon()).ok());
+}
+
+TEST_CASE("sessions: a prepared transaction that a revocation waits for is named") {
+  Postgres server;
+  server.query("ALTER SYSTEM SET max_prepared_transactions = 5");
+  server.stop();
+  server.start();
+  server.query("GRANT CREATE ON SCHEMA public TO app_ro", "app");
+  NamedAccount holder("holder", server), victim("victim", server);
+  testing::Login session(server, holder.account, holder.password());
+  session.query(("CREATE TABLE mine (a text); BEGIN; GRANT SELECT ON mine TO \"" + victim.account +
+                 "\"; PREPARE TRANSACTION 'held'")
+                    .c_str());
+  const auto revoked =
+      victim.connection->revoke({victim.account, {}, victim.handle}, victim.soon());
+  REQUIRE_FALSE(revoked.ok());
+  CHECK(revoked.error().message.find("in the database app: ROLLBACK PREPARED 'held'") !=
+        std::string::npos);
+  CHECK(revoked.error().detail == holder.account);
+}
+
 }  // namespace leasehold::postgresql

@@ -86,7 +86,8 @@ class Connection {
   virtual Status renew(const RenewOrder& order, Instant deadline) = 0;
   // Disable login, end sessions, (custom statements,) drop what it owns in every database with
   // grants, drop, then look: success means that neither the handle nor the name is there, nor a
-  // session of the handle.
+  // session of the handle. An error's `detail` is another account that holds it up, where that is
+  // known.
   virtual Result<Revoked> revoke(const RevokeOrder& order, Instant deadline) = 0;
   // Ends server sessions tagged by another incarnation of this cluster and waits until none is
   // left. The tag alone proves nothing where others may set it: a session must be the manager's.

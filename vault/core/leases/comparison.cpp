@@ -166,16 +166,24 @@ Status Comparison::see_again(target::Lane& lane, Compared& compared) const {
 }
 
 Result<std::vector<PhysicalKey>> Comparison::mend(const MountInfo& mount, const Compared& compared,
-                                                  bool both) const {
+                                                  bool both) {
   if (compared.unreadable && !compared.only_at_target.empty())
     return failure(Code::unavailable,
                    "there are leases that cannot be read, and these accounts may be on them: "
                    "nothing was revoked; run `leasehold operator verify`");
   std::vector<PhysicalKey> ending;
-  const std::span<const std::string> accounts(compared.only_at_target);
-  for (std::size_t at = 0; at < accounts.size(); at += kAdoptedAtOnce)
-    VAULT_TRY(adopt(mount, compared,
-                    accounts.subspan(at, std::min(kAdoptedAtOnce, accounts.size() - at)), ending));
+  {
+    MutexLock lock(mutex_);
+    std::vector<std::string> ours;
+    for (const std::string& account : compared.only_at_target)
+      if (adopted_.count(account) == 0) ours.push_back(account);
+    const std::span<const std::string> all(ours);
+    for (std::size_t at = 0; at < all.size(); at += kAdoptedAtOnce) {
+      const auto part = all.subspan(at, std::min(kAdoptedAtOnce, all.size() - at));
+      VAULT_TRY(adopt(mount, compared, part, ending));
+      adopted_.insert(part.begin(), part.end());
+    }
+  }
   for (const Compared::Unfounded& one : compared.only_in_leases) {
     if (!both) break;
     parts_.revoker.revoke_soon(one.id);

@@ -4,9 +4,12 @@
 // that is being made or removed meanwhile is never taken for one without a lease, nor its lease for
 // one without an account.
 //
-//   Comparison(parts).compare(mount, target)        ->  Compared
-//   Comparison(parts).mend(mount, compared, both)   ->  what only the target has is revoked, on
-//                                                       record
+//   const Comparison::UnderWay under_way(comparison);
+//   comparison.compare(mount, target)        ->  Compared
+//   comparison.mend(mount, compared, both)   ->  what only the target has is revoked, on record
+//
+// Two targets may be one server: what several comparisons see that are under way at the same time
+// gets one lease.
 //
 // Only accounts that carry this cluster's tag, and a name as the vault makes them, are looked at;
 // an account on a lease of any mount or target is accounted for. Blocks for a listing, some seconds
@@ -48,13 +51,30 @@ class Comparison {
     Random& random;
   };
   explicit Comparison(const Parts& parts) : parts_(parts) {}
+  // From before compare() until after mend().
+  class UnderWay {
+   public:
+    explicit UnderWay(Comparison& comparison) : comparison_(comparison) {
+      MutexLock lock(comparison_.mutex_);
+      ++comparison_.under_way_;
+    }
+    ~UnderWay() {
+      MutexLock lock(comparison_.mutex_);
+      if (--comparison_.under_way_ == 0) comparison_.adopted_.clear();
+    }
+    UnderWay(const UnderWay&) = delete;
+    UnderWay& operator=(const UnderWay&) = delete;
+
+   private:
+    Comparison& comparison_;
+  };
 
   Compared compare(const MountInfo& mount, const TargetId& target) const;
   // Accounts that only the target has get leases that end at once, so that their revocation goes on
   // through any failure; the leases without account end, too, when `both`. The records to wait for.
   // Code::unavailable, and nothing is done, while a lease is unreadable.
   Result<std::vector<barrier::PhysicalKey>> mend(const MountInfo& mount, const Compared& compared,
-                                                 bool both) const;
+                                                 bool both);
   void stop() { stopped_ = true; }
 
  private:
@@ -69,6 +89,9 @@ class Comparison {
 
   const Parts parts_;
   std::atomic<bool> stopped_{false};
+  Mutex mutex_;
+  std::size_t under_way_ GUARDED_BY(mutex_) = 0;
+  std::set<std::string> adopted_ GUARDED_BY(mutex_);  // while those were under way
 };
 
 }  // namespace leasehold::core

@@ -16,8 +16,9 @@ constexpr Seconds kRetryMax{300};
 constexpr Nanos kBusyRetryMin = std::chrono::milliseconds(250);
 constexpr Nanos kBusyRetryMax = std::chrono::seconds(2);
 constexpr std::size_t kRetriesMax = 65'536;
-constexpr std::size_t kErrorKept = 512;  // bytes of what a target says
-constexpr Seconds kSayEvery{10};         // a line of the log about one target
+constexpr std::size_t kErrorKept = 512;         // bytes of what a target says
+constexpr Seconds kSayEvery{10};                // a line of the log about one target
+constexpr std::size_t kLookedThrough = 10'000;  // leases, for that of an account
 
 // What is kept of a message: whole characters of UTF-8.
 std::string kept(const std::string& message) {
@@ -44,6 +45,46 @@ void DueQueue::failed(const OrderedId& id, const Error& error) {
   retry.said = retry.said && retry.error == text;
   retry.error = text;
   retry.not_before = add(endings_.parts.clock.instant(), wait);
+}
+
+Error DueQueue::naming_holder(Error error) {
+  const std::string account = std::exchange(error.detail, {});
+  if (account.empty()) return error;
+  std::string lease;
+  bool known = false;
+  {
+    MutexLock lock(mutex_);
+    known = holder_.first == account;
+    lease = holder_.second;
+  }
+  if (!known) {
+    lease = lease_of(account);
+    MutexLock lock(mutex_);
+    holder_ = {account, lease};
+  }
+  error.message += "; it is an account of this vault";
+  if (!lease.empty()) error.message += ", and ends when its lease is revoked: " + lease;
+  return error;
+}
+
+// Empty: it is not among the first ones.
+std::string DueQueue::lease_of(const std::string& account) const {
+  auto held = endings_.parts.snapshots.take();
+  if (!held.ok()) return {};
+  ReadTxn txn(**held, endings_.parts.barrier, barrier::kCoreSpace);
+  const barrier::PhysicalKey from(barrier::Table::lease);
+  std::vector<OrderedId> ids;
+  txn.scan(from, from.end_of_prefix(), kLookedThrough, storage::Scan::keys,
+           [&](const storage::Entry& entry) {
+             ids.push_back(barrier::id_at_end(entry.key));
+             return true;
+           })
+      .ignore();
+  for (const OrderedId& id : ids)
+    if (const auto lease = endings_.parts.leases.load(txn, id);
+        lease.ok() && *lease && (*lease)->account == account)
+      return (*lease)->lease_id;
+  return {};
 }
 
 std::string DueQueue::trouble_with(const OrderedId& id) {

@@ -246,7 +246,7 @@ void DueQueue::done(const Item& item, const Result<target::Revoked>& result) {
   bool gone = false;
   Status status;
   if (!result.ok()) {
-    status = result.error();
+    status = naming_holder(result.error());
   } else if (const auto settled = settle(item, *result); settled.ok()) {
     gone = *settled;
   } else {

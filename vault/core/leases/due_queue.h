@@ -63,6 +63,9 @@ class DueQueue final : public target::RevocationSource {
   unsigned attempts_of(const barrier::OrderedId& id);
   void failed(const barrier::OrderedId& id, const Error& error) REQUIRES(mutex_);
   void say_failure(const barrier::OrderedId& id, const Status& status);
+  // With the lease of the account that holds up another one, by which it can be ended.
+  Error naming_holder(Error error);
+  std::string lease_of(const std::string& account) const;
   void ended(const barrier::OrderedId& id, const Status& status);
   void give_up_turn(Work::Kind kind, const Status& status) REQUIRES(mutex_);
 
@@ -80,6 +83,7 @@ class DueQueue final : public target::RevocationSource {
   std::size_t retrying_ GUARDED_BY(mutex_) = 0, retrying_max_ GUARDED_BY(mutex_) = 1;
   bool retrying_slow_ GUARDED_BY(mutex_) = false;
   Instant say_after_ GUARDED_BY(mutex_);
+  std::pair<std::string, std::string> holder_ GUARDED_BY(mutex_);  // the last one: account, lease
   std::optional<barrier::PhysicalKey> resume_ GUARDED_BY(mutex_);  // where the next look begins
 };
 
