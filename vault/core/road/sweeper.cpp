@@ -24,7 +24,10 @@ std::string in_words(const MountInfo& mount, const Compared& compared) {
 Sweeper::Sweeper(const Parts& parts) : parts_(parts), comparison_(parts.comparison) {}
 
 void Sweeper::start() {
-  if (parts_.period.count() > 0) thread_ = std::thread([this] { run(); });
+  if (parts_.period.count() == 0) return;
+  const Instant now = parts_.comparison.clock.instant();
+  const Instant first = add(now, Nanos(std::min(kFirst, parts_.period)));
+  thread_ = std::thread([this, first] { run(first); });
 }
 
 void Sweeper::ask_to_stop() {
@@ -39,9 +42,8 @@ void Sweeper::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-void Sweeper::run() {
+void Sweeper::run(Instant next_pass) {
   Clock& clock = parts_.comparison.clock;
-  Instant next_pass = add(clock.instant(), Nanos(std::min(kFirst, parts_.period)));
   for (;;) {
     {
       MutexLock lock(mutex_);

@@ -64,7 +64,7 @@ class Sweeper {
     std::size_t place = 0;                    // among the targets of its mount
     std::optional<std::int64_t> failed = {};  // when it could not be listed
   };
-  void run();
+  void run(Instant next_pass);
   std::shared_ptr<const Compiled> mounts() const;  // null: they cannot be read now
   std::vector<Turn> turns_of(const std::shared_ptr<const Compiled>& compiled,
                              const Mount& mount) const;
