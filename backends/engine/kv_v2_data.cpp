@@ -103,7 +103,9 @@ Result<Response> add_version(Call& call, WriteTxn& txn, std::string_view path,
 Result<Response> write(Call& call, WriteTxn& txn) {
   const std::string path = call.fields.text("path");
   VAULT_TRY(check_writable(path));
-  if (!is_mentioned(call, "data")) return failure(Code::invalid, "no data provided");
+  // Null is what a secret may hold, as in Vault.
+  const Json* data = call.request.body.is_object() ? call.request.body.find("data") : nullptr;
+  if (data == nullptr) return failure(Code::invalid, "no data provided");
   VAULT_TRY_ASSIGN(const Settings settings, load_settings(txn));
   VAULT_TRY_ASSIGN(auto stored, load_key(txn, path));
   Key key;

@@ -95,6 +95,8 @@ TEST_CASE_FIXTURE(Kv2, "kv v2: a write needs data and a path") {
   CHECK(post("data/", R"({"data":{}})").error == "missing path");
   CHECK(post("data/dir/", R"({"data":{}})").error == "cannot write to a path ending in '/'");
   CHECK(put("empty", "{}").status == 200);
+  CHECK(put("null", "null").status == 200);
+  CHECK(get("data/null").data.find("data")->is_null());
   CHECK(secret("empty") == "{}");
   CHECK(get("data/none").status == 404);
 }
