@@ -38,6 +38,8 @@ class Sleeper {
   // Whether the server has ended it: there is nothing more to read.
   bool has_ended() {
     step();
+    // It may have woken up and begun to serve before it ended: what it said of that is read.
+    if (PQstatus(connection_) == CONNECTION_OK) PQconsumeInput(connection_);
     char byte = 0;
     return PQstatus(connection_) == CONNECTION_BAD ||
            recv(PQsocket(connection_), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
