@@ -75,14 +75,14 @@ void Sweeper::queue_doubted() {
   }
   const auto compiled = mounts();
   if (!compiled) return;  // what was noted stays
-  auto doubted = parts_.comparison.revoker.take_doubts();
+  const auto doubted = parts_.comparison.revoker.take_doubts();
   std::vector<Turn> turns;
-  for (auto& [place, why] : doubted) {
+  for (const auto& [place, why] : doubted) {
     const Mount* mount = compiled->mounts.by_space(place.first);
     if (mount == nullptr || mount->tainted || mount->kind == nullptr) continue;
     for (Turn& turn : turns_of(compiled, *mount)) {
       if (turn.target.id != place.second) continue;
-      turn.doubt = std::move(why);
+      turn.doubt = why;
       turns.push_back(std::move(turn));
     }
   }
