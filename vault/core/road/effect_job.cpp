@@ -76,28 +76,33 @@ Status Asking::operator()(const intent::Rotate& rotate) {
       login.error().detail);
 }
 
+void reach(EffectJob& job, EffectState next) {
+  move_on(job.planned.state, next);
+  job.reached.store(next, std::memory_order_release);
+}
+
 // What is durable before the target is asked. A lease that is renewed is on record already.
 Status put_on_record(EffectJob& job) {
   Planned& planned = job.planned;
   Handover waiting = Handover::waiting;
   if (!job.handover.compare_exchange_strong(waiting, Handover::begun, std::memory_order_acq_rel))
     return failure(Code::unavailable, "the request does not wait any more: nothing was begun");
-  move_on(planned.state, EffectState::recording);
+  reach(job, EffectState::recording);
   if (const auto* renew = std::get_if<intent::Renew>(&planned.intent))
     VAULT_TRY(never_earlier(job, *renew));
   if (!job.pending) {
-    move_on(planned.state, EffectState::recorded);
+    reach(job, EffectState::recorded);
     return {};
   }
   const commit::Submission operation = job.live->committer.commit(*job.pending);
   VAULT_TRY(operation.status());
-  move_on(planned.state, EffectState::recorded);
+  reach(job, EffectState::recorded);
   return operation.audit;
 }
 
 Status work(EffectJob& job, target::Connection& connection, Instant deadline) {
   VAULT_TRY(put_on_record(job));
-  move_on(job.planned.state, EffectState::asked);
+  reach(job, EffectState::asked);
   Status asked = std::visit(Asking{job, connection, deadline}, job.planned.intent);
   job.returned.store(true, std::memory_order_release);
   return asked;
@@ -110,7 +115,7 @@ void finish(EffectJob& job, Status result) {
   // The request does not wait any more: what may have been made must go.
   const Planned& planned = job.planned;
   if (!planned.makes_lease()) return;
-  const bool may_be = must_settle(planned.state);
+  const bool may_be = must_settle(job.reached.load(std::memory_order_acquire));
   // A call that hangs at shutdown still has the plan: its lease goes by name.
   const bool known = may_be && job.returned.load(std::memory_order_acquire);
   if (known) revoke_abandoned(*job.live, planned).ignore();  // else without the handle

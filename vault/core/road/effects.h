@@ -33,6 +33,8 @@ struct EffectJob : target::Job, Waiter {
   enum class Handover : std::uint8_t { waiting, begun, finished, abandoned };
   std::atomic<Handover> handover{Handover::waiting};
   std::atomic<bool> returned{false};  // the target's call: its handle is in `planned`
+  // Of `planned`, for who ends the job while the lane's thread hangs in its work.
+  std::atomic<EffectState> reached{EffectState::queued};
   Unsealed* live = nullptr;
   barrier::Space space{};               // of the engine
   Planned planned;                      // the lane thread's until the handover
