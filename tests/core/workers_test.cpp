@@ -24,10 +24,10 @@ struct Quick : core::WorkerTask {
 TEST_CASE("workers: a busy class holds up none of the others") {
   for (const WorkClass busy : {WorkClass::lists, WorkClass::hashes, WorkClass::outside,
                                WorkClass::bodies, WorkClass::gate}) {
-    core::Workers workers(core::Workers::Sizes{{{1, 4}, {1, 4}, {1, 4}, {1, 4}, {1, 4}, {1, 4}}});
-    const Occupied occupied(workers, busy, 1);
     std::atomic<int> ran{0};
     std::deque<Quick> jobs;
+    core::Workers workers(core::Workers::Sizes{{{1, 4}, {1, 4}, {1, 4}, {1, 4}, {1, 4}, {1, 4}}});
+    const Occupied occupied(workers, busy, 1);
     for (std::size_t i = 0; i < core::kWorkClasses; ++i)
       if (static_cast<WorkClass>(i) != busy)
         REQUIRE(workers.submit(static_cast<WorkClass>(i), &jobs.emplace_back(ran)));
@@ -36,9 +36,9 @@ TEST_CASE("workers: a busy class holds up none of the others") {
 }
 
 TEST_CASE("workers: a full queue refuses, names its bound, and leaves the others open") {
-  core::Workers workers(core::Workers::Sizes{{{1, 1}, {1, 2}, {1, 1}, {1, 1}}});
   std::atomic<int> ran{0};
   std::deque<Quick> jobs;
+  core::Workers workers(core::Workers::Sizes{{{1, 1}, {1, 2}, {1, 1}, {1, 1}}});
   for (int i = 0; i < 4; ++i) jobs.emplace_back(ran);
   {
     const Occupied occupied(workers, WorkClass::hashes, 1);
@@ -58,7 +58,6 @@ TEST_CASE("workers: a full queue refuses, names its bound, and leaves the others
 TEST_CASE("workers: in a full queue who has most gives way to who has less, in every class") {
   for (const WorkClass kind : {WorkClass::lists, WorkClass::hashes, WorkClass::outside,
                                WorkClass::flushes, WorkClass::bodies}) {
-    core::Workers workers(core::Workers::Sizes{{{1, 4}, {1, 4}, {1, 4}, {1, 4}, {1, 4}}});
     std::atomic<int> ran{0}, refused{0};
     struct Named : core::WorkerTask {
       Named(std::string_view who, std::atomic<int>& ran_in, std::atomic<int>& refused_in)
@@ -71,7 +70,8 @@ TEST_CASE("workers: in a full queue who has most gives way to who has less, in e
       }
       std::atomic<int>&ran, &refusals;
     };
-    std::deque<Named> tasks;
+    std::deque<Named> tasks;  // which outlive the threads that run them
+    core::Workers workers(core::Workers::Sizes{{{1, 4}, {1, 4}, {1, 4}, {1, 4}, {1, 4}}});
     const auto comes = [&](std::string_view who) {
       return workers.submit(kind, &tasks.emplace_back(who, ran, refused));
     };
@@ -91,9 +91,9 @@ TEST_CASE("workers: in a full queue who has most gives way to who has less, in e
 }
 
 TEST_CASE("workers: two addresses that take every place leave one for a third") {
-  core::Workers workers(core::Workers::Sizes{{{1, 8}, {1, 8}, {1, 8}, {1, 8}, {1, 8}}});
   std::atomic<int> ran{0};
   std::deque<Quick> jobs;
+  core::Workers workers(core::Workers::Sizes{{{1, 8}, {1, 8}, {1, 8}, {1, 8}, {1, 8}}});
   for (int i = 0; i < 18; ++i)
     jobs.emplace_back(ran).asker = i < 16 ? (i % 2 == 0 ? "192.0.2.1" : "192.0.2.2") : "192.0.2.3";
   const Occupied occupied(workers, WorkClass::hashes, 1);
@@ -104,9 +104,9 @@ TEST_CASE("workers: two addresses that take every place leave one for a third") 
 }
 
 TEST_CASE("workers: addresses of one IPv6 network count as one") {
-  core::Workers workers(core::Workers::Sizes{{{1, 4}, {1, 4}, {1, 4}, {1, 4}, {1, 4}}});
   std::atomic<int> ran{0};
   std::deque<Quick> jobs;
+  core::Workers workers(core::Workers::Sizes{{{1, 4}, {1, 4}, {1, 4}, {1, 4}, {1, 4}}});
   const auto comes = [&](std::string_view who) {
     jobs.emplace_back(ran).asker = who;
     return workers.submit(WorkClass::lists, &jobs.back());
@@ -140,9 +140,9 @@ TEST_CASE("workers: addresses that wait take turns") {
 }
 
 TEST_CASE("workers: what goes on is not refused by a bound, and takes no place") {
-  core::Workers workers(core::Workers::Sizes{{{1, 1}, {1, 4}, {1, 4}, {1, 4}, {1, 4}}});
   std::atomic<int> ran{0};
   std::deque<Quick> jobs;
+  core::Workers workers(core::Workers::Sizes{{{1, 1}, {1, 4}, {1, 4}, {1, 4}, {1, 4}}});
   for (int i = 0; i < 5; ++i) jobs.emplace_back(ran).asker = "192.0.2.1";
   jobs[0].entry = jobs[3].entry = core::WorkerTask::Entry::goes_on;
   {
@@ -178,9 +178,9 @@ TEST_CASE("workers: while too much is held only what ends is begun, where answer
 }
 
 TEST_CASE("workers: at shutdown what waits for memory is completed, too") {
-  core::Workers workers(core::Workers::Sizes{{{1, 4}, {1, 4}, {1, 4}, {1, 4}, {1, 4}}}, 1);
   std::atomic<int> ran{0};
   std::deque<Quick> jobs;
+  core::Workers workers(core::Workers::Sizes{{{1, 4}, {1, 4}, {1, 4}, {1, 4}, {1, 4}}}, 1);
   const core::Workers::Held held(workers, 2);
   REQUIRE(workers.submit(WorkClass::bodies, &jobs.emplace_back(ran)));
   workers.stop();
@@ -188,9 +188,9 @@ TEST_CASE("workers: at shutdown what waits for memory is completed, too") {
 }
 
 TEST_CASE("workers: what was taken in is completed at shutdown, and nothing is taken after it") {
-  core::Workers workers(core::Workers::Sizes{{{1, 9}, {1, 9}, {1, 9}, {1, 9}, {1, 9}}});
   std::atomic<int> ran{0};
   std::deque<Quick> jobs;
+  core::Workers workers(core::Workers::Sizes{{{1, 9}, {1, 9}, {1, 9}, {1, 9}, {1, 9}}});
   for (int i = 0; i < 9; ++i)
     REQUIRE(workers.submit(static_cast<WorkClass>(i % 5), &jobs.emplace_back(ran)));
   workers.stop();
