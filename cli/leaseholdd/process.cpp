@@ -166,12 +166,8 @@ Status Process::build_seal() {
 }
 
 Result<std::vector<std::unique_ptr<audit::Device>>> Process::audit_devices() const {
-  std::vector<std::unique_ptr<audit::Device>> devices;
-  for (Stanza stanza : configuration_.audits) {
-    VAULT_TRY_ASSIGN(auto device, make_audit_device(stanza, data_directory_));
-    devices.push_back(std::move(device));
-  }
-  return devices;
+  std::vector<std::string> said_at_the_start;
+  return make_audit_devices(configuration_.audits, {data_directory_, clock_}, said_at_the_start);
 }
 
 core::Restored restored_of(const Options& options) {
