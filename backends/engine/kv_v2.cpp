@@ -104,6 +104,10 @@ core::Route misplaced_route() {
 class KvV2 final : public core::Engine {
  public:
   std::span<const core::Route> routes() const override { return routes_; }
+  Status upgrade(int from, WriteTxn& txn, WallTime now) override {
+    if (from == 1) return save_upgrade(txn, now);
+    return Engine::upgrade(from, txn, now);
+  }
 
  private:
   const std::vector<core::Route> routes_ = {data_route(),

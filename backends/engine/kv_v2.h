@@ -34,6 +34,8 @@ struct Key {
   Seconds delete_after{0};        // 0: as the mount says
   std::vector<Version> versions;  // in order; the last one is `current`
   std::string custom_metadata;    // an object of strings as JSON text; empty: none
+  // Its version 1, while the record is the one that kv version 1 wrote; the next save splits it.
+  std::optional<SecretBytes> unsplit;
 
   std::uint64_t first() const { return current + 1 - versions.size(); }
   Version* version(std::uint64_t number);
@@ -54,6 +56,8 @@ Result<std::optional<Key>> load_key(core::ReadTxn& txn, std::string_view path);
 Status save_key(core::WriteTxn& txn, std::string_view path, const Key& key);
 Result<Settings> load_settings(core::ReadTxn& txn);
 Status save_settings(core::WriteTxn& txn, const Settings& settings);
+// A mount of version 1 becomes one of version 2: its records are read as they are.
+Status save_upgrade(core::WriteTxn& txn, WallTime now);
 
 // The secret of one version.
 struct Data {
