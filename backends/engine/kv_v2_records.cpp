@@ -9,6 +9,7 @@
 //   <path>/<n>/   1  the secret of version n as JSON text, to the end
 //   config/       1  versions_max:be64 cas_required:u8 metadata_cas_required:u8 delete_after:be64
 //   upgraded/     1  when:be64, of a mount that was of version 1
+//   erasing/      of kv_v2_erasing.cpp
 // In such a mount a <path> may still be what kv version 1 wrote (kv_v1.cpp): eight bytes of
 // seconds, which begin with 0x00 or 0xff and so with no format of ours, and the secret. It reads as
 // a key with one version, made at the time of the upgrade, and is split into the two records by its
@@ -78,6 +79,13 @@ Version* Key::version(std::uint64_t number) {
   return number < first() || number > current ? nullptr : &versions[number - first()];
 }
 
+std::vector<std::uint64_t> Key::with_data(std::uint64_t last) const {
+  std::vector<std::uint64_t> numbers;
+  for (std::uint64_t number = first(); number <= std::min(last, current); ++number)
+    if (!version(number)->destroyed) numbers.push_back(number);
+  return numbers;
+}
+
 Result<std::optional<Key>> load_key(ReadTxn& txn, std::string_view path) {
   VAULT_TRY_ASSIGN(auto stored, txn.get(path));
   if (!stored) return std::optional<Key>();
@@ -94,7 +102,7 @@ Result<std::optional<Key>> load_key(ReadTxn& txn, std::string_view path) {
   key.metadata_cas_required = from.flag();
   key.delete_after = Seconds(from.integer());
   const std::uint64_t count = from.number();
-  if (count > key.current || count > kVersionsMax)
+  if (count > key.current || count > kVersionsMax + 1)
     return damaged("a kv key has more versions than can be");
   key.versions.resize(count);
   for (Version& version : key.versions) {
@@ -109,7 +117,7 @@ Result<std::optional<Key>> load_key(ReadTxn& txn, std::string_view path) {
 }
 
 Status save_key(WriteTxn& txn, std::string_view path, const Key& key) {
-  VAULT_ASSERT(key.versions.size() <= kVersionsMax);
+  VAULT_ASSERT(key.versions.size() <= kVersionsMax + 1);
   const Version* first = key.unsplit ? key.version(1) : nullptr;
   if (first != nullptr && !first->destroyed)
     VAULT_TRY(save_data(txn, path, 1, as_text(key.unsplit->reveal())));
@@ -229,9 +237,7 @@ Status check_writable(std::string_view path) {
 
 Result<std::uint64_t> versions_max_of(const Call& call) {
   const std::int64_t asked = call.fields.integer("max_versions");
-  if (asked < 0 || asked > static_cast<std::int64_t>(kVersionsMax))
-    return failure(Code::invalid,
-                   fmt::format("max_versions must be 0 (the default) to {}", kVersionsMax));
+  if (asked < 0) return failure(Code::invalid, "max_versions must not be negative");
   return static_cast<std::uint64_t>(asked);
 }
 
