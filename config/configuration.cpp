@@ -9,8 +9,9 @@ namespace leasehold::config {
 namespace {
 
 const std::vector<std::string>& block_types() {
-  static const std::vector<std::string> kTypes = {"storage", "backend", "listener",    "seal",
-                                                  "hsm",     "audit",   "user_lockout"};
+  static const std::vector<std::string> kTypes = {"storage",      "backend",    "listener",
+                                                  "seal",         "hsm",        "audit",
+                                                  "user_lockout", "initialize", "request"};
   return kTypes;
 }
 
@@ -79,6 +80,7 @@ class Reader {
     append("seal", into_.seals);
     append("hsm", into_.seals);
     append("audit", into_.audits);
+    append("initialize", into_.initializes);
     read_texts();
     read_flags_and_durations();
     top_.ignore(kKnownKeys);
@@ -104,6 +106,7 @@ class Reader {
   static const char* example(std::string_view type) {
     if (type == "listener") return "tcp";
     if (type == "audit") return "file";
+    if (type == "initialize") return "policies";
     return type == "seal" || type == "hsm" ? "tpm" : "lmdb";
   }
 

@@ -69,7 +69,6 @@ inline constexpr Ignored kKnownKeys[] = {
     {"log_requests_level", "requests are in the audit log alone"},
     {"telemetry", "no metrics are published: watch sys/health and the audit log"},
     {"user_lockout", "guessing is limited by the server's own rules, not by this stanza"},
-    {"initialize", "nothing is set up by it: the vault stays empty until `operator init`"},
     // Cross-origin requests.
     {"cors_enabled", "browsers of other origins are not admitted"},
     {"cors_allowed_origins", "browsers of other origins are not admitted"},

@@ -17,6 +17,7 @@
 #include "cli/leaseholdd/dev_mode.h"
 #include "cli/leaseholdd/harden.h"
 #include "cli/leaseholdd/offline.h"
+#include "cli/leaseholdd/self_init.h"
 #include "config/parts.h"
 #include "vault/core/road/core.h"
 #include "vault/core/road/workers.h"
@@ -118,6 +119,7 @@ class Process {
  private:
   Status build_storage();
   Status build_seal();
+  Status initialize_itself();
   Status build_listener();
   core::Environment environment();
   Result<std::vector<std::unique_ptr<audit::Device>>> audit_devices() const;
@@ -272,6 +274,14 @@ void Process::handle_signals() {
   }
 }
 
+// Before anybody can connect.
+Status Process::initialize_itself() {
+  VAULT_TRY(undo_unfinished(*seal_, *lifecycle_, log_));
+  if (seal_->initialized() || configuration_.initializes.empty()) return {};
+  VAULT_TRY_ASSIGN(const auto steps, read_self_init(configuration_.initializes));
+  return self_initialize(steps, *lifecycle_, *core_, clock_, log_);
+}
+
 Status Process::serve() {
   const PidFile pid_file(configuration_.pid_file, log_);
   print_banner();
@@ -280,6 +290,7 @@ Status Process::serve() {
     print_dev_start(dev, listener_->addresses().front(), options_.dev_authority_file,
                     options_.dev_store_token);
   }
+  VAULT_TRY(initialize_itself());
   lifecycle_->start();
   listener_->start();
   std::printf("==> Leasehold server started! Log data will stream in below:\n\n");
