@@ -21,7 +21,12 @@ initialize "base" {
   request "seed" {
     operation = "create"
     path      = "secret/data/app"
-    data      = { data = { password = { eval_source = "env"  env_var = "SEED" }, n = { eval_type = "int"  eval_source = "file"  path = "NUMBER" } } }
+    data      = {
+      data = {
+        password = { eval_source = "env"  env_var = "SEED" }
+        n        = { eval_type = "int"  eval_source = "file"  path = "NUMBER" }
+      }
+    }
   }
   request "again" {
     operation     = "update"
@@ -42,7 +47,10 @@ initialize "people" {
     operation = "update"
     path      = "auth/userpass/users/ann"
     data      = {
-      password       = { eval_source = "response"  initialize_name = "base"  response_name = "read"  field_selector = "data.data.password" }
+      password = {
+        eval_source = "response"  initialize_name = "base"  response_name = "read"
+        field_selector = "data.data.password"
+      }
       token_policies = ["app"]
     }
   }
