@@ -121,7 +121,7 @@ Result<Response> log_in(Call& call, WriteTxn& txn) {
     user->set(kHash, ours);
     VAULT_TRY(core::save_json(txn, record_of(name), *user));
   }
-  return granted(call, *user, login_of(name, *user));
+  return core::Response::of_login(login_of(name, *user));
 }
 
 // Open to strangers whatever it names: a name that no user can have is told so, too.

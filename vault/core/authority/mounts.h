@@ -22,6 +22,9 @@ struct Compiled {
   std::uint64_t mounts_mod = 0;  // of mounts_key()
   MountTable mounts;
   AuditedHeaders audited_headers;
+  // Batch tokens that were made until then are dead: an older copy of the store was put back, and
+  // revoked all that it had handed out.
+  WallTime batch_tokens_from;
 };
 
 class Mounts {
@@ -51,6 +54,8 @@ class Mounts {
   static Status bump(WriteTxn& txn);
   static Status bump_mounts(WriteTxn& txn);
   static barrier::PhysicalKey revision_key();
+  // From now on no batch token that was made until now is good.
+  static Status end_batch_tokens(WriteTxn& core, WallTime now);
   // Whose `mod` says when a mount changed last.
   static barrier::PhysicalKey mounts_key();
 

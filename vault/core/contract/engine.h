@@ -93,7 +93,8 @@ std::vector<std::string> part_of(std::vector<std::string> sorted_names, const Pa
 struct Caller {
   bool present = false;
   std::string accessor;
-  barrier::OrderedId token_id{};  // of the token's record
+  barrier::OrderedId token_id{};  // of the token's record; of a batch token, which has none: unique
+  bool batch = false;
   std::string display_name;
   std::vector<std::string> policies;
   std::string entity_id;

@@ -215,10 +215,8 @@ Status Core::identify(Admitted& flight, ReadTxn& txn) {
   const std::string& text = flight.request.token;
   TokenRef token;
   flight.chain.clear();
-  if (!text.empty() && text.size() <= kTokenSizeMax) {
-    VAULT_TRY_ASSIGN(token, live.tokens.valid(txn, flight.compiled->mounts, live.tokens.id_of(text),
-                                              flight.started, &flight.chain));
-  }
+  VAULT_TRY_ASSIGN(token,
+                   live.tokens.valid(txn, *flight.compiled, text, flight.started, &flight.chain));
   if (!token) {
     if (open_to_strangers(flight)) return {};
     VAULT_TRY(check_wrapping_token(flight, txn));
@@ -230,6 +228,7 @@ Status Core::identify(Admitted& flight, ReadTxn& txn) {
   caller.present = true;
   caller.accessor = token->accessor;
   caller.token_id = token->id;
+  caller.batch = token->batch;
   caller.display_name = token->display_name;
   caller.policies = token->policies;
   caller.entity_id = token->entity_id;

@@ -93,7 +93,7 @@ struct Admitted : Arrived {
   bool use_begun = false;                 // of a token with a limited number of uses
   std::optional<std::int64_t> uses_left;  // after this request's own, once it is counted
   Caller caller;
-  Authority authority;  // of the snapshot that the engine sees
+  Authority authority;            // of the snapshot that the engine sees
 };
 
 struct Authorised : Admitted {
