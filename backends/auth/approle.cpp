@@ -107,6 +107,12 @@ class Approle final : public core::Engine {
   }
   std::span<const Route> routes() const override { return routes_; }
 
+  bool has_login_roles() const override { return true; }
+  Result<std::string> login_role(const Fields& login, ReadTxn& txn) override {
+    VAULT_TRY_ASSIGN(const auto role, find_role_by_id(login.text("role_id"), txn));
+    return role ? role->name : std::string();
+  }
+
   Result<core::Login> renew_login(std::string_view renew_data, ReadTxn& txn) override {
     VAULT_TRY_ASSIGN(const auto role, find_role(std::string(renew_data), txn));
     if (!role) return failure(Code::invalid, "the role no longer exists: its token is not renewed");

@@ -184,6 +184,9 @@ class Userpass final : public core::Engine {
   }
   std::span<const Route> routes() const override { return routes_; }
 
+  bool has_login_roles() const override { return true; }
+  Result<std::string> login_role(const Fields& login, ReadTxn&) override { return name_of(login); }
+
   Result<core::Login> renew_login(std::string_view renew_data, ReadTxn& txn) override {
     const std::string name(renew_data);
     VAULT_TRY_ASSIGN(const auto user, core::load_json(txn, record_of(name)));

@@ -148,6 +148,8 @@ Result<std::shared_ptr<const Compiled>> Mounts::compile(ReadTxn& txn, const Comp
   ReadTxn core = txn.in(barrier::kCoreSpace);
   VAULT_TRY(compile_mounts(core, before, *compiled));
   VAULT_TRY_ASSIGN(compiled->audited_headers, AuditedHeaders::read(core));
+  VAULT_TRY_ASSIGN(compiled->rate_limits,
+                   RateLimits::read(core, before ? before->rate_limits : nullptr));
   VAULT_TRY_ASSIGN(const auto from, core.get(kBatchTokensFrom));
   if (from && from->value.size() == 8)
     compiled->batch_tokens_from.ns =

@@ -12,6 +12,7 @@
 #include "vault/base/mutex.h"
 #include "vault/core/authority/audited_headers.h"
 #include "vault/core/authority/policies.h"
+#include "vault/core/authority/rate_limits.h"
 #include "vault/core/contract/asked_headers.h"
 #include "vault/core/contract/router.h"
 #include "vault/core/contract/ttl_defaults.h"
@@ -25,6 +26,7 @@ struct Compiled {
   // Batch tokens that were made until then are dead: an older copy of the store was put back, and
   // revoked all that it had handed out.
   WallTime batch_tokens_from;
+  std::shared_ptr<const RateLimits> rate_limits;  // null: none were ever set
 };
 
 class Mounts {

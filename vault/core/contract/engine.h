@@ -248,6 +248,10 @@ class Engine {
   // Of an auth method: what the login behind `renew_data` would be granted today. When its user or
   // role is gone nothing is renewed: Code::invalid with a text, or Code::not_found, answered 204.
   virtual Result<Login> renew_login(std::string_view renew_data, ReadTxn& txn);
+  // Of an auth method: the role, or user, that these fields of a login route log in as, for limits
+  // by role; empty: none, or one that is not there. Nothing is verified. Which method has any:
+  virtual bool has_login_roles() const { return false; }
+  virtual Result<std::string> login_role(const Fields& login, ReadTxn& txn);
   // What an engine does by itself, in each of its mounts, now and then: expiry, tidying. None:
   // never.
   virtual std::optional<Seconds> due_every() const { return std::nullopt; }

@@ -94,6 +94,7 @@ struct Admitted : Arrived {
   std::optional<std::int64_t> uses_left;  // after this request's own, once it is counted
   Caller caller;
   Authority authority;            // of the snapshot that the engine sees
+  std::optional<RateTaken> rate;  // what its limit counted, once; nothing: no limit was asked yet
 };
 
 struct Authorised : Admitted {
