@@ -252,6 +252,10 @@ class Engine {
   // by role; empty: none, or one that is not there. Nothing is verified. Which method has any:
   virtual bool has_login_roles() const { return false; }
   virtual Result<std::string> login_role(const Fields& login, ReadTxn& txn);
+  // A mount of version `from` of the same type becomes one of this version, with its records as
+  // they are: what this version must know to read them is written to `txn`, at once, however many
+  // they are. Code::invalid: it cannot.
+  virtual Status upgrade(int from, WriteTxn& txn, WallTime now);
   // What an engine does by itself, in each of its mounts, now and then: expiry, tidying. None:
   // never.
   virtual std::optional<Seconds> due_every() const { return std::nullopt; }
