@@ -117,6 +117,20 @@ TEST_CASE("wire: auth has Vault's keys in Vault's order") {
   CHECK(body.find(R"("identity_policies":["team"],"metadata":null,)") != std::string::npos);
 }
 
+TEST_CASE("wire: what a rate limit counted is a header each") {
+  core::Response answer = core::Response::refused(429, "rate limit quota exceeded");
+  answer.retry_after = Seconds{9};
+  answer.rate_limit = core::Response::RateLimit{100, 0, Seconds{9}};
+  const std::string text = encoded(answer);
+  for (const char* line : {"\r\nRetry-After: 9\r\n", "\r\nX-Ratelimit-Limit: 100\r\n",
+                           "\r\nX-Ratelimit-Remaining: 0\r\n", "\r\nX-Ratelimit-Reset: 9\r\n"}) {
+    CAPTURE(line);
+    CHECK(text.find(line) != std::string::npos);
+  }
+  answer.rate_limit.reset();
+  CHECK(encoded(answer).find("Ratelimit") == std::string::npos);
+}
+
 TEST_CASE("wire: a wrapped answer shows its wrapping and nothing else") {
   core::Response answer = with_data(R"({"secret":1})");
   answer.auth = some_auth();

@@ -4,6 +4,7 @@
 
 #include "vault/base/encoding.h"
 #include "vault/core/authority/indexes.h"
+#include "vault/core/authority/mounts.h"
 #include "vault/core/authority/owned.h"
 #include "vault/core/authority/wrapped.h"
 #include "vault/core/contract/login.h"
@@ -27,7 +28,10 @@ constexpr std::size_t kShortDigits = 24;
 }  // namespace
 
 Tokens::Tokens(const barrier::Barrier& barrier, Random& random)
-    : barrier_(barrier), random_(random), accessor_key_(barrier.keys().token.reveal()) {}
+    : barrier_(barrier),
+      random_(random),
+      accessor_key_(barrier.keys().token.reveal()),
+      batch_tokens_(barrier, random) {}
 
 Tokens::AccessorBytes Tokens::accessor_of(std::string_view token) const {
   AccessorBytes bytes{};
@@ -59,6 +63,18 @@ std::optional<OrderedId> Tokens::id_of_accessor(std::string_view accessor) const
   if (!parts) return std::nullopt;
   std::copy(parts->begin(), parts->end(), bytes.begin());
   return id_of(bytes);
+}
+
+OrderedId Tokens::owner_of_leases(const Token& token, const MountTable& mounts) const {
+  if (!token.batch) return token.id;
+  if (token.parent) return *token.parent;
+  const Mount* mount = token.mount.empty() ? nullptr : mounts.by_accessor(token.mount);
+  return owner_of_batch_leases(mount == nullptr ? nullptr : &mount->info);
+}
+
+OrderedId Tokens::owner_of_batch_leases(const MountInfo* mount) const {
+  const std::string place = mount == nullptr ? "" : mount->accessor + " " + mount->path;
+  return BatchTokens::id_of(barrier_, "batch lease owner", place);
 }
 
 PhysicalKey Tokens::key_of(const OrderedId& id) const {
@@ -124,6 +140,21 @@ Result<TokenRef> Tokens::valid(ReadTxn& txn, const MountTable& mounts, const Ord
     at = *token->parent;
   }
   return TokenRef();  // deeper than anything we create
+}
+
+Result<TokenRef> Tokens::valid(ReadTxn& txn, const Compiled& compiled, std::string_view text,
+                               WallTime now, Chain* chain) const {
+  if (!BatchTokens::looks_like_one(text)) {
+    if (text.empty() || text.size() > kTokenSizeMax) return TokenRef();
+    return valid(txn, compiled.mounts, id_of(text), now, chain);
+  }
+  TokenRef token = batch_tokens_.open(text, cache_);
+  if (!token || *token->expires <= now || token->created <= compiled.batch_tokens_from)
+    return TokenRef();
+  if (!stands(*token, compiled.mounts, chain)) return TokenRef();
+  if (!token->parent) return token;
+  VAULT_TRY_ASSIGN(const TokenRef parent, valid(txn, compiled.mounts, *token->parent, now, chain));
+  return parent ? token : TokenRef();
 }
 
 Status Tokens::each(ReadTxn& txn, std::string_view from, std::size_t max, bool& cut,
@@ -195,6 +226,7 @@ Status check_texts(const Token& token) {
 Result<SecretBytes> Tokens::create(WriteTxn& txn, Token& token, std::string_view wanted_id,
                                    bool short_form) const {
   VAULT_TRY(check_texts(token));
+  if (token.batch) return batch_tokens_.make(token);
   SecretBytes text(wanted_id);
   if (wanted_id.empty()) {
     text = SecretBytes(kServicePrefix);

@@ -23,6 +23,7 @@ constexpr std::uint8_t kJobVersion = 1;
 // account for a gone one.
 constexpr std::uint8_t kHandleTag = kCritical | 1;
 constexpr std::uint8_t kWasActiveTag = 2;
+constexpr std::uint8_t kBatchEndsTag = 3, kBatchMountTag = 4;
 constexpr std::size_t kLeafBytes = 18;  // be48 ms | 96 random bits
 // As long as Vault's. Of the 25 digits that any 18 bytes take the first is 0 for the next 4,000
 // years: it is left out, and read in the ids of earlier versions.
@@ -45,6 +46,8 @@ Encoder encode(const Lease& lease) {
   out.text(lease.owner_accessor).text(lease.request_id).fixed(lease.incarnation);
   if (!lease.handle.empty()) out.field(kHandleTag, lease.handle);
   if (lease.was_active) out.field(kWasActiveTag, std::uint64_t{1});
+  if (lease.batch_ends) out.field(kBatchEndsTag, static_cast<std::uint64_t>(lease.batch_ends->ns));
+  if (!lease.batch_mount.empty()) out.field(kBatchMountTag, lease.batch_mount);
   out.fixed(lease.unknown);
   return out;
 }
@@ -83,6 +86,12 @@ Result<Lease> decode(ByteView bytes) {
         break;
       case kWasActiveTag:
         lease.was_active = field->number() != 0;
+        break;
+      case kBatchEndsTag:
+        lease.batch_ends = WallTime{static_cast<std::int64_t>(field->number())};
+        break;
+      case kBatchMountTag:
+        lease.batch_mount = as_text(field->bytes);
         break;
       default:
         in.keep(*field, lease.unknown);

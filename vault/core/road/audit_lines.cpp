@@ -40,7 +40,7 @@ void fill_auth(const Authorised& flight, Backing& backing, audit::Record& record
     record.auth.metadata_json = backing.meta;
   }
   record.auth.entity_id = token.entity_id;
-  record.auth.token_type = "service";
+  record.auth.token_type = token.batch ? "batch" : "service";
   record.auth.token_ttl = token.creation_ttl.count();
   record.auth.token_issue_time = token.created;
   record.auth.num_uses = token.num_uses;

@@ -3,6 +3,7 @@
 #include "vault/base/cidr.h"
 #include "vault/base/encoding.h"
 #include "vault/core/road/audit_lines.h"
+#include "vault/core/road/rate.h"
 #include "vault/core/road/stations.h"
 
 namespace leasehold::core {
@@ -171,6 +172,7 @@ Status Core::look(Admitted& flight) {
 Status Core::resolve(Admitted& flight, ReadTxn& txn, Making making) {
   VAULT_TRY_ASSIGN(flight.compiled, flight.live->mounts.at(txn, &flight.authority));
   VAULT_TRY(route(flight));
+  if (flight.compiled->rate_limits && !flight.rate) VAULT_TRY(check_rate(flight, txn));
   VAULT_TRY(identify(flight, txn));
   VAULT_TRY_ASSIGN(const bool ready, flight.live->mounts.policies().resolve(
                                          txn, flight.caller.policies, making, flight.authority));
@@ -215,10 +217,8 @@ Status Core::identify(Admitted& flight, ReadTxn& txn) {
   const std::string& text = flight.request.token;
   TokenRef token;
   flight.chain.clear();
-  if (!text.empty() && text.size() <= kTokenSizeMax) {
-    VAULT_TRY_ASSIGN(token, live.tokens.valid(txn, flight.compiled->mounts, live.tokens.id_of(text),
-                                              flight.started, &flight.chain));
-  }
+  VAULT_TRY_ASSIGN(token,
+                   live.tokens.valid(txn, *flight.compiled, text, flight.started, &flight.chain));
   if (!token) {
     if (open_to_strangers(flight)) return {};
     VAULT_TRY(check_wrapping_token(flight, txn));
@@ -230,6 +230,7 @@ Status Core::identify(Admitted& flight, ReadTxn& txn) {
   caller.present = true;
   caller.accessor = token->accessor;
   caller.token_id = token->id;
+  caller.batch = token->batch;
   caller.display_name = token->display_name;
   caller.policies = token->policies;
   caller.entity_id = token->entity_id;
@@ -296,6 +297,7 @@ void Core::conclude(InFlight& flight, const Status& status) {
     flight.events.clear();  // of what was not done
     if (flight.try_later) flight.answer.retry_after = Seconds{1};
   }
+  tell_rate(flight);
   if (status.ok() && flight.orders.due_work) flight.live->due_work->ask(flight.mount->info.space);
   flight.answer.request_id = flight.id;
   const bool makes_lease = flight.planned && flight.planned->makes_lease();

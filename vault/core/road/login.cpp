@@ -53,6 +53,25 @@ Result<Seconds> ttl_of(const Admitted& flight, const Login& login,
   return answer.ttl;
 }
 
+// What the mount says, or what the role does where the mount leaves it open.
+bool is_batch(const std::string& of_mount, const std::string& of_role) {
+  if (of_mount == "service" || of_mount == "batch") return of_mount == "batch";
+  return (of_role == "default" ? of_mount : of_role).ends_with("batch");
+}
+
+// Nothing counts its uses, and nothing renews it.
+Status make_batch(Token& token) {
+  if (token.num_uses > 0)
+    return failure(Code::invalid,
+                   "a batch token has no limited number of uses: the role or the mount must say "
+                   "token_type=service");
+  token.batch = true;
+  token.renewable = false;
+  token.period = token.explicit_max_ttl = Seconds{0};
+  token.renew_data.clear();
+  return {};
+}
+
 Result<Token> token_of(Admitted& flight, Login& login, WriteTxn& core,
                        std::vector<std::string>& warnings) {
   Token token;
@@ -72,6 +91,7 @@ Result<Token> token_of(Admitted& flight, Login& login, WriteTxn& core,
   token.renew_data = std::move(login.renew_data);
   token.bound_cidrs = std::move(login.bound_cidrs);
   if (login.strictly_bind_ip) token.bound_cidrs = {flight.request.remote_address};
+  if (is_batch(flight.mount->info.token_type, login.token_type)) VAULT_TRY(make_batch(token));
   VAULT_TRY_ASSIGN(token.entity_id, entity_of(core, flight.mount->info, login.alias, flight.started,
                                               flight.live->environment.random));
   return token;

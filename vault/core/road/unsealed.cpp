@@ -247,6 +247,11 @@ Result<TokenRef> Unsealed::valid_token(ReadTxn& txn, const barrier::OrderedId& i
   return tokens.valid(txn, compiled->mounts, id, now, nullptr);
 }
 
+Result<TokenRef> Unsealed::valid_token(ReadTxn& txn, std::string_view text, WallTime now) {
+  VAULT_TRY_ASSIGN(const auto compiled, mounts.at(txn));
+  return tokens.valid(txn, *compiled, text, now, nullptr);
+}
+
 Result<TokenRef> Unsealed::wrapping_token(ReadTxn& txn, std::string_view text, WallTime now) {
   TokenRef token;
   if (!text.empty() && text.size() <= kTokenSizeMax) {

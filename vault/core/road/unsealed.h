@@ -80,6 +80,7 @@ class Unsealed {
   bool is_sealing() const { return sealing_; }
   // Tokens::valid for whoever has no table of the mounts at hand.
   Result<TokenRef> valid_token(ReadTxn& txn, const barrier::OrderedId& id, WallTime now);
+  Result<TokenRef> valid_token(ReadTxn& txn, std::string_view text, WallTime now);
   // The wrapping token that `text` is; Code::invalid when it is spent, has ended, or never was one.
   Result<TokenRef> wrapping_token(ReadTxn& txn, std::string_view text, WallTime now);
   // Wraps the key registry; set before the vault opens. The root key itself is in memory only while

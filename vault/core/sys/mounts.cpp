@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "vault/base/nothing_done.h"
+#include "vault/core/authority/indexes.h"
 #include "vault/core/sys/mount_config.h"
 #include "vault/core/sys/system.h"
 
@@ -204,7 +205,7 @@ Status MountRoutes::revoke_logins(Call& call, WriteTxn& txn, const MountInfo& mo
   const LeaseJob all{mount.path, false, mount.accessor, call.caller.display_name};
   VAULT_TRY_ASSIGN(const auto job, live_.leases.queue(txn, all, call.now, call.random));
   response.orders.awaited.push_back(job);
-  return {};
+  return txn.mark(job_key(call.now, live_.tokens.owner_of_batch_leases(&mount)));
 }
 
 Result<Response> MountRoutes::read_tune(Call& call, ReadTxn& txn) {

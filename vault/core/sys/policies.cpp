@@ -232,15 +232,14 @@ Route capabilities_route(Unsealed& live, std::string pattern, Subject subject,
 
 void add_capabilities(std::vector<Route>& routes, Unsealed& live) {
   const auto caller = [&live](Call& call, ReadTxn& txn) {
-    return live.valid_token(txn, call.caller.token_id, call.now);
+    return live.valid_token(txn, call.request.token, call.now);
   };
   routes.push_back(
       capabilities_route(live, "capabilities-self", caller, "What the caller may do on a path"));
   const auto named = [&live](Call& call, ReadTxn& txn) -> Result<TokenRef> {
-    const std::string token = call.fields.json("token").text();
+    const std::string& token = call.fields.json("token").text();
     if (token.empty()) return failure(Code::invalid, multierror("no token found"));
-    const auto id = live.tokens.id_of(token);
-    return live.valid_token(txn, id, call.now);
+    return live.valid_token(txn, token, call.now);
   };
   routes.push_back(
       capabilities_route(live, "capabilities", named, "What a token may do on a path"));

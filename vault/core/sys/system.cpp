@@ -71,6 +71,7 @@ std::unique_ptr<Engine> make_system_engine(Unsealed& live) {
   add_job_routes(routes, live);
   add_reconcile_route(routes, live);
   add_locked_user_routes(routes, live);
+  add_quota_routes(routes, live);
   add_audit_routes(routes, live);
   add_request_header_routes(routes, live);
   add_wrapping_routes(routes, live);

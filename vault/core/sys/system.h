@@ -17,6 +17,7 @@ std::vector<Route> cubbyhole_routes(Unsealed& live);
 
 // The parts of sys/, one file each.
 void add_mount_routes(std::vector<Route>& routes, Unsealed& live);
+void add_quota_routes(std::vector<Route>& routes, Unsealed& live);
 void add_ui_mount_routes(std::vector<Route>& routes, Unsealed& live);
 void add_remount_routes(std::vector<Route>& routes, Unsealed& live);
 // A bounded part of the records of moves that are long over.
