@@ -3,6 +3,7 @@
 // `make_x`, and its row here. Included by the composition root and by tests of the whole surface.
 
 #include "backends/audit/file.h"
+#include "backends/audit/socket.h"
 #include "backends/keyhost/pkcs11/pkcs11_device.h"
 #include "backends/keyhost/seal_row.h"
 #include "backends/keyhost/tpm/tpm_device.h"
@@ -60,10 +61,12 @@ inline constexpr StorageRow kStorages[] = {
 
 struct AuditRow {
   const char* kind;
-  Result<std::unique_ptr<audit::Device>> (*make)(Stanza&, const std::string& data_directory);
+  Result<std::unique_ptr<audit::Device>> (*make)(Stanza&, const audit::Setting&);
 };
 inline constexpr AuditRow kAudits[] = {
     {"file", audit::make_file_device},
+    {"socket", audit::make_socket_device},
+    {"syslog", audit::make_syslog_device},
 };
 
 }  // namespace leasehold::catalog

@@ -74,6 +74,11 @@ class Listener {
   void start();
   // Reads certificates and keys again; on an error the old ones stay in use.
   Status reload();
+  // Reads those again whose files changed (tls_auto_reload); what cannot be read keeps the old one,
+  // and is told once a change. On the thread of open() and reload(), every `reload_interval`.
+  void look_at_files();
+  // The shortest of the listeners; 0: none looks.
+  Seconds reload_interval() const;
   // Warns of certificates that end soon, once for each of some numbers of days (DatesWatch). To be
   // called now and then, on the thread of open() and reload().
   void look_at_dates() const;
@@ -88,6 +93,7 @@ class Listener {
 
  private:
   Listener();
+  Status reload(Endpoint& endpoint);
   Status open_endpoint(ListenerSettings settings);
 
   std::unique_ptr<Shared> shared_;

@@ -18,9 +18,6 @@ constexpr Ignored kKnown[] = {
     {"x_forwarded_for_client_cert_decoders", "certificates that a proxy forwards are not believed"},
     {"tls_prefer_server_cipher_suites", "the server's order counts, always"},
     {"tls_key_exchange_preferences", "key exchange is P-256, X25519, P-384 or P-521"},
-    {"tls_auto_reload", "certificates are read again on SIGHUP: send it after renewing them"},
-    {"tls_auto_reload_interval",
-     "certificates are read again on SIGHUP: send it after renewing them"},
     {"tls_acme_ca_directory", "no certificate is fetched: set tls_cert_file and tls_key_file"},
     {"tls_acme_ca_root", "no certificate is fetched"},
     {"tls_acme_email", "no certificate is fetched"},
@@ -149,7 +146,17 @@ class Reader {
       stanza_.refuse("tls_disable_client_certs",
                      "tls_disable_client_certs and tls_require_and_verify_client_cert exclude each "
                      "other");
+    auto_reload();
     ciphers();
+  }
+
+  void auto_reload() {
+    constexpr std::string_view kKey = "tls_auto_reload_interval";
+    const auto interval = stanza_.duration(kKey, kReloadInterval);
+    if (!interval.ok()) return;
+    if (*interval < Seconds(1))
+      return stanza_.refuse(kKey, "tls_auto_reload_interval is 1s or more");
+    settings_.reload_interval = flag("tls_auto_reload", true) ? *interval : Seconds(0);
   }
 
   void ciphers() {
@@ -270,6 +277,9 @@ class Reader {
     const LoneKey keys[] = {
         {"tls_cert_file", settings_.tls, kPlain},
         {"tls_key_file", settings_.tls, kPlain},
+        {"tls_auto_reload", settings_.tls, kPlain},
+        {"tls_auto_reload_interval", settings_.tls && settings_.reload_interval.count() != 0,
+         settings_.tls ? "with tls_auto_reload = false" : kPlain},
         {"tls_min_version", settings_.tls, kPlain},
         {"tls_max_version", settings_.tls, kPlain},
         {"tls_cipher_suites", settings_.tls, kPlain},

@@ -16,14 +16,14 @@
 #include <memory>
 #include <string>
 
+#include "backends/audit/device_options.h"
 #include "vault/audit/log.h"
 #include "vault/base/stanza.h"
 
 namespace leasehold::audit {
 
 // Code::invalid with file and line for an option that is unknown, unsafe (`log_raw`, `prefix`, a
-// mode that lets others write) or not supported. `storage_directory` may be empty.
-Result<std::unique_ptr<Device>> make_file_device(Stanza& stanza,
-                                                 const std::string& storage_directory);
+// mode that lets others write) or not supported.
+Result<std::unique_ptr<Device>> make_file_device(Stanza& stanza, const Setting& setting);
 
 }  // namespace leasehold::audit

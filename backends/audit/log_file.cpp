@@ -39,6 +39,13 @@ std::optional<std::uint64_t> size_of(int fd) {
   return static_cast<std::uint64_t>(status.st_size);
 }
 
+std::optional<WallTime> made_at(int fd) {
+  struct statx status {};
+  if (::statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &status) != 0) return std::nullopt;
+  if ((status.stx_mask & STATX_BTIME) == 0) return std::nullopt;
+  return WallTime{status.stx_btime.tv_sec * 1'000'000'000 + status.stx_btime.tv_nsec};
+}
+
 std::string directory_of(const std::string& file_path) {
   return file_path.substr(0, file_path.rfind('/') + 1);
 }
@@ -168,6 +175,7 @@ Result<Tail> LogFile::open() {
   fd_ = fd;
   folder_ = folder();
   end_ = size_of(fd).value_or(0);
+  begun_.reset();
   end_remnant_ = tail->remnant != 0;
   return tail;
 }
@@ -312,7 +320,29 @@ Result<bool> LogFile::reopen() {
   fd_ = fd;
   folder_ = folder();
   end_ = 0;
+  begun_.reset();
   return true;
+}
+
+// The age of a file that was there before is that of its name on the disk, where the file system
+// remembers it.
+Result<bool> LogFile::rotate(WallTime now) {
+  if (fd_ < 0 || moved()) return false;
+  if (!begun_) begun_ = made_at(fd_).value_or(now);
+  if (!rotation_.is_due(end_, since(now, *begun_))) return false;
+  const Status aside = put_aside(file_path_, now);
+  if (!aside.ok())
+    return failure(aside.error().code, where() + ": " + aside.error().message,
+                   aside.error().detail);
+  return true;
+}
+
+Status LogFile::prune() {
+  if (rotation_.files == 0) return {};
+  const Status removed = remove_oldest(file_path_, rotation_.files);
+  if (removed.ok()) return {};
+  return failure(removed.error().code, where() + ": " + removed.error().message,
+                 removed.error().detail);
 }
 
 }  // namespace leasehold::audit

@@ -9,19 +9,23 @@
 #include <string>
 #include <utility>
 
+#include "backends/audit/rotation.h"
 #include "vault/audit/log.h"
 
 namespace leasehold::audit {
 
 class LogFile final : public Device {
  public:
-  LogFile(std::string file_path, mode_t mode) : file_path_(std::move(file_path)), mode_(mode) {}
+  LogFile(std::string file_path, mode_t mode, const Rotation& rotation = {})
+      : file_path_(std::move(file_path)), mode_(mode), rotation_(rotation) {}
   ~LogFile() override;
 
   Result<Tail> open() override;
   Status write(std::string_view lines) override;
   Status sync() override;
   Result<bool> reopen() override;
+  Result<bool> rotate(WallTime now) override;
+  Status prune() override;
   bool moved() override;
   bool lost() override;
   bool astray() override;
@@ -47,6 +51,8 @@ class LogFile final : public Device {
 
   const std::string file_path_;
   const mode_t mode_;
+  const Rotation rotation_;
+  std::optional<WallTime> begun_;  // the open file, as far as its age matters; none: not known yet
   int fd_ = -1;
   Folder folder_;             // of the path, when the open file was opened there
   bool needs_room_ = true;    // at first, and after a write that found no space

@@ -18,6 +18,8 @@ using core::ReadTxn;
 using core::Response;
 using core::WriteTxn;
 
+constexpr Seconds kErasingEvery{24 * 3600};
+
 Result<Response> read_config(Call&, ReadTxn& txn) {
   VAULT_TRY_ASSIGN(const Settings settings, load_settings(txn));
   Json data = Json::object();
@@ -104,6 +106,16 @@ core::Route misplaced_route() {
 class KvV2 final : public core::Engine {
  public:
   std::span<const core::Route> routes() const override { return routes_; }
+  // What a request did not erase is asked for with its answer; this is for one that a crash cut
+  // off.
+  std::optional<Seconds> due_every() const override { return kErasingEvery; }
+  Result<core::DueSlice> due(WriteTxn& txn, const std::string&, WallTime) override {
+    return erase_waiting(txn);
+  }
+  Status upgrade(int from, WriteTxn& txn, WallTime now) override {
+    if (from == 1) return save_upgrade(txn, now);
+    return Engine::upgrade(from, txn, now);
+  }
 
  private:
   const std::vector<core::Route> routes_ = {data_route(),

@@ -10,10 +10,9 @@
 namespace leasehold::engine::kv_v2 {
 
 inline constexpr std::uint64_t kVersionsDefault = 10;
-// Removing a key erases all its versions in one batch (storage::kBatchOperationsMax), which must
-// leave room for the key itself, its empty directories and the guards on the caller's token.
-inline constexpr std::uint64_t kVersionsMax = 50;
-static_assert(2 * kVersionsMax <= storage::kBatchOperationsMax, "a key can be removed at once");
+// A key's record has 17 bytes for each version it has, and is written with each: at most 512 KiB.
+// Of a larger `max_versions` as many are kept.
+inline constexpr std::uint64_t kVersionsMax = 30'000;
 
 struct Version {
   WallTime created;
@@ -34,11 +33,17 @@ struct Key {
   Seconds delete_after{0};        // 0: as the mount says
   std::vector<Version> versions;  // in order; the last one is `current`
   std::string custom_metadata;    // an object of strings as JSON text; empty: none
+  // Its version 1, while the record is the one that kv version 1 wrote; the next save splits it.
+  std::optional<SecretBytes> unsplit;
 
   std::uint64_t first() const { return current + 1 - versions.size(); }
+  // Those up to `last` that were not destroyed.
+  std::vector<std::uint64_t> with_data(std::uint64_t last) const;
   Version* version(std::uint64_t number);
   const Version* version(std::uint64_t number) const;
-  void drop_first() { versions.erase(versions.begin()); }
+  void drop_first(std::uint64_t count) {
+    versions.erase(versions.begin(), versions.begin() + static_cast<std::ptrdiff_t>(count));
+  }
 };
 
 struct Settings {  // of the mount
@@ -54,6 +59,8 @@ Result<std::optional<Key>> load_key(core::ReadTxn& txn, std::string_view path);
 Status save_key(core::WriteTxn& txn, std::string_view path, const Key& key);
 Result<Settings> load_settings(core::ReadTxn& txn);
 Status save_settings(core::WriteTxn& txn, const Settings& settings);
+// A mount of version 1 becomes one of version 2: its records are read as they are.
+Status save_upgrade(core::WriteTxn& txn, WallTime now);
 
 // The secret of one version.
 struct Data {
@@ -64,6 +71,12 @@ Result<Data> load_data(core::ReadTxn& txn, std::string_view path, std::uint64_t 
 Status save_data(core::WriteTxn& txn, std::string_view path, std::uint64_t number,
                  std::string_view json);
 Status erase_data(core::WriteTxn& txn, std::string_view path, std::uint64_t number);
+// Of versions that the key, as it is saved in the same batch, does not have any more, or has as
+// destroyed. True: some stand in a list from which due work erases them, which is to be ordered
+// (Orders::due_work). Code::busy: the list is full.
+Result<bool> erase_versions(core::WriteTxn& txn, std::string_view path,
+                            std::span<const std::uint64_t> numbers);
+Result<core::DueSlice> erase_waiting(core::WriteTxn& txn);
 
 // {"created_time":…,"custom_metadata":…,"deletion_time":…,"destroyed":…,"version":…}
 std::string describe(const Key& key, std::uint64_t number);

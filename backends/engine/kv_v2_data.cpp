@@ -73,17 +73,17 @@ std::optional<WallTime> end_of_version(const Settings& settings, const Key& key,
 }
 
 // The larger limit of mount and key counts, as Vault has it.
-Status forget_oldest(WriteTxn& txn, std::string_view path, const Settings& settings, Key& key) {
+Result<bool> forget_oldest(WriteTxn& txn, std::string_view path, const Settings& settings,
+                           Key& key) {
   const std::uint64_t asked = std::max(settings.versions_max, key.versions_max);
-  const std::uint64_t kept = asked != 0 ? asked : kVersionsDefault;
-  if (key.current - key.oldest < kept) return {};
-  const std::uint64_t last = key.current - kept;
-  while (!key.versions.empty() && key.first() <= last) {
-    if (!key.versions.front().destroyed) VAULT_TRY(erase_data(txn, path, key.first()));
-    key.drop_first();
-  }
+  const std::uint64_t kept = std::min(asked != 0 ? asked : kVersionsDefault, kVersionsMax);
+  if (key.current - key.oldest < kept) return false;
+  const std::uint64_t first = key.first(), last = key.current - kept;
   key.oldest = last + 1;
-  return {};
+  if (first > last) return false;
+  const auto numbers = key.with_data(last);
+  key.drop_first(last + 1 - first);
+  return erase_versions(txn, path, numbers);
 }
 
 Result<Response> add_version(Call& call, WriteTxn& txn, std::string_view path,
@@ -95,9 +95,11 @@ Result<Response> add_version(Call& call, WriteTxn& txn, std::string_view path,
   key.current += 1;
   key.versions.push_back({call.now, end_of_version(settings, key, call.now), false});
   key.updated = call.now;
-  VAULT_TRY(forget_oldest(txn, path, settings, key));
+  VAULT_TRY_ASSIGN(const bool more, forget_oldest(txn, path, settings, key));
   VAULT_TRY(save_key(txn, path, key));
-  return Response::of_text(SecretBytes(describe(key, key.current)));
+  Response response = Response::of_text(SecretBytes(describe(key, key.current)));
+  response.orders.due_work = more;
+  return response;
 }
 
 Result<Response> write(Call& call, WriteTxn& txn) {

@@ -190,10 +190,11 @@ Result<Response> remove(Call& call, WriteTxn& txn) {
   const std::string path = call.fields.text("path");
   VAULT_TRY_ASSIGN(const auto key, load_key(txn, path));
   if (!key) return Response::none();
-  for (std::uint64_t number = key->first(); number <= key->current; ++number)
-    if (!key->version(number)->destroyed) VAULT_TRY(erase_data(txn, path, number));
+  VAULT_TRY_ASSIGN(const bool more, erase_versions(txn, path, key->with_data(key->current)));
   VAULT_TRY(txn.erase(path));
-  return Response::none();
+  Response response = Response::none();
+  response.orders.due_work = more;
+  return response;
 }
 
 struct Listing {

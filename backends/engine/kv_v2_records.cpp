@@ -8,8 +8,13 @@
 //                    custom_metadata:text
 //   <path>/<n>/   1  the secret of version n as JSON text, to the end
 //   config/       1  versions_max:be64 cas_required:u8 metadata_cas_required:u8 delete_after:be64
-// A key of a user never ends in '/', so no key meets a version or the settings; and those two are
-// written by key, without a name record, so LIST sees nothing but keys.
+//   upgraded/     1  when:be64, of a mount that was of version 1
+//   erasing/      of kv_v2_erasing.cpp
+// In such a mount a <path> may still be what kv version 1 wrote (kv_v1.cpp): eight bytes of
+// seconds, which begin with 0x00 or 0xff and so with no format of ours, and the secret. It reads as
+// a key with one version, made at the time of the upgrade, and is split into the two records by its
+// next save. A key of a user never ends in '/', so no key meets a version or the settings; and
+// those two are written by key, without a name record, so LIST sees nothing but keys.
 
 #include <fmt/core.h>
 
@@ -30,7 +35,8 @@ using core::Response;
 using core::WriteTxn;
 
 constexpr std::uint8_t kFormat = 1;
-constexpr std::string_view kSettings = "config/";
+constexpr std::string_view kSettings = "config/", kUpgraded = "upgraded/";
+constexpr std::size_t kOldHeaderSize = 8;
 
 Error damaged(std::string_view detail) {
   return failure(Code::internal, "internal error", std::string(detail));
@@ -44,6 +50,26 @@ barrier::PhysicalKey hidden(ReadTxn& txn, std::string_view name) {
   return txn.barrier().value_key(txn.space(), name);
 }
 
+bool is_old(const SecretBytes& stored) {
+  const ByteView bytes = stored.reveal();
+  return bytes.size() > kOldHeaderSize && (bytes[0] == 0x00 || bytes[0] == 0xff);
+}
+
+Result<std::optional<Key>> unsplit_key(ReadTxn& txn, SecretBytes stored) {
+  VAULT_TRY_ASSIGN(const auto upgraded, txn.get(hidden(txn, kUpgraded), kUpgraded));
+  if (!upgraded) return damaged("a kv key is of version 1, and its mount was not upgraded");
+  Decoder from(upgraded->value.reveal(), kFormat);
+  Key key;
+  key.created.ns = from.integer();
+  if (!from.whole()) return damaged("the time of the upgrade of a kv mount is damaged");
+  key.updated = key.created;
+  key.current = 1;
+  key.versions.push_back({key.created, std::nullopt, false});
+  stored.drop_front(kOldHeaderSize);
+  key.unsplit = std::move(stored);
+  return std::optional<Key>(std::move(key));
+}
+
 }  // namespace
 
 const Version* Key::version(std::uint64_t number) const {
@@ -53,9 +79,17 @@ Version* Key::version(std::uint64_t number) {
   return number < first() || number > current ? nullptr : &versions[number - first()];
 }
 
+std::vector<std::uint64_t> Key::with_data(std::uint64_t last) const {
+  std::vector<std::uint64_t> numbers;
+  for (std::uint64_t number = first(); number <= std::min(last, current); ++number)
+    if (!version(number)->destroyed) numbers.push_back(number);
+  return numbers;
+}
+
 Result<std::optional<Key>> load_key(ReadTxn& txn, std::string_view path) {
-  VAULT_TRY_ASSIGN(const auto stored, txn.get(path));
+  VAULT_TRY_ASSIGN(auto stored, txn.get(path));
   if (!stored) return std::optional<Key>();
+  if (is_old(stored->value)) return unsplit_key(txn, std::move(stored->value));
   Decoder from(stored->value.reveal(), kFormat);
   Key key;
   key.created.ns = from.integer();
@@ -68,7 +102,7 @@ Result<std::optional<Key>> load_key(ReadTxn& txn, std::string_view path) {
   key.metadata_cas_required = from.flag();
   key.delete_after = Seconds(from.integer());
   const std::uint64_t count = from.number();
-  if (count > key.current || count > kVersionsMax)
+  if (count > key.current || count > kVersionsMax + 1)
     return damaged("a kv key has more versions than can be");
   key.versions.resize(count);
   for (Version& version : key.versions) {
@@ -83,7 +117,10 @@ Result<std::optional<Key>> load_key(ReadTxn& txn, std::string_view path) {
 }
 
 Status save_key(WriteTxn& txn, std::string_view path, const Key& key) {
-  VAULT_ASSERT(key.versions.size() <= kVersionsMax);
+  VAULT_ASSERT(key.versions.size() <= kVersionsMax + 1);
+  const Version* first = key.unsplit ? key.version(1) : nullptr;
+  if (first != nullptr && !first->destroyed)
+    VAULT_TRY(save_data(txn, path, 1, as_text(key.unsplit->reveal())));
   Encoder to(kFormat);
   to.number(key.created.ns).number(key.updated.ns).number(key.current).number(key.oldest);
   to.number(key.metadata_version).number(key.versions_max);
@@ -119,9 +156,22 @@ Status save_settings(WriteTxn& txn, const Settings& settings) {
   return txn.put(hidden(txn, kSettings), kSettings, to.bytes());
 }
 
+Status save_upgrade(WriteTxn& txn, WallTime now) {
+  Encoder to(kFormat);
+  to.number(now.ns);
+  return txn.put(hidden(txn, kUpgraded), kUpgraded, to.bytes());
+}
+
 Result<Data> load_data(ReadTxn& txn, std::string_view path, std::uint64_t number) {
   const std::string name = data_name(path, number);
   VAULT_TRY_ASSIGN(auto stored, txn.get(hidden(txn, name), name));
+  if (!stored && number == 1) {
+    VAULT_TRY_ASSIGN(auto whole, txn.get(path));
+    if (whole && is_old(whole->value)) {
+      whole->value.drop_front(kOldHeaderSize - 1);  // Data passes over one byte
+      return Data{std::move(whole->value)};
+    }
+  }
   if (!stored) return damaged("the data of a kv version is missing");
   const ByteView bytes = stored->value.reveal();
   if (bytes.empty() || bytes[0] != kFormat) return damaged("the data of a kv version is damaged");
@@ -187,9 +237,7 @@ Status check_writable(std::string_view path) {
 
 Result<std::uint64_t> versions_max_of(const Call& call) {
   const std::int64_t asked = call.fields.integer("max_versions");
-  if (asked < 0 || asked > static_cast<std::int64_t>(kVersionsMax))
-    return failure(Code::invalid,
-                   fmt::format("max_versions must be 0 (the default) to {}", kVersionsMax));
+  if (asked < 0) return failure(Code::invalid, "max_versions must not be negative");
   return static_cast<std::uint64_t>(asked);
 }
 

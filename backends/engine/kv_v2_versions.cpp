@@ -70,13 +70,17 @@ Result<Response> undelete(Call& call, WriteTxn& txn) {
 }
 
 Result<Response> destroy(Call& call, WriteTxn& txn) {
-  return change_named(
-      call, txn,
-      [&](const std::string& path, std::uint64_t number, Version& version) -> Result<bool> {
-        version.destroyed = true;
-        VAULT_TRY(erase_data(txn, path, number));
-        return true;
-      });
+  std::vector<std::uint64_t> numbers;
+  VAULT_TRY_ASSIGN(Response response, change_named(call, txn,
+                                                   [&](const std::string&, std::uint64_t number,
+                                                       Version& version) -> Result<bool> {
+                                                     version.destroyed = true;
+                                                     numbers.push_back(number);
+                                                     return true;
+                                                   }));
+  VAULT_TRY_ASSIGN(response.orders.due_work,
+                   erase_versions(txn, call.fields.text("path"), numbers));
+  return response;
 }
 
 core::Route versions_route(std::string pattern, core::WriteHandler handler) {

@@ -149,6 +149,18 @@ int change_versions(Session& session, const char* part) {
 int run_undelete(Session& session) { return change_versions(session, "undelete"); }
 int run_destroy(Session& session) { return change_versions(session, "destroy"); }
 
+int run_enable_versioning(Session& session) {
+  const std::string path = plain_path(session.args().positional(0));
+  Json options = Json::object(), body = Json::object();
+  body.set("options", std::move(options.set("version", "2")));
+  const auto answer =
+      session.send({"POST", fmt::format("sys/mounts/{}/tune", path), std::move(body)});
+  if (!is_good(answer))
+    return session.refused(fmt::format("Error tuning secrets engine {}/", path), answer);
+  show_warnings(session, answer->json);
+  return session.succeed(fmt::format("Tuned the secrets engine at: {}/", path));
+}
+
 constexpr Command kCommands[] = {
     {"kv get", "Read a secret", "[flags] PATH",
      "Reads a secret.\n\n"
@@ -169,6 +181,15 @@ constexpr Command kCommands[] = {
      "Removes the data of versions; nothing brings it back.\n\n"
      "  $ leasehold kv destroy -versions=2 secret/app",
      kVersionsFlags, 1, 1, run_destroy},
+    {"kv enable-versioning",
+     "Upgrade a mount to version 2",
+     "[flags] PATH",
+     "Upgrades a kv mount of version 1 in place: each secret is the first version of itself.\n\n"
+     "  $ leasehold kv enable-versioning secret/",
+     {},
+     1,
+     1,
+     run_enable_versioning},
 };
 
 }  // namespace

@@ -1,6 +1,10 @@
 #include "cli/leaseholdd/catalog.h"
 
+#include <algorithm>
+#include <set>
+
 #include "backends/catalog.h"
+#include "vault/base/problems.h"
 
 namespace leasehold::server_process {
 
@@ -12,6 +16,15 @@ std::string names(const Rows& rows) {
   std::string out;
   for (const auto& row : rows) out += (out.empty() ? "" : ", ") + std::string(row.kind);
   return out;
+}
+
+Result<std::unique_ptr<audit::Device>> make_audit_device(Stanza& stanza,
+                                                         const audit::Setting& setting) {
+  for (const catalog::AuditRow& row : catalog::kAudits)
+    if (stanza.label(0) == row.kind) return row.make(stanza, setting);
+  return failure(Code::invalid, stanza.where() + ": audit \"" + stanza.label(0) +
+                                    "\" is not in this build: use one of " +
+                                    names(catalog::kAudits));
 }
 
 }  // namespace
@@ -74,13 +87,33 @@ Result<std::unique_ptr<storage::Storage>> make_storage(Stanza& stanza, std::stri
   return row->make(stanza, data_directory, log);
 }
 
-Result<std::unique_ptr<audit::Device>> make_audit_device(Stanza& stanza,
-                                                         const std::string& data_directory) {
-  for (const catalog::AuditRow& row : catalog::kAudits)
-    if (stanza.label(0) == row.kind) return row.make(stanza, data_directory);
-  return failure(Code::invalid, stanza.where() + ": audit \"" + stanza.label(0) +
-                                    "\" is not in this build: use one of " +
-                                    names(catalog::kAudits));
+Result<AuditDevices> make_audit_devices(const std::vector<Stanza>& stanzas,
+                                        const audit::Setting& setting,
+                                        std::vector<std::string>& warnings) {
+  Problems problems;
+  AuditDevices devices;
+  std::set<std::string> paths;
+  for (Stanza stanza : stanzas) {
+    auto device = make_audit_device(stanza, setting);
+    const auto& said = stanza.warnings();
+    warnings.insert(warnings.end(), said.begin(), said.end());
+    if (!device.ok()) {
+      problems.add(device.error().message);
+      continue;
+    }
+    if (!paths.insert((*device)->path).second)
+      problems.add(stanza.where() + ": another audit device has the path \"" + (*device)->path +
+                   "\" already; give each a label of its own");
+    devices.push_back(std::move(*device));
+  }
+  const bool records = std::any_of(devices.begin(), devices.end(),
+                                   [](const auto& device) { return device->counts(); });
+  if (problems.none() && !devices.empty() && !records)
+    problems.add(stanzas.front().where() +
+                 ": each audit device leaves something out (filter, exclude, "
+                 "elide_list_responses); add one without these, which records everything");
+  VAULT_TRY(problems.status());
+  return devices;
 }
 
 }  // namespace leasehold::server_process

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "backends/audit/device_options.h"
 #include "backends/keyhost/protectors.h"
 #include "vault/audit/log.h"
 #include "vault/base/stanza.h"
@@ -31,7 +32,11 @@ Status read_storage(Stanza& stanza, std::string& data_directory);
 // The data directory of a storage stanza; empty for memory.
 Result<std::unique_ptr<storage::Storage>> make_storage(Stanza& stanza, std::string& data_directory,
                                                        LogSink& log);
-Result<std::unique_ptr<audit::Device>> make_audit_device(Stanza& stanza,
-                                                         const std::string& data_directory);
+// The devices of all audit stanzas, opened by nobody yet: Code::invalid names all that is wrong,
+// one a line, also when none of them records everything. `warnings` receives what has no effect.
+using AuditDevices = std::vector<std::unique_ptr<audit::Device>>;
+Result<AuditDevices> make_audit_devices(const std::vector<Stanza>& stanzas,
+                                        const audit::Setting& setting,
+                                        std::vector<std::string>& warnings);
 
 }  // namespace leasehold::server_process

@@ -82,20 +82,21 @@ Status become(uid_t user, std::string& name) {
 }
 
 Status check_devices(const config::Configuration& configuration, const std::string& directory,
-                     LogSink& log) {
+                     Clock& clock, LogSink& log) {
   Problems problems;
   const bool is_new = !storage::holds_records(directory);
-  for (Stanza stanza : configuration.audits) {
-    const auto device = make_audit_device(stanza, directory);
-    if (!device.ok()) continue;  // told by check_stanzas
-    if (const Status fit = (*device)->check(); !fit.ok())
+  std::vector<std::string> told;
+  const auto devices = make_audit_devices(configuration.audits, {directory, clock}, told);
+  if (!devices.ok()) return {};  // told by check_stanzas
+  for (const auto& device : *devices) {
+    if (const Status fit = device->check(); !fit.ok())
       problems.add(failure(fit.error().code, fit.error().message + ": " + fit.error().detail));
-    if (is_new && (*device)->is_used())
+    if (is_new && device->is_used())
       log.warn(
           "the audit log, {}, holds lines, and {} no vault yet: `operator init` is refused until "
           "the log is moved aside; a restore of the log's own vault goes on with it",
-          (*device)->where(), directory);
-    for (const auto& option : (*device)->options)
+          device->where(), directory);
+    for (const auto& option : device->options)
       if (option.first == "file_path" && option.second.starts_with('/'))
         problems.add(may_write_in(option.second, "audit file"));
   }
@@ -160,12 +161,11 @@ Status check_each_stanza(const config::Configuration& configuration, const Surro
   if (auto storage = configuration.storage) problems.add(read_storage(*storage, directory));
   const auto setup = make_protectors(configuration.seals, seal_environment(where, directory));
   if (!setup.ok()) problems.add(setup.error().message);
-  for (Stanza audit : configuration.audits) {
-    const auto device = make_audit_device(audit, directory);
-    if (!device.ok()) problems.add(device.error().message);
-    say(audit.warnings(), where.log);
-  }
   std::vector<std::string> warnings;
+  const auto devices = make_audit_devices(configuration.audits, {directory, where.clock}, warnings);
+  if (!devices.ok()) problems.add(devices.error().message);
+  say(warnings, where.log);
+  warnings.clear();
   for (Stanza listener : configuration.listeners) {
     const auto settings = server::read_listener(listener, warnings);
     if (!settings.ok()) problems.add(settings.error().message);
@@ -201,7 +201,7 @@ Status check_machine(const config::Configuration& configuration, const Surroundi
   if (::geteuid() == 0 && user != 0) VAULT_TRY(become(user, as));
   Problems problems;
   if (!directory.empty()) problems.add(storage::check_lmdb(directory, where.log));
-  problems.add(check_devices(configuration, directory, where.log));
+  problems.add(check_devices(configuration, directory, where.clock, where.log));
   problems.add(check_listeners(configuration, where.clock, where.log));
   problems.add(check_seals(configuration, where, directory));
   if (!configuration.log_file.empty())

@@ -38,7 +38,7 @@ constexpr core::Workers::Sizes kWorkers = {{
     {3, 64},    // gate: one opens the vault, one waits for its turn, one says so to the others
 }};
 
-constexpr timespec kLookAtDatesEvery{3600, 0};
+constexpr Seconds kLookAtDatesEvery{3600};
 
 // The listener's view of the core.
 class CoreHandler final : public server::Handler {
@@ -166,12 +166,8 @@ Status Process::build_seal() {
 }
 
 Result<std::vector<std::unique_ptr<audit::Device>>> Process::audit_devices() const {
-  std::vector<std::unique_ptr<audit::Device>> devices;
-  for (Stanza stanza : configuration_.audits) {
-    VAULT_TRY_ASSIGN(auto device, make_audit_device(stanza, data_directory_));
-    devices.push_back(std::move(device));
-  }
-  return devices;
+  std::vector<std::string> said_at_the_start;
+  return make_audit_devices(configuration_.audits, {data_directory_, clock_}, said_at_the_start);
 }
 
 core::Restored restored_of(const Options& options) {
@@ -254,10 +250,19 @@ void Process::print_banner() const {
 
 void Process::handle_signals() {
   const sigset_t signals = handled_signals();
+  const Seconds interval = listener_->reload_interval();
+  const timespec pause{interval.count() == 0 ? kLookAtDatesEvery.count()
+                                             : std::min(interval, kLookAtDatesEvery).count(),
+                       0};
+  Instant dates_at = add(clock_.instant(), Nanos(kLookAtDatesEvery));
   for (;;) {
-    const int signal = ::sigtimedwait(&signals, nullptr, &kLookAtDatesEvery);
+    const int signal = ::sigtimedwait(&signals, nullptr, &pause);
     if (signal < 0) {
-      if (errno == EAGAIN) listener_->look_at_dates();
+      if (errno != EAGAIN) continue;
+      listener_->look_at_files();
+      if (clock_.instant() < dates_at) continue;
+      listener_->look_at_dates();
+      dates_at = add(clock_.instant(), Nanos(kLookAtDatesEvery));
       continue;
     }
     if (signal != SIGHUP) return log_.info("shutting down");

@@ -22,7 +22,8 @@ Status audit_file(const std::string& options, const std::string& storage = {}) {
   const auto file = parse_hcl("audit \"file\" \"main\" {\n options {\n" + options + "}\n}\n", {});
   REQUIRE(file.ok());
   Stanza stanza("test.hcl", file->blocks.front());
-  const auto device = audit::make_file_device(stanza, storage);
+  SystemClock clock;
+  const auto device = audit::make_file_device(stanza, {storage, clock});
   return device.ok() ? Status() : Status(device.error());
 }
 

@@ -21,7 +21,8 @@ Result<std::unique_ptr<Device>> from(const std::string& options, const std::stri
                 {"audit", "options"});
   REQUIRE(parsed.ok());
   Stanza stanza("vault.hcl", parsed->blocks.at(0));
-  return make_file_device(stanza, storage);
+  static testing::FakeClock clock;
+  return make_file_device(stanza, {storage, clock});
 }
 
 // Part of the message of the error that `options` cause.
@@ -69,7 +70,8 @@ TEST_CASE("file: an option beside \"options\" is told where it belongs") {
       parse_hcl("audit \"file\" \"main\" {\n file_path = \"/a/b\"\n}\n", {"audit", "options"});
   REQUIRE(parsed.ok());
   Stanza stanza("vault.hcl", parsed->blocks.at(0));
-  const auto device = make_file_device(stanza, {});
+  testing::FakeClock clock;
+  const auto device = make_file_device(stanza, {{}, clock});
   REQUIRE_FALSE(device.ok());
   CHECK(device.error().message.find("vault.hcl:2") == 0);
   CHECK(device.error().message.find("options { file_path = ... }") != std::string::npos);
@@ -98,15 +100,26 @@ TEST_CASE("audit file: options that are unsafe or unknown name their line") {
   CHECK(refused("file_path = \"/tmp/a\"\n prefix = \"#!/bin/sh\"", "vault.hcl:5:2: \"prefix\""));
   CHECK(refused("file_path = \"/tmp/a\"\n hmac_accessor = false", "vault.hcl:5:2: accessors"));
   CHECK(refused("file_path = \"/tmp/a\"\n format = \"jsonx\"", "vault.hcl:5"));
-  CHECK(refused("file_path = \"/tmp/a\"\n elide_list_responses = true", "vault.hcl:5"));
+  CHECK(refused("file_path = \"/tmp/a\"\n filter = \"mount = kv\"", "vault.hcl:5:2: \"filter\""));
+  CHECK(refused("file_path = \"discard\"\n elide_list_responses = true", "name one"));
+  CHECK(refused("file_path = \"stdout\"\n rotate_bytes = 70000", "vault.hcl:5"));
   CHECK(refused("file_path = \"/tmp/a\"\n sync = \"never\"", "vault.hcl:5"));
   CHECK(refused("file_path = \"/tmp/a\"\n sbx = 1", "vault.hcl:5:2: unknown key \"sbx\""));
   CHECK(refused("file_pth = \"/tmp/a\"", "vault.hcl:4:1: unknown key \"file_pth\""));
   CHECK(refused("file_path = \"relative.log\"", "absolute"));
   for (const char* mode : {"0777", "0666", "0644", "0700", "0400", "4600", "rw", "0x180", "06000"})
     CHECK(refused("file_path = \"/tmp/a\"\n mode = \"" + std::string(mode) + "\"", "vault.hcl:5"));
-  CHECK(from("file_path = \"/tmp/a\"", "", "socket").error().message.find("use audit \"file\"") !=
-        std::string::npos);
+}
+
+TEST_CASE("audit file: one that leaves something out does not count as one that records") {
+  Folder folder;
+  const std::string path = "file_path = \"" + (folder / "a.log") + "\"\n ";
+  CHECK((*from(path + "rotate_bytes = 70000"))->counts());
+  const auto view = from(path + "elide_list_responses = true");
+  REQUIRE(view.ok());
+  CHECK_FALSE((*view)->counts());
+  CHECK((*view)->options.back() ==
+        std::pair<std::string, std::string>("elide_list_responses", "true"));
 }
 
 TEST_CASE("audit file: the storage directory is refused, by whatever road") {

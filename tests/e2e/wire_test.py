@@ -258,13 +258,22 @@ class KeyValueVersions(Wire):
                     allowed,
                 )
 
-    def test_a_mount_keeps_its_version(self):
+    def test_a_kv_mount_is_upgraded_in_place(self):
         path = random_text()
         self.vault.write(f"sys/mounts/{path}", {"type": "kv"})
+        self.vault.write(f"{path}/a", {"n": 1})
+        tune = f"sys/mounts/{path}/tune"
+        self.refuses(400, "invalid version", self.vault.call("POST", tune, {"options": {"version": "3"}}))
+        answer = self.vault.call("POST", tune, {"options": {"version": "2"}})
+        self.assertEqual(answer.status, 200)
+        self.assertIn("version 2", answer.json["warnings"][0])
+        self.assertEqual(self.vault.read(f"{path}/data/a")["data"], {"n": 1})
+        self.assertEqual(self.vault.read(tune)["options"], {"version": "2"})
+        self.assertEqual(self.vault.call("POST", tune, {"options": {"version": "2"}}).status, 204)
         self.refuses(
             400,
-            "a mount keeps its version",
-            self.vault.call("POST", f"sys/mounts/{path}/tune", {"options": {"version": "2"}}),
+            "cannot downgrade mount from version 2",
+            self.vault.call("POST", tune, {"options": {"version": "1"}}),
         )
         self.assertEqual(
             self.vault.read("sys/internal/ui/mounts/two/any")["options"], {"version": "2"}

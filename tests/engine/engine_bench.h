@@ -49,6 +49,27 @@ class EngineBench {
     mount_.default_ttl = mount_.max_ttl = Seconds(768 * 3600);
   }
 
+  // One slice of due work; false: that was the last.
+  bool due() {
+    const auto snapshot = store.snapshot();
+    commit::Batch batch({}, commit::Unrecorded{"a test"});
+    core::WriteTxn txn(*snapshot, store.barrier, kTestSpace, batch);
+    const auto slice = engine_->due(txn, "", store.clock.now());
+    REQUIRE(slice.ok());
+    if (!batch.empty()) REQUIRE(store.committer.commit(batch).status().ok());
+    return !slice->next.empty();
+  }
+  // As a mount's tune to a higher version does.
+  void upgrade(Make make, int from) {
+    engine_ = make({store.clock, store.random, log, {}});
+    routes_ = core::RouteTrie(engine_->routes());
+    const auto snapshot = store.snapshot();
+    commit::Batch batch({}, commit::Unrecorded{"a test"});
+    core::WriteTxn txn(*snapshot, store.barrier, kTestSpace, batch);
+    REQUIRE(engine_->upgrade(from, txn, store.clock.now()).ok());
+    REQUIRE(store.committer.commit(batch).status().ok());
+  }
+
   EngineAnswer get(std::string_view path) { return ask(core::Operation::read, path, {}); }
   EngineAnswer get(std::string_view path, std::string_view query) {
     return ask(core::Operation::read, path, query);

@@ -41,6 +41,11 @@ struct Kv2 : testing::EngineBench {
     return answer.response.warnings.empty() ? "" : answer.response.warnings.front();
   }
   void advance(Seconds by) { store.clock.advance(by); }
+  // What is due, to its end.
+  void work() {
+    while (due()) {
+    }
+  }
   std::size_t records() {
     std::size_t count = 0;
     const auto snapshot = store.snapshot();
@@ -153,15 +158,54 @@ TEST_CASE_FIXTURE(Kv2, "kv v2: the oldest versions go when there are too many, d
   CHECK(versions("a") == "11 12 13");
 }
 
-TEST_CASE_FIXTURE(Kv2, "kv v2: no more versions are kept than can be removed at once") {
-  CHECK(post("config", R"({"max_versions":51})").error ==
-        "max_versions must be 0 (the default) to 50");
+TEST_CASE_FIXTURE(Kv2,
+                  "kv v2: the data of many versions is erased in parts, and read no more at once") {
   CHECK(post("metadata/a", R"({"max_versions":-1})").status == 400);
-  CHECK(post("config", R"({"max_versions":50})").status == 204);
-  for (int i = 0; i < 53; ++i) REQUIRE(put("one/two/three/four/five/six/a", "{}").status == 200);
-  CHECK(metadata("one/two/three/four/five/six/a").find("versions")->size() == 50);
-  CHECK(remove("metadata/one/two/three/four/five/six/a").status == 204);
-  CHECK(records() == 1);  // the settings
+  CHECK(post("config", R"({"max_versions":1000000})").status == 204);
+  const std::string path = "one/two/three/four/five/six/a";
+  for (int i = 0; i < 300; ++i) REQUIRE(put(path, "{}").status == 200);
+  CHECK(metadata(path).find("versions")->size() == 300);
+  const std::size_t before = records();
+
+  SUBCASE("of a removed key") {
+    const auto removed = remove("metadata/" + path);
+    CHECK(removed.status == 204);
+    CHECK(removed.response.orders.due_work);
+    CHECK(get("data/" + path).status == 404);
+    SUBCASE("and of none that was made again") {
+      for (int i = 1; i <= 120; ++i)
+        REQUIRE(put(path, "{\"n\":" + std::to_string(i) + "}").status == 200);
+      work();
+      CHECK(version(path, 1).data.find("data")->integer_at("n") == 1);
+      CHECK(version(path, 120).data.find("data")->integer_at("n") == 120);
+      CHECK(records() == before - 180);
+    }
+    SUBCASE("whole") {
+      work();
+      CHECK(records() == 1);  // the settings
+    }
+  }
+  SUBCASE("of those that are too many from now on") {
+    CHECK(post("config", R"({"max_versions":2})").status == 204);
+    CHECK(put(path, "{}").status == 200);
+    CHECK(metadata(path).find("versions")->size() == 2);
+    CHECK(metadata(path).integer_at("oldest_version") == 300);
+    CHECK(version(path, 299).status == 404);
+    work();
+    CHECK(records() == before - 298);
+    CHECK(version(path, 300).status == 200);
+  }
+  SUBCASE("of those that are destroyed") {
+    std::string numbers;
+    for (int i = 1; i <= 240; ++i) numbers += (i == 1 ? "" : ",") + std::to_string(i);
+    const auto destroyed = post("destroy/" + path, "{\"versions\":[" + numbers + "]}");
+    CHECK(destroyed.status == 204);
+    CHECK(destroyed.response.orders.due_work);
+    CHECK(version(path, 240).status == 404);
+    work();
+    CHECK(records() == before - 240);
+    CHECK(version(path, 241).status == 200);
+  }
 }
 
 TEST_CASE_FIXTURE(Kv2,
@@ -176,6 +220,7 @@ TEST_CASE_FIXTURE(Kv2,
   CHECK(records() < 1 + 16);  // the settings and what was left
   REQUIRE(put(path, "{}").status == 200);
   CHECK(remove("metadata/" + path).status == 204);
+  work();
   CHECK(records() == 1);
 }
 

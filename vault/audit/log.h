@@ -65,11 +65,19 @@ class Device {
   virtual Result<Tail> open() = 0;
   // Whole lines, all or none: what a failure leaves behind, open() removes or reports.
   virtual Status write(std::string_view lines) = 0;
+  // Waits, up to a bound of its own, until what it took has left: asked where no device that keeps
+  // lines took them. A device that writes at once has nothing to wait for.
+  virtual Status confirm() { return {}; }
   // Runs beside write(), never beside open() or reopen().
   virtual Status sync() = 0;
   // After rotation by someone else (SIGHUP): true when a new file was begun.
   // On failure the old file stays in use.
   virtual Result<bool> reopen() = 0;
+  // Puts the open file aside, under another name, when it is large or old enough by its own rules:
+  // true when it did. reopen() then begins the next.
+  virtual Result<bool> rotate(WallTime /*now*/) { return false; }
+  // Removes files that it put aside and is to keep no longer.
+  virtual Status prune() { return {}; }
   // True when the path no longer leads to the open file: removed, or renamed without a signal.
   virtual bool moved() { return false; }
   // True when the open file has no name any more: what is written to it goes with it.
@@ -81,6 +89,8 @@ class Device {
   virtual bool shrunk() { return false; }
   // False: what it takes is out of sight at once (a pipe, nothing at all).
   virtual bool keeps_lines() const { return true; }
+  // False: it is shown a part of the log only, so that what it takes is not on record.
+  virtual bool counts() const { return true; }
   // The whole lines of the open log from the last one back, without newline, until `each` says
   // false.
   virtual Status each_back(FunctionRef<bool(std::string_view line)> /*each*/) { return {}; }

@@ -115,7 +115,10 @@ void AuditLog::State::look_around() {
   const Instant now = clock.instant();
   if (now < add(looked_at, kCheckpointEvery)) return;
   looked_at = now;
-  if (chain.find_moved()) {
+  if (chain.rotate(clock.now())) {
+    if (begin_new_files().ok()) chain.prune();
+    note_failed_devices();
+  } else if (chain.find_moved()) {
     if (!std::exchange(said_moved, true))
       log.warn("audit: a log file was removed or renamed without SIGHUP; beginning a new one");
     if (begin_new_files().ok()) said_moved = false;

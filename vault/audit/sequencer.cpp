@@ -123,8 +123,9 @@ Status Sequencer::check(const Slot& slot, const Tail& tail) const {
 }
 
 bool Sequencer::any_works() const {
-  return std::any_of(slots_.begin(), slots_.end(),
-                     [](const Slot& slot) { return slot.health == Health::works; });
+  return std::any_of(slots_.begin(), slots_.end(), [](const Slot& slot) {
+    return slot.health == Health::works && slot.device->counts();
+  });
 }
 
 bool Sequencer::found_changed() const {
@@ -256,16 +257,31 @@ Position Sequencer::begin_lines() {
 }
 
 Status Sequencer::write_lines(const Position& after) {
-  bool taken = false;
+  bool kept = false;
   for (Slot& slot : slots_) {
-    if (slot.health != Health::failed && write_to(slot, after)) taken = true;
+    if (slot.health == Health::failed || !write_to(slot, after)) continue;
+    kept = kept || slot.device->keeps_lines();
   }
-  if (!taken)
+  if (!kept && !confirmed())
     return failure(Code::internal, "the audit log could not record this request",
                    "no audit device took the lines; the server log names each device");
   position_ = after;
   begun_ = true;
   return {};
+}
+
+// By one of those that took lines without keeping them.
+bool Sequencer::confirmed() {
+  for (Slot& slot : slots_) {
+    if (slot.health != Health::works || !slot.device->counts()) continue;
+    const Status confirmed = [&] {
+      const Watch::Call call(watch_, *slot.device);
+      return slot.device->confirm();
+    }();
+    if (confirmed.ok()) return true;
+    fail(slot, confirmed.error());
+  }
+  return false;
 }
 
 bool Sequencer::write_to(Slot& slot, const Position& after) {

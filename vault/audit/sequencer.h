@@ -67,6 +67,9 @@ class Sequencer {
   bool has_devices() const { return !slots_.empty(); }
   bool held_remembered() const { return held_remembered_; }
   bool find_moved();
+  // Asks each device to put its file aside if that is due; true when one did.
+  bool rotate(WallTime now);
+  void prune();
   // Reads the files again that were cut under the running server; true when there is one. The next
   // lines tell of it.
   bool find_shrunk();
@@ -105,9 +108,10 @@ class Sequencer {
     bool checked = false;             // its log was found to be ours
     bool changed = false;             // or not
     Instant retry_at;
-    std::string reported;   // the failure that the server log has; empty: it works
-    Instant moved_at;       // when its file was first found moved and no new one could be begun
-    std::string not_begun;  // why no new file could be begun, as the server log has it
+    std::string reported;     // the failure that the server log has; empty: it works
+    Instant moved_at;         // when its file was first found moved and no new one could be begun
+    std::string not_rotated;  // why its file could not be put aside, as the server log has it
+    std::string not_begun;    // why no new file could be begun, as the server log has it
   };
 
   void retry_failed();
@@ -125,6 +129,7 @@ class Sequencer {
   Status write_lines(const Position& after);
   void chain(Position& at, std::string_view body, const crypto::Digest& hash);
   bool write_to(Slot& slot, const Position& after);
+  bool confirmed();
   void fail(Slot& slot, const Error& error);
 
   std::vector<Slot> slots_;

@@ -50,6 +50,29 @@ bool Sequencer::find_moved() {
   return found;
 }
 
+bool Sequencer::rotate(WallTime now) {
+  bool rotated = false;
+  for (Slot& slot : slots_) {
+    if (slot.health != Health::works) continue;
+    const auto aside = slot.device->rotate(now);
+    if (aside.ok()) {
+      rotated = rotated || *aside;
+      continue;
+    }
+    const std::string why = aside.error().message + ": " + aside.error().detail;
+    if (std::exchange(slot.not_rotated, why) != why) log_.error("audit: {}; it grows on", why);
+  }
+  return rotated;
+}
+
+void Sequencer::prune() {
+  for (Slot& slot : slots_) {
+    if (slot.health != Health::works) continue;
+    const Status pruned = slot.device->prune();
+    if (!pruned.ok()) log_.warn("audit: {}: {}", pruned.error().message, pruned.error().detail);
+  }
+}
+
 bool Sequencer::find_shrunk() {
   bool found = false;
   for (Slot& slot : slots_) {

@@ -118,6 +118,12 @@ Result<Seconds> Stanza::duration(std::string_view key, Seconds fallback) {
   return fallback;
 }
 
+const Json* Stanza::value(std::string_view key) {
+  taken_.emplace(key);
+  const HclAttribute* attribute = block_.body.find(key);
+  return attribute != nullptr ? &attribute->value : nullptr;
+}
+
 Result<std::vector<std::string>> Stanza::texts(std::string_view key) {
   taken_.emplace(key);
   const HclAttribute* attribute = block_.body.find(key);

@@ -49,6 +49,8 @@ class Stanza {
   Result<Seconds> duration(std::string_view key, Seconds fallback);
   Result<std::vector<std::string>> texts(
       std::string_view key);  // a list, or one comma-separated string
+  // A list or a map as it stands; null when absent.
+  const Json* value(std::string_view key);
   // A nested block (`options { … }`) as a stanza of its own; empty when absent.
   Stanza nested(std::string_view type);
   std::vector<Stanza> nested_all(std::string_view type);

@@ -247,6 +247,10 @@ class Engine {
   // Of an auth method: what the login behind `renew_data` would be granted today. When its user or
   // role is gone nothing is renewed: Code::invalid with a text, or Code::not_found, answered 204.
   virtual Result<Login> renew_login(std::string_view renew_data, ReadTxn& txn);
+  // A mount of version `from` of the same type becomes one of this version, with its records as
+  // they are: what this version must know to read them is written to `txn`, at once, however many
+  // they are. Code::invalid: it cannot.
+  virtual Status upgrade(int from, WriteTxn& txn, WallTime now);
   // What an engine does by itself, in each of its mounts, now and then: expiry, tidying. None:
   // never.
   virtual std::optional<Seconds> due_every() const { return std::nullopt; }

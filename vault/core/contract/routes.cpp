@@ -14,6 +14,11 @@ Result<Login> Engine::renew_login(std::string_view, ReadTxn&) {
 
 Result<DueSlice> Engine::due(WriteTxn&, const std::string&, WallTime) { return DueSlice(); }
 
+Status Engine::upgrade(int from, WriteTxn&, WallTime) {
+  return failure(Code::invalid,
+                 "a mount of version " + std::to_string(from) + " cannot be upgraded");
+}
+
 Result<bool> Engine::moved(const TargetId&, const std::string&, WriteTxn&) { return false; }
 
 Result<std::optional<Event>> Engine::recover(const TargetId&, const Recovery&, WriteTxn&) {

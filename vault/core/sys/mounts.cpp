@@ -31,6 +31,9 @@ class MountRoutes {
 
  private:
   Result<std::shared_ptr<const Mount>> find(ReadTxn& txn, const std::string& path);
+  Result<const EngineKind*> upgraded_kind(const Mount& mount, const Json& options);
+  static Result<Response> upgrade(const Mount& mount, const EngineKind& kind, Call& call,
+                                  WriteTxn& txn);
   TtlDefaults system_ttls() const {
     return {live_.mounts.defaults().default_ttl, live_.mounts.defaults().max_ttl};
   }
@@ -213,21 +216,36 @@ Result<Response> MountRoutes::read_tune(Call& call, ReadTxn& txn) {
   return response;
 }
 
-// Stored secrets have the form of one version; nothing rewrites them behind a tune.
-Status check_version_kept(const Mount& mount, const Json& options) {
+// The kind of a higher version that a tune asks for; null: the mount keeps its own.
+Result<const EngineKind*> MountRoutes::upgraded_kind(const Mount& mount, const Json& options) {
   const Json* asked = options.is_object() ? options.find("version") : nullptr;
-  if (asked == nullptr) return {};
+  if (asked == nullptr) return nullptr;
   const int has = mount.kind == nullptr ? 0 : mount.kind->version;
   const bool auth = is_auth_path(mount.info.path);
   if (has == 0) return no_version(mount.record.string_at("type"), auth);
   const std::string& version = asked->text();
-  if (version == std::to_string(has)) return {};
-  if (version != "1" && version != "2")
-    return failure(Code::invalid, "invalid version provided: " + version);
-  if (has > 1)
+  if (version == std::to_string(has)) return nullptr;
+  const EngineKind* kind = live_.mounts.kind(mount.record.string_at("type"), version);
+  if (kind == nullptr) return failure(Code::invalid, "invalid version provided: " + version);
+  if (kind->version < has)
     return failure(Code::invalid, "cannot downgrade mount from version " + std::to_string(has));
-  return failure(Code::invalid, "a mount keeps its version: enable another with version=" +
-                                    version + " and copy the secrets to it");
+  return kind;
+}
+
+// At once, whatever the mount holds: the newer version reads its records as they are.
+Result<Response> MountRoutes::upgrade(const Mount& mount, const EngineKind& kind, Call& call,
+                                      WriteTxn& txn) {
+  const int from = mount.kind->version;
+  WriteTxn records = txn.in(mount.info.space);
+  VAULT_TRY(kind.engine->upgrade(from, records, call.now));
+  Json about = Json::object();
+  about.set("path", mount.info.path).set("from", from).set("to", kind.version);
+  call.events.push_back({"mount-upgraded", std::move(about)});
+  Response response;
+  response.warnings.push_back(
+      "the mount is of version " + std::to_string(kind.version) +
+      " from here on, and what it holds is the first version of each secret");
+  return response;
 }
 
 Result<Response> MountRoutes::tune(Call& call, WriteTxn& txn) {
@@ -239,7 +257,7 @@ Result<Response> MountRoutes::tune(Call& call, WriteTxn& txn) {
     return failure(Code::invalid, "tune of path \"" + path + "\" failed: no mount entry found");
   Json record = mount->record;
   const Json& options = call.fields.json("options");
-  VAULT_TRY(check_version_kept(*mount, options));
+  VAULT_TRY_ASSIGN(const EngineKind* const upgraded, upgraded_kind(*mount, options));
   VAULT_TRY(tune_mount(record, mount->kind, call.fields, system_ttls()));
   tune_options(record, options);
   Json given = Json::object();
@@ -250,6 +268,7 @@ Result<Response> MountRoutes::tune(Call& call, WriteTxn& txn) {
   warn_of_options(options, call.quiet_warnings);
   warn_of_unused(call.request.body, false, call.quiet_warnings);
   VAULT_TRY(Mounts::put_mount(txn, record));
+  if (upgraded != nullptr) return upgrade(*mount, *upgraded, call, txn);
   return Response::none();
 }
 
