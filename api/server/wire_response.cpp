@@ -117,6 +117,8 @@ void write_head(std::string& head, const Response& answer, int status, std::size
     head += "\r\nContent-Length: ";
     number(static_cast<std::int64_t>(body_size));
   }
+  if (answer.is_error && !answer.request_id.empty())
+    head.append("\r\nX-Leasehold-Request-Id: ").append(answer.request_id);
   if (answer.retry_after) {
     head += "\r\nRetry-After: ";
     number(answer.retry_after->count());

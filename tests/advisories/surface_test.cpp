@@ -14,6 +14,7 @@
 #include "vault/core/sys/system.h"
 #include "vault/crypto/aead.h"
 #include "vault/crypto/shamir.h"
+#include "vault/policy/sudo_paths.h"
 
 using namespace leasehold;
 using testing::Answer;
@@ -69,6 +70,19 @@ TEST_CASE("places: no list is read on an io thread") {
         ++lists;
       }
   CHECK(lists > 10);
+}
+
+TEST_CASE("class 22 sudo: whoever has no server knows of the same paths") {
+  TestVault vault;
+  for (const std::string& route : routes_with(vault, &core::Route::sudo)) {
+    const auto space = route.find(' ');
+    const std::string kind = route.substr(0, space);
+    std::string path = (kind == "system" ? "sys/" : "auth/" + kind + "/") + route.substr(space + 1);
+    std::replace(path.begin(), path.end(), ':', 'x');
+    if (path.ends_with('*')) path.back() = 'x';
+    CAPTURE(path);
+    CHECK(policy::needs_sudo(path));
+  }
 }
 
 TEST_CASE("class 22 unauthenticated routes: they are these and no others") {

@@ -31,13 +31,12 @@ TEST_CASE("surface: a policy is replaced only in the version that was meant") {
   };
   CHECK(write(R"(,"cas":1)").status() == 400);
   CHECK(write(R"(,"cas":-1)").status() == 204);
-  CHECK(write(R"(,"cas":-1)").status() == 400);
+  CHECK(write(R"(,"cas":-1)").error() == "check-and-set parameter set to -1 on existing entry");
   CHECK(write(R"(,"cas":1)").status() == 204);
   CHECK(write("").status() == 204);
   CHECK(write(R"(,"cas":2)").error() ==
         "check-and-set parameter did not match the current version");
   CHECK(vault.get("sys/policies/acl/p", vault.root()).data().integer_at("version") == 3);
-  CHECK(write(R"(,"ttl":"1h")").status() == 400);  // rather than living for ever in silence
 }
 
 TEST_CASE("surface: the names of policies can be read in parts") {
@@ -567,7 +566,7 @@ TEST_CASE("surface: a list of what has no list is 404, or 405 where a path may e
     CHECK(answer.status() == 404);
     CHECK(answer.error() == core::multierror("unsupported path"));
   }
-  for (const char* path : {"sys/mounts/a", "sys/mounts/a/b", "sys/auth/a", "sys/policy/a"}) {
+  for (const char* path : {"sys/mounts/a", "sys/mounts/a/b", "sys/auth/a"}) {
     CAPTURE(path);
     const Answer answer = vault.list(path, vault.root());
     CHECK(answer.status() == 405);

@@ -190,6 +190,15 @@ TEST_CASE("wire: errors are a list, empty or not, whatever else is set") {
   CHECK(encoded(answer).find("\r\nRetry-After: 2\r\n") != std::string::npos);
 }
 
+TEST_CASE(
+    "wire: an error names its request beside the body, and what has it in the body does not") {
+  core::Response error = reply_of({403, "permission denied"});
+  error.request_id = "0198-r";
+  CHECK(encoded(error).find("\r\nX-Leasehold-Request-Id: 0198-r\r\n") != std::string::npos);
+  CHECK(body_of(error) == "{\"errors\":[\"permission denied\"]}\n");
+  CHECK(encoded(with_data(R"({"v":1})")).find("Request-Id") == std::string::npos);
+}
+
 TEST_CASE("wire: a 404 with data keeps its envelope") {
   core::Response answer = with_data(R"({"data":null})");
   answer.status = 404;

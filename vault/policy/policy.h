@@ -1,7 +1,7 @@
 #pragma once
 // What the text of a policy says: Vault's ACL language, in HCL or JSON, compiled once.
 // docs/policy.md says how its rules match and decide. How one matches is in rules.h; which of them
-// decides is the work of vault/core/authority.
+// decides is in policy_set.h.
 //
 //   VAULT_TRY_ASSIGN(const auto policy, parse_policy("app", text));
 //
@@ -57,6 +57,8 @@ struct Policy {
   std::size_t exact_rules = 0, prefix_rules = 0;
   // Patterns with `{{...}}`: they grant nothing until an identity fills them in.
   std::vector<PathRule> templated;
+  // As it was stored with: from then on it is as if it were not there.
+  std::optional<WallTime> expiration;
   // Stored, and cannot be read any more: what it denied is not known, so whoever holds it is denied
   // everything.
   bool unreadable = false;

@@ -79,6 +79,24 @@ barrier::PhysicalKey Policies::record_of(ReadTxn& txn, const std::string& name) 
   return record;
 }
 
+namespace {
+
+// False: it cannot be read, and nobody knows whether it has passed.
+bool read_expiration(const Json& record, Policy& policy) {
+  const Json* const set = record.find("expiration");
+  if (set == nullptr) return true;
+  const auto time = parse_rfc3339(set->text());
+  if (time.ok()) policy.expiration = *time;
+  return time.ok();
+}
+
+bool is_over(const Json& record, WallTime now) {
+  const auto time = parse_rfc3339(record.string_at("expiration"));
+  return time.ok() && *time <= now;
+}
+
+}  // namespace
+
 // One that cannot be read denies everything: nobody knows what it kept out.
 Result<std::shared_ptr<const Policy>> Policies::compile(ReadTxn& txn, const std::string& name,
                                                         const barrier::PhysicalKey& record,
@@ -88,7 +106,7 @@ Result<std::shared_ptr<const Policy>> Policies::compile(ReadTxn& txn, const std:
     const auto parsed = parse_json(as_text(plain->reveal()));
     if (parsed.ok() && parsed->is_object()) {
       auto policy = parse_policy(name, parsed->string_at("policy"));
-      if (policy.ok())
+      if (policy.ok() && read_expiration(*parsed, *policy))
         return std::shared_ptr<const Policy>(
             std::make_shared<const Policy>(std::move(policy).value()));
     }
@@ -105,15 +123,19 @@ Result<std::shared_ptr<const Policy>> Policies::compile(ReadTxn& txn, const std:
 
 std::string policy_record(std::string_view name) { return "policies/" + hex(as_bytes(name)); }
 
-Status put_policy(WriteTxn& txn, const std::string& name, std::string_view text, WallTime now) {
+Status put_policy(WriteTxn& txn, const std::string& name, std::string_view text, WallTime now,
+                  const PolicyTerms& terms) {
   WriteTxn core = txn.in(barrier::kCoreSpace);
   const std::string key = policy_record(name);
   VAULT_TRY(core.version(key));                                   // guards what is looked at next
   VAULT_TRY_ASSIGN(const auto before, readable_json(core, key));  // this repairs a damaged one
-  const std::int64_t version = before ? before->integer_at("version") + 1 : 1;
+  const bool goes_on = before && !is_over(*before, now);
+  const std::int64_t version = goes_on ? before->integer_at("version") + 1 : 1;
   Json record = Json::object();
   record.set("name", name).set("policy", text).set("version", version);
   record.set("modified", rfc3339(now));
+  if (terms.cas_required) record.set("cas_required", true);
+  if (terms.expiration) record.set("expiration", rfc3339(*terms.expiration));
   VAULT_TRY(core.put(key, as_bytes(record.dump())));
   return Mounts::bump(txn);
 }

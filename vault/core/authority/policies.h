@@ -62,10 +62,17 @@ class Policies {
   std::unordered_map<std::string, barrier::PhysicalKey> records_ GUARDED_BY(mutex_);  // by name
 };
 
+// What a policy is kept with beside its text.
+struct PolicyTerms {
+  bool cas_required = false;
+  std::optional<WallTime> expiration{};
+};
 // Policies as stored in the core's space under policy_record(name):
-// {"policy","modified","version"}.
+// {"name","policy","modified","version"}, and "cas_required" and "expiration" where they are set.
+// One whose expiration has passed begins with version 1 again when it is written.
 std::string policy_record(std::string_view name);
-Status put_policy(WriteTxn& txn, const std::string& name, std::string_view text, WallTime now);
+Status put_policy(WriteTxn& txn, const std::string& name, std::string_view text, WallTime now,
+                  const PolicyTerms& terms = {});
 Status erase_policy(WriteTxn& txn, const std::string& name);
 
 }  // namespace leasehold::core

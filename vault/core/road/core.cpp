@@ -285,6 +285,21 @@ Status Core::still_allowed(Authorised& flight) {
   return {};
 }
 
+// What policies denied is kept for whoever asks why. Without a valid token nothing was decided.
+void Core::keep_denial(const InFlight& flight) {
+  if (flight.live == nullptr || !flight.caller.present) return;
+  if (flight.decision.allowed || flight.decision.reason.empty()) return;
+  Denial denial;
+  denial.request_id = flight.id;
+  denial.accessor = flight.caller.accessor;
+  denial.time = flight.started;
+  denial.operation = operation_name(flight.request.operation);
+  denial.path = flight.request.path;
+  if (flight.authority.policies != nullptr) denial.policies = flight.authority.policies->names;
+  describe(flight.decision, needed_for(flight.request.operation), denial);
+  flight.live->denials.keep(std::move(denial));
+}
+
 // From the status to the answer; and what the request held is given back.
 void Core::conclude(InFlight& flight, const Status& status) {
   flight.batch.reset();
@@ -296,10 +311,13 @@ void Core::conclude(InFlight& flight, const Status& status) {
     flight.answer = error_response(why);
     flight.events.clear();  // of what was not done
     if (flight.try_later) flight.answer.retry_after = Seconds{1};
+    if (why.code == Code::denied) keep_denial(flight);
   }
   tell_rate(flight);
   if (status.ok() && flight.orders.due_work) flight.live->due_work->ask(flight.mount->info.space);
-  flight.answer.request_id = flight.id;
+  // An error names its request, so that it can be asked about; who has but few uses is not led to
+  // spend one on that.
+  flight.answer.request_id = flight.answer.is_error && flight.uses_left ? "" : flight.id;
   const bool makes_lease = flight.planned && flight.planned->makes_lease();
   if (makes_lease) flight.live->revoker->release(flight.planned->lease->id);
   end_use(flight);

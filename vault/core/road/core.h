@@ -47,6 +47,7 @@ class Core {
   Status run_read(InFlight& flight, const ReadHandler& handler, storage::Snapshot& snapshot);
   Status run_write(InFlight& flight, const WriteHandler& handler, storage::Snapshot& snapshot);
   Status try_candidate(InFlight& flight);
+  static void keep_denial(const InFlight& flight);
   void conclude(InFlight& flight, const Status& status);
   void end_use(InFlight& flight);
   void owe_answer(InFlight& flight);

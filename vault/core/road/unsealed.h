@@ -9,6 +9,7 @@
 #include "vault/audit/log.h"
 #include "vault/commit/committer.h"
 #include "vault/commit/snapshots.h"
+#include "vault/core/authority/denials.h"
 #include "vault/core/authority/lockout.h"
 #include "vault/core/authority/mounts.h"
 #include "vault/core/authority/tokens.h"
@@ -58,6 +59,7 @@ class Unsealed {
   Tokens tokens;
   Leases leases;
   Lockout lockout;
+  Denials denials;
   std::unique_ptr<audit::AuditLog> audit;
   std::unique_ptr<commit::Drain> drain;
   commit::Committer committer;
