@@ -67,6 +67,8 @@ std::unique_ptr<Engine> make_system_engine(Unsealed& live) {
   add_ui_mount_routes(routes, live);
   add_remount_routes(routes, live);
   add_policy_routes(routes, live);
+  add_password_policy_routes(routes);
+  add_tool_routes(routes);
   add_lease_routes(routes, live);
   add_job_routes(routes, live);
   add_reconcile_route(routes, live);
