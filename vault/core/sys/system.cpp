@@ -2,6 +2,7 @@
 
 #include "vault/base/encoding.h"
 #include "vault/core/sys/areas.h"
+#include "vault/core/sys/config_state.h"
 #include "vault/core/sys/metrics.h"
 #include "vault/core/sys/version_history.h"
 
@@ -97,6 +98,7 @@ std::unique_ptr<Engine> make_system_engine(Unsealed& live) {
   add_plugin_routes(routes, live);
   add_refused_routes(routes);
   add_decode_token_route(routes);
+  add_config_state_route(routes);
   return std::make_unique<SystemEngine>(std::move(routes));
 }
 
