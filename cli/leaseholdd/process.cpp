@@ -17,8 +17,10 @@
 #include "cli/leaseholdd/dev_mode.h"
 #include "cli/leaseholdd/harden.h"
 #include "cli/leaseholdd/offline.h"
+#include "cli/leaseholdd/sanitized.h"
 #include "cli/leaseholdd/self_init.h"
 #include "config/parts.h"
+#include "vault/base/process_facts.h"
 #include "vault/core/road/core.h"
 #include "vault/core/road/workers.h"
 #include "vault/target/own_threads.h"
@@ -222,6 +224,7 @@ Status Process::build_listener() {
 }
 
 Status Process::build() {
+  set_sanitized_configuration(sanitized(configuration_));
   VAULT_TRY(check_stanzas(configuration_, {own_executable_, clock_, random_, log_}));
   VAULT_TRY(build_storage());
   VAULT_TRY(build_seal());

@@ -89,9 +89,13 @@ TEST_CASE("class 22 unauthenticated routes: they are these and no others") {
   TestVault vault;
   const std::vector<std::string> golden = {
       "approle login",
+      "system decode-token",
       "system internal/specs/openapi",
+      "system internal/ui/feature-flags",
       "system internal/ui/mounts",
       "system internal/ui/mounts/:path*",
+      "system internal/ui/namespaces",
+      "system internal/ui/version",
       "system wrapping/lookup",
       "userpass login/:username*",
   };
@@ -117,6 +121,8 @@ TEST_CASE("class 22 root-protected routes: they are these and no others") {
       "system auth/:path*",
       "system config/auditing/request-headers",
       "system config/auditing/request-headers/:name*",
+      "system config/ui/headers",
+      "system config/ui/headers/:header",
       "system generate-root",
       "system generate-root-token/attempt",
       "system generate-root-token/update",
@@ -129,6 +135,8 @@ TEST_CASE("class 22 root-protected routes: they are these and no others") {
       "system leases/reconcile/:mount*",
       "system leases/revoke-force/:prefix*",
       "system leases/revoke-prefix/:prefix*",
+      "system plugins/catalog/:type",
+      "system plugins/catalog/:type/:name",
       "system rekey-recovery-key/init",
       "system rekey-recovery-key/update",
       "system rekey-recovery-key/verify",

@@ -1,6 +1,7 @@
 #include "vault/core/authority/policies.h"
 
 #include "vault/base/encoding.h"
+#include "vault/base/metrics.h"
 #include "vault/core/authority/mounts.h"
 #include "vault/core/contract/policy_names.h"
 
@@ -14,6 +15,7 @@ Policies::Policies(LogSink& log) : log_(log) {
 
 Result<bool> Policies::resolve(ReadTxn& txn, const std::vector<std::string>& names, Making making,
                                Authority& into) {
+  const metrics::Stopwatch watch(metrics::Timer::policy_get, metrics::kTimedOneOf);
   std::size_t place = 0;
   for (const std::string& name : names) place = place * 31 + std::hash<std::string>()(name);
   place %= kSetsMax;
@@ -125,6 +127,7 @@ std::string policy_record(std::string_view name) { return "policies/" + hex(as_b
 
 Status put_policy(WriteTxn& txn, const std::string& name, std::string_view text, WallTime now,
                   const PolicyTerms& terms) {
+  const metrics::Stopwatch watch(metrics::Timer::policy_set);
   WriteTxn core = txn.in(barrier::kCoreSpace);
   const std::string key = policy_record(name);
   VAULT_TRY(core.version(key));                                   // guards what is looked at next
@@ -141,6 +144,7 @@ Status put_policy(WriteTxn& txn, const std::string& name, std::string_view text,
 }
 
 Status erase_policy(WriteTxn& txn, const std::string& name) {
+  const metrics::Stopwatch watch(metrics::Timer::policy_delete);
   VAULT_TRY(txn.in(barrier::kCoreSpace).erase(policy_record(name)));
   return Mounts::bump(txn);
 }

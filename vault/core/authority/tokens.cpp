@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "vault/base/encoding.h"
+#include "vault/base/metrics.h"
 #include "vault/core/authority/indexes.h"
 #include "vault/core/authority/mounts.h"
 #include "vault/core/authority/owned.h"
@@ -120,6 +121,7 @@ bool stands(const Token& token, const MountTable& mounts, Tokens::Chain* chain) 
 
 Result<TokenRef> Tokens::valid(ReadTxn& txn, const MountTable& mounts, const OrderedId& id,
                                WallTime now, Chain* chain) const {
+  const metrics::Stopwatch watch(metrics::Timer::token_lookup, metrics::kTimedOneOf);
   if (chain != nullptr) chain->reserve(4);  // of most: a token, its method, and as much above
   TokenRef asked;
   OrderedId at = id;
@@ -194,6 +196,7 @@ Result<std::int64_t> Tokens::uses_left(ReadTxn& txn, const Token& token) const {
 }
 
 Status Tokens::write(WriteTxn& txn, const Token& token) const {
+  const metrics::Stopwatch watch(metrics::Timer::token_store, metrics::kTimedOneOf);
   return txn.put(key_of(token.id), "", encode_token(token).bytes());
 }
 
@@ -225,6 +228,8 @@ Status check_texts(const Token& token) {
 
 Result<SecretBytes> Tokens::create(WriteTxn& txn, Token& token, std::string_view wanted_id,
                                    bool short_form) const {
+  const metrics::Stopwatch watch(metrics::Timer::token_create, metrics::kTimedOneOf);
+  metrics::count(metrics::Counter::token_creation);
   VAULT_TRY(check_texts(token));
   if (token.batch) return batch_tokens_.make(token);
   SecretBytes text(wanted_id);
@@ -271,6 +276,7 @@ Status Tokens::update(WriteTxn& txn, const Token& before, const Token& after) co
 }
 
 Status Tokens::revoke(WriteTxn& txn, const Token& token, WallTime now) const {
+  const metrics::Stopwatch watch(metrics::Timer::token_revoke, metrics::kTimedOneOf);
   VAULT_TRY(txn.erase(key_of(token.id)));
   return forget(txn, token, now);
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "vault/base/encoding.h"
+#include "vault/base/metrics.h"
 #include "vault/core/authority/indexes.h"
 #include "vault/core/contract/codec.h"
 
@@ -193,6 +194,8 @@ Status Leases::write(WriteTxn& txn, const Lease& lease) const {
 }
 
 Status Leases::write_pending(WriteTxn& txn, Lease& lease) const {
+  const metrics::Stopwatch watch(metrics::Timer::expire_register);
+  metrics::count(metrics::Counter::lease_creation);
   txn.guard(lease_key(lease.id), 0);
   VAULT_TRY(write(txn, lease));
   VAULT_TRY(txn.mark(expiry_key(lease.expires, Table::lease, lease.id)));
@@ -237,6 +240,7 @@ Status Leases::activate(WriteTxn& txn, Lease& lease, WallTime expires) const {
 }
 
 Status Leases::renew(WriteTxn& txn, Lease& lease, WallTime expires, WallTime now) const {
+  const metrics::Stopwatch watch(metrics::Timer::expire_renew);
   const WallTime before = lease.expires;
   lease.expires = expires;
   lease.last_renewal = now;
@@ -246,6 +250,7 @@ Status Leases::renew(WriteTxn& txn, Lease& lease, WallTime expires, WallTime now
 
 Status Leases::start_revoking(WriteTxn& txn, Lease& lease, WallTime now) const {
   if (lease.state == Lease::State::revoking) return {};
+  const metrics::Stopwatch watch(metrics::Timer::expire_revoke);
   // A PENDING lease that is cut short: its CREATE may be on its way.
   lease.uncertain = lease.uncertain || lease.state == Lease::State::pending;
   lease.was_active = lease.state == Lease::State::active;
@@ -341,6 +346,7 @@ void note(Json& fields, const target::Revoked& revoked, Absence absence) {
 Status Leases::finish(WriteTxn& txn, const Lease& lease, const target::Revoked& revoked,
                       WallTime now, Absence absence) const {
   VAULT_TRY(erase(txn, lease));
+  metrics::count(metrics::Counter::lease_ended);
   if (lease.probe) return {};
   Json receipt = receipt_of(lease, now);
   receipt.set("verified_absent", rfc3339(revoked.verified_at));

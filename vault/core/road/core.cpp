@@ -5,6 +5,7 @@
 #include "vault/core/road/audit_lines.h"
 #include "vault/core/road/rate.h"
 #include "vault/core/road/stations.h"
+#include "vault/core/road/under_way.h"
 
 namespace leasehold::core {
 
@@ -71,6 +72,7 @@ Detached Core::handle(Request request, Exchange& asker) {
   InFlight flight(std::move(request), asker);
   Latch latch;
   Status status = admit(flight);  // which route, who
+  const UnderWay under_way(flight);
   if (status.ok() && settle_body(flight))
     status = co_await placed(workers_, flight, Place::bodies, [&] { return read_late(flight); });
   if (status.ok()) status = co_await committed(flight);  // a use is counted before anything else

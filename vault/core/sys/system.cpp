@@ -1,6 +1,9 @@
 #include "vault/core/sys/system.h"
 
 #include "vault/base/encoding.h"
+#include "vault/core/sys/areas.h"
+#include "vault/core/sys/config_state.h"
+#include "vault/core/sys/metrics.h"
 #include "vault/core/sys/version_history.h"
 
 namespace leasehold::core {
@@ -69,6 +72,8 @@ std::unique_ptr<Engine> make_system_engine(Unsealed& live) {
   add_policy_routes(routes, live);
   add_capability_routes(routes, live);
   add_explain_routes(routes, live);
+  add_password_policy_routes(routes);
+  add_tool_routes(routes);
   add_lease_routes(routes, live);
   add_job_routes(routes, live);
   add_reconcile_route(routes, live);
@@ -86,6 +91,17 @@ std::unique_ptr<Engine> make_system_engine(Unsealed& live) {
   add_rekey_routes(routes, live);
   add_generate_root_routes(routes, live);
   add_rotate_routes(routes, live);
+  add_metrics_routes(routes, live);
+  add_host_info_route(routes);
+  add_in_flight_route(routes);
+  add_logger_routes(routes, live);
+  add_ui_header_routes(routes);
+  add_ui_fact_routes(routes);
+  add_activity_routes(routes, live);
+  add_plugin_routes(routes, live);
+  add_refused_routes(routes);
+  add_decode_token_route(routes);
+  add_config_state_route(routes);
   return std::make_unique<SystemEngine>(std::move(routes));
 }
 

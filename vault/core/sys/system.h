@@ -25,6 +25,8 @@ Result<DueSlice> erase_old_remounts(WriteTxn& txn, WallTime now);
 void add_policy_routes(std::vector<Route>& routes, Unsealed& live);
 void add_capability_routes(std::vector<Route>& routes, Unsealed& live);
 void add_explain_routes(std::vector<Route>& routes, Unsealed& live);
+void add_password_policy_routes(std::vector<Route>& routes);
+void add_tool_routes(std::vector<Route>& routes);
 void add_lease_routes(std::vector<Route>& routes, Unsealed& live);
 void add_job_routes(std::vector<Route>& routes, Unsealed& live);
 void add_reconcile_route(std::vector<Route>& routes, Unsealed& live);
