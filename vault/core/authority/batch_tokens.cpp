@@ -18,7 +18,9 @@ constexpr std::uint64_t kOpened = 1;
 
 // Of this store and no other, and of this head.
 Bytes aad_of(const barrier::Barrier& barrier, ByteView head) {
-  Bytes aad = to_bytes(barrier.store());
+  Bytes aad;
+  aad.reserve(barrier.store().size() + head.size());
+  append(aad, barrier.store());
   append(aad, head);
   return aad;
 }
