@@ -9,6 +9,7 @@
 #include "vault/audit/log.h"
 #include "vault/commit/committer.h"
 #include "vault/commit/snapshots.h"
+#include "vault/core/authority/identities.h"
 #include "vault/core/authority/lockout.h"
 #include "vault/core/authority/mounts.h"
 #include "vault/core/authority/tokens.h"
@@ -55,6 +56,7 @@ class Unsealed {
   const crypto::HmacKey audit_key;
   commit::Snapshots snapshots;
   Mounts mounts;
+  Identities identities;
   Tokens tokens;
   Leases leases;
   Lockout lockout;

@@ -13,11 +13,10 @@ namespace leasehold::core {
 namespace {
 
 constexpr std::size_t kAskedMax = 1000;  // paths of one question about capabilities
-// What a template may put into a path; templates are not evaluated, so they are never on.
-constexpr const char* kTemplateFlags[] = {"allow_slashes_in_identity_templates",
-                                          "allow_wildcards_in_identity_templates"};
+// What a template may put into a path.
+constexpr std::string_view kTemplateFlags[] = {kSlashesFlag, kWildcardsFlag};
 // Of a policy, in later versions: what may be given as false, and what may not be given.
-constexpr const char* kLaterFlags[] = {"cas_required", kTemplateFlags[0], kTemplateFlags[1]};
+constexpr const char* kLaterFlags[] = {"cas_required"};
 constexpr const char* kLaterTimes[] = {"ttl", "expiration"};
 
 Result<std::vector<std::string>> names_of(ReadTxn& txn) {
@@ -54,7 +53,7 @@ Result<std::string> name_in(Unsealed& live, const Call& call, ReadTxn& txn) {
   const std::string name = canonical_policy_name(given);
   if (name == given) return name;
   const std::string& path = call.request.path;
-  VAULT_TRY_ASSIGN(const Acl acl, acl_of(live, txn, call.caller.policies, call.now));
+  VAULT_TRY_ASSIGN(const Acl acl, acl_of(live, txn, call.caller, call.now));
   const std::string meant =
       path.substr(0, path.size() - std::min(path.size(), given.size())) + name;
   if (acl.decide(call.request.operation, meant, call.request.body, false, std::nullopt).allowed)
@@ -73,7 +72,7 @@ Result<Response> read(Unsealed& live, Call& call, ReadTxn& txn, bool old_form) {
   Json data = Json::object();
   data.set("name", name).set(old_form ? "rules" : "policy", record.string_at("policy"));
   data.set("version", record.integer_at("version")).set("cas_required", false);
-  for (const char* flag : kTemplateFlags) data.set(flag, false);
+  for (const std::string_view flag : kTemplateFlags) data.set(flag, record.bool_at(flag));
   if (const Json* modified = record.find("modified")) data.set("modified", *modified);
   Response response = Response::of(data);
   if (old_form) response.form = Response::Form::injected;
@@ -126,7 +125,8 @@ Result<Response> write(Unsealed& live, Call& call, WriteTxn& txn) {
   if (text.empty()) return failure(Code::invalid, "'policy' parameter not supplied or empty");
   VAULT_TRY_ASSIGN(const Policy parsed, parse_new_policy(name, text));
   VAULT_TRY(check_version(call, txn, name));
-  VAULT_TRY(put_policy(txn, name, text, call.now));
+  VAULT_TRY(put_policy(txn, name, text, call.now,
+                       {call.fields.boolean(kWildcardsFlag), call.fields.boolean(kSlashesFlag)}));
   Response response;
   if (call.fields.text("name") != name)
     response.warnings.push_back("policy name was converted to " + name);
@@ -176,7 +176,7 @@ Result<Response> capabilities(Unsealed& live, Call& call, ReadTxn& txn, const To
   if (paths.empty()) return failure(Code::invalid, "paths must be supplied");
   if (paths.size() > kAskedMax)
     return failure(Code::invalid, "at most 1000 paths can be asked for at once");
-  VAULT_TRY_ASSIGN(const Acl acl, acl_of(live, txn, token->policies, call.now));
+  VAULT_TRY_ASSIGN(const Acl acl, acl_of(live, txn, *token, call.now));
   VAULT_TRY_ASSIGN(const auto compiled, live.mounts.at(txn));
   std::vector<Json::Member> answers;
   for (const std::string& path : paths) {
@@ -205,6 +205,8 @@ void add_stored(std::vector<Route>& routes, Unsealed& live, bool old_form) {
   std::vector<Field> fields = {{"policy"}, {"cas", FieldType::integer}};
   if (old_form) fields.push_back({"rules"});
   for (const char* flag : kLaterFlags) fields.push_back({flag, FieldType::boolean});
+  for (const std::string_view flag : kTemplateFlags)
+    fields.push_back({std::string(flag), FieldType::boolean});
   for (const char* time : kLaterTimes) fields.push_back({time});
   routes.push_back(route(base + "/:name*", std::move(fields),
                          {reads(shows), writes(changes, Place::lists),  // a policy may be long
@@ -261,7 +263,7 @@ void add_policy_routes(std::vector<Route>& routes, Unsealed& live) {
   add_stored(routes, live, false);
   add_capabilities(routes, live);
   const auto rights = [&live](Call& call, ReadTxn& txn) -> Result<Response> {
-    VAULT_TRY_ASSIGN(const Acl acl, acl_of(live, txn, call.caller.policies, call.now));
+    VAULT_TRY_ASSIGN(const Acl acl, acl_of(live, txn, call.caller, call.now));
     return Response::of(acl.resultant());
   };
   routes.push_back(route("internal/ui/resultant-acl", {}, {reads(rights, Place::lists)},
