@@ -243,10 +243,11 @@ TEST_CASE("class 24 crash on input: every route survives every kind of value") {
   };
   std::vector<Row> rows;
   for (const auto& kind : every_kind(vault)) {
-    const std::string mount = kind->wire_type == "system"  ? "sys/"
-                              : kind->wire_type == "token" ? "auth/token/"
-                              : kind->wire_type == "test"  ? "test/"
-                                                           : "";
+    const std::string mount = kind->wire_type == "system"     ? "sys/"
+                              : kind->wire_type == "token"    ? "auth/token/"
+                              : kind->wire_type == "test"     ? "test/"
+                              : kind->wire_type == "identity" ? "identity/"
+                                                              : "";
     if (mount.empty()) continue;
     for (const core::Route& route : kind->engine->routes())
       if (route.pattern != "seal" && route.pattern != "revoke-self")

@@ -82,10 +82,10 @@ std::vector<Finding> collected(const Policy& policy, WallTime now, Where where) 
     found.push_back({rule.line, "path \"" + as_written(rule) + "\"" + where(rule) + ": " + why});
   };
   for (const PathRule& rule : policy.templated)
-    doubt(rule,
-          "templates are not evaluated by this version, so this rule "
-          "matches nothing; name the path "
-          "without {{...}}");
+    if (denies(rule))
+      doubt(rule,
+            "this denies nothing to a token without an entity, or to one whose entity has no value "
+            "for the template");
   for (const auto* rules : {&policy.rules, &policy.templated})
     for (const PathRule& rule : *rules) {
       if (rule.pattern.find('*') != std::string::npos) doubt(rule, doubt_of_star(rule));

@@ -121,4 +121,11 @@ AuthInfo auth_of(const Token& token, Seconds ttl) {
   return auth;
 }
 
+void show_identity(AuthInfo& auth, const std::vector<std::string>& policies) {
+  auth.identity_policies = policies;
+  auth.policies = auth.token_policies;
+  auth.policies.insert(auth.policies.end(), policies.begin(), policies.end());
+  auth.policies = canonical_policies(auth.policies);
+}
+
 }  // namespace leasehold::core

@@ -55,5 +55,7 @@ Result<Token> decode_token(ByteView bytes);
 
 // `auth` of an answer about this token; `ttl` is what it has left.
 AuthInfo auth_of(const Token& token, Seconds ttl);
+// With what the entity behind the token adds.
+void show_identity(AuthInfo& auth, const std::vector<std::string>& policies);
 
 }  // namespace leasehold::core

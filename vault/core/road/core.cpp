@@ -176,8 +176,11 @@ Status Core::resolve(Admitted& flight, ReadTxn& txn, Making making) {
   VAULT_TRY(route(flight));
   if (flight.compiled->rate_limits && !flight.rate) VAULT_TRY(check_rate(flight, txn));
   VAULT_TRY(identify(flight, txn));
-  VAULT_TRY_ASSIGN(const bool ready, flight.live->mounts.policies().resolve(
-                                         txn, flight.caller.policies, making, flight.authority));
+  VAULT_TRY_ASSIGN(bool ready, know_entity(flight, txn, making));
+  if (ready) {
+    VAULT_TRY_ASSIGN(ready, flight.live->mounts.policies().resolve(txn, flight.caller.policies,
+                                                                   making, flight.authority));
+  }
   if (!ready && flight.place == Place::inline_) flight.place = Place::lists;
   return {};
 }
@@ -240,6 +243,31 @@ Status Core::identify(Admitted& flight, ReadTxn& txn) {
   caller.expires = token->expires;
   flight.token = std::move(token);
   return check_wrapping_token(flight, txn);
+}
+
+// Who is behind the token. False, with Making::elsewhere only: that is read on a worker.
+Result<bool> Core::know_entity(Admitted& flight, ReadTxn& txn, Making making) {
+  flight.authority.identity = nullptr;
+  if (!flight.token || flight.token->entity_id.empty()) return true;
+  VAULT_TRY_ASSIGN(Identities::At who,
+                   flight.live->identities.at(txn, flight.token->entity_id, making));
+  if (!who.ready) return false;
+  const std::string_view why = who.value == nullptr         ? "the entity is gone"
+                               : who.value->entity.disabled ? "the entity is disabled"
+                               : who.value->too_many        ? "the entity is in too many groups"
+                                                            : "";
+  if (why.empty()) {
+    flight.caller.entity_id = who.value->entity.id;
+    flight.authority.identity = std::move(who.value);
+    flight.authority.identity_revision = who.revision;
+    return true;
+  }
+  if (!open_to_strangers(flight))
+    return failure(Code::denied, "permission denied", std::string(why));
+  flight.token = nullptr;
+  flight.caller = Caller();
+  flight.chain.clear();
+  return true;
 }
 
 // After a conflict: everything is looked at again, but a use is not counted again.

@@ -32,6 +32,7 @@ class Core {
   Status resolve(Admitted& flight, ReadTxn& txn, Making making);
   Status route(Admitted& flight);
   Status identify(Admitted& flight, ReadTxn& txn);
+  static Result<bool> know_entity(Admitted& flight, ReadTxn& txn, Making making);
   Status admit_counted(Admitted& flight);
   Status admit_again(InFlight& flight);
   static Status may_be_recorded(Admitted& flight);

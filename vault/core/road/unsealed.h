@@ -10,6 +10,7 @@
 #include "vault/commit/committer.h"
 #include "vault/commit/snapshots.h"
 #include "vault/core/authority/denials.h"
+#include "vault/core/authority/identities.h"
 #include "vault/core/authority/lockout.h"
 #include "vault/core/authority/mounts.h"
 #include "vault/core/authority/tokens.h"
@@ -56,6 +57,7 @@ class Unsealed {
   const crypto::HmacKey audit_key;
   commit::Snapshots snapshots;
   Mounts mounts;
+  Identities identities;
   Tokens tokens;
   Leases leases;
   Lockout lockout;

@@ -39,7 +39,7 @@ Result<Response> capabilities(Unsealed& live, Call& call, ReadTxn& txn, const To
   if (paths.empty()) return failure(Code::invalid, "paths must be supplied");
   if (paths.size() > kAskedMax)
     return failure(Code::invalid, "at most 1000 paths can be asked for at once");
-  VAULT_TRY_ASSIGN(const Acl acl, acl_of(live, txn, token->policies, call.now));
+  VAULT_TRY_ASSIGN(const Acl acl, acl_of(live, txn, *token, call.now));
   VAULT_TRY_ASSIGN(const auto compiled, live.mounts.at(txn));
   std::vector<Json::Member> answers;
   for (const std::string& path : paths) {
@@ -99,7 +99,7 @@ void add_capabilities(std::vector<Route>& routes, Unsealed& live) {
 void add_capability_routes(std::vector<Route>& routes, Unsealed& live) {
   add_capabilities(routes, live);
   const auto rights = [&live](Call& call, ReadTxn& txn) -> Result<Response> {
-    VAULT_TRY_ASSIGN(const Acl acl, acl_of(live, txn, call.caller.policies, call.now));
+    VAULT_TRY_ASSIGN(const Acl acl, acl_of(live, txn, call.caller, call.now));
     return Response::of(acl.resultant());
   };
   routes.push_back(route("internal/ui/resultant-acl", {}, {reads(rights, Place::lists)},

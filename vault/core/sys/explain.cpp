@@ -10,7 +10,7 @@ namespace {
 Result<bool> may_know(Unsealed& live, const Call& call, ReadTxn& txn, const Denial& denial) {
   const std::string& asker = call.caller.accessor;
   if (!asker.empty() && asker == denial.accessor) return true;
-  VAULT_TRY_ASSIGN(const Acl acl, acl_of(live, txn, call.caller.policies, call.now));
+  VAULT_TRY_ASSIGN(const Acl acl, acl_of(live, txn, call.caller, call.now));
   return acl
       .decide(Operation::read, call.request.path, call.request.body, false, call.request.wrap_ttl)
       .allowed;

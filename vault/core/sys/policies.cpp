@@ -14,9 +14,8 @@ namespace leasehold::core {
 namespace {
 
 constexpr std::size_t kDetailedMax = 32u << 20;  // of one list with texts, in bytes
-// What a template may put into a path; templates are not evaluated, so they are never on.
-constexpr const char* kTemplateFlags[] = {"allow_slashes_in_identity_templates",
-                                          "allow_wildcards_in_identity_templates"};
+// What a template may put into a path.
+constexpr std::string_view kTemplateFlags[] = {kSlashesFlag, kWildcardsFlag};
 Result<std::vector<std::string>> names_of(ReadTxn& txn) {
   ReadTxn core = txn.in(barrier::kCoreSpace);
   VAULT_TRY_ASSIGN(const auto stored, core.list("policies/"));
@@ -79,7 +78,7 @@ Json shown(const std::string& name, const Json& record, const char* text_name) {
   data.set("name", name).set(text_name, record.string_at("policy"));
   data.set("version", record.integer_at("version"));
   data.set("cas_required", record.bool_at("cas_required"));
-  for (const char* flag : kTemplateFlags) data.set(flag, false);
+  for (const std::string_view flag : kTemplateFlags) data.set(flag, record.bool_at(flag));
   for (const char* time : {"modified", "expiration"})
     if (const Json* set = record.find(time)) data.set(time, *set);
   return data;
@@ -115,7 +114,7 @@ Result<std::string> name_in(Unsealed& live, const Call& call, ReadTxn& txn) {
   const std::string name = canonical_policy_name(given);
   if (name == given) return name;
   const std::string& path = call.request.path;
-  VAULT_TRY_ASSIGN(const Acl acl, acl_of(live, txn, call.caller.policies, call.now));
+  VAULT_TRY_ASSIGN(const Acl acl, acl_of(live, txn, call.caller, call.now));
   const std::string meant =
       path.substr(0, path.size() - std::min(path.size(), given.size())) + name;
   if (acl.decide(call.request.operation, meant, call.request.body, false, std::nullopt).allowed)
@@ -212,6 +211,13 @@ Status check_name(const std::string& name) {
   return {};
 }
 
+// A patch that does not say it leaves it as it was.
+bool flag_of(const Call& call, std::string_view flag, const std::optional<Json>& before,
+             bool patches) {
+  if (patches && !call.fields.given(flag)) return before->bool_at(flag);
+  return call.fields.boolean(flag);
+}
+
 // `patches`: what the request does not say stays, and the policy must be there.
 Result<Response> write(Unsealed& live, Call& call, WriteTxn& txn, bool patches) {
   VAULT_TRY_ASSIGN(const std::string name, name_in(live, call, txn));
@@ -221,14 +227,12 @@ Result<Response> write(Unsealed& live, Call& call, WriteTxn& txn, bool patches) 
   std::string text = text_of(call.fields);
   if (text.empty() && patches) text = before->string_at("policy");
   if (text.empty()) return failure(Code::invalid, "'policy' parameter not supplied or empty");
-  for (const char* flag : kTemplateFlags)
-    if (call.fields.boolean(flag))
-      return failure(Code::invalid,
-                     std::string(flag) + " of a policy is not supported by this version");
   PolicyTerms terms;
   if (patches) terms.expiration = expiration_of(*before);
   VAULT_TRY(read_expiration(call, terms));
   VAULT_TRY_ASSIGN(const Policy parsed, parse_new_policy(name, text));
+  terms.wildcards_in_values = flag_of(call, kWildcardsFlag, before, patches);
+  terms.slashes_in_values = flag_of(call, kSlashesFlag, before, patches);
   const bool required = before && before->bool_at("cas_required");
   terms.cas_required = call.fields.boolean("cas_required");
   VAULT_TRY(check_version(call, before, required || terms.cas_required));
@@ -265,7 +269,8 @@ std::vector<Field> fields_of_policy(bool old_form) {
       {"ttl", FieldType::duration, {}, "The same, counted from now."}};
   fields.insert(fields.end(), own.begin(), own.end());
   if (old_form) fields.push_back({"rules"});
-  for (const char* flag : kTemplateFlags) fields.push_back({flag, FieldType::boolean});
+  for (const std::string_view flag : kTemplateFlags)
+    fields.push_back({std::string(flag), FieldType::boolean});
   return fields;
 }
 

@@ -68,6 +68,13 @@ Result<Response> TokenEngine::show(Call& call, ReadTxn& txn, const Token& token,
   }
   data.set("meta", std::move(meta)).set("num_uses", uses).set("orphan", token.orphan);
   data.set("path", token.path).set("policies", Json(token.policies));
+  if (!token.entity_id.empty()) {
+    ReadTxn core(txn.snapshot(), txn.barrier(), barrier::kCoreSpace);
+    VAULT_TRY_ASSIGN(const auto who, live_.identities.at(core, token.entity_id, Making::allowed));
+    if (who.value != nullptr && !who.value->policies.empty())
+      data.set("identity_policies", Json(who.value->policies))
+          .set("external_namespace_policies", Json::object());
+  }
   data.set("renewable", token.renewable);
   const Nanos left = token.expires ? since(*token.expires, call.now) : Nanos{0};
   data.set("ttl", static_cast<std::int64_t>(std::chrono::floor<Seconds>(left).count()));
