@@ -35,10 +35,17 @@
 
 namespace leasehold::server {
 
+// What a listener may show to callers without a token.
+enum class OpenPage : std::uint8_t { metrics, requests };
+
 class Handler {
  public:
   // On the loop's thread. exchange.deliver() comes exactly once, now or later, on the same thread.
   virtual void handle(core::Request&& request, core::Exchange& exchange) = 0;
+  // As handle(), of a page that the listener's stanza opens to everybody.
+  virtual void show(OpenPage /*page*/, core::Request&& request, core::Exchange& exchange) {
+    handle(std::move(request), exchange);
+  }
   // The headers that requests are to carry; null: none.
   virtual const core::AskedHeaders* asked_headers() const { return nullptr; }
   // The answer that handed this out did not reach the client.

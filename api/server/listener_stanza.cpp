@@ -45,13 +45,17 @@ constexpr Ignored kKnown[] = {
     {"socket_mode", "a tcp listener has no file"},
     {"socket_user", "a tcp listener has no file"},
     {"socket_group", "a tcp listener has no file"},
-    {"telemetry", "no metrics are published"},
     {"profiling", "no profile can be taken, with or without a token"},
-    {"inflight_requests_logging", "requests in flight are shown to nobody"},
     {"cors_enabled", "browsers of other origins are not admitted"},
     {"cors_allowed_origins", "browsers of other origins are not admitted"},
     {"cors_allowed_headers", "browsers of other origins are not admitted"},
     {"cors_allow_credentials", "browsers of other origins are not admitted"},
+};
+
+constexpr Ignored kOfTelemetry[] = {
+    {"metrics_only", "every listener serves all of the API"},
+    {"metrics_path", "metrics are at /v1/sys/metrics"},
+    {"disallow_metrics", "metrics are shown to who may read sys/metrics"},
 };
 
 template <class Id>
@@ -98,6 +102,7 @@ class Reader {
     forwarded();
     unauthenticated();
     redacted();
+    open_pages();
     lone_keys();
     stanza_.ignore(kKnown);
   }
@@ -256,6 +261,32 @@ class Reader {
     traits.redact_addresses = flag("redact_addresses", false);
     traits.redact_cluster_name = flag("redact_cluster_name", false);
     traits.redact_version = flag("redact_version", false);
+  }
+
+  // What callers without a token are shown. Of the second, both spellings are in use.
+  void open_pages() {
+    in_block("telemetry", [&](Stanza& block) {
+      settings_.open_metrics = flag_of(block, "unauthenticated_metrics_access");
+      block.ignore(kOfTelemetry);
+    });
+    in_block("inflight_requests_logging", [&](Stanza& block) {
+      const bool one = flag_of(block, "unauthenticated_in_flight_request_access");
+      const bool other = flag_of(block, "unauthenticated_in_flight_requests_access");
+      settings_.open_requests = one || other;
+    });
+  }
+  static bool flag_of(Stanza& block, std::string_view key) {
+    const auto value = block.flag(key, false);
+    return value.ok() && *value;
+  }
+  template <class Read>
+  void in_block(std::string_view type, Read read) {
+    for (Stanza& block : stanza_.nested_all(type)) {
+      read(block);
+      stanza_.warn_of(block);
+      if (const Status good = block.finish(); !good.ok())
+        stanza_.refuse(type, std::string(type) + ": " + good.error().message);
+    }
   }
 
   // Keys that mean nothing without another: who wrote one may believe in a protection that is not

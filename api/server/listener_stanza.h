@@ -41,6 +41,8 @@ struct ListenerSettings {
   Nanos idle_timeout = Seconds{300};
   Nanos write_timeout = Seconds{30};  // without progress
   core::ListenerTraits traits;
+  // Shown to callers without a token: sys/metrics, sys/in-flight-req.
+  bool open_metrics = false, open_requests = false;
 };
 
 Result<ListenerSettings> read_listener(Stanza& stanza, std::vector<std::string>& warnings);

@@ -23,6 +23,7 @@
 #include "vault/base/process_facts.h"
 #include "vault/core/road/core.h"
 #include "vault/core/road/workers.h"
+#include "vault/core/sys/open_pages.h"
 #include "vault/target/own_threads.h"
 
 namespace leasehold::server_process {
@@ -46,15 +47,22 @@ constexpr Seconds kLookAtDatesEvery{3600};
 // The listener's view of the core.
 class CoreHandler final : public server::Handler {
  public:
-  CoreHandler(core::Core& core, const core::AskedHeaders& asked) : core_(core), asked_(asked) {}
+  CoreHandler(core::Core& core, core::OpenPages pages, const core::AskedHeaders& asked)
+      : core_(core), pages_(pages), asked_(asked) {}
   void handle(core::Request&& request, core::Exchange& exchange) override {
     core_.handle(std::move(request), exchange);
+  }
+  void show(server::OpenPage page, core::Request&& request, core::Exchange& exchange) override {
+    using Page = core::OpenPages::Page;
+    pages_.show(page == server::OpenPage::metrics ? Page::metrics : Page::requests, request,
+                exchange);
   }
   const core::AskedHeaders* asked_headers() const override { return &asked_; }
   void undelivered(core::Issued&& lost) override { core_.undelivered(std::move(lost)); }
 
  private:
   core::Core& core_;
+  core::OpenPages pages_;
   const core::AskedHeaders& asked_;
 };
 
@@ -240,7 +248,8 @@ Status Process::build() {
   lifecycle_ = std::make_unique<core::Lifecycle>(environment(), *seal_, recovery_mode_,
                                                  configuration_.cluster_name, kVersion, kBuildDate);
   core_ = std::make_unique<core::Core>(*lifecycle_, *workers_, environment());
-  handler_ = std::make_unique<CoreHandler>(*core_, asked_headers_);
+  handler_ = std::make_unique<CoreHandler>(*core_, core::OpenPages(*lifecycle_, *workers_, clock_),
+                                           asked_headers_);
   return build_listener();
 }
 

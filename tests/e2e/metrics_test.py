@@ -8,6 +8,8 @@ from vaultproc import Vault
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 SAMPLE = re.compile(r'^[a-zA-Z_:][a-zA-Z0-9_:]*(\{([a-zA-Z_]\w*="([^"\\]|\\["\\n])*",?)*\})? \S+$')
+OPEN = """telemetry { unauthenticated_metrics_access = true }
+  inflight_requests_logging { unauthenticated_in_flight_requests_access = true }"""
 
 
 def samples(answer) -> dict[str, float]:
@@ -21,6 +23,31 @@ def samples(answer) -> dict[str, float]:
 
 
 class Metrics(unittest.TestCase):
+    def test_a_scrape_without_a_token_works_in_every_state_where_the_listener_says_so(self):
+        with Vault(listener=OPEN) as vault:
+            sealed = vault.must("GET", "sys/metrics", token="", headers={"Accept": "text/plain"})
+            self.assertEqual(sealed.headers["Content-Type"], TEXT)
+            self.assertEqual(samples(sealed)["vault_core_unsealed"], 0)
+            vault.init_and_unseal()
+            vault.write("sys/mounts/kv", {"type": "kv"})
+            for name in ("a", "b", "c/d", "c/e/f"):
+                vault.write(f"kv/{name}", {"x": "1"})
+            for token in ("", "hvs.wrong", vault.token):
+                answer = vault.must("GET", "sys/metrics?format=prometheus", token=token)
+                found = samples(answer)
+                unsealed = [found[n] for n in found if n.startswith("vault_core_unsealed")]
+                self.assertEqual(unsealed, [1])
+            secrets = [found[n] for n in found if n.startswith("vault_secret_kv_count")]
+            self.assertEqual(secrets, [4])
+            self.assertGreaterEqual(found["vault_route_update_kv__count"], 4)
+            self.assertGreater(found["process_resident_memory_bytes"], 1e6)
+            page = vault.must("GET", "sys/metrics", token="").json
+            names = {gauge["Name"] for gauge in page["Gauges"]}
+            self.assertIn("vault.core.unsealed", names)
+            requests = vault.must("GET", "sys/in-flight-req", token="")
+            self.assertIsInstance(requests.json, dict)
+            self.assertEqual(vault.call("GET", "sys/host-info", token="").status, 403)
+
     def test_a_scrape_takes_a_token_and_an_open_vault(self):
         with Vault() as vault:
             self.assertEqual(vault.call("GET", "sys/metrics", token="").status, 503)
@@ -30,7 +57,7 @@ class Metrics(unittest.TestCase):
             vault.write("sys/mounts/kv", {"type": "kv"})
             for name in ("a", "b", "c/d", "c/e/f"):
                 vault.write(f"kv/{name}", {"x": "1"})
-            answer = vault.must("GET", "sys/metrics?format=prometheus")
+            answer = vault.must("GET", "sys/metrics", headers={"Accept": "text/plain"})
             self.assertEqual(answer.headers["Content-Type"], TEXT)
             found = samples(answer)
             self.assertEqual([found[n] for n in found if n.startswith("vault_core_unsealed")], [1])
