@@ -48,14 +48,14 @@ class Verbs(Wire):
             verbs = {verb.upper() for verb in item} | {"HELP"}
             if "POST" in verbs:
                 verbs.add("PUT")
-            if any(p["name"] == "list" for p in item.get("get", {}).get("parameters", [])):
-                verbs.add("LIST")
+            queries = [p["name"] for p in item.get("get", {}).get("parameters", [])]
+            verbs |= {verb for verb in ("LIST", "SCAN") if verb.lower() in queries}
             for verb in {"GET", "POST", "PUT", "DELETE", "LIST", "HEAD", "SCAN", "TRACE"} - verbs:
                 if verb == "LIST" and path in ("kv2/config", "sys/leases/lookup"):
                     continue  # a list of this name is another route's
                 answer = self.vault.call(verb, path)
                 # As Vault: a list is asked for with a slash behind the path, which few patterns have.
-                refused = (404, 405) if verb == "LIST" else (405,)
+                refused = (404, 405) if verb in ("LIST", "SCAN") else (405,)
                 self.assertIn(answer.status, refused, (verb, path, answer))
                 swept += 1
         self.assertGreater(swept, 400)
