@@ -9,8 +9,9 @@ namespace leasehold::config {
 namespace {
 
 const std::vector<std::string>& block_types() {
-  static const std::vector<std::string> kTypes = {"storage", "backend", "listener",    "seal",
-                                                  "hsm",     "audit",   "user_lockout"};
+  static const std::vector<std::string> kTypes = {"storage",      "backend",    "listener",
+                                                  "seal",         "hsm",        "audit",
+                                                  "user_lockout", "initialize", "request"};
   return kTypes;
 }
 
@@ -79,8 +80,10 @@ class Reader {
     append("seal", into_.seals);
     append("hsm", into_.seals);
     append("audit", into_.audits);
+    append("initialize", into_.initializes);
     read_texts();
     read_flags_and_durations();
+    read_telemetry();
     top_.ignore(kKnownKeys);
     into_.warnings.insert(into_.warnings.end(), top_.warnings().begin(), top_.warnings().end());
     problems_.add(top_.finish());
@@ -104,6 +107,7 @@ class Reader {
   static const char* example(std::string_view type) {
     if (type == "listener") return "tcp";
     if (type == "audit") return "file";
+    if (type == "initialize") return "policies";
     return type == "seal" || type == "hsm" ? "tpm" : "lmdb";
   }
 
@@ -148,6 +152,23 @@ class Reader {
       top_.refuse("log_format", "log_format is standard or json");
     else if (top_.has("log_format"))
       into_.log_format = *parsed;
+  }
+
+  // What it asks for is so in any case, or is told to have no effect.
+  void read_telemetry() {
+    for (Stanza& block : top_.nested_all("telemetry")) {
+      const auto kept = block.duration("prometheus_retention_time", Seconds{1});
+      if (kept.ok() && kept->count() == 0)
+        block.warn(
+            "prometheus_retention_time",
+            "prometheus_retention_time = 0 closes nothing: sys/metrics is for who may read it");
+      const auto no_host = block.flag("disable_hostname", true);
+      if (no_host.ok() && !*no_host)
+        block.warn("disable_hostname", "no metric has the name of the machine in its own");
+      block.ignore(kKnownTelemetry);
+      top_.warn_of(block);
+      problems_.add(block.finish());
+    }
   }
 
   void read_flags_and_durations() {

@@ -17,8 +17,9 @@ namespace leasehold::config {
 struct Configuration {
   std::optional<Stanza> storage;  // `storage "lmdb"` or its alias `backend`
   std::vector<Stanza> listeners;
-  std::vector<Stanza> seals;   // none: shamir
-  std::vector<Stanza> audits;  // `audit "file" "main" { options { … } }`
+  std::vector<Stanza> seals;        // none: shamir
+  std::vector<Stanza> audits;       // `audit "file" "main" { options { … } }`
+  std::vector<Stanza> initializes;  // `initialize "name" { request "x" { … } }`, in order
   bool audit_required = true;
   std::string api_addr;
   std::string cluster_name;  // empty: generated at init

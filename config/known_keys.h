@@ -67,9 +67,7 @@ inline constexpr Ignored kKnownKeys[] = {
     {"log_rotate_duration", "the log grows: rotate it with logrotate"},
     {"log_rotate_max_files", "the log grows: rotate it with logrotate"},
     {"log_requests_level", "requests are in the audit log alone"},
-    {"telemetry", "no metrics are published: watch sys/health and the audit log"},
     {"user_lockout", "guessing is limited by the server's own rules, not by this stanza"},
-    {"initialize", "nothing is set up by it: the vault stays empty until `operator init`"},
     // Cross-origin requests.
     {"cors_enabled", "browsers of other origins are not admitted"},
     {"cors_allowed_origins", "browsers of other origins are not admitted"},
@@ -85,6 +83,28 @@ inline constexpr Ignored kKnownKeys[] = {
     {"disable_sentinel_trace", "Sentinel policies are not evaluated"},
     {"hcp_link", "nothing is reported to anyone"},
     {"cloud", "nothing is reported to anyone"},
+};
+
+// Of telemetry { }: metrics are read at sys/metrics, and sent nowhere.
+inline constexpr Ignored kKnownTelemetry[] = {
+    {"usage_gauge_period", "what is stored is counted when somebody asks"},
+    {"maximum_gauge_cardinality", "gauges are bounded by the server"},
+    {"enable_hostname_label", "no metric has the name of the machine"},
+    {"metrics_prefix", "names begin with vault_, and with leasehold_ where they are ours"},
+    {"lease_metrics_epsilon", "leases are not counted by when they end"},
+    {"num_lease_metrics_buckets", "leases are not counted by when they end"},
+    {"add_lease_metrics_namespace_labels", "leases are not counted by when they end"},
+    {"add_mount_point_rollback_metrics", ""},
+    {"filter_default", "every metric is shown: let Prometheus drop what it need not keep"},
+    {"prefix_filter", "every metric is shown: let Prometheus drop what it need not keep"},
+    {"rollback_metrics_include_mount_point", ""},
+    {"statsite_address", "no metric is sent anywhere: scrape sys/metrics"},
+    {"statsd_address", "no metric is sent anywhere: scrape sys/metrics"},
+    {"dogstatsd_addr", "no metric is sent anywhere: scrape sys/metrics"},
+    {"dogstatsd_tags", "no metric is sent anywhere: scrape sys/metrics"},
+    {"circonus_api_token", "no metric is sent anywhere: scrape sys/metrics"},
+    {"circonus_submission_url", "no metric is sent anywhere: scrape sys/metrics"},
+    {"stackdriver_project_id", "no metric is sent anywhere: scrape sys/metrics"},
 };
 
 }  // namespace leasehold::config

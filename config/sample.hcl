@@ -9,7 +9,7 @@ storage "lmdb" {
 
 listener "tcp" {
   address       = "127.0.0.1:8200"
-  tls_cert_file = "/etc/leasehold/tls/cert.pem"
+  tls_cert_file = "/etc/leasehold/tls/cert.pem"  # read again when the files change, and on SIGHUP
   tls_key_file  = "/etc/leasehold/tls/key.pem"
   # tls_disable = true      # plain HTTP; the server warns when it listens beyond loopback
 }

@@ -94,6 +94,14 @@ std::string base_of(const Url& server) {
   return server.scheme == Url::Scheme::unix_socket ? "http://localhost" : server.origin();
 }
 
+// It becomes part of a path.
+bool is_request_id(std::string_view text) {
+  constexpr std::size_t kMax = 64;
+  return !text.empty() && text.size() <= kMax && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-';
+  });
+}
+
 }  // namespace
 
 bool Answer::has_value() const {
@@ -144,6 +152,7 @@ Result<Answer> Client::send(const Call& call) {
     return error;
   }
   answer.status = response->status;
+  if (is_request_id(response->request_id)) answer.request_id = std::move(response->request_id);
   answer.content_type = std::move(response->content_type);
   answer.body = std::move(response->body);
   if (answer.body.empty())

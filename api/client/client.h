@@ -44,6 +44,11 @@ struct Answer {
   Json json;                                // an object when the body was one, otherwise null
   std::vector<std::string> quiet_warnings;  // of an answer without a body: its `Warning` headers
 
+  // Of a refusal that the server can explain (sys/explain); letters, digits and dashes, or empty.
+  std::string request_id;
+  // Why policies refused it, in the server's words; filled by who asks for it.
+  std::string explanation;
+
   bool ok() const { return status >= 200 && status < 300; }
   // Vault answers a deleted version, or a misplaced path, with 404 and data or warnings to show.
   bool has_value() const;

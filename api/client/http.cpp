@@ -80,6 +80,7 @@ class HttpTransport final : public Transport {
     response.location = field("location");
     response.retry_after = field("retry-after");
     response.warnings = fields_named(progress_.head, "warning");
+    response.request_id = field("x-leasehold-request-id");
     return response;
   }
 

@@ -32,6 +32,7 @@ struct RawResponse {
   std::string location;  // as it came, as are the two below
   std::string retry_after;
   std::vector<std::string> warnings;  // `Warning` headers as they came
+  std::string request_id;             // of an error of Leasehold's
   std::string body;
 };
 

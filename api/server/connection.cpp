@@ -3,6 +3,7 @@
 #include <sys/epoll.h>
 
 #include <array>
+#include <optional>
 #include <utility>
 
 #include "vault/base/bound.h"
@@ -28,6 +29,15 @@ std::size_t weight_of(const Json& value) {
   for (const Json::Member& member : value.members())
     bytes += sizeof member + member.first.size() + weight_of(member.second);
   return bytes;
+}
+
+// As Vault, whatever token comes with the request.
+std::optional<OpenPage> open_page(const ListenerSettings& settings, const core::Request& request) {
+  if (request.operation != core::Operation::read || !request.name_space.empty())
+    return std::nullopt;
+  if (settings.open_metrics && request.path == "sys/metrics") return OpenPage::metrics;
+  if (settings.open_requests && request.path == "sys/in-flight-req") return OpenPage::requests;
+  return std::nullopt;
 }
 
 }  // namespace
@@ -229,7 +239,10 @@ void Connection::start(core::Request&& request) {
   if (!carry(weight)) return answer_here({503, kLarge.hit().message});
   busy_ = true;
   ++thread_.loop().live;
-  thread_.shared().handler.handle(std::move(request), *this);
+  Handler& handler = thread_.shared().handler;
+  if (const auto page = open_page(gate_.endpoint().settings(), request))
+    return handler.show(*page, std::move(request), *this);
+  handler.handle(std::move(request), *this);
 }
 
 // The body stays in memory until the answer: a large one only where there is space.

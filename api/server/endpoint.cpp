@@ -30,10 +30,16 @@ Status Endpoint::open(unsigned threads) {
 
 Status Endpoint::load_tls() {
   if (!settings_.tls) return {};
+  files_ = TlsFiles::look(settings_.tls_settings);  // first: a change meanwhile is seen later
   VAULT_TRY_ASSIGN(TlsContext fresh, make_tls_context(settings_.tls_settings));
   const MutexLock lock(mutex_);
   context_.swap(fresh);
   return {};
+}
+
+bool Endpoint::files_changed() const {
+  return settings_.tls && settings_.reload_interval.count() != 0 &&
+         TlsFiles::look(settings_.tls_settings) != files_;
 }
 
 bool Endpoint::plain_beyond_loopback() const { return !settings_.tls && !loopback_; }

@@ -24,6 +24,9 @@ class Endpoint {
   Status open(unsigned threads);
   // Certificates and keys from their files; the old ones stay on an error.
   Status load_tls();
+  // Their files are others than those last read, as far as is looked for. Of the thread that opens
+  // and reloads.
+  bool files_changed() const;
 
   const ListenerSettings& settings() const { return settings_; }
   const std::string& address() const { return address_; }
@@ -39,6 +42,7 @@ class Endpoint {
   bool loopback_ = false;
   std::vector<Descriptor> sockets_;
   DatesWatch dates_;
+  TlsFiles files_;  // when they were last read
   mutable Mutex mutex_;
   TlsContext context_ GUARDED_BY(mutex_);
 };

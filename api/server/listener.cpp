@@ -101,15 +101,41 @@ void Listener::start() {
 Status Listener::reload() {
   Status result;
   for (const auto& endpoint : endpoints_) {
-    Status loaded = endpoint->load_tls();
-    endpoint->dates().forget();
-    if (loaded.ok()) continue;
-    shared_->log.error("listener {} keeps its certificate: {}", endpoint->address(),
-                       loaded.error().message);
-    result = std::move(loaded);
+    Status loaded = reload(*endpoint);
+    if (!loaded.ok()) result = std::move(loaded);
   }
   look_at_dates();
   return result;
+}
+
+Status Listener::reload(Endpoint& endpoint) {
+  Status loaded = endpoint.load_tls();
+  endpoint.dates().forget();
+  if (!loaded.ok())
+    shared_->log.error("listener {} keeps its certificate: {}", endpoint.address(),
+                       loaded.error().message);
+  return loaded;
+}
+
+void Listener::look_at_files() {
+  bool changed = false;
+  for (const auto& endpoint : endpoints_) {
+    if (!endpoint->files_changed()) continue;
+    changed = true;
+    if (reload(*endpoint).ok())
+      shared_->log.info("listener {}: its certificate was read again, its files had changed",
+                        endpoint->address());
+  }
+  if (changed) look_at_dates();
+}
+
+Seconds Listener::reload_interval() const {
+  Seconds shortest{0};
+  for (const auto& endpoint : endpoints_) {
+    const Seconds one = endpoint->settings().reload_interval;
+    if (one.count() != 0 && (shortest.count() == 0 || one < shortest)) shortest = one;
+  }
+  return shortest;
 }
 
 void Listener::stop_intake() {

@@ -35,10 +35,17 @@
 
 namespace leasehold::server {
 
+// What a listener may show to callers without a token.
+enum class OpenPage : std::uint8_t { metrics, requests };
+
 class Handler {
  public:
   // On the loop's thread. exchange.deliver() comes exactly once, now or later, on the same thread.
   virtual void handle(core::Request&& request, core::Exchange& exchange) = 0;
+  // As handle(), of a page that the listener's stanza opens to everybody.
+  virtual void show(OpenPage /*page*/, core::Request&& request, core::Exchange& exchange) {
+    handle(std::move(request), exchange);
+  }
   // The headers that requests are to carry; null: none.
   virtual const core::AskedHeaders* asked_headers() const { return nullptr; }
   // The answer that handed this out did not reach the client.
@@ -74,6 +81,11 @@ class Listener {
   void start();
   // Reads certificates and keys again; on an error the old ones stay in use.
   Status reload();
+  // Reads those again whose files changed (tls_auto_reload); what cannot be read keeps the old one,
+  // and is told once a change. On the thread of open() and reload(), every `reload_interval`.
+  void look_at_files();
+  // The shortest of the listeners; 0: none looks.
+  Seconds reload_interval() const;
   // Warns of certificates that end soon, once for each of some numbers of days (DatesWatch). To be
   // called now and then, on the thread of open() and reload().
   void look_at_dates() const;
@@ -88,6 +100,7 @@ class Listener {
 
  private:
   Listener();
+  Status reload(Endpoint& endpoint);
   Status open_endpoint(ListenerSettings settings);
 
   std::unique_ptr<Shared> shared_;

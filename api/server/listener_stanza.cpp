@@ -18,9 +18,6 @@ constexpr Ignored kKnown[] = {
     {"x_forwarded_for_client_cert_decoders", "certificates that a proxy forwards are not believed"},
     {"tls_prefer_server_cipher_suites", "the server's order counts, always"},
     {"tls_key_exchange_preferences", "key exchange is P-256, X25519, P-384 or P-521"},
-    {"tls_auto_reload", "certificates are read again on SIGHUP: send it after renewing them"},
-    {"tls_auto_reload_interval",
-     "certificates are read again on SIGHUP: send it after renewing them"},
     {"tls_acme_ca_directory", "no certificate is fetched: set tls_cert_file and tls_key_file"},
     {"tls_acme_ca_root", "no certificate is fetched"},
     {"tls_acme_email", "no certificate is fetched"},
@@ -48,13 +45,17 @@ constexpr Ignored kKnown[] = {
     {"socket_mode", "a tcp listener has no file"},
     {"socket_user", "a tcp listener has no file"},
     {"socket_group", "a tcp listener has no file"},
-    {"telemetry", "no metrics are published"},
     {"profiling", "no profile can be taken, with or without a token"},
-    {"inflight_requests_logging", "requests in flight are shown to nobody"},
     {"cors_enabled", "browsers of other origins are not admitted"},
     {"cors_allowed_origins", "browsers of other origins are not admitted"},
     {"cors_allowed_headers", "browsers of other origins are not admitted"},
     {"cors_allow_credentials", "browsers of other origins are not admitted"},
+};
+
+constexpr Ignored kOfTelemetry[] = {
+    {"metrics_only", "every listener serves all of the API"},
+    {"metrics_path", "metrics are at /v1/sys/metrics"},
+    {"disallow_metrics", "metrics are shown to who may read sys/metrics"},
 };
 
 template <class Id>
@@ -101,6 +102,7 @@ class Reader {
     forwarded();
     unauthenticated();
     redacted();
+    open_pages();
     lone_keys();
     stanza_.ignore(kKnown);
   }
@@ -149,7 +151,17 @@ class Reader {
       stanza_.refuse("tls_disable_client_certs",
                      "tls_disable_client_certs and tls_require_and_verify_client_cert exclude each "
                      "other");
+    auto_reload();
     ciphers();
+  }
+
+  void auto_reload() {
+    constexpr std::string_view kKey = "tls_auto_reload_interval";
+    const auto interval = stanza_.duration(kKey, kReloadInterval);
+    if (!interval.ok()) return;
+    if (*interval < Seconds(1))
+      return stanza_.refuse(kKey, "tls_auto_reload_interval is 1s or more");
+    settings_.reload_interval = flag("tls_auto_reload", true) ? *interval : Seconds(0);
   }
 
   void ciphers() {
@@ -251,6 +263,32 @@ class Reader {
     traits.redact_version = flag("redact_version", false);
   }
 
+  // What callers without a token are shown. Of the second, both spellings are in use.
+  void open_pages() {
+    in_block("telemetry", [&](Stanza& block) {
+      settings_.open_metrics = flag_of(block, "unauthenticated_metrics_access");
+      block.ignore(kOfTelemetry);
+    });
+    in_block("inflight_requests_logging", [&](Stanza& block) {
+      const bool one = flag_of(block, "unauthenticated_in_flight_request_access");
+      const bool other = flag_of(block, "unauthenticated_in_flight_requests_access");
+      settings_.open_requests = one || other;
+    });
+  }
+  static bool flag_of(Stanza& block, std::string_view key) {
+    const auto value = block.flag(key, false);
+    return value.ok() && *value;
+  }
+  template <class Read>
+  void in_block(std::string_view type, Read read) {
+    for (Stanza& block : stanza_.nested_all(type)) {
+      read(block);
+      stanza_.warn_of(block);
+      if (const Status good = block.finish(); !good.ok())
+        stanza_.refuse(type, std::string(type) + ": " + good.error().message);
+    }
+  }
+
   // Keys that mean nothing without another: who wrote one may believe in a protection that is not
   // there.
   void lone_keys() {
@@ -270,6 +308,9 @@ class Reader {
     const LoneKey keys[] = {
         {"tls_cert_file", settings_.tls, kPlain},
         {"tls_key_file", settings_.tls, kPlain},
+        {"tls_auto_reload", settings_.tls, kPlain},
+        {"tls_auto_reload_interval", settings_.tls && settings_.reload_interval.count() != 0,
+         settings_.tls ? "with tls_auto_reload = false" : kPlain},
         {"tls_min_version", settings_.tls, kPlain},
         {"tls_max_version", settings_.tls, kPlain},
         {"tls_cipher_suites", settings_.tls, kPlain},

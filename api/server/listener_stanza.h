@@ -22,6 +22,9 @@
 
 namespace leasehold::server {
 
+// Of tls_auto_reload_interval.
+inline constexpr Seconds kReloadInterval{10};
+
 struct ListenerSettings {
   enum class Kind : std::uint8_t { tcp, unix_socket };
   Kind kind = Kind::tcp;
@@ -29,6 +32,7 @@ struct ListenerSettings {
   SocketAccess socket;  // of a unix socket
   bool tls = false;
   TlsSettings tls_settings;
+  Seconds reload_interval{0};  // how often its files are looked at for a change; 0: never
   HttpLimits http;
   ResponseHeaders headers;  // custom_response_headers
   PeerRules peers;          // whose word counts for where a request comes from
@@ -37,6 +41,8 @@ struct ListenerSettings {
   Nanos idle_timeout = Seconds{300};
   Nanos write_timeout = Seconds{30};  // without progress
   core::ListenerTraits traits;
+  // Shown to callers without a token: sys/metrics, sys/in-flight-req.
+  bool open_metrics = false, open_requests = false;
 };
 
 Result<ListenerSettings> read_listener(Stanza& stanza, std::vector<std::string>& warnings);

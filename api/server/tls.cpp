@@ -1,5 +1,7 @@
 #include "api/server/tls.h"
 
+#include <sys/stat.h>
+
 #include <openssl/err.h>
 #include <openssl/x509.h>
 
@@ -161,6 +163,22 @@ Result<TlsContext> make_tls_context(const TlsSettings& settings) {
   if (settings.require_client_certificate)
     VAULT_TRY(demand_client_certificate(context.get(), settings));
   return context;
+}
+
+namespace {
+
+TlsFiles::File file_at(const std::string& path) {
+  struct stat status {};
+  if (path.empty() || ::stat(path.c_str(), &status) != 0) return {};
+  return {status.st_dev, status.st_ino, static_cast<std::uint64_t>(status.st_size),
+          status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec};
+}
+
+}  // namespace
+
+TlsFiles TlsFiles::look(const TlsSettings& settings) {
+  return {file_at(settings.certificate_file), file_at(settings.key_file),
+          file_at(settings.client_ca_file)};
 }
 
 std::string trouble_with_dates(const SSL_CTX& context, WallTime now) {

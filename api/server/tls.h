@@ -34,6 +34,19 @@ using TlsContext = std::unique_ptr<SSL_CTX, SslContextFree>;
 
 Result<TlsContext> make_tls_context(const TlsSettings& settings);
 
+// The files of a TLS context as they were found: another one in its place, or other content,
+// differs. Values; compared only.
+struct TlsFiles {
+  static TlsFiles look(const TlsSettings& settings);
+  bool operator==(const TlsFiles&) const = default;
+  struct File {
+    std::uint64_t device = 0, inode = 0, size = 0;
+    std::int64_t changed = 0;  // ns
+    bool operator==(const File&) const = default;
+  };
+  File certificate, key, client_ca;
+};
+
 // What is wrong with the dates of the server's certificate at `now`, or will be within 30 days;
 // empty: nothing.
 std::string trouble_with_dates(const SSL_CTX& context, WallTime now);

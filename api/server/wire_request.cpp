@@ -215,6 +215,19 @@ void read_headers(std::string_view head, std::span<const std::string> asked,
   });
 }
 
+// Prometheus asks for its own form by a header alone.
+void read_metrics_form(std::string_view head, Json& query) {
+  const std::string accept[] = {"accept"};
+  if (query.is_object() && query.find("format") != nullptr) return;
+  find_headers(head, accept, [&](std::size_t, std::string_view value) {
+    const bool wanted = value.find("text/plain") != value.npos ||
+                        value.find("application/openmetrics-text") != value.npos;
+    if (!wanted) return;
+    if (!query.is_object()) query = Json::object();
+    query.set("format", "prometheus");
+  });
+}
+
 bool anybody_may_send(const core::Request& request) {
   const auto* const end = std::end(kUnauthenticatedWrites);
   return request.token.empty() ||
@@ -261,6 +274,7 @@ bool read_request(const HttpMessage& message, const Peer& peer, core::Request& r
   const bool writes =
       request.operation == Operation::update || request.operation == Operation::patch;
   if (writes) return read_body(message, request, refusal);
+  if (request.path == "sys/metrics") read_metrics_form(message.head, query);
   if (query.is_object() && query.size() > 0) request.body = std::move(query);
   return true;
 }

@@ -10,7 +10,7 @@ namespace {
 
 using core::Response;
 
-constexpr std::size_t kHeadRoom = 768;  // of what stands in every head
+constexpr std::size_t kHeadRoom = 1024;  // of what stands in every head
 // For a year, as Vault's default header says it.
 constexpr std::string_view kStrictTransport =
     "\r\nStrict-Transport-Security: max-age=31536000; includeSubDomains";
@@ -117,9 +117,19 @@ void write_head(std::string& head, const Response& answer, int status, std::size
     head += "\r\nContent-Length: ";
     number(static_cast<std::int64_t>(body_size));
   }
+  if (answer.is_error && !answer.request_id.empty())
+    head.append("\r\nX-Leasehold-Request-Id: ").append(answer.request_id);
   if (answer.retry_after) {
     head += "\r\nRetry-After: ";
     number(answer.retry_after->count());
+  }
+  if (answer.rate_limit) {
+    head += "\r\nX-Ratelimit-Limit: ";
+    number(answer.rate_limit->limit);
+    head += "\r\nX-Ratelimit-Remaining: ";
+    number(answer.rate_limit->remaining);
+    head += "\r\nX-Ratelimit-Reset: ";
+    number(answer.rate_limit->reset.count());
   }
   if (options.close)
     head += "\r\nConnection: close";

@@ -337,6 +337,14 @@ Result<bool> LogFile::rotate(WallTime now) {
   return true;
 }
 
+Status LogFile::abandon() {
+  if (fd_ >= 0) ::close(fd_);
+  fd_ = -1;
+  const std::string aside = file_path_ + ".unfinished";
+  if (::rename(file_path_.c_str(), aside.c_str()) == 0 || errno == ENOENT) return {};
+  return fault("cannot be put aside", errno);
+}
+
 Status LogFile::prune() {
   if (rotation_.files == 0) return {};
   const Status removed = remove_oldest(file_path_, rotation_.files);

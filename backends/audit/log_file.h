@@ -26,6 +26,7 @@ class LogFile final : public Device {
   Result<bool> reopen() override;
   Result<bool> rotate(WallTime now) override;
   Status prune() override;
+  Status abandon() override;
   bool moved() override;
   bool lost() override;
   bool astray() override;

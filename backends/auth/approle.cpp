@@ -73,7 +73,7 @@ Result<Response> log_in(Call& call, WriteTxn& txn) {
   const std::string& from = call.request.remote_address;
   if (!is_allowed(role->record.strings_at("secret_id_bound_cidrs"), from))
     return refused_by_role("the role's secret_id_bound_cidrs do not hold the address");
-  if (!role->record.bool_at("bind_secret_id")) return granted(call, role->record, std::move(login));
+  if (!role->record.bool_at("bind_secret_id")) return core::Response::of_login(std::move(login));
   if (secret_id.empty()) return failure(Code::invalid, "missing secret_id");
   VAULT_TRY_ASSIGN(const auto secret, find_secret(*role, as_text(secret_id.reveal()), txn));
   if (!secret)
@@ -84,7 +84,7 @@ Result<Response> log_in(Call& call, WriteTxn& txn) {
   if (!over.empty()) return refused_by_role(over);
   VAULT_TRY(spend(*secret, txn));
   VAULT_TRY(apply_secret(*secret, login));
-  return granted(call, role->record, std::move(login));
+  return core::Response::of_login(std::move(login));
 }
 
 Route login_route() {
@@ -106,6 +106,12 @@ class Approle final : public core::Engine {
     for (Route& route : routes_) route.folds_case = true;
   }
   std::span<const Route> routes() const override { return routes_; }
+
+  bool has_login_roles() const override { return true; }
+  Result<std::string> login_role(const Fields& login, ReadTxn& txn) override {
+    VAULT_TRY_ASSIGN(const auto role, find_role_by_id(login.text("role_id"), txn));
+    return role ? role->name : std::string();
+  }
 
   Result<core::Login> renew_login(std::string_view renew_data, ReadTxn& txn) override {
     VAULT_TRY_ASSIGN(const auto role, find_role(std::string(renew_data), txn));

@@ -175,14 +175,4 @@ core::Response written(const Fields& fields, const Json& record) {
   return response;
 }
 
-core::Response granted(core::Call& call, const Json& record, core::Login login) {
-  const std::string type = record.string_at("token_type");
-  if (type == "batch" || type == "default-batch")
-    call.warnings.push_back(
-        "token_type \"" + type +
-        "\" has no effect: the token is a service token, since batch tokens are "
-        "not in this version");
-  return core::Response::of_login(std::move(login));
-}
-
 }  // namespace leasehold::auth

@@ -27,7 +27,5 @@ void show_token_fields(const Json& record, Json& data);
 void apply_token_fields(const Json& record, core::Login& login);
 // The answer to who wrote `record` with `fields`: its policies are looked for if they were given.
 core::Response written(const core::Fields& fields, const Json& record);
-// The answer of a login that succeeded; it says which of the fields changed nothing.
-core::Response granted(core::Call& call, const Json& record, core::Login login);
 
 }  // namespace leasehold::auth

@@ -121,7 +121,7 @@ Result<Response> log_in(Call& call, WriteTxn& txn) {
     user->set(kHash, ours);
     VAULT_TRY(core::save_json(txn, record_of(name), *user));
   }
-  return granted(call, *user, login_of(name, *user));
+  return core::Response::of_login(login_of(name, *user));
 }
 
 // Open to strangers whatever it names: a name that no user can have is told so, too.
@@ -183,6 +183,9 @@ class Userpass final : public core::Engine {
     for (Route& route : routes_) route.folds_case = true;
   }
   std::span<const Route> routes() const override { return routes_; }
+
+  bool has_login_roles() const override { return true; }
+  Result<std::string> login_role(const Fields& login, ReadTxn&) override { return name_of(login); }
 
   Result<core::Login> renew_login(std::string_view renew_data, ReadTxn& txn) override {
     const std::string name(renew_data);

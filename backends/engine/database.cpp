@@ -4,6 +4,7 @@
 #include "backends/engine/database.h"
 
 #include "vault/base/encoding.h"
+#include "vault/core/contract/password_policies.h"
 #include "vault/core/contract/routes.h"
 #include "vault/target/name_template.h"
 
@@ -84,11 +85,34 @@ std::string template_of(const Json& config) {
   return details != nullptr ? details->string_at("username_template") : std::string();
 }
 
-Result<core::intent::Account> account_of(Call& call, const Json& role, const Json& config) {
+Result<SecretBytes> new_password(Call& call, ReadTxn& txn, const std::string& policy) {
+  if (policy.empty()) return target::generate_password(call.random);
+  return core::password_by_policy(txn, policy, call.random);
+}
+
+Result<bool> knows_policy(Call& call, ReadTxn& txn, const std::string& policy) {
+  if (policy.empty()) return true;
+  VAULT_TRY_ASSIGN(const bool known, core::has_password_policy(txn, policy));
+  if (!known)
+    call.quiet_warnings.push_back("there is no password policy \"" + policy +
+                                  "\": until sys/policies/password/" + policy +
+                                  " is written, no password is made");
+  return known;
+}
+
+std::string password_policy_of(const Json& role, const Json& config) {
+  const Json* own = role.find("credential_config");
+  std::string name = own != nullptr ? own->string_at("password_policy") : std::string();
+  return name.empty() ? config.string_at("password_policy") : name;
+}
+
+Result<core::intent::Account> account_of(Call& call, ReadTxn& txn, const Json& role,
+                                         const Json& config) {
   core::intent::Account account;
   VAULT_TRY_ASSIGN(account.target, target_id_of(config));
   account.role = call.fields.text("name");
-  account.create.password = target::generate_password(call.random);
+  VAULT_TRY_ASSIGN(account.create.password,
+                   new_password(call, txn, password_policy_of(role, config)));
   account.create.statements = statements_of(role, "creation_statements");
   account.create.rollback_statements = statements_of(role, "rollback_statements");
   account.revocation_statements = statements_of(role, "revocation_statements");
@@ -114,7 +138,7 @@ Result<Intent> plan_creds(Call& call, ReadTxn& txn) {
     return failure(Code::internal, "\"" + name + "\" is not an allowed role");
   if (statements_of(*role, "creation_statements").empty())
     return failure(Code::invalid, "the role \"" + name + "\" has no creation_statements");
-  VAULT_TRY_ASSIGN(auto account, account_of(call, *role, config));
+  VAULT_TRY_ASSIGN(auto account, account_of(call, txn, *role, config));
   const auto renew = statements_of(*role, "renew_statements");
   return Intent(core::intent::Issue{std::move(account), renew.empty() ? "" : Json(renew).dump()});
 }

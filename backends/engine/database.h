@@ -50,7 +50,14 @@ std::vector<std::string> statements_of(const Json& role, std::string_view field)
 std::string template_of(const Json& config);
 
 // What a role's accounts need, for issuing and for trying.
-Result<core::intent::Account> account_of(core::Call& call, const Json& role, const Json& config);
+Result<core::intent::Account> account_of(core::Call& call, core::ReadTxn& txn, const Json& role,
+                                         const Json& config);
+// By the password policy of that name; "": as passwords are without one.
+Result<SecretBytes> new_password(core::Call& call, core::ReadTxn& txn, const std::string& policy);
+// The role's, or else the connection's; "": none.
+std::string password_policy_of(const Json& role, const Json& config);
+// False, and the caller is told: there is no password policy of this name.
+Result<bool> knows_policy(core::Call& call, core::ReadTxn& txn, const std::string& policy);
 
 // What a write of config/:name takes (database_fields.cpp).
 std::vector<core::Field> own_fields();                             // of the engine itself

@@ -56,12 +56,7 @@ Json shown_settings(const target::TargetRow& row, Json settings,
   return row.shown(settings, warnings);
 }
 
-void warn_of_settings(const Json& config, const Json& settings,
-                      std::vector<std::string>& warnings) {
-  if (!config.string_at("password_policy").empty())
-    warnings.emplace_back(
-        "password_policy is kept, but this version has no password policies: passwords have 20 "
-        "characters, with upper and lower case, digits and a dash");
+void warn_of_settings(const Json& settings, std::vector<std::string>& warnings) {
   if (!settings.string_at("username_template").empty())
     warnings.emplace_back(
         "accounts named by username_template do not begin with v-<cluster>-: leases end them as "
@@ -132,7 +127,8 @@ Result<Draft> draft_of(const core::EngineContext& context, Call& call, ReadTxn& 
   if (row->takes != nullptr) VAULT_TRY(row->takes(merged_settings(*row, call, Json::object())));
   Json settings = merged_settings(*row, call, stored.settings);
   VAULT_TRY(may_keep_secret(*row, call, stored, settings));
-  warn_of_settings(draft.config, settings, call.quiet_warnings);
+  warn_of_settings(settings, call.quiet_warnings);
+  VAULT_TRY(knows_policy(call, txn, draft.config.string_at("password_policy")));
   draft.config.set("target", hex(draft.id));
   draft.config.set("connection_details", shown_settings(*row, settings, call.warnings));
   draft.target = Json::object();

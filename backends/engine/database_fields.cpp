@@ -73,7 +73,7 @@ std::vector<Field> own_fields() {
           {"password_policy",
            FieldType::text,
            {},
-           "Kept, and not used before there are password policies."},
+           "What passwords look like: a policy of sys/policies/password."},
           {"verify_roles",
            FieldType::boolean,
            {},

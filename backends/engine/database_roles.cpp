@@ -176,11 +176,14 @@ Result<Intent> plan_write(const core::EngineContext& context, Call& call, ReadTx
   VAULT_TRY_ASSIGN(const Json role, draft_of(call, txn));
   VAULT_TRY_ASSIGN(const auto config, load(txn, kConfigs, role.string_at("db_name")));
   const bool issues = can_issue(context, call, role, config);
-  const bool tries = issues && verifies_roles(*config) && !call.fields.boolean("force");
+  VAULT_TRY_ASSIGN(const bool makes_passwords,
+                   knows_policy(call, txn, password_policy_of(role, config.value_or(Json()))));
+  const bool tries =
+      issues && makes_passwords && verifies_roles(*config) && !call.fields.boolean("force");
   if (!tries) return Intent();
   VAULT_TRY_ASSIGN(const auto before, load(txn, kRoles, call.fields.text("name")));
   if (was_tried(before, role)) return Intent();
-  VAULT_TRY_ASSIGN(auto account, account_of(call, role, *config));
+  VAULT_TRY_ASSIGN(auto account, account_of(call, txn, role, *config));
   return Intent(core::intent::Probe{std::move(account)});
 }
 

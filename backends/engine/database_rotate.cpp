@@ -85,7 +85,7 @@ Result<Intent> plan_rotate(const core::EngineContext& context, Call& call, ReadT
   VAULT_TRY(check(context, *record, *settings, name));
   rotate.account = settings->string_at("username");
   rotate.statements = statements_of(config, "root_rotation_statements");
-  rotate.password = target::generate_password(call.random);
+  VAULT_TRY_ASSIGN(rotate.password, new_password(call, txn, config.string_at("password_policy")));
   VAULT_TRY_ASSIGN(const auto begun, load(txn, kRotations, hex(rotate.target)));
   if (begun && begun->string_at("username") == rotate.account)
     rotate.password = SecretBytes(begun->string_at("password"));

@@ -55,32 +55,27 @@ constexpr std::string_view kNoSuchEngine =
 constexpr std::string_view kNoAgent =
     "Programs read secrets over HTTP themselves, or a script\n"
     "calls `leasehold read` and `leasehold lease renew`.";
-constexpr std::string_view kTestsItself =
-    "To check a configuration and its machine:\n"
-    "  leaseholdd -test-server-config -config=FILE\n"
-    "and to check the storage: leasehold operator verify.";
+constexpr std::string_view kBuiltIn = "What it can do is built in; nothing is loaded.";
 constexpr Elsewhere kElsewhere[] = {
     {"agent", kNoAgent},
-    {"auth help", kByPaths},
-    {"debug", kByPaths},
     {"kv enable-versioning",
      "A mount keeps its version: make another with\n"
      "`leasehold secrets enable -path=PATH kv-v2`."},
     {"kv scan", kByPaths},
     {"monitor", "The server's log: journalctl -u leasehold -f"},
     {"namespace", "There are no namespaces yet."},
-    {"operator diagnose", kTestsItself},
-    {"operator members", "There is one machine, and no standby yet."},
     {"operator migrate", "See `leasehold operator backup -h`."},
-    {"operator rotate-keys", "See `leasehold operator rekey -h`."},
-    {"operator validate-config", kTestsItself},
+    {"operator usage", "Nobody counts clients here: there is no licence."},
     {"pki", kNoSuchEngine},
-    {"plugin", "What it can do is built in; nothing is loaded."},
+    {"plugin deregister", kBuiltIn},
+    {"plugin info", "See `leasehold plugin list`."},
+    {"plugin init", kBuiltIn},
+    {"plugin register", kBuiltIn},
+    {"plugin reload", kBuiltIn},
     {"proxy", kNoAgent},
     {"scan", kByPaths},
     {"ssh", kNoSuchEngine},
     {"transit", kNoSuchEngine},
-    {"version-history", kByPaths},
 };
 
 std::string_view first_word(std::string_view name) { return name.substr(0, name.find(' ')); }
@@ -98,6 +93,18 @@ std::string_view Catalog::about(std::string_view group) const {
   for (const GroupRow& row : groups_)
     if (row.name == group) return row.about;
   return {};
+}
+
+std::vector<Listed> Catalog::all() const {
+  std::vector<Listed> list;
+  for (const GroupRow& group : groups_)
+    for (const Command& command : group.commands())
+      list.push_back({command.name, command.synopsis, &command, nullptr});
+  for (const Passage& passage : passages_)
+    list.push_back({passage.name, passage.synopsis, nullptr, &passage});
+  std::sort(list.begin(), list.end(),
+            [](const Listed& a, const Listed& b) { return a.name < b.name; });
+  return list;
 }
 
 Found Catalog::find(std::span<const std::string> words) const {

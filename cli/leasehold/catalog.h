@@ -22,6 +22,12 @@ struct Found {
   std::size_t words = 0;  // how many of the words are its name
 };
 
+struct Listed {
+  std::string_view name, synopsis;
+  const Command* command = nullptr;  // or a passage
+  const Passage* passage = nullptr;
+};
+
 class Catalog {
  public:
   Catalog(std::span<const GroupRow> groups, std::span<const Passage> passages)
@@ -29,6 +35,9 @@ class Catalog {
 
   // The longest name that the words begin with.
   Found find(std::span<const std::string> words) const;
+  std::vector<Listed> all() const;  // by name
+  // What the commands that begin with `group` are about.
+  std::string_view about(std::string_view group) const;
   // Whether `name` begins the name of a command, as "operator" and "kv metadata" do.
   bool is_group(std::string_view name) const;
   // The name nearest to what was typed, when it is near: in the same group, the last word differs.
@@ -39,7 +48,6 @@ class Catalog {
  private:
   template <class Visit>
   void for_each_name(Visit visit) const;
-  std::string_view about(std::string_view group) const;
 
   const std::span<const GroupRow> groups_;
   const std::span<const Passage> passages_;

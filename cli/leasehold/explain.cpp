@@ -115,6 +115,8 @@ std::string hint_of_denial(const Answer& answer) {
   if (key != nullptr && (!answer.had_token || doubts_token(answer))) return hint_of_ceremony(key);
   if (!answer.had_token)
     return "no token was sent; get one with: leasehold login (or set VAULT_TOKEN)";
+  if (!answer.explanation.empty())
+    return fmt::format("request {}: {}", answer.request_id, printable(answer.explanation));
   if (says(answer, "bad token"))
     return "the token that was asked about is unknown, expired or revoked";
   if (doubts_token(answer) && path == "auth/token/lookup-self")

@@ -11,7 +11,8 @@ Commands kv_commands, kv_write_commands, kv_metadata_commands;
 Commands operator_init_commands, operator_unseal_commands, operator_rekey_commands;
 Commands operator_generate_root_commands, operator_backup_commands, operator_jobs_commands;
 Commands token_commands, policy_commands, secrets_commands, auth_commands, lease_commands;
-Commands audit_commands;
+Commands audit_commands, policy_check_commands, completion_commands, cluster_commands;
+Commands debug_commands;
 std::span<const Passage> server_passages();
 
 // The commands of a file; the words that they begin with and what these are about, where this row
@@ -31,10 +32,14 @@ inline constexpr GroupRow kGroups[] = {
     {operator_backup_commands},
     {operator_jobs_commands},
     {token_commands, "token", "Create, look up, renew and revoke tokens"},
-    {policy_commands, "policy", "Read and write policies"},
+    {policy_commands, "policy", "Read, write, test and lint policies"},
+    {policy_check_commands},
     {secrets_commands, "secrets", "Enable, tune and disable secrets engines"},
     {auth_commands, "auth", "Enable, tune and disable auth methods"},
     {lease_commands, "lease", "Look up, renew and revoke leases"},
+    {cluster_commands, "plugin", "List what the server can mount"},
+    {completion_commands},
+    {debug_commands},
     {audit_commands, "audit", "List audit devices and verify their logs"},
 };
 

@@ -151,6 +151,10 @@ constexpr Command kCommands[] = {
      "  $ leasehold operator rekey                 each holder, with a current key\n"
      "  $ leasehold operator rekey -verify         each holder, with a new key",
      kFlags, 0, 1, run_rekey},
+    {"operator rotate-keys", "Replace the unseal or recovery keys", "[flags] [KEY]",
+     "The name that OpenBao has for `operator rekey`; see there.\n\n"
+     "  $ leasehold operator rotate-keys -init -key-shares=5 -key-threshold=3",
+     kFlags, 0, 1, run_rekey},
 };
 
 }  // namespace

@@ -4,48 +4,10 @@
 
 #include "vault/base/json.h"
 #include "vault/base/url_path.h"
+#include "vault/policy/sudo_paths.h"
 
 namespace leasehold::cli {
 namespace {
-
-// Where Vault asks for `sudo` besides the capability of the operation; `*` at the end is any rest.
-constexpr std::string_view kSudoPaths[] = {
-    "auth/token/accessors",
-    "auth/token/revoke-orphan",
-    "sys/audit",
-    "sys/audit/*",
-    "sys/auth/*",
-    "sys/config/auditing/*",
-    "sys/config/cors",
-    "sys/config/ui/headers/*",
-    "sys/internal/inspect/*",
-    "sys/leases",
-    "sys/leases/lookup/*",
-    "sys/leases/revoke-force/*",
-    "sys/leases/revoke-prefix/*",
-    "sys/plugins/catalog/*",
-    "sys/raw",
-    "sys/raw/*",
-    "sys/remount",
-    "sys/revoke-force/*",
-    "sys/revoke-prefix/*",
-    "sys/rotate",
-    "sys/rotate/*",
-    "sys/seal",
-    "sys/step-down",
-};
-
-bool matches(std::string_view pattern, std::string_view path) {
-  if (pattern.back() != '*') return path == pattern;
-  pattern.remove_suffix(1);
-  return path.size() > pattern.size() && path.substr(0, pattern.size()) == pattern;
-}
-
-bool needs_sudo(std::string_view path) {
-  for (const std::string_view pattern : kSudoPaths)
-    if (matches(pattern, path)) return true;
-  return false;
-}
 
 std::string_view capabilities_of(std::string_view method) {
   if (method == "GET") return R"("read")";
@@ -62,7 +24,7 @@ std::string policy_for(const client::Call& call) {
   std::string path;
   write_json_string(path, clean);
   return fmt::format("path {} {{\n  capabilities = [{}{}]\n}}", path, capabilities_of(call.method),
-                     needs_sudo(clean) ? R"(, "sudo")" : "");
+                     policy::needs_sudo(clean) ? R"(, "sudo")" : "");
 }
 
 }  // namespace leasehold::cli

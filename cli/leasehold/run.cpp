@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "cli/leasehold/complete.h"
 #include "cli/leasehold/global_flags.h"
 #include "cli/leasehold/session.h"
 #include "cli/leasehold/version.h"
 #include "vault/base/dashes.h"
+#include "vault/base/environment.h"
 
 namespace leasehold::cli {
 namespace {
@@ -128,6 +130,24 @@ int run_passage(const Passage& passage, std::span<const std::string> words) {
   return passage.run(words);
 }
 
+// Each with what it is about behind a tab: for the scripts of complete.h.
+int show_candidates(const Catalog& catalog, std::span<const std::string> words) {
+  for (const Candidate& one : complete(catalog, words.subspan(1)))
+    print_to(stdout, one.word + "\t" + one.about + "\n");
+  return kSuccess;
+}
+
+int set_completion(bool installs) {
+  const char* const home = find_in_environment("HOME");
+  if (home == nullptr) return complain("HOME is not set: where are the shell's files?");
+  const auto done = installs ? install_completion(home) : uninstall_completion(home);
+  if (!done.ok()) return complain(done.error().message);
+  for (const std::string& line : *done) print_to(stdout, line + "\n");
+  if (installs && done->empty())
+    return complain("there is no file of bash, zsh or fish here; see: leasehold completion -h");
+  return kSuccess;
+}
+
 }  // namespace
 
 int run(const Catalog& catalog, std::vector<std::string> words) {
@@ -141,6 +161,9 @@ int run(const Catalog& catalog, std::vector<std::string> words) {
     print_to(stdout, version_line() + "\n");
     return kSuccess;
   }
+  if (words[0] == "-complete") return show_candidates(catalog, words);
+  const bool installs = words[0] == "-autocomplete-install";
+  if (installs || words[0] == "-autocomplete-uninstall") return set_completion(installs);
   if (!flag_name(words[0]).empty()) return no_command(catalog, words);
   const Found found = catalog.find(words);
   const auto rest = std::span<const std::string>(words).subspan(found.words);

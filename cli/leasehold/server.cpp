@@ -45,7 +45,29 @@ int run_restore_backup(std::span<const std::string> words) {
   return become_server("restore-backup", words);
 }
 
+int run_diagnose(std::span<const std::string> words) {
+  return become_server("-test-server-config", words);
+}
+
+constexpr std::string_view kDiagnoseHelp =
+    "Runs leaseholdd -test-server-config: reads the configuration as a start would, tries what it\n"
+    "names (storage, seal devices, audit files, certificates, addresses), and starts nothing. It "
+    "may\n"
+    "run beside the server. The storage itself is checked by `leasehold operator verify`.\n\n"
+    "  $ leasehold operator diagnose -config=/etc/leasehold/leasehold.hcl\n\n"
+    "Flags:\n"
+    "  -config=PATH                  File or folder of configuration; may be repeated";
+constexpr std::string_view kValidateHelp =
+    "The same as `leasehold operator diagnose`; see there.\n\n"
+    "  $ leasehold operator validate-config -config=/etc/leasehold/leasehold.hcl\n\n"
+    "Flags:\n"
+    "  -config=PATH                  File or folder of configuration; may be repeated";
+
 constexpr Passage kPassages[] = {
+    {"operator diagnose", "Try a configuration and what it names", "-config=PATH", kDiagnoseHelp,
+     run_diagnose},
+    {"operator validate-config", "Try a configuration and what it names", "-config=PATH",
+     kValidateHelp, run_diagnose},
     {"server", "Run a vault", "[-config=PATH...] [-dev]",
      "Runs leaseholdd with these arguments.\n\n"
      "  $ leasehold server -config=/etc/leasehold/leasehold.hcl\n"

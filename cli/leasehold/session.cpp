@@ -122,8 +122,9 @@ Result<Answer> Session::send(Call call) {
   if (call.is_preliminary) return client_->send(call);
   if (!describes()) {
     auto answer = client_->send(call);
-    if (answer.ok())
-      for (const std::string& warning : answer->quiet_warnings) note("WARNING! " + warning);
+    if (!answer.ok()) return answer;
+    for (const std::string& warning : answer->quiet_warnings) note("WARNING! " + warning);
+    ask_why(call, *answer);
     return answer;
   }
   if (!described_) {
@@ -131,6 +132,17 @@ Result<Answer> Session::send(Call call) {
   }
   described_ = true;
   return failure(Code::unsupported, "");  // refused() knows
+}
+
+// Of a denial, with the token that was denied: it may know.
+void Session::ask_why(const Call& call, Answer& denied) {
+  if (denied.status != 403 || denied.request_id.empty()) return;
+  Call question{"GET", "sys/explain/" + denied.request_id};
+  question.token = call.token.clone();
+  question.is_preliminary = true;
+  const auto why = client_->send(question);
+  if (is_good(why) && why->data() != nullptr)
+    denied.explanation = why->data()->string_at("explanation");
 }
 
 bool Session::describes() const {

@@ -59,6 +59,7 @@ class Session {
         is_detailed_(is_detailed) {}
 
   Status describe(const Call& call) const;
+  void ask_why(const Call& call, Answer& denied);
 
   Arguments arguments_;
   client::Settings settings_;

@@ -13,6 +13,7 @@
 #include "backends/storage/data_directory.h"
 #include "backends/storage/lmdb.h"
 #include "cli/leaseholdd/catalog.h"
+#include "cli/leaseholdd/self_init.h"
 #include "cli/leaseholdd/user_name.h"
 #include "vault/base/problems.h"
 
@@ -161,6 +162,12 @@ Status check_each_stanza(const config::Configuration& configuration, const Surro
   if (auto storage = configuration.storage) problems.add(read_storage(*storage, directory));
   const auto setup = make_protectors(configuration.seals, seal_environment(where, directory));
   if (!setup.ok()) problems.add(setup.error().message);
+  if (const auto steps = read_self_init(configuration.initializes); !steps.ok())
+    problems.add(steps.error().message);
+  if (!configuration.initializes.empty() && configuration.seals.empty())
+    problems.add(configuration.initializes.front().where() +
+                 ": initialize needs a seal that opens by itself (seal \"tpm\", \"pkcs11\" or "
+                 "\"static\"): nobody is there to give shares");
   std::vector<std::string> warnings;
   const auto devices = make_audit_devices(configuration.audits, {directory, where.clock}, warnings);
   if (!devices.ok()) problems.add(devices.error().message);

@@ -11,6 +11,7 @@
 
 #include "cli/leaseholdd/user_name.h"
 #include "vault/base/json.h"
+#include "vault/base/log_level.h"
 #include "vault/base/printable.h"
 
 namespace leasehold::server_process {
@@ -38,7 +39,7 @@ class SpdLog final : public LogSink {
   SpdLog(std::shared_ptr<spdlog::logger> logger, bool as_json)
       : logger_(std::move(logger)), as_json_(as_json) {}
   void write(LogLevel level, std::string_view message) override {
-    if (!logger_->should_log(to_spdlog(level))) return;
+    if (level < log_level()) return;
     if (!as_json_) return logger_->log(to_spdlog(level), printable(message));
     std::string quoted;
     write_json_string(quoted, message);
@@ -77,7 +78,8 @@ Result<std::unique_ptr<LogSink>> make_log(const LogSettings& settings) {
       sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(settings.file);
     }
     auto logger = std::make_shared<spdlog::logger>("leasehold", std::move(sink));
-    logger->set_level(to_spdlog(settings.level));
+    configure_log_level(settings.level);
+    logger->set_level(spdlog::level::trace);  // log_level() decides
     logger->flush_on(spdlog::level::info);
     logger->set_pattern(
         as_json ? R"({"@timestamp":"%Y-%m-%dT%H:%M:%S.%eZ","@level":"%l","@message":%v})"

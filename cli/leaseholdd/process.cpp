@@ -17,9 +17,13 @@
 #include "cli/leaseholdd/dev_mode.h"
 #include "cli/leaseholdd/harden.h"
 #include "cli/leaseholdd/offline.h"
+#include "cli/leaseholdd/sanitized.h"
+#include "cli/leaseholdd/self_init.h"
 #include "config/parts.h"
+#include "vault/base/process_facts.h"
 #include "vault/core/road/core.h"
 #include "vault/core/road/workers.h"
+#include "vault/core/sys/open_pages.h"
 #include "vault/target/own_threads.h"
 
 namespace leasehold::server_process {
@@ -38,20 +42,27 @@ constexpr core::Workers::Sizes kWorkers = {{
     {3, 64},    // gate: one opens the vault, one waits for its turn, one says so to the others
 }};
 
-constexpr timespec kLookAtDatesEvery{3600, 0};
+constexpr Seconds kLookAtDatesEvery{3600};
 
 // The listener's view of the core.
 class CoreHandler final : public server::Handler {
  public:
-  CoreHandler(core::Core& core, const core::AskedHeaders& asked) : core_(core), asked_(asked) {}
+  CoreHandler(core::Core& core, core::OpenPages pages, const core::AskedHeaders& asked)
+      : core_(core), pages_(pages), asked_(asked) {}
   void handle(core::Request&& request, core::Exchange& exchange) override {
     core_.handle(std::move(request), exchange);
+  }
+  void show(server::OpenPage page, core::Request&& request, core::Exchange& exchange) override {
+    using Page = core::OpenPages::Page;
+    pages_.show(page == server::OpenPage::metrics ? Page::metrics : Page::requests, request,
+                exchange);
   }
   const core::AskedHeaders* asked_headers() const override { return &asked_; }
   void undelivered(core::Issued&& lost) override { core_.undelivered(std::move(lost)); }
 
  private:
   core::Core& core_;
+  core::OpenPages pages_;
   const core::AskedHeaders& asked_;
 };
 
@@ -118,6 +129,7 @@ class Process {
  private:
   Status build_storage();
   Status build_seal();
+  Status initialize_itself();
   Status build_listener();
   core::Environment environment();
   Result<std::vector<std::unique_ptr<audit::Device>>> audit_devices() const;
@@ -220,6 +232,7 @@ Status Process::build_listener() {
 }
 
 Status Process::build() {
+  set_sanitized_configuration(sanitized(configuration_));
   VAULT_TRY(check_stanzas(configuration_, {own_executable_, clock_, random_, log_}));
   VAULT_TRY(build_storage());
   VAULT_TRY(build_seal());
@@ -235,7 +248,8 @@ Status Process::build() {
   lifecycle_ = std::make_unique<core::Lifecycle>(environment(), *seal_, recovery_mode_,
                                                  configuration_.cluster_name, kVersion, kBuildDate);
   core_ = std::make_unique<core::Core>(*lifecycle_, *workers_, environment());
-  handler_ = std::make_unique<CoreHandler>(*core_, asked_headers_);
+  handler_ = std::make_unique<CoreHandler>(*core_, core::OpenPages(*lifecycle_, *workers_, clock_),
+                                           asked_headers_);
   return build_listener();
 }
 
@@ -250,10 +264,19 @@ void Process::print_banner() const {
 
 void Process::handle_signals() {
   const sigset_t signals = handled_signals();
+  const Seconds interval = listener_->reload_interval();
+  const timespec pause{interval.count() == 0 ? kLookAtDatesEvery.count()
+                                             : std::min(interval, kLookAtDatesEvery).count(),
+                       0};
+  Instant dates_at = add(clock_.instant(), Nanos(kLookAtDatesEvery));
   for (;;) {
-    const int signal = ::sigtimedwait(&signals, nullptr, &kLookAtDatesEvery);
+    const int signal = ::sigtimedwait(&signals, nullptr, &pause);
     if (signal < 0) {
-      if (errno == EAGAIN) listener_->look_at_dates();
+      if (errno != EAGAIN) continue;
+      listener_->look_at_files();
+      if (clock_.instant() < dates_at) continue;
+      listener_->look_at_dates();
+      dates_at = add(clock_.instant(), Nanos(kLookAtDatesEvery));
       continue;
     }
     if (signal != SIGHUP) return log_.info("shutting down");
@@ -261,6 +284,14 @@ void Process::handle_signals() {
     for (const Status& status : {listener_->reload(), lifecycle_->reopen_audit()})
       if (!status.ok()) log_.error("{}", status.error().message);
   }
+}
+
+// Before anybody can connect.
+Status Process::initialize_itself() {
+  VAULT_TRY(undo_unfinished(*seal_, *lifecycle_, log_));
+  if (seal_->initialized() || configuration_.initializes.empty()) return {};
+  VAULT_TRY_ASSIGN(const auto steps, read_self_init(configuration_.initializes));
+  return self_initialize(steps, *lifecycle_, *core_, clock_, log_);
 }
 
 Status Process::serve() {
@@ -271,6 +302,7 @@ Status Process::serve() {
     print_dev_start(dev, listener_->addresses().front(), options_.dev_authority_file,
                     options_.dev_store_token);
   }
+  VAULT_TRY(initialize_itself());
   lifecycle_->start();
   listener_->start();
   std::printf("==> Leasehold server started! Log data will stream in below:\n\n");

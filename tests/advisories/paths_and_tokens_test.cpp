@@ -265,9 +265,9 @@ TEST_CASE("class 25 hidden tokens: an error hands out none and leaves none") {
   const std::string last = vault.token(R"({"num_uses":5,"policies":["makes"]})");
   const auto tokens = vault.count(barrier::Table::token);
   for (const char* fields :
-       {R"({"policies":["root"]})", R"({"ttl":"-1"})", R"({"type":"batch"})", R"({"id":"x"})",
-        R"({"no_parent":true})", R"({"period":"1h"})", R"({"role_name":"r"})", R"({"num_uses":-1})",
-        R"({"policies":["other"]})", R"({"ttl":"nonsense"})"}) {
+       {R"({"policies":["root"]})", R"({"ttl":"-1"})", R"({"type":"batch","num_uses":1})",
+        R"({"id":"x"})", R"({"no_parent":true})", R"({"period":"1h"})", R"({"role_name":"r"})",
+        R"({"num_uses":-1})", R"({"policies":["other"]})", R"({"ttl":"nonsense"})"}) {
     CAPTURE(fields);
     const Answer answer = vault.post("auth/token/create", token, fields);
     CHECK(answer.status() == 400);

@@ -14,6 +14,7 @@
 #include "vault/core/sys/system.h"
 #include "vault/crypto/aead.h"
 #include "vault/crypto/shamir.h"
+#include "vault/policy/sudo_paths.h"
 
 using namespace leasehold;
 using testing::Answer;
@@ -71,13 +72,30 @@ TEST_CASE("places: no list is read on an io thread") {
   CHECK(lists > 10);
 }
 
+TEST_CASE("class 22 sudo: whoever has no server knows of the same paths") {
+  TestVault vault;
+  for (const std::string& route : routes_with(vault, &core::Route::sudo)) {
+    const auto space = route.find(' ');
+    const std::string kind = route.substr(0, space);
+    std::string path = (kind == "system" ? "sys/" : "auth/" + kind + "/") + route.substr(space + 1);
+    std::replace(path.begin(), path.end(), ':', 'x');
+    if (path.ends_with('*')) path.back() = 'x';
+    CAPTURE(path);
+    CHECK(policy::needs_sudo(path));
+  }
+}
+
 TEST_CASE("class 22 unauthenticated routes: they are these and no others") {
   TestVault vault;
   const std::vector<std::string> golden = {
       "approle login",
+      "system decode-token",
       "system internal/specs/openapi",
+      "system internal/ui/feature-flags",
       "system internal/ui/mounts",
       "system internal/ui/mounts/:path*",
+      "system internal/ui/namespaces",
+      "system internal/ui/version",
       "system wrapping/lookup",
       "userpass login/:username*",
   };
@@ -103,6 +121,8 @@ TEST_CASE("class 22 root-protected routes: they are these and no others") {
       "system auth/:path*",
       "system config/auditing/request-headers",
       "system config/auditing/request-headers/:name*",
+      "system config/ui/headers",
+      "system config/ui/headers/:header",
       "system generate-root",
       "system generate-root-token/attempt",
       "system generate-root-token/update",
@@ -115,6 +135,8 @@ TEST_CASE("class 22 root-protected routes: they are these and no others") {
       "system leases/reconcile/:mount*",
       "system leases/revoke-force/:prefix*",
       "system leases/revoke-prefix/:prefix*",
+      "system plugins/catalog/:type",
+      "system plugins/catalog/:type/:name",
       "system rekey-recovery-key/init",
       "system rekey-recovery-key/update",
       "system rekey-recovery-key/verify",
@@ -221,10 +243,11 @@ TEST_CASE("class 24 crash on input: every route survives every kind of value") {
   };
   std::vector<Row> rows;
   for (const auto& kind : every_kind(vault)) {
-    const std::string mount = kind->wire_type == "system"  ? "sys/"
-                              : kind->wire_type == "token" ? "auth/token/"
-                              : kind->wire_type == "test"  ? "test/"
-                                                           : "";
+    const std::string mount = kind->wire_type == "system"     ? "sys/"
+                              : kind->wire_type == "token"    ? "auth/token/"
+                              : kind->wire_type == "test"     ? "test/"
+                              : kind->wire_type == "identity" ? "identity/"
+                                                              : "";
     if (mount.empty()) continue;
     for (const core::Route& route : kind->engine->routes())
       if (route.pattern != "seal" && route.pattern != "revoke-self")

@@ -134,12 +134,30 @@ TEST_CASE("config: hsm is another name for seal") {
 }
 
 TEST_CASE("config: a key Vault knows and we do not need is a warning with file and line") {
-  const auto parsed = parse("vault.hcl", "disable_mlock = true\nui = true\n\ntelemetry {\n}\n");
+  const auto parsed = parse("vault.hcl", "disable_mlock = true\nui = true\n\nsentinel {\n}\n");
   REQUIRE(parsed.ok());
   REQUIRE(parsed->warnings.size() == 2);
   CHECK(contains(parsed->warnings[0], "vault.hcl:2:1: \"ui\""));
   CHECK(contains(parsed->warnings[0], "there is no web interface, so nothing is exposed by it"));
-  CHECK(contains(parsed->warnings[1], "vault.hcl:4:1: \"telemetry\""));
+  CHECK(contains(parsed->warnings[1], "vault.hcl:4:1: \"sentinel\""));
+}
+
+TEST_CASE("config: telemetry is taken, and what of it has no effect is told") {
+  const auto usual = parse("vault.hcl",
+                           "telemetry {\n  prometheus_retention_time = \"24h\"\n"
+                           "  disable_hostname = true\n}\n");
+  REQUIRE(usual.ok());
+  CHECK(usual->warnings.empty());
+  const auto other =
+      parse("vault.hcl",
+            "telemetry {\n  prometheus_retention_time = 0\n"
+            "  disable_hostname = false\n  statsd_address = \"127.0.0.1:8125\"\n}\n");
+  REQUIRE(other.ok());
+  REQUIRE(other->warnings.size() == 3);
+  CHECK(contains(other->warnings[0], "closes nothing"));
+  CHECK(contains(other->warnings[2], "scrape sys/metrics"));
+  CHECK(contains(message_of("telemetry {\n  statsd_adress = \"x\"\n}\n"),
+                 "vault.hcl:2:3: unknown key \"statsd_adress\""));
 }
 
 TEST_CASE("config: an unknown key is an error with file and line") {

@@ -73,6 +73,19 @@ TEST_CASE_FIXTURE(LeaseRecord, "lease record: what the first form did not have s
   CHECK((*load())->handle == "17@42");
 }
 
+TEST_CASE_FIXTURE(LeaseRecord, "lease record: so does what a batch token adds") {
+  store_bytes(std::string(kFirstForm));
+  const auto add = [](Lease& lease) {
+    lease.batch_ends = WallTime{0x1234};
+    lease.batch_mount = "ab";
+  };
+  REQUIRE(change(add).ok());
+  CHECK(stored_bytes() == std::string(kFirstForm) + "03" + "00000008" + "0000000000001234" + "04" +
+                              "00000002" + "6162");
+  CHECK((*load())->batch_ends == WallTime{0x1234});
+  CHECK((*load())->batch_mount == "ab");
+}
+
 TEST_CASE_FIXTURE(LeaseRecord, "lease record: ids of earlier versions have a digit more, a 0") {
   const std::string path = "database/creds/app/";
   CHECK(leases.id_of(path + "0123456789012345678901234").has_value());

@@ -38,7 +38,7 @@ std::unique_ptr<storage::Storage> copy_of(storage::Storage& storage,
 struct PutBack {
   TestWorld world;
   std::unique_ptr<storage::Storage> copy;
-  std::string token;
+  std::string token, batch_token;
 
   PutBack() {
     {
@@ -54,6 +54,10 @@ struct PutBack {
         return true;
       });
       token = vault.token(R"({"policies":["root"]})");
+      batch_token = vault
+                        .post("auth/token/create-orphan", vault.root(),
+                              R"({"type":"batch","policies":["default"]})")
+                        .token();
     }
     copy = copy_of(*world.storage);
     TestVault vault(world);
@@ -113,6 +117,7 @@ TEST_CASE_FIXTURE(PutBack, "restored: on the operator's word it opens, and no to
     CHECK(vault.unseal().status() == 200);
     CHECK(status_of(vault, token) == 403);
     CHECK(status_of(vault, vault.root()) == 403);
+    CHECK(status_of(vault, batch_token) == 403);
     CHECK(vault.count(barrier::Table::token) == 0);
     CHECK(vault.verifies());
     CHECK(log_has("\"store-restored\""));

@@ -16,7 +16,7 @@ import tempfile
 import threading
 import unittest
 
-from vaultproc import BIN, Postgres, Vault, free_port, mortal, wait_until
+from vaultproc import BIN, Postgres, Vault, free_port, memory_is_its_own, mortal, wait_until
 
 
 class Cli(unittest.TestCase):
@@ -100,6 +100,7 @@ class Hostile(unittest.TestCase):
         ),
     }
 
+    @memory_is_its_own
     def test_an_answer_without_end_is_given_up(self):
         for what, (start, more) in self.ANSWERS.items():
             with self.subTest(what), HostileServer(start, more) as server:
@@ -118,6 +119,7 @@ class Hostile(unittest.TestCase):
                 self.assertEqual(run.returncode, 1, run.stderr)
                 self.assertRegex(run.stderr, "the answer is larger than (1 K|64 )")
 
+    @memory_is_its_own
     def test_a_value_of_many_lines_is_shown_line_by_line(self):
         """Each is indented to its column, and is one byte of the value."""
         body = b'{"data":{"' + b"k" * 64 + b'":"' + b"\\n" * 6_000_000 + b'"}}'
@@ -919,6 +921,7 @@ class Operator(unittest.TestCase):
             vault.owned.remove()
         self.assertFalse(os.path.exists(authority))
 
+    @memory_is_its_own
     def test_without_memory_there_is_a_message(self):
         small = (60 << 20, 60 << 20)
         run = subprocess.run(

@@ -13,7 +13,7 @@ import threading
 import time
 import unittest
 
-from vaultproc import PATIENCE, Vault, certificate, in_threads, wait_until
+from vaultproc import PATIENCE, Vault, certificate, in_threads, memory_is_its_own, wait_until
 
 LIMITS = """max_request_size = 65536
   http_read_header_timeout = "1s"
@@ -243,6 +243,7 @@ class Files(unittest.TestCase):
 class Bodies(unittest.TestCase):
     """Any token, with the default policy."""
 
+    @memory_is_its_own
     def test_a_list_with_commas_costs_no_memory(self):
         with Vault() as vault:
             vault.init_and_unseal()

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import unittest
 
-from vaultproc import BIN, Folder, Hsm, Tpm, Vault, random_text, wait_until
+from vaultproc import BIN, Folder, Hsm, Tpm, Vault, memory_is_its_own, random_text, wait_until
 
 
 class Device:
@@ -205,6 +205,7 @@ class InMemory(unittest.TestCase):
         return count
 
 
+@memory_is_its_own
 class StaticKeyInMemory(InMemory):
     """The key of the stanza, or of a variable, is in the vault's memory once: where it is locked."""
 
@@ -225,6 +226,7 @@ class StaticKeyInMemory(InMemory):
         self.check("env://SOME_KEY", key, {"SOME_KEY": key})
 
 
+@memory_is_its_own
 class PinInTheEnvironment(InMemory):
     """The PIN is in use and no longer in the vault's environment, nor in that of its key host. In its
     memory it is once, for the next key host."""

@@ -4,6 +4,8 @@
 #include "tests/engine/engine_bench.h"
 #include "tests/support/postgres.h"
 #include "vault/base/encoding.h"
+#include "vault/core/contract/password_policies.h"
+#include "vault/core/contract/records.h"
 
 namespace leasehold::engine {
 std::unique_ptr<core::Engine> make_database(const core::EngineContext& context);
@@ -60,6 +62,15 @@ struct Database : testing::EngineBench {
   // Done, with something to say beside it.
   static bool is_told(const testing::EngineAnswer& answer) {
     return answer.status == 204 && !answer.response.quiet_warnings.empty();
+  }
+  void store_policy(const std::string& name, const std::string& text) {
+    const auto snapshot = store.snapshot();
+    commit::Batch batch({}, commit::Unrecorded{"a test"});
+    core::WriteTxn txn(*snapshot, store.barrier, barrier::kCoreSpace, batch);
+    REQUIRE(
+        core::save_json(txn, core::password_policy_record(name), Json::object().set("policy", text))
+            .ok());
+    REQUIRE(store.committer.commit(batch).status().ok());
   }
   std::string accounts() {
     return server.query("SELECT count(*) FROM pg_roles WHERE rolname LIKE 'v-bench1-%'");
@@ -816,18 +827,39 @@ TEST_CASE_FIXTURE(Database, "database: a role whose database is away is saved, a
   CHECK(post("roles/ro", R"({"default_ttl":"3m"})").status == 400);  // tried at last
 }
 
-TEST_CASE_FIXTURE(Database, "database: a password policy is kept, and told not to be used yet") {
+TEST_CASE_FIXTURE(Database, "database: a password policy that is not there is told of") {
   Json body = config();
   const auto answer = post("config/pg", body.set("password_policy", "strong").dump());
   CHECK(answer.status == 204);
   REQUIRE(answer.response.quiet_warnings.size() == 1);
-  CHECK(answer.response.quiet_warnings[0].rfind("password_policy is kept", 0) == 0);
+  CHECK(answer.response.quiet_warnings[0].starts_with("there is no password policy \"strong\""));
   CHECK(get("config/pg").data.string_at("password_policy") == "strong");
-  role();
-  CHECK(post("roles/ro", R"({"credential_config":{"password_policy":"strong"}})").status == 204);
-  CHECK(get("roles/ro").data.dump().find("strong") != std::string::npos);
+  role();  // without a trial
+  CHECK(std::holds_alternative<intent::Nothing>(intent()));
+  CHECK(post("roles/ro", R"({"credential_config":{"password_policy":"other"}})").status == 204);
+  CHECK(get("roles/ro").data.dump().find("other") != std::string::npos);
+  const auto refused = get("creds/ro");
+  CHECK(refused.status == 400);
+  CHECK(refused.error.starts_with("there is no password policy \"other\""));
   CHECK(post("roles/ro", R"({"credential_config":{"key_bits":"2048"}})").error.find("key_bits") !=
         std::string::npos);
+}
+
+TEST_CASE_FIXTURE(Database,
+                  "database: passwords are made by the role's policy, or else by the "
+                  "connection's") {
+  store_policy("digits", R"(length = 30 rule "charset" { charset = "0123456789" })");
+  store_policy("letters", R"(length = 40 rule "charset" { charset = "abcdefgh" })");
+  Json body = config();
+  REQUIRE(post("config/pg", body.set("password_policy", "digits").dump()).status == 204);
+  role();
+  const std::string of_config = get("creds/ro").text("password");
+  CHECK(of_config.size() == 30);
+  CHECK(of_config.find_first_not_of("0123456789") == std::string::npos);
+  REQUIRE(post("roles/ro", R"({"credential_config":{"password_policy":"letters"}})").status == 204);
+  const std::string of_role = get("creds/ro").text("password");
+  CHECK(of_role.size() == 40);
+  CHECK(of_role.find_first_not_of("abcdefgh") == std::string::npos);
 }
 
 TEST_CASE_FIXTURE(Database, "database: statements are read in each form they are written in") {

@@ -132,12 +132,34 @@ TEST_CASE("listener stanza: a misspelt key is told by its name and line, not as 
 
 TEST_CASE("listener stanza: keys without effect are warned of, with what that means") {
   std::vector<std::string> warnings;
-  const auto settings =
-      read(R"(listener "tcp" { tls_disable = true agent_api { } telemetry { } })", &warnings);
+  const auto settings = read(
+      R"(listener "tcp" { tls_disable = true agent_api { } telemetry { metrics_only = true } })",
+      &warnings);
   REQUIRE_MESSAGE(settings.ok(), settings.error().message);
   REQUIRE(warnings.size() == 2);
-  CHECK(contains(warnings[0], "this is no agent"));
-  CHECK(contains(warnings[1], "\"telemetry\" is accepted and has no effect"));
+  CHECK(contains(warnings[1], "this is no agent"));
+  CHECK(contains(warnings[0], "\"metrics_only\" is accepted and has no effect"));
+}
+
+TEST_CASE("listener stanza: what callers without a token are shown") {
+  const auto closed = read(R"(listener "tcp" { tls_disable = true telemetry { } })");
+  REQUIRE(closed.ok());
+  CHECK_FALSE(closed->open_metrics);
+  CHECK_FALSE(closed->open_requests);
+  const auto open = read(R"(listener "tcp" {
+    tls_disable = true
+    telemetry { unauthenticated_metrics_access = true }
+    inflight_requests_logging { unauthenticated_in_flight_requests_access = "true" }
+  })");
+  REQUIRE_MESSAGE(open.ok(), open.error().message);
+  CHECK(open->open_metrics);
+  CHECK(open->open_requests);
+  CHECK(contains(refusal(R"(listener "tcp" { tls_disable = true
+    telemetry { unauthenticated_metric_access = true } })"),
+                 "unknown key \"unauthenticated_metric_access\""));
+  CHECK(contains(refusal(R"(listener "tcp" { tls_disable = true
+    telemetry { unauthenticated_metrics_access = "yes" } })"),
+                 "unauthenticated_metrics_access"));
 }
 
 TEST_CASE("listener stanza: what strangers are not shown") {

@@ -211,6 +211,27 @@ TEST_CASE_FIXTURE(TlsFixture, "tls: reload presents the new certificate and keep
   CHECK(served(old.ask(kGet)));
 }
 
+TEST_CASE_FIXTURE(TlsFixture, "tls: files that changed are read again, where that is looked for") {
+  options.settings.reload_interval = Seconds(10);
+  {
+    const TestServer server(options);
+    CHECK(server.listener->reload_interval() == Seconds(10));
+    make_certificate(folder.file("new.pem"), folder.file("new.key"), "two");
+    std::filesystem::rename(folder.file("new.pem"), folder.file("server.pem"));
+    server.listener->look_at_files();  // the pair does not fit yet
+    CHECK(TlsClient(server.address(), client.context).peer_name() == "one");
+    std::filesystem::rename(folder.file("new.key"), folder.file("server.key"));
+    server.listener->look_at_files();
+    CHECK(TlsClient(server.address(), client.context).peer_name() == "two");
+  }
+  options.settings.reload_interval = Seconds(0);
+  const TestServer server(options);
+  CHECK(server.listener->reload_interval() == Seconds(0));
+  make_certificate(folder.file("server.pem"), folder.file("server.key"), "three");
+  server.listener->look_at_files();
+  CHECK(TlsClient(server.address(), client.context).peer_name() == "two");
+}
+
 TEST_CASE_FIXTURE(TlsFixture, "tls: a reload that fails keeps the certificate") {
   const TestServer server(options);
   std::filesystem::remove(folder.file("server.key"));

@@ -117,6 +117,20 @@ TEST_CASE("wire: auth has Vault's keys in Vault's order") {
   CHECK(body.find(R"("identity_policies":["team"],"metadata":null,)") != std::string::npos);
 }
 
+TEST_CASE("wire: what a rate limit counted is a header each") {
+  core::Response answer = core::Response::refused(429, "rate limit quota exceeded");
+  answer.retry_after = Seconds{9};
+  answer.rate_limit = core::Response::RateLimit{100, 0, Seconds{9}};
+  const std::string text = encoded(answer);
+  for (const char* line : {"\r\nRetry-After: 9\r\n", "\r\nX-Ratelimit-Limit: 100\r\n",
+                           "\r\nX-Ratelimit-Remaining: 0\r\n", "\r\nX-Ratelimit-Reset: 9\r\n"}) {
+    CAPTURE(line);
+    CHECK(text.find(line) != std::string::npos);
+  }
+  answer.rate_limit.reset();
+  CHECK(encoded(answer).find("Ratelimit") == std::string::npos);
+}
+
 TEST_CASE("wire: a wrapped answer shows its wrapping and nothing else") {
   core::Response answer = with_data(R"({"secret":1})");
   answer.auth = some_auth();
@@ -174,6 +188,15 @@ TEST_CASE("wire: errors are a list, empty or not, whatever else is set") {
         "{\"errors\":[\"1 error occurred:\\n\\t* permission denied\\n\\n\"],\"data\":{\"a\":1}}\n");
   answer.retry_after = Seconds{2};
   CHECK(encoded(answer).find("\r\nRetry-After: 2\r\n") != std::string::npos);
+}
+
+TEST_CASE(
+    "wire: an error names its request beside the body, and what has it in the body does not") {
+  core::Response error = reply_of({403, "permission denied"});
+  error.request_id = "0198-r";
+  CHECK(encoded(error).find("\r\nX-Leasehold-Request-Id: 0198-r\r\n") != std::string::npos);
+  CHECK(body_of(error) == "{\"errors\":[\"permission denied\"]}\n");
+  CHECK(encoded(with_data(R"({"v":1})")).find("Request-Id") == std::string::npos);
 }
 
 TEST_CASE("wire: a 404 with data keeps its envelope") {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "vault/audit/log_state.h"
+#include "vault/base/metrics.h"
 
 namespace leasehold::audit {
 namespace {
@@ -22,6 +23,28 @@ Status check_body(std::string_view body) {
                    "an audit body is longer than a line may be");
   return {};
 }
+
+// Requests and answers among the bodies; events are neither.
+struct Kinds {
+  std::uint64_t requests = 0, responses = 0;
+
+  explicit Kinds(std::span<const std::string_view> bodies) {
+    constexpr std::size_t kLookedAt = 128;  // the type follows the time
+    for (const std::string_view body : bodies) {
+      const std::string_view start = body.substr(0, kLookedAt);
+      requests += start.find(R"("type":"request")") != start.npos;
+      responses += start.find(R"("type":"response")") != start.npos;
+    }
+  }
+  void took(Nanos time) const {
+    if (requests > 0) metrics::took(metrics::Timer::audit_log_request, time, requests);
+    if (responses > 0) metrics::took(metrics::Timer::audit_log_response, time, responses);
+  }
+  void failed() const {
+    if (requests > 0) metrics::count(metrics::Counter::audit_log_request_failure, requests);
+    if (responses > 0) metrics::count(metrics::Counter::audit_log_response_failure, responses);
+  }
+};
 
 // Outside the lock: the one pass over the bytes of each body.
 Result<std::vector<HashedBody>> hash_all(std::span<const std::string_view> bodies) {
@@ -86,11 +109,18 @@ Result<std::uint64_t> AuditLog::write(std::span<const std::string_view> bodies,
     numbered = with_commit(bodies.back(), commit, *state.commit_key);
     hashed.push_back({numbered, body_hash(numbered)});
   }
+  const Kinds kinds(bodies);
+  const Instant begun = metrics::instant();
   MutexLock lock(state.mutex);
   if (!state.running) return not_running();
-  VAULT_TRY_ASSIGN(const std::uint64_t line, state.write(hashed));
+  const auto line = state.write(hashed);
+  if (!line.ok()) {
+    kinds.failed();
+    return line.error();
+  }
+  kinds.took(Nanos(metrics::instant().ns - begun.ns));
   state.identity.commit = std::max(state.identity.commit, commit);
-  return line;
+  return *line;
 }
 
 void AuditLog::note_commit(std::uint64_t commit) {

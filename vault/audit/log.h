@@ -78,6 +78,9 @@ class Device {
   virtual Result<bool> rotate(WallTime /*now*/) { return false; }
   // Removes files that it put aside and is to keep no longer.
   virtual Status prune() { return {}; }
+  // Its lines are of a vault of which nothing was kept: they get out of the way, the latest such
+  // stay. Not while it is open.
+  virtual Status abandon() { return {}; }
   // True when the path no longer leads to the open file: removed, or renamed without a signal.
   virtual bool moved() { return false; }
   // True when the open file has no name any more: what is written to it goes with it.

@@ -65,10 +65,25 @@ Barrier::Barrier(StoreId store, KeyRing keys, Random& random)
   VAULT_ASSERT(keys_.data.count(keys_.term) == 1);
   auto terms = std::make_unique<Terms>();
   terms->newest = keys_.term;
-  for (const auto& [term, key] : keys_.data) terms->keys.emplace(term, &key);
-  terms_ = terms.get();
   MutexLock lock(adding_);
+  for (const auto& [term, key] : keys_.data) add_term(*terms, term, &key);
+  terms_ = terms.get();
   all_terms_.push_back(std::move(terms));
+}
+
+// A key that leaves the vault in what it sealed is not the one that seals records.
+void Barrier::add_term(Terms& terms, std::uint32_t term, const crypto::Key* key) {
+  terms.keys.emplace(term, key);
+  const SecretBytes derived = crypto::hkdf(key->reveal(), keys_.batch_token.reveal(),
+                                           "leasehold batch tokens", crypto::kKeySize);
+  added_.push_back(std::make_unique<const crypto::Key>(derived.reveal()));
+  terms.batch_tokens.emplace(term, added_.back().get());
+}
+
+const crypto::Key* Barrier::batch_token_key(std::uint32_t term) const {
+  const Terms& terms = *terms_.load();
+  const auto found = terms.batch_tokens.find(term);
+  return found == terms.batch_tokens.end() ? nullptr : found->second;
 }
 
 void Barrier::add_terms(const KeyRing& newer) {
@@ -77,7 +92,7 @@ void Barrier::add_terms(const KeyRing& newer) {
   for (const auto& [term, key] : newer.data) {
     if (terms->keys.count(term) > 0) continue;
     added_.push_back(std::make_unique<const crypto::Key>(key.clone()));
-    terms->keys.emplace(term, added_.back().get());
+    add_term(*terms, term, added_.back().get());
   }
   if (terms->keys.size() == terms_.load()->keys.size()) return;
   terms->newest = terms->keys.rbegin()->first;

@@ -31,6 +31,8 @@ class Barrier {
   void add_terms(const KeyRing& newer);
   // The newest: seal() uses this one or one that is newer.
   std::uint32_t term() const { return terms_.load()->newest; }
+  // What a batch token is sealed with that is made in this term; null: there is no such term.
+  const crypto::Key* batch_token_key(std::uint32_t term) const;
 
   // "a/b/c" stands in directory "a/b/" under the leaf "c"; a directory's own leaf ends in '/'.
   PhysicalKey value_key(const Space& space, std::string_view name) const;
@@ -70,8 +72,9 @@ class Barrier {
   // reader may still use it. A rotation is rare, and costs some bytes.
   struct Terms {
     std::uint32_t newest = 0;
-    std::map<std::uint32_t, const crypto::Key*> keys;
+    std::map<std::uint32_t, const crypto::Key*> keys, batch_tokens;
   };
+  void add_term(Terms& terms, std::uint32_t term, const crypto::Key* key) REQUIRES(adding_);
   const StoreId store_;
   const KeyRing keys_;
   std::atomic<const Terms*> terms_{nullptr};

@@ -41,7 +41,7 @@ bool is_well_formed(ByteView key) {
     case Table::restored:
       return key.size() == 1;
     case Table::revision:
-      return key.size() == 1 || (key.size() == 2 && key[1] == 'm');
+      return key.size() == 1 || (key.size() == 2 && (key[1] == 'm' || key[1] == 'i'));
     case Table::incarnation:
       return key.size() == 1 + kGroupSize;
     case Table::seal:

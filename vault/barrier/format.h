@@ -22,7 +22,8 @@ enum class Table : std::uint8_t {
   value = 0x10,        // H  space | H(space, directory) | H(space, directory, name)
   name = 0x11,         // H  the sealed name of each entry, for LIST
   counter = 0x12,      // H  folded counters
-  revision = 0x13,     // F  whose `mod` is the revision of mounts and policies; | 'm': of mounts
+  revision = 0x13,     // F  whose `mod` is a revision: of mounts and policies; | 'm': of mounts;
+                       //    | 'i': of identities
   token = 0x20,        // O  ms of creation | id of the token
   child = 0x21,        //    parent token key | child token key; empty value
   lease = 0x22,        // O  ms of creation | id of the lease

@@ -14,7 +14,7 @@ struct KeyRing {
   crypto::Key index;                          // names to keys (keyed BLAKE2b)
   crypto::Key multiset;                       // head record
   crypto::Key token;                          // accessor of a token, key of an accessor
-  crypto::Key batch_token;  // for batch tokens, which are not in this version; kept by the format
+  crypto::Key batch_token;  // with each data key: what batch tokens are sealed with
   crypto::Key audit_hmac;   // HMAC of values in the audit log
   crypto::Key audit_sign;   // Ed25519 seed for checkpoints
 

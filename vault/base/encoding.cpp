@@ -24,19 +24,26 @@ constexpr int hex_value(char digit) {
   return static_cast<int>(found) - 1;
 }
 
-constexpr char base64_digit(unsigned value) {
-  const unsigned digit =
-      within(value, 0, 25) * ('A' + value) + within(value, 26, 51) * ('a' + value - 26) +
-      within(value, 52, 61) * ('0' + value - 52) + within(value, 62, 62) * unsigned{'+'} +
-      within(value, 63, 63) * unsigned{'/'};
+// The last two digits of the alphabet.
+struct Last {
+  unsigned char first, second;
+};
+constexpr Last kStandard{'+', '/'}, kUrl{'-', '_'};
+
+constexpr char base64_digit(unsigned value, Last last) {
+  const unsigned digit = within(value, 0, 25) * ('A' + value) +
+                         within(value, 26, 51) * ('a' + value - 26) +
+                         within(value, 52, 61) * ('0' + value - 52) +
+                         within(value, 62, 62) * last.first + within(value, 63, 63) * last.second;
   return static_cast<char>(digit);
 }
 
-constexpr int base64_value(char digit) {
+constexpr int base64_value(char digit, Last last) {
   const unsigned c = static_cast<unsigned char>(digit);
   const unsigned found =
       within(c, 'A', 'Z') * (c - 'A' + 1) + within(c, 'a', 'z') * (c - 'a' + 27) +
-      within(c, '0', '9') * (c - '0' + 53) + within(c, '+', '+') * 63 + within(c, '/', '/') * 64;
+      within(c, '0', '9') * (c - '0' + 53) + within(c, last.first, last.first) * 63 +
+      within(c, last.second, last.second) * 64;
   return static_cast<int>(found) - 1;
 }
 
@@ -49,14 +56,34 @@ void hex_into(ByteView bytes, char* out) {
   }
 }
 
-void base64_into(ByteView bytes, char* out) {
+void base64_into(ByteView bytes, char* out, Last last = kStandard) {
   for (std::size_t at = 0; at < bytes.size(); at += 3) {
     const std::size_t here = std::min<std::size_t>(3, bytes.size() - at);
     unsigned group = 0;
     for (std::size_t i = 0; i < 3; ++i) group = group << 8 | (i < here ? bytes[at + i] : 0u);
     for (std::size_t i = 0; i < 4; ++i)
-      *out++ = i <= here ? base64_digit(group >> (18 - 6 * i) & 63) : '=';
+      *out++ = i <= here ? base64_digit(group >> (18 - 6 * i) & 63, last) : '=';
   }
+}
+
+std::optional<Bytes> from_base64_digits(std::string_view digits, Last last) {
+  if (digits.size() % 4 == 1) return std::nullopt;
+  Bytes bytes;
+  bytes.reserve(digits.size() * 3 / 4);
+  unsigned group = 0;
+  unsigned bits = 0;
+  for (const char digit : digits) {
+    const int value = base64_value(digit, last);
+    if (value < 0) return std::nullopt;
+    group = (group << 6 | static_cast<unsigned>(value)) & 0xfff;
+    bits += 6;
+    if (bits < 8) continue;
+    bits -= 8;
+    bytes.push_back(static_cast<std::uint8_t>(group >> bits));
+  }
+  // Two texts must not mean the same bytes: the bits left over have to be zero.
+  if ((group & ((1u << bits) - 1)) != 0) return std::nullopt;
+  return bytes;
 }
 
 // The text without its padding; nothing when the padding is not exactly as it must be.
@@ -172,23 +199,18 @@ std::string base64(ByteView bytes) {
 
 std::optional<Bytes> from_base64(std::string_view text) {
   const auto digits = unpadded(text);
-  if (!digits || digits->size() % 4 == 1) return std::nullopt;
-  Bytes bytes;
-  bytes.reserve(digits->size() * 3 / 4);
-  unsigned group = 0;
-  unsigned bits = 0;
-  for (const char digit : *digits) {
-    const int value = base64_value(digit);
-    if (value < 0) return std::nullopt;
-    group = (group << 6 | static_cast<unsigned>(value)) & 0xfff;
-    bits += 6;
-    if (bits < 8) continue;
-    bits -= 8;
-    bytes.push_back(static_cast<std::uint8_t>(group >> bits));
-  }
-  // Two texts must not mean the same bytes: the bits left over have to be zero.
-  if ((group & ((1u << bits) - 1)) != 0) return std::nullopt;
-  return bytes;
+  return digits ? from_base64_digits(*digits, kStandard) : std::nullopt;
+}
+
+std::string base64url(ByteView bytes) {
+  std::string text(base64_size(bytes.size()), '\0');
+  base64_into(bytes, text.data(), kUrl);
+  text.resize((bytes.size() * 4 + 2) / 3);
+  return text;
+}
+
+std::optional<Bytes> from_base64url(std::string_view text) {
+  return from_base64_digits(text, kUrl);
 }
 
 std::string base62(ByteView bytes, std::size_t width) {

@@ -31,6 +31,8 @@ std::optional<Array> array_from_hex(std::string_view text) {
 
 std::string base64(ByteView bytes);                       // standard alphabet, padded
 std::optional<Bytes> from_base64(std::string_view text);  // standard, padding required
+std::string base64url(ByteView bytes);  // RFC 4648, section 5: "-" and "_", no padding
+std::optional<Bytes> from_base64url(std::string_view text);
 // Fixed width: the number, big-endian, in digits 0-9A-Za-z, so that text order is byte order.
 std::string base62(ByteView bytes, std::size_t width);
 std::optional<Bytes> from_base62(std::string_view text, std::size_t size);

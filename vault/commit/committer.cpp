@@ -6,6 +6,7 @@
 #include <atomic>
 
 #include "vault/base/encoding.h"
+#include "vault/base/metrics.h"
 #include "vault/commit/group.h"
 #include "vault/commit/queue.h"
 #include "vault/commit/recorder.h"
@@ -73,6 +74,18 @@ struct Blocking : Submission {
     while (!done) done_changed.wait(mutex);
   }
 };
+
+// What a committed batch wrote took as long as the commit of its group.
+void count_writes(const storage::Batch& batch, Nanos time) {
+  std::uint64_t puts = 0, erased = 0;
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    const auto kind = batch[i].kind;
+    puts += kind == storage::Batch::Kind::put;
+    erased += kind == storage::Batch::Kind::erase;
+  }
+  if (puts > 0) metrics::took(metrics::Timer::barrier_put, time, puts);
+  if (erased > 0) metrics::took(metrics::Timer::barrier_delete, time, erased);
+}
 
 bool is_empty(storage::Snapshot& snapshot, Status& status) {
   bool found = false;
@@ -199,7 +212,10 @@ bool Committer::submit(Submission* submission) {
   submission->refused = {};
   // Only a refused submission may be touched after this: a taken one may be gone already.
   Status pushed = state_->queue.push(submission);
-  if (pushed.ok()) return true;
+  if (pushed.ok()) {
+    metrics::count(metrics::Counter::commits_submitted);
+    return true;
+  }
   submission->refused = std::move(pushed);
   return false;
 }
@@ -269,6 +285,7 @@ void Committer::run() {
     Completions completions;
     for (Submission* submission : submissions) completions.add(submission);
     state_->commit(submissions);
+    metrics::count(metrics::Counter::commits_ended, submissions.size());
     submissions.clear();
   }
 }
@@ -327,12 +344,17 @@ void Committer::State::attempt(std::span<Submission* const> submissions) {
 
   Group group(barrier, counters, recorder.outbox(), next, batches);
   std::vector<storage::CommitResult> results(submissions.size());
+  const Instant begun = metrics::instant();
   {
     const Watch::Call call(watch, storage);
     storage.commit(writes, group, results);
   }
+  const Nanos time(metrics::instant().ns - begun.ns);
+  metrics::took(metrics::Timer::commit_group, time);
   for (std::size_t i = 0; i < submissions.size(); ++i) {
     submissions[i]->result = results[i];
+    if (results[i].outcome == Outcome::committed) count_writes(*writes[i], time);
+    if (results[i].outcome == Outcome::conflict) metrics::count(metrics::Counter::commit_conflicts);
     const bool refused = results[i].outcome == storage::Outcome::bound;
     if (refused && group.is_stale(i)) submissions[i]->result.outcome = storage::Outcome::conflict;
     submissions[i]->counted = group.counted(i);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "vault/base/metrics.h"
 #include "vault/commit/counters.h"
 #include "vault/commit/head.h"
 
@@ -54,6 +55,7 @@ Status ReadTxn::scan(const PhysicalKey& from, const PhysicalKey& to, std::size_t
 }
 
 Result<std::optional<Record>> ReadTxn::get(const PhysicalKey& key, std::string_view name) {
+  const metrics::Stopwatch watch(metrics::Timer::barrier_get, metrics::kTimedOneOf);
   VAULT_TRY_ASSIGN(const auto found, find(key));
   if (!found) return std::optional<Record>();
   VAULT_TRY_ASSIGN(SecretBytes value, barrier_.open(key, name, found->value));
@@ -77,6 +79,7 @@ Result<std::uint64_t> ReadTxn::version(std::string_view name) {
 
 Result<std::vector<std::string>> ReadTxn::list(std::string_view directory, std::string_view after,
                                                std::size_t limit) {
+  const metrics::Stopwatch watch(metrics::Timer::barrier_list, metrics::kTimedOneOf);
   if (!directory.empty() && directory.back() != '/')
     return failure(Code::invalid, "a directory ends in '/'");
   const PhysicalKey prefix = barrier_.directory_prefix(space_, directory);

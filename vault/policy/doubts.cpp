@@ -1,15 +1,15 @@
-// Paths that match less than they seem to, for who writes the policy: what is taken as in Vault,
-// and is easily taken for something else (docs/decisions/171).
+// Paths that match less than they seem to, for who writes the policy: what is
+// taken as in Vault, and is easily taken for something else
+// (docs/decisions/171).
 #include <algorithm>
 
-#include "vault/policy/policy.h"
+#include "vault/policy/lint.h"
+#include "vault/policy/patterns.h"
 
 namespace leasehold::policy {
 namespace {
 
 bool denies(const PathRule& rule) { return (rule.capabilities & kDeny) != 0; }
-
-std::string as_written(const PathRule& rule) { return rule.pattern + (rule.prefix ? "*" : ""); }
 
 // Of a wildcard that is none.
 std::string effect_of(const PathRule& rule) {
@@ -24,7 +24,8 @@ std::string_view take_segment(std::string_view& rest) {
   return segment;
 }
 
-// What the path may have meant: a `*` that is a whole segment reads as any one segment.
+// What the path may have meant: a `*` that is a whole segment reads as any one
+// segment.
 std::string with_segments(const PathRule& rule) {
   std::string meant;
   for (std::string_view rest = rule.pattern; !rest.empty();) {
@@ -46,12 +47,14 @@ bool has_plus_in_a_segment(const PathRule& rule) {
 std::string doubt_of_star(const PathRule& rule) {
   const std::string meant = with_segments(rule);
   const bool whole = meant.find('*') == std::string::npos || meant.find('*') == meant.size() - 1;
-  return "only a `*` at the very end is a wildcard, and this one stands for itself: " +
+  return "only a `*` at the very end is a wildcard, and this one stands for "
+         "itself: " +
          effect_of(rule) + "; `+` stands for one segment" + (whole ? ": \"" + meant + "\"" : "");
 }
 
 std::string doubt_of_plus(const PathRule& rule) {
-  return "only a `+` that is a whole segment is a wildcard, and this one stands for itself: " +
+  return "only a `+` that is a whole segment is a wildcard, and this one "
+         "stands for itself: " +
          effect_of(rule) + "; a `*` at the very end stands for the rest of a segment, and more";
 }
 
@@ -66,23 +69,23 @@ std::string doubt_of_time(const PathRule& rule) {
 }
 
 std::string doubt_of_version(const PathRule& rule) {
-  return "paths in policies begin behind /v1/, so this rule matches nothing; write \"" +
+  return "paths in policies begin behind /v1/, so this rule matches nothing; "
+         "write \"" +
          as_written(rule).substr(3) + "\"";
 }
 
-}  // namespace
-
-std::vector<std::string> doubts_about(const Policy& policy, WallTime now) {
-  std::vector<std::pair<int, std::string>> found;
-  const auto doubt = [&found](const PathRule& rule, const std::string& why) {
-    found.emplace_back(rule.line, "path \"" + as_written(rule) + "\" on line " +
-                                      std::to_string(rule.line) + ": " + why);
+// `where`: what stands between the path and the doubt.
+template <class Where>
+std::vector<Finding> collected(const Policy& policy, WallTime now, Where where) {
+  std::vector<Finding> found;
+  const auto doubt = [&](const PathRule& rule, const std::string& why) {
+    found.push_back({rule.line, "path \"" + as_written(rule) + "\"" + where(rule) + ": " + why});
   };
   for (const PathRule& rule : policy.templated)
-    doubt(
-        rule,
-        "templates are not evaluated by this version, so this rule matches nothing; name the path "
-        "without {{...}}");
+    if (denies(rule))
+      doubt(rule,
+            "this denies nothing to a token without an entity, or to one whose entity has no value "
+            "for the template");
   for (const auto* rules : {&policy.rules, &policy.templated})
     for (const PathRule& rule : *rules) {
       if (rule.pattern.find('*') != std::string::npos) doubt(rule, doubt_of_star(rule));
@@ -92,9 +95,20 @@ std::vector<std::string> doubts_about(const Policy& policy, WallTime now) {
       if (rule.pattern.starts_with("v1/")) doubt(rule, doubt_of_version(rule));
     }
   std::stable_sort(found.begin(), found.end(),
-                   [](const auto& a, const auto& b) { return a.first < b.first; });
+                   [](const Finding& a, const Finding& b) { return a.line < b.line; });
+  return found;
+}
+
+}  // namespace
+
+std::vector<Finding> doubts_of(const Policy& policy, WallTime now) {
+  return collected(policy, now, [](const PathRule&) { return ""; });
+}
+
+std::vector<std::string> doubts_about(const Policy& policy, WallTime now) {
+  const auto line = [](const PathRule& rule) { return " on line " + std::to_string(rule.line); };
   std::vector<std::string> doubts;
-  for (auto& one : found) doubts.push_back(std::move(one.second));
+  for (Finding& one : collected(policy, now, line)) doubts.push_back(std::move(one.text));
   return doubts;
 }
 

@@ -7,6 +7,7 @@
 #include "vault/base/hcl.h"
 #include "vault/policy/policy.h"
 #include "vault/policy/rules.h"
+#include "vault/policy/template.h"
 
 namespace leasehold::policy {
 namespace {
@@ -162,19 +163,9 @@ Status read_block(Reading& reading, const HclBlock& block) {
   return read_attribute(reading, {block.type, Json::object_of(std::move(members)), block.line});
 }
 
-bool has_segment_wildcard(std::string_view pattern) {
-  return pattern == "+" || pattern.starts_with("+/") || pattern.find("/+") != pattern.npos;
-}
-
 Status read_pattern(Reading& reading, int line) {
-  std::string_view pattern = reading.path;
-  if (pattern.starts_with('/')) pattern.remove_prefix(1);
-  if (pattern.find("+*") != pattern.npos)
+  if (!set_pattern(reading.rule, reading.path))
     return wrong_in(reading, "invalid use of wildcards ('+*' is forbidden)", line);
-  reading.rule.prefix = pattern.ends_with('*');
-  if (reading.rule.prefix) pattern.remove_suffix(1);
-  reading.rule.segments = has_segment_wildcard(pattern);
-  reading.rule.pattern = pattern;
   reading.rule.line = line;
   return {};
 }
@@ -198,61 +189,9 @@ Result<PathRule> read_path(const HclBlock& block) {
   return std::move(reading.rule);
 }
 
-constexpr std::array<std::string_view, 2> kSelectors{"identity.entity.", "identity.groups."};
-
-// Balanced, and each names something of an identity.
-Status check_template(const PathRule& rule) {
-  std::string_view rest = rule.pattern;
-  while (!rest.empty()) {
-    const std::size_t open = rest.find("{{"), close = rest.find("}}");
-    if (open == rest.npos && close == rest.npos) return {};
-    if (open == rest.npos || close == rest.npos || close < open)
-      return wrong("path \"" + rule.pattern + "\": unbalanced template", rule.line);
-    std::string_view inner = rest.substr(open + 2, close - open - 2);
-    while (inner.starts_with(' ')) inner.remove_prefix(1);
-    const bool known = std::any_of(kSelectors.begin(), kSelectors.end(),
-                                   [inner](auto selector) { return inner.starts_with(selector); });
-    if (!known)
-      return wrong("path \"" + rule.pattern +
-                       "\": a template names identity.entity.* or "
-                       "identity.groups.*",
-                   rule.line);
-    rest.remove_prefix(close + 2);
-  }
-  return {};
-}
-
 bool is_template(const PathRule& rule) {
   return rule.pattern.find("{{") != std::string::npos ||
          rule.pattern.find("}}") != std::string::npos;
-}
-
-int order_of(const PathRule& rule) { return rule.segments ? 2 : rule.prefix ? 1 : 0; }
-
-bool comes_before(const PathRule& a, const PathRule& b) {
-  if (order_of(a) != order_of(b)) return order_of(a) < order_of(b);
-  if (a.pattern != b.pattern) return a.pattern < b.pattern;
-  return a.prefix < b.prefix;
-}
-
-// A path that stands twice is one rule, unless they expire at different times.
-void sort_and_merge(Policy& policy) {
-  std::stable_sort(policy.rules.begin(), policy.rules.end(), comes_before);
-  std::vector<PathRule> merged;
-  for (std::size_t i = 0; i < policy.rules.size();) {
-    std::vector<const PathRule*> same;
-    for (const PathRule& first = policy.rules[i]; i < policy.rules.size(); ++i) {
-      const PathRule& rule = policy.rules[i];
-      if (comes_before(first, rule) || first.expiration != rule.expiration) break;
-      same.push_back(&rule);
-    }
-    merged.push_back(merge_rules(same));
-  }
-  policy.rules = std::move(merged);
-  for (const PathRule& rule : policy.rules) {
-    if (order_of(rule) == 0) ++policy.exact_rules;
-    if (order_of(rule) == 1) ++policy.prefix_rules;
-  }
 }
 
 std::size_t size_of(const Parameters& parameters) {
@@ -281,10 +220,13 @@ Result<Policy> parse_policy(std::string name, std::string_view text) {
   VAULT_TRY(check_top_level(body.value()));
   for (const HclBlock& block : body.value().blocks) {
     VAULT_TRY_ASSIGN(PathRule rule, read_path(block));
-    if (is_template(rule)) VAULT_TRY(check_template(rule));
+    if (is_template(rule)) {
+      VAULT_TRY_ASSIGN(auto parts, parts_of(rule.pattern, rule.line));
+      policy.template_parts.push_back(std::move(parts));
+    }
     (is_template(rule) ? policy.templated : policy.rules).push_back(std::move(rule));
   }
-  sort_and_merge(policy);
+  arrange(policy);
   return policy;
 }
 
@@ -307,14 +249,13 @@ Status within_bounds(const Policy& policy) {
   return {};
 }
 
-// A rule that grants less than it says is a doubt; one that denies less must not be there.
 Status check_templated(const Policy& policy) {
-  for (const PathRule& rule : policy.templated)
-    if ((rule.capabilities & kDeny) != 0)
-      return failure(Code::invalid, "line " + std::to_string(rule.line) + ": path \"" +
-                                        rule.pattern + (rule.prefix ? "*" : "") +
-                                        "\" denies, and templates are not evaluated by this "
-                                        "version: name the path without {{...}}");
+  for (std::size_t i = 0; i < policy.templated.size(); ++i)
+    for (const TemplatePart& part : policy.template_parts[i])
+      if (part.what == TemplatePart::What::unknown)
+        return wrong("path \"" + policy.templated[i].pattern +
+                         "\": this template names nothing that an entity or a group has",
+                     policy.templated[i].line);
   return {};
 }
 

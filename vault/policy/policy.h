@@ -1,7 +1,7 @@
 #pragma once
 // What the text of a policy says: Vault's ACL language, in HCL or JSON, compiled once.
 // docs/policy.md says how its rules match and decide. How one matches is in rules.h; which of them
-// decides is the work of vault/core/authority.
+// decides is in policy_set.h.
 //
 //   VAULT_TRY_ASSIGN(const auto policy, parse_policy("app", text));
 //
@@ -48,6 +48,28 @@ struct PathRule {
   int line = 0;
 };
 
+// A piece of a templated pattern (template.h).
+struct TemplatePart {
+  enum class What : std::uint8_t {
+    text,
+    unknown,  // has no value
+    entity_id,
+    entity_name,
+    entity_metadata,
+    alias_id,
+    alias_name,
+    alias_metadata,
+    alias_custom_metadata,
+    group_id,
+    group_name,
+    group_metadata,
+  };
+  What what = What::text;
+  std::string text = {};  // itself, or the key of the metadata
+  std::string of = {};    // of an alias: the accessor of its mount; of a group: which
+  bool by_name = false;   // the group is named, not given by its id
+};
+
 struct Policy {
   std::string name;
   std::string text;  // byte for byte as given
@@ -55,8 +77,13 @@ struct Policy {
   // `+`, each sorted by pattern.
   std::vector<PathRule> rules;
   std::size_t exact_rules = 0, prefix_rules = 0;
-  // Patterns with `{{...}}`: they grant nothing until an identity fills them in.
+  // Patterns with `{{...}}`: they grant nothing until an identity fills them in (template.h).
   std::vector<PathRule> templated;
+  // As it was stored with: from then on it is as if it were not there.
+  std::optional<WallTime> expiration;
+  std::vector<std::vector<TemplatePart>> template_parts;  // of each
+  // What the values of templates may hold: `*` and `+`; `/`.
+  bool wildcards_in_values = false, slashes_in_values = false;
   // Stored, and cannot be read any more: what it denied is not known, so whoever holds it is denied
   // everything.
   bool unreadable = false;

@@ -254,4 +254,49 @@ bool parameters_permit(RulesOfPattern rules, const Json& body) {
   return !any_denied(rules, body) && all_allowed(rules, body);
 }
 
+namespace {
+
+bool has_segment_wildcard(std::string_view pattern) {
+  return pattern == "+" || pattern.starts_with("+/") || pattern.find("/+") != pattern.npos;
+}
+
+int order_of(const PathRule& rule) { return rule.segments ? 2 : rule.prefix ? 1 : 0; }
+
+bool comes_before(const PathRule& a, const PathRule& b) {
+  if (order_of(a) != order_of(b)) return order_of(a) < order_of(b);
+  if (a.pattern != b.pattern) return a.pattern < b.pattern;
+  return a.prefix < b.prefix;
+}
+
+}  // namespace
+
+void arrange(Policy& policy) {
+  std::stable_sort(policy.rules.begin(), policy.rules.end(), comes_before);
+  std::vector<PathRule> merged;
+  for (std::size_t i = 0; i < policy.rules.size();) {
+    std::vector<const PathRule*> same;
+    for (const PathRule& first = policy.rules[i]; i < policy.rules.size(); ++i) {
+      const PathRule& rule = policy.rules[i];
+      if (comes_before(first, rule) || first.expiration != rule.expiration) break;
+      same.push_back(&rule);
+    }
+    merged.push_back(merge_rules(same));
+  }
+  policy.rules = std::move(merged);
+  for (const PathRule& rule : policy.rules) {
+    if (order_of(rule) == 0) ++policy.exact_rules;
+    if (order_of(rule) == 1) ++policy.prefix_rules;
+  }
+}
+
+bool set_pattern(PathRule& rule, std::string_view path) {
+  if (path.starts_with('/')) path.remove_prefix(1);
+  if (path.find("+*") != path.npos) return false;
+  rule.prefix = path.ends_with('*');
+  if (rule.prefix) path.remove_suffix(1);
+  rule.segments = has_segment_wildcard(path);
+  rule.pattern = path;
+  return true;
+}
+
 }  // namespace leasehold::policy

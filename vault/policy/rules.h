@@ -34,6 +34,12 @@ struct WrappingLimits {
 WrappingLimits wrapping_limits(RulesOfPattern rules);
 std::int64_t pagination_limit(RulesOfPattern rules);  // 0: none
 
+// The pattern of a path as it is written; false where it holds "+*".
+bool set_pattern(PathRule& rule, std::string_view path);
+// Sorts the rules as matching wants them, and makes one of those that have the same pattern, unless
+// they expire at different times.
+void arrange(Policy& policy);
+
 // Leaves nothing but the denial.
 void deny(PathRule& rule, int line);
 

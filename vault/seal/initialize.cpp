@@ -86,6 +86,7 @@ Result<Initialized> Seal::initialize(const InitOptions& options) {
   crypto::Key root;
   random_.fill(root.writable());
   Records records;
+  records.provisional = options.provisional;
   records.store = describe_store(options, random_, clock_);
   Initialized out;
   VAULT_TRY_ASSIGN(records.slots, make_slots(options, records.store.id, root, out));
@@ -118,6 +119,18 @@ Error Seal::not_empty() const {
   return failure(Code::invalid,
                  "the storage is not empty, and the records of its seal are gone: restore it from "
                  "a backup, or name another storage for a new vault");
+}
+
+bool Seal::provisional() const {
+  MutexLock lock(state_->mutex);
+  return state_->records && state_->records->provisional;
+}
+
+void Seal::settle(storage::Batch& batch) { batch.erase(provisional_key().view()); }
+
+void Seal::settled() {
+  MutexLock lock(state_->mutex);
+  if (state_->records) state_->records->provisional = false;
 }
 
 Status Seal::undo_initialize() {

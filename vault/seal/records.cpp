@@ -70,6 +70,7 @@ class NullObserver final : public storage::GroupObserver {
 
 PhysicalKey store_key() { return named("store"); }
 PhysicalKey registry_record_key() { return named("registry"); }
+PhysicalKey provisional_key() { return named("provisional"); }
 PhysicalKey slot_key(const SlotId& id) {
   PhysicalKey key = named("slot/");
   key.push(ByteView(id));
@@ -88,6 +89,8 @@ Result<std::optional<Records>> read_records(storage::Snapshot& snapshot) {
   records.registry_mod = registry->mod;
   VAULT_TRY_ASSIGN(records.store, StoreDescription::deserialize(*store));
   VAULT_TRY_ASSIGN(records.slots, read_slots(snapshot, records.store.id));
+  VAULT_TRY_ASSIGN(const auto provisional, snapshot.get(provisional_key().view()));
+  records.provisional = provisional.has_value();
   return std::optional<Records>(std::move(records));
 }
 
@@ -104,6 +107,8 @@ void add_initial(storage::Batch& batch, const Records& records) {
   batch.put(store_key().view(), records.store.serialize());
   add_registry(batch, records.registry);
   for (const SlotRecord& slot : records.slots) add_slot(batch, slot);
+  constexpr std::uint8_t kThere = 1;
+  if (records.provisional) batch.put(provisional_key().view(), ByteView(&kThere, 1));
 }
 
 Status erase_everything(storage::Storage& storage) {

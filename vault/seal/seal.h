@@ -40,6 +40,9 @@ struct InitOptions {
   unsigned threshold = 0;
   RecoveryMode recovery_mode = RecoveryMode::unseal;
   std::string cluster_name;  // empty: "vault-cluster-" and eight random digits
+  // What is begun here is worth nothing until it is finished: settle() ends that, and a process
+  // that finds it so undoes it.
+  bool provisional = false;
 };
 
 // An open store. The keys are the caller's; the root key lives until the end of enroll_missing(),
@@ -117,6 +120,11 @@ class Seal {
   // Erases all that was written since the storage was empty, so that initialize() can be called
   // again. For a caller who could not go on, and before anybody was told the shares.
   Status undo_initialize();
+  // An init that was to be finished (InitOptions::provisional), and was not yet.
+  bool provisional() const;
+  // The mark goes with `batch`; once that is durable, settled() says so.
+  static void settle(storage::Batch& batch);
+  void settled();
 
   // Tries every device slot once, in order. Absent when none opened; status() says why for each.
   std::optional<Opened> open_with_devices(Millis timeout = kDeviceTimeout);

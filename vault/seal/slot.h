@@ -91,6 +91,8 @@ struct StoreDescription {
 
 barrier::PhysicalKey store_key();
 barrier::PhysicalKey registry_record_key();
+// Its presence says that what the store holds is not finished (Seal::provisional).
+barrier::PhysicalKey provisional_key();
 barrier::PhysicalKey slot_key(const SlotId& id);
 
 // Everything the seal has stored.
@@ -98,6 +100,7 @@ struct Records {
   StoreDescription store;
   Bytes registry;
   std::uint64_t registry_mod = 0;
+  bool provisional = false;
   std::vector<SlotRecord> slots;
 };
 // Absent when the storage holds no vault yet. Code::internal when there is one, and what no slot

@@ -15,7 +15,7 @@ from .backup_server import BackupServer, frame
 from .hsm import Hsm
 from .pooler import Pooler
 from .postgres import Postgres
-from .process import BIN, CLIENTS, PATIENCE, Folder
+from .process import BIN, CLIENTS, PATIENCE, Folder, memory_is_its_own
 from .process import find, free_port, in_threads, mortal, random_text, wait_until
 from .tpm import Tpm
 from .vault import Answer, Vault, certificate
@@ -23,6 +23,7 @@ from .vault import Answer, Vault, certificate
 __all__ = [
     "Answer",
     "BIN",
+    "memory_is_its_own",
     "BackupServer",
     "CLIENTS",
     "Folder",

@@ -4,6 +4,7 @@ import base64
 import contextlib
 import os
 import pathlib
+import unittest
 import random
 import shutil
 import socket
@@ -14,6 +15,18 @@ import time
 
 BUILD = pathlib.Path(__file__).resolve().parents[3] / "build"
 BIN = pathlib.Path(os.environ.get("LEASEHOLD_BIN", BUILD / "release")).absolute()
+
+
+def _is_sanitized() -> bool:
+    program = BIN / "leasehold"
+    if not program.exists():
+        return False
+    text = program.read_bytes()
+    return any(name in text for name in (b"__asan_init", b"__tsan_init"))
+
+
+# Of tests that bound memory, or look into it: a sanitizer keeps a shadow, and what was freed.
+memory_is_its_own = unittest.skipIf(_is_sanitized(), "the memory is a sanitizer's, too")
 CLIENTS = pathlib.Path(os.environ.get("LEASEHOLD_CLIENTS", BUILD / "clients")).absolute()
 PATIENCE = 30.0  # seconds before a wait becomes a failure; sanitizers on a busy machine need them
 

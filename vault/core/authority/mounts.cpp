@@ -13,6 +13,7 @@ using barrier::Table;
 namespace {
 
 constexpr std::string_view kMounts = "mounts/";
+constexpr std::string_view kBatchTokensFrom = "batch-tokens-from";  // be64 ns
 
 struct SystemMount {
   std::string_view path, type, description;
@@ -147,6 +148,12 @@ Result<std::shared_ptr<const Compiled>> Mounts::compile(ReadTxn& txn, const Comp
   ReadTxn core = txn.in(barrier::kCoreSpace);
   VAULT_TRY(compile_mounts(core, before, *compiled));
   VAULT_TRY_ASSIGN(compiled->audited_headers, AuditedHeaders::read(core));
+  VAULT_TRY_ASSIGN(compiled->rate_limits,
+                   RateLimits::read(core, before ? before->rate_limits : nullptr));
+  VAULT_TRY_ASSIGN(const auto from, core.get(kBatchTokensFrom));
+  if (from && from->value.size() == 8)
+    compiled->batch_tokens_from.ns =
+        static_cast<std::int64_t>(get_be(from->value.reveal().data(), 8));
   return std::shared_ptr<const Compiled>(compiled);
 }
 
@@ -255,6 +262,13 @@ Status Mounts::erase_mount(WriteTxn& txn, const Mount& mount) {
   WriteTxn core = txn.in(barrier::kCoreSpace);
   VAULT_TRY(core.erase(std::string(kMounts) + mount.info.uuid));
   return bump_mounts(txn);
+}
+
+Status Mounts::end_batch_tokens(WriteTxn& core, WallTime now) {
+  std::uint8_t bytes[8];
+  put_be(bytes, static_cast<std::uint64_t>(now.ns), 8);
+  VAULT_TRY(core.put(kBatchTokensFrom, bytes));
+  return bump_mounts(core);
 }
 
 Status Mounts::write_initial(WriteTxn& txn, Random& random, int dev_kv_version) {

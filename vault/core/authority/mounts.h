@@ -12,6 +12,7 @@
 #include "vault/base/mutex.h"
 #include "vault/core/authority/audited_headers.h"
 #include "vault/core/authority/policies.h"
+#include "vault/core/authority/rate_limits.h"
 #include "vault/core/contract/asked_headers.h"
 #include "vault/core/contract/router.h"
 #include "vault/core/contract/ttl_defaults.h"
@@ -22,6 +23,10 @@ struct Compiled {
   std::uint64_t mounts_mod = 0;  // of mounts_key()
   MountTable mounts;
   AuditedHeaders audited_headers;
+  // Batch tokens that were made until then are dead: an older copy of the store was put back, and
+  // revoked all that it had handed out.
+  WallTime batch_tokens_from;
+  std::shared_ptr<const RateLimits> rate_limits;  // null: none were ever set
 };
 
 class Mounts {
@@ -51,6 +56,8 @@ class Mounts {
   static Status bump(WriteTxn& txn);
   static Status bump_mounts(WriteTxn& txn);
   static barrier::PhysicalKey revision_key();
+  // From now on no batch token that was made until now is good.
+  static Status end_batch_tokens(WriteTxn& core, WallTime now);
   // Whose `mod` says when a mount changed last.
   static barrier::PhysicalKey mounts_key();
 

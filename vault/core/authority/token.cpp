@@ -18,7 +18,13 @@ std::optional<WallTime> decode_time(Decoder& in) {
   return present ? std::optional(time) : std::nullopt;
 }
 
-enum Tag : std::uint8_t { kMount = 1, kRenewData = 2, kBoundCidr = 3 | kCritical, kWrapping = 4 };
+enum Tag : std::uint8_t {
+  kMount = 1,
+  kRenewData = 2,
+  kBoundCidr = 3 | kCritical,
+  kWrapping = 4,
+  kRole = 5
+};
 
 void decode_fields(Decoder& in, Token& token) {
   for (auto field = in.field(); field; field = in.field()) {
@@ -31,6 +37,8 @@ void decode_fields(Decoder& in, Token& token) {
       token.bound_cidrs.emplace_back(text);
     else if (field->tag == kWrapping)
       token.wrapping = field->number() != 0;
+    else if (field->tag == kRole)
+      token.role = text;
     else
       in.keep(*field, token.unknown);
   }
@@ -61,6 +69,7 @@ Encoder encode_token(const Token& token) {
   if (!token.renew_data.empty()) out.field(kRenewData, token.renew_data);
   for (const std::string& range : token.bound_cidrs) out.field(kBoundCidr, range);
   if (token.wrapping) out.field(kWrapping, std::uint64_t{1});
+  if (!token.role.empty()) out.field(kRole, token.role);
   out.fixed(token.unknown);
   return out;
 }
@@ -106,9 +115,17 @@ AuthInfo auth_of(const Token& token, Seconds ttl) {
   auth.lease_duration = ttl;
   auth.renewable = token.renewable;
   auth.entity_id = token.entity_id;
+  if (token.batch) auth.token_type = "batch";
   auth.orphan = token.orphan;
   auth.num_uses = token.num_uses;
   return auth;
+}
+
+void show_identity(AuthInfo& auth, const std::vector<std::string>& policies) {
+  auth.identity_policies = policies;
+  auth.policies = auth.token_policies;
+  auth.policies.insert(auth.policies.end(), policies.begin(), policies.end());
+  auth.policies = canonical_policies(auth.policies);
 }
 
 }  // namespace leasehold::core

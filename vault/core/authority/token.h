@@ -1,6 +1,7 @@
 #pragma once
-// The record of a service token, and its stored form (contract/codec.h), which grows and never
-// changes. It does not hold the token itself. Values; thread safety as such.
+// What a token is: the record of a service token, or what a batch token carries itself
+// (batch_tokens.h), and the form of both (contract/codec.h), which grows and never changes. It does
+// not hold the token itself. Values; thread safety as such.
 
 #include <memory>
 #include <optional>
@@ -39,7 +40,9 @@ struct Token {
   std::string renew_data;  // of that login
   std::vector<std::string> bound_cidrs;  // it is valid from there alone; empty: anywhere
   bool wrapping = false;                 // opens a wrapped answer, and does nothing else
-  Bytes unknown;                         // fields of a newer version, written back as they are
+  std::string role;                      // the token role it was made by; empty: none
+  bool batch = false;  // it has no record: not renewed, not revoked, and nothing hangs below it
+  Bytes unknown;       // fields of a newer version, written back as they are
 
   bool is_root() const { return policies.size() == 1 && policies[0] == "root"; }
 };
@@ -52,5 +55,7 @@ Result<Token> decode_token(ByteView bytes);
 
 // `auth` of an answer about this token; `ttl` is what it has left.
 AuthInfo auth_of(const Token& token, Seconds ttl);
+// With what the entity behind the token adds.
+void show_identity(AuthInfo& auth, const std::vector<std::string>& policies);
 
 }  // namespace leasehold::core

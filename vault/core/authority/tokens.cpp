@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "vault/base/encoding.h"
+#include "vault/base/metrics.h"
 #include "vault/core/authority/indexes.h"
+#include "vault/core/authority/mounts.h"
 #include "vault/core/authority/owned.h"
 #include "vault/core/authority/wrapped.h"
 #include "vault/core/contract/login.h"
@@ -27,7 +29,10 @@ constexpr std::size_t kShortDigits = 24;
 }  // namespace
 
 Tokens::Tokens(const barrier::Barrier& barrier, Random& random)
-    : barrier_(barrier), random_(random), accessor_key_(barrier.keys().token.reveal()) {}
+    : barrier_(barrier),
+      random_(random),
+      accessor_key_(barrier.keys().token.reveal()),
+      batch_tokens_(barrier, random) {}
 
 Tokens::AccessorBytes Tokens::accessor_of(std::string_view token) const {
   AccessorBytes bytes{};
@@ -59,6 +64,18 @@ std::optional<OrderedId> Tokens::id_of_accessor(std::string_view accessor) const
   if (!parts) return std::nullopt;
   std::copy(parts->begin(), parts->end(), bytes.begin());
   return id_of(bytes);
+}
+
+OrderedId Tokens::owner_of_leases(const Token& token, const MountTable& mounts) const {
+  if (!token.batch) return token.id;
+  if (token.parent) return *token.parent;
+  const Mount* mount = token.mount.empty() ? nullptr : mounts.by_accessor(token.mount);
+  return owner_of_batch_leases(mount == nullptr ? nullptr : &mount->info);
+}
+
+OrderedId Tokens::owner_of_batch_leases(const MountInfo* mount) const {
+  const std::string place = mount == nullptr ? "" : mount->accessor + " " + mount->path;
+  return BatchTokens::id_of(barrier_, "batch lease owner", place);
 }
 
 PhysicalKey Tokens::key_of(const OrderedId& id) const {
@@ -104,6 +121,7 @@ bool stands(const Token& token, const MountTable& mounts, Tokens::Chain* chain) 
 
 Result<TokenRef> Tokens::valid(ReadTxn& txn, const MountTable& mounts, const OrderedId& id,
                                WallTime now, Chain* chain) const {
+  const metrics::Stopwatch watch(metrics::Timer::token_lookup, metrics::kTimedOneOf);
   if (chain != nullptr) chain->reserve(4);  // of most: a token, its method, and as much above
   TokenRef asked;
   OrderedId at = id;
@@ -124,6 +142,21 @@ Result<TokenRef> Tokens::valid(ReadTxn& txn, const MountTable& mounts, const Ord
     at = *token->parent;
   }
   return TokenRef();  // deeper than anything we create
+}
+
+Result<TokenRef> Tokens::valid(ReadTxn& txn, const Compiled& compiled, std::string_view text,
+                               WallTime now, Chain* chain) const {
+  if (!BatchTokens::looks_like_one(text)) {
+    if (text.empty() || text.size() > kTokenSizeMax) return TokenRef();
+    return valid(txn, compiled.mounts, id_of(text), now, chain);
+  }
+  TokenRef token = batch_tokens_.open(text, cache_);
+  if (!token || *token->expires <= now || token->created <= compiled.batch_tokens_from)
+    return TokenRef();
+  if (!stands(*token, compiled.mounts, chain)) return TokenRef();
+  if (!token->parent) return token;
+  VAULT_TRY_ASSIGN(const TokenRef parent, valid(txn, compiled.mounts, *token->parent, now, chain));
+  return parent ? token : TokenRef();
 }
 
 Status Tokens::each(ReadTxn& txn, std::string_view from, std::size_t max, bool& cut,
@@ -163,6 +196,7 @@ Result<std::int64_t> Tokens::uses_left(ReadTxn& txn, const Token& token) const {
 }
 
 Status Tokens::write(WriteTxn& txn, const Token& token) const {
+  const metrics::Stopwatch watch(metrics::Timer::token_store, metrics::kTimedOneOf);
   return txn.put(key_of(token.id), "", encode_token(token).bytes());
 }
 
@@ -194,7 +228,10 @@ Status check_texts(const Token& token) {
 
 Result<SecretBytes> Tokens::create(WriteTxn& txn, Token& token, std::string_view wanted_id,
                                    bool short_form) const {
+  const metrics::Stopwatch watch(metrics::Timer::token_create, metrics::kTimedOneOf);
+  metrics::count(metrics::Counter::token_creation);
   VAULT_TRY(check_texts(token));
+  if (token.batch) return batch_tokens_.make(token);
   SecretBytes text(wanted_id);
   if (wanted_id.empty()) {
     text = SecretBytes(kServicePrefix);
@@ -239,6 +276,7 @@ Status Tokens::update(WriteTxn& txn, const Token& before, const Token& after) co
 }
 
 Status Tokens::revoke(WriteTxn& txn, const Token& token, WallTime now) const {
+  const metrics::Stopwatch watch(metrics::Timer::token_revoke, metrics::kTimedOneOf);
   VAULT_TRY(txn.erase(key_of(token.id)));
   return forget(txn, token, now);
 }

@@ -10,11 +10,16 @@
 //   accessor base62(be48 ms, HMAC(token key, token)[12])
 //   record   token | be48 ms | H(accessor)[16]
 //
+// A batch token has no record: it is its own (batch_tokens.h), and is valid iff it is not expired,
+// its auth method stands, its parent, if any, is valid, and no older copy of the store was put back
+// since it was made.
+//
 // Every look-up reads the record's version in the caller's snapshot; only what it costs to open and
 // decode the same version again is saved (token_cache.h). Thread-safe.
 
 #include <optional>
 
+#include "vault/core/authority/batch_tokens.h"
 #include "vault/core/authority/token.h"
 #include "vault/core/authority/token_cache.h"
 #include "vault/core/contract/router.h"
@@ -23,6 +28,8 @@ namespace leasehold::core {
 
 inline constexpr unsigned kTokenDepthMax = 32;
 inline constexpr std::size_t kTokenSizeMax = 2048;
+
+struct Compiled;
 
 class Tokens {
  public:
@@ -39,6 +46,9 @@ class Tokens {
   using Chain = std::vector<std::pair<barrier::PhysicalKey, std::uint64_t>>;
   Result<TokenRef> valid(ReadTxn& txn, const MountTable& mounts, const barrier::OrderedId& id,
                          WallTime now, Chain* chain) const;
+  // Of the token as it was presented, a batch token or not.
+  Result<TokenRef> valid(ReadTxn& txn, const Compiled& compiled, std::string_view text,
+                         WallTime now, Chain* chain) const;
   // Records by the time of their creation, from that of the accessor `from` on (empty: all), valid
   // or not, until `take` says false; those that cannot be read are passed over. After `max` it
   // stops with the millisecond it is in, and `cut` says so.
@@ -46,9 +56,9 @@ class Tokens {
               FunctionRef<bool(const Token&)> take) const;
   Result<std::int64_t> uses_left(ReadTxn& txn, const Token& token) const;
 
-  // Writes a new record with its indexes; Code::invalid when its texts are more than 16 KiB
-  // together. `wanted_id`: empty for a random token, else the text itself. `short_form`: the
-  // 28-character form of root tokens.
+  // Writes a new record with its indexes; of a batch token nothing. Code::invalid when its texts
+  // are more than 16 KiB together, or more than a batch token holds. `wanted_id`: empty for a
+  // random token, else the text itself. `short_form`: the 28-character form of root tokens.
   Result<SecretBytes> create(WriteTxn& txn, Token& token, std::string_view wanted_id,
                              bool short_form) const;
   Status update(WriteTxn& txn, const Token& before, const Token& after) const;
@@ -66,6 +76,11 @@ class Tokens {
                      FunctionRef<void(const Token&)> swept,
                      FunctionRef<Status(WriteTxn&, const barrier::OrderedId&)> revoke_lease) const;
 
+  // What its leases hang below, and end with: the token itself; of a batch token its parent or,
+  // without one, its auth method where that stands.
+  barrier::OrderedId owner_of_leases(const Token& token, const MountTable& mounts) const;
+  // `mount`: null for those that no auth method gave.
+  barrier::OrderedId owner_of_batch_leases(const MountInfo* mount) const;
   barrier::PhysicalKey uses_key(const Token& token) const;
   barrier::PhysicalKey key_of(const barrier::OrderedId& id) const;
 
@@ -81,6 +96,7 @@ class Tokens {
   const barrier::Barrier& barrier_;
   Random& random_;
   const crypto::HmacKey accessor_key_;
+  const BatchTokens batch_tokens_;
   mutable TokenCache cache_;
 };
 

@@ -93,7 +93,8 @@ std::vector<std::string> part_of(std::vector<std::string> sorted_names, const Pa
 struct Caller {
   bool present = false;
   std::string accessor;
-  barrier::OrderedId token_id{};  // of the token's record
+  barrier::OrderedId token_id{};  // of the token's record; of a batch token, which has none: unique
+  bool batch = false;
   std::string display_name;
   std::vector<std::string> policies;
   std::string entity_id;
@@ -247,6 +248,10 @@ class Engine {
   // Of an auth method: what the login behind `renew_data` would be granted today. When its user or
   // role is gone nothing is renewed: Code::invalid with a text, or Code::not_found, answered 204.
   virtual Result<Login> renew_login(std::string_view renew_data, ReadTxn& txn);
+  // Of an auth method: the role, or user, that these fields of a login route log in as, for limits
+  // by role; empty: none, or one that is not there. Nothing is verified. Which method has any:
+  virtual bool has_login_roles() const { return false; }
+  virtual Result<std::string> login_role(const Fields& login, ReadTxn& txn);
   // A mount of version `from` of the same type becomes one of this version, with its records as
   // they are: what this version must know to read them is written to `txn`, at once, however many
   // they are. Code::invalid: it cannot.

@@ -103,6 +103,12 @@ struct Response {
   std::string reason;
   bool is_error = false;
   std::optional<Seconds> retry_after;
+  // What a rate limit counted, for clients that are to see it.
+  struct RateLimit {
+    std::int64_t limit = 0, remaining = 0;
+    Seconds reset{0};
+  };
+  std::optional<RateLimit> rate_limit;
   std::string request_id;  // set by the core
   Orders orders;
 

@@ -8,6 +8,8 @@ Result<std::unique_ptr<target::Target>> Engine::target(const TargetId&, ReadTxn&
   return failure(Code::unsupported, "this engine has no targets");
 }
 
+Result<std::string> Engine::login_role(const Fields&, ReadTxn&) { return std::string(); }
+
 Result<Login> Engine::renew_login(std::string_view, ReadTxn&) {
   return failure(Code::unsupported, "this engine has no logins");
 }

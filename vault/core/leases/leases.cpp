@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "vault/base/encoding.h"
+#include "vault/base/metrics.h"
 #include "vault/core/authority/indexes.h"
 #include "vault/core/contract/codec.h"
 
@@ -23,6 +24,7 @@ constexpr std::uint8_t kJobVersion = 1;
 // account for a gone one.
 constexpr std::uint8_t kHandleTag = kCritical | 1;
 constexpr std::uint8_t kWasActiveTag = 2;
+constexpr std::uint8_t kBatchEndsTag = 3, kBatchMountTag = 4;
 constexpr std::size_t kLeafBytes = 18;  // be48 ms | 96 random bits
 // As long as Vault's. Of the 25 digits that any 18 bytes take the first is 0 for the next 4,000
 // years: it is left out, and read in the ids of earlier versions.
@@ -45,6 +47,8 @@ Encoder encode(const Lease& lease) {
   out.text(lease.owner_accessor).text(lease.request_id).fixed(lease.incarnation);
   if (!lease.handle.empty()) out.field(kHandleTag, lease.handle);
   if (lease.was_active) out.field(kWasActiveTag, std::uint64_t{1});
+  if (lease.batch_ends) out.field(kBatchEndsTag, static_cast<std::uint64_t>(lease.batch_ends->ns));
+  if (!lease.batch_mount.empty()) out.field(kBatchMountTag, lease.batch_mount);
   out.fixed(lease.unknown);
   return out;
 }
@@ -83,6 +87,12 @@ Result<Lease> decode(ByteView bytes) {
         break;
       case kWasActiveTag:
         lease.was_active = field->number() != 0;
+        break;
+      case kBatchEndsTag:
+        lease.batch_ends = WallTime{static_cast<std::int64_t>(field->number())};
+        break;
+      case kBatchMountTag:
+        lease.batch_mount = as_text(field->bytes);
         break;
       default:
         in.keep(*field, lease.unknown);
@@ -184,6 +194,8 @@ Status Leases::write(WriteTxn& txn, const Lease& lease) const {
 }
 
 Status Leases::write_pending(WriteTxn& txn, Lease& lease) const {
+  const metrics::Stopwatch watch(metrics::Timer::expire_register);
+  metrics::count(metrics::Counter::lease_creation);
   txn.guard(lease_key(lease.id), 0);
   VAULT_TRY(write(txn, lease));
   VAULT_TRY(txn.mark(expiry_key(lease.expires, Table::lease, lease.id)));
@@ -228,6 +240,7 @@ Status Leases::activate(WriteTxn& txn, Lease& lease, WallTime expires) const {
 }
 
 Status Leases::renew(WriteTxn& txn, Lease& lease, WallTime expires, WallTime now) const {
+  const metrics::Stopwatch watch(metrics::Timer::expire_renew);
   const WallTime before = lease.expires;
   lease.expires = expires;
   lease.last_renewal = now;
@@ -237,6 +250,7 @@ Status Leases::renew(WriteTxn& txn, Lease& lease, WallTime expires, WallTime now
 
 Status Leases::start_revoking(WriteTxn& txn, Lease& lease, WallTime now) const {
   if (lease.state == Lease::State::revoking) return {};
+  const metrics::Stopwatch watch(metrics::Timer::expire_revoke);
   // A PENDING lease that is cut short: its CREATE may be on its way.
   lease.uncertain = lease.uncertain || lease.state == Lease::State::pending;
   lease.was_active = lease.state == Lease::State::active;
@@ -332,6 +346,7 @@ void note(Json& fields, const target::Revoked& revoked, Absence absence) {
 Status Leases::finish(WriteTxn& txn, const Lease& lease, const target::Revoked& revoked,
                       WallTime now, Absence absence) const {
   VAULT_TRY(erase(txn, lease));
+  metrics::count(metrics::Counter::lease_ended);
   if (lease.probe) return {};
   Json receipt = receipt_of(lease, now);
   receipt.set("verified_absent", rfc3339(revoked.verified_at));

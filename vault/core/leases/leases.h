@@ -44,7 +44,11 @@ struct Lease {
   // confirmed, or the lease is of a version that did not ask).
   std::string handle;
   bool was_active = false;  // before REVOKING: a client had the credentials
-  Bytes unknown;            // fields of a later version
+  // Of one that a batch token was given: it ends with the token at the latest. Of a token without a
+  // parent, the accessor of its auth method, if any: what it hangs below (Tokens::owner_of_leases).
+  std::optional<WallTime> batch_ends;
+  std::string batch_mount;
+  Bytes unknown;  // fields of a later version
 
   std::string path() const;  // without the last segment
 };

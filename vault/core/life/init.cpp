@@ -1,6 +1,7 @@
 // sys/init: what is asked for, the keys of a new vault, and that nothing of them stays when it
 // cannot go live.
 
+#include "vault/audit/record.h"
 #include "vault/base/encoding.h"
 #include "vault/core/life/lifecycle.h"
 #include "vault/core/sys/shares.h"
@@ -43,6 +44,25 @@ Result<seal::InitOptions> shares_asked(const Json& body, const std::string& seal
   return options;
 }
 
+constexpr std::string_view kBegun = "self-init-begun", kDone = "self-init-done";
+constexpr int kLinesMax = 100'000;  // of a self-initialization that did not finish
+
+// The log ends with a self-initialization of which nothing was kept: the next one goes on behind
+// it.
+bool holds_unfinished_init(audit::Device& device) {
+  if (!device.open().ok()) return false;
+  const auto is = [](std::string_view line, std::string_view event) {
+    return line.find("\"type\":\"event\",\"event\":\"" + std::string(event) + '"') != line.npos;
+  };
+  bool begun = false;
+  int left = kLinesMax;
+  const Status read = device.each_back([&](std::string_view line) {
+    begun = is(line, kBegun);
+    return !begun && !is(line, kDone) && --left > 0;
+  });
+  return read.ok() && begun;
+}
+
 }  // namespace
 
 Result<seal::Initialized> Lifecycle::initialize(const Request& request, SecretBytes& root_token,
@@ -51,6 +71,7 @@ Result<seal::Initialized> Lifecycle::initialize(const Request& request, SecretBy
   VAULT_TRY_ASSIGN(seal::InitOptions options, shares_asked(request.body, seal_.status().type));
   options.recovery_mode = recovery_mode_;
   options.cluster_name = cluster_name_;
+  options.provisional = provisional_;
   // What most often fails is tried before the shares exist: nobody would ever see them.
   if (!seal_.initialized()) VAULT_TRY(try_audit_devices());
   VAULT_TRY_ASSIGN(seal::Initialized made, seal_.initialize(options));
@@ -64,13 +85,17 @@ Status Lifecycle::try_audit_devices() const {
   VAULT_TRY_ASSIGN(const auto devices, environment_.audit_devices());
   Status last;
   // A new vault has no lines: these are another's, under another key. Before anything is opened.
-  for (const auto& device : devices)
-    if (device->is_used() && !lines_are_of_init_)
+  for (const auto& device : devices) {
+    if (!device->is_used()) continue;
+    if (provisional_ && (lines_are_of_init_ || holds_unfinished_init(*device)))
+      VAULT_TRY(device->abandon());
+    else if (!lines_are_of_init_)
       return failure(Code::invalid,
                      "the audit log, " + device->where() +
                          ", holds the lines of another vault, or of an init that failed: move it "
                          "aside and keep it, a new vault begins its own log; nothing was written. "
                          "To go on with that vault restore a backup of it instead of an init");
+  }
   for (const auto& device : devices) {
     const auto tail = device->open();
     if (tail.ok()) return {};
@@ -138,6 +163,45 @@ Response Lifecycle::init_now(const Request& request) {
   // A Shamir vault is sealed until its shares come back, as Vault's is; a device opens it itself.
   if (!recovery && seal_.status().type == "shamir") tear_down();
   return Response::bare(200, body);
+}
+
+Result<SecretBytes> Lifecycle::begin_provisional() {
+  Request request;
+  SecretBytes root_token;
+  TurnLock turn(turn_);
+  provisional_ = true;
+  const auto made = initialize(request, root_token, {});
+  provisional_ = false;
+  if (!made.ok()) return made.error();
+  VAULT_TRY(tell(kBegun));
+  return root_token;
+}
+
+// In the log at once, without a change of the store.
+Status Lifecycle::tell(std::string_view event) {
+  const std::string body = audit::event_body(event, environment_.clock.now(), "{}");
+  const std::string_view lines[] = {body};
+  return owned_->audit->append(lines);
+}
+
+Status Lifecycle::finish_provisional() {
+  TurnLock turn(turn_);
+  if (!owned_) return failure(Code::unavailable, "the vault was sealed meanwhile");
+  commit::Changes changes;
+  seal::Seal::settle(changes.storage);
+  const commit::Batch batch(std::move(changes),
+                            audit::event_body(kDone, environment_.clock.now(), "{}"));
+  VAULT_TRY(owned_->committer.commit(batch).status());
+  seal_.settled();
+  return {};
+}
+
+Status Lifecycle::undo_provisional() {
+  TurnLock turn(turn_);
+  if (owned_) tell("self-init-undone").ignore();  // its own log says why not
+  tear_down();
+  lines_are_of_init_ = true;
+  return seal_.undo_initialize();
 }
 
 Result<Lifecycle::DevStart> Lifecycle::start_dev(std::string_view root_token) {

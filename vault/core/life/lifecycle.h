@@ -72,6 +72,14 @@ class Lifecycle final : public Gate {
   };
   Result<DevStart> start_dev(std::string_view root_token);
 
+  // An init of which nothing stays unless it is finished, for a vault that configures itself:
+  // without shares, so a device must open it. Before start(); the vault is unsealed, with this root
+  // token.
+  Result<SecretBytes> begin_provisional();
+  Status finish_provisional();
+  // Seals, and erases all that was written since the storage was empty. Also of an earlier process.
+  Status undo_provisional();
+
  private:
   Response health(const Request& request);
   std::string health_text(bool initialized, bool sealed, const ListenerTraits& listener);
@@ -85,6 +93,7 @@ class Lifecycle final : public Gate {
                                        std::string_view wanted_root) REQUIRES(turn_);
   Status try_audit_devices() const REQUIRES(turn_);
   Error undo_init(Error why) REQUIRES(turn_);
+  Status tell(std::string_view event) REQUIRES(turn_);
   Status go_live(seal::Opened opened, SecretBytes* root_token, std::string_view wanted_root)
       REQUIRES(turn_);
   Json status_json(const ListenerTraits& listener);
@@ -114,6 +123,7 @@ class Lifecycle final : public Gate {
   Turn turn_;
   // An init of this process failed: the first lines in the log are its own.
   bool lines_are_of_init_ GUARDED_BY(turn_) = false;
+  bool provisional_ GUARDED_BY(turn_) = false;  // the init that runs is
   std::unique_ptr<Unsealed> owned_ GUARDED_BY(turn_);
   std::thread thread_, devices_thread_;
   mutable Mutex mutex_;

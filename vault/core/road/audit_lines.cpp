@@ -1,6 +1,7 @@
 #include "vault/core/road/audit_lines.h"
 
 #include "vault/audit/record.h"
+#include "vault/core/authority/identities.h"
 #include "vault/core/contract/envelope.h"
 
 namespace leasehold::core {
@@ -31,16 +32,20 @@ void fill_auth(const Authorised& flight, Backing& backing, audit::Record& record
   record.auth.client_token = flight.request.token;
   record.auth.accessor = token.accessor;
   record.auth.display_name = token.display_name;
-  record.auth.policies = token.policies;
-  record.auth.token_policies = token.policies;
+  const Authority& authority = flight.authority;
+  record.auth.policies = record.auth.token_policies = token.policies;
+  if (authority.identity != nullptr) {
+    record.auth.identity_policies = authority.identity->policies;
+    if (authority.policies != nullptr) record.auth.policies = authority.policies->names;
+  }
   record.auth.allowed = flight.decision.allowed;
   record.auth.granting_policies = flight.granting;
   if (token.has_meta) {
     backing.meta = object_of(token.meta).dump();
     record.auth.metadata_json = backing.meta;
   }
-  record.auth.entity_id = token.entity_id;
-  record.auth.token_type = "service";
+  record.auth.entity_id = flight.caller.entity_id;
+  record.auth.token_type = token.batch ? "batch" : "service";
   record.auth.token_ttl = token.creation_ttl.count();
   record.auth.token_issue_time = token.created;
   record.auth.num_uses = token.num_uses;

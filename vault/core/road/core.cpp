@@ -3,7 +3,9 @@
 #include "vault/base/cidr.h"
 #include "vault/base/encoding.h"
 #include "vault/core/road/audit_lines.h"
+#include "vault/core/road/rate.h"
 #include "vault/core/road/stations.h"
+#include "vault/core/road/under_way.h"
 
 namespace leasehold::core {
 
@@ -70,6 +72,7 @@ Detached Core::handle(Request request, Exchange& asker) {
   InFlight flight(std::move(request), asker);
   Latch latch;
   Status status = admit(flight);  // which route, who
+  const UnderWay under_way(flight);
   if (status.ok() && settle_body(flight))
     status = co_await placed(workers_, flight, Place::bodies, [&] { return read_late(flight); });
   if (status.ok()) status = co_await committed(flight);  // a use is counted before anything else
@@ -171,9 +174,13 @@ Status Core::look(Admitted& flight) {
 Status Core::resolve(Admitted& flight, ReadTxn& txn, Making making) {
   VAULT_TRY_ASSIGN(flight.compiled, flight.live->mounts.at(txn, &flight.authority));
   VAULT_TRY(route(flight));
+  if (flight.compiled->rate_limits && !flight.rate) VAULT_TRY(check_rate(flight, txn));
   VAULT_TRY(identify(flight, txn));
-  VAULT_TRY_ASSIGN(const bool ready, flight.live->mounts.policies().resolve(
-                                         txn, flight.caller.policies, making, flight.authority));
+  VAULT_TRY_ASSIGN(bool ready, know_entity(flight, txn, making));
+  if (ready) {
+    VAULT_TRY_ASSIGN(ready, flight.live->mounts.policies().resolve(txn, flight.caller.policies,
+                                                                   making, flight.authority));
+  }
   if (!ready && flight.place == Place::inline_) flight.place = Place::lists;
   return {};
 }
@@ -215,10 +222,8 @@ Status Core::identify(Admitted& flight, ReadTxn& txn) {
   const std::string& text = flight.request.token;
   TokenRef token;
   flight.chain.clear();
-  if (!text.empty() && text.size() <= kTokenSizeMax) {
-    VAULT_TRY_ASSIGN(token, live.tokens.valid(txn, flight.compiled->mounts, live.tokens.id_of(text),
-                                              flight.started, &flight.chain));
-  }
+  VAULT_TRY_ASSIGN(token,
+                   live.tokens.valid(txn, *flight.compiled, text, flight.started, &flight.chain));
   if (!token) {
     if (open_to_strangers(flight)) return {};
     VAULT_TRY(check_wrapping_token(flight, txn));
@@ -230,6 +235,7 @@ Status Core::identify(Admitted& flight, ReadTxn& txn) {
   caller.present = true;
   caller.accessor = token->accessor;
   caller.token_id = token->id;
+  caller.batch = token->batch;
   caller.display_name = token->display_name;
   caller.policies = token->policies;
   caller.entity_id = token->entity_id;
@@ -237,6 +243,31 @@ Status Core::identify(Admitted& flight, ReadTxn& txn) {
   caller.expires = token->expires;
   flight.token = std::move(token);
   return check_wrapping_token(flight, txn);
+}
+
+// Who is behind the token. False, with Making::elsewhere only: that is read on a worker.
+Result<bool> Core::know_entity(Admitted& flight, ReadTxn& txn, Making making) {
+  flight.authority.identity = nullptr;
+  if (!flight.token || flight.token->entity_id.empty()) return true;
+  VAULT_TRY_ASSIGN(Identities::At who,
+                   flight.live->identities.at(txn, flight.token->entity_id, making));
+  if (!who.ready) return false;
+  const std::string_view why = who.value == nullptr         ? "the entity is gone"
+                               : who.value->entity.disabled ? "the entity is disabled"
+                               : who.value->too_many        ? "the entity is in too many groups"
+                                                            : "";
+  if (why.empty()) {
+    flight.caller.entity_id = who.value->entity.id;
+    flight.authority.identity = std::move(who.value);
+    flight.authority.identity_revision = who.revision;
+    return true;
+  }
+  if (!open_to_strangers(flight))
+    return failure(Code::denied, "permission denied", std::string(why));
+  flight.token = nullptr;
+  flight.caller = Caller();
+  flight.chain.clear();
+  return true;
 }
 
 // After a conflict: everything is looked at again, but a use is not counted again.
@@ -284,6 +315,21 @@ Status Core::still_allowed(Authorised& flight) {
   return {};
 }
 
+// What policies denied is kept for whoever asks why. Without a valid token nothing was decided.
+void Core::keep_denial(const InFlight& flight) {
+  if (flight.live == nullptr || !flight.caller.present) return;
+  if (flight.decision.allowed || flight.decision.reason.empty()) return;
+  Denial denial;
+  denial.request_id = flight.id;
+  denial.accessor = flight.caller.accessor;
+  denial.time = flight.started;
+  denial.operation = operation_name(flight.request.operation);
+  denial.path = flight.request.path;
+  if (flight.authority.policies != nullptr) denial.policies = flight.authority.policies->names;
+  describe(flight.decision, needed_for(flight.request.operation), denial);
+  flight.live->denials.keep(std::move(denial));
+}
+
 // From the status to the answer; and what the request held is given back.
 void Core::conclude(InFlight& flight, const Status& status) {
   flight.batch.reset();
@@ -295,9 +341,13 @@ void Core::conclude(InFlight& flight, const Status& status) {
     flight.answer = error_response(why);
     flight.events.clear();  // of what was not done
     if (flight.try_later) flight.answer.retry_after = Seconds{1};
+    if (why.code == Code::denied) keep_denial(flight);
   }
+  tell_rate(flight);
   if (status.ok() && flight.orders.due_work) flight.live->due_work->ask(flight.mount->info.space);
-  flight.answer.request_id = flight.id;
+  // An error names its request, so that it can be asked about; who has but few uses is not led to
+  // spend one on that.
+  flight.answer.request_id = flight.answer.is_error && flight.uses_left ? "" : flight.id;
   const bool makes_lease = flight.planned && flight.planned->makes_lease();
   if (makes_lease) flight.live->revoker->release(flight.planned->lease->id);
   end_use(flight);

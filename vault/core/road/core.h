@@ -32,6 +32,7 @@ class Core {
   Status resolve(Admitted& flight, ReadTxn& txn, Making making);
   Status route(Admitted& flight);
   Status identify(Admitted& flight, ReadTxn& txn);
+  static Result<bool> know_entity(Admitted& flight, ReadTxn& txn, Making making);
   Status admit_counted(Admitted& flight);
   Status admit_again(InFlight& flight);
   static Status may_be_recorded(Admitted& flight);
@@ -47,6 +48,7 @@ class Core {
   Status run_read(InFlight& flight, const ReadHandler& handler, storage::Snapshot& snapshot);
   Status run_write(InFlight& flight, const WriteHandler& handler, storage::Snapshot& snapshot);
   Status try_candidate(InFlight& flight);
+  static void keep_denial(const InFlight& flight);
   void conclude(InFlight& flight, const Status& status);
   void end_use(InFlight& flight);
   void owe_answer(InFlight& flight);

@@ -47,6 +47,11 @@ Result<Seconds> Planning::ttl_of(const LeaseTerms& wanted) {
   terms.default_ttl = flight.mount->info.default_ttl;
   terms.max_ttl = flight.mount->info.max_ttl;
   terms.issued = terms.now = flight.started;
+  if (flight.token && flight.token->batch) {  // nothing ends its leases when it does
+    terms.explicit_max = std::chrono::floor<Seconds>(since(*flight.token->expires, flight.started));
+    if (terms.explicit_max.count() < 1)
+      return failure(Code::invalid, "the batch token ends within a second: log in anew");
+  }
   VAULT_TRY_ASSIGN(ResolvedTtl answer, resolve_ttl(terms));
   for (std::string& warning : answer.warnings) flight.warnings.push_back(std::move(warning));
   return answer.ttl;
@@ -73,7 +78,11 @@ Result<Lease> Planning::lease_of(const intent::Account& account, Seconds ttl) {
   lease.max_ttl =
       account.terms.max_ttl.count() > 0 ? std::min(account.terms.max_ttl, mount_max) : mount_max;
   lease.renewable = account.terms.renewable;
-  lease.owner = flight.caller.token_id;
+  if (flight.token) {
+    lease.owner = live.tokens.owner_of_leases(*flight.token, flight.compiled->mounts);
+    if (flight.token->batch) lease.batch_ends = flight.token->expires;
+    if (flight.token->batch && !flight.token->parent) lease.batch_mount = flight.token->mount;
+  }
   lease.owner_accessor = flight.caller.accessor;
   lease.request_id = flight.id;
   lease.incarnation = live.committer.incarnation();

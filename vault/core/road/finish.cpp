@@ -40,6 +40,17 @@ Status wrap_answer(InFlight& flight, storage::Snapshot& snapshot, commit::Change
   return {};
 }
 
+// A token that is made, or renewed, by another: what its entity adds to it. A login knows better.
+Status show_identity(InFlight& flight, storage::Snapshot& snapshot) {
+  auto& auth = flight.answer.auth;
+  if (!auth || auth->entity_id.empty()) return {};
+  ReadTxn core(snapshot, flight.live->barrier, barrier::kCoreSpace);
+  VAULT_TRY_ASSIGN(const auto who,
+                   flight.live->identities.at(core, auth->entity_id, Making::allowed));
+  if (who.value != nullptr) core::show_identity(*auth, who.value->policies);
+  return {};
+}
+
 void say(std::vector<std::string>& warnings, const std::string& warning) {
   if (std::find(warnings.begin(), warnings.end(), warning) == warnings.end())
     warnings.push_back(warning);
@@ -84,7 +95,9 @@ Status finish(InFlight& flight, storage::Snapshot& snapshot, commit::Changes&& c
               Call& call) {
   flight.answer.request_id = flight.id;
   flight.orders = std::exchange(flight.answer.orders, {});
+  const bool logs_in = flight.orders.login.has_value();
   VAULT_TRY(finish_login(flight, snapshot, changes, call));
+  if (!logs_in) VAULT_TRY(show_identity(flight, snapshot));
   VAULT_TRY(warn_of_unknown_policies(flight, snapshot, call));
   say_warnings(flight, call);
   for (const Event& event : call.events)

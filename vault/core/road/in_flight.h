@@ -93,7 +93,8 @@ struct Admitted : Arrived {
   bool use_begun = false;                 // of a token with a limited number of uses
   std::optional<std::int64_t> uses_left;  // after this request's own, once it is counted
   Caller caller;
-  Authority authority;  // of the snapshot that the engine sees
+  Authority authority;            // of the snapshot that the engine sees
+  std::optional<RateTaken> rate;  // what its limit counted, once; nothing: no limit was asked yet
 };
 
 struct Authorised : Admitted {

@@ -53,6 +53,25 @@ Result<Seconds> ttl_of(const Admitted& flight, const Login& login,
   return answer.ttl;
 }
 
+// What the mount says, or what the role does where the mount leaves it open.
+bool is_batch(const std::string& of_mount, const std::string& of_role) {
+  if (of_mount == "service" || of_mount == "batch") return of_mount == "batch";
+  return (of_role == "default" ? of_mount : of_role).ends_with("batch");
+}
+
+// Nothing counts its uses, and nothing renews it.
+Status make_batch(Token& token) {
+  if (token.num_uses > 0)
+    return failure(Code::invalid,
+                   "a batch token has no limited number of uses: the role or the mount must say "
+                   "token_type=service");
+  token.batch = true;
+  token.renewable = false;
+  token.period = token.explicit_max_ttl = Seconds{0};
+  token.renew_data.clear();
+  return {};
+}
+
 Result<Token> token_of(Admitted& flight, Login& login, WriteTxn& core,
                        std::vector<std::string>& warnings) {
   Token token;
@@ -72,9 +91,33 @@ Result<Token> token_of(Admitted& flight, Login& login, WriteTxn& core,
   token.renew_data = std::move(login.renew_data);
   token.bound_cidrs = std::move(login.bound_cidrs);
   if (login.strictly_bind_ip) token.bound_cidrs = {flight.request.remote_address};
-  VAULT_TRY_ASSIGN(token.entity_id, entity_of(core, flight.mount->info, login.alias, flight.started,
-                                              flight.live->environment.random));
+  if (is_batch(flight.mount->info.token_type, login.token_type)) VAULT_TRY(make_batch(token));
+  const Person person{login.alias, login.alias_metadata};
+  VAULT_TRY_ASSIGN(token.entity_id,
+                   entity_of(core, flight.mount->info, flight.mount->record.bool_at("local"),
+                             person, flight.started, flight.live->environment.random));
   return token;
+}
+
+// The groups that the method says it is in, and what all its groups grant: with the answer.
+Status join_groups(const InFlight& flight, const Login& login, WriteTxn& core, AuthInfo& auth) {
+  ReadTxn seen(core.snapshot(), core.barrier(), core.space());
+  Identities& identities = flight.live->identities;
+  VAULT_TRY_ASSIGN(auto who, identities.at(seen, auth.entity_id, Making::allowed));
+  std::vector<Group> had;
+  if (who.value != nullptr)
+    for (std::size_t i = 0; i < who.value->direct; ++i)
+      if (who.value->groups[i]->external) had.push_back(*who.value->groups[i]);
+  if (!had.empty() || !login.groups.empty()) {
+    VAULT_TRY_ASSIGN(const bool changed,
+                     refresh_external(core, auth.entity_id, had, flight.mount->info, login.groups,
+                                      flight.started));
+    if (changed) {
+      VAULT_TRY_ASSIGN(who.value, identities.as_written(core, auth.entity_id));
+    }
+  }
+  if (who.value != nullptr) show_identity(auth, who.value->policies);
+  return {};
 }
 
 // What an operator set refuses a login that may be right otherwise, and the client is told as
@@ -133,6 +176,7 @@ Status finish_login(InFlight& flight, storage::Snapshot& snapshot, commit::Chang
   VAULT_TRY_ASSIGN(SecretBytes text, flight.live->tokens.create(core, token, {}, false));
   flight.answer.auth = auth_of(token, token.creation_ttl);
   flight.answer.auth->client_token = std::move(text);
+  VAULT_TRY(join_groups(flight, login, core, *flight.answer.auth));
   flight.live->lockout.succeeded(flight.mount->info.accessor, claimed);
   return {};
 }

@@ -39,7 +39,10 @@ Result<commit::Batch> Restoration::begin(storage::Snapshot& snapshot, const Evid
   commit::Changes changes;
   changes.background = true;
   WriteTxn txn(snapshot, parts_.barrier, barrier::kCoreSpace, changes);
-  if (evidence.how != Restored::keep_tokens) VAULT_TRY(txn.put(kUnrevoked, {}));
+  if (evidence.how != Restored::keep_tokens) {
+    VAULT_TRY(txn.put(kUnrevoked, {}));
+    VAULT_TRY(Mounts::end_batch_tokens(txn, parts_.clock.now()));
+  }
   VAULT_TRY(txn.put(kUnlisted, {}));
   if (evidence.by_our_restore) VAULT_TRY(txn.erase(commit::restored_key()));
   Json fields = Json::object();

@@ -61,6 +61,7 @@ Unsealed::Unsealed(const Environment& env, StoreIdentity id, barrier::KeyRing ke
       audit_key(barrier.keys().audit_hmac.reveal()),
       snapshots(environment.storage),
       mounts(kinds(*this), environment.ttls, environment.log, environment.asked_headers),
+      identities(environment.log),
       tokens(barrier, environment.random),
       leases(barrier),
       audit(std::make_unique<audit::AuditLog>(std::move(devices), environment.clock,
@@ -247,6 +248,11 @@ Result<TokenRef> Unsealed::valid_token(ReadTxn& txn, const barrier::OrderedId& i
   return tokens.valid(txn, compiled->mounts, id, now, nullptr);
 }
 
+Result<TokenRef> Unsealed::valid_token(ReadTxn& txn, std::string_view text, WallTime now) {
+  VAULT_TRY_ASSIGN(const auto compiled, mounts.at(txn));
+  return tokens.valid(txn, *compiled, text, now, nullptr);
+}
+
 Result<TokenRef> Unsealed::wrapping_token(ReadTxn& txn, std::string_view text, WallTime now) {
   TokenRef token;
   if (!text.empty() && text.size() <= kTokenSizeMax) {
@@ -263,6 +269,7 @@ Result<SecretBytes> Unsealed::write_initial(std::string_view wanted_root, int de
   WriteTxn txn(*held, barrier, barrier::kCoreSpace, changes);
   VAULT_TRY(mounts.write_initial(txn, environment.random, dev_kv_version));
   VAULT_TRY(put_policy(txn, "default", default_policy_text(), now));
+  VAULT_TRY(mark_complete(txn));
   Token root;
   root.created = now;
   // A chosen token is one that was created with that id, as dev mode's is.

@@ -9,6 +9,8 @@
 #include "vault/audit/log.h"
 #include "vault/commit/committer.h"
 #include "vault/commit/snapshots.h"
+#include "vault/core/authority/denials.h"
+#include "vault/core/authority/identities.h"
 #include "vault/core/authority/lockout.h"
 #include "vault/core/authority/mounts.h"
 #include "vault/core/authority/tokens.h"
@@ -55,9 +57,11 @@ class Unsealed {
   const crypto::HmacKey audit_key;
   commit::Snapshots snapshots;
   Mounts mounts;
+  Identities identities;
   Tokens tokens;
   Leases leases;
   Lockout lockout;
+  Denials denials;
   std::unique_ptr<audit::AuditLog> audit;
   std::unique_ptr<commit::Drain> drain;
   commit::Committer committer;
@@ -80,6 +84,7 @@ class Unsealed {
   bool is_sealing() const { return sealing_; }
   // Tokens::valid for whoever has no table of the mounts at hand.
   Result<TokenRef> valid_token(ReadTxn& txn, const barrier::OrderedId& id, WallTime now);
+  Result<TokenRef> valid_token(ReadTxn& txn, std::string_view text, WallTime now);
   // The wrapping token that `text` is; Code::invalid when it is spent, has ended, or never was one.
   Result<TokenRef> wrapping_token(ReadTxn& txn, std::string_view text, WallTime now);
   // Wraps the key registry; set before the vault opens. The root key itself is in memory only while

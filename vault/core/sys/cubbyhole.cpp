@@ -18,6 +18,9 @@ bool names_an_entry(std::string_view path) { return !path.empty() && path.back()
 
 // Null: nothing was put there yet.
 Result<std::optional<ReadTxn>> own(Call& call, ReadTxn& txn) {
+  if (call.caller.batch)
+    return failure(Code::invalid,
+                   "cubbyhole operations are only supported by 'service' type tokens");
   VAULT_TRY_ASSIGN(const auto space, cubbyhole_of(txn, call.caller.token_id));
   if (!space) return std::optional<ReadTxn>();
   return std::optional<ReadTxn>(txn.in(*space));
@@ -72,6 +75,7 @@ Result<Response> remove(Call& call, WriteTxn& txn) {
 }
 
 Result<bool> exists(Call& call, ReadTxn& txn) {
+  if (call.caller.batch) return false;  // what it asks for is refused
   VAULT_TRY_ASSIGN(auto hole, own(call, txn));
   if (!hole || !names_an_entry(call.path)) return false;
   VAULT_TRY_ASSIGN(const std::uint64_t mod, hole->version(call.path));

@@ -36,6 +36,8 @@ class SysLeases {
   explicit SysLeases(Unsealed& live) : live_(live) {}
   Result<Response> lookup(Call& call, ReadTxn& txn);
   Result<Response> list(Call& call, ReadTxn& txn);
+  Result<bool> owner_stands(ReadTxn& txn, const Compiled& compiled, const Lease& lease,
+                            WallTime now);
   Result<Intent> plan_renewal(Call& call, ReadTxn& txn);
   Result<Response> irrevocable(Call& call, ReadTxn& txn, bool each);
   Result<Response> revoke(Call& call, WriteTxn& txn);
@@ -114,6 +116,18 @@ Result<Response> SysLeases::irrevocable(Call& call, ReadTxn& txn, bool each) {
   return Response::of(data);
 }
 
+// A batch token without a parent has no record: its leases hang below its auth method.
+Result<bool> SysLeases::owner_stands(ReadTxn& txn, const Compiled& compiled, const Lease& lease,
+                                     WallTime now) {
+  const Mount* mount =
+      lease.batch_mount.empty() ? nullptr : compiled.mounts.by_accessor(lease.batch_mount);
+  const MountInfo* info = mount == nullptr ? nullptr : &mount->info;
+  if (lease.batch_ends && lease.owner == live_.tokens.owner_of_batch_leases(info)) return true;
+  VAULT_TRY_ASSIGN(const auto owner,
+                   live_.tokens.valid(txn, compiled.mounts, lease.owner, now, nullptr));
+  return owner != nullptr;
+}
+
 Result<Intent> SysLeases::plan_renewal(Call& call, ReadTxn& txn) {
   VAULT_TRY_ASSIGN(const std::string id, id_of(call));
   if (id.empty()) return failure(Code::invalid, "lease_id must be specified");
@@ -123,10 +137,10 @@ Result<Intent> SysLeases::plan_renewal(Call& call, ReadTxn& txn) {
   if (!lease || lease->state != Lease::State::active || lease->expires <= call.now)
     return failure(Code::invalid, "lease not found");
   // It ends with its token, and is being ended when that is dead.
-  VAULT_TRY_ASSIGN(const auto owner, live_.valid_token(txn, lease->owner, call.now));
-  if (!owner) return failure(Code::invalid, "lease not found");
-  if (!lease->renewable) return failure(Code::invalid, "lease is not renewable");
   VAULT_TRY_ASSIGN(const auto compiled, live_.mounts.at(txn));
+  VAULT_TRY_ASSIGN(const bool stands, owner_stands(txn, *compiled, *lease, call.now));
+  if (!stands) return failure(Code::invalid, "lease not found");
+  if (!lease->renewable) return failure(Code::invalid, "lease is not renewable");
   const Mount* mount = compiled->mounts.by_space(lease->space);
   if (mount == nullptr) return failure(Code::invalid, "lease not found");
   TtlTerms terms;
@@ -137,6 +151,9 @@ Result<Intent> SysLeases::plan_renewal(Call& call, ReadTxn& txn) {
   terms.backend_max = lease->max_ttl;
   terms.issued = lease->issued;
   terms.now = call.now;
+  if (lease->batch_ends)
+    terms.explicit_max =
+        std::max(Seconds{1}, std::chrono::floor<Seconds>(since(*lease->batch_ends, lease->issued)));
   VAULT_TRY_ASSIGN(ResolvedTtl answer, resolve_ttl(terms));
   for (std::string& warning : answer.warnings) call.warnings.push_back(std::move(warning));
   intent::Renew renewal{lease->id, {}, add(call.now, answer.ttl), answer.ttl};

@@ -12,7 +12,7 @@ namespace {
 
 constexpr const char* kLists[] = {"audit_non_hmac_request_keys", "audit_non_hmac_response_keys",
                                   "passthrough_request_headers", "allowed_response_headers"};
-constexpr const char* kAuthTypes[] = {"default-service", "service"};
+constexpr const char* kAuthTypes[] = {"default-service", "default-batch", "service", "batch"};
 
 // What Vault's mounts have besides, and none of this version.
 constexpr std::string_view kNotHere[] = {"allowed_managed_keys", "delegated_auth_accessors",
@@ -85,10 +85,6 @@ Status set_token_type(const Json& given, Json& config, std::string_view path) {
     return failure(Code::invalid,
                    "'token_type' cannot be set for 'token' or 'ns_token' auth mounts");
   const std::string& type = value->text();
-  if (type == "batch" || type == "default-batch")
-    return failure(Code::invalid,
-                   "'token_type' is default-service or service: batch tokens of an auth method are "
-                   "not in this version");
   if (std::find(std::begin(kAuthTypes), std::end(kAuthTypes), type) == std::end(kAuthTypes))
     return failure(Code::invalid, "invalid value for 'token_type'");
   config.set("token_type", type);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "vault/base/nothing_done.h"
+#include "vault/core/authority/indexes.h"
 #include "vault/core/sys/mount_config.h"
 #include "vault/core/sys/system.h"
 
@@ -25,6 +26,7 @@ class MountRoutes {
   Result<Response> read(Call& call, ReadTxn& txn);
   Result<Response> enable(Call& call, WriteTxn& txn, bool auth);
   Result<Response> disable(Call& call, WriteTxn& txn);
+  Status forget_aliases(WriteTxn& txn, const MountInfo& mount, Response& response);
   Status revoke_logins(Call& call, WriteTxn& txn, const MountInfo& mount, Response& response);
   Result<Response> read_tune(Call& call, ReadTxn& txn);
   Result<Response> tune(Call& call, WriteTxn& txn);
@@ -186,6 +188,7 @@ Result<Response> MountRoutes::disable(Call& call, WriteTxn& txn) {
   if (is_auth_path(path)) {
     Response response = Response::none();
     if (mount) VAULT_TRY(revoke_logins(call, txn, mount->info, response));
+    if (mount) VAULT_TRY(forget_aliases(txn, mount->info, response));
     return response;
   }
   ReadTxn look(txn.snapshot(), txn.barrier(), barrier::kCoreSpace);
@@ -204,6 +207,19 @@ Status MountRoutes::revoke_logins(Call& call, WriteTxn& txn, const MountInfo& mo
   const LeaseJob all{mount.path, false, mount.accessor, call.caller.display_name};
   VAULT_TRY_ASSIGN(const auto job, live_.leases.queue(txn, all, call.now, call.random));
   response.orders.awaited.push_back(job);
+  return txn.mark(job_key(call.now, live_.tokens.owner_of_batch_leases(&mount)));
+}
+
+// Those that log in there are known by no name of it any more.
+Status MountRoutes::forget_aliases(WriteTxn& txn, const MountInfo& mount, Response& response) {
+  WriteTxn core = txn.in(barrier::kCoreSpace);
+  VAULT_TRY(forget_accessor(core, mount.accessor));
+  VAULT_TRY_ASSIGN(const auto compiled, live_.mounts.at(txn));
+  const Mount* identity = compiled->mounts.at("identity/");
+  if (identity == nullptr) return {};
+  response.orders.on_commit = [&live = live_, space = identity->info.space] {
+    live.due_work->ask(space);
+  };
   return {};
 }
 

@@ -32,7 +32,7 @@ bool shown_to(const Caller& caller, const Mount& mount, const Acl& acl) {
 
 Result<Response> document(Unsealed& live, Call& call, ReadTxn& txn) {
   VAULT_TRY_ASSIGN(const auto compiled, live.mounts.at(txn));
-  VAULT_TRY_ASSIGN(const Acl acl, acl_of(live, txn, call.caller.policies, call.now));
+  VAULT_TRY_ASSIGN(const Acl acl, acl_of(live, txn, call.caller, call.now));
   OpenApi document;
   for (const Route& route : described_always_routes())
     document.add({"sys/", "system", "sys/", {}}, route);

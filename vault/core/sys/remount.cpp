@@ -3,6 +3,7 @@
 // Vault, by a job: until it is done the status is in-progress.
 
 #include "vault/base/encoding.h"
+#include "vault/core/authority/indexes.h"
 #include "vault/core/sys/mount_config.h"
 #include "vault/core/sys/system.h"
 
@@ -76,6 +77,8 @@ Result<Response> remount(Unsealed& live, Call& call, WriteTxn& txn) {
       live.leases.queue(txn, {from, false, {}, call.caller.display_name, "remount " + migration},
                         call.now, call.random));
   status.set("ends", hex(ends.view()));
+  if (is_auth_path(from))
+    VAULT_TRY(txn.mark(job_key(call.now, live.tokens.owner_of_batch_leases(&mount->info))));
   const std::string text = status.dump();
   VAULT_TRY(txn.put(record_of(migration), as_bytes(text)));
   Json data = Json::object();

@@ -12,16 +12,22 @@ std::vector<std::unique_ptr<EngineKind>> all_engine_kinds(Unsealed& live);
 
 std::unique_ptr<Engine> make_token_engine(Unsealed& live);
 std::unique_ptr<Engine> make_system_engine(Unsealed& live);
+std::unique_ptr<Engine> make_identity_engine(Unsealed& live);
 
 std::vector<Route> cubbyhole_routes(Unsealed& live);
 
 // The parts of sys/, one file each.
 void add_mount_routes(std::vector<Route>& routes, Unsealed& live);
+void add_quota_routes(std::vector<Route>& routes, Unsealed& live);
 void add_ui_mount_routes(std::vector<Route>& routes, Unsealed& live);
 void add_remount_routes(std::vector<Route>& routes, Unsealed& live);
 // A bounded part of the records of moves that are long over.
 Result<DueSlice> erase_old_remounts(WriteTxn& txn, WallTime now);
 void add_policy_routes(std::vector<Route>& routes, Unsealed& live);
+void add_capability_routes(std::vector<Route>& routes, Unsealed& live);
+void add_explain_routes(std::vector<Route>& routes, Unsealed& live);
+void add_password_policy_routes(std::vector<Route>& routes);
+void add_tool_routes(std::vector<Route>& routes);
 void add_lease_routes(std::vector<Route>& routes, Unsealed& live);
 void add_job_routes(std::vector<Route>& routes, Unsealed& live);
 void add_reconcile_route(std::vector<Route>& routes, Unsealed& live);
@@ -47,8 +53,8 @@ Route tidy_route(std::string pattern, std::string what, LogSink& log);
 inline constexpr std::size_t kAwaitedMax = 10'000;
 Response too_many_to_await();
 
-// The compiled set and the Acl of one token, as a handler needs them.
-Result<Acl> acl_of(Unsealed& live, ReadTxn& txn, const std::vector<std::string>& policies,
-                   WallTime now);
+// The compiled set and the Acl of one token, as a handler needs them: with what its entity adds.
+Result<Acl> acl_of(Unsealed& live, ReadTxn& txn, const Caller& caller, WallTime now);
+Result<Acl> acl_of(Unsealed& live, ReadTxn& txn, const Token& token, WallTime now);
 
 }  // namespace leasehold::core

@@ -3,8 +3,10 @@
 #include <algorithm>
 
 #include "vault/base/duration.h"
+#include "vault/base/encoding.h"
 #include "vault/core/authority/ttl.h"
 #include "vault/core/contract/policy_names.h"
+#include "vault/core/sys/token_policies.h"
 
 namespace leasehold::core {
 
@@ -27,10 +29,6 @@ std::string display_name_of(std::string_view wanted) {
   return name;
 }
 
-bool contains(const std::vector<std::string>& list, std::string_view wanted) {
-  return std::find(list.begin(), list.end(), wanted) != list.end();
-}
-
 // A caller with a limited number of uses, and what a custom id or no_parent needs.
 Error needs_sudo(std::string_view what) {
   return failure(Code::invalid, "root or sudo privileges required to " + std::string(what));
@@ -49,37 +47,19 @@ Status check_id(const Call& call, const std::string& id) {
   return {};
 }
 
-Status set_policies(Call& call, Token& token) {
-  const std::vector<std::string> own = call.caller.policies;
-  const bool drop_default = call.fields.boolean("no_default_policy");
-  std::vector<std::string> wanted = canonical_policies(call.fields.list("policies"));
-  const auto too_long = [](const std::string& name) { return name.size() > kPolicyNameMax; };
-  if (wanted.size() > kPoliciesMax || std::any_of(wanted.begin(), wanted.end(), too_long))
-    return failure(Code::invalid, "a token has at most 1000 policies, with names of 512 bytes");
-  if (wanted.empty()) {
-    wanted = own;
-  } else {
-    if (contains(wanted, "root") && !call.caller.is_root)
-      return failure(Code::invalid,
-                     "root tokens may not be created without parent token being root");
-    if (!call.caller.has_sudo) {
-      for (const std::string& name : wanted)
-        if (!contains(own, name) && !(name == "default"))
-          return failure(Code::invalid, "child policies must be subset of parent");
-      if (contains(wanted, "default") && !contains(own, "default"))
-        return failure(Code::invalid, "child policies must be subset of parent");
-    }
-    const bool adds_default = call.caller.has_sudo || contains(own, "default");
-    if (adds_default && !contains(wanted, "root")) wanted.push_back("default");
-  }
-  wanted = canonical_policies(wanted);
-  VAULT_TRY(check_assignable(wanted));  // also one that the caller has
-  if (drop_default) std::erase(wanted, "default");
-  token.policies = std::move(wanted);
-  return {};
+// Of what the call asks for and what its role says, with Vault's warning where both do.
+Seconds limited_by(Call& call, Seconds asked, Seconds of_role, const char* what) {
+  const Seconds used = lesser(asked, of_role);
+  if (asked.count() > 0 && of_role.count() > 0)
+    call.warnings.push_back(std::string(what) +
+                            " specified both during creation call and in role; using the lesser "
+                            "value of " +
+                            std::to_string(used.count()) + " seconds");
+  return used;
 }
 
-Status set_lifetime(Call& call, Token& token) {
+// The token keeps what the call asked for: what its role says is asked again with each renewal.
+Status set_lifetime(Call& call, const TokenRole* role, Token& token) {
   VAULT_TRY_ASSIGN(Seconds ttl, duration_of(call.fields, "ttl"));
   if (ttl.count() == 0) {
     VAULT_TRY_ASSIGN(ttl, duration_of(call.fields, "lease"));
@@ -87,20 +67,23 @@ Status set_lifetime(Call& call, Token& token) {
   VAULT_TRY_ASSIGN(token.explicit_max_ttl, duration_of(call.fields, "explicit_max_ttl"));
   VAULT_TRY_ASSIGN(token.period, duration_of(call.fields, "period"));
   if (token.period.count() > 0 && !call.caller.has_sudo) return needs_sudo("create periodic token");
-  const bool endless = token.is_root() && ttl.count() == 0 && token.period.count() == 0 &&
-                       token.explicit_max_ttl.count() == 0;
+  const bool asks_role = role != nullptr && !token.batch;
+  const Seconds max_of_role = asks_role ? role->explicit_max_ttl : Seconds{0};
+  const Seconds period_of_role = asks_role ? role->period : Seconds{0};
+  TtlTerms terms;
+  terms.increment = ttl;
+  terms.explicit_max = limited_by(call, token.explicit_max_ttl, max_of_role, "Explicit max TTL");
+  terms.period = limited_by(call, token.period, period_of_role, "Period");
+  const bool endless = token.is_root() && ttl.count() == 0 && terms.period.count() == 0 &&
+                       terms.explicit_max.count() == 0;
   if (endless) {
     if (call.caller.expires)
       return failure(Code::invalid, "expiring root tokens cannot create non-expiring root tokens");
     token.renewable = false;
     return {};
   }
-  TtlTerms terms;
-  terms.increment = ttl;
-  terms.period = token.period;
   terms.default_ttl = call.mount.default_ttl;
   terms.max_ttl = call.mount.max_ttl;
-  terms.explicit_max = token.explicit_max_ttl;
   terms.issued = terms.now = call.now;
   VAULT_TRY_ASSIGN(ResolvedTtl answer, resolve_ttl(terms));
   for (std::string& warning : answer.warnings) call.warnings.push_back(std::move(warning));
@@ -118,32 +101,67 @@ Status warn_of_unknown(Unsealed& live, Call& call, ReadTxn& txn, const Token& to
   return {};
 }
 
-// What this version, or this caller, cannot have.
-Status check_asked(const Call& call) {
+Error batch_cannot_have(const char* what) {
+  return failure(Code::invalid, "batch tokens cannot have \"" + std::string(what) + "\" set");
+}
+
+Status check_batch(const Call& call, const Token& token) {
   const Fields& fields = call.fields;
-  if (call.caller.uses_left)
-    return failure(Code::invalid, "restricted use token cannot generate child tokens");
-  const std::string type = fields.text("type");
-  if (type == "batch")
-    return failure(Code::invalid, "batch tokens are not supported by this version");
-  if (!type.empty() && type != "service")
-    return failure(Code::invalid, "invalid 'token_type' value");
-  if (fields.given("role_name") && !fields.text("role_name").empty())
-    return failure(Code::invalid, "unknown role " + fields.text("role_name"));
-  if (!fields.text("entity_alias").empty())
-    return failure(Code::invalid, "entity_alias is not supported by this version");
+  VAULT_TRY_ASSIGN(const Seconds max, duration_of(fields, "explicit_max_ttl"));
+  if (max.count() > 0) return batch_cannot_have("explicit_max_ttl");
+  if (token.num_uses != 0) return batch_cannot_have("num_uses");
+  VAULT_TRY_ASSIGN(const Seconds period, duration_of(fields, "period"));
+  if (period.count() > 0) return batch_cannot_have("period");
+  if (!fields.text("id").empty()) return batch_cannot_have("id");
+  if (token.is_root()) return failure(Code::invalid, "batch tokens cannot be root tokens");
   return {};
 }
 
-// Bound to the same networks as the caller's own token, an orphan too: else who took a token of
-// another network would make one that holds everywhere. Below that token, unless it is an orphan.
+// What the role says, or what was asked for where it leaves that open.
+Status set_type(const Call& call, const TokenRole* role, Token& token) {
+  std::string type = call.fields.text("type");
+  const std::string of_role = role != nullptr ? role->token_type : "";
+  if (of_role == "service" || of_role == "batch") type = of_role;
+  if (of_role == "default-batch" && type.empty()) type = "batch";
+  if (!type.empty() && type != "service" && type != "batch")
+    return failure(Code::invalid, "invalid 'token_type' value");
+  token.batch = type == "batch";
+  return {};
+}
+
+Status check_alias(const Call& call, const TokenRole* role) {
+  const std::string alias = call.fields.text("entity_alias");
+  if (alias.empty()) return {};
+  if (role == nullptr)
+    return failure(Code::invalid, "'entity_alias' is only allowed in combination with token role");
+  if (!is_listed(role->entity_aliases, role->entity_aliases, lower_case(alias)))
+    return failure(Code::invalid, "invalid 'entity_alias' value");
+  return failure(Code::invalid,
+                 "entity_alias is not in this version: the token would act for nobody. Leave it "
+                 "out");
+}
+
+// What this caller cannot have.
+Status check_asked(const Call& call, const TokenRole* role) {
+  if (call.caller.batch) return failure(Code::invalid, "batch tokens cannot create more tokens");
+  if (call.caller.uses_left)
+    return failure(Code::invalid, "restricted use token cannot generate child tokens");
+  if (role == nullptr && !call.fields.text("role_name").empty())
+    return failure(Code::invalid, "role_name belongs in the path: write to auth/token/create/" +
+                                      call.fields.text("role_name"));
+  return check_alias(call, role);
+}
+
+// Bound to the same networks as the caller's own token, an orphan too, unless its role names
+// others: else who took a token of another network would make one that holds everywhere. Below that
+// token, unless it is an orphan.
 Status set_parent(Unsealed& live, const Call& call, ReadTxn& txn, Token& token) {
   Tokens::Chain above;
   VAULT_TRY_ASSIGN(const auto compiled, live.mounts.at(txn));
   VAULT_TRY_ASSIGN(const auto maker, live.tokens.valid(txn, compiled->mounts, call.caller.token_id,
                                                        call.now, &above));
   if (!maker) return failure(Code::denied, "permission denied");
-  token.bound_cidrs = maker->bound_cidrs;
+  if (token.bound_cidrs.empty()) token.bound_cidrs = maker->bound_cidrs;
   if (token.orphan) return {};
   const auto depth = std::count_if(above.begin(), above.end(), [](const auto& link) {
     return link.first.table() == barrier::Table::token;
@@ -166,6 +184,11 @@ Status set_meta(const Fields& fields, Token& token) {
 
 }  // namespace
 
+Seconds lesser(Seconds one, Seconds other) {
+  if (one.count() == 0) return other;
+  return other.count() == 0 ? one : std::min(one, other);
+}
+
 Result<Seconds> duration_of(const Fields& fields, std::string_view name) {
   const std::string text = fields.text(name);
   if (text.empty()) return Seconds{0};
@@ -176,18 +199,30 @@ Result<Seconds> duration_of(const Fields& fields, std::string_view name) {
   return *value;
 }
 
-Result<Response> create_token(Unsealed& live, Call& call, WriteTxn& txn, bool orphan) {
+namespace {
+
+// 0 is more than any number.
+std::int64_t fewer_uses(std::int64_t asked, std::int64_t of_role) {
+  if (asked == 0 || of_role == 0) return std::max(asked, of_role);
+  return std::min(asked, of_role);
+}
+
+void set_by_role(const TokenRole& role, Token& token) {
+  token.role = role.name;
+  token.renewable = token.renewable && role.renewable;
+  token.num_uses = fewer_uses(token.num_uses, role.num_uses);
+  token.orphan = role.orphan;
+  token.bound_cidrs = role.bound_cidrs;
+  if (!role.path_suffix.empty()) token.path += "/" + role.path_suffix;
+}
+
+Result<Token> token_of(Unsealed& live, Call& call, WriteTxn& txn, const TokenRole* role,
+                       bool orphan) {
   const Fields& fields = call.fields;
-  VAULT_TRY(check_asked(call));
-  const std::string id = fields.text("id");
-  if (!id.empty()) VAULT_TRY(check_id(call, id));
-  if (fields.boolean("no_parent") && !orphan) {
-    if (!call.caller.has_sudo) return needs_sudo("create orphan token");
-    orphan = true;
-  }
   if (fields.text("display_name").size() > kDisplayNameMax)
     return failure(Code::invalid, "display_name can have at most 512 bytes");
   Token token;
+  VAULT_TRY(set_type(call, role, token));
   token.created = call.now;
   token.renewable = fields.boolean("renewable");
   token.num_uses = fields.integer("num_uses");
@@ -195,10 +230,34 @@ Result<Response> create_token(Unsealed& live, Call& call, WriteTxn& txn, bool or
   token.path = "auth/token/" + std::string(call.path);
   token.display_name = display_name_of(fields.text("display_name"));
   token.orphan = orphan;
+  if (role != nullptr) set_by_role(*role, token);
+  token.renewable = token.renewable && !token.batch;
   VAULT_TRY(set_parent(live, call, txn, token));
   VAULT_TRY(set_meta(fields, token));
-  VAULT_TRY(set_policies(call, token));
-  VAULT_TRY(set_lifetime(call, token));
+  VAULT_TRY(set_policies(call, role, token));
+  if (token.batch) VAULT_TRY(check_batch(call, token));
+  VAULT_TRY(set_lifetime(call, role, token));
+  return token;
+}
+
+}  // namespace
+
+Result<Response> create_token(Unsealed& live, Call& call, WriteTxn& txn, MadeAs as) {
+  const Fields& fields = call.fields;
+  std::optional<TokenRole> role;
+  if (as == MadeAs::by_role) {
+    VAULT_TRY_ASSIGN(role, token_role(txn, fields.text("role_name")));
+    if (!role) return failure(Code::invalid, "unknown role " + fields.text("role_name"));
+  }
+  VAULT_TRY(check_asked(call, role ? &*role : nullptr));
+  const std::string id = fields.text("id");
+  if (!id.empty()) VAULT_TRY(check_id(call, id));
+  bool orphan = as == MadeAs::orphan;
+  if (fields.boolean("no_parent") && !orphan && !role) {
+    if (!call.caller.has_sudo) return needs_sudo("create orphan token");
+    orphan = true;
+  }
+  VAULT_TRY_ASSIGN(Token token, token_of(live, call, txn, role ? &*role : nullptr, orphan));
   VAULT_TRY(warn_of_unknown(live, call, txn, token));
   if (!id.empty()) call.warnings.emplace_back(kCustomIdWarning);
   VAULT_TRY_ASSIGN(SecretBytes text, live.tokens.create(txn, token, id, false));

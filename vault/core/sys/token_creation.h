@@ -5,7 +5,13 @@
 
 namespace leasehold::core {
 
-Result<Response> create_token(Unsealed& live, Call& call, WriteTxn& txn, bool orphan);
+enum class MadeAs : std::uint8_t { child, orphan, by_role };
+
+// `txn`: of the token mount's space.
+Result<Response> create_token(Unsealed& live, Call& call, WriteTxn& txn, MadeAs as);
+
+// Of two durations the lesser; 0 says nothing.
+Seconds lesser(Seconds one, Seconds other);
 
 // A field that is a duration, as text; 0 when absent.
 Result<Seconds> duration_of(const Fields& fields, std::string_view name);

@@ -1,17 +1,19 @@
 // auth/token/: look up, renew and revoke tokens, by themselves, by token or by accessor. Creating
-// them: token_creation.cpp
+// them: token_creation.cpp; their roles: token_roles.cpp
 
 #include <algorithm>
 
 #include "vault/base/nothing_done.h"
 #include "vault/core/authority/ttl.h"
 #include "vault/core/sys/token_creation.h"
+#include "vault/core/sys/token_roles.h"
 
 namespace leasehold::core {
 
 namespace {
 
 constexpr std::size_t kListedMax = 10'000;
+constexpr std::string_view kNotRevoked = "batch tokens cannot be revoked";
 
 class TokenEngine final : public Engine {
  public:
@@ -28,10 +30,11 @@ class TokenEngine final : public Engine {
   Result<Response> lookup(Call& call, ReadTxn& txn, const std::string& text, bool show_id);
   Result<Response> show(Call& call, ReadTxn& txn, const Token& token, Json id, bool self);
   Result<Response> renew(Call& call, WriteTxn& txn, const TokenRef& token, std::string_view text);
+  Status role_terms(WriteTxn& txn, const Token& token, TtlTerms& terms);
   Status login_terms(WriteTxn& txn, const Token& token, TtlTerms& terms);
   Result<Response> accessors(Call& call, ReadTxn& txn);
   Result<TokenRef> valid(Call& call, ReadTxn& txn, std::string_view text) {
-    return live_.valid_token(txn, live_.tokens.id_of(text), call.now);
+    return live_.valid_token(txn, text, call.now);
   }
   Result<TokenRef> by_accessor(Call& call, ReadTxn& txn) {
     if (call.fields.text("accessor").empty())
@@ -65,10 +68,18 @@ Result<Response> TokenEngine::show(Call& call, ReadTxn& txn, const Token& token,
   }
   data.set("meta", std::move(meta)).set("num_uses", uses).set("orphan", token.orphan);
   data.set("path", token.path).set("policies", Json(token.policies));
+  if (!token.entity_id.empty()) {
+    ReadTxn core(txn.snapshot(), txn.barrier(), barrier::kCoreSpace);
+    VAULT_TRY_ASSIGN(const auto who, live_.identities.at(core, token.entity_id, Making::allowed));
+    if (who.value != nullptr && !who.value->policies.empty())
+      data.set("identity_policies", Json(who.value->policies))
+          .set("external_namespace_policies", Json::object());
+  }
   data.set("renewable", token.renewable);
   const Nanos left = token.expires ? since(*token.expires, call.now) : Nanos{0};
   data.set("ttl", static_cast<std::int64_t>(std::chrono::floor<Seconds>(left).count()));
-  data.set("type", "service");
+  data.set("type", token.batch ? "batch" : "service");
+  if (!token.role.empty()) data.set("role", token.role);
   if (!token.bound_cidrs.empty()) data.set("bound_cidrs", Json(token.bound_cidrs));
   if (token.period.count() > 0) data.set("period", static_cast<std::int64_t>(token.period.count()));
   if (token.last_renewal)
@@ -88,6 +99,7 @@ Result<Response> TokenEngine::lookup(Call& call, ReadTxn& txn, const std::string
 Result<Response> TokenEngine::renew(Call& call, WriteTxn& txn, const TokenRef& token,
                                     std::string_view text) {
   if (!token) return failure(Code::invalid, "token not found");
+  if (token->batch) return failure(Code::invalid, "batch tokens cannot be renewed");
   if (!token->renewable || !token->expires) return failure(Code::invalid, "lease is not renewable");
   VAULT_TRY_ASSIGN(const Seconds increment, duration_of(call.fields, "increment"));
   TtlTerms terms;
@@ -101,6 +113,7 @@ Result<Response> TokenEngine::renew(Call& call, WriteTxn& txn, const TokenRef& t
   terms.explicit_max = token->explicit_max_ttl;
   terms.issued = token->created;
   terms.now = call.now;
+  if (!token->role.empty()) VAULT_TRY(role_terms(txn, *token, terms));
   if (!token->mount.empty()) {
     const Status granted = login_terms(txn, *token, terms);
     // As Vault answers it: clients take the empty answer for the end of the token, and log in anew.
@@ -118,6 +131,17 @@ Result<Response> TokenEngine::renew(Call& call, WriteTxn& txn, const TokenRef& t
   response.auth->client_token = SecretBytes(text);
   response.auth->renewed = true;
   return response;
+}
+
+// A token of a role is renewed by what the role says today.
+Status TokenEngine::role_terms(WriteTxn& txn, const Token& token, TtlTerms& terms) {
+  VAULT_TRY_ASSIGN(const auto role, token_role(txn, token.role));
+  if (!role)
+    return failure(Code::invalid, multierror("failed to renew entry: original token role \"" +
+                                             token.role + "\" could not be found, not renewing"));
+  terms.period = lesser(token.period, role->period);
+  terms.explicit_max = lesser(token.explicit_max_ttl, role->explicit_max_ttl);
+  return {};
 }
 
 // A token of a login is renewed as its method would grant it today, by the rules of its mount.
@@ -187,16 +211,15 @@ void TokenEngine::add_creating() {
                                        {"num_uses", FieldType::integer},
                                        {"period"},
                                        {"entity_alias"}};
-  const auto creates = [this](bool orphan) {
-    return writes([this, orphan](Call& call, WriteTxn& txn) {
-      return create_token(live_, call, txn, orphan);
-    });
+  const auto creates = [this](MadeAs as) {
+    return writes(
+        [this, as](Call& call, WriteTxn& txn) { return create_token(live_, call, txn, as); });
   };
-  routes_.push_back(route("create", creating, {creates(false)}, "Creates a child token"));
-  routes_.push_back(
-      route("create-orphan", creating, {creates(true)}, "Creates a token without parent"));
-  routes_.push_back(
-      route("create/:role_name", creating, {creates(false)}, "Creates a token by a role"));
+  routes_.push_back(route("create", creating, {creates(MadeAs::child)}, "Creates a child token"));
+  routes_.push_back(route("create-orphan", creating, {creates(MadeAs::orphan)},
+                          "Creates a token without parent"));
+  routes_.push_back(route("create/:role_name", creating, {creates(MadeAs::by_role)},
+                          "Creates a token by a role"));
 }
 
 void TokenEngine::add_looking_up() {
@@ -248,6 +271,7 @@ void TokenEngine::add_renewing() {
 
 void TokenEngine::add_revoking() {
   const auto revoke = [this](Call& call, WriteTxn& txn, const TokenRef& token) -> Result<Response> {
+    if (token && token->batch) return failure(Code::invalid, std::string(kNotRevoked));
     if (token) VAULT_TRY(live_.tokens.revoke(txn, *token, call.now));
     if (!token) call.quiet_warnings.push_back(nothing_done("no token is this one"));
     return Response::none();
@@ -279,6 +303,7 @@ void TokenEngine::add_revoking() {
                          VAULT_TRY_ASSIGN(const auto token,
                                           valid(call, txn, call.fields.json("token").text()));
                          if (!token) return failure(Code::invalid, "token to revoke not found");
+                         if (token->batch) return failure(Code::invalid, std::string(kNotRevoked));
                          VAULT_TRY(live_.tokens.revoke_orphan(txn, *token, call.now));
                          return Response::none();
                        })},
@@ -293,17 +318,7 @@ void TokenEngine::add_listing() {
                     "Lists the accessors of all tokens");
   all.sudo = true;
   routes_.push_back(std::move(all));
-  routes_.push_back(
-      route("roles", page_fields(),
-            {lists([](Call&, ReadTxn&) -> Result<Response> { return Response::keys({}); })},
-            "Lists the token roles: there are none in this version"));
-  routes_.push_back(
-      route("roles/:name", {},
-            {reads([](Call&, ReadTxn&) -> Result<Response> { return Response::refused(404, ""); }),
-             asks([](Call&, ReadTxn&) -> Result<Response> {
-               return failure(Code::invalid, "token roles are not supported by this version");
-             })},
-            "Token roles are not in this version"));
+  add_token_role_routes(routes_);
 }
 
 }  // namespace

@@ -9,7 +9,7 @@ namespace {
 
 Result<Response> ui_mounts(Unsealed& live, Call& call, ReadTxn& txn) {
   VAULT_TRY_ASSIGN(const auto compiled, live.mounts.at(txn));
-  VAULT_TRY_ASSIGN(const Acl acl, acl_of(live, txn, call.caller.policies, call.now));
+  VAULT_TRY_ASSIGN(const Acl acl, acl_of(live, txn, call.caller, call.now));
   Json secret = Json::object(), auth = Json::object();
   for (const auto& entry : compiled->mounts.all()) {
     const bool is_auth = is_auth_path(entry.first);
@@ -35,7 +35,7 @@ Result<Response> ui_mounts(Unsealed& live, Call& call, ReadTxn& txn) {
 Result<Response> ui_mount(Unsealed& live, Call& call, ReadTxn& txn) {
   const std::string path = mount_path(call.fields.text("path"));
   VAULT_TRY_ASSIGN(const auto compiled, live.mounts.at(txn));
-  VAULT_TRY_ASSIGN(const Acl acl, acl_of(live, txn, call.caller.policies, call.now));
+  VAULT_TRY_ASSIGN(const Acl acl, acl_of(live, txn, call.caller, call.now));
   const Mount* mount = compiled->mounts.find(path);
   if (!call.caller.present) return failure(Code::denied, "permission denied");
   // An unknown mount and a forbidden one look the same.

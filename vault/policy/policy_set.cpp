@@ -1,16 +1,17 @@
-#include "vault/core/authority/policy.h"
+#include "vault/policy/policy_set.h"
 
 #include <algorithm>
 #include <map>
 #include <utility>
 
+#include "vault/policy/patterns.h"
 #include "vault/policy/rules.h"
 
-namespace leasehold::core {
+namespace leasehold::policy {
 namespace {
 
-// A rule that speaks about a path. Several only when several policies (or expirations) have the
-// pattern.
+// A rule that speaks about a path. Several only when several policies (or
+// expirations) have the pattern.
 struct Match {
   const Policy* policy = nullptr;
   const PathRule* rule = nullptr;
@@ -50,8 +51,8 @@ std::size_t common_length(std::string_view a, std::string_view b) {
       a.begin());
 }
 
-// The longest pattern in force that `path` begins with. The greatest pattern not above the key
-// either is one, or shows how short a better one must be.
+// The longest pattern in force that `path` begins with. The greatest pattern
+// not above the key either is one, or shows how short a better one must be.
 const PathRule* longest_prefix(Rules rules, std::string_view path, WallTime now) {
   auto end = rules.end();
   std::string_view key = path;
@@ -66,27 +67,6 @@ const PathRule* longest_prefix(Rules rules, std::string_view path, WallTime now)
     else
       key = key.substr(0, common_length(key, rule.pattern));
   }
-}
-
-// The order in which docs/policy.md ranks wildcard patterns; both match the path. The greater wins.
-bool less_specific(const PathRule& a, const PathRule& b) {
-  const auto wildcard_at = [](const PathRule& rule) {
-    return rule.segments ? rule.pattern.find('+') : rule.pattern.size();
-  };
-  const auto pluses = [](const PathRule& rule) {
-    std::size_t count = 0;
-    for (std::size_t i = 0; rule.segments && i < rule.pattern.size(); ++i) {
-      const bool starts = i == 0 || rule.pattern[i - 1] == '/';
-      const bool ends = i + 1 == rule.pattern.size() || rule.pattern[i + 1] == '/';
-      if (rule.pattern[i] == '+' && starts && ends) ++count;
-    }
-    return count;
-  };
-  if (wildcard_at(a) != wildcard_at(b)) return wildcard_at(a) < wildcard_at(b);
-  if (a.prefix != b.prefix) return a.prefix;
-  if (pluses(a) != pluses(b)) return pluses(a) > pluses(b);
-  if (a.pattern.size() != b.pattern.size()) return a.pattern.size() < b.pattern.size();
-  return a.pattern < b.pattern;
 }
 
 // Keeps the most specific pattern, with every rule that has it.
@@ -129,8 +109,6 @@ Matches find_rules(const Policies& policies, std::string_view path, bool list, W
   return matches;
 }
 
-bool is_exact(const PathRule& rule) { return !rule.prefix && !rule.segments; }
-
 bool restricts(const PathRule& rule) {
   return rule.has_allowed || rule.has_denied || !rule.required.empty() || rule.min_wrapping_ttl ||
          rule.max_wrapping_ttl || rule.pagination_limit > 0;
@@ -142,37 +120,12 @@ std::uint16_t united(const Matches& matches) {
   return (capabilities & kDeny) != 0 ? static_cast<std::uint16_t>(kDeny) : capabilities;
 }
 
-// The one whose rule says so: it denies, or grants what is needed, or is the first.
+// The one whose rule says so: it denies, or grants what is needed, or is the
+// first.
 const Match& spokesman(const Matches& matches, std::uint16_t capability) {
   for (const Match& match : matches)
     if ((match.rule->capabilities & capability) != 0) return match;
   return matches.front();
-}
-
-std::uint16_t needed_for(Operation operation) {
-  switch (operation) {
-    case Operation::read:
-    case Operation::head:
-      return kRead;
-    case Operation::list:
-      return kList;
-    case Operation::create:
-      return kCreate;
-    case Operation::update:
-      return kUpdate;
-    case Operation::patch:
-      return kPatch;
-    case Operation::remove:
-      return kDelete;
-    case Operation::help:
-      return 0;
-  }
-  return kDeny;
-}
-
-bool has_parameters(Operation operation) {
-  return operation == Operation::read || operation == Operation::create ||
-         operation == Operation::update || operation == Operation::patch;
 }
 
 bool wrapping_permits(RulesOfPattern rules, const std::optional<Seconds>& wrap_ttl) {
@@ -183,8 +136,8 @@ bool wrapping_permits(RulesOfPattern rules, const std::optional<Seconds>& wrap_t
 }
 
 // Why the limits of the matching rules refuse; empty when they permit.
-std::string_view refused_by_limits(const Matches& matches, Operation operation, const Json& body,
-                                   const std::optional<Seconds>& wrap_ttl, Decision& decision) {
+std::string_view refused_by_limits(const Matches& matches, const Asked& asked, const Json& body,
+                                   Decision& decision) {
   const bool any = std::any_of(matches.begin(), matches.end(),
                                [](const Match& match) { return restricts(*match.rule); });
   if (!any) return {};
@@ -192,8 +145,8 @@ std::string_view refused_by_limits(const Matches& matches, Operation operation, 
   rules.reserve(matches.size());
   for (const Match& match : matches) rules.push_back(match.rule);
   decision.pagination_limit = pagination_limit(rules);
-  if (!wrapping_permits(rules, wrap_ttl)) return "wrapping";
-  if (has_parameters(operation) && !parameters_permit(rules, body)) return "parameters";
+  if (!wrapping_permits(rules, asked.wrap_ttl)) return "wrapping";
+  if (asked.has_parameters && !parameters_permit(rules, body)) return "parameters";
   return {};
 }
 
@@ -246,15 +199,18 @@ bool lies_below(const PathRule& rule, std::string_view folder) {
 
 }  // namespace
 
-Acl::Acl(std::vector<const Policy*> policies, bool root, WallTime now,
-         std::shared_ptr<const void> keeper)
+PolicySet::PolicySet(std::vector<const Policy*> policies, bool root, WallTime now,
+                     std::shared_ptr<const void> keeper)
     : policies_(std::move(policies)), root_(root), now_(now), keeper_(std::move(keeper)) {
+  const auto is_over = [now](const Policy* policy) {
+    return policy->expiration && *policy->expiration <= now;
+  };
+  policies_.erase(std::remove_if(policies_.begin(), policies_.end(), is_over), policies_.end());
   for (const Policy* policy : policies_)
     if (policy->unreadable) unreadable_ = policy;
 }
 
-Decision Acl::decide(Operation operation, std::string_view path, const Json& body, bool needs_sudo,
-                     const std::optional<Seconds>& wrap_ttl) const {
+Decision PolicySet::decide(const Asked& asked, const Json& body) const {
   Decision decision;
   decision.allowed = decision.sudo = root_;
   if (root_) return decision;
@@ -263,48 +219,52 @@ Decision Acl::decide(Operation operation, std::string_view path, const Json& bod
     decision.reason = "unreadable policy";
     return decision;
   }
-  if (operation == Operation::help) {
+  if (asked.capability == 0) {
     decision.allowed = true;
     return decision;
   }
-  const Matches matches = find_rules(policies_, path, operation == Operation::list, now_);
+  const Matches matches = find_rules(policies_, asked.path, asked.lists, now_);
   decision.reason = "no rule matches";
   if (matches.empty()) return decision;
   const std::uint16_t capabilities = united(matches);
   const bool denied = (capabilities & kDeny) != 0;
-  const std::uint16_t needed = needed_for(operation);
-  const Match& speaker = spokesman(matches, denied ? static_cast<std::uint16_t>(kDeny) : needed);
+  const Match& speaker =
+      spokesman(matches, denied ? static_cast<std::uint16_t>(kDeny) : asked.capability);
   decision.policy = speaker.policy;
+  decision.rule = speaker.rule;
   decision.line = speaker.rule->line;
   decision.exact = is_exact(*speaker.rule);
   decision.sudo = (capabilities & kSudo) != 0;
   decision.reason = denied ? "deny" : "capability";
-  if ((capabilities & needed) == 0 || denied || (needs_sudo && !decision.sudo)) return decision;
-  decision.reason = refused_by_limits(matches, operation, body, wrap_ttl, decision);
+  if ((capabilities & asked.capability) == 0 || denied || (asked.needs_sudo && !decision.sudo))
+    return decision;
+  decision.reason = refused_by_limits(matches, asked, body, decision);
   decision.allowed = decision.reason.empty();
   return decision;
 }
 
-Decision Acl::decide(Operation operation, std::string_view path, const Json& body, bool needs_sudo,
-                     const std::optional<Seconds>& wrap_ttl, Slash slash) const {
-  const Decision sent = decide(operation, path, body, needs_sudo, wrap_ttl);
-  if (!sent.allowed || root_ || operation == Operation::list || !path.ends_with('/')) return sent;
-  Decision bare = decide(operation, without_slash(path), body, needs_sudo, wrap_ttl);
+Decision PolicySet::decide(const Asked& asked, const Json& body, bool drops_slash) const {
+  const Decision sent = decide(asked, body);
+  if (!sent.allowed || root_ || asked.lists || !asked.path.ends_with('/')) return sent;
+  Asked without = asked;
+  without.path = without_slash(asked.path);
+  Decision bare = decide(without, body);
   if (bare.reason == "deny") return bare;
-  if (slash != Slash::is_dropped || sent.exact || bare.policy == nullptr) return sent;
+  if (!drops_slash || sent.exact || bare.policy == nullptr) return sent;
   bare.sudo = bare.sudo && sent.sudo;
   return bare;
 }
 
-std::vector<std::string> Acl::capabilities(std::string_view path) const {
+std::vector<std::string> PolicySet::capabilities(std::string_view path) const {
   if (root_) return {"root"};
   if (unreadable_ != nullptr) return {"deny"};
   return capability_names(united(find_rules(policies_, path, true, now_)));
 }
 
-// As decide() has it: a list by the rules of a list, all else by those of what is served.
-std::vector<std::string> Acl::capabilities(std::string_view path, Slash slash) const {
-  if (root_ || unreadable_ != nullptr || slash != Slash::is_dropped || !path.ends_with('/'))
+// As decide() has it: a list by the rules of a list, all else by those of what
+// is served.
+std::vector<std::string> PolicySet::capabilities(std::string_view path, bool drops_slash) const {
+  if (root_ || unreadable_ != nullptr || !drops_slash || !path.ends_with('/'))
     return capabilities(path);
   constexpr unsigned kListing = kList | kScan;
   const Matches sent = find_rules(policies_, path, false, now_);
@@ -318,7 +278,7 @@ std::vector<std::string> Acl::capabilities(std::string_view path, Slash slash) c
   return capability_names(static_cast<std::uint16_t>(served | listing));
 }
 
-bool Acl::may_reach(std::string_view prefix) const {
+bool PolicySet::may_reach(std::string_view prefix) const {
   if (root_) return true;
   if (unreadable_ != nullptr) return false;
   const std::uint16_t here = united(find_rules(policies_, prefix, true, now_));
@@ -331,7 +291,7 @@ bool Acl::may_reach(std::string_view prefix) const {
   return false;
 }
 
-Json Acl::resultant() const {
+Json PolicySet::resultant() const {
   Json result = Json::object();
   result.set("root", root_);
   if (root_) return result;
@@ -353,4 +313,4 @@ Json Acl::resultant() const {
   return result;
 }
 
-}  // namespace leasehold::core
+}  // namespace leasehold::policy
