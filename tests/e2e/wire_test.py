@@ -168,6 +168,21 @@ class KeyValue(Wire):
         self.vault.must("DELETE", f"{folder}/c/y")
         self.assertEqual(self.vault.list(folder), ["Z", "a", "a/", "b"])
 
+    def test_a_scan_has_all_names_below_for_who_may_scan(self):
+        folder = "secret/" + random_text()
+        for name in ("b", "a/deep", "a", "c/x/y"):
+            self.vault.write(f"{folder}/{name}", {"k": "v"})
+        names = ["a", "a/deep", "b", "c/x/y"]
+        self.assertEqual(self.vault.must("SCAN", folder).data["keys"], names)
+        self.assertEqual(self.vault.must("GET", f"{folder}/?scan=true").data["keys"], names)
+        for capability, status in (("list", 403), ("scan", 200)):
+            rules = f'path "{folder}/*" {{ capabilities = ["{capability}"] }}'
+            self.vault.write("sys/policies/acl/scans", {"policy": rules})
+            made = self.vault.must("POST", "auth/token/create", {"policies": ["scans"]})
+            token = made.json["auth"]["client_token"]
+            self.assertEqual(self.vault.call("SCAN", folder, token=token).status, status)
+        self.assertEqual(self.vault.call("SCAN", "sys/mounts").status, 405)
+
     def test_a_page_starts_behind_the_key_given(self):
         folder = "secret/" + random_text()
         for name in ("a", "b", "c", "d"):
