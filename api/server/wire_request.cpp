@@ -26,10 +26,11 @@ bool refuse(WireError& refusal, int status, std::string message = {}) {
   return false;
 }
 
-// SCAN, OPTIONS and whatever else: 405.
+// OPTIONS and whatever else: 405.
 std::optional<Operation> operation_of(std::string_view method) {
   if (method == "GET") return Operation::read;
   if (method == "LIST") return Operation::list;
+  if (method == "SCAN") return Operation::scan;
   if (method == "POST" || method == "PUT") return Operation::update;
   if (method == "PATCH") return Operation::patch;
   if (method == "DELETE") return Operation::remove;
@@ -97,8 +98,8 @@ bool read_list_flag(core::Request& request, Json& query, WireError& refusal) {
     return text.empty() ? std::optional<bool>(false) : flag_of(text);
   };
   const std::optional<bool> scan = flag("scan"), list = flag("list");
-  if (!scan || !list) return refuse(refusal, 400);
-  if (*scan) return refuse(refusal, 405);
+  if (!scan || !list || (*scan && *list)) return refuse(refusal, 400);
+  if (*scan) request.operation = Operation::scan;
   if (*list) request.operation = Operation::list;
   return true;
 }
@@ -113,7 +114,7 @@ bool read_operation(std::string_view method, core::Request& request, Json& query
       !read_list_flag(request, query, refusal))
     return false;
   for (const char* reserved : {"help", "list", "scan"}) query.erase(reserved);
-  if (request.operation == Operation::list && !request.path.ends_with('/')) request.path += '/';
+  if (core::lists_names(request.operation) && !request.path.ends_with('/')) request.path += '/';
   const bool writes =
       request.operation == Operation::update || request.operation == Operation::patch;
   if (writes && request.path.ends_with('/'))

@@ -5,7 +5,8 @@
 #include <limits>
 
 #include "vault/base/duration_down.h"
-#include "vault/core/contract/engine.h"
+#include "vault/core/contract/routes.h"
+#include "vault/core/contract/scan.h"
 
 namespace leasehold::engine {
 namespace {
@@ -88,6 +89,14 @@ Result<Response> list(Call& call, ReadTxn& txn) {
   return Response::keys(names);
 }
 
+Result<Response> scan(Call& call, ReadTxn& txn) {
+  std::string directory(call.path);
+  if (!directory.empty() && directory.back() != '/') directory += '/';
+  VAULT_TRY_ASSIGN(const core::Page page, core::page_of(call.request.body));
+  VAULT_TRY_ASSIGN(const auto names, core::scan_names(txn, directory, page));
+  return Response::keys(names);
+}
+
 Result<bool> exists(Call& call, ReadTxn& txn) {
   if (!names_a_secret(call.path)) return false;
   VAULT_TRY_ASSIGN(const std::uint64_t mod, txn.version(call.path));
@@ -108,7 +117,8 @@ class KvV1 final : public core::Engine {
         "sets "
         "the lease_duration that readers see, as a hint to come back; the secret does not expire.";
     secret.actions = {{Operation::read, core::ReadHandler(read)},
-                      {Operation::list, core::ReadHandler(list), core::Place::lists},
+                      core::lists(list),
+                      core::scans(scan),
                       {Operation::update, core::WriteHandler(write)},
                       {Operation::remove, core::WriteHandler(remove)}};
     routes_.push_back(std::move(secret));

@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "backends/engine/kv_v2.h"
+#include "vault/core/contract/routes.h"
+#include "vault/core/contract/scan.h"
 
 namespace leasehold::engine::kv_v2 {
 namespace {
@@ -202,12 +204,17 @@ struct Listing {
   std::vector<std::string> names;
 };
 
+// Of a list those in the directory itself, of a scan all below it.
 Result<Listing> names_below(const Call& call, ReadTxn& txn) {
   Listing listing;
   listing.directory = call.fields.text("path");
   if (!listing.directory.empty() && listing.directory.back() != '/') listing.directory += '/';
   VAULT_TRY_ASSIGN(const core::Page page, core::page_of(call.request.body));
-  VAULT_TRY_ASSIGN(listing.names, txn.list(listing.directory, page.after, page.limit));
+  if (call.request.operation == Operation::scan) {
+    VAULT_TRY_ASSIGN(listing.names, core::scan_names(txn, listing.directory, page));
+  } else {
+    VAULT_TRY_ASSIGN(listing.names, txn.list(listing.directory, page.after, page.limit));
+  }
   return listing;
 }
 
@@ -259,7 +266,8 @@ core::Route metadata_route() {
        "The version of the metadata that must be current."}};
   route.fields.insert(route.fields.end(), own.begin(), own.end());
   route.actions = {{Operation::read, core::ReadHandler(read)},
-                   {Operation::list, core::ReadHandler(list), core::Place::lists},
+                   core::lists(list),
+                   core::scans(list),
                    {Operation::update, core::WriteHandler(write)},
                    {Operation::patch, core::WriteHandler(patch)},
                    {Operation::remove, core::WriteHandler(remove)}};
@@ -276,7 +284,7 @@ core::Route detailed_metadata_route() {
   route.pattern = "detailed-metadata/:path*";
   route.slash = core::Slash::names_a_folder;
   route.fields = core::page_fields();
-  route.actions = {{Operation::list, core::ReadHandler(list_detailed), core::Place::lists}};
+  route.actions = {core::lists(list_detailed), core::scans(list_detailed)};
   route.synopsis = "List secrets with what is known of them.";
   route.description = "\"keys\" as a list of metadata/ has them, and \"key_info\" of each secret.";
   return route;

@@ -47,8 +47,6 @@ std::string row(std::string_view name, std::string_view synopsis) {
 struct Elsewhere {
   std::string_view name, instead;
 };
-constexpr std::string_view kByPaths =
-    "Where a server has its paths, they are reached\nwith read, write, list and delete.";
 constexpr std::string_view kNoSuchEngine =
     "Its server has no such engine yet; on another server its\n"
     "paths are reached with read, write, list and delete.";
@@ -58,10 +56,6 @@ constexpr std::string_view kNoAgent =
 constexpr std::string_view kBuiltIn = "What it can do is built in; nothing is loaded.";
 constexpr Elsewhere kElsewhere[] = {
     {"agent", kNoAgent},
-    {"kv enable-versioning",
-     "A mount keeps its version: make another with\n"
-     "`leasehold secrets enable -path=PATH kv-v2`."},
-    {"kv scan", kByPaths},
     {"monitor", "The server's log: journalctl -u leasehold -f"},
     {"namespace", "There are no namespaces yet."},
     {"operator migrate", "See `leasehold operator backup -h`."},
@@ -73,7 +67,6 @@ constexpr Elsewhere kElsewhere[] = {
     {"plugin register", kBuiltIn},
     {"plugin reload", kBuiltIn},
     {"proxy", kNoAgent},
-    {"scan", kByPaths},
     {"ssh", kNoSuchEngine},
     {"transit", kNoSuchEngine},
 };

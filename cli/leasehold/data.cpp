@@ -47,12 +47,12 @@ int write(Session& session, const char* method) {
 int run_write(Session& session) { return write(session, "PUT"); }
 int run_patch(Session& session) { return write(session, "PATCH"); }
 
-int run_list(Session& session) {
+int list_by(Session& session, const char* method) {
   const std::string path = plain_path(session.args().positional(0));
   client::Fields query;
   for (const char* flag : {"after", "limit"})
     if (session.args().has(flag)) query.emplace_back(flag, session.args().text(flag));
-  const auto answer = session.send({"LIST", path, {}, std::move(query)});
+  const auto answer = session.send({method, path, {}, std::move(query)});
   const Json* keys =
       answer.ok() && answer->data() != nullptr ? answer->data()->find("keys") : nullptr;
   if (keys != nullptr && keys->is_array() && keys->size() > 0) {
@@ -70,6 +70,9 @@ int run_list(Session& session) {
   }
   return kRemoteError;
 }
+
+int run_list(Session& session) { return list_by(session, "LIST"); }
+int run_scan(Session& session) { return list_by(session, "SCAN"); }
 
 int run_delete(Session& session) {
   const std::string path = plain_path(session.args().positional(0));
@@ -112,6 +115,11 @@ constexpr Command kCommands[] = {
      "  $ leasehold list database/roles\n"
      "  $ leasehold list auth/token/accessors",
      kListFlags, 1, 1, run_list},
+    {"scan", "List all names below a path", "[flags] PATH",
+     "Lists the names below PATH and below its folders, as paths.\n\n"
+     "  $ leasehold scan kv-v1/\n"
+     "  $ leasehold scan -limit=1000 secret/metadata/",
+     kListFlags, 1, 1, run_scan},
     {"delete",
      "Delete what is at a path",
      "[flags] PATH [K=V...]",

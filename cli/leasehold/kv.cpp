@@ -83,11 +83,11 @@ int run_get(Session& session) {
   return show_unversioned(session, *answer);
 }
 
-int run_list(Session& session) {
+int list_by(Session& session, const char* method) {
   const Located located = locate(session);
   if (located.code >= 0) return located.code;
   const std::string path = located.place.path("metadata");
-  const auto answer = session.send({"LIST", path});
+  const auto answer = session.send({method, path});
   const Json* keys =
       answer.ok() && answer->data() != nullptr ? answer->data()->find("keys") : nullptr;
   if (keys != nullptr && keys->size() > 0) return show_keys(session, *keys);
@@ -97,6 +97,9 @@ int run_list(Session& session) {
   session.line("{}");
   return kRemoteError;
 }
+
+int run_list(Session& session) { return list_by(session, "LIST"); }
+int run_scan(Session& session) { return list_by(session, "SCAN"); }
 
 Result<Json> versions_body(const std::vector<std::string>& given) {
   Json versions = Json::array();
@@ -169,6 +172,9 @@ constexpr Command kCommands[] = {
      kGetFlags, 1, 1, run_get},
     {"kv list", "List secrets", "[flags] PATH",
      "Lists the names below PATH.\n\n  $ leasehold kv list secret/", kListFlags, 0, 1, run_list},
+    {"kv scan", "List all secrets below a path", "[flags] PATH",
+     "Lists the names below PATH and below its folders, as paths.\n\n  $ leasehold kv scan secret/",
+     kListFlags, 0, 1, run_scan},
     {"kv delete", "Delete a secret", "[flags] PATH",
      "Deletes a secret, or versions of it, which `kv undelete` brings back.\n\n"
      "  $ leasehold kv delete secret/app\n"

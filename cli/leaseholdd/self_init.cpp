@@ -27,7 +27,7 @@ std::optional<Operation> operation_called(std::string_view name) {
   // As over HTTP: whether an update creates something, its route says.
   if (name == "create" || name == "update") return Operation::update;
   for (const Operation one :
-       {Operation::read, Operation::patch, Operation::remove, Operation::list})
+       {Operation::read, Operation::patch, Operation::remove, Operation::list, Operation::scan})
     if (name == core::operation_name(one)) return one;
   return std::nullopt;
 }
@@ -66,7 +66,7 @@ class Reader {
     const auto operation = request.text("operation");
     const auto found = operation_called(operation.ok() ? *operation : "");
     if (!found)
-      request.refuse("operation", "operation is create, read, update, patch, delete or list");
+      request.refuse("operation", "operation is create, read, update, patch, delete, list or scan");
     step.operation = found.value_or(Operation::update);
     if (const auto path = request.text("path"); path.ok()) step.path = *path;
     if (step.path.empty() || step.path.front() == '/' || step.path.find("//") != step.path.npos)
@@ -144,7 +144,7 @@ class SelfInit {
     core::Request request;
     request.operation = step.operation;
     request.path = step.path;
-    if (step.operation == Operation::list && !request.path.ends_with('/')) request.path += '/';
+    if (core::lists_names(step.operation) && !request.path.ends_with('/')) request.path += '/';
     request.token = token->is_null() ? std::string(as_text(root_.reveal())) : token->text();
     request.body = *data;
     const core::Response answer = Asker(core_, clock_).ask(std::move(request));

@@ -48,14 +48,14 @@ class Verbs(Wire):
             verbs = {verb.upper() for verb in item} | {"HELP"}
             if "POST" in verbs:
                 verbs.add("PUT")
-            if any(p["name"] == "list" for p in item.get("get", {}).get("parameters", [])):
-                verbs.add("LIST")
+            queries = [p["name"] for p in item.get("get", {}).get("parameters", [])]
+            verbs |= {verb for verb in ("LIST", "SCAN") if verb.lower() in queries}
             for verb in {"GET", "POST", "PUT", "DELETE", "LIST", "HEAD", "SCAN", "TRACE"} - verbs:
                 if verb == "LIST" and path in ("kv2/config", "sys/leases/lookup"):
                     continue  # a list of this name is another route's
                 answer = self.vault.call(verb, path)
                 # As Vault: a list is asked for with a slash behind the path, which few patterns have.
-                refused = (404, 405) if verb == "LIST" else (405,)
+                refused = (404, 405) if verb in ("LIST", "SCAN") else (405,)
                 self.assertIn(answer.status, refused, (verb, path, answer))
                 swept += 1
         self.assertGreater(swept, 400)
@@ -167,6 +167,21 @@ class KeyValue(Wire):
         self.vault.must("DELETE", f"{folder}/c/x")
         self.vault.must("DELETE", f"{folder}/c/y")
         self.assertEqual(self.vault.list(folder), ["Z", "a", "a/", "b"])
+
+    def test_a_scan_has_all_names_below_for_who_may_scan(self):
+        folder = "secret/" + random_text()
+        for name in ("b", "a/deep", "a", "c/x/y"):
+            self.vault.write(f"{folder}/{name}", {"k": "v"})
+        names = ["a", "a/deep", "b", "c/x/y"]
+        self.assertEqual(self.vault.must("SCAN", folder).data["keys"], names)
+        self.assertEqual(self.vault.must("GET", f"{folder}/?scan=true").data["keys"], names)
+        for capability, status in (("list", 403), ("scan", 200)):
+            rules = f'path "{folder}/*" {{ capabilities = ["{capability}"] }}'
+            self.vault.write("sys/policies/acl/scans", {"policy": rules})
+            made = self.vault.must("POST", "auth/token/create", {"policies": ["scans"]})
+            token = made.json["auth"]["client_token"]
+            self.assertEqual(self.vault.call("SCAN", folder, token=token).status, status)
+        self.assertEqual(self.vault.call("SCAN", "sys/mounts").status, 405)
 
     def test_a_page_starts_behind_the_key_given(self):
         folder = "secret/" + random_text()

@@ -77,6 +77,9 @@ class EngineBench {
   EngineAnswer list(std::string_view path, std::string_view query = {}) {
     return ask(core::Operation::list, path, query);
   }
+  EngineAnswer scan(std::string_view path, std::string_view query = {}) {
+    return ask(core::Operation::scan, path, query);
+  }
   EngineAnswer remove(std::string_view path) { return ask(core::Operation::remove, path, {}); }
   EngineAnswer patch(std::string_view path, std::string_view body) {
     return ask(core::Operation::patch, path, body);

@@ -59,17 +59,17 @@ TEST_CASE("wire: each method is one operation") {
   constexpr std::pair<std::string_view, Operation> kMethods[] = {
       {"GET", Operation::read},   {"LIST", Operation::list},     {"POST", Operation::update},
       {"PUT", Operation::update}, {"DELETE", Operation::remove}, {"HEAD", Operation::head},
-      {"HELP", Operation::help}};
+      {"HELP", Operation::help},  {"SCAN", Operation::scan}};
   for (const auto& row : kMethods) {
     const Read result = read(message(row.first, "/v1/a/b"));
     CAPTURE(row.first);
     REQUIRE(result.ok);
     CHECK(result.request.operation == row.second);
-    CHECK(result.request.path == (row.second == Operation::list ? "a/b/" : "a/b"));
+    CHECK(result.request.path == (core::lists_names(row.second) ? "a/b/" : "a/b"));
     CHECK(result.request.remote_address == "10.0.0.1");
     CHECK(result.request.remote_port == 4711);
   }
-  for (const std::string_view method : {"SCAN", "OPTIONS", "TRACE", "get", "CONNECT", "BREW"})
+  for (const std::string_view method : {"scan", "OPTIONS", "TRACE", "get", "CONNECT", "BREW"})
     refuses(message(method, "/v1/a"), 405, "");
 }
 
@@ -92,7 +92,7 @@ TEST_CASE("wire: GET with list=true is LIST, with help it is HELP") {
   CHECK(read(message("DELETE", "/v1/a?list=true&help=")).request.body.size() == 0);
   refuses(message("GET", "/v1/a?list=maybe"), 400, "");
   refuses(message("GET", "/v1/a?scan=maybe"), 400, "");
-  refuses(message("GET", "/v1/a?scan=true"), 405, "");
+  refuses(message("GET", "/v1/a?scan=true&list=true"), 400, "");
   CHECK(read(message("GET", "/v1/a?help=1")).request.operation == Operation::help);
 }
 

@@ -10,12 +10,9 @@ bool has_parameters(Operation operation) {
 
 Asked as_asked(Operation operation, std::string_view path, bool needs_sudo,
                const std::optional<Seconds>& wrap_ttl) {
-  return {path,
-          needed_for(operation),
-          operation == Operation::list,
-          has_parameters(operation),
-          needs_sudo,
-          wrap_ttl};
+  return {
+      path,    needed_for(operation), lists_names(operation), has_parameters(operation), needs_sudo,
+      wrap_ttl};
 }
 
 }  // namespace
@@ -27,6 +24,8 @@ std::uint16_t needed_for(Operation operation) {
       return kRead;
     case Operation::list:
       return kList;
+    case Operation::scan:
+      return kScan;
     case Operation::create:
       return kCreate;
     case Operation::update:

@@ -16,7 +16,7 @@ struct Verb {
 constexpr Verb kVerbs[] = {
     {Operation::read, "get"},    {Operation::list, "get"},    {Operation::update, "post"},
     {Operation::create, "post"}, {Operation::patch, "patch"}, {Operation::remove, "delete"},
-    {Operation::head, "head"},
+    {Operation::head, "head"},   {Operation::scan, "get"},
 };
 
 // A pattern's name for a place: ":name", or ":path*" for the rest.
@@ -157,10 +157,10 @@ std::string operation_id(Described& described, const char* verb) {
   return unique;
 }
 
-Json operation_of(Described& described, const Action& action, bool also_lists) {
+Json operation_of(Described& described, const Action& action, bool also_lists, bool also_scans) {
   const Operation operation = action.operation;
   const bool gets =
-      operation == Operation::read || operation == Operation::list || operation == Operation::head;
+      operation == Operation::read || lists_names(operation) || operation == Operation::head;
   Json tags = Json::array(), parameters = Json::array(), one = Json::object();
   tags.push(Json(is_auth_path(described.origin.mount_path) ? "auth"
                  : described.origin.type == "system"       ? "system"
@@ -170,6 +170,7 @@ Json operation_of(Described& described, const Action& action, bool also_lists) {
     if (!also_lists) lists.set("enum", Json(std::vector<std::string>{"true"}));
     parameters.push(parameter("list", "query", !also_lists, std::move(lists)));
   }
+  if (gets && also_scans) parameters.push(parameter("scan", "query", false, plain_text()));
   if (gets)
     for (const Field& field : described.route.fields)
       if (!is_captured(described.captures, field.name))
@@ -211,7 +212,8 @@ Json item_of(Described& described) {
       if (action.operation == verb.operation)
         item.set(verb.method,
                  operation_of(described, action,
-                              verb.operation == Operation::read && has(Operation::list)));
+                              verb.operation == Operation::read && has(Operation::list),
+                              has(Operation::scan)));
   }
   return item;
 }

@@ -18,7 +18,21 @@
 namespace leasehold::core {
 
 // A POST or PUT arrives as create or update; Core::authorize says which, where the route can tell.
-enum class Operation : std::uint8_t { read, list, create, update, patch, remove, help, head };
+enum class Operation : std::uint8_t {
+  read,
+  list,
+  create,
+  update,
+  patch,
+  remove,
+  help,
+  head,
+  scan,  // a list of all that lies below, folders of folders too
+};
+// Asks for names: its path ends in a slash.
+constexpr bool lists_names(Operation operation) {
+  return operation == Operation::list || operation == Operation::scan;
+}
 std::string_view operation_name(Operation operation);  // as Vault's audit log: "read", "delete" ...
 
 // What a handler that is asked for no list takes "x/" for: what lies below x, or x.

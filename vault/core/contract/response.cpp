@@ -22,6 +22,8 @@ std::string_view operation_name(Operation operation) {
       return "help";
     case Operation::head:
       return "header";
+    case Operation::scan:
+      return "scan";
   }
   return "";
 }

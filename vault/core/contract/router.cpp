@@ -13,9 +13,9 @@ std::pair<std::string_view, std::string_view> split(std::string_view path) {
   return {path.substr(0, slash), path.substr(slash + 1)};
 }
 
-bool lists(const Route& route) {
+bool serves(const Route& route, Operation asked) {
   return std::any_of(route.actions.begin(), route.actions.end(),
-                     [](const Action& action) { return action.operation == Operation::list; });
+                     [asked](const Action& action) { return action.operation == asked; });
 }
 
 bool is_word(char c) {
@@ -55,12 +55,12 @@ RouteTrie::RouteTrie(std::span<const Route> routes) {
 }
 
 const Route* RouteTrie::find(std::string_view path, Operation asked, Captures& captures) const {
-  if (asked != Operation::list || !path.ends_with('/')) return find(path, captures);
+  if (!lists_names(asked) || !path.ends_with('/')) return find(path, captures);
   const std::string_view folder = path.substr(0, path.size() - 1);
   const Route* named = find(folder, captures);
-  if (named != nullptr && !named->pattern.ends_with('*') && lists(*named)) return named;
+  if (named != nullptr && !named->pattern.ends_with('*') && serves(*named, asked)) return named;
   const Route* rest = find(path, captures);
-  if (rest == nullptr || lists(*rest) || named == nullptr || named->pattern.ends_with('*'))
+  if (rest == nullptr || serves(*rest, asked) || named == nullptr || named->pattern.ends_with('*'))
     return rest;
   // "mounts/" is no name that "mounts/:path*" takes where "mounts" is a route of its own.
   const bool is_whole = captures.items[captures.size - 1].value.empty();

@@ -49,6 +49,7 @@ Action reads(ReadHandler handler, Place place) {
   return {Operation::read, std::move(handler), place};
 }
 Action lists(ReadHandler handler) { return {Operation::list, std::move(handler), Place::lists}; }
+Action scans(ReadHandler handler) { return {Operation::scan, std::move(handler), Place::lists}; }
 Action asks(ReadHandler handler, Place place) {
   return {Operation::update, std::move(handler), place};
 }

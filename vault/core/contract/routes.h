@@ -15,6 +15,7 @@ Field sensitive(Field field);
 Field required(Field field, std::string answer);
 Action reads(ReadHandler handler, Place place = Place::inline_);
 Action lists(ReadHandler handler);
+Action scans(ReadHandler handler);
 // `asks`: an update that writes nothing.
 Action asks(ReadHandler handler, Place place = Place::inline_);
 Action writes(WriteHandler handler, Place place = Place::inline_);

@@ -138,7 +138,7 @@ Status Core::admit(Admitted& flight) {
   if (!flight.request.name_space.empty())  // there is the root, and no other yet
     return failure(Code::not_found, "namespace not found");
   std::string_view path = flight.request.path;
-  if (flight.request.operation == Operation::list && path.ends_with('/')) path.remove_suffix(1);
+  if (lists_names(flight.request.operation) && path.ends_with('/')) path.remove_suffix(1);
   flight.gate_route = gate_.own_route(path);
   if (flight.gate_route != nullptr) {
     const bool slow = gate_.on_worker(*flight.gate_route, flight.request);

@@ -67,7 +67,7 @@ Decision decision_on(const Authorised& flight, const Acl& acl) {
 bool reads_pages(const Authorised& flight) {
   if (flight.decision.pagination_limit <= 0) return false;
   if (flight.request.operation != Operation::read || flight.route == nullptr)
-    return flight.request.operation == Operation::list;
+    return lists_names(flight.request.operation);
   const std::vector<Field>& fields = flight.route->fields;
   return std::any_of(fields.begin(), fields.end(),
                      [](const Field& field) { return field.name == "limit"; });

@@ -15,6 +15,8 @@ std::string_view method_of(Operation operation) {
   switch (operation) {
     case Operation::list:
       return "LIST";
+    case Operation::scan:
+      return "SCAN";
     case Operation::create:
     case Operation::update:
       return "POST";
