@@ -1,9 +1,9 @@
 #pragma once
 // A device's PIN, read by the key host itself and only when needed.
 //
-// `pin_source` is "file:/path" (mode 0600, one newline behind the PIN is dropped), an absolute
-// path, or "env:NAME"; `pin` is the PIN itself, or, as Vault has it, "file:///path" or
-// "env://NAME".
+// `pin_source` is "file:/path" (mode 0600, one newline behind the PIN is dropped; LoadCredential=
+// of systemd is such a path), an absolute path, or "env:NAME"; `pin` is the PIN itself, or, as
+// Vault has it, "file:///path" or "env://NAME".
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -41,6 +41,14 @@ class File {
   const int fd_;
 };
 
+// Of the folders that systemd makes, root's alone, a service is let into its own: there the bits of
+// the group are the mask of an access list that names the user of the service.
+inline bool others_may_read(mode_t mode, const std::string& path) {
+  const bool of_systemd =
+      path.compare(0, 17, "/run/credentials/") == 0 && path.find("/../") == std::string::npos;
+  return (mode & (S_IRWXO | (of_systemd ? S_IWGRP | S_IXGRP : S_IRWXG))) != 0;
+}
+
 inline Result<Pin> read_pin_file(const std::string& path) {
   const File file(path, O_RDONLY);
   struct stat found {};
@@ -50,7 +58,7 @@ inline Result<Pin> read_pin_file(const std::string& path) {
                        "; it must be there with mode 0600, and belong to the user that the server "
                        "runs as (now uid " +
                        std::to_string(::geteuid()) + ")");
-  if ((found.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+  if (others_may_read(found.st_mode, path))
     return failure(Code::invalid, "others can read the PIN file " + path + ": run chmod 600 " +
                                       path +
                                       ", and let it belong to the user that the server runs as");

@@ -19,6 +19,7 @@
 #include "cli/leaseholdd/offline.h"
 #include "cli/leaseholdd/sanitized.h"
 #include "cli/leaseholdd/self_init.h"
+#include "cli/leaseholdd/service_manager.h"
 #include "config/parts.h"
 #include "vault/base/process_facts.h"
 #include "vault/core/road/core.h"
@@ -112,7 +113,8 @@ class Process {
  public:
   Process(const Options& options, config::Configuration configuration, LogSink& log,
           const std::string& own_executable, SystemClock& clock, SystemRandom& random)
-      : options_(options),
+      : manager_(ServiceManager::of_environment()),
+        options_(options),
         configuration_(std::move(configuration)),
         configured_(digests_of(configuration_)),
         log_(log),
@@ -134,8 +136,12 @@ class Process {
   core::Environment environment();
   Result<std::vector<std::unique_ptr<audit::Device>>> audit_devices() const;
   void print_banner() const;
+  timespec pause_between_looks() const;
+  void look_at_files(Instant& dates_at);
+  void reload();
   void handle_signals();
 
+  const ServiceManager manager_;
   const Options& options_;
   config::Configuration configuration_;
   const std::vector<core::ConfiguredPart> configured_;
@@ -215,6 +221,7 @@ core::Environment Process::environment() {
       .configured = configured_,
       .lease_sweep_period = configuration_.lease_sweep_period,
       .asked_headers = &asked_headers_,
+      .version = kVersion,
   };
 }
 
@@ -262,27 +269,43 @@ void Process::print_banner() const {
   std::printf("%22s: Leasehold v%s (%s)\n\n", "Version", kVersion, kRevision);
 }
 
+// The watchdog wants a word more often than files are looked at.
+timespec Process::pause_between_looks() const {
+  Nanos pause = kLookAtDatesEvery;
+  const Seconds interval = listener_->reload_interval();
+  if (interval.count() != 0) pause = std::min(pause, Nanos(interval));
+  if (const auto silence = manager_.silence_max()) pause = std::min(pause, *silence);
+  return {pause.count() / 1'000'000'000, pause.count() % 1'000'000'000};
+}
+
+void Process::look_at_files(Instant& dates_at) {
+  listener_->look_at_files();
+  if (clock_.instant() < dates_at) return;
+  listener_->look_at_dates();
+  dates_at = add(clock_.instant(), Nanos(kLookAtDatesEvery));
+}
+
+void Process::reload() {
+  log_.info("reloading certificates and audit files");
+  manager_.reloading();
+  for (const Status& status : {listener_->reload(), lifecycle_->reopen_audit()})
+    if (!status.ok()) log_.error("{}", status.error().message);
+  manager_.ready();
+}
+
 void Process::handle_signals() {
   const sigset_t signals = handled_signals();
-  const Seconds interval = listener_->reload_interval();
-  const timespec pause{interval.count() == 0 ? kLookAtDatesEvery.count()
-                                             : std::min(interval, kLookAtDatesEvery).count(),
-                       0};
+  const timespec pause = pause_between_looks();
   Instant dates_at = add(clock_.instant(), Nanos(kLookAtDatesEvery));
   for (;;) {
+    manager_.alive();
     const int signal = ::sigtimedwait(&signals, nullptr, &pause);
     if (signal < 0) {
-      if (errno != EAGAIN) continue;
-      listener_->look_at_files();
-      if (clock_.instant() < dates_at) continue;
-      listener_->look_at_dates();
-      dates_at = add(clock_.instant(), Nanos(kLookAtDatesEvery));
+      if (errno == EAGAIN) look_at_files(dates_at);
       continue;
     }
     if (signal != SIGHUP) return log_.info("shutting down");
-    log_.info("reloading certificates and audit files");
-    for (const Status& status : {listener_->reload(), lifecycle_->reopen_audit()})
-      if (!status.ok()) log_.error("{}", status.error().message);
+    reload();
   }
 }
 
@@ -307,7 +330,9 @@ Status Process::serve() {
   listener_->start();
   std::printf("==> Leasehold server started! Log data will stream in below:\n\n");
   std::fflush(stdout);
+  manager_.ready();
   handle_signals();
+  manager_.stopping();
   listener_->stop_intake();
   lifecycle_->stop();
   workers_->stop();

@@ -779,6 +779,37 @@ TEST_CASE("head: a field of a newer version stays, unless it must be understood"
   CHECK_FALSE(commit::Head::deserialize(bytes).ok());
 }
 
+TEST_CASE("head: one that a newer program wrote is refused by the name of that program") {
+  commit::Head head;
+  head.writer = "7.2.1";
+  Bytes bytes = head.serialize();
+  const auto read = commit::Head::deserialize(bytes);
+  REQUIRE(read.ok());
+  CHECK(read->writer == "7.2.1");
+  CHECK(read->serialize() == bytes);
+
+  bytes[0] = 5;
+  CHECK(commit::Head::deserialize(bytes).error().message.find("Leasehold 7.2.1,") !=
+        std::string::npos);
+  bytes[0] = 4;
+  append(bytes, Bytes{0x85, 0, 0, 0, 0});
+  CHECK(commit::Head::deserialize(bytes).error().message.find("Leasehold 7.2.1,") !=
+        std::string::npos);
+  const Bytes bare = {5};
+  CHECK(commit::Head::deserialize(bare).error().message.find("a newer version of Leasehold:") !=
+        std::string::npos);
+}
+
+TEST_CASE("head: every group of a run says which program wrote it") {
+  auto owned = storage::make_memory_storage();
+  VaultRun run(*owned);
+  REQUIRE(run.committer.start(run.drain, {}, {.writer = "7.2.1"}).ok());
+  REQUIRE(run.operate(putting("a")).status().ok());
+  const auto head = commit::read_head(*run.snapshot(), run.barrier);
+  REQUIRE(head.ok());
+  CHECK((*head)->writer == "7.2.1");
+}
+
 TEST_CASE("head: of format 1 it knew no line of the audit log") {
   commit::Head head;
   head.index = 77;

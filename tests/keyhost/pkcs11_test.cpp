@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <sstream>
 
+#include "backends/keyhost/pin_source.h"
 #include "backends/keyhost/pkcs11/errors.h"
 #include "backends/keyhost/pkcs11/pkcs11_device.h"
 #include "backends/keyhost/pkcs11/slot_policy.h"
@@ -243,6 +244,18 @@ TEST_CASE("pkcs11: a PIN file that others can read is refused") {
   const auto refused = fixture.device()->enroll({}, fixture.soon());
   CHECK(refused.answer.state == DeviceState::auth);
   CHECK(says(refused.answer, "chmod 600"));
+}
+
+TEST_CASE(
+    "a credential of systemd may have an access list, any other PIN file is its owner's alone") {
+  const std::string credential = "/run/credentials/leasehold.service/hsm-pin";
+  CHECK_FALSE(others_may_read(0400, credential));
+  CHECK_FALSE(others_may_read(0440, credential));
+  CHECK(others_may_read(0444, credential));
+  CHECK(others_may_read(0460, credential));
+  CHECK(others_may_read(0440, "/run/credentials/../../etc/leasehold/pin"));
+  CHECK(others_may_read(0440, "/etc/leasehold/pin"));
+  CHECK_FALSE(others_may_read(0600, "/etc/leasehold/pin"));
 }
 
 TEST_CASE("pkcs11: a key that can leave the token is refused") {

@@ -157,6 +157,7 @@ Status Committer::start(Drain& drain, const Incarnation& incarnation, const Begi
   VAULT_TRY(open_store(drain));
 
   state_->head.group = std::max(state_->head.group, beginning.after_group);
+  state_->head.writer = beginning.writer;
   Changes changes;
   const barrier::PhysicalKey key = run_key(state_->head.group + 1);
   Bytes sealed;

@@ -61,10 +61,12 @@ class Drain {
   virtual AuditSynced synced() = 0;
 };
 
-// How the first group of a run differs from an empty one, in a store that was put back.
+// How the first group of a run differs from an empty one: the first two in a store that was put
+// back.
 struct Beginning {
   std::uint64_t after_group = 0;  // groups are numbered from behind this one, at least
   const Batch* first = nullptr;   // written with the incarnation, or neither is
+  std::string_view writer = {};   // the version of the program, for every head of this run
 };
 
 class Committer {

@@ -19,6 +19,9 @@ constexpr std::size_t kHeadSize = kHeadSize1 + 8 + 32;
 // Of the field: line:u64 | closed:u8 | (device[8] | line:u64 | hash[32])*. The line is that of
 // `audit_position`: an earlier version moves the one and copies the other, which then says nothing.
 constexpr std::uint8_t kAuditEnd = 0x01;
+// Of every version: the text of its number, so that one that must not read the rest can name it.
+constexpr std::uint8_t kWriter = 0x02;
+constexpr std::size_t kWriterMax = 64;
 constexpr std::size_t kHeldSize = 8 + 8 + 32, kAuditEndHead = 8 + 1;
 constexpr std::uint64_t kProgressEvery = 1'000;
 
@@ -64,14 +67,34 @@ Status read_audit_end(ByteView field, Head& head) {
   return {};
 }
 
-Status read_fields(ByteView fields, Head& head) {
+// Every later format has the fixed part of this one, or leaves its fields where they are.
+Error newer(ByteView head) {
+  ByteView fields = head.subspan(std::min(head.size(), kHeadSize));
+  std::string name = "a newer version of Leasehold";
+  while (const auto field = take_field(fields))
+    if (field->tag == kWriter && field->bytes.size() <= kWriterMax)
+      name = "Leasehold " + std::string(as_text(field->bytes)) + ", a newer version";
+  return failure(Code::internal, "storage was written by " + name +
+                                     ": upgrade this one, or restore a backup that it made");
+}
+
+void append_writer(Bytes& out, const Head& head) {
+  if (head.writer.empty()) return;
+  append_be(out, kWriter, 1);
+  append_be(out, head.writer.size(), 4);
+  append(out, as_bytes(head.writer));
+}
+
+Status read_fields(ByteView bytes, Head& head) {
+  ByteView fields = bytes.subspan(kHeadSize);
   while (!fields.empty()) {
     const auto field = take_field(fields);
     if (!field) return damaged("a field is cut");
-    if (field->is_critical())
-      return failure(Code::internal, "storage was written by a newer version: upgrade Leasehold");
+    if (field->is_critical()) return newer(bytes);
     if (field->tag == kAuditEnd)
       VAULT_TRY(read_audit_end(field->bytes, head));
+    else if (field->tag == kWriter)
+      head.writer = as_text(field->bytes);
     else
       append(head.unknown, field->whole());
   }
@@ -103,14 +126,14 @@ Bytes Head::serialize() const {
   append_be(out, audit_position.seq, 8);
   append(out, audit_position.hash);
   append_audit_end(out, *this);
+  append_writer(out, *this);
   append(out, unknown);
   return out;
 }
 
 Result<Head> Head::deserialize(ByteView bytes) {
   if (bytes.empty()) return damaged("empty");
-  if (bytes[0] > kHeadFormat)
-    return failure(Code::internal, "storage was written by a newer version: upgrade Leasehold");
+  if (bytes[0] > kHeadFormat) return newer(bytes);
   const bool first_format = bytes[0] == 1 && bytes.size() == kHeadSize1;
   const bool second_format = bytes[0] == 2 && bytes.size() == kHeadSize;
   const bool has_fields = bytes[0] >= kHeadFormatWithFields && bytes.size() >= kHeadSize;
@@ -134,7 +157,7 @@ Result<Head> Head::deserialize(ByteView bytes) {
   at += head.multiset.size();
   head.audit_position.seq = number();
   std::memcpy(head.audit_position.hash.data(), at, head.audit_position.hash.size());
-  VAULT_TRY(read_fields(bytes.subspan(kHeadSize), head));
+  VAULT_TRY(read_fields(bytes, head));
   return head;
 }
 

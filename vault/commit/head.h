@@ -56,9 +56,11 @@ struct Head {
   AuditPosition audit_position;  // the last line of the log known to be on disk
   AuditEnd audit_end;            // of that time; empty if an earlier version wrote here since
   bool covers_seal = true;  // false: an earlier version left the seal table out of the multiset
+  std::string writer;       // the version of the program that wrote it; "" in older stores
   Bytes unknown;            // fields of a newer version, as they stood
 
   Bytes serialize() const;
+  // Refuses the head of a newer program that must not be read by this one, and names it.
   static Result<Head> deserialize(ByteView bytes);
 };
 

@@ -61,6 +61,7 @@ struct Environment {
   std::vector<ConfiguredPart> configured = {};
   Seconds lease_sweep_period{0};  // how often targets are compared with the leases; 0: never
   AskedHeaders* asked_headers = nullptr;  // of requests; null: they carry none
+  std::string_view version = {};          // of the program, for what it stores
   seal::Seal* seal = nullptr;
   // Set by Lifecycle, which found the storage changed: it is compared to its end before it opens.
   bool storage_in_doubt = false;

@@ -216,12 +216,13 @@ Status Unsealed::compare_storage() {
 Status Unsealed::start_committer(const commit::Incarnation& incarnation,
                                  Restoration::Evidence* evidence) {
   if (evidence == nullptr) {
-    VAULT_TRY(committer.start(*drain, incarnation));
+    VAULT_TRY(committer.start(*drain, incarnation, {.writer = environment.version}));
   } else {
     VAULT_TRY_ASSIGN(auto held, snapshots.take());
     evidence->log_commit = audit->commit_at_start();
     VAULT_TRY_ASSIGN(const commit::Batch first, first_batch(*held, *evidence));
-    VAULT_TRY(committer.start(*drain, incarnation, {evidence->log_commit, &first}));
+    VAULT_TRY(
+        committer.start(*drain, incarnation, {evidence->log_commit, &first, environment.version}));
   }
   audit->note_commit(committer.head().group);
   return drill() ? Status() : restoration.finish();
