@@ -17,9 +17,9 @@ namespace leasehold::core {
 inline constexpr std::size_t kBoundCidrsMax = 16u << 10;
 
 struct Login {
-  std::string alias;         // who it is within the mount: the same name is the same entity
+  std::string alias;  // who it is within the mount: the same name is the same entity
   std::map<std::string, std::string> alias_metadata;  // kept with that name
-  std::vector<std::string> groups;  // it is in, by their names within the mount
+  std::vector<std::string> groups;                    // it is in, by their names within the mount
   std::string display_name;  // behind the mount's path; empty: the path alone
   std::vector<std::string> policies;
   bool no_default_policy = false;
