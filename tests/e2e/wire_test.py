@@ -181,7 +181,7 @@ class KeyValue(Wire):
             made = self.vault.must("POST", "auth/token/create", {"policies": ["scans"]})
             token = made.json["auth"]["client_token"]
             self.assertEqual(self.vault.call("SCAN", folder, token=token).status, status)
-        self.assertEqual(self.vault.call("SCAN", "sys/mounts").status, 405)
+        self.assertIn(self.vault.call("SCAN", "sys/mounts").status, (404, 405))
 
     def test_a_page_starts_behind_the_key_given(self):
         folder = "secret/" + random_text()
