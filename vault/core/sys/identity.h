@@ -36,7 +36,7 @@ void set_mount(Json& shown, const std::string& accessor, const MountTable& mount
 // The names that an index of names knows, as they were given, sorted.
 Result<std::vector<std::string>> indexed_names(ReadTxn& core, const std::string& directory);
 // {"keys","key_info"}; 404 when there are none.
-Response listed(std::vector<std::string> keys, std::vector<Json::Member> key_info);
+Response listed(const std::vector<std::string>& keys, std::vector<Json::Member> key_info);
 
 std::vector<Field> entity_fields();
 std::vector<Field> group_fields();

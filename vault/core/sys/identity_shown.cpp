@@ -102,7 +102,7 @@ Result<Json> shown_group(Unsealed& live, ReadTxn& core, const Group& group) {
   return shown;
 }
 
-Response listed(std::vector<std::string> keys, std::vector<Json::Member> key_info) {
+Response listed(const std::vector<std::string>& keys, std::vector<Json::Member> key_info) {
   if (keys.empty()) return Response::refused(404, "");
   Json data = Json::object();
   data.set("keys", Json(keys));
