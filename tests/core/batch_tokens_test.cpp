@@ -103,7 +103,7 @@ TEST_CASE_FIXTURE(BatchVault, "batch tokens: what needs a record is refused") {
   for (const char* path : {"auth/token/create", "auth/token/create-orphan"})
     CHECK(post(path, token, R"({"policies":["all"]})").error() ==
           "batch tokens cannot create more tokens");
-  const std::string hole = "cubbyhole operations are only supported by 'service' type tokens";
+  const std::string hole = "cubbyhole operations are only supported by \"service\" type tokens";
   CHECK(post("cubbyhole/a", token, R"({"x":1})").error() == hole);
   CHECK(get("cubbyhole/a", token).error() == hole);
   CHECK(get("cubbyhole/response", token).error() == hole);

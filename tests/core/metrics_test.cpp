@@ -86,9 +86,9 @@ vault_s{quantile="0.5"} NaN
 )"));
   CHECK(Exposition(text).problems() == Nothing());
   const Json json = page.json(WallTime{});
-  CHECK(json.string_at("Timestamp") == "1970-01-01T00:00:00Z");
+  CHECK(json.string_at("Timestamp") == "1970-01-01 00:00:00 +0000 UTC");
   CHECK(json.find("Gauges")->items()[0].dump() ==
-        R"({"Labels":{"label":"a\"b\\c\nd"},"Name":"vault.a-b/c","Value":3.5})");
+        R"({"Labels":{"label":"a\"b\\c\nd"},"Name":"vault.a-b/c","Value":4})");
   CHECK(json.find("Counters")->items()[1].integer_at("Count") == 3);
   CHECK(json.find("Samples")->items()[0].string_at("Name") == "vault.s");
 }

@@ -679,6 +679,11 @@ class Status(Wire):
         self.assertRegex(answer.json["leasehold_version"], r"^\d+\.\d+\.\d+$")
         self.assertEqual(self.vault.call("HEAD", "sys/health", token="").body, b"")
         self.assertEqual(self.vault.call("GET", "sys/health?activecode=299", token="").status, 299)
+        # What probes of container orchestrators ask.
+        probe = "sys/health?standbyok=true&sealedcode=204&uninitcode=204"
+        self.assertEqual(self.vault.call("GET", probe, token="").status, 200)
+        silent = self.vault.call("GET", "sys/health?activecode=204", token="")
+        self.assertEqual((silent.status, silent.body), (204, b""))
 
     def test_seal_status_and_leader_have_no_envelope(self):
         status = self.vault.must("GET", "sys/seal-status", token="").json

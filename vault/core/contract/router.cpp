@@ -58,7 +58,11 @@ const Route* RouteTrie::find(std::string_view path, Operation asked, Captures& c
   if (!lists_names(asked) || !path.ends_with('/')) return find(path, captures);
   const std::string_view folder = path.substr(0, path.size() - 1);
   const Route* named = find(folder, captures);
-  if (named != nullptr && !named->pattern.ends_with('*') && serves(*named, asked)) return named;
+  if (named != nullptr && !named->pattern.ends_with('*')) {
+    if (serves(*named, asked)) return named;
+    // What lists its names and none below them is there, and refuses.
+    if (asked == Operation::scan && serves(*named, Operation::list)) return named;
+  }
   const Route* rest = find(path, captures);
   if (rest == nullptr || serves(*rest, asked) || named == nullptr || named->pattern.ends_with('*'))
     return rest;

@@ -73,10 +73,10 @@ std::string_view in_general(const seal::SlotStatus& slot) {
 
 constexpr std::size_t kHealthBytes = 512;  // more than it usually has
 
-// A status that sys/health may be told to answer with: one that allows a body.
-bool is_health_code(int status) {
-  return status >= 200 && status <= 599 && status != 204 && status != 304;
-}
+// A status that sys/health may be told to answer with.
+bool is_health_code(int status) { return status >= 200 && status <= 599; }
+// RFC 9110, sections 15.3.5 and 15.4.5.
+bool has_no_body(int status) { return status == 204 || status == 304; }
 
 }  // namespace
 
@@ -133,15 +133,15 @@ Response Lifecycle::health(const Request& request) {
       return Response::refused(400, "");
     const int wanted = std::stoi(digits);
     if (!is_health_code(wanted))
-      return Response::refused(400, std::string(name) +
-                                        " must be between 200 and 599, and a status "
-                                        "with a body");
+      return Response::refused(400, std::string(name) + " must be between 200 and 599");
     if (std::string_view(name) == code_name) status = wanted;
   }
+  const bool silent = has_no_body(static_cast<int>(status));
   Response response =
-      Response::of_text(SecretBytes(health_text(initialized, sealed, request.listener)));
+      silent ? Response::none()
+             : Response::of_text(SecretBytes(health_text(initialized, sealed, request.listener)));
+  if (!silent) response.form = Response::Form::bare;
   response.status = static_cast<int>(status);
-  response.form = Response::Form::bare;
   return response;
 }
 

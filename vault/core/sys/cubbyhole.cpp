@@ -20,7 +20,7 @@ bool names_an_entry(std::string_view path) { return !path.empty() && path.back()
 Result<std::optional<ReadTxn>> own(Call& call, ReadTxn& txn) {
   if (call.caller.batch)
     return failure(Code::invalid,
-                   "cubbyhole operations are only supported by 'service' type tokens");
+                   "cubbyhole operations are only supported by \"service\" type tokens");
   VAULT_TRY_ASSIGN(const auto space, cubbyhole_of(txn, call.caller.token_id));
   if (!space) return std::optional<ReadTxn>();
   return std::optional<ReadTxn>(txn.in(*space));

@@ -61,7 +61,8 @@ Result<Response> write(Call& call, WriteTxn& txn) {
   if (is_new) entity->created = entity->updated;
   VAULT_TRY(save_entity(core, before ? &*before : nullptr, *entity));
   Response response = is_new ? made(*entity) : Response::none();
-  if (call.fields.given("policies")) response.orders.named_policies = entity->policies;
+  // One that is made answers with data alone, as in Vault.
+  if (!is_new && call.fields.given("policies")) response.orders.named_policies = entity->policies;
   return response;
 }
 

@@ -137,7 +137,7 @@ Result<Response> save(Unsealed& live, Call& call, WriteTxn& core, std::optional<
     data.set("id", group->id).set("name", group->name);
     response = Response::of(data);
   }
-  if (call.fields.given("policies")) response.orders.named_policies = group->policies;
+  if (!is_new && call.fields.given("policies")) response.orders.named_policies = group->policies;
   return response;
 }
 

@@ -83,6 +83,17 @@ Json number_of(double value) {
   return Json::number(std::move(text));
 }
 
+// Whole, as what reads this page takes counts and gauges.
+Json whole_number_of(double value) { return number_of(std::round(value)); }
+
+// As Go prints a time: what reads this page parses it so.
+std::string time_of(WallTime now) {
+  std::string text = rfc3339(WallTime{now.seconds() * 1'000'000'000});  // 2026-11-29T09:13:41Z
+  text.replace(10, 1, " ");
+  text.pop_back();
+  return text + " +0000 UTC";
+}
+
 }  // namespace
 
 MetricsPage::Family& MetricsPage::family(std::string_view name, std::string_view help, Type type) {
@@ -164,17 +175,19 @@ Json MetricsPage::json(WallTime now) const {
       Json entry = Json::object();
       entry.set("Name", one.name).set("Labels", labels_of(sample.labels));
       if (one.type == Type::gauge) {
-        gauges.push(std::move(entry.set("Value", number_of(sample.value))));
+        gauges.push(std::move(entry.set("Value", whole_number_of(sample.value))));
         continue;
       }
       const bool timed = one.type == Type::summary;
       const double count = timed ? sample.count : sample.value;
-      entry.set("Count", number_of(count)).set("Sum", number_of(sample.value));
+      entry.set("Count", whole_number_of(count));
+      entry.set("Sum", timed ? number_of(sample.value) : whole_number_of(sample.value));
       entry.set("Mean", number_of(count > 0 ? sample.value / count : 0));
+      for (const char* unknown : {"Max", "Min", "Rate", "Stddev"}) entry.set(unknown, 0);
       (timed ? samples : counters).push(std::move(entry));
     }
   Json page = Json::object();
-  page.set("Timestamp", rfc3339(now)).set("Gauges", std::move(gauges)).set("Points", Json::array());
+  page.set("Timestamp", time_of(now)).set("Gauges", std::move(gauges)).set("Points", Json::array());
   page.set("Counters", std::move(counters)).set("Samples", std::move(samples));
   return page;
 }

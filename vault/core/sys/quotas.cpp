@@ -203,12 +203,6 @@ Result<Response> remove(Call& call, WriteTxn& txn) {
   return Response::none();
 }
 
-Result<bool> exists(Call& call, ReadTxn& txn) {
-  ReadTxn core = txn.in(barrier::kCoreSpace);
-  VAULT_TRY_ASSIGN(const auto mod, core.version(record_of(call.fields.text("name"))));
-  return mod != 0;
-}
-
 }  // namespace
 
 void add_quota_routes(std::vector<Route>& routes, Unsealed& live) {
@@ -224,7 +218,7 @@ void add_quota_routes(std::vector<Route>& routes, Unsealed& live) {
       route("quotas/rate-limit", page_fields(),
             {lists([&live](Call& call, ReadTxn& txn) { return list(live, call, txn); })},
             "Lists the rate limits"));
-  Route one = route(
+  routes.push_back(route(
       "quotas/rate-limit/:name",
       {{"type"},
        {"path", FieldType::text, {}, "A mount, or a path in it; without: the whole vault."},
@@ -236,9 +230,7 @@ void add_quota_routes(std::vector<Route>& routes, Unsealed& live) {
       {reads([&live](Call& call, ReadTxn& txn) { return read(live, call, txn); }),
        writes([&live](Call& call, WriteTxn& txn) { return write(live, call, txn); }, Place::lists),
        removes([](Call& call, WriteTxn& txn) { return remove(call, txn); })},
-      "Reads, writes and deletes a rate limit");
-  one.exists = exists;
-  routes.push_back(std::move(one));
+      "Reads, writes and deletes a rate limit"));
 }
 
 }  // namespace leasehold::core
