@@ -451,6 +451,38 @@ TEST_CASE_FIXTURE(
   CHECK(vault().post("identity/entity/merge", by, merge).status() == 204);
 }
 
+TEST_CASE_FIXTURE(
+    IdentityVault,
+    "identity: advisory class 6, who may write aliases alone gives nobody's rights to anybody") {
+  const std::string bob = entity_of(log_in("bob").token());
+  const std::string alias =
+      read("identity/entity/id/" + bob).data().find("aliases")->items()[0].string_at("id");
+  const std::string accessor = read("sys/auth").data().find("badge/")->string_at("accessor");
+  vault().policy("aliases", R"(path "identity/entity-alias*" { capabilities = ["update"] })");
+  const std::string by = vault().token(R"({"policies":["aliases"]})");
+  const auto alias_of = [&](const std::string& fields) {
+    return vault().post("identity/entity-alias", by, "{" + fields + "}").status();
+  };
+  CHECK(alias_of(R"("name":"eve","mount_accessor":")" + accessor + R"(","canonical_id":")" + bob +
+                 "\"") == 403);
+  CHECK(alias_of(R"("name":"eve","id":")" + alias + "\"") == 403);
+  CHECK(alias_of(R"("custom_metadata":{"team":"x"},"id":")" + alias + "\"") == 403);
+  CHECK(alias_of(R"("name":"eve","mount_accessor":")" + accessor + "\"") == 200);  // of nobody yet
+  CHECK(entity_of(badge("eve").token()) != bob);
+  CHECK(entity_of(log_in("bob").token()) == bob);
+}
+
+TEST_CASE_FIXTURE(IdentityVault, "identity: a right to one name is none to another entity") {
+  const std::string bob = entity_of(log_in("bob").token());
+  vault().policy("mine", R"(path "identity/entity/name/svc-*" { capabilities = ["update"] })");
+  const std::string by = vault().token(R"({"policies":["mine"]})");
+  const std::string body = R"({"disabled":true,"id":")" + bob + "\"}";
+  CHECK(vault().post("identity/entity/name/svc-1", by, body).status() ==
+        200);  // another, a new one
+  CHECK(log_in("bob").status() == 200);
+  CHECK(read("identity/entity/id/" + bob).data().string_at("name") != "svc-1");
+}
+
 // Advisory class 5: one name in ten spellings is one alias.
 TEST_CASE_FIXTURE(IdentityVault,
                   "identity: advisory class 5, a name in other letters is the same alias") {

@@ -149,8 +149,9 @@ std::string doubt_of_version_two(const PathRule& rule, const MountPoint& mount) 
 
 std::string doubt_of_mount(const PathRule& rule, std::span<const MountPoint> mounts) {
   const std::string_view head = literal_head(rule);
-  Nearest nearest(head.starts_with("auth/") ? head.substr(0, head.find('/', 5))
-                                            : first_segment(head));
+  const std::string typed(head.starts_with("auth/") ? head.substr(0, head.find('/', 5))
+                                                    : first_segment(head));
+  Nearest nearest(typed);
   for (const MountPoint& mount : mounts) {
     if (head.starts_with(mount.path))
       return mount.is_versioned_kv ? doubt_of_version_two(rule, mount) : std::string();

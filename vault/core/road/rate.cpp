@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "vault/base/cidr.h"
+#include "vault/base/encoding.h"
 
 namespace leasehold::core {
 
@@ -30,7 +31,10 @@ Status check_rate(Admitted& flight, ReadTxn& txn) {
   const std::string_view mount =
       flight.mount != nullptr ? std::string_view(flight.mount->info.accessor) : "";
   const std::string role = limits.asks_role(mount) ? role_of(flight, txn) : "";
-  const RateRule* rule = limits.find(mount, flight.inner_path, role);
+  // Where a name means the same in any case, so does a limit on it.
+  const bool folds = flight.route != nullptr && flight.route->folds_case;
+  const RateRule* rule = folds ? limits.find(mount, lower_case(flight.inner_path), role)
+                               : limits.find(mount, flight.inner_path, role);
   if (rule == nullptr || limits.config().is_exempt(flight.request.path)) return {};
   flight.rate = limits.take(*rule, client_network(flight.request.remote_address), flight.started);
   if (flight.rate->allowed) return {};

@@ -23,9 +23,10 @@ Result<DueSlice> identity_due(WriteTxn& txn, const std::string& from);
 inline ReadTxn core_of(ReadTxn& txn) { return txn.in(barrier::kCoreSpace); }
 inline WriteTxn core_of(WriteTxn& txn) { return txn.in(barrier::kCoreSpace); }
 
-// What takes an entity's names, or gives it some, needs the right to change that entity, too:
-// Code::denied without.
-Status may_change(Unsealed& live, const Call& call, ReadTxn& core, const std::string& entity_id);
+// What takes an entity's names, or gives it some, needs the right to change that entity, too, and
+// so it is with a group (`kind`): Code::denied without.
+Status may_change(Unsealed& live, const Call& call, ReadTxn& core, std::string_view kind,
+                  const std::string& id);
 
 // As the API shows them. `mounts` names where an alias is.
 Result<Json> shown_entity(Unsealed& live, ReadTxn& core, const Entity& entity);

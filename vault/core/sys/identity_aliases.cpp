@@ -39,11 +39,15 @@ Result<const Mount*> mount_at(const MountTable& mounts, const std::string& acces
   return mount;
 }
 
-Result<Response> create(Call& call, WriteTxn& core, const Asked& asked, const Mount& mount) {
+// Who logs in as an alias acts for its entity, and templates read what is kept with it: to give an
+// entity one, or to change one, takes the right to change the entity.
+Result<Response> create(Unsealed& live, Call& call, WriteTxn& core, const Asked& asked,
+                        const Mount& mount) {
   std::optional<Entity> entity;
   if (!asked.canonical_id.empty()) {
     VAULT_TRY_ASSIGN(entity, find_entity(core, asked.canonical_id));
     if (!entity) return failure(Code::invalid, "invalid canonical ID");
+    VAULT_TRY(may_change(live, call, core, "entity", entity->id));
     if (entity->alias_at(asked.accessor) != nullptr)
       return failure(Code::invalid, "Alias already exists for requested entity and mount accessor");
   }
@@ -68,8 +72,7 @@ Result<Response> move(Unsealed& live, Call& call, WriteTxn& core, const Entity& 
     return failure(Code::invalid,
                    "Alias cannot be updated as the given entity already has an alias for this "
                    "mount ");
-  VAULT_TRY(may_change(live, call, core, from.id));
-  VAULT_TRY(may_change(live, call, core, to->id));
+  VAULT_TRY(may_change(live, call, core, "entity", to->id));
   Entity without = from;
   std::erase_if(without.aliases, [&alias](const Alias& one) { return one.id == alias.id; });
   without.updated = rfc3339(call.now);
@@ -89,6 +92,7 @@ Result<Response> update(Unsealed& live, Call& call, WriteTxn& core, const Entity
   if (!asked.canonical_id.empty()) alias.canonical_id = asked.canonical_id;
   if (asked.custom_metadata) alias.custom_metadata = asked.custom_metadata;
   if (to_json(alias) == to_json(known)) return Response::none();
+  VAULT_TRY(may_change(live, call, core, "entity", entity.id));
   alias.updated = rfc3339(call.now);
   const bool moves = alias.canonical_id != known.canonical_id;
   if (!moves && alias.mount_accessor != known.mount_accessor &&
@@ -134,7 +138,7 @@ Result<Response> write(Unsealed& live, Call& call, WriteTxn& txn) {
   VAULT_TRY_ASSIGN(const auto entity, entity_at(core, asked.accessor, asked.name));
   const Alias* alias = entity ? entity->alias_at(asked.accessor) : nullptr;
   if (alias != nullptr) return update(live, call, core, *entity, *alias, asked);
-  return create(call, core, asked, *mount);
+  return create(live, call, core, asked, *mount);
 }
 
 Result<Response> read(Unsealed& live, Call& call, ReadTxn& txn) {

@@ -35,10 +35,9 @@ Response made(const Entity& entity) {
   return Response::of(data);
 }
 
-// By its id, by its name, or new: as the reference takes them together.
-Result<Response> write(Call& call, WriteTxn& txn) {
+Result<Response> write_as(Call& call, WriteTxn& txn, const std::string& id) {
   WriteTxn core = core_of(txn);
-  const std::string id = call.fields.text("id"), name = call.fields.text("name");
+  const std::string name = call.fields.text("name");
   std::optional<Entity> entity;
   if (!id.empty()) {
     VAULT_TRY_ASSIGN(entity, find_entity(core, id));
@@ -65,6 +64,13 @@ Result<Response> write(Call& call, WriteTxn& txn) {
   if (!is_new && call.fields.given("policies")) response.orders.named_policies = entity->policies;
   return response;
 }
+
+// By its id, by its name, or new: as the reference takes them together.
+Result<Response> write(Call& call, WriteTxn& txn) {
+  return write_as(call, txn, call.fields.text("id"));
+}
+// A name in the path says which, whatever the body says: a right to one name is none to others.
+Result<Response> write_named(Call& call, WriteTxn& txn) { return write_as(call, txn, {}); }
 
 ReadHandler shows(Unsealed& live, Find find) {
   return [&live, find](Call& call, ReadTxn& txn) -> Result<Response> {
@@ -148,7 +154,7 @@ void add_entity_routes(std::vector<Route>& routes, Unsealed& live) {
                           removes(erases(by_id), Place::lists)},
                          "Reads, changes and deletes an entity by its id"));
   routes.push_back(route("entity/name/:name*", entity_fields(),
-                         {reads(shows(live, by_name), Place::lists), writes(write),
+                         {reads(shows(live, by_name), Place::lists), writes(write_named),
                           removes(erases(by_name), Place::lists)},
                          "Reads, writes and deletes an entity by its name"));
 }

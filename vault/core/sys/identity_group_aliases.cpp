@@ -83,6 +83,9 @@ Result<Response> write(Unsealed& live, Call& call, WriteTxn& txn) {
     without.alias.reset();
     VAULT_TRY(store(core, &*has_it, without, call.now));
   }
+  // Whom an auth method counts to the group has what the group grants.
+  if (before) VAULT_TRY(may_change(live, call, core, "group", before->id));
+  if (has_it) VAULT_TRY(may_change(live, call, core, "group", has_it->id));
   alias.canonical_id = group->id;
   alias.name = name;
   alias.mount_accessor = accessor;

@@ -131,8 +131,8 @@ Result<Response> run(Unsealed& live, Call& call, WriteTxn& txn) {
     VAULT_TRY_ASSIGN(auto refused, refused_clashes(merge, compiled->mounts));
     if (refused) return std::move(*refused);
   }
-  VAULT_TRY(may_change(live, call, core, merge.to.id));
-  for (const Entity& from : merge.from) VAULT_TRY(may_change(live, call, core, from.id));
+  VAULT_TRY(may_change(live, call, core, "entity", merge.to.id));
+  for (const Entity& from : merge.from) VAULT_TRY(may_change(live, call, core, "entity", from.id));
   const Entity before = merge.to;
   Entity to = merge.to;
   for (Entity& from : merge.from) {

@@ -13,9 +13,11 @@ Json or_null(const std::vector<std::string>& texts) { return texts.empty() ? Jso
 
 }  // namespace
 
-Status may_change(Unsealed& live, const Call& call, ReadTxn& core, const std::string& entity_id) {
+Status may_change(Unsealed& live, const Call& call, ReadTxn& core, std::string_view kind,
+                  const std::string& id) {
   VAULT_TRY_ASSIGN(const Acl acl, acl_of(live, core, call.caller, call.now));
-  const std::string path = call.mount.path + "entity/id/" + entity_id;
+  std::string path = call.mount.path;
+  path.append(kind).append("/id/").append(id);
   if (acl.decide(Operation::update, path, Json::object(), false, std::nullopt).allowed) return {};
   return failure(Code::denied, multierror("permission denied"),
                  "it takes update on " + path + ", too");

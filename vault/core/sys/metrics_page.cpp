@@ -89,9 +89,10 @@ Json whole_number_of(double value) { return number_of(std::round(value)); }
 // As Go prints a time: what reads this page parses it so.
 std::string time_of(WallTime now) {
   std::string text = rfc3339(WallTime{now.seconds() * 1'000'000'000});  // 2026-11-29T09:13:41Z
-  text.replace(10, 1, " ");
+  text[10] = ' ';
   text.pop_back();
-  return text + " +0000 UTC";
+  text += " +0000 UTC";
+  return text;
 }
 
 }  // namespace
