@@ -192,7 +192,7 @@ Result<Response> list(Unsealed& live, Call& call, ReadTxn& txn) {
     set_mount(shown, alias.mount_accessor, compiled->mounts);
     info.emplace_back(key, std::move(shown));
   }
-  return listed(std::move(keys), std::move(info));
+  return listed(keys, std::move(info));
 }
 
 std::vector<Field> alias_fields() {

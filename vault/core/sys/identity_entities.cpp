@@ -120,7 +120,7 @@ Result<Response> list_ids(Unsealed& live, Call& call, ReadTxn& txn) {
     if (aliases.size() > 0) one.set("aliases", std::move(aliases));
     info.emplace_back(id, std::move(one));
   }
-  return listed(std::move(ids), std::move(info));
+  return listed(ids, std::move(info));
 }
 
 Result<Response> list_names_of_entities(Call& call, ReadTxn& txn) {

@@ -143,7 +143,7 @@ Result<Response> list(Unsealed& live, Call& call, ReadTxn& txn) {
     set_mount(one, alias.mount_accessor, compiled->mounts);
     info.emplace_back(key, std::move(one));
   }
-  return listed(std::move(keys), std::move(info));
+  return listed(keys, std::move(info));
 }
 
 std::vector<Field> alias_fields() {

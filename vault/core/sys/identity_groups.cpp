@@ -203,7 +203,7 @@ Result<Response> list_ids(Unsealed& live, Call& call, ReadTxn& txn) {
     if (group->alias) one.set("alias", alias_in_list(*group->alias, compiled->mounts));
     info.emplace_back(id, std::move(one));
   }
-  return listed(std::move(ids), std::move(info));
+  return listed(ids, std::move(info));
 }
 
 Result<Response> list_names_of_groups(Call& call, ReadTxn& txn) {
